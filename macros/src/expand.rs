@@ -1,0 +1,338 @@
+//! The code that stands in the function's place.
+//!
+//! ```text
+//! fn fit(data: &Data, alpha: f64) -> Model      the wrapper: calls into larder
+//! struct fit {}                                 the companion: fit::call(..), fit::memo()
+//! fn __larder_body(data, alpha) -> Model        the function as it was
+//! ```
+
+use proc_macro2::{Ident, Literal, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{Attribute, FnArg, Pat, ReceiverKind, Safety, Signature, parse_quote};
+
+use crate::fingerprint;
+use crate::function::{Function, type_parameters};
+use crate::lifetimes::{self, name_elided};
+use crate::options::Options;
+
+pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
+    let parts = Parts::new(options, function);
+    let (body, wrapper) = (parts.body(), parts.wrapper());
+    let (call, memo) = (parts.call(), parts.memo());
+    if function.in_impl {
+        return quote! { #wrapper #call #memo #body };
+    }
+    let (vis, name) = (&function.item.vis, function.name());
+    let doc = format!("The memoized function [`{name}()`]: its calls and what is kept of them.");
+    quote! {
+        #wrapper
+
+        #[doc = #doc]
+        #[allow(non_camel_case_types, clippy::empty_structs_with_brackets)]
+        #vis struct #name {}
+
+        #[allow(clippy::multiple_inherent_impl)]
+        impl #name { #call #memo #body }
+    }
+}
+
+/// What the pieces have in common.
+struct Parts<'f> {
+    options: &'f Options,
+    function: &'f Function,
+    larder: TokenStream,
+    /// The paths by which the pieces find each other.
+    memo: TokenStream,
+    body: TokenStream,
+    memo_name: Ident,
+    call_name: Ident,
+    body_name: Ident,
+}
+
+impl<'f> Parts<'f> {
+    fn new(options: &'f Options, function: &'f Function) -> Self {
+        let name = function.name();
+        let larder = match &options.krate {
+            Some(path) => path.to_token_stream(),
+            None => quote!(::larder),
+        };
+        let (owner, memo_name, call_name, body_name) = if function.in_impl {
+            let body = format_ident!("__larder_{}", name);
+            (quote!(Self), format_ident!("{}_memo", name), format_ident!("{}_call", name), body)
+        } else {
+            let names = ("memo", "call", "__larder_body");
+            let span = name.span();
+            let ident = |name| Ident::new(name, span);
+            (quote!(#name), ident(names.0), ident(names.1), ident(names.2))
+        };
+        let memo = quote!(#owner::#memo_name());
+        let body = quote!(#owner::#body_name);
+        Parts { options, function, larder, memo, body, memo_name, call_name, body_name }
+    }
+
+    /// The function as it was, under another name.
+    fn body(&self) -> TokenStream {
+        let mut sig = self.function.item.sig.clone();
+        sig.ident = self.body_name.clone();
+        let block = &self.function.item.block;
+        let lints = self.function.lints();
+        quote! {
+            #(#lints)*
+            #[doc(hidden)]
+            #[allow(clippy::used_underscore_items)]
+            #sig #block
+        }
+    }
+
+    /// What the user calls.
+    fn wrapper(&self) -> TokenStream {
+        let attributes = self.function.other_attributes();
+        let lints = self.lints_as_allow();
+        let (vis, larder) = (&self.function.item.vis, &self.larder);
+        let sig = self.signature();
+        let steps = self.steps();
+        quote! {
+            #(#attributes)*
+            #(#lints)*
+            #vis #sig {
+                #steps
+                #larder::__private::call(memo, cache, arguments, describe, compute, shape)
+            }
+        }
+    }
+
+    /// `f::call(..)`.
+    fn call(&self) -> TokenStream {
+        let lints = self.lints_as_allow();
+        let (vis, larder, output) = (&self.function.item.vis, &self.larder, &self.function.output);
+        let lifetime = lifetimes::lifetime();
+        let mut sig = self.signature();
+        sig.ident = self.call_name.clone();
+        for input in &mut sig.inputs {
+            match input {
+                FnArg::Typed(typed) => *typed.ty = name_elided(&typed.ty),
+                FnArg::Receiver(receiver) => match &mut receiver.kind {
+                    ReceiverKind::Reference(_, name, _) => {
+                        name.get_or_insert(lifetime.clone());
+                    }
+                    ReceiverKind::Typed(_, ty) => **ty = name_elided(ty),
+                    _ => {}
+                },
+            }
+        }
+        // All that the call holds lives as long as the call.
+        let (types, _) = type_parameters(&self.function.item.sig);
+        let others: Vec<_> = sig.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
+        let clause = sig.generics.make_where_clause();
+        for ty in types {
+            clause.predicates.push(parse_quote!(#ty: #lifetime));
+        }
+        for other in others {
+            clause.predicates.push(parse_quote!(#other: #lifetime));
+        }
+        if self.function.in_impl {
+            clause.predicates.push(parse_quote!(Self: #lifetime));
+        }
+        sig.generics.params.insert(0, parse_quote!(#lifetime));
+        sig.output = parse_quote!(-> #larder::Call<#lifetime, #output>);
+        let doc =
+            format!("The call of [`{}`](Self) with these arguments, in hand: it has not run.", self.function.name());
+        let steps = self.steps();
+        quote! {
+            #(#lints)*
+            #[doc = #doc]
+            #[allow(clippy::needless_lifetimes)]
+            #vis #sig {
+                #steps
+                #larder::Call::new(memo, cache, arguments, describe, compute, shape)
+            }
+        }
+    }
+
+    /// `f::memo()`.
+    fn memo(&self) -> TokenStream {
+        let Parts { larder, memo_name, .. } = self;
+        let (vis, name) = (&self.function.item.vis, self.function.name().to_string());
+        let path = match (&self.options.name, self.function.in_impl) {
+            (Some(name), _) => quote!(::std::string::String::from(#name)),
+            (None, true) => quote!(#larder::__private::path_of_method::<Self>(#name)),
+            (None, false) => {
+                let companion = self.function.name();
+                quote!(#larder::__private::path_of_function::<#companion>())
+            }
+        };
+        let version = self.options.version.as_ref().map_or_else(|| quote!(0), |version| quote!(#version));
+        let code = Literal::byte_string(&fingerprint::of(&self.function.item));
+        let signature = readable(&self.function.item.sig);
+        let compression = match &self.options.compress {
+            // In a const, so that it is checked now.
+            Some(text) => quote_spanned! {text.span()=> {
+                const COMPRESSION: #larder::Compression = #larder::Compression::checked(#text);
+                ::std::option::Option::Some(COMPRESSION)
+            }},
+            None => quote!(::std::option::Option::None),
+        };
+        // A cache that depends on the arguments is known from the first call on.
+        let cache = match &self.options.cache {
+            Some(_) if self.cache_depends_on_arguments() => quote!(#larder::Cache::disabled()),
+            _ => {
+                let cache = self.cache();
+                quote!({ #cache ::std::clone::Clone::clone(cache) })
+            }
+        };
+        let doc = format!("What larder keeps of [`{name}`](Self).");
+        quote! {
+            #[doc = #doc]
+            #[allow(dead_code)]
+            #vis fn #memo_name() -> &'static #larder::Memo {
+                static MEMO: ::std::sync::OnceLock<#larder::Memo> = ::std::sync::OnceLock::new();
+                MEMO.get_or_init(|| {
+                    let definition = #larder::__private::Definition {
+                        package: ::std::env!("CARGO_PKG_NAME"),
+                        path: #path,
+                        version: #version,
+                        code: #code,
+                        signature: #signature,
+                        compression: #compression,
+                    };
+                    #larder::Memo::new(definition, #cache)
+                })
+            }
+        }
+    }
+
+    /// What the wrapper and the call both begin with.
+    fn steps(&self) -> TokenStream {
+        let Parts { larder, memo, body, .. } = self;
+        let parameters = &self.function.parameters;
+        let idents: Vec<_> = parameters.iter().map(|parameter| &parameter.ident).collect();
+        // Names of our own: `self` can't be bound.
+        let bound: Vec<_> = (0..idents.len()).map(|index| format_ident!("__larder_{}", index)).collect();
+        let (types, constants) = type_parameters(&self.function.item.sig);
+        let (type_names, constant_names) = (to_strings(&types), to_strings(&constants));
+        let of_self = self
+            .function
+            .in_impl
+            .then(|| quote!(#larder::__private::Describe::type_parameter::<Self>(description, "Self");));
+        let arguments =
+            parameters.iter().enumerate().filter(|(_, parameter)| parameter.counts).map(|(index, parameter)| {
+                let (index, name) = (Literal::usize_unsuffixed(index), &parameter.name);
+                let type_of = parameter
+                    .is_impl_trait
+                    .then(|| quote!(#larder::__private::Describe::type_of(description, #name, &arguments.#index);));
+                let span = parameter.ty.as_ref().map_or(parameter.ident.span(), |ty| ty.span());
+                quote_spanned! {span=>
+                    #type_of
+                    #larder::__private::Describe::argument(description, #name, &arguments.#index);
+                }
+            });
+        let output = &self.function.output;
+        let shape = quote_spanned! {output.span()=> (&#larder::__private::Probe::<#output>::NEW).shape() };
+        let compute = quote!(#body(#(#bound),*));
+        let compute = match self.function.item.sig.safety {
+            Safety::Unsafe(_) => quote!(unsafe { #compute }),
+            _ => compute,
+        };
+        let cache = self.cache();
+        quote! {
+            #[allow(unused_imports)]
+            use #larder::__private::{FallibleShape as _, PlainShape as _};
+            let memo = #memo;
+            #cache
+            let shape = #shape;
+            let arguments = (#(#idents,)*);
+            let describe = #larder::__private::describe_fn(&arguments, |arguments, description| {
+                #(#larder::__private::Describe::type_parameter::<#types>(description, #type_names);)*
+                #(#larder::__private::Describe::constant(description, #constant_names, &#constants);)*
+                #of_self
+                #(#arguments)*
+            });
+            let compute = #larder::__private::compute_fn(&arguments, |(#(#bound,)*)| #compute);
+        }
+    }
+
+    /// `let cache: &Cache = …;`
+    fn cache(&self) -> TokenStream {
+        let larder = &self.larder;
+        match &self.options.cache {
+            None => quote!(let cache: &#larder::Cache = #larder::Cache::global();),
+            // It may borrow from an argument that is about to move.
+            Some(cache) if self.cache_depends_on_arguments() => quote! {
+                let cache: &#larder::Cache = #cache;
+                let cache = &::std::clone::Clone::clone(cache);
+            },
+            Some(cache) => quote!(let cache: &#larder::Cache = #cache;),
+        }
+    }
+
+    fn cache_depends_on_arguments(&self) -> bool {
+        fn mentions(tokens: TokenStream, parameters: &[crate::function::Parameter]) -> bool {
+            tokens.into_iter().any(|token| match token {
+                TokenTree::Ident(ident) => parameters.iter().any(|parameter| parameter.ident == ident),
+                TokenTree::Group(group) => mentions(group.stream(), parameters),
+                _ => false,
+            })
+        }
+        self.options.cache.as_ref().is_some_and(|cache| mentions(cache.to_token_stream(), &self.function.parameters))
+    }
+
+    /// The signature with a name for every parameter in place of its pattern.
+    fn signature(&self) -> Signature {
+        let mut sig = self.function.item.sig.clone();
+        for (input, parameter) in sig.inputs.iter_mut().zip(&self.function.parameters) {
+            match input {
+                FnArg::Typed(typed) => {
+                    let ident = &parameter.ident;
+                    *typed.pat = Pat::Verbatim(quote!(#ident));
+                }
+                FnArg::Receiver(receiver) => receiver.mutability = None,
+            }
+        }
+        sig
+    }
+
+    /// What the user allows in the function is allowed in what is made of it; what is expected there
+    /// need not occur.
+    fn lints_as_allow(&self) -> impl Iterator<Item = Attribute> {
+        self.function.lints().map(|attribute| {
+            let mut attribute = attribute.clone();
+            if attribute.path().is_ident("expect")
+                && let syn::Meta::List(list) = &mut attribute.meta
+            {
+                list.path = parse_quote!(allow);
+            }
+            attribute
+        })
+    }
+}
+
+fn to_strings(idents: &[&Ident]) -> Vec<String> {
+    idents.iter().map(ToString::to_string).collect()
+}
+
+/// A signature as one would write it.
+fn readable(sig: &Signature) -> String {
+    let mut text = sig.to_token_stream().to_string();
+    for (spaced, tight) in [
+        (" :: ", "::"),
+        (" < ", "<"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        (" :", ":"),
+        ("& ", "&"),
+        ("( ", "("),
+        (" )", ")"),
+        (" (", "("),
+        ("[ ", "["),
+        (" ]", "]"),
+        (" ;", ";"),
+        ("' ", "'"),
+        (",)", ")"),
+    ] {
+        text = text.replace(spaced, tight);
+    }
+    text.replace("->", " -> ").replace("  ", " ")
+}

@@ -1,0 +1,81 @@
+//! The attribute of [larder](https://docs.rs/larder). Depend on `larder`, not on this crate.
+//!
+//! Each file is a step: the options are read, the function is taken apart and checked, its code gets
+//! a fingerprint, and the code is put together that calls into larder.
+
+mod options;
+
+mod function;
+mod lifetimes;
+
+mod fingerprint;
+
+mod expand;
+
+use proc_macro::TokenStream;
+use quote::quote;
+
+/// Keeps the results of a function: it is loaded, or computed and kept.
+///
+/// ```
+/// # use larder::{Cache, memoize};
+/// # use std::sync::LazyLock;
+/// # static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+/// static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
+///
+/// #[memoize(cache = &CACHE, compress = "gzip:6")]
+/// fn primes_below(limit: u64) -> Vec<u64> {
+///     (2..limit).filter(|n| (2..*n).all(|d| n % d > 0)).collect()
+/// }
+///
+/// assert_eq!(primes_below(20), [2, 3, 5, 7, 11, 13, 17, 19]);
+/// assert!(primes_below::call(20).is_cached());
+/// assert_eq!(primes_below::memo().entries()?.len(), 1);
+/// # Ok::<(), larder::Error>(())
+/// ```
+///
+/// The function stays what it is. Beside it stand its companions: `f::call(..)` is a call in hand
+/// (`larder::Call`), and `f::memo()` the memoized function (`larder::Memo`). In an `impl` block they
+/// are `x.f_call(..)` and `Type::f_memo()`.
+///
+/// What the result depends on is the function's code and its arguments, which implement
+/// `serde::Serialize`. What it returns implements `serde::Serialize` and `DeserializeOwned`; of a
+/// `Result` only what `Ok` holds, for an `Err` is never kept.
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `cache = EXPR` | the cache: whatever coerces to `&Cache`; may use the arguments | `Cache::global()` |
+/// | `name = "…"` | the function's identity and folder, so that it may be renamed and moved | its path |
+/// | `version = N` | another version is another function: count up to leave old results behind | 0 |
+/// | `ignore(a, self)` | arguments that the result does not depend on | none |
+/// | `compress = "zstd:3"` | the compressor of this function's results | the cache's |
+/// | `in_impl` | says that an associated function without `self` stands in an `impl` block | |
+/// | `crate = path` | where larder is, if it is renamed or re-exported | `::larder` |
+///
+/// # Limits
+///
+/// An attribute sees the function alone, not what it calls: when a helper, a constant or a type
+/// changes, count up `version`. The function's own code is tracked; comments and formatting are not
+/// part of it. `&mut` arguments are refused unless ignored, and so are results that borrow. A type
+/// that hides a lifetime, such as `View<f64>` for `View<'_, f64>`, needs its `'_` spelt out, but for
+/// `ndarray`'s views and `Cow`.
+#[proc_macro_attribute]
+pub fn memoize(options: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    match expand(options.into(), item.clone()) {
+        Ok(expanded) => expanded.into(),
+        // The function as it was, so that the user sees one message and not a cascade.
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#error #item).into()
+        }
+    }
+}
+
+fn expand(options: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> syn::Result<proc_macro2::TokenStream> {
+    let options = options::Options::parse(options)?;
+    let function = function::Function::parse(item, &options)?;
+    Ok(expand::expand(&options, &function))
+}

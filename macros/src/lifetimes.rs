@@ -1,0 +1,65 @@
+//! A call in hand lives as long as the arguments that it holds: `Call<'larder, T>`. Lifetimes that
+//! the user left out get this name.
+
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    AngleBracketedGenericArguments, GenericArgument, Lifetime, ParenthesizedGenericArguments, PathArguments,
+    PathSegment, Type, TypeFnPtr, TypeImplTrait, TypeReference, parse_quote,
+};
+
+/// The name.
+pub(crate) fn lifetime() -> Lifetime {
+    parse_quote!('larder)
+}
+
+/// Names the lifetimes that are left out in a parameter's type.
+pub(crate) fn name_elided(ty: &Type) -> Type {
+    let mut ty = ty.clone();
+    NameElided.visit_type_mut(&mut ty);
+    ty
+}
+
+struct NameElided;
+
+impl VisitMut for NameElided {
+    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+        reference.lifetime.get_or_insert_with(lifetime);
+        visit_mut::visit_type_reference_mut(self, reference);
+    }
+
+    fn visit_lifetime_mut(&mut self, name: &mut Lifetime) {
+        if name.ident == "_" {
+            *name = lifetime();
+        }
+    }
+
+    fn visit_type_impl_trait_mut(&mut self, impl_trait: &mut TypeImplTrait) {
+        visit_mut::visit_type_impl_trait_mut(self, impl_trait);
+        impl_trait.bounds.push(parse_quote!('larder));
+    }
+
+    fn visit_path_segment_mut(&mut self, segment: &mut PathSegment) {
+        visit_mut::visit_path_segment_mut(self, segment);
+        if !hides_lifetime(&segment.ident.to_string()) {
+            return;
+        }
+        match &mut segment.arguments {
+            PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) => {
+                if !args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_))) {
+                    args.insert(0, parse_quote!('larder));
+                }
+            }
+            arguments => *arguments = PathArguments::AngleBracketed(parse_quote!(<'larder>)),
+        }
+    }
+
+    // These have lifetimes of their own.
+    fn visit_type_fn_ptr_mut(&mut self, _: &mut TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut ParenthesizedGenericArguments) {}
+}
+
+/// Types that are usually written without the lifetime that they have. An attribute can't look them
+/// up, so it knows the common ones by name.
+fn hides_lifetime(name: &str) -> bool {
+    name.starts_with("ArrayView") || name == "Cow" || name == "CowArray"
+}

@@ -1,0 +1,183 @@
+//! Publishing a file: it appears whole, by one rename, or not at all. Nothing else renames.
+
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::{Error, Result, lock};
+
+/// What is smaller stays in memory until it is complete, and is then written by one call. So a
+/// value that turns out not to be representable has not touched the disk.
+const SPILL_AT: usize = 1 << 20;
+
+/// Drafts have names that no two processes on any two hosts choose alike.
+pub(crate) const DRAFT_SUFFIX: &str = ".larder-draft";
+const RANDOM_CHARACTERS: usize = 20;
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Its owner.
+    Private,
+    /// Whoever the file that it replaces lets read it; for a new one, what the umask allows.
+    Inherited,
+}
+
+/// A file in the making. Dropped before [`publish`](Draft::publish), it leaves nothing behind.
+pub(crate) struct Draft {
+    folder: PathBuf,
+    access: Access,
+    /// Bytes that are not in the file yet.
+    buffer: Vec<u8>,
+    file: Option<NamedTempFile>,
+    len: u64,
+}
+
+impl Draft {
+    /// A draft that lies in `folder`, which has to be on the file system of its target.
+    pub(crate) fn new(folder: impl Into<PathBuf>, access: Access) -> Self {
+        Draft { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0 }
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Replaces the first bytes, of which at least as many must have been written.
+    pub(crate) fn overwrite_start(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.file {
+            None => self.buffer[..bytes.len()].copy_from_slice(bytes),
+            Some(file) => {
+                spill(file, &mut self.buffer)
+                    .and_then(|()| file.seek(SeekFrom::Start(0)))
+                    .and_then(|_| file.write_all(bytes))
+                    .and_then(|()| file.seek(SeekFrom::End(0)))
+                    .map_err(|e| Error::io(e, "can't write").at(file.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the draft the name `target`, replacing what has it.
+    ///
+    /// `durable` waits until the content and the name have reached the disk.
+    pub(crate) fn publish(mut self, target: &Path, durable: bool) -> Result<()> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.create()?,
+        };
+        spill(&mut file, &mut self.buffer).map_err(|e| Error::io(e, "can't write").at(file.path()))?;
+        if durable {
+            file.as_file().sync_all().map_err(|e| Error::io(e, "can't sync").at(file.path()))?;
+        }
+        // The target's folder may have been removed since it was made.
+        let persisted = file.persist(target).or_else(|failed| match target.parent() {
+            Some(folder) if failed.error.kind() == io::ErrorKind::NotFound && self.access == Access::Private => {
+                create_private_folder(folder).map_err(io::Error::from)?;
+                failed.file.persist(target).map_err(|failed| failed.error)
+            }
+            _ => Err(failed.error),
+        });
+        persisted.map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
+        if durable && let Some(folder) = target.parent() {
+            sync_folder(folder).map_err(|e| Error::io(e, "can't sync the folder").at(folder))?;
+        }
+        Ok(())
+    }
+
+    /// [`publish`](Draft::publish), with the permissions of the file that is replaced.
+    pub(crate) fn publish_like(mut self, target: &Path, permissions: Option<fs::Permissions>) -> Result<()> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => self.create()?,
+        };
+        if let Some(permissions) = permissions {
+            file.as_file()
+                .set_permissions(permissions)
+                .map_err(|e| Error::io(e, "can't set the permissions").at(target))?;
+        }
+        self.file = Some(file);
+        self.publish(target, false)
+    }
+
+    fn create(&self) -> Result<NamedTempFile> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".").suffix(DRAFT_SUFFIX).rand_bytes(RANDOM_CHARACTERS);
+        // tempfile's own default is 0600.
+        #[cfg(unix)]
+        if self.access == Access::Inherited {
+            use std::os::unix::fs::PermissionsExt as _;
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        #[cfg(not(unix))]
+        let _ = self.access;
+        let file =
+            builder.tempfile_in(&self.folder).map_err(|e| Error::io(e, "can't create a file").at(&self.folder))?;
+        // Held until the draft is published or this process ends: it tells drafts from litter. Where
+        // there are no locks, its age will have to.
+        if self.access == Access::Private {
+            let _ = lock::try_exclusive(file.as_file());
+        }
+        Ok(file)
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.file.is_none() && self.buffer.len() + bytes.len() > SPILL_AT {
+            self.file = Some(self.create()?);
+        }
+        match &mut self.file {
+            None => self.buffer.extend_from_slice(bytes),
+            Some(file) => {
+                spill(file, &mut self.buffer)?;
+                file.write_all(bytes)?;
+            }
+        }
+        self.len += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn spill(file: &mut NamedTempFile, buffer: &mut Vec<u8>) -> io::Result<()> {
+    file.write_all(buffer)?;
+    buffer.clear();
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Windows has no such call, and needs none: NTFS journals the rename.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Writes a small file whole.
+pub(crate) fn write(folder: &Path, target: &Path, access: Access, content: &[u8]) -> Result<()> {
+    let mut draft = Draft::new(folder, access);
+    draft.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
+    draft.publish(target, false)
+}
+
+/// Creates a folder and those above it that are missing, for nobody but the owner.
+pub(crate) fn create_private_folder(path: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(path).map_err(|e| Error::io(e, "can't create the folder").at(path))
+}

@@ -1,0 +1,365 @@
+//! A cache: a folder, and how results are kept in it.
+
+use std::any::type_name;
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::compress::Compression;
+use crate::memo::{Definition, Memo};
+use crate::shape::{Fallible, Plain, Shape};
+use crate::stats::{Counters, Stats};
+use crate::store::{self, Entries, FunctionInfo, Layout};
+use crate::{Error, ErrorKind, Result, memoize};
+
+/// A folder of stored results. Clones are the same cache.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let cache = larder::Cache::open(folder.path())?;
+///
+/// let mut runs = 0;
+/// for _ in 0..2 {
+///     let area = cache.get_or_compute("area", &(2.0, 3.0), || { runs += 1; 2.0 * 3.0 });
+///     assert_eq!(area, 6.0);
+/// }
+/// assert_eq!(runs, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    /// `None` if the cache is off.
+    layout: Option<Layout>,
+    compression: Compression,
+    read_only: bool,
+    durable: bool,
+    /// Compute every call, and replace what is stored.
+    refresh: bool,
+    counters: Counters,
+    /// The functions of [`Cache::get_or_compute`], by name and type of the result.
+    closures: Mutex<HashMap<(String, &'static str), Arc<Memo>>>,
+}
+
+/// What the variable `LARDER` asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Steering {
+    Normal,
+    Off,
+    Refresh,
+    ReadOnly,
+}
+
+impl Steering {
+    fn from_environment() -> Self {
+        match std::env::var("LARDER").as_deref() {
+            Err(_) | Ok("" | "on") => Steering::Normal,
+            Ok("off") => Steering::Off,
+            Ok("refresh") => Steering::Refresh,
+            Ok("readonly") => Steering::ReadOnly,
+            Ok(other) => {
+                tracing::warn!(LARDER = other, "unknown mode, ignored; there are off, refresh and readonly");
+                Steering::Normal
+            }
+        }
+    }
+}
+
+impl Cache {
+    /// Opens the cache in this folder, which is created if it does not exist.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty or leads to a file, and what
+    /// the file system reports.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Cache> {
+        Cache::builder(folder).open()
+    }
+
+    /// Begins a cache that is not as [`open`](Cache::open) makes it.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::builder(folder.path()).compression("xz:6".parse()?).open()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(folder: impl AsRef<Path>) -> CacheBuilder {
+        CacheBuilder {
+            folder: folder.as_ref().to_owned(),
+            compression: Compression::NONE,
+            read_only: false,
+            durable: false,
+        }
+    }
+
+    /// The cache that functions use if nothing else is said.
+    ///
+    /// Its folder is what the variable `LARDER_DIR` says, else `larder` in the user's cache folder
+    /// (`~/.cache/larder` on Linux). Its compressor is what `LARDER_COMPRESSION` says, else none.
+    /// If it can't be opened, that is logged, and it is off.
+    pub fn global() -> &'static Cache {
+        static GLOBAL: LazyLock<Cache> = LazyLock::new(|| {
+            Cache::open_global().unwrap_or_else(|error| {
+                tracing::warn!(%error, "the global cache can't be opened: nothing is cached");
+                Cache::disabled()
+            })
+        });
+        &GLOBAL
+    }
+
+    fn open_global() -> Result<Cache> {
+        let folder = match std::env::var_os("LARDER_DIR") {
+            Some(folder) if !folder.is_empty() => PathBuf::from(folder),
+            _ => dirs::cache_dir()
+                .ok_or_else(|| {
+                    Error::new(ErrorKind::NotFound, "this user has no cache folder; set LARDER_DIR to choose one")
+                })?
+                .join("larder"),
+        };
+        let mut builder = Cache::builder(folder);
+        if let Ok(compression) = std::env::var("LARDER_COMPRESSION") {
+            match compression.parse() {
+                Ok(compression) => builder = builder.compression(compression),
+                Err(error) => tracing::warn!(%error, "LARDER_COMPRESSION is ignored"),
+            }
+        }
+        builder.open()
+    }
+
+    /// A cache that keeps nothing: every call runs.
+    ///
+    /// ```
+    /// let cache = larder::Cache::disabled();
+    /// assert_eq!(cache.get_or_compute("answer", &(), || 42), 42);
+    /// assert_eq!(cache.stats()?.bypasses, 1);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn disabled() -> Cache {
+        Cache(Arc::new(Inner {
+            layout: None,
+            compression: Compression::NONE,
+            read_only: false,
+            durable: false,
+            refresh: false,
+            counters: Counters::default(),
+            closures: Mutex::default(),
+        }))
+    }
+
+    /// Loads the result of `compute`, or runs it and keeps its result. For closures; functions have
+    /// [`#[memoize]`](macro@crate::memoize).
+    ///
+    /// `name` stands for the code: two closures that compute different things need different names,
+    /// and one that is changed needs a new one. `args` is all that the result depends on. A result
+    /// that is an `Err` is not kept.
+    pub fn get_or_compute<A, T>(&self, name: &str, args: &A, compute: impl FnOnce() -> T) -> T
+    where
+        A: Serialize + ?Sized,
+        T: Serialize + DeserializeOwned,
+    {
+        self.closure::<A, T, Plain<T>>(name, args, compute)
+    }
+
+    /// [`get_or_compute`](Cache::get_or_compute) for an error that need not be serialisable.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub fn get_or_try_compute<A, T, E>(
+        &self,
+        name: &str,
+        args: &A,
+        compute: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        A: Serialize + ?Sized,
+        T: Serialize + DeserializeOwned,
+    {
+        self.closure::<A, Result<T, E>, Fallible<T, E>>(name, args, compute)
+    }
+
+    fn closure<A, R, S>(&self, name: &str, args: &A, compute: impl FnOnce() -> R) -> R
+    where
+        A: Serialize + ?Sized,
+        S: Shape<R>,
+    {
+        let stored = type_name::<S::Stored>();
+        let memo = {
+            let mut closures = self.0.closures.lock().unwrap_or_else(PoisonError::into_inner);
+            let memo = closures.entry((name.to_owned(), stored)).or_insert_with(|| {
+                let definition = Definition::of_closure(name, stored);
+                Arc::new(Memo::new(definition, self.clone()))
+            });
+            Arc::clone(memo)
+        };
+        memoize::call(
+            &memo,
+            self,
+            args,
+            |args, description| description.argument("args", args),
+            |_| compute(),
+            PhantomData::<S>,
+        )
+    }
+
+    /// The folder; empty for a cache that is off.
+    pub fn path(&self) -> &Path {
+        self.0.layout.as_ref().map_or(Path::new(""), Layout::root)
+    }
+
+    /// All stored results, function by function.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    pub fn entries(&self) -> Result<Entries> {
+        match &self.0.layout {
+            Some(layout) => Entries::under(&layout.functions(), true),
+            None => Ok(Entries::none()),
+        }
+    }
+
+    /// The functions that have stored results, by name.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    pub fn functions(&self) -> Result<Vec<FunctionInfo>> {
+        match &self.0.layout {
+            Some(layout) => FunctionInfo::under(&layout.functions()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What happened in this process with this cache.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn stats(&self) -> Result<Stats> {
+        Ok(self.0.counters.read())
+    }
+
+    /// Removes all stored results. What is not larder's stays.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    pub fn clear(&self) -> Result<()> {
+        match self.writable()? {
+            Some(layout) => layout.clear(),
+            None => Ok(()),
+        }
+    }
+
+    /// Where results are stored, for those who will change them; `None` if the cache is off.
+    pub(crate) fn writable(&self) -> Result<Option<&Layout>> {
+        if self.0.read_only {
+            return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
+        }
+        Ok(self.0.layout.as_ref())
+    }
+
+    pub(crate) fn layout(&self) -> Option<&Layout> {
+        self.0.layout.as_ref()
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.0.read_only
+    }
+
+    pub(crate) fn refreshes(&self) -> bool {
+        self.0.refresh
+    }
+
+    pub(crate) fn compression(&self) -> Compression {
+        self.0.compression
+    }
+
+    pub(crate) fn is_durable(&self) -> bool {
+        self.0.durable
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    pub(crate) fn is_same(&self, other: &Cache) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.layout {
+            None => f.write_str("Cache(off)"),
+            Some(layout) => f
+                .debug_struct("Cache")
+                .field("path", &layout.root())
+                .field("compression", &self.0.compression)
+                .field("read_only", &self.0.read_only)
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+/// How a [`Cache`] is to be; made by [`Cache::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is opened"]
+pub struct CacheBuilder {
+    folder: PathBuf,
+    compression: Compression,
+    read_only: bool,
+    durable: bool,
+}
+
+impl CacheBuilder {
+    /// The compressor of new entries, unless a function has its own. Entries that are there stay
+    /// readable, whatever they were written with. Default: none.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Load results, and store and remove none. The folder need not exist. Default: false.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Wait until each entry has reached the disk. Without it, an entry that a power failure tore is
+    /// a miss, and nothing worse; with it, an entry costs about three times as much. Default: false.
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+
+    /// Opens the cache. The variable `LARDER` may change how: `off` keeps nothing, `refresh`
+    /// computes every call and replaces what is stored, `readonly` stores nothing.
+    ///
+    /// # Errors
+    /// Those of [`Cache::open`]; [`LevelOutOfRange`](ErrorKind::LevelOutOfRange) and
+    /// [`CompressorDisabled`](ErrorKind::CompressorDisabled) for the compressor.
+    pub fn open(self) -> Result<Cache> {
+        let compression = self.compression.validate()?;
+        let layout = Layout::at(&self.folder)?;
+        let steering = Steering::from_environment();
+        if steering == Steering::Off {
+            return Ok(Cache::disabled());
+        }
+        let read_only = self.read_only || steering == Steering::ReadOnly;
+        if !read_only {
+            layout.create()?;
+            store::collect_litter(&layout);
+        }
+        Ok(Cache(Arc::new(Inner {
+            layout: Some(layout),
+            compression,
+            read_only,
+            durable: self.durable,
+            refresh: steering == Steering::Refresh,
+            counters: Counters::default(),
+            closures: Mutex::default(),
+        })))
+    }
+}

@@ -1,0 +1,129 @@
+//! One call in hand: its key is known, and nothing has run yet.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::marker::PhantomData;
+
+use crate::cache::Cache;
+use crate::key::{Describe, Key, call};
+use crate::memo::Memo;
+use crate::outcome::Outcome;
+use crate::shape::Shape;
+use crate::store::Layout;
+use crate::{Error, Result, memoize};
+
+/// A call of a memoized function that has not run: `fit::call(&data, 0.1)` for a function `fit`.
+///
+/// ```
+/// # use larder::{Cache, memoize};
+/// # use std::sync::LazyLock;
+/// # static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+/// # static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
+/// #[memoize(cache = &CACHE)]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// assert!(!square::call(7).is_cached());
+/// assert_eq!(square(7), 49);
+/// assert_eq!(square::call(7).cached()?, Some(49));
+/// assert!(square::call(7).forget()?);
+/// assert_eq!(square::call(7).cached()?, None);
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[must_use = "a call does nothing until it is run"]
+pub struct Call<'a, T> {
+    memo: &'a Memo,
+    cache: Cache,
+    key: Result<Key>,
+    load: fn(&Memo, &Layout, &Key) -> Result<Option<(T, Outcome)>>,
+    is_stored: fn(&Memo, &Layout, &Key) -> bool,
+    #[expect(clippy::type_complexity, reason = "named nowhere else")]
+    run: Box<dyn FnOnce(&Memo, &Cache, &Result<Key>, bool) -> (T, Outcome) + 'a>,
+}
+
+impl<'a, T: 'a> Call<'a, T> {
+    /// For the attribute.
+    #[doc(hidden)]
+    pub fn new<A: 'a, S: Shape<T> + 'a>(
+        memo: &'a Memo,
+        cache: &Cache,
+        arguments: A,
+        describe: impl Fn(&A, &mut Describe<'_>) + 'a,
+        compute: impl FnOnce(A) -> T + 'a,
+        _: PhantomData<S>,
+    ) -> Self {
+        memo.uses(cache);
+        Call {
+            memo,
+            cache: cache.clone(),
+            key: call::key(memo.key(), |description| describe(&arguments, description)),
+            load: memoize::load::<T, S>,
+            is_stored: memoize::is_stored::<T, S>,
+            run: Box::new(move |memo, cache, key, refresh| {
+                memoize::run::<A, T, S>(memo, cache, key, refresh, arguments, &describe, compute)
+            }),
+        }
+    }
+
+    /// The call's key. All zeros if an argument has none, because its `Serialize` reports an error:
+    /// such a call always runs.
+    pub fn key(&self) -> Key {
+        self.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
+    }
+
+    /// Whether the call would be a hit. Reads the entry's header and changes nothing on disk.
+    pub fn is_cached(&self) -> bool {
+        match (self.cache.layout(), &self.key) {
+            (Some(layout), Ok(key)) => (self.is_stored)(self.memo, layout, key),
+            _ => false,
+        }
+    }
+
+    /// The stored result, if there is one. Never computes.
+    ///
+    /// # Errors
+    /// If there is an entry and it can't be read, or if an argument has no key.
+    pub fn cached(&self) -> Result<Option<T>> {
+        let Some(layout) = self.cache.layout() else { return Ok(None) };
+        let key = self.key.as_ref().map_err(Error::clone)?;
+        Ok((self.load)(self.memo, layout, key)?.map(|(value, _)| value))
+    }
+
+    /// What calling the function does: loads the result, or computes and keeps it.
+    pub fn run(self) -> T {
+        self.outcome().0
+    }
+
+    /// As [`run`](Call::run), and tells what became of the call.
+    pub fn outcome(self) -> (T, Outcome) {
+        (self.run)(self.memo, &self.cache, &self.key, false)
+    }
+
+    /// Computes the result even if it is stored, and replaces what is stored.
+    pub fn refresh(self) -> T {
+        (self.run)(self.memo, &self.cache, &self.key, true).0
+    }
+
+    /// Removes the stored result of this call. Gives whether there was one.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
+    pub fn forget(&self) -> Result<bool> {
+        let Some(layout) = self.cache.writable()? else { return Ok(false) };
+        let key = self.key.as_ref().map_err(Error::clone)?;
+        let path = Layout::entry(&layout.function(self.memo.name()), key);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io(error, "can't remove").at(path)),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Call<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("function", &self.memo.name()).field("key", &self.key).finish_non_exhaustive()
+    }
+}

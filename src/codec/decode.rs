@@ -1,0 +1,555 @@
+//! CBOR read back into serde's data model.
+
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
+};
+
+use super::input::{Input, Taken, text};
+use super::typed::{self, Number};
+use super::wire::{self, Major};
+use super::{HUMAN_READABLE, MAX_DEPTH, skip_value};
+use crate::{Error, ErrorKind, Result};
+
+/// Reads values from an [`Input`].
+pub(crate) struct Decoder<'i, 'r> {
+    input: &'i mut Input<'r>,
+    depth: u32,
+    guessed: bool,
+}
+
+/// What a head announces.
+enum Head {
+    Unsigned(u64),
+    Negative(u64),
+    Bytes(u64),
+    Text(u64),
+    Array(Option<u64>),
+    Map(Option<u64>),
+    Tag(u64),
+    Bool(bool),
+    None,
+    Unit,
+    F32(f32),
+    F64(f64),
+}
+
+impl<'i, 'r> Decoder<'i, 'r> {
+    pub(crate) fn new(input: &'i mut Input<'r>) -> Self {
+        Decoder { input, depth: 0, guessed: false }
+    }
+
+    /// Whether a `Deserialize` implementation asked what comes next instead of saying what it
+    /// wants: serde's buffering does, behind `flatten`, untagged and internally tagged enums. What
+    /// comes out may then differ from what went in, if two variants read alike.
+    pub(crate) fn guessed(&self) -> bool {
+        self.guessed
+    }
+
+    fn head(&mut self) -> Result<Head> {
+        let initial = self.input.byte()?;
+        let indefinite = initial & 31 == wire::INDEFINITE;
+        Ok(match Major::of(initial) {
+            Major::Unsigned => Head::Unsigned(self.input.argument(initial)?),
+            Major::Negative => Head::Negative(self.input.argument(initial)?),
+            Major::Bytes => Head::Bytes(self.input.argument(initial)?),
+            Major::Text => Head::Text(self.input.argument(initial)?),
+            Major::Array if indefinite => Head::Array(None),
+            Major::Array => Head::Array(Some(self.input.argument(initial)?)),
+            Major::Map if indefinite => Head::Map(None),
+            Major::Map => Head::Map(Some(self.input.argument(initial)?)),
+            Major::Tag => Head::Tag(self.input.argument(initial)?),
+            Major::Simple => match initial {
+                wire::FALSE => Head::Bool(false),
+                wire::TRUE => Head::Bool(true),
+                wire::NONE => Head::None,
+                wire::UNIT => Head::Unit,
+                wire::F32 => Head::F32(f32::from_be_bytes(self.input.array()?)),
+                wire::F64 => Head::F64(f64::from_be_bytes(self.input.array()?)),
+                _ => return Err(Error::damaged(format!("{initial:#04x} is no value that larder writes"))),
+            },
+        })
+    }
+
+    fn nested<R>(&mut self, read: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the content is nested more than {MAX_DEPTH} levels deep"),
+            ));
+        }
+        let result = read(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn array<'de, V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
+        self.nested(|decoder| {
+            let mut items = Items { decoder, left: len };
+            let value = visitor.visit_seq(&mut items)?;
+            items.end()?;
+            Ok(value)
+        })
+    }
+
+    fn map<'de, V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
+        self.nested(|decoder| {
+            let mut items = Items { decoder, left: len };
+            let value = visitor.visit_map(&mut items)?;
+            items.end()?;
+            Ok(value)
+        })
+    }
+
+    fn numbers<'de, V: Visitor<'de>>(&mut self, number: Number, visitor: V) -> Result<V::Value> {
+        let (left, padded) = typed::open(self.input, number)?;
+        let mut numbers = Numbers { input: self.input, number, left };
+        let value = visitor.visit_seq(&mut numbers)?;
+        let left = numbers.left;
+        if left > 0 {
+            return Err(Error::custom(format!("the stored sequence has {left} more elements than wanted")));
+        }
+        typed::close(self.input, padded)?;
+        Ok(value)
+    }
+
+    fn text<'de, V: Visitor<'de>>(&mut self, len: u64, visitor: V) -> Result<V::Value> {
+        self.input.take(len, |bytes| match bytes {
+            Taken::Borrowed(bytes) => visitor.visit_str(text(bytes)?),
+            owned @ Taken::Owned(_) => visitor.visit_string(owned.into_string()?),
+        })
+    }
+
+    fn bytes<'de, V: Visitor<'de>>(&mut self, len: u64, visitor: V) -> Result<V::Value> {
+        self.input.take(len, |bytes| match bytes {
+            Taken::Borrowed(bytes) => visitor.visit_bytes(bytes),
+            Taken::Owned(bytes) => visitor.visit_byte_buf(bytes),
+        })
+    }
+
+    fn char(&mut self) -> Result<char> {
+        let len = self.input.head(Major::Text)?;
+        self.input.take(len, |bytes| {
+            let text = bytes.into_string()?;
+            let mut chars = text.chars();
+            match (chars.next(), chars.next()) {
+                (Some(char), None) => Ok(char),
+                _ => Err(Error::damaged(format!("{text:?} is tagged as one character"))),
+            }
+        })
+    }
+
+    /// An integer above 64 bits; `negative` ones are stored as −1 − n.
+    fn big<'de, V: Visitor<'de>>(&mut self, negative: bool, visitor: V) -> Result<V::Value> {
+        let len = self.input.head(Major::Bytes)?;
+        if len > 16 {
+            return Err(Error::custom(format!("the stored integer has {len} bytes, more than any of Rust's")));
+        }
+        let magnitude = self
+            .input
+            .take(len, |bytes| Ok(bytes.as_slice().iter().fold(0, |all, byte| all << 8 | u128::from(*byte))))?;
+        if !negative {
+            return visitor.visit_u128(magnitude);
+        }
+        match i128::try_from(magnitude) {
+            Ok(magnitude) => visitor.visit_i128(!magnitude),
+            Err(_) => Err(Error::custom("the stored integer is smaller than any of Rust's")),
+        }
+    }
+
+    /// Gives the visitor whatever was announced.
+    fn visit<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: V) -> Result<V::Value> {
+        match head {
+            Head::Unsigned(value) => visitor.visit_u64(value),
+            Head::Negative(value) => match i64::try_from(value) {
+                Ok(value) => visitor.visit_i64(!value),
+                Err(_) => visitor.visit_i128(!i128::from(value)),
+            },
+            Head::Bytes(len) => self.bytes(len, visitor),
+            Head::Text(len) => self.text(len, visitor),
+            Head::Array(len) => self.array(len, visitor),
+            Head::Map(len) => self.map(len, visitor),
+            Head::Bool(value) => visitor.visit_bool(value),
+            Head::None => visitor.visit_none(),
+            Head::Unit => visitor.visit_unit(),
+            Head::F32(value) => visitor.visit_f32(value),
+            Head::F64(value) => visitor.visit_f64(value),
+            Head::Tag(wire::TAG_SOME) => self.nested(|decoder| visitor.visit_some(decoder)),
+            Head::Tag(wire::TAG_CHAR) => visitor.visit_char(self.char()?),
+            Head::Tag(wire::TAG_BIG_POSITIVE) => self.big(false, visitor),
+            Head::Tag(wire::TAG_BIG_NEGATIVE) => self.big(true, visitor),
+            Head::Tag(tag) => match Number::from_tag(tag) {
+                Some(number) => self.numbers(number, visitor),
+                None => Err(Error::damaged(format!("tag {tag} is none that larder writes"))),
+            },
+        }
+    }
+
+    /// Says what was found where something else was wanted.
+    #[cold]
+    fn unexpected<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: &V) -> Error {
+        let found = match head {
+            Head::Unsigned(value) => Unexpected::Unsigned(value),
+            Head::Negative(value) => match i64::try_from(value) {
+                Ok(value) => Unexpected::Signed(!value),
+                Err(_) => Unexpected::Other("a large negative integer"),
+            },
+            Head::Bytes(_) => Unexpected::Other("a byte string"),
+            Head::Text(_) => Unexpected::Other("a string"),
+            Head::Array(_) => Unexpected::Seq,
+            Head::Map(_) => Unexpected::Map,
+            Head::Bool(value) => Unexpected::Bool(value),
+            Head::None => Unexpected::Other("None"),
+            Head::Unit => Unexpected::Unit,
+            Head::F32(_) => Unexpected::Other("an f32"),
+            Head::F64(_) => Unexpected::Other("an f64"),
+            Head::Tag(wire::TAG_SOME) => Unexpected::Option,
+            Head::Tag(wire::TAG_CHAR) => Unexpected::Other("a char"),
+            Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE) => Unexpected::Other("a large integer"),
+            Head::Tag(tag) => match Number::from_tag(tag) {
+                Some(_) => Unexpected::Other("an array of numbers"),
+                None => Unexpected::Other("an unknown tag"),
+            },
+        };
+        Error::invalid_type(found, visitor)
+    }
+}
+
+/// One method for each thing that can be asked for: what fits is read, anything else is an error.
+macro_rules! only {
+    ($($method:ident: $pattern:pat),* $(,)?) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+            match self.head()? {
+                head @ $pattern => self.visit(head, visitor),
+                head => Err(self.unexpected(head, &visitor)),
+            }
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
+    type Error = Error;
+
+    fn is_human_readable(&self) -> bool {
+        HUMAN_READABLE
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.guessed = true;
+        let head = self.head()?;
+        self.visit(head, visitor)
+    }
+
+    // An integer may be read as another width, if its value fits there; the visitors see to that.
+    // Floats never change their width, nor do integers become floats: that could change a value.
+    only! {
+        deserialize_bool: Head::Bool(_),
+        deserialize_u8: Head::Unsigned(_) | Head::Negative(_),
+        deserialize_u16: Head::Unsigned(_) | Head::Negative(_),
+        deserialize_u32: Head::Unsigned(_) | Head::Negative(_),
+        deserialize_u64: Head::Unsigned(_) | Head::Negative(_),
+        deserialize_i8: Head::Unsigned(_) | Head::Negative(_),
+        deserialize_i16: Head::Unsigned(_) | Head::Negative(_),
+        deserialize_i32: Head::Unsigned(_) | Head::Negative(_),
+        deserialize_i64: Head::Unsigned(_) | Head::Negative(_),
+        deserialize_u128: Head::Unsigned(_) | Head::Negative(_)
+            | Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE),
+        deserialize_i128: Head::Unsigned(_) | Head::Negative(_)
+            | Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE),
+        deserialize_f32: Head::F32(_),
+        deserialize_f64: Head::F64(_),
+        deserialize_char: Head::Tag(wire::TAG_CHAR),
+        deserialize_str: Head::Text(_),
+        deserialize_string: Head::Text(_),
+        deserialize_bytes: Head::Bytes(_),
+        deserialize_byte_buf: Head::Bytes(_),
+        deserialize_unit: Head::Unit,
+        deserialize_map: Head::Map(_),
+        deserialize_identifier: Head::Text(_) | Head::Unsigned(_),
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.head()? {
+            head @ (Head::None | Head::Tag(wire::TAG_SOME)) => self.visit(head, visitor),
+            head => Err(self.unexpected(head, &visitor)),
+        }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
+        self.nested(|decoder| visitor.visit_newtype_struct(decoder))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.head()? {
+            Head::Array(len) => self.array(len, visitor),
+            Head::Tag(tag) => match Number::from_tag(tag) {
+                Some(number) => self.numbers(number, visitor),
+                None => Err(self.unexpected(Head::Tag(tag), &visitor)),
+            },
+            head => Err(self.unexpected(head, &visitor)),
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        match self.head()? {
+            Head::Text(len) => {
+                let name = self.input.take(len, |bytes| bytes.into_string())?;
+                visitor.visit_enum(name.as_str().into_deserializer())
+            }
+            Head::Map(Some(1)) => self.nested(|decoder| visitor.visit_enum(Variant { decoder })),
+            head => Err(self.unexpected(head, &visitor)),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        skip_value(self.input, MAX_DEPTH - self.depth)?;
+        visitor.visit_unit()
+    }
+}
+
+/// The elements of an array, or the pairs of a map.
+struct Items<'d, 'i, 'r> {
+    decoder: &'d mut Decoder<'i, 'r>,
+    /// How many are left; `None` if a break will tell.
+    left: Option<u64>,
+}
+
+impl Items<'_, '_, '_> {
+    /// Whether there is another one; counts it.
+    fn more(&mut self) -> Result<bool> {
+        match &mut self.left {
+            Some(0) => Ok(false),
+            Some(left) => {
+                *left -= 1;
+                Ok(true)
+            }
+            None if self.decoder.input.peek()? == wire::BREAK => {
+                self.decoder.input.byte()?;
+                self.left = Some(0);
+                Ok(false)
+            }
+            None => Ok(true),
+        }
+    }
+
+    fn end(mut self) -> Result<()> {
+        if self.more()? {
+            return Err(Error::custom("the stored sequence or map has more elements than wanted"));
+        }
+        Ok(())
+    }
+
+    fn hint(&self) -> Option<usize> {
+        self.left.and_then(|left| usize::try_from(left).ok())
+    }
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        if !self.more()? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.decoder).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.hint()
+    }
+}
+
+impl<'de> MapAccess<'de> for Items<'_, '_, '_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        if !self.more()? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.decoder).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+        seed.deserialize(&mut *self.decoder)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.hint()
+    }
+}
+
+/// The elements of a typed array.
+struct Numbers<'i, 'r> {
+    input: &'i mut Input<'r>,
+    number: Number,
+    left: u64,
+}
+
+impl<'de> SeqAccess<'de> for Numbers<'_, '_> {
+    type Error = Error;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        seed.deserialize(OneNumber { input: self.input, number: self.number }).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        usize::try_from(self.left).ok()
+    }
+}
+
+/// One element of a typed array.
+struct OneNumber<'i, 'r> {
+    input: &'i mut Input<'r>,
+    number: Number,
+}
+
+impl OneNumber<'_, '_> {
+    #[cold]
+    fn refuse<'de, V: Visitor<'de>>(&self, visitor: &V) -> Error {
+        let found = match self.number {
+            Number::F32 => Unexpected::Other("an f32"),
+            Number::F64 => Unexpected::Other("an f64"),
+            _ => Unexpected::Other("an integer"),
+        };
+        Error::invalid_type(found, visitor)
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident),*; else refuse $($other:ident),*) => {
+        $(
+            #[inline]
+            fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+                match self.number {
+                    Number::F32 | Number::F64 => Err(self.refuse(&visitor)),
+                    _ => self.deserialize_any(visitor),
+                }
+            }
+        )*
+        $(
+            fn $other<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+                Err(self.refuse(&visitor))
+            }
+        )*
+    };
+}
+
+impl<'de> Deserializer<'de> for OneNumber<'_, '_> {
+    type Error = Error;
+
+    fn is_human_readable(&self) -> bool {
+        HUMAN_READABLE
+    }
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        let input = self.input;
+        match self.number {
+            Number::U8 => visitor.visit_u8(input.byte()?),
+            Number::U16 => visitor.visit_u16(u16::from_le_bytes(input.array()?)),
+            Number::U32 => visitor.visit_u32(u32::from_le_bytes(input.array()?)),
+            Number::U64 => visitor.visit_u64(u64::from_le_bytes(input.array()?)),
+            Number::I8 => visitor.visit_i8(i8::from_le_bytes(input.array()?)),
+            Number::I16 => visitor.visit_i16(i16::from_le_bytes(input.array()?)),
+            Number::I32 => visitor.visit_i32(i32::from_le_bytes(input.array()?)),
+            Number::I64 => visitor.visit_i64(i64::from_le_bytes(input.array()?)),
+            Number::F32 => visitor.visit_f32(f32::from_le_bytes(input.array()?)),
+            Number::F64 => visitor.visit_f64(f64::from_le_bytes(input.array()?)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if self.number == Number::F32 { self.deserialize_any(visitor) } else { Err(self.refuse(&visitor)) }
+    }
+
+    #[inline]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if self.number == Number::F64 { self.deserialize_any(visitor) } else { Err(self.refuse(&visitor)) }
+    }
+
+    numbers! {
+        deserialize_u8, deserialize_u16, deserialize_u32, deserialize_u64, deserialize_u128, deserialize_i8,
+        deserialize_i16, deserialize_i32, deserialize_i64, deserialize_i128;
+        else refuse deserialize_bool, deserialize_char, deserialize_str, deserialize_string, deserialize_bytes,
+        deserialize_byte_buf, deserialize_option, deserialize_unit, deserialize_seq, deserialize_map,
+        deserialize_identifier
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! { unit_struct tuple tuple_struct struct enum }
+}
+
+/// An enum variant with a payload: the one pair of a map.
+struct Variant<'d, 'i, 'r> {
+    decoder: &'d mut Decoder<'i, 'r>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'_, '_, '_> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
+        let name = seed.deserialize(&mut *self.decoder)?;
+        Ok((name, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_, '_, '_> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<()> {
+        Err(Error::invalid_type(Unexpected::NewtypeVariant, &"a variant without a payload"))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
+        seed.deserialize(self.decoder)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
+        self.decoder.deserialize_tuple(len, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value> {
+        self.decoder.deserialize_struct("", fields, visitor)
+    }
+}

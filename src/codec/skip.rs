@@ -1,0 +1,65 @@
+//! Passing over one value without making anything of it.
+
+use super::input::text;
+use super::typed::{self, Number};
+use super::wire::{self, Major};
+use super::{Input, MAX_DEPTH};
+use crate::{Error, ErrorKind, Result};
+
+/// Passes over the next value, which may be nested `depth` levels deep.
+pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
+    if depth == 0 {
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            format!("the content is nested more than {MAX_DEPTH} levels deep"),
+        ));
+    }
+    let initial = input.byte()?;
+    let indefinite = initial & 31 == wire::INDEFINITE;
+    match Major::of(initial) {
+        Major::Unsigned | Major::Negative => input.argument(initial).map(drop),
+        Major::Bytes => {
+            let len = input.argument(initial)?;
+            input.skip(len)
+        }
+        Major::Text => {
+            let len = input.argument(initial)?;
+            input.take(len, |bytes| text(bytes.as_slice()).map(drop))
+        }
+        major @ (Major::Array | Major::Map) if indefinite => {
+            while input.peek()? != wire::BREAK {
+                skip_value(input, depth - 1)?;
+                if major == Major::Map {
+                    skip_value(input, depth - 1)?;
+                }
+            }
+            input.byte().map(drop)
+        }
+        major @ (Major::Array | Major::Map) => {
+            for _ in 0..input.argument(initial)? {
+                skip_value(input, depth - 1)?;
+                if major == Major::Map {
+                    skip_value(input, depth - 1)?;
+                }
+            }
+            Ok(())
+        }
+        Major::Tag => {
+            let tag = input.argument(initial)?;
+            match Number::from_tag(tag) {
+                Some(number) => {
+                    let (count, padded) = typed::open(input, number)?;
+                    input.skip(count.saturating_mul(number.width() as u64))?;
+                    typed::close(input, padded)
+                }
+                None => skip_value(input, depth - 1),
+            }
+        }
+        Major::Simple => match initial {
+            wire::FALSE | wire::TRUE | wire::NONE | wire::UNIT => Ok(()),
+            wire::F32 => input.skip(4),
+            wire::F64 => input.skip(8),
+            _ => Err(Error::damaged(format!("{initial:#04x} is no value that larder writes"))),
+        },
+    }
+}

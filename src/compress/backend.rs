@@ -1,0 +1,128 @@
+//! What a compressor's file has to provide, and the readers around it.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use crate::{Error, Result};
+
+/// The code behind one compression method.
+pub(crate) trait Backend: Sync {
+    /// A writer that compresses into `target`.
+    fn writer<'w>(&self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>>;
+
+    /// A reader of one compressed stream. It takes not one byte more than the stream has from
+    /// `source`, gives 0 bytes at its end, and `UnexpectedEof` if the source ends first.
+    fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>>;
+}
+
+/// A compressing writer that has to be told where its stream ends.
+pub(crate) trait Finish: Write {
+    /// Writes what is left, and the end of the stream.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// Up to `count` next bytes; they are gone from `source` (which may give one byte at a time) and
+/// are to be put back with [`Unread`].
+pub(crate) fn peek(source: &mut dyn BufRead, count: usize) -> Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(count);
+    source.take(count as u64).read_to_end(&mut head).map_err(|e| Error::io(e, "can't read"))?;
+    Ok(head)
+}
+
+/// A reader with some bytes put back in front of it.
+pub(crate) struct Unread<'r> {
+    head: Vec<u8>,
+    at: usize,
+    rest: &'r mut dyn BufRead,
+}
+
+impl<'r> Unread<'r> {
+    pub(crate) fn new(head: Vec<u8>, rest: &'r mut dyn BufRead) -> Self {
+        Unread { head, at: 0, rest }
+    }
+}
+
+impl Read for Unread<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(target)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Unread<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at < self.head.len() { Ok(&self.head[self.at..]) } else { self.rest.fill_buf() }
+    }
+
+    fn consume(&mut self, count: usize) {
+        if self.at < self.head.len() {
+            self.at += count;
+        } else {
+            self.rest.consume(count);
+        }
+    }
+}
+
+/// The content of one compressed stream.
+pub(crate) struct Decompressed<'r> {
+    reader: BufReader<Checked<'r>>,
+}
+
+impl<'r> Decompressed<'r> {
+    pub(crate) fn new(name: &'static str, backend: &dyn Backend, source: &'r mut dyn BufRead) -> Result<Self> {
+        let reader = backend.reader(source).map_err(|e| Error::io(e, &format!("can't read as {name}")))?;
+        Ok(Decompressed { reader: BufReader::with_capacity(64 << 10, Checked { name, reader, ended: false }) })
+    }
+
+    /// Reads the end of the stream, where most formats have their own checksum.
+    pub(crate) fn expect_end(&mut self) -> Result<()> {
+        let rest = self.reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        Err(Error::damaged("there are bytes after the value, within the compressed stream"))
+    }
+}
+
+impl Read for Decompressed<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(target)
+    }
+}
+
+impl BufRead for Decompressed<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
+    }
+}
+
+/// Makes the errors of the various crates alike: a fault of the compressed bytes is `InvalidData`.
+struct Checked<'r> {
+    name: &'static str,
+    reader: Box<dyn Read + 'r>,
+    /// Some readers start over on what follows when read again after their end.
+    ended: bool,
+}
+
+impl Read for Checked<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        if self.ended {
+            return Ok(0);
+        }
+        let count = self.reader.read(target).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => error,
+            _ if error.raw_os_error().is_some() => error,
+            _ if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error,
+            _ => io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} finds the compressed content damaged: {error}", self.name),
+            ),
+        })?;
+        self.ended = count == 0 && !target.is_empty();
+        Ok(count)
+    }
+}

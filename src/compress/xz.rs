@@ -1,0 +1,77 @@
+//! xz and lzma, by xz2. Its maintained fork `liblzma` has the same names: to change over, replace
+//! `xz2` by `liblzma` in this file and in Cargo.toml.
+
+use std::io::{self, BufRead, Read, Write};
+
+use xz2::stream::{Action, Check, LzmaOptions, Status, Stream};
+use xz2::write::XzEncoder;
+
+use super::backend::{Backend, Finish};
+
+pub(super) struct Xz;
+pub(super) struct Lzma;
+
+/// Bytes that a decoder may take: level 9 needs 65 MiB for its dictionary. A file that claims to
+/// need more was not written by us, and is refused before the memory is taken.
+const DECODER_MEMORY: u64 = 96 << 20;
+
+impl Backend for Xz {
+    fn writer<'w>(&self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
+        let stream = Stream::new_easy_encoder(level.unsigned_abs(), Check::Crc64)?;
+        Ok(Box::new(XzEncoder::new_stream(target, stream)))
+    }
+
+    fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
+        let stream = Stream::new_stream_decoder(DECODER_MEMORY, 0)?;
+        Ok(Box::new(Decoder { source, stream }))
+    }
+}
+
+impl Backend for Lzma {
+    fn writer<'w>(&self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
+        let stream = Stream::new_lzma_encoder(&LzmaOptions::new_preset(level.unsigned_abs())?)?;
+        Ok(Box::new(XzEncoder::new_stream(target, stream)))
+    }
+
+    fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
+        let stream = Stream::new_lzma_decoder(DECODER_MEMORY)?;
+        Ok(Box::new(Decoder { source, stream }))
+    }
+}
+
+impl<W: Write> Finish for XzEncoder<W> {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        (*self).finish().map(drop)
+    }
+}
+
+/// xz2's own reader reports an error when other data follows the stream.
+struct Decoder<'r> {
+    source: &'r mut dyn BufRead,
+    stream: Stream,
+}
+
+impl Read for Decoder<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let input = self.source.fill_buf()?;
+            let at_end = input.is_empty();
+            let (used, made) = (self.stream.total_in(), self.stream.total_out());
+            let action = if at_end { Action::Finish } else { Action::Run };
+            let status = self.stream.process(input, target, action);
+            // Both are bounded by the lengths of the slices.
+            let used = usize::try_from(self.stream.total_in() - used).unwrap_or(usize::MAX);
+            let made = usize::try_from(self.stream.total_out() - made).unwrap_or(usize::MAX);
+            self.source.consume(used);
+            if status? == Status::StreamEnd || made > 0 || target.is_empty() {
+                return Ok(made);
+            }
+            if at_end {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if used == 0 {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the stream makes no progress"));
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A document: one value in an envelope that says what it is and whether it is whole.
+//!
+//! ```text
+//! 55799({"larder": 1, "type": "alloc::vec::Vec<f64>", "value": …, "xxh3": 0x0123456789abcdef})
+//! ```
+//!
+//! That is what a dump holds, and what follows the header of a cache entry; compressed or not. It
+//! is one valid CBOR document. The checksum covers every byte before its own eight.
+
+use std::io::{BufRead, Write};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{Decoder, Encoder, Input, MAX_DEPTH, Major, Output, skip_value};
+use crate::{Error, ErrorKind, Result};
+
+/// The version of the document that this crate writes, and the newest that it reads.
+pub(crate) const VERSION: u64 = 1;
+
+/// Tag 55799, which CBOR reserves as its magic (RFC 8949, section 3.4.6); a map of four pairs, of which the first key is `larder`.
+const PREFIX: [u8; 11] = *b"\xd9\xd9\xf7\xa4\x66larder";
+
+/// Type names are cut to this many bytes; they are for people.
+const LONGEST_TYPE_NAME: usize = 512;
+
+/// The head of the checksum: an integer of eight bytes.
+const CHECKSUM_HEAD: u8 = 0x1b;
+
+/// What there is to know of a document that was written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    /// Bytes of the document, before any compression.
+    pub(crate) len: u64,
+    pub(crate) checksum: u64,
+}
+
+/// What there is to know of a value that was read, besides the value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read {
+    pub(crate) checksum: u64,
+    /// See [`Decoder::guessed`].
+    pub(crate) guessed: bool,
+}
+
+/// Writes a value as a document.
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T, writer: &mut dyn Write) -> Result<Written> {
+    let mut output = Output::new(writer);
+    begin(&mut output, std::any::type_name::<T>())?;
+    value.serialize(&mut Encoder::new(&mut output))?;
+    end(output)
+}
+
+fn begin(output: &mut Output<'_>, type_name: &str) -> Result<()> {
+    output.write(&PREFIX)?;
+    let mut encoder = Encoder::new(output);
+    VERSION.serialize(&mut encoder)?;
+    "type".serialize(&mut encoder)?;
+    shorten(type_name, LONGEST_TYPE_NAME).serialize(&mut encoder)?;
+    "value".serialize(&mut encoder)
+}
+
+/// The longest start of `text` that has at most `limit` bytes.
+pub(crate) fn shorten(text: &str, limit: usize) -> &str {
+    let mut end = text.len().min(limit);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+fn end(mut output: Output<'_>) -> Result<Written> {
+    "xxh3".serialize(&mut Encoder::new(&mut output))?;
+    output.write(&[CHECKSUM_HEAD])?;
+    let checksum = output.checksum();
+    output.write(&checksum.to_be_bytes())?;
+    let len = output.finish()?;
+    Ok(Written { len, checksum })
+}
+
+/// Reads a document from a slice that holds nothing else.
+pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Read)> {
+    let mut input = Input::from_slice(bytes);
+    let result = read(&mut input).and_then(|done| input.expect_end().map(|()| done));
+    // A type that does not fit and a damaged byte look alike; the checksum tells them apart.
+    match result {
+        Err(error) if error.kind() == ErrorKind::WrongType => Err(check_slice(bytes).err().unwrap_or(error)),
+        result => result,
+    }
+}
+
+/// Reads a document from a reader, and leaves the reader exactly after it.
+pub(crate) fn from_reader<T: DeserializeOwned>(reader: &mut dyn BufRead) -> Result<(T, Read)> {
+    let mut input = Input::from_reader(reader);
+    let done = read(&mut input)?;
+    input.finish();
+    Ok(done)
+}
+
+/// Reads a whole document without making a value of it: is it what was written?
+pub(crate) fn check(reader: &mut dyn BufRead) -> Result<()> {
+    let mut input = Input::from_reader(reader);
+    check_input(&mut input)?;
+    input.finish();
+    Ok(())
+}
+
+fn check_slice(bytes: &[u8]) -> Result<()> {
+    let mut input = Input::from_slice(bytes);
+    check_input(&mut input)?;
+    input.expect_end()
+}
+
+fn check_input(input: &mut Input<'_>) -> Result<()> {
+    open(input)?;
+    skip_value(input, MAX_DEPTH)?;
+    close(input).map(drop)
+}
+
+fn read<T: DeserializeOwned>(input: &mut Input<'_>) -> Result<(T, Read)> {
+    let stored = open(input)?;
+    let mut decoder = Decoder::new(input);
+    let value = T::deserialize(&mut decoder).map_err(|error| explain::<T>(error, &stored))?;
+    let guessed = decoder.guessed();
+    let checksum = close(input)?;
+    Ok((value, Read { checksum, guessed }))
+}
+
+/// Adds which type is there and which was wanted, if that is what is wrong.
+#[cold]
+fn explain<T>(error: Error, stored: &str) -> Error {
+    if error.kind() != ErrorKind::WrongType {
+        return error;
+    }
+    let wanted = std::any::type_name::<T>();
+    error.context(&format!("wrong type: a `{stored}` was stored, a `{wanted}` was asked for"))
+}
+
+/// Reads all that comes before the value; gives the name of its type.
+fn open(input: &mut Input<'_>) -> Result<String> {
+    for expected in PREFIX {
+        if input.byte()? != expected {
+            return Err(Error::new(
+                ErrorKind::NotLarder,
+                "this is no larder file: it does not begin as a dump or a compressed dump does",
+            ));
+        }
+    }
+    let version = input.head(Major::Unsigned)?;
+    if version > VERSION {
+        return Err(newer(version));
+    }
+    if version < VERSION {
+        return Err(Error::damaged(format!("there is no format version {version}")));
+    }
+    expect_key(input, "type")?;
+    let type_name = input.short_text(LONGEST_TYPE_NAME as u64)?;
+    expect_key(input, "value")?;
+    Ok(type_name)
+}
+
+/// The error for content that a later version of this crate wrote.
+pub(crate) fn newer(version: u64) -> Error {
+    Error::new(
+        ErrorKind::NewerFormat,
+        format!(
+            "written in format version {version}, and this version of larder knows versions up to {VERSION}; \
+             update larder to read it"
+        ),
+    )
+}
+
+fn expect_key(input: &mut Input<'_>, expected: &str) -> Result<()> {
+    let key = input.short_text(16)?;
+    if key == expected {
+        return Ok(());
+    }
+    Err(Error::damaged(format!("found the key {key:?} where {expected:?} was expected")))
+}
+
+/// Reads all that comes after the value, and compares the checksum.
+fn close(input: &mut Input<'_>) -> Result<u64> {
+    expect_key(input, "xxh3")?;
+    if input.byte()? != CHECKSUM_HEAD {
+        return Err(Error::damaged("the checksum is no integer of eight bytes"));
+    }
+    let computed = input.checksum();
+    let stored = u64::from_be_bytes(input.array()?);
+    if stored == computed {
+        return Ok(stored);
+    }
+    Err(Error::damaged(format!(
+        "the checksum does not fit (stored {stored:016x}, computed {computed:016x}): the content was changed after \
+         it was written"
+    )))
+}

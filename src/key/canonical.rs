@@ -1,0 +1,530 @@
+//! The canonical encoding of serde values. It is only ever hashed, never read.
+//!
+//! What makes it injective is that it can be parsed from its end: every item is its content, then
+//! its length where that is not fixed, then a tag. Lengths behind the content mean that nothing
+//! needs to be known in advance, so the encoding streams in constant memory. DESIGN.md has the
+//! grammar and the proof.
+
+use serde::Serialize;
+use serde::ser::{
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
+    SerializeTupleVariant, Serializer,
+};
+
+use super::{Key, unordered};
+use crate::codec::{HUMAN_READABLE, MAX_DEPTH};
+use crate::{Error, ErrorKind, Result};
+
+/// The last byte of every item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Tag {
+    // Runs of scalars: the elements, their number, the tag.
+    Bool = 1,
+    Char,
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    I8,
+    I16,
+    I32,
+    I64,
+    I128,
+    F32,
+    F64,
+    // No content.
+    Unit = 32,
+    None,
+    // Bytes and their number.
+    Str = 48,
+    Bytes,
+    // One item.
+    Some = 64,
+    // Items and their number.
+    Seq = 80,
+    Tuple,
+    Map,
+    Struct,
+    // The digests of items, sorted, and their number.
+    UnorderedSeq = 96,
+    UnorderedMap,
+    // Variants: the payload, the name, the tag.
+    UnitVariant = 112,
+    NewtypeVariant,
+    TupleVariant,
+    StructVariant,
+    // A digest that stands for a long item.
+    Digest = 128,
+    // Parts of a call: see `call.rs`.
+    TypeParameter = 144,
+    ConstParameter,
+    Argument,
+    // Parts of a function's identity: see `function.rs`.
+    Function = 160,
+}
+
+/// Bytes are hashed in pieces of this size: BLAKE3 is fastest on many chunks at once.
+const HASH_AT: usize = 64 << 10;
+
+/// Takes the encoding: in memory while it is short, hashed piece by piece when it is long.
+pub(super) struct Sink {
+    bytes: Vec<u8>,
+    hasher: Option<Box<blake3::Hasher>>,
+}
+
+impl Sink {
+    pub(super) fn new() -> Self {
+        Sink { bytes: Vec::with_capacity(128), hasher: None }
+    }
+
+    #[inline]
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        if self.bytes.len() + bytes.len() > HASH_AT {
+            return self.write_slowly(bytes);
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    #[cold]
+    fn write_slowly(&mut self, bytes: &[u8]) {
+        let hasher = self.hasher.get_or_insert_default();
+        hasher.update(&self.bytes);
+        self.bytes.clear();
+        if bytes.len() < HASH_AT {
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            hasher.update(bytes);
+        }
+    }
+
+    /// A length, or a number of elements: its bytes, least significant first and without zeros at
+    /// the end, then how many those are.
+    pub(super) fn length(&mut self, length: u64) {
+        let bytes = length.to_le_bytes();
+        let count = 8 - length.leading_zeros() as usize / 8;
+        self.write(&bytes[..count]);
+        self.write(&[bytes[..count].len() as u8]);
+    }
+
+    pub(super) fn tag(&mut self, tag: Tag) {
+        self.write(&[tag as u8]);
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.write(text.as_bytes());
+        self.length(text.len() as u64);
+        self.tag(Tag::Str);
+    }
+
+    /// The encoding, unless it is longer than `limit`.
+    pub(super) fn short(&self, limit: usize) -> Option<&[u8]> {
+        (self.hasher.is_none() && self.bytes.len() <= limit).then_some(&self.bytes)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.hasher = None;
+    }
+
+    pub(super) fn digest(&self) -> Key {
+        Key(match &self.hasher {
+            None => *blake3::hash(&self.bytes).as_bytes(),
+            Some(hasher) => *(**hasher).clone().update(&self.bytes).finalize().as_bytes(),
+        })
+    }
+
+    /// The digest under a key, for what is not an item by itself.
+    pub(super) fn keyed_digest(&self, key: &Key) -> Key {
+        // A call with so many arguments that they were hashed on the way: by their digest, then.
+        match &self.hasher {
+            None => Key(*blake3::keyed_hash(&key.0, &self.bytes).as_bytes()),
+            Some(_) => {
+                let mut short = self.digest().0.to_vec();
+                short.push(Tag::Digest as u8);
+                Key(*blake3::keyed_hash(&key.0, &short).as_bytes())
+            }
+        }
+    }
+}
+
+/// Encodes one value.
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, sink: &mut Sink) -> Result<()> {
+    encode_nested(value, sink, 0)
+}
+
+/// Encodes one value that lies `depth` levels deep within another.
+pub(super) fn encode_nested<T: Serialize + ?Sized>(value: &T, sink: &mut Sink, depth: u32) -> Result<()> {
+    let mut canonical = Canonical { sink, run: None, depth };
+    value.serialize(&mut canonical)?;
+    canonical.end_run();
+    Ok(())
+}
+
+/// The serializer.
+pub(super) struct Canonical<'s> {
+    sink: &'s mut Sink,
+    /// Scalars of one kind that follow one another share one length and tag.
+    run: Option<(Tag, u64)>,
+    depth: u32,
+}
+
+impl Canonical<'_> {
+    #[inline]
+    fn scalar(&mut self, tag: Tag, bytes: &[u8]) {
+        match &mut self.run {
+            Some((kind, count)) if *kind == tag => *count += 1,
+            _ => {
+                self.end_run();
+                self.run = Some((tag, 1));
+            }
+        }
+        self.sink.write(bytes);
+    }
+
+    fn end_run(&mut self) {
+        if let Some((tag, count)) = self.run.take() {
+            self.sink.length(count);
+            self.sink.tag(tag);
+        }
+    }
+
+    /// An item without content.
+    fn empty(&mut self, tag: Tag) {
+        self.end_run();
+        self.sink.tag(tag);
+    }
+
+    fn bytes(&mut self, tag: Tag, bytes: &[u8]) {
+        self.end_run();
+        self.sink.write(bytes);
+        self.sink.length(bytes.len() as u64);
+        self.sink.tag(tag);
+    }
+
+    fn enter(&mut self) -> Result<()> {
+        // A run must not go on from the outside to the inside.
+        self.end_run();
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!(
+                    "the value is nested more than {MAX_DEPTH} levels deep; make a flatter form of it the argument"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.end_run();
+        self.depth -= 1;
+    }
+
+    /// One item inside of another.
+    fn nested<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.enter()?;
+        value.serialize(&mut *self)?;
+        self.leave();
+        Ok(())
+    }
+
+    /// The digests of items in an order of their own.
+    fn unordered(&mut self, tag: Tag, digests: &[[u8; 32]]) {
+        self.sink.write(digests.as_flattened());
+        self.sink.length(digests.len() as u64);
+        self.sink.tag(tag);
+    }
+}
+
+/// A sequence, map, struct or variant whose items are coming.
+pub(super) struct Items<'c, 's> {
+    canonical: &'c mut Canonical<'s>,
+    tag: Tag,
+    variant: Option<&'static str>,
+    count: u64,
+}
+
+impl<'c, 's> Items<'c, 's> {
+    fn begin(canonical: &'c mut Canonical<'s>, tag: Tag, variant: Option<&'static str>) -> Result<Self> {
+        canonical.enter()?;
+        Ok(Items { canonical, tag, variant, count: 0 })
+    }
+
+    #[inline]
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.count += 1;
+        value.serialize(&mut *self.canonical)
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
+        self.item(value)?;
+        self.canonical.bytes(Tag::Str, name.as_bytes());
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        self.canonical.leave();
+        let sink = &mut self.canonical.sink;
+        sink.length(self.count);
+        if let Some(variant) = self.variant {
+            sink.text(variant);
+        }
+        sink.tag(self.tag);
+        Ok(())
+    }
+}
+
+macro_rules! scalars {
+    ($($method:ident $type:ty => $tag:ident),* $(,)?) => {$(
+        #[inline]
+        fn $method(self, value: $type) -> Result<()> {
+            self.scalar(Tag::$tag, &value.to_le_bytes());
+            Ok(())
+        }
+    )*};
+}
+
+impl<'c, 's> Serializer for &'c mut Canonical<'s> {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Items<'c, 's>;
+    type SerializeTuple = Items<'c, 's>;
+    type SerializeTupleStruct = Items<'c, 's>;
+    type SerializeTupleVariant = Items<'c, 's>;
+    type SerializeMap = Items<'c, 's>;
+    type SerializeStruct = Items<'c, 's>;
+    type SerializeStructVariant = Items<'c, 's>;
+
+    fn is_human_readable(&self) -> bool {
+        HUMAN_READABLE
+    }
+
+    scalars! {
+        serialize_u8 u8 => U8, serialize_u16 u16 => U16, serialize_u32 u32 => U32,
+        serialize_u64 u64 => U64, serialize_u128 u128 => U128, serialize_i8 i8 => I8,
+        serialize_i16 i16 => I16, serialize_i32 i32 => I32, serialize_i64 i64 => I64,
+        serialize_i128 i128 => I128,
+    }
+
+    fn serialize_bool(self, value: bool) -> Result<()> {
+        self.scalar(Tag::Bool, &[u8::from(value)]);
+        Ok(())
+    }
+
+    fn serialize_char(self, value: char) -> Result<()> {
+        self.scalar(Tag::Char, &u32::from(value).to_le_bytes());
+        Ok(())
+    }
+
+    // By bits, but for NaN: how one came about must not matter.
+    #[inline]
+    fn serialize_f32(self, value: f32) -> Result<()> {
+        let bits = if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() };
+        self.scalar(Tag::F32, &bits.to_le_bytes());
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_f64(self, value: f64) -> Result<()> {
+        let bits = if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() };
+        self.scalar(Tag::F64, &bits.to_le_bytes());
+        Ok(())
+    }
+
+    fn serialize_str(self, value: &str) -> Result<()> {
+        self.bytes(Tag::Str, value.as_bytes());
+        Ok(())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<()> {
+        self.bytes(Tag::Bytes, value);
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Result<()> {
+        self.empty(Tag::None);
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
+        self.nested(value)?;
+        self.sink.tag(Tag::Some);
+        Ok(())
+    }
+
+    fn serialize_unit(self) -> Result<()> {
+        self.empty(Tag::Unit);
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<()> {
+        self.serialize_unit()
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<()> {
+        self.end_run();
+        self.sink.text(variant);
+        self.sink.tag(Tag::UnitVariant);
+        Ok(())
+    }
+
+    /// Left out, as in the data: the type itself is the function's affair, see `function.rs`.
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<()> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<()> {
+        self.nested(value)?;
+        self.sink.text(variant);
+        self.sink.tag(Tag::NewtypeVariant);
+        Ok(())
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'c, 's>> {
+        Items::begin(self, Tag::Seq, None)
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Items<'c, 's>> {
+        Items::begin(self, Tag::Tuple, None)
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Items<'c, 's>> {
+        Items::begin(self, Tag::Tuple, None)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Items<'c, 's>> {
+        Items::begin(self, Tag::TupleVariant, Some(variant))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Items<'c, 's>> {
+        Items::begin(self, Tag::Map, None)
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Items<'c, 's>> {
+        Items::begin(self, Tag::Struct, None)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Items<'c, 's>> {
+        Items::begin(self, Tag::StructVariant, Some(variant))
+    }
+
+    fn collect_seq<I>(self, iter: I) -> Result<()>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        if unordered::is_set::<I>() {
+            self.enter()?;
+            let digests = unordered::digests(iter, self.depth)?;
+            self.leave();
+            self.unordered(Tag::UnorderedSeq, &digests);
+            return Ok(());
+        }
+        let mut items = Items::begin(self, Tag::Seq, None)?;
+        for value in iter {
+            items.item(&value)?;
+        }
+        items.finish()
+    }
+
+    fn collect_map<K, V, I>(self, iter: I) -> Result<()>
+    where
+        K: Serialize,
+        V: Serialize,
+        I: IntoIterator<Item = (K, V)>,
+    {
+        if unordered::is_map::<I>() {
+            self.enter()?;
+            let digests = unordered::digests(iter, self.depth)?;
+            self.leave();
+            self.unordered(Tag::UnorderedMap, &digests);
+            return Ok(());
+        }
+        let mut items = Items::begin(self, Tag::Map, None)?;
+        for (key, value) in iter {
+            items.item(&key)?;
+            value.serialize(&mut *items.canonical)?;
+        }
+        items.finish()
+    }
+}
+
+macro_rules! items {
+    ($($trait:ident: $method:ident),* $(,)?) => {$(
+        impl $trait for Items<'_, '_> {
+            type Ok = ();
+            type Error = Error;
+
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+                self.item(value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+items! {
+    SerializeSeq: serialize_element, SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field, SerializeTupleVariant: serialize_field,
+}
+
+macro_rules! fields {
+    ($($trait:ident),*) => {$(
+        impl $trait for Items<'_, '_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+fields!(SerializeStruct, SerializeStructVariant);
+
+impl SerializeMap for Items<'_, '_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
+        self.item(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        value.serialize(&mut *self.canonical)
+    }
+
+    fn end(self) -> Result<()> {
+        self.finish()
+    }
+}

@@ -1,0 +1,54 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// The way of a call, in the order in which it goes through these files.
+mod call;
+mod memo;
+mod memoize;
+
+mod cache;
+mod key;
+
+mod store;
+
+mod container;
+mod document;
+
+mod compress;
+
+mod codec;
+
+mod persist;
+
+// What several of them need.
+mod atomic;
+mod error;
+mod faithful;
+mod lock;
+mod outcome;
+mod preview;
+mod shape;
+mod stats;
+
+pub use cache::{Cache, CacheBuilder};
+pub use call::Call;
+pub use compress::Compression;
+pub use error::{Error, ErrorKind, Result};
+pub use key::{Argument, Key, key_of};
+pub use memo::Memo;
+pub use outcome::Outcome;
+pub use persist::{dump, dump_into, dump_with, load, load_from};
+pub use stats::Stats;
+pub use store::{Entries, Entry, FunctionInfo};
+
+#[cfg(feature = "macros")]
+pub use larder_macros::memoize;
+
+/// What the attribute's expansion uses. Not for use by hand, and free to change.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::key::Describe;
+    pub use crate::memo::{Definition, path_of_function, path_of_method};
+    pub use crate::memoize::{call, compute_fn, describe_fn};
+    pub use crate::shape::{FallibleShape, PlainShape, Probe, Shape};
+}

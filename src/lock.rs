@@ -1,0 +1,18 @@
+//! Locks on whole files, by fs2: held by an open file, and freed by the system when its holder ends.
+
+use std::fs::File;
+use std::io;
+
+use fs2::FileExt;
+
+/// Takes the lock if nobody else has it: whether it was free.
+///
+/// # Errors
+/// Where the file system has no locks.
+pub(crate) fn try_exclusive(file: &File) -> io::Result<bool> {
+    match FileExt::try_lock_exclusive(file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => Ok(false),
+        Err(error) => Err(error),
+    }
+}

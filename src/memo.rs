@@ -1,0 +1,197 @@
+//! A memoized function: what identifies it, and what is kept of it.
+
+use std::any::type_name;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
+
+use crate::atomic::{self, Access, create_private_folder};
+use crate::cache::Cache;
+use crate::compress::Compression;
+use crate::key::{Function, Key};
+use crate::stats::{Counters, Stats};
+use crate::store::{Entries, FunctionFile, Layout};
+use crate::{Error, Result};
+
+/// What the attribute knows of a function.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// `CARGO_PKG_NAME`.
+    pub package: &'static str,
+    /// The function's path, or the name that the user gave.
+    pub path: String,
+    /// The option `version`.
+    pub version: u64,
+    /// The fingerprint of the function's code.
+    pub code: &'static [u8],
+    /// The function's signature, for people.
+    pub signature: &'static str,
+    /// The option `compress`.
+    pub compression: Option<Compression>,
+}
+
+impl Definition {
+    /// What there is to know of a closure: its name, and the type of its result.
+    pub(crate) fn of_closure(name: &str, stored: &'static str) -> Self {
+        Definition {
+            package: "",
+            path: name.to_owned(),
+            version: 0,
+            code: stored.as_bytes(),
+            signature: "",
+            compression: None,
+        }
+    }
+}
+
+/// One memoized function: `fit::memo()` for a function `fit`.
+pub struct Memo {
+    function: Function,
+    key: Key,
+    signature: &'static str,
+    compression: Option<Compression>,
+    /// The cache of the last call, or of the option `cache` if that is the same for every call.
+    cache: RwLock<Cache>,
+    counters: Counters,
+}
+
+impl Memo {
+    /// A function that uses `cache`.
+    #[doc(hidden)]
+    pub fn new(definition: Definition, cache: Cache) -> Self {
+        let function = Function {
+            package: definition.package.to_owned(),
+            path: definition.path,
+            version: definition.version,
+            code: definition.code.to_vec(),
+        };
+        Memo {
+            key: function.key(),
+            function,
+            signature: definition.signature,
+            compression: definition.compression,
+            cache: RwLock::new(cache),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The function's path with its crate and modules, or the name that the attribute gave it.
+    pub fn name(&self) -> &str {
+        &self.function.path
+    }
+
+    /// The cache that holds the results. If the attribute's `cache` depends on the arguments: the
+    /// one that was used last.
+    pub fn cache(&self) -> Cache {
+        self.cache.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What happened to this function in this process.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn stats(&self) -> Result<Stats> {
+        Ok(self.counters.read())
+    }
+
+    /// The stored results of this function.
+    ///
+    /// # Errors
+    /// If the folder can't be listed.
+    pub fn entries(&self) -> Result<Entries> {
+        match self.cache().layout() {
+            Some(layout) => Entries::under(&layout.function(self.name()), false),
+            None => Ok(Entries::none()),
+        }
+    }
+
+    /// Removes the stored results of this function, also those of earlier versions of its code.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
+    pub fn clear(&self) -> Result<()> {
+        match self.cache().writable()? {
+            Some(layout) => layout.clear_function(&layout.function(self.name())),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn function(&self) -> &Function {
+        &self.function
+    }
+
+    /// The key under which this function's calls have theirs.
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The compressor of this function's entries in `cache`.
+    pub(crate) fn compression(&self, cache: &Cache) -> Compression {
+        self.compression.unwrap_or_else(|| cache.compression())
+    }
+
+    /// The fingerprint of the code, in hexadecimal digits.
+    pub(crate) fn code(&self) -> String {
+        use std::fmt::Write as _;
+        self.function.code.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// Notes which cache was used.
+    pub(crate) fn uses(&self, cache: &Cache) {
+        let same = self.cache.read().unwrap_or_else(PoisonError::into_inner).is_same(cache);
+        if !same {
+            *self.cache.write().unwrap_or_else(PoisonError::into_inner) = cache.clone();
+        }
+    }
+
+    /// Makes the function's folder and the file that says whose it is; gives the folder.
+    pub(crate) fn ensure_folder(&self, layout: &Layout) -> Result<PathBuf> {
+        let folder = layout.function(self.name());
+        let path = Layout::function_file(&folder);
+        let file = FunctionFile {
+            package: self.function.package.clone(),
+            name: self.function.path.clone(),
+            signature: self.signature.to_owned(),
+            version: self.function.version,
+            code: self.code(),
+        };
+        let json = serde_json::to_vec_pretty(&file)
+            .map_err(|e| Error::io(e.into(), "can't describe the function").at(&path))?;
+        if std::fs::read(&path).is_ok_and(|there| there == json) {
+            return Ok(folder);
+        }
+        create_private_folder(&folder)?;
+        atomic::write(&layout.drafts(), &path, Access::Private, &json)?;
+        Ok(folder)
+    }
+}
+
+/// The path of a function, of which `Companion` bears the name: with the crate, the modules and the
+/// functions around it.
+#[doc(hidden)]
+#[must_use]
+pub fn path_of_function<Companion>() -> String {
+    type_name::<Companion>().to_owned()
+}
+
+/// The path of a method: that of its type, without generic arguments, and its name.
+#[doc(hidden)]
+#[must_use]
+pub fn path_of_method<Owner: ?Sized>(name: &str) -> String {
+    let owner = type_name::<Owner>();
+    let owner = owner.split_once('<').filter(|(path, _)| !path.is_empty()).map_or(owner, |(path, _)| path);
+    format!("{owner}::{name}")
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo").field("name", &self.name()).field("cache", &self.cache()).finish_non_exhaustive()
+    }
+}

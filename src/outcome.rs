@@ -1,0 +1,41 @@
+//! What became of a call.
+
+use std::time::Duration;
+
+/// What became of a call: [`Call::outcome`](crate::Call::outcome) gives it beside the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The result was loaded.
+    #[non_exhaustive]
+    Hit {
+        /// How long ago it was computed.
+        age: Duration,
+        /// How long that took: the time that was saved, but for the loading.
+        saved: Duration,
+        /// Bytes of the entry's file.
+        size: u64,
+    },
+    /// The function ran, with the cache at hand.
+    #[non_exhaustive]
+    Computed {
+        /// How long it ran.
+        took: Duration,
+        /// Bytes of the new entry's file; `None` if the result was not stored: it is an `Err`, the
+        /// cache is read-only, or storing failed, which was logged.
+        size: Option<u64>,
+    },
+    /// The function ran without the cache: it is off, or an argument has no key.
+    #[non_exhaustive]
+    Bypassed {
+        /// How long it ran.
+        took: Duration,
+    },
+}
+
+impl Outcome {
+    /// Whether the result was loaded.
+    pub fn is_hit(&self) -> bool {
+        matches!(self, Outcome::Hit { .. })
+    }
+}

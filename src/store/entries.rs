@@ -1,0 +1,282 @@
+//! Listing what is there.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::Layout;
+use super::get::Peeked;
+use crate::key::{Argument, Key};
+use crate::{Error, Result};
+
+/// One stored result, as its header tells it. The value itself is not read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The key of the call.
+    pub key: Key,
+    /// The function, as [`Memo::name`](crate::Memo::name) gives it.
+    pub function: String,
+    /// The package that the function is from.
+    pub package: String,
+    /// The version that the attribute gave the function, or 0.
+    pub version: u64,
+    /// The fingerprint of the function's code when this was computed, in hexadecimal digits.
+    pub code: String,
+    /// What the function was called with.
+    pub arguments: Vec<Argument>,
+    /// When this was computed. As JSON: seconds since 1970.
+    #[serde(serialize_with = "seconds_since_1970")]
+    pub created: SystemTime,
+    /// How long the function ran. As JSON: seconds.
+    #[serde(serialize_with = "seconds")]
+    pub took: Duration,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Bytes of the encoded value before compression.
+    pub document_size: u64,
+    /// Where the value begins in the file: what follows is what `dump` would have written.
+    pub payload_at: u64,
+    /// The compressor, as [`Compression`](crate::Compression) writes it.
+    pub compressor: String,
+    /// The type of the value.
+    pub type_name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Why the header can't be read; the fields that it would have told are empty then.
+    pub fault: Option<String>,
+}
+
+fn seconds_since_1970<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    seconds(&time.duration_since(UNIX_EPOCH).unwrap_or_default(), serializer)
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+impl Entry {
+    /// Reads the header of the entry in this file.
+    fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io(error, "can't open").at(path)),
+        };
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        let header = Peeked::read(file).map_err(|error| error.at(&path))?.header;
+        let (created, took) = (header.details.created(), header.details.took());
+        let details = header.details;
+        Ok(Some(Entry {
+            key,
+            function: details.function,
+            package: details.package,
+            version: details.version,
+            code: details.code,
+            arguments: details.arguments,
+            created,
+            took,
+            size,
+            document_size: header.payload.document_len,
+            payload_at: header.payload_at,
+            compressor: details.compressor,
+            type_name: details.type_name,
+            path,
+            fault: None,
+        }))
+    }
+
+    /// What can be said of an entry whose header can't be read.
+    fn faulty(path: PathBuf, key: Key, fault: &Error) -> Entry {
+        Entry {
+            key,
+            function: String::new(),
+            package: String::new(),
+            version: 0,
+            code: String::new(),
+            arguments: Vec::new(),
+            created: UNIX_EPOCH,
+            took: Duration::ZERO,
+            size: fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len()),
+            document_size: 0,
+            payload_at: 0,
+            compressor: String::new(),
+            type_name: String::new(),
+            path,
+            fault: Some(fault.to_string()),
+        }
+    }
+}
+
+/// The entries that there were when this was asked for; each header is read when its turn comes.
+///
+/// An entry that has been removed since is passed over. An entry that can't be read has a
+/// [`fault`](Entry::fault).
+#[derive(Debug)]
+pub struct Entries {
+    folders: Vec<PathBuf>,
+    /// Keys with the index of their folder, last one first.
+    found: Vec<(usize, Key)>,
+}
+
+impl Entries {
+    pub(crate) fn none() -> Self {
+        Entries { folders: Vec::new(), found: Vec::new() }
+    }
+
+    /// Finds the entries under `folder`; with those of the folders within it, if `deep`.
+    pub(crate) fn under(folder: &Path, deep: bool) -> Result<Self> {
+        let mut entries = Entries::none();
+        visit(folder, deep, &mut |folder, files| {
+            let index = entries.folders.len();
+            entries.folders.push(folder.to_owned());
+            entries.found.extend(files.iter().map(|file| (index, file.key)));
+        })?;
+        entries.found.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(entries)
+    }
+
+    /// How many are still to come.
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Whether none is left.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        loop {
+            let (folder, key) = self.found.pop()?;
+            let path = Layout::entry(&self.folders[folder], &key);
+            match Entry::read(path.clone(), key) {
+                Ok(Some(entry)) => return Some(entry),
+                Ok(None) => {}
+                Err(fault) => return Some(Entry::faulty(path, key, &fault)),
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.found.len()))
+    }
+}
+
+/// One function that has, or had, entries.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FunctionInfo {
+    /// The function, as [`Memo::name`](crate::Memo::name) gives it.
+    pub name: String,
+    /// The package that it is from.
+    pub package: String,
+    /// Its signature, without attributes and body; empty for a closure.
+    pub signature: String,
+    /// How many results are stored.
+    pub entries: u64,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// The folder that holds them.
+    pub path: PathBuf,
+}
+
+/// What `function.json` holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FunctionFile {
+    pub(crate) package: String,
+    pub(crate) name: String,
+    pub(crate) signature: String,
+    pub(crate) version: u64,
+    /// The fingerprint of the code that was used last, in hexadecimal digits.
+    pub(crate) code: String,
+}
+
+impl FunctionInfo {
+    /// All functions under `root`, by name.
+    pub(crate) fn under(root: &Path) -> Result<Vec<FunctionInfo>> {
+        let mut functions = BTreeMap::new();
+        visit(root, true, &mut |folder, files| {
+            let file = fs::read(Layout::function_file(folder))
+                .ok()
+                .and_then(|json| serde_json::from_slice::<FunctionFile>(&json).ok());
+            if files.is_empty() && file.is_none() {
+                return;
+            }
+            // Without its file, a function is called after its folder.
+            let file = file.unwrap_or_else(|| FunctionFile {
+                package: String::new(),
+                name: name_of_folder(root, folder),
+                signature: String::new(),
+                version: 0,
+                code: String::new(),
+            });
+            let info = FunctionInfo {
+                name: file.name,
+                package: file.package,
+                signature: file.signature,
+                entries: files.len() as u64,
+                bytes: files.iter().map(|file| file.size()).sum(),
+                path: folder.to_owned(),
+            };
+            functions.insert((info.name.clone(), info.path.clone()), info);
+        })?;
+        Ok(functions.into_values().collect())
+    }
+}
+
+fn name_of_folder(root: &Path, folder: &Path) -> String {
+    let relative = folder.strip_prefix(root).unwrap_or(folder);
+    relative.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("::")
+}
+
+/// The file of an entry.
+struct EntryFile {
+    key: Key,
+    file: fs::DirEntry,
+}
+
+impl EntryFile {
+    fn size(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+}
+
+/// Calls `found` for each folder with its entries. Links are not followed; what vanishes meanwhile
+/// is passed over.
+fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[EntryFile])) -> Result<()> {
+    let listing = match fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io(error, "can't list the folder").at(folder)),
+    };
+    let mut files = Vec::new();
+    let mut folders = Vec::new();
+    for item in listing {
+        let file = item.map_err(|e| Error::io(e, "can't list the folder").at(folder))?;
+        let Ok(kind) = file.file_type() else { continue };
+        if kind.is_dir() {
+            folders.push(file.path());
+        } else if kind.is_file()
+            && let Some(key) = Layout::key_of_entry(&file.file_name())
+        {
+            files.push(EntryFile { key, file });
+        }
+    }
+    found(folder, &files);
+    drop(files);
+    if deep {
+        for folder in folders {
+            visit(&folder, deep, found)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Loading: find, check, decompress, decode.
+
+use std::fs::File;
+use std::hash::Hasher as _;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use twox_hash::XxHash3_64;
+
+use super::Layout;
+use crate::compress::Compression;
+use crate::container::{self, FIXED, Header};
+use crate::key::Key;
+use crate::{Error, ErrorKind, Result, document};
+
+/// Entries up to this size are read by one call.
+const FIRST_READ: usize = 16 << 10;
+const READ_BUFFER: usize = 256 << 10;
+
+/// An entry whose header has been read and checked.
+pub(crate) struct Peeked {
+    file: File,
+    pub(crate) header: Header,
+    /// What was read of the file beyond the header.
+    rest: Vec<u8>,
+    /// Whether that is all there is.
+    complete: bool,
+}
+
+/// An entry whose value has been read.
+pub(crate) struct Loaded<T> {
+    pub(crate) header: Header,
+    pub(crate) value: T,
+}
+
+impl Layout {
+    /// Opens the entry with this key and reads its header. `None` if there is no such entry.
+    pub(crate) fn peek(folder: &Path, key: &Key) -> Result<Option<Peeked>> {
+        let path = Layout::entry(folder, key);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io(error, "can't open").at(path)),
+        };
+        let peeked = Peeked::read(file).map_err(|error| error.at(&path))?;
+        if peeked.header.details.key != *key {
+            return Err(Error::damaged("the entry is of another call: its file was renamed").at(path));
+        }
+        Ok(Some(peeked))
+    }
+}
+
+impl Peeked {
+    pub(crate) fn read(mut file: File) -> Result<Self> {
+        let failed = |e| Error::io(e, "can't read");
+        let mut bytes = vec![0; FIRST_READ];
+        let mut len = read_until(&mut file, &mut bytes, 0, FIXED).map_err(failed)?;
+        let header_len = container::header_len(&bytes[..len])?;
+        if header_len > bytes.len() {
+            bytes.resize(header_len, 0);
+        }
+        len = read_until(&mut file, &mut bytes, len, header_len).map_err(failed)?;
+        if len < header_len {
+            return Err(Error::truncated());
+        }
+        let header = container::decode(&bytes[..header_len])?;
+        // A read that falls short of the buffer has met the end, for a regular file.
+        let complete = len < bytes.len();
+        bytes.truncate(len);
+        bytes.drain(..header_len);
+        Ok(Peeked { file, header, rest: bytes, complete })
+    }
+
+    /// Whether the file is as long as its header says.
+    pub(crate) fn is_complete(&self) -> Result<bool> {
+        let actual = if self.complete {
+            self.header.payload_at + self.rest.len() as u64
+        } else {
+            self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len()
+        };
+        Ok(actual == self.header.payload_at + self.header.payload.len)
+    }
+
+    /// Reads the value.
+    pub(crate) fn load<T: DeserializeOwned>(self) -> Result<Loaded<T>> {
+        let payload = self.header.payload;
+        let compressed = self.header.details.compressor != Compression::NONE.to_string();
+        // The whole file is here already: no need to go through readers.
+        if !compressed && self.complete {
+            if self.rest.len() as u64 != payload.len {
+                return Err(wrong_length(self.rest.len() as u64, payload.len));
+            }
+            let (value, read) = document::from_slice(&self.rest)?;
+            if read.checksum != payload.checksum {
+                return Err(wrong_checksum());
+            }
+            return Ok(Loaded { header: self.header, value });
+        }
+        let (header, (value, read)) = self.stream(|reader| document::from_reader(reader))?;
+        if !compressed && read.checksum != payload.checksum {
+            return Err(wrong_checksum());
+        }
+        Ok(Loaded { header, value })
+    }
+
+    fn stream<R>(self, read: impl FnOnce(&mut dyn BufRead) -> Result<R>) -> Result<(Header, R)> {
+        let Peeked { file, header, rest, .. } = self;
+        let payload = header.payload;
+        let compressed = header.details.compressor != Compression::NONE.to_string();
+        let source = BufReader::with_capacity(READ_BUFFER, rest.chain(file));
+        let checksum = XxHash3_64::new();
+        let mut source = Summed { source, len: 0, checksum: compressed.then_some(checksum) };
+        let result = Compression::decompress(&mut source, read);
+        // After an error it is the checksum that tells whether the bytes are to blame.
+        if compressed && result.is_err() {
+            io::copy(&mut source, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
+        }
+        let len = source.len;
+        if source.checksum.is_some_and(|checksum| checksum.finish() != payload.checksum) {
+            return Err(if len < payload.len { Error::truncated() } else { wrong_checksum() });
+        }
+        let result = result?;
+        let rest = source.source.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
+        if len != payload.len || !rest.is_empty() {
+            return Err(wrong_length(len + rest.len() as u64, payload.len));
+        }
+        Ok((header, result))
+    }
+}
+
+fn wrong_length(found: u64, expected: u64) -> Error {
+    let kind = if found < expected { ErrorKind::Truncated } else { ErrorKind::Damaged };
+    Error::new(kind, format!("the value has {found} bytes, and its header says {expected}"))
+}
+
+fn wrong_checksum() -> Error {
+    Error::damaged("the value's checksum does not fit: it was changed after it was written")
+}
+
+/// Reads on until at least `wanted` bytes are there, or the file ends.
+fn read_until(file: &mut File, bytes: &mut [u8], mut len: usize, wanted: usize) -> io::Result<usize> {
+    while len < wanted {
+        match file.read(&mut bytes[len..]) {
+            Ok(0) => break,
+            Ok(count) => len += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(len)
+}
+
+/// Counts and sums what is taken from a reader.
+struct Summed<R> {
+    source: BufReader<R>,
+    len: u64,
+    checksum: Option<XxHash3_64>,
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(target)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Summed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.source.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        if let Some(checksum) = &mut self.checksum {
+            checksum.write(&self.source.buffer()[..count]);
+        }
+        self.len += count as u64;
+        self.source.consume(count);
+    }
+}

@@ -1,0 +1,211 @@
+//! Which file is where.
+//!
+//! ```text
+//! <root>/CACHEDIR.TAG          backup programs leave the folder out
+//! <root>/.gitignore            so does git
+//! <root>/drafts/               files in the making
+//! <root>/v1/<crate>/<module>/…/<function>/
+//!     function.json            which function this is
+//!     <key>.larder             one entry
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::atomic::{self, Access, create_private_folder};
+use crate::key::Key;
+use crate::{Error, ErrorKind, Result};
+
+/// The folder of this format's entries: another format gets another folder.
+const VERSION_FOLDER: &str = "v1";
+const DRAFTS_FOLDER: &str = "drafts";
+const FUNCTION_FILE: &str = "function.json";
+const ENTRY_SUFFIX: &str = ".larder";
+
+/// What backup programs look for, see <https://bford.info/cachedir/>.
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+    # This folder is a cache of larder, a library that memoizes functions.\n\
+    # It may be deleted at any time, in whole or in part.\n";
+
+const GITIGNORE: &str = "# Created by larder automatically.\n*\n";
+
+/// The longest name that a folder gets: file systems allow 255 bytes.
+const LONGEST_NAME: usize = 100;
+
+/// The tree under one root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Names the tree; touches nothing.
+    pub(crate) fn at(root: &Path) -> Result<Self> {
+        if root.as_os_str().is_empty() {
+            return Err(Error::new(ErrorKind::InvalidInput, "the path of a cache must not be empty"));
+        }
+        // Absolute, so that the cache stays where it is when the program changes its folder.
+        let root = std::path::absolute(root).map_err(|e| Error::io(e, "can't find the folder").at(root))?;
+        Ok(Layout { root })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Creates what every cache has.
+    pub(crate) fn create(&self) -> Result<()> {
+        create_private_folder(&self.root).map_err(|error| {
+            if self.root.exists() && !self.root.is_dir() {
+                Error::new(ErrorKind::InvalidInput, "this is a file; a cache needs a folder").at(&self.root)
+            } else {
+                error
+            }
+        })?;
+        self.create_drafts()?;
+        for (name, content) in [("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", GITIGNORE)] {
+            let path = self.root.join(name);
+            // The user's own is left as it is.
+            if !path.exists() {
+                atomic::write(&self.drafts(), &path, Access::Private, content.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn create_drafts(&self) -> Result<()> {
+        create_private_folder(&self.drafts())
+    }
+
+    pub(crate) fn drafts(&self) -> PathBuf {
+        self.root.join(DRAFTS_FOLDER)
+    }
+
+    /// The folder that all functions are under.
+    pub(crate) fn functions(&self) -> PathBuf {
+        self.root.join(VERSION_FOLDER)
+    }
+
+    /// The folder of the function with this path, `crate::module::function`.
+    pub(crate) fn function(&self, path: &str) -> PathBuf {
+        let mut folder = self.functions();
+        folder.extend(without_generics(path).split("::").map(safe_name));
+        folder
+    }
+
+    pub(crate) fn function_file(folder: &Path) -> PathBuf {
+        folder.join(FUNCTION_FILE)
+    }
+
+    pub(crate) fn entry(folder: &Path, key: &Key) -> PathBuf {
+        folder.join(format!("{key}{ENTRY_SUFFIX}"))
+    }
+
+    /// The key that an entry's file is named after; `None` for other files.
+    pub(crate) fn key_of_entry(name: &std::ffi::OsStr) -> Option<Key> {
+        name.to_str()?.strip_suffix(ENTRY_SUFFIX)?.parse().ok()
+    }
+
+    /// Removes the entries in one function's folder, and leaves the folders within it: they belong
+    /// to other functions.
+    pub(crate) fn clear_function(&self, folder: &Path) -> Result<()> {
+        let failed = |e, path: &Path| Error::io(e, "can't remove").at(path);
+        let listing = match fs::read_dir(folder) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error, folder)),
+        };
+        for item in listing {
+            let path = item.map_err(|e| failed(e, folder))?.path();
+            let ours =
+                path.file_name().is_some_and(|name| Layout::key_of_entry(name).is_some() || name == FUNCTION_FILE);
+            if ours
+                && let Err(error) = fs::remove_file(&path)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(failed(error, &path));
+            }
+        }
+        // Succeeds if nothing else is in it, and fails harmlessly otherwise.
+        let _ = fs::remove_dir(folder);
+        Ok(())
+    }
+
+    /// Removes all entries, and leaves what is not ours.
+    pub(crate) fn clear(&self) -> Result<()> {
+        remove_tree(&self.functions())
+    }
+}
+
+/// `a::Model<b::T>::fit` without what is in angle brackets.
+fn without_generics(path: &str) -> String {
+    let mut depth = 0;
+    path.chars()
+        .filter(|&c| {
+            depth += usize::from(c == '<');
+            let keep = depth == 0;
+            depth -= usize::from(c == '>' && depth > 0);
+            keep
+        })
+        .collect()
+}
+
+/// A name that every file system takes. Two names may become one: the key keeps their entries apart.
+fn safe_name(name: &str) -> String {
+    let mut safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "_-+@=".contains(c) { c } else { '_' }).collect();
+    // Windows reserves these, whatever their extension; here they have none.
+    let reserved = ["con", "prn", "aux", "nul"].iter().any(|name| safe.eq_ignore_ascii_case(name))
+        || (safe.len() == 4
+            && safe.as_bytes()[3].is_ascii_digit()
+            && ["com", "lpt"].iter().any(|name| safe[..3].eq_ignore_ascii_case(name)));
+    if reserved || safe.is_empty() {
+        safe.push('_');
+    }
+    if safe.len() > LONGEST_NAME {
+        // Cut names stay apart by what they were.
+        let digest = blake3::hash(name.as_bytes()).to_hex();
+        safe.truncate(LONGEST_NAME - 17);
+        safe = format!("{safe}-{}", &digest[..16]);
+    }
+    safe
+}
+
+/// Removes a folder with all that is in it. Whatever vanishes meanwhile is as good as removed.
+pub(crate) fn remove_tree(path: &Path) -> Result<()> {
+    loop {
+        match fs::remove_dir_all(path) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // Another process published an entry meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            Err(error) => return Err(Error::io(error, "can't remove").at(path)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_have_readable_folders() {
+        let layout = Layout::at(Path::new("/root")).unwrap();
+        let of = |path| layout.function(path).strip_prefix("/root/v1").unwrap().to_str().unwrap().to_owned();
+        assert_eq!(of("weather::models::fit"), "weather/models/fit");
+        assert_eq!(of("weather::Model<alloc::vec::Vec<f64>>::fit"), "weather/Model/fit");
+        assert_eq!(of("weather::outer::{{closure}}::fit"), "weather/outer/__closure__/fit");
+    }
+
+    #[test]
+    fn names_are_safe_everywhere() {
+        assert_eq!(safe_name("../../etc/passwd"), "______etc_passwd");
+        assert_eq!(safe_name("C:\\x"), "C__x");
+        assert_eq!(safe_name("NUL"), "NUL_");
+        assert_eq!(safe_name("com7"), "com7_");
+        assert_eq!(safe_name(""), "_");
+        let (a, b) = (safe_name(&"é".repeat(300)), safe_name(&"ö".repeat(300)));
+        assert!(a.len() <= LONGEST_NAME && b.len() <= LONGEST_NAME && a != b);
+    }
+}

@@ -1,0 +1,35 @@
+//! Drafts that their writers left behind.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use super::Layout;
+use crate::atomic::DRAFT_SUFFIX;
+use crate::lock;
+
+/// A draft this young may be about to be locked by its writer.
+const TOO_YOUNG: Duration = Duration::from_secs(60);
+
+/// Where there are no locks, a draft this old has no writer any more.
+const TOO_OLD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Removes the drafts of processes that were killed. Faults leave the rest for the next time.
+pub(crate) fn collect(layout: &Layout) {
+    let Ok(drafts) = fs::read_dir(layout.drafts()) else { return };
+    for draft in drafts.flatten() {
+        let is_draft = draft.file_name().to_str().is_some_and(|name| name.ends_with(DRAFT_SUFFIX));
+        if is_draft && draft.file_type().is_ok_and(|kind| kind.is_file()) && is_litter(&draft.path()) {
+            let removed = fs::remove_file(draft.path());
+            tracing::debug!(path = %draft.path().display(), removed = removed.is_ok(), "found a draft without a writer");
+        }
+    }
+}
+
+fn is_litter(draft: &Path) -> bool {
+    let Ok(file) = File::options().read(true).write(true).open(draft) else { return false };
+    let Some(age) = file.metadata().and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok()) else {
+        return false;
+    };
+    age > TOO_YOUNG && lock::try_exclusive(&file).unwrap_or(age > TOO_OLD)
+}
