@@ -94,6 +94,7 @@ impl Cache {
             compression: Compression::NONE,
             read_only: false,
             durable: false,
+            steered: true,
         }
     }
 
@@ -112,16 +113,19 @@ impl Cache {
         &GLOBAL
     }
 
+    /// The folder of [`global`](Cache::global); the program `larder` asks for it.
+    #[doc(hidden)]
+    pub fn global_folder() -> Result<PathBuf> {
+        match std::env::var_os("LARDER_DIR") {
+            Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
+            _ => dirs::cache_dir().map(|folder| folder.join("larder")).ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "this user has no cache folder; set LARDER_DIR to choose one")
+            }),
+        }
+    }
+
     fn open_global() -> Result<Cache> {
-        let folder = match std::env::var_os("LARDER_DIR") {
-            Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-            _ => dirs::cache_dir()
-                .ok_or_else(|| {
-                    Error::new(ErrorKind::NotFound, "this user has no cache folder; set LARDER_DIR to choose one")
-                })?
-                .join("larder"),
-        };
-        let mut builder = Cache::builder(folder);
+        let mut builder = Cache::builder(Cache::global_folder()?);
         if let Ok(compression) = std::env::var("LARDER_COMPRESSION") {
             match compression.parse() {
                 Ok(compression) => builder = builder.compression(compression),
@@ -252,6 +256,31 @@ impl Cache {
         }
     }
 
+    /// Removes the stored results of the function that [`functions`](Cache::functions) lists under
+    /// this name: whether there were any.
+    ///
+    /// # Errors
+    /// Those of [`clear`](Cache::clear).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("double", &4, || 8);
+    /// cache.get_or_compute("square", &4, || 16);
+    ///
+    /// assert!(cache.clear_function("double")?);
+    /// assert!(!cache.clear_function("double")?);
+    /// assert_eq!(cache.entries()?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clear_function(&self, name: &str) -> Result<bool> {
+        let Some(layout) = self.writable()? else { return Ok(false) };
+        let folder = layout.function(name);
+        let found = !Entries::under(&folder, false)?.is_empty();
+        layout.clear_function(&folder)?;
+        Ok(found)
+    }
+
     /// Where results are stored, for those who will change them; `None` if the cache is off.
     pub(crate) fn writable(&self) -> Result<Option<&Layout>> {
         if self.0.read_only {
@@ -311,6 +340,8 @@ pub struct CacheBuilder {
     compression: Compression,
     read_only: bool,
     durable: bool,
+    /// Whether the variable `LARDER` is heeded.
+    steered: bool,
 }
 
 impl CacheBuilder {
@@ -334,6 +365,14 @@ impl CacheBuilder {
         self
     }
 
+    /// Ignore the variable `LARDER`: it is for programs that compute, not for one that looks after
+    /// their caches.
+    #[doc(hidden)]
+    pub fn unsteered(mut self) -> Self {
+        self.steered = false;
+        self
+    }
+
     /// Opens the cache. The variable `LARDER` may change how: `off` keeps nothing, `refresh`
     /// computes every call and replaces what is stored, `readonly` stores nothing.
     ///
@@ -343,7 +382,7 @@ impl CacheBuilder {
     pub fn open(self) -> Result<Cache> {
         let compression = self.compression.validate()?;
         let layout = Layout::at(&self.folder)?;
-        let steering = Steering::from_environment();
+        let steering = if self.steered { Steering::from_environment() } else { Steering::Normal };
         if steering == Steering::Off {
             return Ok(Cache::disabled());
         }

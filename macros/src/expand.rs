@@ -6,10 +6,10 @@
 //! fn __larder_body(data, alpha) -> Model        the function as it was
 //! ```
 
-use proc_macro2::{Ident, Literal, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, FnArg, Pat, ReceiverKind, Safety, Signature, parse_quote};
+use syn::{Attribute, FnArg, GenericParam, Pat, ReceiverKind, Safety, Signature, parse_quote};
 
 use crate::fingerprint;
 use crate::function::{Function, type_parameters};
@@ -92,7 +92,7 @@ impl<'f> Parts<'f> {
         let (vis, larder) = (&self.function.item.vis, &self.larder);
         let sig = self.signature();
         let steps = self.steps();
-        quote! {
+        quote_spanned! {Span::mixed_site()=>
             #(#attributes)*
             #(#lints)*
             #vis #sig {
@@ -139,7 +139,7 @@ impl<'f> Parts<'f> {
         let doc =
             format!("The call of [`{}`](Self) with these arguments, in hand: it has not run.", self.function.name());
         let steps = self.steps();
-        quote! {
+        quote_spanned! {Span::mixed_site()=>
             #(#lints)*
             #[doc = #doc]
             #[allow(clippy::needless_lifetimes)]
@@ -178,7 +178,7 @@ impl<'f> Parts<'f> {
             Some(_) if self.cache_depends_on_arguments() => quote!(#larder::Cache::disabled()),
             _ => {
                 let cache = self.cache();
-                quote!({ #cache ::std::clone::Clone::clone(cache) })
+                quote_spanned!(Span::mixed_site()=> { #cache ::std::clone::Clone::clone(cache) })
             }
         };
         let doc = format!("What larder keeps of [`{name}`](Self).");
@@ -205,6 +205,7 @@ impl<'f> Parts<'f> {
     /// What the wrapper and the call both begin with.
     fn steps(&self) -> TokenStream {
         let Parts { larder, memo, body, .. } = self;
+        let mixed = Span::mixed_site();
         let parameters = &self.function.parameters;
         let idents: Vec<_> = parameters.iter().map(|parameter| &parameter.ident).collect();
         // Names of our own: `self` can't be bound.
@@ -214,28 +215,36 @@ impl<'f> Parts<'f> {
         let of_self = self
             .function
             .in_impl
-            .then(|| quote!(#larder::__private::Describe::type_parameter::<Self>(description, "Self");));
+            .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_parameter::<Self>(description, "Self");));
         let arguments =
             parameters.iter().enumerate().filter(|(_, parameter)| parameter.counts).map(|(index, parameter)| {
                 let (index, name) = (Literal::usize_unsuffixed(index), &parameter.name);
                 let type_of = parameter
                     .is_impl_trait
-                    .then(|| quote!(#larder::__private::Describe::type_of(description, #name, &arguments.#index);));
-                let span = parameter.ty.as_ref().map_or(parameter.ident.span(), |ty| ty.span());
+                    .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_of(description, #name, &arguments.#index);));
+                // Where the user wrote the type, for messages; but with names of our own.
+            let span = mixed.located_at(parameter.ty.as_ref().map_or(parameter.ident.span(), |ty| ty.span()));
                 quote_spanned! {span=>
                     #type_of
                     #larder::__private::Describe::argument(description, #name, &arguments.#index);
                 }
             });
         let output = &self.function.output;
+        // In the order of their declaration, in which types and constants may alternate.
+        let generics = self.function.item.sig.generics.params.iter().filter_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            GenericParam::Const(param) => Some(&param.ident),
+            _ => None,
+        });
+        let turbofish = (types.len() + constants.len() > 0).then(|| quote!(::<#(#generics),*>));
         let shape = quote_spanned! {output.span()=> (&#larder::__private::Probe::<#output>::NEW).shape() };
-        let compute = quote!(#body(#(#bound),*));
+        let compute = quote!(#body #turbofish (#(#bound),*));
         let compute = match self.function.item.sig.safety {
             Safety::Unsafe(_) => quote!(unsafe { #compute }),
             _ => compute,
         };
         let cache = self.cache();
-        quote! {
+        quote_spanned! {Span::mixed_site()=>
             #[allow(unused_imports)]
             use #larder::__private::{FallibleShape as _, PlainShape as _};
             let memo = #memo;
@@ -256,13 +265,13 @@ impl<'f> Parts<'f> {
     fn cache(&self) -> TokenStream {
         let larder = &self.larder;
         match &self.options.cache {
-            None => quote!(let cache: &#larder::Cache = #larder::Cache::global();),
+            None => quote_spanned!(Span::mixed_site()=> let cache: &#larder::Cache = #larder::Cache::global();),
             // It may borrow from an argument that is about to move.
-            Some(cache) if self.cache_depends_on_arguments() => quote! {
+            Some(cache) if self.cache_depends_on_arguments() => quote_spanned! {Span::mixed_site()=>
                 let cache: &#larder::Cache = #cache;
                 let cache = &::std::clone::Clone::clone(cache);
             },
-            Some(cache) => quote!(let cache: &#larder::Cache = #cache;),
+            Some(cache) => quote_spanned!(Span::mixed_site()=> let cache: &#larder::Cache = #cache;),
         }
     }
 

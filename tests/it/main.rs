@@ -3,3 +3,18 @@
 
 /// Functions under the attribute, and their companions.
 mod memoize;
+
+/// Generated values, for the modules below.
+mod values;
+
+/// Values come back as they went in.
+mod roundtrip;
+
+/// Dumps in files and streams.
+mod persist;
+
+/// Damage, by accident and by hand.
+mod damage;
+
+/// One process after another.
+mod process;

@@ -1,0 +1,89 @@
+//! Sizes, times and texts for people.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A number of bytes: `512 B`, `1.2 MiB`. Rounded down, like all of these.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut scaled = bytes;
+    let mut unit = 0;
+    while scaled >= 1024 * 1024 {
+        scaled /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", scaled / 1024, scaled % 1024 * 10 / 1024, UNITS[unit])
+}
+
+/// How long something took: `80 ns`, `15 ms`, `1.2 s`, `3 min`, `2 h 14 min`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds, duration.subsec_nanos()) {
+        (0, nanos @ ..1_000) => format!("{nanos} ns"),
+        (0, nanos @ ..1_000_000) => format!("{} µs", nanos / 1_000),
+        (0, nanos) => format!("{} ms", nanos / 1_000_000),
+        (..60, nanos) => format!("{seconds}.{} s", nanos / 100_000_000),
+        (..3_600, _) => two_units(seconds, 60, "min", 1, "s"),
+        (..86_400, _) => two_units(seconds, 3_600, "h", 60, "min"),
+        _ => two_units(seconds, 86_400, "d", 3_600, "h"),
+    }
+}
+
+fn two_units(seconds: u64, large: u64, large_name: &str, small: u64, small_name: &str) -> String {
+    match seconds % large / small {
+        0 => format!("{} {large_name}", seconds / large),
+        rest => format!("{} {large_name} {rest} {small_name}", seconds / large),
+    }
+}
+
+/// How long ago something was: `just now`, `5 min ago`.
+pub(crate) fn age(age: Duration) -> String {
+    match age.as_secs() {
+        0 => "just now".to_owned(),
+        seconds @ ..60 => format!("{seconds} s ago"),
+        seconds @ ..3_600 => format!("{} min ago", seconds / 60),
+        seconds @ ..86_400 => format!("{} h ago", seconds / 3_600),
+        seconds => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// A point in time: `2026-02-28 09:05:00 UTC`.
+pub(crate) fn utc(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days: a year begins
+    // in March, so that the leap day is its last; an era has 400 years.
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// `1 entry`, `2 entries`.
+pub(crate) fn count(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A text as one line that does nothing to a terminal: control characters are escaped.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
+/// The beginning of a line, of at most `limit` characters.
+pub(crate) fn cut(line: &str, limit: usize) -> String {
+    match line.char_indices().nth(limit) {
+        None => line.to_owned(),
+        Some(_) => line.chars().take(limit.saturating_sub(1)).chain(['…']).collect(),
+    }
+}

@@ -1,0 +1,230 @@
+//! Dumps in files: compressors by extension and by content, and what bad files get.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+
+use larder::{Compression, ErrorKind, dump, dump_into, dump_with, load, load_from};
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use tempfile::tempdir;
+
+/// Every method that this build has, with the extension that asks for it.
+pub(crate) fn methods() -> Vec<(&'static str, &'static str)> {
+    let mut methods = vec![
+        ("none", "larder"),
+        ("zlib", "z"),
+        ("gzip", "gz"),
+        ("bz2", "bz2"),
+        ("xz", "xz"),
+        ("lzma", "lzma"),
+        ("lz4", "lz4"),
+    ];
+    if cfg!(feature = "zstd") {
+        methods.push(("zstd", "zst"));
+    }
+    methods
+}
+
+/// A value with something of everything that files hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sample {
+    pub(crate) title: String,
+    pub(crate) matrix: Array2<f64>,
+    pub(crate) counts: Vec<u16>,
+    pub(crate) notes: BTreeMap<String, Option<i64>>,
+}
+
+pub(crate) fn sample(size: usize) -> Sample {
+    Sample {
+        title: "Larder — a cool place".to_owned(),
+        matrix: Array2::from_shape_fn((size, 3), |(i, j)| (i as f64 * 0.1).sin() + j as f64),
+        counts: (0..size).map(|n| (n % 1000) as u16).collect(),
+        notes: BTreeMap::from([("a".to_owned(), Some(-1)), ("b".to_owned(), None)]),
+    }
+}
+
+#[test]
+fn the_extension_chooses_the_compressor_and_the_content_tells_it() {
+    let folder = tempdir().unwrap();
+    for (method, extension) in methods() {
+        for size in [0, 1, 100, 100_000] {
+            let path = folder.path().join(format!("sample.{extension}"));
+            dump(&sample(size), &path).unwrap();
+            // Whatever the file is called afterwards.
+            let renamed = folder.path().join("renamed.gz.txt");
+            fs::rename(&path, &renamed).unwrap();
+            assert_eq!(load::<Sample>(&renamed).unwrap(), sample(size), "{method}");
+        }
+    }
+}
+
+#[test]
+fn every_level_is_written_and_read() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("sample");
+    for (method, _) in methods() {
+        for level in [1, 3, 6, 9] {
+            let Ok(compression) = format!("{method}:{level}").parse::<Compression>() else {
+                assert!(["none", "lz4"].contains(&method), "{method}:{level}");
+                continue;
+            };
+            dump_with(&sample(1000), &path, compression).unwrap();
+            assert_eq!(load::<Sample>(&path).unwrap(), sample(1000), "{method}:{level}");
+        }
+    }
+}
+
+#[test]
+fn compressors_are_named_as_text() {
+    for text in ["none", "zlib:0", "gzip:3", "bz2:9", "xz:6", "lzma:1", "lz4"] {
+        assert_eq!(text.parse::<Compression>().unwrap().to_string(), text);
+    }
+    assert_eq!("xz".parse::<Compression>().unwrap(), Compression::xz(3));
+    let kind = |text: &str| text.parse::<Compression>().unwrap_err().kind();
+    assert_eq!(kind("brotli"), ErrorKind::UnknownCompressor);
+    assert_eq!(kind(""), ErrorKind::UnknownCompressor);
+    assert_eq!(kind("GZIP"), ErrorKind::UnknownCompressor);
+    for text in ["gzip:10", "gzip:-1", "gzip:", "gzip:x", "gzip:3:4", "bz2:0", "lz4:1", "none:0", "gzip: 3", "xz:100"] {
+        assert_eq!(kind(text), ErrorKind::LevelOutOfRange, "{text}");
+    }
+    let error = "bz2:12".parse::<Compression>().unwrap_err().to_string();
+    assert!(error.contains("bz2:12") && error.contains("bz2:1 to bz2:9"), "{error}");
+
+    let error = dump_into(&1, Vec::new(), Compression::gzip(-1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LevelOutOfRange);
+    assert!(error.to_string().contains("gzip:-1"), "{error}");
+}
+
+#[test]
+#[cfg(not(feature = "zstd"))]
+fn a_compressor_that_is_not_in_this_build_says_what_to_turn_on() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("x.zst");
+    let error = dump(&1, &path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CompressorDisabled);
+    assert!(error.to_string().contains("feature `zstd`"), "{error}");
+    assert!(!path.exists());
+    fs::write(&path, [0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0]).unwrap();
+    assert_eq!(load::<u8>(&path).unwrap_err().kind(), ErrorKind::CompressorDisabled);
+}
+
+#[test]
+fn bad_files_get_errors_of_their_own() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("file");
+    let missing = load::<u8>(&path).unwrap_err();
+    assert_eq!((missing.kind(), missing.path()), (ErrorKind::NotFound, Some(path.as_path())));
+
+    fs::write(&path, "hello, world").unwrap();
+    assert_eq!(load::<u8>(&path).unwrap_err().kind(), ErrorKind::NotLarder);
+    fs::write(&path, "").unwrap();
+    assert_eq!(load::<u8>(&path).unwrap_err().kind(), ErrorKind::Truncated);
+    fs::write(&path, b"\xd9\xd9\xf7\xa4\x66larder\x02").unwrap();
+    let newer = load::<u8>(&path).unwrap_err();
+    assert_eq!(newer.kind(), ErrorKind::NewerFormat);
+    assert!(newer.to_string().contains("update larder"), "{newer}");
+
+    dump(&vec![1.5, 2.5], &path).unwrap();
+    let wrong = load::<String>(&path).unwrap_err();
+    assert_eq!(wrong.kind(), ErrorKind::WrongType);
+    let text = wrong.to_string();
+    assert!(text.contains("Vec<f64>") && text.contains("string::String"), "{text}");
+    // Numbers don't change their type.
+    assert_eq!(load::<Vec<f32>>(&path).unwrap_err().kind(), ErrorKind::WrongType);
+    assert_eq!(load::<Vec<u8>>(&path).unwrap_err().kind(), ErrorKind::WrongType);
+    assert_eq!(load::<(f64, f64, f64)>(&path).unwrap_err().kind(), ErrorKind::WrongType);
+    assert_eq!(load::<(f64,)>(&path).unwrap_err().kind(), ErrorKind::WrongType);
+    assert_eq!(load::<(f64, f64)>(&path).unwrap(), (1.5, 2.5));
+    dump(&300_u16, &path).unwrap();
+    assert_eq!(load::<u8>(&path).unwrap_err().kind(), ErrorKind::WrongType);
+    assert_eq!(load::<u64>(&path).unwrap(), 300);
+
+    let error = dump(&1, folder.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(dump(&1, "").unwrap_err().kind(), ErrorKind::InvalidInput);
+    let error = dump(&1, folder.path().join("no/such/folder/x")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+/// A reader that gives one byte at a time.
+struct Drip<R>(R);
+
+impl<R: BufRead> Read for Drip<R> {
+    fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+        let end = target.len().min(1);
+        self.0.read(&mut target[..end])
+    }
+}
+
+#[test]
+fn a_stream_is_left_exactly_after_the_value() {
+    for (method, _) in methods() {
+        let compression: Compression = method.parse().unwrap();
+        let mut bytes = Vec::new();
+        dump_into(&sample(500), &mut bytes, compression).unwrap();
+        bytes.write_all(b"what follows").unwrap();
+
+        let mut slice = bytes.as_slice();
+        assert_eq!(load_from::<Sample>(&mut slice).unwrap(), sample(500), "{method}");
+        assert_eq!(slice, b"what follows", "{method}");
+
+        let mut drip = BufReader::with_capacity(1, Drip(bytes.as_slice()));
+        assert_eq!(load_from::<Sample>(&mut drip).unwrap(), sample(500), "{method}");
+        let mut rest = String::new();
+        drip.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "what follows", "{method}");
+    }
+}
+
+#[test]
+fn a_file_with_something_after_the_value_is_refused() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("file");
+    for (method, _) in methods() {
+        dump_with(&1, &path, method.parse().unwrap()).unwrap();
+        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"x").unwrap();
+        assert_eq!(load::<i32>(&path).unwrap_err().kind(), ErrorKind::Damaged, "{method}");
+    }
+}
+
+#[test]
+fn a_dump_appears_whole_or_not_at_all() {
+    struct Failing;
+    impl Serialize for Failing {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeSeq as _;
+            let mut seq = serializer.serialize_seq(Some(2))?;
+            seq.serialize_element(&vec![0_u64; 1 << 20])?;
+            Err(serde::ser::Error::custom("the second element is a socket"))
+        }
+    }
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("file");
+    dump(&"before", &path).unwrap();
+    let error = dump(&Failing, &path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotRepresentable);
+    assert!(error.to_string().contains("socket"), "{error}");
+    assert_eq!(load::<String>(&path).unwrap(), "before");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+}
+
+#[test]
+#[cfg(unix)]
+fn links_modes_and_pipes_are_respected() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = tempdir().unwrap();
+    let (path, link) = (folder.path().join("file"), folder.path().join("link"));
+    dump(&1, &path).unwrap();
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode() & 0o600, 0o600);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink(&path, &link).unwrap();
+    dump(&2, &link).unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(load::<i32>(&path).unwrap(), 2);
+    assert_eq!(mode(), 0o640);
+    dump(&3, "/dev/null").unwrap();
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+}

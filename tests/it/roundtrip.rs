@@ -1,0 +1,229 @@
+//! A value comes back exactly as it was stored.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use larder::{Cache, Compression};
+use proptest::prelude::*;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::values::{self, Value};
+
+fn through_dump<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    let mut bytes = Vec::new();
+    larder::dump_into(value, &mut bytes, Compression::NONE).unwrap();
+    larder::load_from(bytes.as_slice()).unwrap()
+}
+
+fn through_cache<T: Serialize + DeserializeOwned>(cache: &Cache, value: T) -> T {
+    let key = larder::key_of(&value).unwrap();
+    cache.get_or_compute("value", &key, || value);
+    cache.get_or_compute("value", &key, || panic!("it should have been stored"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn any_value_comes_back_from_a_dump(value in values::value()) {
+        prop_assert_eq!(through_dump(&value), value);
+    }
+
+    #[test]
+    fn values_one_after_another_come_back_from_a_stream(list in prop::collection::vec(values::value(), 0..4)) {
+        let methods = ["none", "zlib", "gzip", "bz2", "xz", "lzma", "lz4"];
+        let mut bytes = Vec::new();
+        for (value, method) in list.iter().zip(methods.iter().cycle()) {
+            larder::dump_into(value, &mut bytes, method.parse().unwrap()).unwrap();
+        }
+        let mut stream = bytes.as_slice();
+        for value in &list {
+            prop_assert_eq!(&larder::load_from::<Value>(&mut stream).unwrap(), value);
+        }
+        prop_assert!(stream.is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn any_value_comes_back_from_a_cache(value in values::value()) {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let stored = through_cache(&cache, value.clone());
+        prop_assert_eq!(cache.stats().unwrap().hits, 1);
+        prop_assert_eq!(stored, value);
+    }
+}
+
+#[track_caller]
+fn check<T: Serialize + DeserializeOwned + PartialEq + Debug + Clone>(value: T) {
+    assert_eq!(through_dump(&value), value);
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    assert_eq!(through_cache(&cache, value.clone()), value);
+    assert_eq!(cache.stats().unwrap().errors, 0);
+}
+
+#[test]
+fn what_other_formats_lose_is_kept() {
+    check(Some(None::<u8>));
+    check(None::<Option<u8>>);
+    check(Some(Some(Some(()))));
+    check(Some(()));
+    check(());
+    check(vec![Some(()), None]);
+    check((i128::MIN, i128::MAX, u128::MAX, i128::from(i64::MIN) - 1, -(1_i128 << 64), -(1_i128 << 64) - 1));
+    check((u64::MAX, i64::MIN, 0_u8, -1_i8));
+    check('🦀');
+    check(BTreeMap::from([((1, 'a'), "x".to_owned()), ((1, 'b'), String::new())]));
+    check(HashMap::from([(Some(1), vec![1.5]), (None, vec![])]));
+    check(BTreeMap::from([(vec![1_u8, 2], ()), (vec![], ())]));
+    check(serde_json::json!({"null": null, "n": [1, -1, 1.0, 18_446_744_073_709_551_615_u64], "o": {}}));
+    check([1.5_f64; 32].to_vec());
+    check((Arc::new(1), Rc::new("two".to_owned()), Box::new([3_u8, 4])));
+    check("x".repeat(1_000_000));
+    check((0..300_000).map(|n| n as f32).collect::<Vec<_>>());
+    check((0..70_000_u32).map(|n| n.to_string()).collect::<Vec<_>>());
+    check(std::time::Duration::from_nanos(1));
+    check(std::net::IpAddr::from([127, 0, 0, 1]));
+    check(Ok::<u8, String>(1));
+    check(vec![Err::<u8, String>("no".to_owned()), Ok(1)]);
+}
+
+#[test]
+fn floats_keep_their_bits() {
+    for bits in [0x7ff8_0000_0000_0000, 0x7ff0_0000_0000_0001, 0xfff8_dead_beef_0001, 0x8000_0000_0000_0000_u64] {
+        let value = f64::from_bits(bits);
+        assert_eq!(through_dump(&value).to_bits(), bits);
+        assert_eq!(through_dump(&vec![value; 3])[2].to_bits(), bits);
+    }
+    assert_eq!(through_dump(&f32::from_bits(0x7fa0_0001)).to_bits(), 0x7fa0_0001);
+}
+
+#[test]
+fn arrays_of_any_dimension_and_order_come_back() {
+    use ndarray::{Array0, Array2, Array3, ArrayD, s};
+    check(Array0::from_elem((), 7_u16));
+    check(Array2::<f64>::zeros((0, 5)));
+    let cube = Array3::from_shape_fn((4, 5, 6), |(i, j, k)| (i * 100 + j * 10 + k) as f64);
+    check(cube.clone());
+    check(cube.clone().into_dyn());
+    let strided = cube.slice(s![..;2, 1.., ..;-1]);
+    let mut bytes = Vec::new();
+    larder::dump_into(&strided, &mut bytes, Compression::NONE).unwrap();
+    assert_eq!(larder::load_from::<ArrayD<f64>>(bytes.as_slice()).unwrap(), strided.into_dyn());
+    check(cube.reversed_axes());
+}
+
+/// Sequences that a hand-written `Serialize` gives element by element.
+struct Mixed(usize);
+
+impl Serialize for Mixed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeSeq as _;
+        let mut seq = serializer.serialize_seq(Some(self.0 + 1))?;
+        for n in 0..self.0 {
+            seq.serialize_element(&(n as u16))?;
+        }
+        seq.serialize_element("end")?;
+        seq.end()
+    }
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(u16),
+    Text(String),
+}
+
+#[test]
+fn a_sequence_that_turns_out_to_be_mixed_is_not_taken_for_numbers() {
+    for count in [0, 1, 2, 100, 10_000] {
+        let mut bytes = Vec::new();
+        larder::dump_into(&Mixed(count), &mut bytes, Compression::NONE).unwrap();
+        let list: Vec<NumberOrText> = larder::load_from(bytes.as_slice()).unwrap();
+        assert_eq!(list.len(), count + 1);
+        assert_eq!(list[count], NumberOrText::Text("end".to_owned()));
+        for (n, item) in list[..count].iter().enumerate() {
+            assert_eq!(*item, NumberOrText::Number(n as u16));
+        }
+    }
+    // Too long to take back: refused, not stored as something else.
+    let error = larder::dump_into(&Mixed(1_000_000), Vec::new(), Compression::NONE).unwrap_err();
+    assert_eq!(error.kind(), larder::ErrorKind::NotRepresentable);
+}
+
+/// A `Serialize` that lies about its length.
+struct Liar(usize);
+
+impl Serialize for Liar {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeSeq as _;
+        let mut seq = serializer.serialize_seq(Some(self.0))?;
+        seq.serialize_element(&1.5)?;
+        seq.serialize_element(&2.5)?;
+        seq.end()
+    }
+}
+
+#[test]
+fn a_length_that_is_a_lie_is_refused_on_the_way_in() {
+    for len in [0, 1, 3, 1 << 40] {
+        let error = larder::dump_into(&Liar(len), Vec::new(), Compression::NONE).unwrap_err();
+        assert_eq!(error.kind(), larder::ErrorKind::NotRepresentable, "{len}");
+    }
+    larder::dump_into(&Liar(2), Vec::new(), Compression::NONE).unwrap();
+}
+
+/// Reads alike in both variants, so serde takes the first one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Ambiguous {
+    Small(u8),
+    Large(u64),
+}
+
+/// serde buffers what is flattened, and its buffer has no place for 128 bits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Buffered {
+    #[serde(flatten)]
+    inner: Wide,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Wide {
+    wide: i128,
+}
+
+#[test]
+fn what_serde_itself_would_change_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(cache.get_or_compute("f", &1, || Ambiguous::Large(5)), Ambiguous::Large(5));
+        assert_eq!(cache.get_or_compute("f", &2, || Ambiguous::Small(5)), Ambiguous::Small(5));
+        assert_eq!(cache.get_or_compute("f", &3, || Ambiguous::Large(500)), Ambiguous::Large(500));
+        let buffered = Buffered { inner: Wide { wide: 1 } };
+        assert_eq!(cache.get_or_compute("f", &4, || buffered.clone()), buffered);
+    }
+    // The second and third are stored; the first and fourth are computed each time.
+    let stats = cache.stats().unwrap();
+    assert_eq!((stats.hits, stats.misses, stats.errors), (2, 6, 4));
+}
+
+#[test]
+fn nesting_is_bounded_on_the_way_in() {
+    #[derive(Serialize, Deserialize)]
+    struct Node(Option<Box<Node>>);
+    let chain = |length| (0..length).fold(Node(None), |node, _| Node(Some(Box::new(node))));
+    larder::dump_into(&chain(100), Vec::new(), Compression::NONE).unwrap();
+    let error = larder::dump_into(&chain(1000), Vec::new(), Compression::NONE).unwrap_err();
+    assert_eq!(error.kind(), larder::ErrorKind::LimitExceeded);
+    assert_eq!(larder::key_of(&chain(1000)).unwrap_err().kind(), larder::ErrorKind::LimitExceeded);
+}
