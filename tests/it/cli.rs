@@ -151,7 +151,7 @@ fn entries_are_listed_newest_first_as_json() {
 
 #[test]
 fn memoized_functions_are_listed_with_their_arguments() {
-    #[memoize(cache = cache)]
+    #[memoize(cache = cache, ignore(cache))]
     fn scale(cache: &Cache, numbers: &[f64], by: f64, note: &str) -> Vec<f64> {
         let _ = (cache, note);
         numbers.iter().map(|number| number * by).collect()
@@ -388,8 +388,9 @@ fn the_variables_choose_the_folder_and_never_the_view() {
         assert_eq!(run.stdout.lines().count(), 4, "{mode}: {run:?}");
         // What was typed goes before what was set.
         let elsewhere = tempfile::tempdir().unwrap();
-        let run = program().args(["ls", "--json", "--root"]).arg(elsewhere.path()).env("LARDER_DIR", folder.path());
-        assert_eq!(Run::of(run.output().unwrap()).json(), serde_json::json!([]));
+        let mut typed = program();
+        typed.args(["ls", "--json", "--root"]).arg(elsewhere.path()).env("LARDER_DIR", folder.path());
+        assert_eq!(Run::of(typed.output().unwrap()).json(), serde_json::json!([]));
     }
     let run = program().args(["clear", "--yes"]).env("LARDER_DIR", folder.path()).env("LARDER", "readonly").output();
     assert_eq!(Run::of(run.unwrap()).code, Some(0));

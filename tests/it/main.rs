@@ -18,3 +18,13 @@ mod damage;
 
 /// One process after another.
 mod process;
+
+/// Keys of values.
+mod keys;
+
+/// Other programs read what larder writes.
+mod tools;
+
+/// The program `larder`, as it is run.
+#[cfg(feature = "cli")]
+mod cli;

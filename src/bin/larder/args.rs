@@ -59,6 +59,10 @@ impl FromStr for KeyPrefix {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fits = (4..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if fits { Ok(KeyPrefix(text.to_ascii_lowercase())) } else { Err("a key is given by 4 to 64 hexadecimal digits") }
+        if fits {
+            Ok(KeyPrefix(text.to_ascii_lowercase()))
+        } else {
+            Err("a key is given by 4 to 64 hexadecimal digits")
+        }
     }
 }

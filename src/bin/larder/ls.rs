@@ -25,9 +25,8 @@ pub(crate) fn functions(place: &Place, out: &mut dyn Write) -> Result<(), Failur
         say(&place.nothing_cached());
         return Ok(());
     }
-    let rows = functions
-        .iter()
-        .map(|function| [one_line(&function.name), function.entries.to_string(), size(function.bytes)]);
+    let rows =
+        functions.iter().map(|function| [one_line(&function.name), function.entries.to_string(), size(function.bytes)]);
     write_table(out, ["FUNCTION", "ENTRIES", "SIZE"], &[1, 2], rows)?;
     out.flush()?;
     let entries = count(functions.iter().map(|function| function.entries).sum(), "entry", "entries");

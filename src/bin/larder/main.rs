@@ -97,8 +97,8 @@ impl From<io::Error> for Failure {
 
 /// Writes what `--json` promises: one value, whole or not at all.
 fn write_json<T: Serialize + ?Sized>(out: &mut dyn Write, value: &T) -> Result<(), Failure> {
-    let json =
-        serde_json::to_string_pretty(value).map_err(|error| Failure::Failed(format!("can't write as JSON: {error}")))?;
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::Failed(format!("can't write as JSON: {error}")))?;
     Ok(writeln!(out, "{json}")?)
 }
 
