@@ -322,26 +322,14 @@ fn to_strings(idents: &[&Ident]) -> Vec<String> {
 
 /// A signature as one would write it.
 fn readable(sig: &Signature) -> String {
-    let mut text = sig.to_token_stream().to_string();
+    // The compiler breaks long lines when it prints tokens.
+    let tokens = sig.to_token_stream().to_string();
+    let mut text = tokens.split_whitespace().collect::<Vec<_>>().join(" ");
     for (spaced, tight) in [
-        (" :: ", "::"),
-        (" < ", "<"),
-        (" <", "<"),
-        ("< ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        (" :", ":"),
-        ("& ", "&"),
-        ("( ", "("),
-        (" )", ")"),
-        (" (", "("),
-        ("[ ", "["),
-        (" ]", "]"),
-        (" ;", ";"),
-        ("' ", "'"),
-        (",)", ")"),
+        (" :: ", "::"), (" < ", "<"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), (" :", ":"), ("& ", "&"),
+        ("( ", "("), (" )", ")"), (" (", "("), ("[ ", "["), (" ]", "]"), (" ;", ";"), ("' ", "'"), (",)", ")"),
     ] {
         text = text.replace(spaced, tight);
     }
-    text.replace("->", " -> ").replace("  ", " ")
+    text.replace("->", " -> ").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder::{Cache, Entry, memoize};
+use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -80,6 +81,11 @@ fn one_entry(cache: &Cache, function: &str) -> Entry {
     entries.remove(0)
 }
 
+/// What becomes of a value that goes through JSON text, where numbers may lose their last bit.
+fn as_json(value: &(impl Serialize + ?Sized)) -> Value {
+    serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
+}
+
 /// Changes a byte in the middle of the header.
 fn damage(entry: &Entry) {
     let mut bytes = fs::read(&entry.path).unwrap();
@@ -110,7 +116,7 @@ fn functions_are_listed_by_name() {
 fn functions_are_listed_as_json() {
     let (folder, cache) = stocked();
     let json = larder(folder.path(), &["ls", "--json"]).json();
-    assert_eq!(json, serde_json::to_value(cache.functions().unwrap()).unwrap());
+    assert_eq!(json, as_json(&cache.functions().unwrap()));
     assert_eq!(json[1]["name"], "demo::models::fit");
     assert_eq!(json[1]["entries"], 2);
     assert!(json[1]["bytes"].as_u64().unwrap() > 16_000);
@@ -141,7 +147,7 @@ fn entries_are_listed_newest_first_as_json() {
     let json = larder(folder.path(), &["ls", "models::fit", "--json"]).json();
     let mut entries = entries_of(&cache, "demo::models::fit");
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.created));
-    assert_eq!(json, serde_json::to_value(&entries).unwrap());
+    assert_eq!(json, as_json(&entries));
     assert_eq!(json[0]["arguments"][0]["preview"], "(2, \"second\")");
     assert_eq!(json[0]["fault"], Value::Null);
     assert!(json[0]["took"].as_f64().unwrap() < 10.0);
@@ -191,6 +197,7 @@ fn a_cache_that_is_empty_or_missing_has_nothing_and_stays_missing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_root_that_is_a_file_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -242,18 +249,18 @@ fn an_entry_is_shown_with_all_that_is_known_of_it() {
         format!("took        {}", format::duration(entry.took)),
         format!("type        {}", entry.type_name),
         "compressor  gzip:6".to_owned(),
-        format!("value       {} B, from byte {} of the file", entry.document_size, entry.payload_at),
+        format!("value       {} B of CBOR, stored from byte {} of the file", entry.document_size, entry.payload_at),
         format!("extract     tail -c +{} '{}' | gzip -dc", entry.payload_at + 1, entry.path.display()),
         format!("arguments   args = (2.0, 3.0)  ({})", entry.arguments[0].digest),
     ];
     let lines: Vec<_> = run.stdout.lines().collect();
     assert_eq!(lines.len(), expected.len(), "{run:?}");
     for (line, expected) in lines.iter().zip(&expected) {
-        assert!(line.starts_with(expected.trim_end()), "{line:?} {expected:?}");
+        assert!(line.starts_with(expected.trim_end()) && line.trim_end() == *line, "{line:?} {expected:?}");
     }
 
     let json = larder(folder.path(), &["show", &key, "--json"]).json();
-    assert_eq!(json, serde_json::to_value(&entry).unwrap());
+    assert_eq!(json, as_json(&entry));
 }
 
 #[cfg(unix)]
@@ -312,7 +319,7 @@ fn a_damaged_entry_is_listed_with_its_fault() {
     let run = larder(folder.path(), &["show", &key]);
     assert_eq!(run.code, Some(0));
     assert!(run.stdout.contains("\nfault       "), "{run:?}");
-    assert!(!run.stdout.contains("1970"), "{run:?}");
+    assert!(!run.stdout.contains("\ncomputed "), "{run:?}");
 
     let json = larder(folder.path(), &["ls", "area", "--json"]).json();
     assert_eq!(json[0]["key"], key);

@@ -28,3 +28,11 @@ mod tools;
 /// The program `larder`, as it is run.
 #[cfg(feature = "cli")]
 mod cli;
+
+/// Bytes and digests that never change.
+mod golden;
+
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -4,17 +4,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A number of bytes: `512 B`, `1.2 MiB`. Rounded down, like all of these.
 pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
+    let power = bytes.checked_ilog2().unwrap_or(0) / 10;
+    let name = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][power as usize];
+    if power == 0 {
+        return format!("{bytes} {name}");
     }
-    let mut scaled = bytes;
-    let mut unit = 0;
-    while scaled >= 1024 * 1024 {
-        scaled /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", scaled / 1024, scaled % 1024 * 10 / 1024, UNITS[unit])
+    let unit = 1 << (10 * power);
+    format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit)
 }
 
 /// How long something took: `80 ns`, `15 ms`, `1.2 s`, `3 min`, `2 h 14 min`.

@@ -15,7 +15,7 @@ pub(crate) fn entry(place: &Place, key: &KeyPrefix, out: &mut dyn Write) -> Resu
     if place.json {
         return write_json(out, &entry);
     }
-    let mut line = |name: &str, value: &str| writeln!(out, "{name:<12}{}", one_line(value));
+    let mut line = |name: &str, value: &str| writeln!(out, "{}", one_line(&format!("{name:<12}{value}")).trim_end());
     line("key", &entry.key.to_string())?;
     line("file", &entry.path.display().to_string())?;
     line("size", &bytes(entry.size))?;
@@ -31,7 +31,10 @@ pub(crate) fn entry(place: &Place, key: &KeyPrefix, out: &mut dyn Write) -> Resu
     line("took", &duration(entry.took))?;
     line("type", &entry.type_name)?;
     line("compressor", &entry.compressor)?;
-    line("value", &format!("{}, from byte {} of the file", bytes(entry.document_size), entry.payload_at))?;
+    line(
+        "value",
+        &format!("{} of CBOR, stored from byte {} of the file", bytes(entry.document_size), entry.payload_at),
+    )?;
     line("extract", &extraction(&entry))?;
     for (index, argument) in entry.arguments.iter().enumerate() {
         let name = if index == 0 { "arguments" } else { "" };

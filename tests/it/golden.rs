@@ -1,0 +1,180 @@
+//! Bytes and digests that no version may change.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use larder::{Cache, Compression, dump, dump_into, key_of, load, load_from, memoize};
+use serde::{Deserialize, Serialize};
+
+use crate::hex;
+use crate::persist::{Sample, methods, sample};
+
+/// A dump of `value` without what every dump has around its value: the envelope and the checksum.
+fn encoded<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut bytes = Vec::new();
+    dump_into(value, &mut bytes, Compression::NONE).unwrap();
+    let type_name = std::any::type_name::<T>();
+    let head = if type_name.len() < 24 { 1 } else { 2 };
+    let start = 12 + 5 + head + type_name.len() + 6;
+    hex(&bytes[start..bytes.len() - 14])
+}
+
+#[derive(Serialize)]
+enum E {
+    Unit,
+    New(u8),
+    Tuple(u8, char),
+    Struct { a: () },
+}
+
+#[derive(Serialize)]
+struct S {
+    x: f32,
+    y: Option<Option<u8>>,
+}
+
+#[test]
+fn values_are_these_bytes() {
+    assert_eq!(encoded(&0_u8), "00");
+    assert_eq!(encoded(&23_i64), "17");
+    assert_eq!(encoded(&24_u32), "1818");
+    assert_eq!(encoded(&-1_i8), "20");
+    assert_eq!(encoded(&-500_i32), "3901f3");
+    assert_eq!(encoded(&u64::MAX), "1bffffffffffffffff");
+    assert_eq!(encoded(&i64::MIN), "3b7fffffffffffffff");
+    assert_eq!(encoded(&(1_u128 << 64)), "c249010000000000000000");
+    assert_eq!(encoded(&(-(1_i128 << 64) - 1)), "c349010000000000000000");
+    assert_eq!(encoded(&1.5_f32), "fa3fc00000");
+    assert_eq!(encoded(&-0.0_f64), "fb8000000000000000");
+    assert_eq!(encoded(&f64::from_bits(0x7ff4_0000_0000_0001)), "fb7ff4000000000001");
+    assert_eq!(encoded(&(true, false)), "82f5f4");
+    assert_eq!(encoded(&'é'), "d94c4362c3a9");
+    assert_eq!(encoded("larder"), "666c6172646572");
+    assert_eq!(encoded(&()), "f7");
+    assert_eq!(encoded(&None::<()>), "f6");
+    assert_eq!(encoded(&Some(())), "d94c53f7");
+    assert_eq!(encoded(&Some(Some(1))), "d94c53d94c5301");
+    assert_eq!(encoded(&Some(None::<u8>)), "d94c53f6");
+    assert_eq!(encoded(&(E::Unit, E::New(1), E::Tuple(2, 'x'), E::Struct { a: () })), concat!(
+        "84", "64556e6974", "a1634e657701", "a1655475706c658202d94c436178", "a166537472756374a16161f7",
+    ));
+    assert_eq!(encoded(&S { x: 1.0, y: Some(None) }), "a26178fa3f8000006179d94c53f6");
+    assert_eq!(encoded(&BTreeMap::from([(1, "a"), (2, "b")])), "a2016161026162");
+    assert_eq!(encoded(&["a", "b"][..]), "8261616162");
+    assert_eq!(encoded(&Vec::<f64>::new()), "80");
+}
+
+#[test]
+fn arrays_of_numbers_are_typed_and_aligned() {
+    // Offset of the numbers in the document, which begins with the tag.
+    let at = |bytes: &[u8], needle: &[u8]| bytes.windows(needle.len()).position(|window| window == needle).unwrap();
+    for (count, alignment) in [(1, 16), (7, 16), (8, 64), (1000, 64)] {
+        let numbers: Vec<f64> = (0..count).map(|n| f64::from(n) + 0.5).collect();
+        for prefix in 0..70 {
+            let mut bytes = Vec::new();
+            let value = ("x".repeat(prefix), &numbers);
+            dump_into(&value, &mut bytes, Compression::NONE).unwrap();
+            let raw: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let start = at(&bytes, &raw);
+            assert_eq!(start % alignment, 0, "{count} numbers after {prefix} letters");
+            let back: (String, Vec<f64>) = load_from(bytes.as_slice()).unwrap();
+            assert_eq!((back.0.len(), &back.1), (prefix, &numbers));
+        }
+    }
+    // RFC 8746: tag 86 is binary64, little-endian. Padding is chunks of no bytes in a byte string
+    // of indefinite length.
+    let text = encoded(&vec![1.5_f64]);
+    let rest = text.strip_prefix("d8565f").unwrap().trim_start_matches("40");
+    assert_eq!(rest, "48000000000000f83fff");
+    for (tag, text) in [
+        (64, encoded(&vec![1_u8, 2])), (69, encoded(&vec![1_u16])), (70, encoded(&vec![1_u32])), (71, encoded(&vec![1_u64])),
+        (72, encoded(&vec![1_i8])), (77, encoded(&vec![1_i16])), (78, encoded(&vec![1_i32])), (79, encoded(&vec![1_i64])),
+        (85, encoded(&vec![1_f32])), (71, encoded(&vec![1_usize])),
+    ] {
+        assert!(text.starts_with(&format!("d8{tag:02x}")), "{tag}: {text}");
+    }
+}
+
+#[test]
+fn a_document_is_these_bytes() {
+    let mut bytes = Vec::new();
+    dump_into(&1_u8, &mut bytes, Compression::NONE).unwrap();
+    assert_eq!(hex(&bytes), concat!(
+        "d9d9f7", "a4", "666c6172646572", "01", "6474797065", "627538", "6576616c7565", "01", "6478786833",
+        "1b", "1348e1f7871965f1",
+    ));
+}
+
+/// A file that a released version wrote. A new one is written when it is missing, to be checked in.
+fn fixture(name: &str, write: impl FnOnce(&Path)) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1").join(name);
+    if !path.exists() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        write(&path);
+        panic!("{} was missing and has been written: check it in", path.display());
+    }
+    path
+}
+
+#[test]
+fn dumps_of_the_first_version_are_read_for_ever() {
+    for (method, extension) in methods() {
+        let path = fixture(&format!("sample.{extension}"), |path| dump(&sample(20), path).unwrap());
+        assert_eq!(load::<Sample>(path).unwrap(), sample(20), "{method}");
+    }
+}
+
+#[test]
+fn entries_of_the_first_version_are_hit_for_ever() {
+    let root = fixture("cache", |root| {
+        let cache = Cache::open(root).unwrap();
+        cache.get_or_compute("sample", "twenty", || sample(20).counts);
+        std::fs::remove_dir(root.join("drafts")).unwrap();
+        std::fs::remove_file(root.join(".gitignore")).unwrap();
+    });
+    let cache = Cache::builder(root).read_only(true).open().unwrap();
+    assert_eq!(cache.get_or_compute("sample", "twenty", Vec::<u16>::new), sample(20).counts);
+    assert_eq!(cache.stats().unwrap().hits, 1);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Point {
+    x: f64,
+    y: Vec<u16>,
+}
+
+#[test]
+fn keys_are_these_digests() {
+    let key = |key: Result<larder::Key, larder::Error>| key.unwrap().to_string();
+    for (name, digest, expected) in [
+        ("()", key(key_of(&())), "00263ca9f57f7177f495e3711f8cdd59967a0a1a4de895b1ebee566cd1883ed4"),
+        ("1_u8", key(key_of(&1_u8)), "c189918661be26c99785a0eda0c35c91d845c17a54f5dfb364269da6dbee67b7"),
+        ("-1_i64", key(key_of(&-1_i64)), "0e5d8ce4ef70039d05783b989a60dfa8172ba685fc6755b6e26c8debc8158323"),
+        ("1.5", key(key_of(&1.5)), "d734d6c30ac8128895414d14907f42a1a88a0ded72ac5de1043f7478fc5cede5"),
+        ("NaN", key(key_of(&f32::NAN)), "5cdda42847b75df9d902b3500bfa4d5ca2862f749fcfc4901961f6fb289943eb"),
+        ("text", key(key_of("text")), "4114561bcfb03cb3aa86c5a1c811fea8989f40c23a83b2ac92d4130a8282f414"),
+        ("some", key(key_of(&Some('x'))), "fb1ac5b72eaccb609b080de6bbc08d7f9b72469ad8d1caef4c28b7d8ce78fffa"),
+        ("numbers", key(key_of(&(0..100_000_u32).collect::<Vec<_>>())), "5b9a48ec26ac62b568d21c6e3ffdbbe1bb826fa754849048ccee24c269e5feea"),
+        ("struct", key(key_of(&Point { x: 0.5, y: vec![1, 2, 3] })), "3be93bc2248c3d1b0917cef6685c5055410911f7deac4d68fd73daaf944abb05"),
+        ("enum", key(key_of(&(E::Unit, E::New(1), E::Tuple(2, 'x'), E::Struct { a: () }))), "665dc488e7c9d6c3b7633fbfbae9ee1f910082395ec8bd2ce24c574220ec9807"),
+        ("map", key(key_of(&BTreeMap::from([(1_u8, "a"), (2, "b")]))), "49de8d77aa4b89e0778cf4de008059a56337441da29e8f444570f43ce836011f"),
+        ("hash map", key(key_of(&HashMap::from([(1_u8, "a"), (2, "b")]))), "d4a156e3df2a4968dbac8bc27ee2f7c11924c8f237d513d029d2535dd804211d"),
+        ("array", key(key_of(&ndarray::array![[1.0, 2.0], [3.0, 4.0]])), "e87140f16cc08dc687dbd7eae39be0b56c684701ce974cd0b7fc3224ffe20361"),
+    ] {
+        assert_eq!(digest, expected, "{name}");
+    }
+}
+
+#[test]
+fn the_key_of_a_call_is_this_digest() {
+    #[memoize(name = "golden", version = 7)]
+    fn call<T: Copy>(a: u32, text: &str, _data: &[f64], _: T) -> u32
+    where
+        T: Serialize,
+    {
+        // A comment, which is no part of the code.
+        let numbers = [a, 2,];
+        if numbers[0] > 1 && !text.is_empty() { a } else { 0 }
+    }
+    assert_eq!(call::call(1, "x", &[1.5; 1000], 2_u8).key().to_string(), "1f97b0ee90fecc304568f4f920b7019679a09670255a02f1958fbc254cd11bf1");
+}
