@@ -210,6 +210,12 @@ impl Cache {
         )
     }
 
+    /// Whether results are loaded and stored at all: not so for [`disabled`](Cache::disabled), with
+    /// `LARDER=off`, or if the [`global`](Cache::global) cache could not be opened.
+    pub fn is_enabled(&self) -> bool {
+        self.0.layout.is_some()
+    }
+
     /// The folder; empty for a cache that is off.
     pub fn path(&self) -> &Path {
         self.0.layout.as_ref().map_or(Path::new(""), Layout::root)
@@ -256,8 +262,8 @@ impl Cache {
         }
     }
 
-    /// Removes the stored results of the function that [`functions`](Cache::functions) lists under
-    /// this name: whether there were any.
+    /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
+    /// this name. Gives whether there were any.
     ///
     /// # Errors
     /// Those of [`clear`](Cache::clear).
@@ -274,10 +280,13 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clear_function(&self, name: &str) -> Result<bool> {
-        let Some(layout) = self.writable()? else { return Ok(false) };
-        let folder = layout.function(name);
-        let found = !Entries::under(&folder, false)?.is_empty();
-        layout.clear_function(&folder)?;
+        let mut found = false;
+        if self.writable()?.is_some() {
+            for function in self.functions()?.iter().filter(|function| function.name == name) {
+                found |= function.entries > 0;
+                Layout::clear_function(&function.path)?;
+            }
+        }
         Ok(found)
     }
 

@@ -37,11 +37,13 @@ pub struct Call<'a, T> {
     memo: &'a Memo,
     cache: Cache,
     key: Result<Key>,
-    load: fn(&Memo, &Layout, &Key) -> Result<Option<(T, Outcome)>>,
+    load: Load<T>,
     is_stored: fn(&Memo, &Layout, &Key) -> bool,
-    #[expect(clippy::type_complexity, reason = "named nowhere else")]
-    run: Box<dyn FnOnce(&Memo, &Cache, &Result<Key>, bool) -> (T, Outcome) + 'a>,
+    run: Box<Run<'a, T>>,
 }
+
+type Load<T> = fn(&Memo, &Layout, &Key) -> Result<Option<(T, Outcome)>>;
+type Run<'a, T> = dyn FnOnce(&Memo, &Cache, &Result<Key>, bool) -> (T, Outcome) + 'a;
 
 impl<'a, T: 'a> Call<'a, T> {
     /// For the attribute.
@@ -113,7 +115,7 @@ impl<'a, T: 'a> Call<'a, T> {
     pub fn forget(&self) -> Result<bool> {
         let Some(layout) = self.cache.writable()? else { return Ok(false) };
         let key = self.key.as_ref().map_err(Error::clone)?;
-        let path = Layout::entry(&layout.function(self.memo.name()), key);
+        let path = Layout::entry(&layout.function(self.memo.function()), key);
         match fs::remove_file(&path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -100,7 +100,7 @@ impl Memo {
     /// If the folder can't be listed.
     pub fn entries(&self) -> Result<Entries> {
         match self.cache().layout() {
-            Some(layout) => Entries::under(&layout.function(self.name()), false),
+            Some(layout) => Entries::under(&layout.function(&self.function), false),
             None => Ok(Entries::none()),
         }
     }
@@ -111,7 +111,7 @@ impl Memo {
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
     pub fn clear(&self) -> Result<()> {
         match self.cache().writable()? {
-            Some(layout) => layout.clear_function(&layout.function(self.name())),
+            Some(layout) => Layout::clear_function(&layout.function(&self.function)),
             None => Ok(()),
         }
     }
@@ -153,7 +153,7 @@ impl Memo {
 
     /// Makes the function's folder and the file that says whose it is; gives the folder.
     pub(crate) fn ensure_folder(&self, layout: &Layout) -> Result<PathBuf> {
-        let folder = layout.function(self.name());
+        let folder = layout.function(&self.function);
         let path = Layout::function_file(&folder);
         let file = FunctionFile {
             package: self.function.package.clone(),

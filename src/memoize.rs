@@ -86,7 +86,7 @@ pub(crate) fn run<A, R, S: Shape<R>>(
 
 /// Loads the result of a call, if it is there.
 pub(crate) fn load<R, S: Shape<R>>(memo: &Memo, layout: &Layout, key: &Key) -> Result<Option<(R, Outcome)>> {
-    let folder = layout.function(memo.name());
+    let folder = layout.function(memo.function());
     let Some(entry) = Layout::peek(&folder, key)? else { return Ok(None) };
     check_type::<S::Stored>(&entry.header.details).map_err(|e| e.at(Layout::entry(&folder, key)))?;
     let entry = entry.load::<S::Stored>().map_err(|error| error.at(Layout::entry(&folder, key)))?;
@@ -100,7 +100,7 @@ pub(crate) fn load<R, S: Shape<R>>(memo: &Memo, layout: &Layout, key: &Key) -> R
 
 /// Whether [`load`] would find a result. Its value is not read, so damage there is not seen.
 pub(crate) fn is_stored<R, S: Shape<R>>(memo: &Memo, layout: &Layout, key: &Key) -> bool {
-    let entry = Layout::peek(&layout.function(memo.name()), key);
+    let entry = Layout::peek(&layout.function(memo.function()), key);
     entry.ok().flatten().is_some_and(|entry| {
         check_type::<S::Stored>(&entry.header.details).is_ok() && entry.is_complete().unwrap_or(false)
     })

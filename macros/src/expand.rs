@@ -142,7 +142,7 @@ impl<'f> Parts<'f> {
         quote_spanned! {Span::mixed_site()=>
             #(#lints)*
             #[doc = #doc]
-            #[allow(clippy::needless_lifetimes)]
+            #[allow(clippy::needless_lifetimes, clippy::multiple_bound_locations)]
             #vis #sig {
                 #steps
                 #larder::Call::new(memo, cache, arguments, describe, compute, shape)
@@ -212,10 +212,9 @@ impl<'f> Parts<'f> {
         let bound: Vec<_> = (0..idents.len()).map(|index| format_ident!("__larder_{}", index)).collect();
         let (types, constants) = type_parameters(&self.function.item.sig);
         let (type_names, constant_names) = (to_strings(&types), to_strings(&constants));
-        let of_self = self
-            .function
-            .in_impl
-            .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_parameter::<Self>(description, "Self");));
+        let of_self = self.function.in_impl.then(
+            || quote_spanned!(mixed=> #larder::__private::Describe::type_parameter::<Self>(description, "Self");),
+        );
         let arguments =
             parameters.iter().enumerate().filter(|(_, parameter)| parameter.counts).map(|(index, parameter)| {
                 let (index, name) = (Literal::usize_unsuffixed(index), &parameter.name);
@@ -326,8 +325,22 @@ fn readable(sig: &Signature) -> String {
     let tokens = sig.to_token_stream().to_string();
     let mut text = tokens.split_whitespace().collect::<Vec<_>>().join(" ");
     for (spaced, tight) in [
-        (" :: ", "::"), (" < ", "<"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), (" :", ":"), ("& ", "&"),
-        ("( ", "("), (" )", ")"), (" (", "("), ("[ ", "["), (" ]", "]"), (" ;", ";"), ("' ", "'"), (",)", ")"),
+        (" :: ", "::"),
+        (" < ", "<"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        (" :", ":"),
+        ("& ", "&"),
+        ("( ", "("),
+        (" )", ")"),
+        (" (", "("),
+        ("[ ", "["),
+        (" ]", "]"),
+        (" ;", ";"),
+        ("' ", "'"),
+        (",)", ")"),
     ] {
         text = text.replace(spaced, tight);
     }

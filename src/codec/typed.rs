@@ -103,12 +103,13 @@ pub(crate) fn begin(output: &mut Output<'_>, number: Number, count: u64) -> Resu
     let (head, head_len) = wire::head(Major::Bytes, bytes);
     let head = &head[..head_len];
     let align = alignment(bytes);
-    if (output.position() + head_len as u64) % align == 0 {
+    let is_aligned = |output: &Output<'_>| (output.position() + head_len as u64) & (align - 1) == 0;
+    if is_aligned(output) {
         output.write(head)?;
         return Ok(Tail::Nothing);
     }
     output.write(&[wire::BYTES_INDEFINITE])?;
-    while (output.position() + head_len as u64) % align != 0 {
+    while !is_aligned(output) {
         output.write(&[wire::EMPTY_CHUNK])?;
     }
     output.write(head)?;

@@ -103,9 +103,9 @@ impl Sink {
     /// the end, then how many those are.
     pub(super) fn length(&mut self, length: u64) {
         let bytes = length.to_le_bytes();
-        let count = 8 - length.leading_zeros() as usize / 8;
-        self.write(&bytes[..count]);
-        self.write(&[bytes[..count].len() as u8]);
+        let count = 8 - length.leading_zeros().to_le_bytes()[0] / 8;
+        self.write(&bytes[..count.into()]);
+        self.write(&[count]);
     }
 
     pub(super) fn tag(&mut self, tag: Tag) {

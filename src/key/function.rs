@@ -16,7 +16,8 @@ pub(crate) struct Function {
     pub(crate) path: String,
     /// What the user counts up.
     pub(crate) version: u64,
-    /// The fingerprint of the function's code; empty for a closure, whose code nobody sees.
+    /// The fingerprint of the function's code; for a closure, whose code nobody sees, the type of its
+    /// result.
     pub(crate) code: Vec<u8>,
 }
 

@@ -68,7 +68,11 @@ impl Entry {
             Err(error) => return Err(Error::io(error, "can't open").at(path)),
         };
         let size = file.metadata().map_or(0, |metadata| metadata.len());
-        let header = Peeked::read(file).map_err(|error| error.at(&path))?.header;
+        let peeked = Peeked::read(file, &key).map_err(|error| error.at(&path))?;
+        if !peeked.is_complete()? {
+            return Err(Error::truncated().at(path));
+        }
+        let header = peeked.header;
         let (created, took) = (header.details.created(), header.details.took());
         let details = header.details;
         Ok(Some(Entry {
@@ -201,6 +205,14 @@ pub(crate) struct FunctionFile {
 }
 
 impl FunctionInfo {
+    /// The stored results of this function.
+    ///
+    /// # Errors
+    /// If the folder can't be listed.
+    pub fn entries(&self) -> Result<Entries> {
+        Entries::under(&self.path, false)
+    }
+
     /// All functions under `root`, by name.
     pub(crate) fn under(root: &Path) -> Result<Vec<FunctionInfo>> {
         let mut functions = BTreeMap::new();

@@ -43,16 +43,13 @@ impl Layout {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io(error, "can't open").at(path)),
         };
-        let peeked = Peeked::read(file).map_err(|error| error.at(&path))?;
-        if peeked.header.details.key != *key {
-            return Err(Error::damaged("the entry is of another call: its file was renamed").at(path));
-        }
-        Ok(Some(peeked))
+        Peeked::read(file, key).map(Some).map_err(|error| error.at(&path))
     }
 }
 
 impl Peeked {
-    pub(crate) fn read(mut file: File) -> Result<Self> {
+    /// Reads the header of the entry that should have this key.
+    pub(crate) fn read(mut file: File, key: &Key) -> Result<Self> {
         let failed = |e| Error::io(e, "can't read");
         let mut bytes = vec![0; FIRST_READ];
         let mut len = read_until(&mut file, &mut bytes, 0, FIXED).map_err(failed)?;
@@ -65,6 +62,9 @@ impl Peeked {
             return Err(Error::truncated());
         }
         let header = container::decode(&bytes[..header_len])?;
+        if header.details.key != *key {
+            return Err(Error::damaged("the entry is of another call: its file was renamed"));
+        }
         // A read that falls short of the buffer has met the end, for a regular file.
         let complete = len < bytes.len();
         bytes.truncate(len);

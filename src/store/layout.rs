@@ -4,7 +4,7 @@
 //! <root>/CACHEDIR.TAG          backup programs leave the folder out
 //! <root>/.gitignore            so does git
 //! <root>/drafts/               files in the making
-//! <root>/v1/<crate>/<module>/…/<function>/
+//! <root>/v1/<crate>/<module>/…/<function>/     <crate>@<package> if these are not called alike
 //!     function.json            which function this is
 //!     <key>.larder             one entry
 //! ```
@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::atomic::{self, Access, create_private_folder};
-use crate::key::Key;
+use crate::key::{Function, Key};
 use crate::{Error, ErrorKind, Result};
 
 /// The folder of this format's entries: another format gets another folder.
@@ -88,9 +88,19 @@ impl Layout {
     }
 
     /// The folder of the function with this path, `crate::module::function`.
-    pub(crate) fn function(&self, path: &str) -> PathBuf {
+    ///
+    /// Examples, tests and programs of different packages often have one name, so where the crate is
+    /// not called after its package, the package is named as well.
+    pub(crate) fn function(&self, function: &Function) -> PathBuf {
+        let path = without_generics(&function.path);
+        let (krate, rest) = path.split_once("::").map_or((path.as_str(), None), |(krate, rest)| (krate, Some(rest)));
         let mut folder = self.functions();
-        folder.extend(without_generics(path).split("::").map(safe_name));
+        if function.package.is_empty() || function.package.replace('-', "_") == krate {
+            folder.push(safe_name(krate));
+        } else {
+            folder.push(safe_name(&format!("{krate}@{}", function.package)));
+        }
+        folder.extend(rest.into_iter().flat_map(|rest| rest.split("::")).map(safe_name));
         folder
     }
 
@@ -109,7 +119,7 @@ impl Layout {
 
     /// Removes the entries in one function's folder, and leaves the folders within it: they belong
     /// to other functions.
-    pub(crate) fn clear_function(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn clear_function(folder: &Path) -> Result<()> {
         let failed = |e, path: &Path| Error::io(e, "can't remove").at(path);
         let listing = match fs::read_dir(folder) {
             Ok(listing) => listing,
@@ -186,16 +196,23 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "these are tests")]
 mod tests {
     use super::*;
 
     #[test]
     fn functions_have_readable_folders() {
         let layout = Layout::at(Path::new("/root")).unwrap();
-        let of = |path| layout.function(path).strip_prefix("/root/v1").unwrap().to_str().unwrap().to_owned();
-        assert_eq!(of("weather::models::fit"), "weather/models/fit");
-        assert_eq!(of("weather::Model<alloc::vec::Vec<f64>>::fit"), "weather/Model/fit");
-        assert_eq!(of("weather::outer::{{closure}}::fit"), "weather/outer/__closure__/fit");
+        let of = |package: &str, path: &str| {
+            let function = Function { package: package.into(), path: path.into(), version: 0, code: Vec::new() };
+            layout.function(&function).strip_prefix("/root/v1").unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(of("weather-now", "weather_now::models::fit"), "weather_now/models/fit");
+        assert_eq!(of("weather", "weather::Model<alloc::vec::Vec<f64>>::fit"), "weather/Model/fit");
+        assert_eq!(of("weather", "weather::outer::{{closure}}::fit"), "weather/outer/__closure__/fit");
+        assert_eq!(of("weather", "example::fit"), "example@weather/fit");
+        assert_eq!(of("weather", "forecast"), "forecast@weather");
+        assert_eq!(of("", "sum::of"), "sum/of");
     }
 
     #[test]

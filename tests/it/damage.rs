@@ -145,7 +145,7 @@ fn a_large_entry_is_checked_to_its_end() {
         let folder = tempdir().unwrap();
         let cache = Cache::builder(folder.path()).compression(method.parse().unwrap()).open().unwrap();
         let mut runs = 0;
-        let mut call = |runs: &mut u32| {
+        let call = |runs: &mut u32| {
             let value = cache.get_or_compute("large", &(), || {
                 *runs += 1;
                 sample(200_000)
@@ -203,7 +203,9 @@ fn removing_any_file_or_folder_by_hand_is_survived() {
         assert_eq!(cache.entries().unwrap().len(), 1);
     };
     call(&cache);
-    for removed in ["v1/a/b/f/function.json", "v1/a/b/f", "v1/a/b", "v1/a", "v1", "drafts", "CACHEDIR.TAG", ".gitignore", ""] {
+    for removed in
+        ["v1/a/b/f/function.json", "v1/a/b/f", "v1/a/b", "v1/a", "v1", "drafts", "CACHEDIR.TAG", ".gitignore", ""]
+    {
         let path = cache.path().join(removed);
         if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.unwrap();
         call(&cache);

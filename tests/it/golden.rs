@@ -55,9 +55,10 @@ fn values_are_these_bytes() {
     assert_eq!(encoded(&Some(())), "d94c53f7");
     assert_eq!(encoded(&Some(Some(1))), "d94c53d94c5301");
     assert_eq!(encoded(&Some(None::<u8>)), "d94c53f6");
-    assert_eq!(encoded(&(E::Unit, E::New(1), E::Tuple(2, 'x'), E::Struct { a: () })), concat!(
-        "84", "64556e6974", "a1634e657701", "a1655475706c658202d94c436178", "a166537472756374a16161f7",
-    ));
+    assert_eq!(
+        encoded(&(E::Unit, E::New(1), E::Tuple(2, 'x'), E::Struct { a: () })),
+        concat!("84", "64556e6974", "a1634e657701", "a1655475706c658202d94c436178", "a166537472756374a16161f7",)
+    );
     assert_eq!(encoded(&S { x: 1.0, y: Some(None) }), "a26178fa3f8000006179d94c53f6");
     assert_eq!(encoded(&BTreeMap::from([(1, "a"), (2, "b")])), "a2016161026162");
     assert_eq!(encoded(&["a", "b"][..]), "8261616162");
@@ -87,9 +88,16 @@ fn arrays_of_numbers_are_typed_and_aligned() {
     let rest = text.strip_prefix("d8565f").unwrap().trim_start_matches("40");
     assert_eq!(rest, "48000000000000f83fff");
     for (tag, text) in [
-        (64, encoded(&vec![1_u8, 2])), (69, encoded(&vec![1_u16])), (70, encoded(&vec![1_u32])), (71, encoded(&vec![1_u64])),
-        (72, encoded(&vec![1_i8])), (77, encoded(&vec![1_i16])), (78, encoded(&vec![1_i32])), (79, encoded(&vec![1_i64])),
-        (85, encoded(&vec![1_f32])), (71, encoded(&vec![1_usize])),
+        (64, encoded(&vec![1_u8, 2])),
+        (69, encoded(&vec![1_u16])),
+        (70, encoded(&vec![1_u32])),
+        (71, encoded(&vec![1_u64])),
+        (72, encoded(&vec![1_i8])),
+        (77, encoded(&vec![1_i16])),
+        (78, encoded(&vec![1_i32])),
+        (79, encoded(&vec![1_i64])),
+        (85, encoded(&vec![1_f32])),
+        (71, encoded(&vec![1_usize])),
     ] {
         assert!(text.starts_with(&format!("d8{tag:02x}")), "{tag}: {text}");
     }
@@ -99,10 +107,22 @@ fn arrays_of_numbers_are_typed_and_aligned() {
 fn a_document_is_these_bytes() {
     let mut bytes = Vec::new();
     dump_into(&1_u8, &mut bytes, Compression::NONE).unwrap();
-    assert_eq!(hex(&bytes), concat!(
-        "d9d9f7", "a4", "666c6172646572", "01", "6474797065", "627538", "6576616c7565", "01", "6478786833",
-        "1b", "1348e1f7871965f1",
-    ));
+    assert_eq!(
+        hex(&bytes),
+        concat!(
+            "d9d9f7",
+            "a4",
+            "666c6172646572",
+            "01",
+            "6474797065",
+            "627538",
+            "6576616c7565",
+            "01",
+            "6478786833",
+            "1b",
+            "1348e1f7871965f1",
+        )
+    );
 }
 
 /// A file that a released version wrote. A new one is written when it is missing, to be checked in.
@@ -154,12 +174,36 @@ fn keys_are_these_digests() {
         ("NaN", key(key_of(&f32::NAN)), "5cdda42847b75df9d902b3500bfa4d5ca2862f749fcfc4901961f6fb289943eb"),
         ("text", key(key_of("text")), "4114561bcfb03cb3aa86c5a1c811fea8989f40c23a83b2ac92d4130a8282f414"),
         ("some", key(key_of(&Some('x'))), "fb1ac5b72eaccb609b080de6bbc08d7f9b72469ad8d1caef4c28b7d8ce78fffa"),
-        ("numbers", key(key_of(&(0..100_000_u32).collect::<Vec<_>>())), "5b9a48ec26ac62b568d21c6e3ffdbbe1bb826fa754849048ccee24c269e5feea"),
-        ("struct", key(key_of(&Point { x: 0.5, y: vec![1, 2, 3] })), "3be93bc2248c3d1b0917cef6685c5055410911f7deac4d68fd73daaf944abb05"),
-        ("enum", key(key_of(&(E::Unit, E::New(1), E::Tuple(2, 'x'), E::Struct { a: () }))), "665dc488e7c9d6c3b7633fbfbae9ee1f910082395ec8bd2ce24c574220ec9807"),
-        ("map", key(key_of(&BTreeMap::from([(1_u8, "a"), (2, "b")]))), "49de8d77aa4b89e0778cf4de008059a56337441da29e8f444570f43ce836011f"),
-        ("hash map", key(key_of(&HashMap::from([(1_u8, "a"), (2, "b")]))), "d4a156e3df2a4968dbac8bc27ee2f7c11924c8f237d513d029d2535dd804211d"),
-        ("array", key(key_of(&ndarray::array![[1.0, 2.0], [3.0, 4.0]])), "e87140f16cc08dc687dbd7eae39be0b56c684701ce974cd0b7fc3224ffe20361"),
+        (
+            "numbers",
+            key(key_of(&(0..100_000_u32).collect::<Vec<_>>())),
+            "5b9a48ec26ac62b568d21c6e3ffdbbe1bb826fa754849048ccee24c269e5feea",
+        ),
+        (
+            "struct",
+            key(key_of(&Point { x: 0.5, y: vec![1, 2, 3] })),
+            "3be93bc2248c3d1b0917cef6685c5055410911f7deac4d68fd73daaf944abb05",
+        ),
+        (
+            "enum",
+            key(key_of(&(E::Unit, E::New(1), E::Tuple(2, 'x'), E::Struct { a: () }))),
+            "665dc488e7c9d6c3b7633fbfbae9ee1f910082395ec8bd2ce24c574220ec9807",
+        ),
+        (
+            "map",
+            key(key_of(&BTreeMap::from([(1_u8, "a"), (2, "b")]))),
+            "49de8d77aa4b89e0778cf4de008059a56337441da29e8f444570f43ce836011f",
+        ),
+        (
+            "hash map",
+            key(key_of(&HashMap::from([(1_u8, "a"), (2, "b")]))),
+            "d4a156e3df2a4968dbac8bc27ee2f7c11924c8f237d513d029d2535dd804211d",
+        ),
+        (
+            "array",
+            key(key_of(&ndarray::array![[1.0, 2.0], [3.0, 4.0]])),
+            "e87140f16cc08dc687dbd7eae39be0b56c684701ce974cd0b7fc3224ffe20361",
+        ),
     ] {
         assert_eq!(digest, expected, "{name}");
     }
@@ -173,8 +217,11 @@ fn the_key_of_a_call_is_this_digest() {
         T: Serialize,
     {
         // A comment, which is no part of the code.
-        let numbers = [a, 2,];
+        let numbers = [a, 2];
         if numbers[0] > 1 && !text.is_empty() { a } else { 0 }
     }
-    assert_eq!(call::call(1, "x", &[1.5; 1000], 2_u8).key().to_string(), "1f97b0ee90fecc304568f4f920b7019679a09670255a02f1958fbc254cd11bf1");
+    assert_eq!(
+        call::call(1, "x", &[1.5; 1000], 2_u8).key().to_string(),
+        "1f97b0ee90fecc304568f4f920b7019679a09670255a02f1958fbc254cd11bf1"
+    );
 }

@@ -1,5 +1,12 @@
 //! Everything that larder promises, in one binary.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, reason = "these are tests")]
+#![allow(
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "these are tests"
+)]
 
 /// Functions under the attribute, and their companions.
 mod memoize;

@@ -54,7 +54,7 @@ fn a_second_process_hits_what_the_first_stored() {
     assert!(!second.contains("computed"), "{second}");
     let key = |text: &str| text.lines().find(|line| line.starts_with("key ")).unwrap().to_owned();
     assert_eq!(key(&first), key(&second));
-    assert!(root.path().join("v1/it/process/product/function.json").exists());
+    assert!(root.path().join("v1/it@larder/process/product/function.json").exists());
 }
 
 #[test]

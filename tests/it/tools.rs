@@ -12,7 +12,8 @@ use tempfile::tempdir;
 
 /// Whether the program is there; if not, says that `test` is skipped.
 fn has(test: &str, program: &str, probe: &[&str]) -> bool {
-    let quiet = Command::new(program).args(probe).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let quiet =
+        Command::new(program).args(probe).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if quiet.is_ok_and(|status| status.success()) {
         return true;
     }

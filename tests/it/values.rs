@@ -121,7 +121,11 @@ fn finite() -> impl Strategy<Value = f64> {
 }
 
 fn inner() -> impl Strategy<Value = Inner> {
-    (finite(), any::<Option<Option<i8>>>(), any::<std::net::IpAddr>()).prop_map(|(x, y, address)| Inner { x, y, address })
+    (finite(), any::<Option<Option<i8>>>(), any::<std::net::IpAddr>()).prop_map(|(x, y, address)| Inner {
+        x,
+        y,
+        address,
+    })
 }
 
 fn untagged() -> impl Strategy<Value = Untagged> {

@@ -37,12 +37,9 @@ pub(crate) fn functions(place: &Place, out: &mut dyn Write) -> Result<(), Failur
 
 /// Lists the entries of one function, newest first.
 pub(crate) fn entries(place: &Place, function: &str, out: &mut dyn Write) -> Result<(), Failure> {
-    let cache = place.look()?;
-    let functions = cache.functions()?;
+    let functions = place.look()?.functions()?;
     let function = select::function(place, &functions, function)?;
-    // By folder: an entry that can't be read does not say whose it is.
-    let mut entries: Vec<_> =
-        cache.entries()?.filter(|entry| entry.path.parent() == Some(function.path.as_path())).collect();
+    let mut entries: Vec<_> = function.entries()?.collect();
     entries.sort_by_key(|entry| (Reverse(entry.created), entry.key));
     if place.json {
         return write_json(out, &entries);
