@@ -34,85 +34,53 @@ use crate::{Error, Result, memoize};
 /// ```
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'a, T> {
-    memo: &'a Memo,
-    cache: Cache,
-    key: Result<Key>,
-    load: Load<T>,
-    is_stored: fn(&Memo, &Layout, &Key) -> bool,
+    target: Target<'a, T>,
     run: Box<Run<'a, T>>,
 }
 
-type Load<T> = fn(&Memo, &Layout, &Key) -> Result<Option<(T, Outcome)>>;
-type Run<'a, T> = dyn FnOnce(&Memo, &Cache, &Result<Key>, bool) -> (T, Outcome) + 'a;
+type Run<'a, T> = dyn FnOnce(&Target<'a, T>, bool) -> (T, Outcome) + 'a;
 
-impl<'a, T: 'a> Call<'a, T> {
-    /// For the attribute.
-    #[doc(hidden)]
-    pub fn new<A: 'a, S: Shape<T> + 'a>(
-        memo: &'a Memo,
-        cache: &Cache,
-        arguments: A,
-        describe: impl Fn(&A, &mut Describe<'_>) + 'a,
-        compute: impl FnOnce(A) -> T + 'a,
-        _: PhantomData<S>,
-    ) -> Self {
+/// What a call is of, and where its result is kept.
+pub(crate) struct Target<'a, T> {
+    pub(crate) memo: &'a Memo,
+    pub(crate) cache: Cache,
+    pub(crate) key: Result<Key>,
+    load: Load<T>,
+    is_stored: fn(&Memo, &Layout, &Key) -> bool,
+}
+
+type Load<T> = fn(&Memo, &Layout, &Key) -> Result<Option<(T, Outcome)>>;
+
+impl<'a, T> Target<'a, T> {
+    pub(crate) fn new<S: Shape<T>>(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
         memo.uses(cache);
-        Call {
+        Target {
             memo,
             cache: cache.clone(),
-            key: call::key(memo.key(), |description| describe(&arguments, description)),
+            key: call::key(memo.key(), describe),
             load: memoize::load::<T, S>,
             is_stored: memoize::is_stored::<T, S>,
-            run: Box::new(move |memo, cache, key, refresh| {
-                memoize::run::<A, T, S>(memo, cache, key, refresh, arguments, &describe, compute)
-            }),
         }
     }
 
-    /// The call's key. All zeros if an argument has none, because its `Serialize` reports an error:
-    /// such a call always runs.
-    pub fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         self.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
     }
 
-    /// Whether the call would be a hit. Reads the entry's header and changes nothing on disk.
-    pub fn is_cached(&self) -> bool {
+    pub(crate) fn is_cached(&self) -> bool {
         match (self.cache.layout(), &self.key) {
             (Some(layout), Ok(key)) => (self.is_stored)(self.memo, layout, key),
             _ => false,
         }
     }
 
-    /// The stored result, if there is one. Never computes.
-    ///
-    /// # Errors
-    /// If there is an entry and it can't be read, or if an argument has no key.
-    pub fn cached(&self) -> Result<Option<T>> {
+    pub(crate) fn cached(&self) -> Result<Option<T>> {
         let Some(layout) = self.cache.layout() else { return Ok(None) };
         let key = self.key.as_ref().map_err(Error::clone)?;
         Ok((self.load)(self.memo, layout, key)?.map(|(value, _)| value))
     }
 
-    /// What calling the function does: loads the result, or computes and keeps it.
-    pub fn run(self) -> T {
-        self.outcome().0
-    }
-
-    /// As [`run`](Call::run), and tells what became of the call.
-    pub fn outcome(self) -> (T, Outcome) {
-        (self.run)(self.memo, &self.cache, &self.key, false)
-    }
-
-    /// Computes the result even if it is stored, and replaces what is stored.
-    pub fn refresh(self) -> T {
-        (self.run)(self.memo, &self.cache, &self.key, true).0
-    }
-
-    /// Removes the stored result of this call. Gives whether there was one.
-    ///
-    /// # Errors
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
-    pub fn forget(&self) -> Result<bool> {
+    pub(crate) fn forget(&self) -> Result<bool> {
         let Some(layout) = self.cache.writable()? else { return Ok(false) };
         let key = self.key.as_ref().map_err(Error::clone)?;
         let path = Layout::entry(&layout.function(self.memo.function()), key);
@@ -124,8 +92,76 @@ impl<'a, T: 'a> Call<'a, T> {
     }
 }
 
+impl<'a, T: 'a> Call<'a, T> {
+    /// For the attribute.
+    #[doc(hidden)]
+    pub fn new<A: 'a, S: Shape<T>>(
+        memo: &'a Memo,
+        cache: &Cache,
+        arguments: A,
+        describe: impl Fn(&A, &mut Describe<'_>) + 'a,
+        compute: impl FnOnce(A) -> T + 'a,
+        _: PhantomData<S>,
+    ) -> Self {
+        Call {
+            target: Target::new::<S>(memo, cache, |description| describe(&arguments, description)),
+            run: Box::new(move |Target { memo, cache, key, .. }, refresh| {
+                memoize::run::<A, T, S>(memo, cache, key, refresh, arguments, describe, compute)
+            }),
+        }
+    }
+
+    /// The call's key. All zeros if an argument has none, because its `Serialize` reports an error:
+    /// such a call always runs.
+    pub fn key(&self) -> Key {
+        self.target.key()
+    }
+
+    /// Whether the call would be a hit. Reads the entry's header and changes nothing on disk.
+    pub fn is_cached(&self) -> bool {
+        self.target.is_cached()
+    }
+
+    /// The stored result, if there is one. Never computes.
+    ///
+    /// # Errors
+    /// If there is an entry and it can't be read, or if an argument has no key.
+    pub fn cached(&self) -> Result<Option<T>> {
+        self.target.cached()
+    }
+
+    /// Removes the stored result of this call. Gives whether there was one.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
+    pub fn forget(&self) -> Result<bool> {
+        self.target.forget()
+    }
+
+    /// What calling the function does: loads the result, or computes and keeps it.
+    pub fn run(self) -> T {
+        self.outcome().0
+    }
+
+    /// As [`run`](Call::run), and tells what became of the call.
+    pub fn outcome(self) -> (T, Outcome) {
+        (self.run)(&self.target, false)
+    }
+
+    /// Computes the result even if it is stored, and replaces what is stored.
+    pub fn refresh(self) -> T {
+        (self.run)(&self.target, true).0
+    }
+}
+
 impl<T> fmt::Debug for Call<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("function", &self.memo.name()).field("key", &self.key).finish_non_exhaustive()
+        self.target.debug("Call", f)
+    }
+}
+
+impl<T> Target<'_, T> {
+    pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name).field("function", &self.memo.name()).field("key", &self.key).finish_non_exhaustive()
     }
 }

@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The way of a call, in the order in which it goes through these files.
+#[cfg(feature = "async")]
+mod async_call;
 mod call;
 mod memo;
 mod memoize;
@@ -30,6 +32,8 @@ mod preview;
 mod shape;
 mod stats;
 
+#[cfg(feature = "async")]
+pub use async_call::AsyncCall;
 pub use cache::{Cache, CacheBuilder};
 pub use call::Call;
 pub use compress::Compression;
@@ -49,6 +53,8 @@ pub use larder_macros::memoize;
 pub mod __private {
     pub use crate::key::Describe;
     pub use crate::memo::{Definition, path_of_function, path_of_method};
+    #[cfg(feature = "async")]
+    pub use crate::memoize::call_async;
     pub use crate::memoize::{call, compute_fn, describe_fn};
     pub use crate::shape::{FallibleShape, PlainShape, Probe, Shape};
 }

@@ -24,7 +24,22 @@ pub fn call<A, R, S: Shape<R>>(
 ) -> R {
     memo.uses(cache);
     let key = key(memo, cache, |description| describe(&arguments, description));
-    run::<A, R, S>(memo, cache, &key, false, arguments, &describe, compute).0
+    run::<A, R, S>(memo, cache, &key, false, arguments, describe, compute).0
+}
+
+/// [`call`] for a function that is `async`.
+#[cfg(feature = "async")]
+pub async fn call_async<A, R, S: Shape<R>, F: Future<Output = R>>(
+    memo: &Memo,
+    cache: &Cache,
+    arguments: A,
+    describe: impl Fn(&A, &mut Describe<'_>),
+    compute: impl FnOnce(A) -> F,
+    _: PhantomData<S>,
+) -> R {
+    memo.uses(cache);
+    let key = key(memo, cache, |description| describe(&arguments, description));
+    run_async::<A, R, S, F>(memo, cache, &key, false, arguments, describe, compute).await.0
 }
 
 /// The key of a call, unless nothing will be looked up under it.
@@ -42,46 +57,109 @@ pub(crate) fn run<A, R, S: Shape<R>>(
     key: &Result<Key>,
     refresh: bool,
     arguments: A,
-    describe: &dyn Fn(&A, &mut Describe<'_>),
+    describe: impl Fn(&A, &mut Describe<'_>),
     compute: impl FnOnce(A) -> R,
 ) -> (R, Outcome) {
-    // 1. Without a cache or a key there is nothing to look up.
+    // 1. Look up, check, decode.
+    let miss = match begin::<R, S>(memo, cache, key, refresh, |description| describe(&arguments, description)) {
+        Begun::Hit(value, hit) => return (value, hit),
+        Begun::Miss(miss) => miss,
+    };
+    // 2. Compute.
+    let started = Instant::now();
+    let value = compute(arguments);
+    // 3. Encode, compress, publish.
+    let outcome = miss.end::<R, S>(&value, started.elapsed());
+    (value, outcome)
+}
+
+/// [`run`] for a function that is `async`: the same steps, and a pause in the second.
+#[cfg(feature = "async")]
+pub(crate) async fn run_async<A, R, S: Shape<R>, F: Future<Output = R>>(
+    memo: &Memo,
+    cache: &Cache,
+    key: &Result<Key>,
+    refresh: bool,
+    arguments: A,
+    describe: impl Fn(&A, &mut Describe<'_>),
+    compute: impl FnOnce(A) -> F,
+) -> (R, Outcome) {
+    let miss = match begin::<R, S>(memo, cache, key, refresh, |description| describe(&arguments, description)) {
+        Begun::Hit(value, hit) => return (value, hit),
+        Begun::Miss(miss) => miss,
+    };
+    let started = Instant::now();
+    let value = compute(arguments).await;
+    let outcome = miss.end::<R, S>(&value, started.elapsed());
+    (value, outcome)
+}
+
+/// What a call turns out to be once it was looked up.
+enum Begun<'a, R> {
+    Hit(R, Outcome),
+    Miss(Miss<'a>),
+}
+
+/// A call whose function is about to run.
+struct Miss<'a> {
+    memo: &'a Memo,
+    cache: &'a Cache,
+    /// Where the result will be stored: not at all without a cache or a key.
+    place: Option<(&'a Layout, &'a Key)>,
+    /// What the entry will show of the arguments: they are gone once the function has run.
+    shown: Vec<Argument>,
+}
+
+fn begin<'a, R, S: Shape<R>>(
+    memo: &'a Memo,
+    cache: &'a Cache,
+    key: &'a Result<Key>,
+    refresh: bool,
+    describe: impl FnOnce(&mut Describe<'_>),
+) -> Begun<'a, R> {
     let (layout, key) = match (cache.layout(), key) {
         (Some(layout), Ok(key)) => (layout, key),
-        (_, key) => return bypass(memo, cache, key, || compute(arguments)),
+        (Some(_), Err(error)) => {
+            fault(memo, cache, "a call can't be cached", error);
+            return Begun::Miss(Miss { memo, cache, place: None, shown: Vec::new() });
+        }
+        (None, _) => return Begun::Miss(Miss { memo, cache, place: None, shown: Vec::new() }),
     };
-
-    // 2. Look up, check, decode.
     if !refresh && !cache.refreshes() {
         match load::<R, S>(memo, layout, key) {
             Ok(Some((value, hit))) => {
                 count_hit(memo, cache, key, &hit);
-                return (value, hit);
+                return Begun::Hit(value, hit);
             }
             Ok(None) => {}
             Err(error) => fault(memo, cache, "an entry can't be read: it is computed anew", &error),
         }
     }
+    let shown = if cache.is_read_only() { Vec::new() } else { call::show(describe) };
+    Begun::Miss(Miss { memo, cache, place: Some((layout, key)), shown })
+}
 
-    // 3. What the entry will show of the arguments: they are gone once the function has run.
-    let shown = if cache.is_read_only() { Vec::new() } else { call::show(|d| describe(&arguments, d)) };
-
-    // 4. Compute.
-    let started = Instant::now();
-    let value = compute(arguments);
-    let took = started.elapsed();
-
-    // 5. Encode, compress, publish.
-    let size = match S::stored(&value) {
-        Some(stored) if !cache.is_read_only() => store::<R, S>(memo, cache, layout, key, shown, took, stored)
-            .inspect_err(|error| fault(memo, cache, "a result can't be stored: it will be computed again", error))
-            .ok(),
-        _ => None,
-    };
-    memo.counters().miss(took);
-    cache.counters().miss(took);
-    tracing::debug!(function = memo.name(), %key, ?took, ?size, "computed");
-    (value, Outcome::Computed { took, size })
+impl Miss<'_> {
+    /// The function has run: keep what it returned.
+    fn end<R, S: Shape<R>>(self, value: &R, took: Duration) -> Outcome {
+        let Miss { memo, cache, place, shown } = self;
+        let Some((layout, key)) = place else {
+            memo.counters().bypass(took);
+            cache.counters().bypass(took);
+            tracing::debug!(function = memo.name(), ?took, "bypassed");
+            return Outcome::Bypassed { took };
+        };
+        let size = match S::stored(value) {
+            Some(stored) if !cache.is_read_only() => store::<R, S>(memo, cache, layout, key, shown, took, stored)
+                .inspect_err(|error| fault(memo, cache, "a result can't be stored: it will be computed again", error))
+                .ok(),
+            _ => None,
+        };
+        memo.counters().miss(took);
+        cache.counters().miss(took);
+        tracing::debug!(function = memo.name(), %key, ?took, ?size, "computed");
+        Outcome::Computed { took, size }
+    }
 }
 
 /// Loads the result of a call, if it is there.
@@ -148,20 +226,6 @@ fn store<R, S: Shape<R>>(
         Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put()),
         result => result,
     }
-}
-
-#[cold]
-fn bypass<R>(memo: &Memo, cache: &Cache, key: &Result<Key>, compute: impl FnOnce() -> R) -> (R, Outcome) {
-    if let (Some(_), Err(error)) = (cache.layout(), key) {
-        fault(memo, cache, "a call can't be cached", error);
-    }
-    let started = Instant::now();
-    let value = compute();
-    let took = started.elapsed();
-    memo.counters().bypass(took);
-    cache.counters().bypass(took);
-    tracing::debug!(function = memo.name(), ?took, "bypassed");
-    (value, Outcome::Bypassed { took })
 }
 
 fn count_hit(memo: &Memo, cache: &Cache, key: &Key, hit: &Outcome) {

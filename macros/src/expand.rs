@@ -92,12 +92,16 @@ impl<'f> Parts<'f> {
         let (vis, larder) = (&self.function.item.vis, &self.larder);
         let sig = self.signature();
         let steps = self.steps();
+        let (call, wait) = match sig.asyncness {
+            Some(_) => (quote!(call_async), Some(quote!(.await))),
+            None => (quote!(call), None),
+        };
         quote_spanned! {Span::mixed_site()=>
             #(#attributes)*
             #(#lints)*
             #vis #sig {
                 #steps
-                #larder::__private::call(memo, cache, arguments, describe, compute, shape)
+                #larder::__private::#call(memo, cache, arguments, describe, compute, shape) #wait
             }
         }
     }
@@ -135,7 +139,8 @@ impl<'f> Parts<'f> {
             clause.predicates.push(parse_quote!(Self: #lifetime));
         }
         sig.generics.params.insert(0, parse_quote!(#lifetime));
-        sig.output = parse_quote!(-> #larder::Call<#lifetime, #output>);
+        let call = if sig.asyncness.take().is_some() { quote!(AsyncCall) } else { quote!(Call) };
+        sig.output = parse_quote!(-> #larder::#call<#lifetime, #output>);
         let doc =
             format!("The call of [`{}`](Self) with these arguments, in hand: it has not run.", self.function.name());
         let steps = self.steps();
@@ -145,7 +150,7 @@ impl<'f> Parts<'f> {
             #[allow(clippy::needless_lifetimes, clippy::multiple_bound_locations)]
             #vis #sig {
                 #steps
-                #larder::Call::new(memo, cache, arguments, describe, compute, shape)
+                #larder::#call::new(memo, cache, arguments, describe, compute, shape)
             }
         }
     }

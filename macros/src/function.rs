@@ -89,10 +89,12 @@ fn check_form(sig: &Signature) -> Result<()> {
     if let Some(variadic) = &sig.variadic {
         return Err(Error::new(variadic.span(), "variadic arguments can't be memoized: take a slice instead"));
     }
-    if let Some(token) = &sig.asyncness {
+    if let Some(token) = &sig.asyncness
+        && cfg!(not(feature = "async"))
+    {
         return Err(Error::new(
             token.span(),
-            "this version of larder can't memoize an `async fn`: memoize the synchronous part of it, and call that",
+            "turn on larder's feature `async` in Cargo.toml to memoize an `async fn`",
         ));
     }
     Ok(())

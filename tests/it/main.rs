@@ -43,3 +43,7 @@ mod golden;
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Functions that are `async`.
+#[cfg(feature = "async")]
+mod futures;

@@ -1,0 +1,97 @@
+//! One call of an `async fn` in hand.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use crate::cache::Cache;
+use crate::call::Target;
+use crate::key::{Describe, Key};
+use crate::memo::Memo;
+use crate::outcome::Outcome;
+use crate::shape::Shape;
+use crate::{Result, memoize};
+
+/// [`Call`] of an `async fn`: what runs the function is `async` as well. Needs feature `async`.
+///
+/// Files are read and written by the thread that polls the future.
+#[must_use = "a call does nothing until it is run"]
+pub struct AsyncCall<'a, T> {
+    target: Target<'a, T>,
+    run: Box<RunAsync<'a, T>>,
+}
+
+type RunAsync<'a, T> =
+    dyn FnOnce(Target<'a, T>, bool) -> Pin<Box<dyn Future<Output = (T, Outcome)> + Send + 'a>> + Send + 'a;
+
+impl<'a, T: 'a> AsyncCall<'a, T> {
+    /// For the attribute.
+    #[doc(hidden)]
+    pub fn new<A: Send + Sync + 'a, S: Shape<T> + 'a, F: Future<Output = T> + Send + 'a>(
+        memo: &'a Memo,
+        cache: &Cache,
+        arguments: A,
+        describe: impl Fn(&A, &mut Describe<'_>) + Send + Sync + 'a,
+        compute: impl FnOnce(A) -> F + Send + 'a,
+        _: PhantomData<S>,
+    ) -> Self
+    where
+        T: Send,
+    {
+        AsyncCall {
+            target: Target::new::<S>(memo, cache, |description| describe(&arguments, description)),
+            run: Box::new(move |Target { memo, cache, key, .. }, refresh| {
+                Box::pin(async move {
+                    memoize::run_async::<A, T, S, F>(memo, &cache, &key, refresh, arguments, describe, compute).await
+                })
+            }),
+        }
+    }
+
+    /// As [`Call::key`].
+    pub fn key(&self) -> Key {
+        self.target.key()
+    }
+
+    /// As [`Call::is_cached`].
+    pub fn is_cached(&self) -> bool {
+        self.target.is_cached()
+    }
+
+    /// As [`Call::cached`].
+    ///
+    /// # Errors
+    /// Those of [`Call::cached`].
+    pub fn cached(&self) -> Result<Option<T>> {
+        self.target.cached()
+    }
+
+    /// As [`Call::forget`].
+    ///
+    /// # Errors
+    /// Those of [`Call::forget`].
+    pub fn forget(&self) -> Result<bool> {
+        self.target.forget()
+    }
+
+    /// As [`Call::run`].
+    pub async fn run(self) -> T {
+        self.outcome().await.0
+    }
+
+    /// As [`Call::outcome`].
+    pub async fn outcome(self) -> (T, Outcome) {
+        (self.run)(self.target, false).await
+    }
+
+    /// As [`Call::refresh`].
+    pub async fn refresh(self) -> T {
+        (self.run)(self.target, true).await.0
+    }
+}
+
+impl<T> fmt::Debug for AsyncCall<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.debug("AsyncCall", f)
+    }
+}
