@@ -47,3 +47,6 @@ fn hex(bytes: &[u8]) -> String {
 /// Functions that are `async`.
 #[cfg(feature = "async")]
 mod futures;
+
+/// The README agrees with the rest.
+mod readme;

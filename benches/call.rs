@@ -1,0 +1,85 @@
+//! Calls against what the file system needs for the same: ratios of one run are what counts.
+//!
+//! `cargo bench --bench call`
+
+#![expect(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "it is a benchmark")]
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::sync::LazyLock;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use larder::{Cache, memoize};
+use ndarray::Array2;
+use tempfile::TempDir;
+
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path().join("cache")).unwrap());
+
+#[memoize(cache = &CACHE)]
+fn small(n: u64) -> u64 {
+    n + 1
+}
+
+#[memoize(cache = &CACHE)]
+fn large(n: u64) -> Array2<f64> {
+    Array2::from_shape_fn((4000, 4000), |(i, j)| (i * j) as f64 + n as f64)
+}
+
+/// An argument's key.
+fn key(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("key");
+    group.bench_function("f(u64)", |b| b.iter(|| small::call(black_box(7)).key()));
+    let array = large(1);
+    let bytes = vec![1_u8; array.len() * 8];
+    group.sample_size(10);
+    group.bench_function("128 MB of f64", |b| b.iter(|| larder::key_of(black_box(&array))));
+    group.bench_function("128 MB of f64, floor: BLAKE3", |b| b.iter(|| blake3::hash(black_box(&bytes))));
+}
+
+/// A result that is there.
+fn hit(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hit");
+    small(7);
+    group.bench_function("f(u64)", |b| b.iter(|| small(black_box(7))));
+    let path = small::memo().entries().unwrap().next().unwrap().path;
+    let mut buffer = vec![0; 16 << 10];
+    group.bench_function("f(u64), floor: open, read, close", |b| {
+        b.iter(|| File::open(&path).unwrap().read(black_box(&mut buffer)).unwrap());
+    });
+    large(1);
+    let path = large::memo().entries().unwrap().next().unwrap().path;
+    group.sample_size(10);
+    group.bench_function("128 MB of f64", |b| b.iter(|| large(black_box(1))));
+    group.bench_function("128 MB of f64, floor: fs::read", |b| b.iter(|| fs::read(&path).unwrap()));
+}
+
+/// A result that is computed and stored.
+fn miss(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("miss");
+    let mut n = 1000;
+    group.bench_function("f(u64)", |b| {
+        b.iter(|| {
+            n += 1;
+            small(n)
+        });
+    });
+    let mut n = 0_u64;
+    group.bench_function("f(u64), floor: create, write, close, rename", |b| {
+        b.iter_batched(
+            || {
+                n += 1;
+                (FOLDER.path().join(format!("{n}.new")), FOLDER.path().join(n.to_string()))
+            },
+            |(new, name)| {
+                File::create_new(&new).unwrap().write_all(&[1; 600]).unwrap();
+                fs::rename(new, name).unwrap();
+            },
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+criterion_group!(benches, key, hit, miss);
+criterion_main!(benches);

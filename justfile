@@ -1,0 +1,33 @@
+# `just` lists these; https://just.systems
+
+default:
+    @just --list
+
+# What CI runs
+ci:
+    bash .ci/run
+
+# The tests, as the README gives them
+test:
+    cargo test --features full
+
+# Formatting and lints, as CI wants them
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --features full -- -D warnings
+
+# The documentation, opened
+doc:
+    cargo doc --no-deps --features full --open
+
+# The first example: run it twice
+quickstart:
+    cargo run --release --example quickstart
+
+# Benchmarks of calls against what the file system needs for the same
+bench:
+    cargo bench --bench call
+
+# Licences and sources of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check licenses bans sources

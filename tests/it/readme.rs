@@ -1,0 +1,48 @@
+//! What the README shows is what there is.
+
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The first example is the quickstart, abridged: each line of code is a line of that program.
+#[test]
+fn the_first_example_is_the_quickstart() {
+    let (readme, quickstart) = (read("README.md"), read("examples/quickstart.rs"));
+    let example = readme.split("```").nth(1).unwrap().strip_prefix("rust,ignore\n").unwrap();
+    assert!(example.lines().count() <= 17, "{example}");
+    let there: Vec<&str> = quickstart.lines().map(str::trim).collect();
+    let mut compared = 0;
+    for line in example.lines().map(|line| line.split("//").next().unwrap().trim()).filter(|line| !line.is_empty()) {
+        // The program asks for the outcome in any case.
+        if !line.starts_with("let score = ") {
+            assert!(there.contains(&line), "{line:?} is no line of the quickstart");
+            compared += 1;
+        }
+    }
+    assert!(compared > 8);
+}
+
+#[test]
+fn every_dependency_and_feature_has_its_reason() {
+    let (readme, design, manifest) = (read("README.md"), read("DESIGN.md"), read("Cargo.toml"));
+    let section = |name: &str| {
+        let start = manifest.find(&format!("\n[{name}]\n")).unwrap() + name.len() + 4;
+        let rest = &manifest[start..];
+        rest[..rest.find("\n[").unwrap_or(rest.len())].to_owned()
+    };
+    let names = |section: String| -> Vec<String> {
+        let lines = section.lines().filter(|line| !line.starts_with('#') && line.contains('=')).map(str::to_owned);
+        lines.map(|line| line.split('=').next().unwrap().trim().to_owned()).collect()
+    };
+    let dependencies = names(section("dependencies"));
+    assert!(dependencies.len() > 10);
+    for name in dependencies.iter().filter(|name| *name != "larder-macros") {
+        assert!(readme.contains(&format!("`{name}`")), "the README does not say what {name} is for");
+        assert!(design.contains(&format!("`{name}`")), "DESIGN.md gives no reason for {name}");
+    }
+    for name in names(section("features")).iter().filter(|name| *name != "default") {
+        assert!(readme.contains(&format!("`{name}`")), "the README does not name the feature {name}");
+    }
+}
