@@ -99,6 +99,7 @@ impl<'f> Parts<'f> {
         quote_spanned! {Span::mixed_site()=>
             #(#attributes)*
             #(#lints)*
+            #[allow(clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
                 #larder::__private::#call(memo, cache, arguments, describe, compute, shape) #wait
@@ -147,7 +148,7 @@ impl<'f> Parts<'f> {
         quote_spanned! {Span::mixed_site()=>
             #(#lints)*
             #[doc = #doc]
-            #[allow(clippy::needless_lifetimes, clippy::multiple_bound_locations)]
+            #[allow(dead_code, clippy::needless_lifetimes, clippy::multiple_bound_locations, clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
                 #larder::#call::new(memo, cache, arguments, describe, compute, shape)
