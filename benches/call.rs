@@ -2,7 +2,13 @@
 //!
 //! `cargo bench --bench call`
 
-#![expect(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "it is a benchmark")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::allow_attributes,
+    reason = "it is a benchmark"
+)]
 
 use std::fs::{self, File};
 use std::hint::black_box;

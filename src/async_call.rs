@@ -12,7 +12,7 @@ use crate::outcome::Outcome;
 use crate::shape::Shape;
 use crate::{Result, memoize};
 
-/// [`Call`] of an `async fn`: what runs the function is `async` as well. Needs feature `async`.
+/// [`Call`](crate::Call) of an `async fn`: what runs the function is `async` as well. Needs feature `async`.
 ///
 /// Files are read and written by the thread that polls the future.
 #[must_use = "a call does nothing until it is run"]
@@ -48,43 +48,43 @@ impl<'a, T: 'a> AsyncCall<'a, T> {
         }
     }
 
-    /// As [`Call::key`].
+    /// As [`Call::key`](crate::Call::key).
     pub fn key(&self) -> Key {
         self.target.key()
     }
 
-    /// As [`Call::is_cached`].
+    /// As [`Call::is_cached`](crate::Call::is_cached).
     pub fn is_cached(&self) -> bool {
         self.target.is_cached()
     }
 
-    /// As [`Call::cached`].
+    /// As [`Call::cached`](crate::Call::cached).
     ///
     /// # Errors
-    /// Those of [`Call::cached`].
+    /// Those of [`Call::cached`](crate::Call::cached).
     pub fn cached(&self) -> Result<Option<T>> {
         self.target.cached()
     }
 
-    /// As [`Call::forget`].
+    /// As [`Call::forget`](crate::Call::forget).
     ///
     /// # Errors
-    /// Those of [`Call::forget`].
+    /// Those of [`Call::forget`](crate::Call::forget).
     pub fn forget(&self) -> Result<bool> {
         self.target.forget()
     }
 
-    /// As [`Call::run`].
+    /// As [`Call::run`](crate::Call::run).
     pub async fn run(self) -> T {
         self.outcome().await.0
     }
 
-    /// As [`Call::outcome`].
+    /// As [`Call::outcome`](crate::Call::outcome).
     pub async fn outcome(self) -> (T, Outcome) {
         (self.run)(self.target, false).await
     }
 
-    /// As [`Call::refresh`].
+    /// As [`Call::refresh`](crate::Call::refresh).
     pub async fn refresh(self) -> T {
         (self.run)(self.target, true).await.0
     }

@@ -73,19 +73,24 @@ impl Draft {
         if durable {
             file.as_file().sync_all().map_err(|e| Error::io(e, "can't sync").at(file.path()))?;
         }
-        // The target's folder may have been removed since it was made.
-        let persisted = file.persist(target).or_else(|failed| match target.parent() {
-            Some(folder) if failed.error.kind() == io::ErrorKind::NotFound && self.access == Access::Private => {
-                create_private_folder(folder).map_err(io::Error::from)?;
-                failed.file.persist(target).map_err(|failed| failed.error)
-            }
-            _ => Err(failed.error),
-        });
-        persisted.map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
+        self.put_in_place(file, target).map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
         if durable && let Some(folder) = target.parent() {
             sync_folder(folder).map_err(|e| Error::io(e, "can't sync the folder").at(folder))?;
         }
         Ok(())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that publishes")]
+    fn put_in_place(&self, file: NamedTempFile, target: &Path) -> io::Result<()> {
+        let Err(failed) = file.persist(target) else { return Ok(()) };
+        // Somebody removed the target's folder since it was made. One of ours is made again.
+        match target.parent() {
+            Some(folder) if failed.error.kind() == io::ErrorKind::NotFound && self.access == Access::Private => {
+                create_private_folder(folder).map_err(io::Error::from)?;
+                failed.file.persist(target).map(drop).map_err(|failed| failed.error)
+            }
+            _ => Err(failed.error),
+        }
     }
 
     /// [`publish`](Draft::publish), with the permissions of the file that is replaced.

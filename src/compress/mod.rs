@@ -149,36 +149,35 @@ impl Method {
 
     /// The code behind the method; `None` for [`Method::None`].
     fn backend(self) -> Result<Option<&'static dyn Backend>> {
-        let backend: &'static dyn Backend = match self {
-            Method::None => return Ok(None),
+        if self.is_enabled() {
+            return Ok(self.implementation());
+        }
+        let Facts { name, feature, .. } = self.facts();
+        Err(Error::new(
+            ErrorKind::CompressorDisabled,
+            format!("{name} is not in this build; turn on larder's feature `{feature}` in Cargo.toml"),
+        ))
+    }
+
+    /// What this build has of it.
+    fn implementation(self) -> Option<&'static dyn Backend> {
+        match self {
             #[cfg(feature = "zlib")]
-            Method::Zlib => &flate::Zlib,
+            Method::Zlib => Some(&flate::Zlib),
             #[cfg(feature = "zlib")]
-            Method::Gzip => &flate::Gzip,
+            Method::Gzip => Some(&flate::Gzip),
             #[cfg(feature = "bz2")]
-            Method::Bz2 => &bz2::Bz2,
+            Method::Bz2 => Some(&bz2::Bz2),
             #[cfg(feature = "xz")]
-            Method::Xz => &xz::Xz,
+            Method::Xz => Some(&xz::Xz),
             #[cfg(feature = "xz")]
-            Method::Lzma => &xz::Lzma,
+            Method::Lzma => Some(&xz::Lzma),
             #[cfg(feature = "lz4")]
-            Method::Lz4 => &lz4::Lz4,
+            Method::Lz4 => Some(&lz4::Lz4),
             #[cfg(feature = "zstd")]
-            Method::Zstd => &zstd::Zstd,
-            // Every method is always known, so that the error can say what to turn on.
-            #[cfg_attr(
-                all(feature = "zlib", feature = "bz2", feature = "xz", feature = "lz4", feature = "zstd"),
-                expect(unreachable_patterns, reason = "there is none left in a build that has them all")
-            )]
-            off => {
-                let Facts { name, feature, .. } = off.facts();
-                return Err(Error::new(
-                    ErrorKind::CompressorDisabled,
-                    format!("{name} is not in this build; turn on larder's feature `{feature}` in Cargo.toml"),
-                ));
-            }
-        };
-        Ok(Some(backend))
+            Method::Zstd => Some(&zstd::Zstd),
+            _ => None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
     missing_docs,
     clippy::allow_attributes,
     clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stderr,
     reason = "these are tests"
