@@ -27,7 +27,7 @@ pub fn call<A, R, S: Shape<R>>(
     run::<A, R, S>(memo, cache, &key, false, arguments, describe, compute).0
 }
 
-/// [`call`] for a function that is `async`.
+/// `call` for a function that is `async`.
 #[cfg(feature = "async")]
 pub async fn call_async<A, R, S: Shape<R>, F: Future<Output = R>>(
     memo: &Memo,
@@ -243,7 +243,7 @@ fn fault(memo: &Memo, cache: &Cache, what: &str, error: &Error) {
     tracing::warn!(function = memo.name(), %error, "{what}");
 }
 
-/// Gives a closure the type that [`call`] wants, where the compiler would not find it by itself.
+/// Gives a closure the type that `call` wants, where the compiler would not find it by itself.
 pub fn describe_fn<A, F: Fn(&A, &mut Describe<'_>)>(_: &A, describe: F) -> F {
     describe
 }
