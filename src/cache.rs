@@ -1,21 +1,13 @@
 //! A cache: a folder, and how results are kept in it.
 
-use std::any::type_name;
-use std::collections::HashMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::sync::{Arc, LazyLock};
 
 use crate::compress::Compression;
-use crate::memo::{Definition, Memo};
-use crate::shape::{Fallible, Plain, Shape};
 use crate::stats::{Counters, Stats};
 use crate::store::{self, Entries, FunctionInfo, Layout};
-use crate::{Error, ErrorKind, Result, memoize};
+use crate::{Error, ErrorKind, Result};
 
 /// A folder of stored results. Clones are the same cache.
 ///
@@ -43,8 +35,6 @@ struct Inner {
     /// Compute every call, and replace what is stored.
     refresh: bool,
     counters: Counters,
-    /// The functions of [`Cache::get_or_compute`], by name and type of the result.
-    closures: Mutex<HashMap<(String, &'static str), Arc<Memo>>>,
 }
 
 /// What the variable `LARDER` asks for.
@@ -151,63 +141,7 @@ impl Cache {
             durable: false,
             refresh: false,
             counters: Counters::default(),
-            closures: Mutex::default(),
         }))
-    }
-
-    /// Loads the result of `compute`, or runs it and keeps its result. For closures; functions have
-    /// [`#[memoize]`](macro@crate::memoize).
-    ///
-    /// `name` stands for the code: two closures that compute different things need different names,
-    /// and one that is changed needs a new one. `args` is all that the result depends on. A result
-    /// that is an `Err` is not kept.
-    pub fn get_or_compute<A, T>(&self, name: &str, args: &A, compute: impl FnOnce() -> T) -> T
-    where
-        A: Serialize + ?Sized,
-        T: Serialize + DeserializeOwned,
-    {
-        self.closure::<A, T, Plain<T>>(name, args, compute)
-    }
-
-    /// [`get_or_compute`](Cache::get_or_compute) for an error that need not be serialisable.
-    ///
-    /// # Errors
-    /// Those of `compute`.
-    pub fn get_or_try_compute<A, T, E>(
-        &self,
-        name: &str,
-        args: &A,
-        compute: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E>
-    where
-        A: Serialize + ?Sized,
-        T: Serialize + DeserializeOwned,
-    {
-        self.closure::<A, Result<T, E>, Fallible<T, E>>(name, args, compute)
-    }
-
-    fn closure<A, R, S>(&self, name: &str, args: &A, compute: impl FnOnce() -> R) -> R
-    where
-        A: Serialize + ?Sized,
-        S: Shape<R>,
-    {
-        let stored = type_name::<S::Stored>();
-        let memo = {
-            let mut closures = self.0.closures.lock().unwrap_or_else(PoisonError::into_inner);
-            let memo = closures.entry((name.to_owned(), stored)).or_insert_with(|| {
-                let definition = Definition::of_closure(name, stored);
-                Arc::new(Memo::new(definition, self.clone()))
-            });
-            Arc::clone(memo)
-        };
-        memoize::call(
-            &memo,
-            self,
-            args,
-            |args, description| description.argument("args", args),
-            |_| compute(),
-            PhantomData::<S>,
-        )
     }
 
     /// Whether results are loaded and stored at all: not so for [`disabled`](Cache::disabled), with
@@ -407,7 +341,6 @@ impl CacheBuilder {
             durable: self.durable,
             refresh: steering == Steering::Refresh,
             counters: Counters::default(),
-            closures: Mutex::default(),
         })))
     }
 }

@@ -5,6 +5,7 @@
 #[cfg(feature = "async")]
 mod async_call;
 mod call;
+mod closure;
 mod memo;
 mod memoize;
 

@@ -155,15 +155,28 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T, sink: &mut Sink) -> Resul
 }
 
 /// Encodes one value that lies `depth` levels deep within another.
-pub(super) fn encode_nested<T: Serialize + ?Sized>(value: &T, sink: &mut Sink, depth: u32) -> Result<()> {
+fn encode_nested<T: Serialize + ?Sized>(value: &T, sink: &mut Sink, depth: u32) -> Result<()> {
     let mut canonical = Canonical { sink, run: None, depth };
     value.serialize(&mut canonical)?;
     canonical.end_run();
     Ok(())
 }
 
+/// The digest of each item's encoding, sorted.
+fn digests<T: Serialize>(items: impl IntoIterator<Item = T>, depth: u32) -> Result<Vec<[u8; 32]>> {
+    let mut sink = Sink::new();
+    let mut digests = Vec::new();
+    for item in items {
+        sink.clear();
+        encode_nested(&item, &mut sink, depth)?;
+        digests.push(*sink.digest().as_bytes());
+    }
+    digests.sort_unstable();
+    Ok(digests)
+}
+
 /// The serializer.
-pub(super) struct Canonical<'s> {
+struct Canonical<'s> {
     sink: &'s mut Sink,
     /// Scalars of one kind that follow one another share one length and tag.
     run: Option<(Tag, u64)>,
@@ -240,7 +253,7 @@ impl Canonical<'_> {
 }
 
 /// A sequence, map, struct or variant whose items are coming.
-pub(super) struct Items<'c, 's> {
+struct Items<'c, 's> {
     canonical: &'c mut Canonical<'s>,
     tag: Tag,
     variant: Option<&'static str>,
@@ -436,7 +449,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
     {
         if unordered::is_set::<I>() {
             self.enter()?;
-            let digests = unordered::digests(iter, self.depth)?;
+            let digests = digests(iter, self.depth)?;
             self.leave();
             self.unordered(Tag::UnorderedSeq, &digests);
             return Ok(());
@@ -456,7 +469,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
     {
         if unordered::is_map::<I>() {
             self.enter()?;
-            let digests = unordered::digests(iter, self.depth)?;
+            let digests = digests(iter, self.depth)?;
             self.leave();
             self.unordered(Tag::UnorderedMap, &digests);
             return Ok(());

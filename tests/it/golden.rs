@@ -144,6 +144,32 @@ fn dumps_of_the_first_version_are_read_for_ever() {
     }
 }
 
+/// The table in DESIGN.md, byte by byte.
+#[test]
+fn an_entry_is_laid_out_so() {
+    let cache = Cache::builder(fixture("cache", |_| {})).read_only(true).open().unwrap();
+    let entry = cache.entries().unwrap().next().unwrap();
+    let file = std::fs::read(&entry.path).unwrap();
+    let u64_at = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap());
+    let details_len = u32::from_le_bytes(file[12..16].try_into().unwrap()) as usize;
+    let payload_at = (64 + details_len).next_multiple_of(64);
+    let payload = &file[payload_at..];
+    assert_eq!(hex(&file[..12]), "894c41524445520a01000000");
+    assert_eq!((u64_at(16), u64_at(24)), (payload.len() as u64, payload.len() as u64));
+    assert_eq!(file[32..40].iter().rev().copied().collect::<Vec<_>>(), payload[payload.len() - 8..]);
+    assert_eq!(file[40..56], [0; 16]);
+    assert!(file[64 + details_len..payload_at].iter().all(|byte| *byte == 0));
+    assert_eq!(entry.payload_at, payload_at as u64);
+    // What follows is what `dump` writes.
+    let mut dump = Vec::new();
+    dump_into(&sample(20).counts, &mut dump, Compression::NONE).unwrap();
+    assert_eq!(payload, dump);
+    // The details begin as a map of ten with the key, as CBOR's text.
+    let key = entry.key.to_string();
+    assert_eq!(file[64..64 + 7 + 64], [b"\xaa\x63key\x78\x40", key.as_bytes()].concat());
+    assert_eq!(entry.path.file_name().unwrap().to_str().unwrap(), format!("{key}.larder"));
+}
+
 #[test]
 fn entries_of_the_first_version_are_hit_for_ever() {
     let root = fixture("cache", |root| {

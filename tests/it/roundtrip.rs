@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larder::{Cache, Compression};
+use larder::{Cache, Compression, memoize};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -47,16 +47,28 @@ proptest! {
     }
 }
 
+/// Its own argument, through the cache.
+#[memoize(cache = cache, ignore(cache))]
+fn stored(value: &Value, cache: &Cache) -> Option<Value> {
+    let _ = cache;
+    Some(value.clone())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_value_comes_back_from_a_cache(value in values::value()) {
+    fn any_value_comes_back_from_a_memoized_function(
+        value in values::value(),
+        method in prop::sample::select(vec!["none", "gzip", "lz4", "xz"]),
+    ) {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path()).unwrap();
-        let stored = through_cache(&cache, value.clone());
-        prop_assert_eq!(cache.stats().unwrap().hits, 1);
-        prop_assert_eq!(stored, value);
+        let cache = Cache::builder(folder.path()).compression(method.parse().unwrap()).open().unwrap();
+        let first = stored(&value, &cache);
+        prop_assert_eq!(first.as_ref(), Some(&value));
+        let (back, outcome) = stored::call(&value, &cache).outcome();
+        prop_assert!(outcome.is_hit());
+        prop_assert_eq!(back, Some(value));
     }
 }
 
