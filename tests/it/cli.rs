@@ -489,5 +489,12 @@ fn sizes_and_times_are_readable() {
     assert_eq!(format::count(1, "entry", "entries"), "1 entry");
     assert_eq!(format::cut("jam", 3), "jam");
     assert_eq!(format::cut("jams", 3), "ja…");
+
+    let fairly =
+        |texts: &[&str], limit| format::cut_fairly(texts.iter().map(|text| (*text).to_owned()).collect(), limit);
+    assert_eq!(fairly(&["a long text", "b", "c"], 100), ["a long text", "b", "c"]);
+    assert_eq!(fairly(&["a long text", "b", "c"], 12), ["a lon…", "b", "c"]);
+    assert_eq!(fairly(&["a long text", "b", "another one"], 13), ["a l…", "b", "ano…"]);
+    assert!(fairly(&[], 10).is_empty());
     assert_eq!(format::one_line("a\tb"), r"a\tb");
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use comfy_table::{CellAlignment, Table, presets};
 use larder::Entry;
 
-use crate::format::{age, count, cut, duration, one_line, size};
+use crate::format::{age, count, cut, cut_fairly, duration, one_line, size};
 use crate::{Failure, Place, say, select, write_json};
 
 /// Digits of a key that a table shows; they are enough for `larder show`.
@@ -60,14 +60,14 @@ fn row(entry: &Entry) -> [String; 6] {
         let fault = cut(&one_line(&format!("can't be read: {fault}")), ARGUMENTS_WIDTH);
         return [key, unknown(), unknown(), size(entry.size), unknown(), fault];
     }
-    let arguments: Vec<_> = entry.arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
+    let arguments = entry.arguments.iter().map(|a| one_line(&format!("{} = {}", a.name, a.preview)));
     [
         key,
         age(entry.created.elapsed().unwrap_or_default()),
         duration(entry.took),
         size(entry.size),
         one_line(&entry.compressor),
-        cut(&one_line(&arguments.join(", ")), ARGUMENTS_WIDTH),
+        cut_fairly(arguments.collect(), ARGUMENTS_WIDTH).join(", "),
     ]
 }
 
