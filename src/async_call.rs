@@ -10,6 +10,7 @@ use crate::key::{Describe, Key};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
 use crate::shape::Shape;
+use crate::site::Site;
 use crate::{Result, memoize};
 
 /// [`Call`](crate::Call) of an `async fn`: what runs the function is `async` as well. Needs feature `async`.
@@ -22,7 +23,7 @@ pub struct AsyncCall<'a, T> {
 }
 
 type RunAsync<'a, T> =
-    dyn FnOnce(Target<'a, T>, bool) -> Pin<Box<dyn Future<Output = (T, Outcome)> + Send + 'a>> + Send + 'a;
+    dyn FnOnce(Site<'a>, bool) -> Pin<Box<dyn Future<Output = (T, Outcome)> + Send + 'a>> + Send + 'a;
 
 impl<'a, T: 'a> AsyncCall<'a, T> {
     /// For the attribute.
@@ -40,10 +41,10 @@ impl<'a, T: 'a> AsyncCall<'a, T> {
     {
         AsyncCall {
             target: Target::new::<S>(memo, cache, |description| describe(&arguments, description)),
-            run: Box::new(move |Target { memo, cache, key, .. }, refresh| {
-                Box::pin(async move {
-                    memoize::run_async::<A, T, S, F>(memo, &cache, &key, refresh, arguments, describe, compute).await
-                })
+            run: Box::new(move |site, refresh| {
+                Box::pin(
+                    async move { memoize::run_async::<A, T, S, F>(&site, refresh, arguments, describe, compute).await },
+                )
             }),
         }
     }
@@ -81,12 +82,12 @@ impl<'a, T: 'a> AsyncCall<'a, T> {
 
     /// As [`Call::outcome`](crate::Call::outcome).
     pub async fn outcome(self) -> (T, Outcome) {
-        (self.run)(self.target, false).await
+        (self.run)(self.target.site, false).await
     }
 
     /// As [`Call::refresh`](crate::Call::refresh).
     pub async fn refresh(self) -> T {
-        (self.run)(self.target, true).await.0
+        (self.run)(self.target.site, true).await.0
     }
 }
 

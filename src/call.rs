@@ -1,17 +1,15 @@
 //! One call in hand: its key is known, and nothing has run yet.
 
 use std::fmt;
-use std::fs;
-use std::io;
 use std::marker::PhantomData;
 
 use crate::cache::Cache;
-use crate::key::{Describe, Key, call};
+use crate::key::{Describe, Key};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
 use crate::shape::Shape;
-use crate::store::Layout;
-use crate::{Error, Result, memoize};
+use crate::site::Site;
+use crate::{Result, memoize};
 
 /// A call of a memoized function that has not run: `fit::call(&data, 0.1)` for a function `fit`.
 ///
@@ -38,57 +36,42 @@ pub struct Call<'a, T> {
     run: Box<Run<'a, T>>,
 }
 
-type Run<'a, T> = dyn FnOnce(&Target<'a, T>, bool) -> (T, Outcome) + 'a;
+type Run<'a, T> = dyn FnOnce(&Site<'_>, bool) -> (T, Outcome) + 'a;
 
-/// What a call is of, and where its result is kept.
+/// A site together with the type of its result.
 pub(crate) struct Target<'a, T> {
-    pub(crate) memo: &'a Memo,
-    pub(crate) cache: Cache,
-    pub(crate) key: Result<Key>,
+    pub(crate) site: Site<'a>,
     load: Load<T>,
-    is_stored: fn(&Memo, &Layout, &Key) -> bool,
+    is_stored: fn(&Site<'_>) -> bool,
 }
 
-type Load<T> = fn(&Memo, &Layout, &Key) -> Result<Option<(T, Outcome)>>;
+type Load<T> = fn(&Site<'_>) -> Result<Option<(T, Outcome)>>;
 
 impl<'a, T> Target<'a, T> {
     pub(crate) fn new<S: Shape<T>>(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
-        memo.uses(cache);
-        Target {
-            memo,
-            cache: cache.clone(),
-            key: call::key(memo.key(), describe),
-            load: memoize::load::<T, S>,
-            is_stored: memoize::is_stored::<T, S>,
-        }
+        let site = Site::new(memo, cache, describe);
+        Target { site, load: |site| site.load::<T, S>(), is_stored: |site| site.is_stored::<S::Stored>() }
     }
 
     pub(crate) fn key(&self) -> Key {
-        self.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
+        self.site.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
     }
 
     pub(crate) fn is_cached(&self) -> bool {
-        match (self.cache.layout(), &self.key) {
-            (Some(layout), Ok(key)) => (self.is_stored)(self.memo, layout, key),
-            _ => false,
-        }
+        (self.is_stored)(&self.site)
     }
 
     pub(crate) fn cached(&self) -> Result<Option<T>> {
-        let Some(layout) = self.cache.layout() else { return Ok(None) };
-        let key = self.key.as_ref().map_err(Error::clone)?;
-        Ok((self.load)(self.memo, layout, key)?.map(|(value, _)| value))
+        Ok((self.load)(&self.site)?.map(|(value, _)| value))
     }
 
     pub(crate) fn forget(&self) -> Result<bool> {
-        let Some(layout) = self.cache.writable()? else { return Ok(false) };
-        let key = self.key.as_ref().map_err(Error::clone)?;
-        let path = Layout::entry(&layout.function(self.memo.function()), key);
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io(error, "can't remove").at(path)),
-        }
+        self.site.forget()
+    }
+
+    pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Site { memo, key, .. } = &self.site;
+        f.debug_struct(name).field("function", &memo.name()).field("key", key).finish_non_exhaustive()
     }
 }
 
@@ -105,9 +88,7 @@ impl<'a, T: 'a> Call<'a, T> {
     ) -> Self {
         Call {
             target: Target::new::<S>(memo, cache, |description| describe(&arguments, description)),
-            run: Box::new(move |Target { memo, cache, key, .. }, refresh| {
-                memoize::run::<A, T, S>(memo, cache, key, refresh, arguments, describe, compute)
-            }),
+            run: Box::new(move |site, refresh| memoize::run::<A, T, S>(site, refresh, arguments, describe, compute)),
         }
     }
 
@@ -145,23 +126,17 @@ impl<'a, T: 'a> Call<'a, T> {
 
     /// As [`run`](Call::run), and tells what became of the call.
     pub fn outcome(self) -> (T, Outcome) {
-        (self.run)(&self.target, false)
+        (self.run)(&self.target.site, false)
     }
 
     /// Computes the result even if it is stored, and replaces what is stored.
     pub fn refresh(self) -> T {
-        (self.run)(&self.target, true).0
+        (self.run)(&self.target.site, true).0
     }
 }
 
 impl<T> fmt::Debug for Call<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.target.debug("Call", f)
-    }
-}
-
-impl<T> Target<'_, T> {
-    pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct(name).field("function", &self.memo.name()).field("key", &self.key).finish_non_exhaustive()
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Decoder, Encoder, Input, MAX_DEPTH, Major, Output, skip_value};
+use crate::preview::shorten;
 use crate::{Error, ErrorKind, Result};
 
 /// The version of the document that this crate writes, and the newest that it reads.
@@ -58,15 +59,6 @@ fn begin(output: &mut Output<'_>, type_name: &str) -> Result<()> {
     "type".serialize(&mut encoder)?;
     shorten(type_name, LONGEST_TYPE_NAME).serialize(&mut encoder)?;
     "value".serialize(&mut encoder)
-}
-
-/// The longest start of `text` that has at most `limit` bytes.
-pub(crate) fn shorten(text: &str, limit: usize) -> &str {
-    let mut end = text.len().min(limit);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 fn end(mut output: Output<'_>) -> Result<Written> {

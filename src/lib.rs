@@ -8,6 +8,7 @@ mod call;
 mod closure;
 mod memo;
 mod memoize;
+mod site;
 
 mod cache;
 mod key;

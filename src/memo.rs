@@ -2,8 +2,8 @@
 
 use std::any::type_name;
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::atomic::{self, Access, create_private_folder};
 use crate::cache::Cache;
@@ -50,9 +50,23 @@ pub struct Memo {
     key: Key,
     signature: &'static str,
     compression: Option<Compression>,
-    /// The cache of the last call, or of the option `cache` if that is the same for every call.
-    cache: RwLock<Cache>,
+    home: RwLock<Home>,
     counters: Counters,
+}
+
+/// Where the results of a function are.
+struct Home {
+    /// The cache of the last call, or of the option `cache` if that is the same for every call.
+    cache: Cache,
+    /// The folder in it; `None` if it is off.
+    folder: Option<Arc<Path>>,
+}
+
+impl Home {
+    fn new(function: &Function, cache: Cache) -> Self {
+        let folder = cache.layout().map(|layout| layout.function(function).into());
+        Home { cache, folder }
+    }
 }
 
 impl Memo {
@@ -67,10 +81,10 @@ impl Memo {
         };
         Memo {
             key: function.key(),
+            home: RwLock::new(Home::new(&function, cache)),
             function,
             signature: definition.signature,
             compression: definition.compression,
-            cache: RwLock::new(cache),
             counters: Counters::default(),
         }
     }
@@ -83,7 +97,7 @@ impl Memo {
     /// The cache that holds the results. If the attribute's `cache` depends on the arguments: the
     /// one that was used last.
     pub fn cache(&self) -> Cache {
-        self.cache.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.home.read().unwrap_or_else(PoisonError::into_inner).cache.clone()
     }
 
     /// What happened to this function in this process.
@@ -143,12 +157,17 @@ impl Memo {
         })
     }
 
-    /// Notes which cache was used.
-    pub(crate) fn uses(&self, cache: &Cache) {
-        let same = self.cache.read().unwrap_or_else(PoisonError::into_inner).is_same(cache);
-        if !same {
-            *self.cache.write().unwrap_or_else(PoisonError::into_inner) = cache.clone();
+    /// The folder of this function's entries in `cache`, which is noted as the one that was used last.
+    pub(crate) fn folder(&self, cache: &Cache) -> Option<Arc<Path>> {
+        let home = self.home.read().unwrap_or_else(PoisonError::into_inner);
+        if home.cache.is_same(cache) {
+            return home.folder.clone();
         }
+        drop(home);
+        let home = Home::new(&self.function, cache.clone());
+        let folder = home.folder.clone();
+        *self.home.write().unwrap_or_else(PoisonError::into_inner) = home;
+        folder
     }
 
     /// Makes the function's folder and the file that says whose it is; gives the folder.

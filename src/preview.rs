@@ -8,8 +8,6 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use crate::document::shorten;
-
 /// Bytes of a preview before it is cut.
 const LONGEST: usize = 120;
 
@@ -28,6 +26,15 @@ pub(crate) fn preview<T: Serialize + ?Sized>(value: &T) -> String {
         preview.text.push('…');
     }
     preview.text
+}
+
+/// The longest start of `text` that has at most `limit` bytes.
+pub(crate) fn shorten(text: &str, limit: usize) -> &str {
+    let mut end = text.len().min(limit);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 struct Preview {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Key;
 use super::canonical::{self, Sink, Tag};
-use crate::preview::preview;
+use crate::preview::{preview, shorten};
 use crate::{Error, Result};
 
 /// An argument whose encoding is longer than this stands in the call by its digest.
@@ -63,7 +63,7 @@ impl Describe<'_> {
             }
             Mode::Show { arguments } => {
                 let Ok(digest) = super::key_of(type_name) else { return };
-                let preview = crate::document::shorten(type_name, 120).to_owned();
+                let preview = shorten(type_name, 120).to_owned();
                 arguments.push(Argument { name: name.to_owned(), digest, preview });
             }
         }
