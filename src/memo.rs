@@ -24,6 +24,8 @@ pub struct Definition {
     pub version: u64,
     /// The fingerprint of the function's code.
     pub code: &'static [u8],
+    /// Which of the `cfg`s in it are true.
+    pub predicates: &'static [bool],
     /// The function's signature, for people.
     pub signature: &'static str,
     /// The option `compress`.
@@ -38,6 +40,7 @@ impl Definition {
             path: name.to_owned(),
             version: 0,
             code: stored.as_bytes(),
+            predicates: &[],
             signature: "",
             compression: None,
         }
@@ -77,7 +80,7 @@ impl Memo {
             package: definition.package.to_owned(),
             path: definition.path,
             version: definition.version,
-            code: definition.code.to_vec(),
+            code: definition.code.iter().copied().chain(definition.predicates.iter().map(|p| u8::from(*p))).collect(),
         };
         Memo {
             key: function.key(),
@@ -200,12 +203,14 @@ pub fn path_of_function<Companion>() -> String {
     type_name::<Companion>().to_owned()
 }
 
-/// The path of a method: that of its type, without generic arguments, and its name.
+/// The path of a method with this name; `Here` is an item within its companion `memo_name`. So it is
+/// the same for all that a generic `impl` or a trait's own method is used with.
 #[doc(hidden)]
 #[must_use]
-pub fn path_of_method<Owner: ?Sized>(name: &str) -> String {
-    let owner = type_name::<Owner>();
-    let owner = owner.split_once('<').filter(|(path, _)| !path.is_empty()).map_or(owner, |(path, _)| path);
+pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
+    // crate::module::Type::name_memo::{{closure}}::Here
+    let here = type_name::<Here>();
+    let owner = here.rsplit_once(&format!("::{memo_name}::")).map_or(here, |(owner, _)| owner);
     format!("{owner}::{name}")
 }
 

@@ -61,7 +61,7 @@ impl<T: Serialize + DeserializeOwned, E> Shape<Result<T, E>> for Fallible<T, E> 
     }
 }
 
-/// Asks for the shape of `R`: `(&Probe::<R>::NEW).shape()`, with both traits in scope.
+/// Asks for the shape of `R`: `(&Probe::<R>::NEW).__larder_shape()`, with both traits in scope.
 pub struct Probe<R>(PhantomData<R>);
 
 impl<R> Probe<R> {
@@ -75,13 +75,13 @@ pub trait FallibleShape {
     type Shape;
 
     /// Names the shape.
-    fn shape(&self) -> PhantomData<Self::Shape>;
+    fn __larder_shape(&self) -> PhantomData<Self::Shape>;
 }
 
 impl<T, E> FallibleShape for Probe<Result<T, E>> {
     type Shape = Fallible<T, E>;
 
-    fn shape(&self) -> PhantomData<Self::Shape> {
+    fn __larder_shape(&self) -> PhantomData<Self::Shape> {
         PhantomData
     }
 }
@@ -92,13 +92,13 @@ pub trait PlainShape {
     type Shape;
 
     /// Names the shape.
-    fn shape(&self) -> PhantomData<Self::Shape>;
+    fn __larder_shape(&self) -> PhantomData<Self::Shape>;
 }
 
 impl<R> PlainShape for &Probe<R> {
     type Shape = Plain<R>;
 
-    fn shape(&self) -> PhantomData<Self::Shape> {
+    fn __larder_shape(&self) -> PhantomData<Self::Shape> {
         PhantomData
     }
 }

@@ -6,13 +6,13 @@
 //! fn __larder_body(data, alpha) -> Model        the function as it was
 //! ```
 
-use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Attribute, FnArg, GenericParam, Pat, ReceiverKind, Safety, Signature, parse_quote};
 
 use crate::fingerprint;
-use crate::function::{Function, type_parameters};
+use crate::function::{Function, Item, mentions, type_parameters};
 use crate::lifetimes::{self, name_elided};
 use crate::options::Options;
 
@@ -25,9 +25,11 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     }
     let (vis, name) = (&function.item.vis, function.name());
     let doc = format!("The memoized function [`{name}()`]: its calls and what is kept of them.");
+    let notices = function.notices();
     quote! {
         #wrapper
 
+        #(#notices)*
         #[doc = #doc]
         #[allow(non_camel_case_types, clippy::empty_structs_with_brackets)]
         #vis struct #name {}
@@ -75,13 +77,17 @@ impl<'f> Parts<'f> {
     fn body(&self) -> TokenStream {
         let mut sig = self.function.item.sig.clone();
         sig.ident = self.body_name.clone();
-        let block = &self.function.item.block;
-        let lints = self.function.lints();
+        let Item { vis, body, .. } = &self.function.item;
+        let lints = self.lints_as_allow();
+        // As visible as the function, since some lints are stricter with private ones.
         quote! {
             #(#lints)*
             #[doc(hidden)]
-            #[allow(clippy::used_underscore_items)]
-            #sig #block
+            #[allow(
+                clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::missing_safety_doc,
+                clippy::must_use_candidate, clippy::used_underscore_items
+            )]
+            #vis #sig #body
         }
     }
 
@@ -102,7 +108,7 @@ impl<'f> Parts<'f> {
             #[allow(clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
-                #larder::__private::#call(memo, cache, arguments, describe, compute, shape) #wait
+                #larder::__private::#call(__larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_shape) #wait
             }
         }
     }
@@ -141,17 +147,20 @@ impl<'f> Parts<'f> {
         }
         sig.generics.params.insert(0, parse_quote!(#lifetime));
         let call = if sig.asyncness.take().is_some() { quote!(AsyncCall) } else { quote!(Call) };
+        let output = name_elided(output);
         sig.output = parse_quote!(-> #larder::#call<#lifetime, #output>);
+        let notices = self.function.notices().filter(|_| self.function.in_impl);
         let doc =
             format!("The call of [`{}`](Self) with these arguments, in hand: it has not run.", self.function.name());
         let steps = self.steps();
         quote_spanned! {Span::mixed_site()=>
             #(#lints)*
+            #(#notices)*
             #[doc = #doc]
             #[allow(dead_code, clippy::needless_lifetimes, clippy::multiple_bound_locations, clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
-                #larder::#call::new(memo, cache, arguments, describe, compute, shape)
+                #larder::#call::new(__larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_shape)
             }
         }
     }
@@ -160,9 +169,13 @@ impl<'f> Parts<'f> {
     fn memo(&self) -> TokenStream {
         let Parts { larder, memo_name, .. } = self;
         let (vis, name) = (&self.function.item.vis, self.function.name().to_string());
+        let memo_text = memo_name.to_string();
         let path = match (&self.options.name, self.function.in_impl) {
             (Some(name), _) => quote!(::std::string::String::from(#name)),
-            (None, true) => quote!(#larder::__private::path_of_method::<Self>(#name)),
+            (None, true) => quote!({
+                struct Here;
+                #larder::__private::path_of_method::<Here>(#name, #memo_text)
+            }),
             (None, false) => {
                 let companion = self.function.name();
                 quote!(#larder::__private::path_of_function::<#companion>())
@@ -170,6 +183,8 @@ impl<'f> Parts<'f> {
         };
         let version = self.options.version.as_ref().map_or_else(|| quote!(0), |version| quote!(#version));
         let code = Literal::byte_string(&fingerprint::of(&self.function.item));
+        // The compiler knows whether they are true; an attribute does not.
+        let predicates = fingerprint::predicates(&self.function.item);
         let signature = readable(&self.function.item.sig);
         let compression = match &self.options.compress {
             // In a const, so that it is checked now.
@@ -184,7 +199,7 @@ impl<'f> Parts<'f> {
             Some(_) if self.cache_depends_on_arguments() => quote!(#larder::Cache::disabled()),
             _ => {
                 let cache = self.cache();
-                quote_spanned!(Span::mixed_site()=> { #cache ::std::clone::Clone::clone(cache) })
+                quote_spanned!(Span::mixed_site()=> { #cache ::std::clone::Clone::clone(__larder_cache) })
             }
         };
         let doc = format!("What larder keeps of [`{name}`](Self).");
@@ -199,6 +214,7 @@ impl<'f> Parts<'f> {
                         path: #path,
                         version: #version,
                         code: #code,
+                        predicates: &[#(::core::cfg!(#predicates)),*],
                         signature: #signature,
                         compression: #compression,
                     };
@@ -219,19 +235,19 @@ impl<'f> Parts<'f> {
         let (types, constants) = type_parameters(&self.function.item.sig);
         let (type_names, constant_names) = (to_strings(&types), to_strings(&constants));
         let of_self = self.function.in_impl.then(
-            || quote_spanned!(mixed=> #larder::__private::Describe::type_parameter::<Self>(description, "Self");),
+            || quote_spanned!(mixed=> #larder::__private::Describe::type_parameter::<Self>(__larder_description, "Self");),
         );
         let arguments =
             parameters.iter().enumerate().filter(|(_, parameter)| parameter.counts).map(|(index, parameter)| {
                 let (index, name) = (Literal::usize_unsuffixed(index), &parameter.name);
                 let type_of = parameter
-                    .is_impl_trait
-                    .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_of(description, #name, &arguments.#index);));
+                    .has_impl_trait
+                    .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_of(__larder_description, #name, &__larder_arguments.#index);));
                 // Where the user wrote the type, for messages; but with names of our own.
             let span = mixed.located_at(parameter.ty.as_ref().map_or(parameter.ident.span(), |ty| ty.span()));
                 quote_spanned! {span=>
                     #type_of
-                    #larder::__private::Describe::argument(description, #name, &arguments.#index);
+                    #larder::__private::Describe::argument(__larder_description, #name, &__larder_arguments.#index);
                 }
             });
         let output = &self.function.output;
@@ -242,7 +258,7 @@ impl<'f> Parts<'f> {
             _ => None,
         });
         let turbofish = (types.len() + constants.len() > 0).then(|| quote!(::<#(#generics),*>));
-        let shape = quote_spanned! {output.span()=> (&#larder::__private::Probe::<#output>::NEW).shape() };
+        let shape = quote_spanned! {output.span()=> (&#larder::__private::Probe::<#output>::NEW).__larder_shape() };
         let compute = quote!(#body #turbofish (#(#bound),*));
         let compute = match self.function.item.sig.safety {
             Safety::Unsafe(_) => quote!(unsafe { #compute }),
@@ -252,17 +268,21 @@ impl<'f> Parts<'f> {
         quote_spanned! {Span::mixed_site()=>
             #[allow(unused_imports)]
             use #larder::__private::{FallibleShape as _, PlainShape as _};
-            let memo = #memo;
+            let __larder_memo = #memo;
             #cache
-            let shape = #shape;
-            let arguments = (#(#idents,)*);
-            let describe = #larder::__private::describe_fn(&arguments, |arguments, description| {
-                #(#larder::__private::Describe::type_parameter::<#types>(description, #type_names);)*
-                #(#larder::__private::Describe::constant(description, #constant_names, &#constants);)*
-                #of_self
-                #(#arguments)*
-            });
-            let compute = #larder::__private::compute_fn(&arguments, |(#(#bound,)*)| #compute);
+            let __larder_shape = #shape;
+            let __larder_arguments = (#(#idents,)*);
+            let __larder_describe = #larder::__private::describe_fn(
+                &__larder_arguments,
+                |__larder_arguments, __larder_description| {
+                    #(#larder::__private::Describe::type_parameter::<#types>(__larder_description, #type_names);)*
+                    #(#larder::__private::Describe::constant(__larder_description, #constant_names, &#constants);)*
+                    #of_self
+                    #(#arguments)*
+                },
+            );
+            let __larder_compute =
+                #larder::__private::compute_fn(&__larder_arguments, |(#(#bound,)*)| #compute);
         }
     }
 
@@ -270,25 +290,28 @@ impl<'f> Parts<'f> {
     fn cache(&self) -> TokenStream {
         let larder = &self.larder;
         match &self.options.cache {
-            None => quote_spanned!(Span::mixed_site()=> let cache: &#larder::Cache = #larder::Cache::global();),
+            None => {
+                quote_spanned!(Span::mixed_site()=> let __larder_cache: &#larder::Cache = #larder::Cache::global();)
+            }
             // It may borrow from an argument that is about to move.
             Some(cache) if self.cache_depends_on_arguments() => quote_spanned! {Span::mixed_site()=>
-                let cache: &#larder::Cache = #cache;
-                let cache = &::std::clone::Clone::clone(cache);
+                let __larder_cache: &#larder::Cache = #cache;
+                let __larder_cache = &::std::clone::Clone::clone(__larder_cache);
             },
-            Some(cache) => quote_spanned!(Span::mixed_site()=> let cache: &#larder::Cache = #cache;),
+            Some(cache) => quote_spanned!(Span::mixed_site()=> let __larder_cache: &#larder::Cache = #cache;),
         }
     }
 
+    /// So that it can't be known before the first call.
     fn cache_depends_on_arguments(&self) -> bool {
-        fn mentions(tokens: TokenStream, parameters: &[crate::function::Parameter]) -> bool {
-            tokens.into_iter().any(|token| match token {
-                TokenTree::Ident(ident) => parameters.iter().any(|parameter| parameter.ident == ident),
-                TokenTree::Group(group) => mentions(group.stream(), parameters),
-                _ => false,
-            })
-        }
-        self.options.cache.as_ref().is_some_and(|cache| mentions(cache.to_token_stream(), &self.function.parameters))
+        let (types, constants) = type_parameters(&self.function.item.sig);
+        let is_meant = |ident: &Ident| {
+            self.function.parameters.iter().any(|parameter| parameter.ident == *ident)
+                || types.contains(&ident)
+                || constants.contains(&ident)
+        };
+        let cache = self.options.cache.as_ref();
+        cache.is_some_and(|cache| mentions(cache.to_token_stream(), &is_meant))
     }
 
     /// The signature with a name for every parameter in place of its pattern.
@@ -298,9 +321,13 @@ impl<'f> Parts<'f> {
             match input {
                 FnArg::Typed(typed) => {
                     let ident = &parameter.ident;
+                    typed.attrs.clear();
                     *typed.pat = Pat::Verbatim(quote!(#ident));
                 }
-                FnArg::Receiver(receiver) => receiver.mutability = None,
+                FnArg::Receiver(receiver) => {
+                    receiver.attrs.clear();
+                    receiver.mutability = None;
+                }
             }
         }
         sig

@@ -1,23 +1,54 @@
 //! The function, taken apart and checked.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::format_ident;
+use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned as _;
-use syn::visit::Visit;
+use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericParam, Ident, ItemFn, Pat, ReceiverKind, Result, ReturnType, Signature, Type,
-    TypeImplTrait, TypeReference,
+    Attribute, Block, Error, FnArg, GenericArgument, GenericParam, Ident, Pat, PathArguments, ReceiverKind, Result,
+    ReturnType, Signature, Type, TypeImplTrait, TypeReference, Visibility,
 };
 
+use crate::lifetimes::is_mutable_view;
 use crate::options::Options;
 
 /// A function that can be memoized.
 pub(crate) struct Function {
-    pub(crate) item: ItemFn,
+    pub(crate) item: Item,
     pub(crate) parameters: Vec<Parameter>,
     /// Stands in an `impl` block.
     pub(crate) in_impl: bool,
     pub(crate) output: Type,
+}
+
+/// A function as it was written. The body stays tokens: nothing in it matters here, and what macros
+/// left in it would not survive being parsed.
+pub(crate) struct Item {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    /// In its braces.
+    pub(crate) body: TokenTree,
+}
+
+impl Parse for Item {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let not_a_function =
+            |error: Error| Error::new(error.span(), format!("`#[memoize]` stands on a function; {error}"));
+        let sig = input.parse().map_err(not_a_function)?;
+        let bodiless =
+            || Error::new(input.span(), "`#[memoize]` stands on a function with a body, and this one has none");
+        let body = match input.parse() {
+            Ok(TokenTree::Group(group)) if matches!(group.delimiter(), Delimiter::Brace | Delimiter::None) => {
+                group.into()
+            }
+            _ => return Err(bodiless()),
+        };
+        Ok(Item { attrs, vis, sig, body })
+    }
 }
 
 /// One parameter, `self` included.
@@ -30,29 +61,23 @@ pub(crate) struct Parameter {
     pub(crate) ty: Option<Type>,
     /// Whether the result depends on it.
     pub(crate) counts: bool,
-    /// Declared as `impl Trait`.
-    pub(crate) is_impl_trait: bool,
+    /// Has an `impl Trait` in its type, which stands for a type parameter without a name.
+    pub(crate) has_impl_trait: bool,
 }
 
 impl Function {
     pub(crate) fn parse(tokens: TokenStream, options: &Options) -> Result<Self> {
-        let item: ItemFn = syn::parse2(tokens).map_err(|error| {
-            Error::new(error.span(), format!("`#[memoize]` stands on a function with a body; {error}"))
-        })?;
-        check_form(&item.sig)?;
+        let item: Item = syn::parse2(tokens)?;
+        check_form(&item)?;
         let output = output(&item.sig)?;
         let parameters = parameters(&item.sig, options)?;
         let in_impl = options.in_impl.is_some() || item.sig.receiver().is_some();
-        if !in_impl {
-            let mut finder = FindSelf(None);
-            finder.visit_item_fn(&item);
-            if let Some(found) = finder.0 {
-                return Err(Error::new(
-                    found.span(),
-                    "`Self` stands only in `impl` blocks, and an attribute can't see where it is: write \
-                     `#[memoize(in_impl)]` on an associated function without `self`",
-                ));
-            }
+        if !in_impl && let Some(found) = find_self(&item) {
+            return Err(Error::new(
+                found,
+                "`Self` stands only in `impl` blocks, and an attribute can't see where it is: write \
+                 `#[memoize(in_impl)]` on an associated function without `self`",
+            ));
         }
         Ok(Function { item, parameters, in_impl, output })
     }
@@ -61,7 +86,7 @@ impl Function {
         &self.item.sig.ident
     }
 
-    /// The attributes that belong on everything that is made of the function.
+    /// The attributes that switch lints.
     pub(crate) fn lints(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| is_lint(attribute))
     }
@@ -70,13 +95,22 @@ impl Function {
     pub(crate) fn other_attributes(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| !is_lint(attribute))
     }
+
+    /// The attributes that say who should use the function, and so its companions.
+    pub(crate) fn notices(&self) -> impl Iterator<Item = &Attribute> {
+        self.item.attrs.iter().filter(|attribute| {
+            let hidden = || attribute.parse_args::<Ident>().is_ok_and(|argument| argument == "hidden");
+            attribute.path().is_ident("deprecated") || attribute.path().is_ident("doc") && hidden()
+        })
+    }
 }
 
 fn is_lint(attribute: &Attribute) -> bool {
     ["allow", "expect", "warn", "deny", "forbid"].iter().any(|name| attribute.path().is_ident(name))
 }
 
-fn check_form(sig: &Signature) -> Result<()> {
+fn check_form(item: &Item) -> Result<()> {
+    let sig = &item.sig;
     if let Some(token) = &sig.constness {
         return Err(Error::new(token.span(), "a `const fn` can't read files: remove `const` to memoize it"));
     }
@@ -97,28 +131,49 @@ fn check_form(sig: &Signature) -> Result<()> {
             "turn on larder's feature `async` in Cargo.toml to memoize an `async fn`",
         ));
     }
+    let twice = |attribute: &&Attribute| attribute.path().segments.last().is_some_and(|last| last.ident == "memoize");
+    if let Some(attribute) = item.attrs.iter().find(twice) {
+        return Err(Error::new(attribute.span(), "one `#[memoize]` is enough: put all options into one"));
+    }
+    for input in &sig.inputs {
+        let attributes = match input {
+            FnArg::Receiver(receiver) => &receiver.attrs,
+            FnArg::Typed(typed) => &typed.attrs,
+        };
+        if let Some(attribute) = attributes.iter().find(|attribute| attribute.path().is_ident("cfg")) {
+            return Err(Error::new(
+                attribute.span(),
+                "a parameter that is not always there can't be memoized: put the `cfg` on two functions",
+            ));
+        }
+    }
     Ok(())
 }
 
-/// The return type; one that borrows or has no name is refused.
+/// The return type; one that borrows, or has no name or no value, is refused.
 fn output(sig: &Signature) -> Result<Type> {
     let ReturnType::Type(_, ty) = &sig.output else {
         return Ok(syn::parse_quote!(()));
     };
     let mut finder = FindUnfit(None);
-    finder.visit_type(ty);
+    match kept_of_result(ty) {
+        Some(kept) => finder.visit_type(kept),
+        None => finder.visit_type(ty),
+    }
     match finder.0 {
-        Some(Unfit::Reference(span)) => Err(Error::new(
-            span,
-            "a result that borrows can't be stored and given to a later process: return an owned value, such as \
-             `String` for `&str` or `Vec<T>` for `&[T]`",
-        )),
-        Some(Unfit::ImplTrait(span)) => Err(Error::new(
-            span,
-            "an `impl Trait` result has no type that can be stored: return a named type, such as `Vec<T>` for an \
-             iterator",
-        )),
+        Some((span, message)) => Err(Error::new(span, message)),
         None => Ok((**ty).clone()),
+    }
+}
+
+/// What `Ok` holds, if this looks like a `Result`: the error is not stored, and may be what it likes.
+fn kept_of_result(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(kept) => Some(kept),
+        _ => None,
     }
 }
 
@@ -131,7 +186,7 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
                 name: "self".to_owned(),
                 ty: None,
                 counts: true,
-                is_impl_trait: false,
+                has_impl_trait: false,
             },
             FnArg::Typed(typed) => {
                 let (ident, name) = match &*typed.pat {
@@ -145,7 +200,7 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
                     name,
                     ty: Some((*typed.ty).clone()),
                     counts: true,
-                    is_impl_trait: matches!(&*typed.ty, Type::ImplTrait(_)),
+                    has_impl_trait: has_impl_trait(&typed.ty),
                 }
             }
         };
@@ -154,13 +209,7 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
     for ignored in &options.ignore {
         match parameters.iter_mut().find(|parameter| *ignored == parameter.name) {
             Some(parameter) => parameter.counts = false,
-            None => {
-                let names: Vec<_> = parameters.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
-                return Err(Error::new(
-                    ignored.span(),
-                    format!("there is no argument `{ignored}` to ignore; there are {}", names.join(", ")),
-                ));
-            }
+            None => return Err(Error::new(ignored.span(), nothing_to_ignore(ignored, &parameters))),
         }
     }
     for (parameter, input) in parameters.iter().zip(&sig.inputs) {
@@ -169,17 +218,31 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
+fn nothing_to_ignore(ignored: &Ident, parameters: &[Parameter]) -> String {
+    let names: Vec<_> = parameters
+        .iter()
+        .filter(|parameter| parameter.ident == parameter.name)
+        .map(|parameter| format!("`{}`", parameter.name))
+        .collect();
+    match names.len() {
+        0 if parameters.is_empty() => format!("there is no argument `{ignored}` to ignore, nor any other"),
+        0 => format!("there is no argument `{ignored}` to ignore: give the argument that you mean a name"),
+        _ => format!("there is no argument `{ignored}` to ignore; there are {}", names.join(", ")),
+    }
+}
+
 /// What a function does to a `&mut` argument would be lost when its result is loaded.
 fn check_mutability(parameter: &Parameter, input: &FnArg) -> Result<()> {
-    let mutable = match input {
+    let mut finder = FindMutable(false);
+    match input {
         FnArg::Receiver(receiver) => match &receiver.kind {
-            ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
-            ReceiverKind::Typed(_, ty) => is_mutable_reference(ty),
-            _ => false,
+            ReceiverKind::Reference(_, _, mutability) => finder.0 = mutability.is_some(),
+            ReceiverKind::Typed(_, ty) => finder.visit_type(ty),
+            _ => {}
         },
-        FnArg::Typed(typed) => is_mutable_reference(&typed.ty),
-    };
-    if mutable && parameter.counts {
+        FnArg::Typed(typed) => finder.visit_type(&typed.ty),
+    }
+    if finder.0 && parameter.counts {
         let name = &parameter.name;
         return Err(Error::new(
             input.span(),
@@ -190,10 +253,6 @@ fn check_mutability(parameter: &Parameter, input: &FnArg) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn is_mutable_reference(ty: &Type) -> bool {
-    matches!(ty, Type::Reference(TypeReference { mutability: Some(_), .. }))
 }
 
 /// The names of a function's type and const parameters.
@@ -209,33 +268,88 @@ pub(crate) fn type_parameters(sig: &Signature) -> (Vec<&Ident>, Vec<&Ident>) {
     (types, constants)
 }
 
-enum Unfit {
-    Reference(proc_macro2::Span),
-    ImplTrait(proc_macro2::Span),
-}
-
-/// Finds a part of a type that can't be stored.
-struct FindUnfit(Option<Unfit>);
+/// Finds a part of a type that can't be stored, and says what to do.
+struct FindUnfit(Option<(Span, &'static str)>);
 
 impl<'ast> Visit<'ast> for FindUnfit {
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
-        self.0.get_or_insert(Unfit::Reference(reference.span()));
+        self.0.get_or_insert((
+            reference.span(),
+            "a result that borrows can't be stored and given to a later process: return an owned value, such as \
+             `String` for `&str` or `Vec<T>` for `&[T]`",
+        ));
     }
 
     fn visit_type_impl_trait(&mut self, impl_trait: &'ast TypeImplTrait) {
-        self.0.get_or_insert(Unfit::ImplTrait(impl_trait.span()));
+        self.0.get_or_insert((
+            impl_trait.span(),
+            "an `impl Trait` result has no type that can be stored: return a named type, such as `Vec<T>` for an \
+             iterator",
+        ));
+    }
+
+    fn visit_type_never(&mut self, never: &'ast syn::TypeNever) {
+        self.0.get_or_insert((never.span(), "a function that never returns has no result to keep"));
     }
 }
 
-/// Finds `Self`, but for that of items within the function.
-struct FindSelf(Option<Ident>);
+/// Finds a mutable reference or view. What closures and function pointers take is their own affair.
+struct FindMutable(bool);
 
-impl<'ast> Visit<'ast> for FindSelf {
-    fn visit_ident(&mut self, ident: &'ast Ident) {
-        if ident == "Self" {
-            self.0.get_or_insert(ident.clone());
-        }
+impl<'ast> Visit<'ast> for FindMutable {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        self.0 |= reference.mutability.is_some();
+        visit::visit_type_reference(self, reference);
     }
 
-    fn visit_item(&mut self, _: &'ast syn::Item) {}
+    fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
+        self.0 |= is_mutable_view(&segment.ident.to_string());
+        visit::visit_path_segment(self, segment);
+    }
+
+    fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast syn::ParenthesizedGenericArguments) {}
+}
+
+fn has_impl_trait(ty: &Type) -> bool {
+    struct Find(bool);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_type_impl_trait(&mut self, _: &'ast TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    find.visit_type(ty);
+    find.0
+}
+
+/// Finds `Self`, but for that of items within the function.
+fn find_self(item: &Item) -> Option<Span> {
+    struct Find(Option<Span>);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_ident(&mut self, ident: &'ast Ident) {
+            if ident == "Self" {
+                self.0.get_or_insert(ident.span());
+            }
+        }
+        fn visit_item(&mut self, _: &'ast syn::Item) {}
+    }
+    let mut find = Find(None);
+    find.visit_signature(&item.sig);
+    if find.0.is_none()
+        && mentions(item.body.clone().into(), &|ident| ident == "Self")
+        && let Ok(block) = syn::parse2::<Block>(item.body.clone().into())
+    {
+        find.visit_block(&block);
+    }
+    find.0
+}
+
+/// Whether one of these names is among the tokens.
+pub(crate) fn mentions(tokens: TokenStream, is_meant: &dyn Fn(&Ident) -> bool) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => is_meant(&ident),
+        TokenTree::Group(group) => mentions(group.stream(), is_meant),
+        _ => false,
+    })
 }

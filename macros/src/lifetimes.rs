@@ -4,7 +4,7 @@
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     AngleBracketedGenericArguments, GenericArgument, Lifetime, ParenthesizedGenericArguments, PathArguments,
-    PathSegment, Type, TypeFnPtr, TypeImplTrait, TypeReference, parse_quote,
+    PathSegment, Type, TypeFnPtr, TypeReference, parse_quote,
 };
 
 /// The name.
@@ -33,23 +33,22 @@ impl VisitMut for NameElided {
         }
     }
 
-    fn visit_type_impl_trait_mut(&mut self, impl_trait: &mut TypeImplTrait) {
-        visit_mut::visit_type_impl_trait_mut(self, impl_trait);
-        impl_trait.bounds.push(parse_quote!('larder));
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        visit_mut::visit_type_mut(self, ty);
+        // In parentheses, as `&impl A + 'larder` would be ambiguous.
+        if let Type::ImplTrait(impl_trait) = ty {
+            impl_trait.bounds.push(parse_quote!('larder));
+            *ty = parse_quote!((#ty));
+        }
     }
 
     fn visit_path_segment_mut(&mut self, segment: &mut PathSegment) {
         visit_mut::visit_path_segment_mut(self, segment);
-        if !hides_lifetime(&segment.ident.to_string()) {
-            return;
-        }
-        match &mut segment.arguments {
-            PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) => {
-                if !args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_))) {
-                    args.insert(0, parse_quote!('larder));
-                }
-            }
-            arguments => *arguments = PathArguments::AngleBracketed(parse_quote!(<'larder>)),
+        if let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) = &mut segment.arguments
+            && hides_lifetime(&segment.ident.to_string())
+            && !args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_)))
+        {
+            args.insert(0, parse_quote!('larder));
         }
     }
 
@@ -61,5 +60,16 @@ impl VisitMut for NameElided {
 /// Types that are usually written without the lifetime that they have. An attribute can't look them
 /// up, so it knows the common ones by name.
 fn hides_lifetime(name: &str) -> bool {
-    name.starts_with("ArrayView") || name == "Cow" || name == "CowArray"
+    let is_view = |kind: &str| name.strip_prefix(kind).is_some_and(is_dimension);
+    is_view("ArrayView") || is_view("ArrayViewMut") || name == "Cow" || name == "CowArray"
+}
+
+/// `ndarray`'s views that can be written to.
+pub(crate) fn is_mutable_view(name: &str) -> bool {
+    name.strip_prefix("ArrayViewMut").is_some_and(is_dimension)
+}
+
+/// What ends the names of `ndarray`'s views: `ArrayView1`, `ArrayViewD`, `ArrayView<A, D>`.
+fn is_dimension(text: &str) -> bool {
+    ["", "0", "1", "2", "3", "4", "5", "6", "D"].contains(&text)
 }

@@ -27,15 +27,17 @@ impl Options {
         let mut seen: Vec<Ident> = Vec::new();
         let parse = |input: ParseStream<'_>| {
             while !input.is_empty() {
-                let name = input.call(Ident::parse_any)?;
+                let not_a_name = |error: Error| Error::new(error.span(), format!("options are {}", NAMES.join(", ")));
+                let name = input.call(Ident::parse_any).map_err(not_a_name)?;
                 if seen.contains(&name) {
                     return Err(Error::new(name.span(), format!("`{name}` is given twice")));
                 }
                 options.parse_one(&name, input)?;
-                seen.push(name);
-                if !input.is_empty() {
-                    input.parse::<Token![,]>()?;
+                if !input.is_empty() && !input.peek(Token![,]) {
+                    return Err(Error::new(input.span(), format!("expected a comma after `{name}`")));
                 }
+                input.parse::<Option<Token![,]>>()?;
+                seen.push(name);
             }
             Ok(())
         };
@@ -55,7 +57,9 @@ impl Options {
             }
             "version" => {
                 let version: LitInt = value(name, "version = 2", input)?;
-                version.base10_parse::<u64>()?;
+                if version.base10_parse::<u64>().is_err() || !version.suffix().is_empty() {
+                    return Err(Error::new(version.span(), "a version is a whole number from 0, as in `version = 2`"));
+                }
                 self.version = Some(version);
             }
             "compress" => self.compress = Some(value(name, "compress = \"xz:6\"", input)?),

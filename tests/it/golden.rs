@@ -248,6 +248,6 @@ fn the_key_of_a_call_is_this_digest() {
     }
     assert_eq!(
         call::call(1, "x", &[1.5; 1000], 2_u8).key().to_string(),
-        "b58a74ad45323f0e192c3a748656858ee86407a0badad2a3f5bea19f177c53cd"
+        "54b795118074f9748dce7800e2de893e3b27a26b96c2acf0100ca9dbd88f52d8"
     );
 }

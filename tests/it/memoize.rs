@@ -636,3 +636,171 @@ fn forms_are_kept() {
     // SAFETY: the same.
     assert!(unsafe { risky::call(&1, &[2], 3.into()) }.is_cached());
 }
+
+/// `impl Trait` stands for a type without a name, wherever it is in a parameter's type.
+#[test]
+fn an_impl_trait_within_a_type_is_a_part_of_the_key() {
+    trait Warm: Serialize {
+        fn is_warm(&self) -> bool;
+    }
+    #[derive(Serialize)]
+    struct Celsius(f64);
+    #[derive(Serialize)]
+    struct Kelvin(f64);
+    impl Warm for Celsius {
+        fn is_warm(&self) -> bool {
+            self.0 > 20.0
+        }
+    }
+    impl Warm for Kelvin {
+        fn is_warm(&self) -> bool {
+            self.0 > 293.15
+        }
+    }
+    #[memoize(cache = &CACHE)]
+    fn in_vec(t: Vec<impl Warm>) -> bool {
+        t[0].is_warm()
+    }
+    #[memoize(cache = &CACHE)]
+    fn behind_reference(t: &impl Warm, f: &(impl Warm + Sync)) -> (bool, bool) {
+        (t.is_warm(), f.is_warm())
+    }
+    assert_eq!((in_vec(vec![Celsius(30.0)]), in_vec(vec![Kelvin(30.0)])), (true, false));
+    assert_eq!(behind_reference(&Celsius(30.0), &Kelvin(30.0)), (true, false));
+    assert_eq!(behind_reference(&Kelvin(30.0), &Celsius(30.0)), (false, true));
+    assert!(behind_reference::call(&Kelvin(30.0), &Celsius(30.0)).is_cached());
+}
+
+#[test]
+fn an_error_may_be_anything() {
+    #[memoize(cache = &CACHE)]
+    fn check(n: u8) -> Result<u8, &'static str> {
+        if n > 1 { Ok(n) } else { Err("too small") }
+    }
+    assert_eq!((check(1), check(2), check(2)), (Err("too small"), Ok(2), Ok(2)));
+    assert_eq!(check::memo().stats().unwrap().hits, 1);
+}
+
+/// Two versions of a function's source, under one name: whether they are one code.
+macro_rules! same_code {
+    ({ $($first:tt)* } { $($second:tt)* }) => {{
+        mod first {
+            #[larder::memoize(cache = &super::CACHE, name = "same_code")]
+            $($first)*
+        }
+        mod second {
+            #[larder::memoize(cache = &super::CACHE, name = "same_code")]
+            $($second)*
+        }
+        first::f::call(1, 2).key() == second::f::call(1, 2).key()
+    }};
+}
+
+macro_rules! count_commas {
+    ($($x:expr),*) => {
+        1
+    };
+    ($($x:expr),*,) => {
+        2
+    };
+}
+
+#[test]
+fn formatting_is_no_part_of_the_code_and_meaning_is() {
+    assert!(same_code!(
+        { pub(crate) fn f(x: u64, y: u64) -> u64 where u64: Copy { x.max(y).max(u64::max(x, y)) + [x, y][0] } }
+        {
+            /// Documentation.
+            pub(crate) fn f(
+                x: u64,
+                y: u64,
+            ) -> u64
+            where
+                u64: Copy,
+            {
+                // A comment.
+                x.max(y,).max(
+                    u64::max(
+                        x,
+                        y,
+                    ),
+                ) + [
+                    x,
+                    y,
+                ][0]
+            }
+        }
+    ));
+    assert!(
+        !same_code!({ pub(crate) fn f(x: u64, y: u64) -> u64 { x - y } } { pub(crate) fn f(x: u64, y: u64) -> u64 { y - x } })
+    );
+    assert!(!same_code!(
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { let _ = (x, y); size_of_val(&(x)) as u64 } }
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { let _ = (x, y); size_of_val(&(x,)) as u64 } }
+    ));
+    assert!(!same_code!(
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { count_commas![x, y] } }
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { count_commas![x, y,] } }
+    ));
+    assert!(same_code!(
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { vec![x, y][0] } }
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { vec![x, y,][0] } }
+    ));
+    assert!(!same_code!(
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { if cfg!(test) { x } else { y } } }
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { if cfg!(not(test)) { x } else { y } } }
+    ));
+}
+
+/// What the attribute must not trip over.
+mod surroundings {
+    #![allow(non_upper_case_globals, dead_code, reason = "to be in the way")]
+
+    use super::CACHE;
+
+    const memo: u8 = 1;
+    static cache: u8 = 2;
+    const arguments: u8 = 3;
+    const description: u8 = 4;
+    pub(super) trait Shaped {
+        fn shape(&self) -> u8 {
+            0
+        }
+    }
+    impl<T: ?Sized> Shaped for T {}
+
+    #[larder::memoize(cache = &CACHE)]
+    pub(super) fn quiet(key: u8, args: u8, value: u8) -> u8 {
+        #![allow(unused_variables, reason = "an attribute within the body")]
+        let unused = memo + cache + arguments + description;
+        key + args + value
+    }
+
+    #[larder::memoize(cache = &CACHE)]
+    #[allow(clippy::too_many_arguments, reason = "that is the point")]
+    pub(super) fn fourteen(
+        a: u8,
+        b: u8,
+        c: u8,
+        d: u8,
+        e: u8,
+        f: u8,
+        g: u8,
+        h: u8,
+        i: u8,
+        j: u8,
+        k: u8,
+        l: u8,
+        m: u8,
+        n: u8,
+    ) -> u8 {
+        a + b + c + d + e + f + g + h + i + j + k + l + m + n
+    }
+}
+
+#[test]
+fn names_around_it_do_not_matter() {
+    assert_eq!(surroundings::quiet(1, 2, 3), 6);
+    assert!(surroundings::quiet::call(1, 2, 3).is_cached());
+    assert_eq!(surroundings::fourteen(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), 14);
+}
