@@ -85,6 +85,13 @@ pub(crate) struct Header {
     pub(crate) payload_at: u64,
 }
 
+impl Header {
+    /// Bytes of the whole file.
+    pub(crate) fn size(&self) -> u64 {
+        self.payload_at.saturating_add(self.payload.len)
+    }
+}
+
 /// The bytes of a header whose payload is not known yet; [`complete`] fills it in.
 pub(crate) fn encode(details: &Details) -> Result<Vec<u8>> {
     let details = codec::to_vec(details)?;

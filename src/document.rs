@@ -12,7 +12,7 @@ use std::io::{BufRead, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{Decoder, Encoder, Input, MAX_DEPTH, Major, Output, skip_value};
+use crate::codec::{Decoder, Encoder, Input, MAX_SKIPPED_DEPTH, Major, Output, skip_value};
 use crate::preview::shorten;
 use crate::{Error, ErrorKind, Result};
 
@@ -34,14 +34,6 @@ pub(crate) struct Written {
     /// Bytes of the document, before any compression.
     pub(crate) len: u64,
     pub(crate) checksum: u64,
-}
-
-/// What there is to know of a value that was read, besides the value.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Read {
-    pub(crate) checksum: u64,
-    /// See [`Decoder::guessed`].
-    pub(crate) guessed: bool,
 }
 
 /// Writes a value as a document.
@@ -71,7 +63,12 @@ fn end(mut output: Output<'_>) -> Result<Written> {
 }
 
 /// Reads a document from a slice that holds nothing else.
-pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Read)> {
+pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    checked_from_slice(bytes).map(|(value, _)| value)
+}
+
+/// The same, with the document's checksum.
+pub(crate) fn checked_from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, u64)> {
     let mut input = Input::from_slice(bytes);
     let result = read(&mut input).and_then(|done| input.expect_end().map(|()| done));
     // A type that does not fit and a damaged byte look alike; the checksum tells them apart.
@@ -81,8 +78,22 @@ pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Read)>
     }
 }
 
-/// Reads a document from a reader, and leaves the reader exactly after it.
-pub(crate) fn from_reader<T: DeserializeOwned>(reader: &mut dyn BufRead) -> Result<(T, Read)> {
+/// Whether reading the beginning of a document involves guessing, see [`Decoder::guessed`].
+///
+/// # Errors
+/// If it can't be read, but for its being cut.
+pub(crate) fn guesses<T: DeserializeOwned>(beginning: &[u8]) -> Result<bool> {
+    let mut input = Input::from_slice(beginning);
+    open(&mut input)?;
+    let mut decoder = Decoder::new(&mut input);
+    match T::deserialize(&mut decoder) {
+        Err(error) if error.kind() != ErrorKind::Truncated => Err(error),
+        _ => Ok(decoder.guessed()),
+    }
+}
+
+/// Reads a document from a reader, and leaves the reader exactly after it. Gives its checksum as well.
+pub(crate) fn from_reader<T: DeserializeOwned>(reader: &mut dyn BufRead) -> Result<(T, u64)> {
     let mut input = Input::from_reader(reader);
     let done = read(&mut input)?;
     input.finish();
@@ -105,17 +116,14 @@ fn check_slice(bytes: &[u8]) -> Result<()> {
 
 fn check_input(input: &mut Input<'_>) -> Result<()> {
     open(input)?;
-    skip_value(input, MAX_DEPTH)?;
+    skip_value(input, MAX_SKIPPED_DEPTH)?;
     close(input).map(drop)
 }
 
-fn read<T: DeserializeOwned>(input: &mut Input<'_>) -> Result<(T, Read)> {
+fn read<T: DeserializeOwned>(input: &mut Input<'_>) -> Result<(T, u64)> {
     let stored = open(input)?;
-    let mut decoder = Decoder::new(input);
-    let value = T::deserialize(&mut decoder).map_err(|error| explain::<T>(error, &stored))?;
-    let guessed = decoder.guessed();
-    let checksum = close(input)?;
-    Ok((value, Read { checksum, guessed }))
+    let value = T::deserialize(&mut Decoder::new(input)).map_err(|error| explain::<T>(error, &stored))?;
+    Ok((value, close(input)?))
 }
 
 /// Adds which type is there and which was wanted, if that is what is wrong.

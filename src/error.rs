@@ -83,7 +83,7 @@ impl Error {
             io::ErrorKind::PermissionDenied => {
                 (ErrorKind::PermissionDenied, "; check the owner and the mode of the file and of its folder")
             }
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 (ErrorKind::NoSpace, "; free some space or choose another disk")
             }
             io::ErrorKind::ReadOnlyFilesystem => (ErrorKind::ReadOnly, ""),

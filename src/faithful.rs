@@ -10,50 +10,63 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, ErrorKind, Result, document, key_of};
+use crate::key::digest_of_content;
+use crate::{Error, ErrorKind, Result, document};
 
-/// Values whose encoding is longer than this are not tried: reading them takes as long as writing
-/// them. They are large because they hold arrays, whose types have no such surprises.
-const LONGEST_TRIED: usize = 1 << 20;
+/// Values whose encoding is longer than this are tried only if reading its beginning involves
+/// guessing: it takes as long as writing them, and large values are large because of arrays, whose
+/// types have no surprises.
+const LONGEST_TRIED: usize = 4 << 20;
 
 /// An error if the value would come back as another one, or not at all.
 pub(crate) fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<()> {
-    let mut trial = Trial(Vec::new());
+    let mut trial = Trial { bytes: Vec::new(), limit: LONGEST_TRIED };
     if let Err(error) = document::write(value, &mut trial) {
-        return if trial.is_full() { Ok(()) } else { Err(error) };
+        if !trial.is_full() {
+            return Err(error);
+        }
+        if !document::guesses::<T>(&trial.bytes).map_err(|error| unreadable::<T>(&error))? {
+            return Ok(());
+        }
+        trial = Trial { bytes: Vec::new(), limit: usize::MAX };
+        document::write(value, &mut trial)?;
     }
-    if trial.is_full() {
+    let back: T = document::from_slice(&trial.bytes).map_err(|error| unreadable::<T>(&error))?;
+    if digest_of_content(value)? == digest_of_content(&back)? {
         return Ok(());
     }
-    let refused = |why: String| {
-        let name = std::any::type_name::<T>();
-        Error::new(ErrorKind::NotRepresentable, format!("a value of type `{name}` {why}"))
-    };
-    let (back, read) = document::from_slice::<T>(&trial.0)
-        .map_err(|error| refused(format!("can't be read back from its own serialisation: {error}")))?;
-    // Only a reader that had to guess what it reads can mistake one value for another.
-    if read.guessed && key_of(value)? != key_of(&back)? {
-        return Err(refused(
-            "comes back from its own serialisation as another value; if it holds an untagged enum, put the more \
-             specific variants first"
-                .to_owned(),
-        ));
-    }
-    Ok(())
+    Err(refused::<T>(
+        "comes back from its own serialisation as another value; if it holds an untagged enum, put the more specific \
+         variants first",
+    ))
+}
+
+#[cold]
+fn unreadable<T>(error: &Error) -> Error {
+    refused::<T>(&format!("can't be read back from its own serialisation: {error}"))
+}
+
+#[cold]
+fn refused<T>(why: &str) -> Error {
+    let name = std::any::type_name::<T>();
+    Error::new(ErrorKind::NotRepresentable, format!("a value of type `{name}` {why}"))
 }
 
 /// Keeps what is written, until it is too much.
-struct Trial(Vec<u8>);
+struct Trial {
+    bytes: Vec<u8>,
+    limit: usize,
+}
 
 impl Trial {
     fn is_full(&self) -> bool {
-        self.0.len() > LONGEST_TRIED
+        self.bytes.len() > self.limit
     }
 }
 
 impl Write for Trial {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         if self.is_full() { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes.len()) }
     }
 

@@ -19,9 +19,15 @@ const READ_BUFFER: usize = 256 << 10;
 /// (see [`Compression::from_path`]). The file appears whole or not at all: what was there before is
 /// replaced by one rename. A path that is a pipe or a device is written to as it is.
 ///
+/// What can't be stored is an error, and what serde's own buffering loses can't be seen here, as the
+/// type need not implement `Deserialize`: of two untagged variants that read alike, [`load`] gives the
+/// first, and a 128-bit integer behind `flatten` is an error there. (A memoized function's result is
+/// read back before it is stored.)
+///
 /// # Errors
-/// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value can't be stored such that it
-/// comes back as it is; [`CompressorDisabled`](ErrorKind::CompressorDisabled) if the extension asks
+/// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value's `Serialize` reports an error or
+/// contradicts itself; [`LimitExceeded`](ErrorKind::LimitExceeded) if it is nested too deep;
+/// [`CompressorDisabled`](ErrorKind::CompressorDisabled) if the extension asks
 /// for a compressor that is not in this build; and what the file system reports.
 ///
 /// ```

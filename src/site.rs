@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::fs;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -51,12 +52,12 @@ impl<'a> Site<'a> {
         let key = self.key.as_ref().map_err(Error::clone)?;
         let Some(entry) = Layout::peek(folder, key)? else { return Ok(None) };
         let entry = check_type::<S::Stored>(&entry.header.details)
-            .and_then(|()| entry.load::<S::Stored>())
+            .and_then(|()| guarded(|| entry.load::<S::Stored>()))
             .map_err(|error| error.at(Layout::entry(folder, key)))?;
         let hit = Outcome::Hit {
             age: entry.header.details.created().elapsed().unwrap_or_default(),
             saved: entry.header.details.took(),
-            size: entry.header.payload_at + entry.header.payload.len,
+            size: entry.header.size(),
         };
         Ok(Some((S::restored(entry.value), hit)))
     }
@@ -82,7 +83,8 @@ impl<'a> Site<'a> {
         let (Some(layout), Ok(key)) = (cache.layout(), &self.key) else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
         };
-        faithful::check(value)?;
+        // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
+        guarded(|| faithful::check(value))?;
         let compression = memo.compression(cache);
         let function = memo.function();
         let details = Details {
@@ -99,7 +101,7 @@ impl<'a> Site<'a> {
         };
         let put = || {
             let folder = memo.ensure_folder(layout)?;
-            layout.put(&folder, &details, value, compression, cache.is_durable())
+            guarded(|| layout.put(&folder, &details, value, compression, cache.is_durable()))
         };
         match put() {
             // Somebody removed a folder under us: once more, from the root.
@@ -156,4 +158,10 @@ fn check_type<T>(details: &Details) -> Result<()> {
     }
     let found = &details.type_name;
     Err(Error::new(ErrorKind::WrongType, format!("wrong type: a `{found}` is stored, a `{wanted}` is wanted")))
+}
+
+/// Makes an error of a panic.
+fn guarded<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::NotRepresentable, "its `Serialize` or `Deserialize` panicked")))
 }

@@ -39,6 +39,10 @@ impl VisitMut for NameElided {
         if let Type::ImplTrait(impl_trait) = ty {
             impl_trait.bounds.push(parse_quote!('larder));
             *ty = parse_quote!((#ty));
+        } else if let Type::Paren(outer) = ty
+            && let Type::Paren(inner) = &*outer.elem
+        {
+            *ty = Type::Paren(inner.clone());
         }
     }
 

@@ -6,6 +6,7 @@ use serde::de::{
 };
 
 use super::input::{Input, Taken, text};
+use super::skip::MAX_SKIPPED_DEPTH;
 use super::typed::{self, Number};
 use super::wire::{self, Major};
 use super::{HUMAN_READABLE, MAX_DEPTH, skip_value};
@@ -17,6 +18,9 @@ pub(crate) struct Decoder<'i, 'r> {
     depth: u32,
     guessed: bool,
 }
+
+/// Elements that a container is said to have before they are read.
+const LARGEST_HINT: usize = 256;
 
 /// What a head announces.
 enum Head {
@@ -266,14 +270,25 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
         deserialize_byte_buf: Head::Bytes(_),
         deserialize_unit: Head::Unit,
         deserialize_map: Head::Map(_),
-        deserialize_identifier: Head::Text(_) | Head::Unsigned(_),
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.head()? {
-            head @ (Head::None | Head::Tag(wire::TAG_SOME)) => self.visit(head, visitor),
-            head => Err(self.unexpected(head, &visitor)),
+        match self.input.peek()? {
+            wire::NONE | wire::TAG_OF_TWO_BYTES => match self.head()? {
+                head @ (Head::None | Head::Tag(wire::TAG_SOME)) => self.visit(head, visitor),
+                Head::Tag(wire::TAG_CHAR) => visitor.visit_some(self.char()?.into_deserializer()),
+                head => Err(self.unexpected(head, &visitor)),
+            },
+            // A `Deserialize` that makes a default of null asks for an option where its `Serialize`
+            // wrote the value as it is.
+            _ => self.nested(|decoder| visitor.visit_some(decoder)),
         }
+    }
+
+    /// What `flatten` reads keys with takes any key, and variants and fields have names or numbers.
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        let head = self.head()?;
+        self.visit(head, visitor)
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
@@ -329,7 +344,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        skip_value(self.input, MAX_DEPTH - self.depth)?;
+        skip_value(self.input, MAX_SKIPPED_DEPTH)?;
         visitor.visit_unit()
     }
 }
@@ -366,8 +381,9 @@ impl Items<'_, '_, '_> {
         Ok(())
     }
 
+    /// A bounded one: whoever believes a length takes memory for it, at each level of nesting.
     fn hint(&self) -> Option<usize> {
-        self.left.and_then(|left| usize::try_from(left).ok())
+        self.left.map(|left| usize::try_from(left).unwrap_or(LARGEST_HINT).min(LARGEST_HINT))
     }
 }
 
@@ -546,10 +562,20 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, '_> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
-        self.decoder.deserialize_tuple(len, visitor)
+        self.fields_of(|decoder| decoder.deserialize_tuple(len, visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value> {
-        self.decoder.deserialize_struct("", fields, visitor)
+        self.fields_of(|decoder| decoder.deserialize_struct("", fields, visitor))
+    }
+}
+
+impl<'i, 'r> Variant<'_, 'i, 'r> {
+    /// The variant and its fields are one level of the value, and two of the encoding.
+    fn fields_of<R>(self, read: impl FnOnce(&mut Decoder<'i, 'r>) -> Result<R>) -> Result<R> {
+        self.decoder.depth -= 1;
+        let result = read(self.decoder);
+        self.decoder.depth += 1;
+        result
     }
 }

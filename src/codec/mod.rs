@@ -21,7 +21,7 @@ pub(crate) use decode::Decoder;
 pub(crate) use encode::Encoder;
 pub(crate) use input::Input;
 pub(crate) use output::Output;
-pub(crate) use skip::skip_value;
+pub(crate) use skip::{MAX_SKIPPED_DEPTH, skip_value};
 pub(crate) use wire::Major;
 
 use serde::Serialize;
@@ -29,9 +29,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Result;
 
-/// Containers (arrays, maps, `Some`, enum payloads) may be nested this deep, on the way in as on
-/// the way out: a hostile file must not overflow the stack of the reader.
-pub(crate) const MAX_DEPTH: u32 = 256;
+/// Containers (arrays, maps, `Some`, newtypes, payloads of variants) may be nested this deep, on the
+/// way in as on the way out: a hostile file must not overflow the stack of the reader. As in serde_json.
+pub(crate) const MAX_DEPTH: u32 = 128;
 
 /// Binary and self-describing formats disagree on which form of an IP address, a UUID or a date
 /// they ask for. serde's own buffering (behind `flatten`, untagged and internally tagged enums)

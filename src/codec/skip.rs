@@ -6,13 +6,14 @@ use super::wire::{self, Major};
 use super::{Input, MAX_DEPTH};
 use crate::{Error, ErrorKind, Result};
 
+/// One level of a value is at most two of its encoding (a variant, and its fields), and the innermost
+/// value is one more.
+pub(crate) const MAX_SKIPPED_DEPTH: u32 = 2 * MAX_DEPTH + 1;
+
 /// Passes over the next value, which may be nested `depth` levels deep.
 pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
     if depth == 0 {
-        return Err(Error::new(
-            ErrorKind::LimitExceeded,
-            format!("the content is nested more than {MAX_DEPTH} levels deep"),
-        ));
+        return Err(Error::new(ErrorKind::LimitExceeded, "the content is nested too deep"));
     }
     let initial = input.byte()?;
     let indefinite = initial & 31 == wire::INDEFINITE;

@@ -2,11 +2,11 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use flate2::Compression as Level;
-use flate2::bufread::{GzDecoder, ZlibDecoder};
+use flate2::bufread::GzDecoder;
 use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::{Compression as Level, Decompress, FlushDecompress, Status};
 
-use super::backend::{Backend, Finish};
+use super::backend::{Backend, Finish, Progress, Step, Stepwise};
 
 pub(super) struct Zlib;
 pub(super) struct Gzip;
@@ -21,7 +21,7 @@ impl Backend for Zlib {
     }
 
     fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
-        Ok(Box::new(ZlibDecoder::new(source)))
+        Ok(Box::new(Stepwise::new(source, Inflate(Decompress::new(true)))))
     }
 }
 
@@ -44,5 +44,22 @@ impl<W: Write> Finish for ZlibEncoder<W> {
 impl<W: Write> Finish for GzEncoder<W> {
     fn finish(self: Box<Self>) -> io::Result<()> {
         (*self).finish().map(drop)
+    }
+}
+
+/// flate2's own reader asks for more input after the stream has ended.
+struct Inflate(Decompress);
+
+impl Step for Inflate {
+    fn step(&mut self, input: &[u8], target: &mut [u8], at_end: bool) -> io::Result<Progress> {
+        let (used, made) = (self.0.total_in(), self.0.total_out());
+        let flush = if at_end { FlushDecompress::Finish } else { FlushDecompress::None };
+        let status = self.0.decompress(input, target, flush)?;
+        Ok(Progress {
+            // Both are bounded by the lengths of the slices.
+            used: usize::try_from(self.0.total_in() - used).unwrap_or(usize::MAX),
+            made: usize::try_from(self.0.total_out() - made).unwrap_or(usize::MAX),
+            ended: status == Status::StreamEnd,
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 use xz2::stream::{Action, Check, LzmaOptions, Status, Stream};
 use xz2::write::XzEncoder;
 
-use super::backend::{Backend, Finish};
+use super::backend::{Backend, Finish, Progress, Step, Stepwise};
 
 pub(super) struct Xz;
 pub(super) struct Lzma;
@@ -23,7 +23,7 @@ impl Backend for Xz {
 
     fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
         let stream = Stream::new_stream_decoder(DECODER_MEMORY, 0)?;
-        Ok(Box::new(Decoder { source, stream }))
+        Ok(Box::new(Stepwise::new(source, Decoder(stream))))
     }
 }
 
@@ -35,7 +35,7 @@ impl Backend for Lzma {
 
     fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
         let stream = Stream::new_lzma_decoder(DECODER_MEMORY)?;
-        Ok(Box::new(Decoder { source, stream }))
+        Ok(Box::new(Stepwise::new(source, Decoder(stream))))
     }
 }
 
@@ -46,32 +46,17 @@ impl<W: Write> Finish for XzEncoder<W> {
 }
 
 /// xz2's own reader reports an error when other data follows the stream.
-struct Decoder<'r> {
-    source: &'r mut dyn BufRead,
-    stream: Stream,
-}
+struct Decoder(Stream);
 
-impl Read for Decoder<'_> {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let input = self.source.fill_buf()?;
-            let at_end = input.is_empty();
-            let (used, made) = (self.stream.total_in(), self.stream.total_out());
-            let action = if at_end { Action::Finish } else { Action::Run };
-            let status = self.stream.process(input, target, action);
+impl Step for Decoder {
+    fn step(&mut self, input: &[u8], target: &mut [u8], at_end: bool) -> io::Result<Progress> {
+        let (used, made) = (self.0.total_in(), self.0.total_out());
+        let status = self.0.process(input, target, if at_end { Action::Finish } else { Action::Run })?;
+        Ok(Progress {
             // Both are bounded by the lengths of the slices.
-            let used = usize::try_from(self.stream.total_in() - used).unwrap_or(usize::MAX);
-            let made = usize::try_from(self.stream.total_out() - made).unwrap_or(usize::MAX);
-            self.source.consume(used);
-            if status? == Status::StreamEnd || made > 0 || target.is_empty() {
-                return Ok(made);
-            }
-            if at_end {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            if used == 0 {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the stream makes no progress"));
-            }
-        }
+            used: usize::try_from(self.0.total_in() - used).unwrap_or(usize::MAX),
+            made: usize::try_from(self.0.total_out() - made).unwrap_or(usize::MAX),
+            ended: status == Status::StreamEnd,
+        })
     }
 }

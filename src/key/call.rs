@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Key;
-use super::canonical::{self, Sink, Tag};
+use super::canonical::{self, Order, Sink, Tag};
 use crate::preview::{preview, shorten};
 use crate::{Error, Result};
 
@@ -74,7 +74,7 @@ impl Describe<'_> {
             Mode::Key { failed: Some(_), .. } => {}
             Mode::Key { call, argument, failed } => {
                 argument.clear();
-                if let Err(error) = canonical::encode(value, argument) {
+                if let Err(error) = canonical::encode(value, Order::Meant, argument) {
                     *failed = Some((name, error));
                     return;
                 }

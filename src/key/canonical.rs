@@ -149,26 +149,35 @@ impl Sink {
     }
 }
 
+/// Which maps have an order that means something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// All but hash maps, and maps that don't know their length: those are structs with `flatten`.
+    Meant,
+    /// None: to see whether two maps hold the same, whatever they are.
+    Ignored,
+}
+
 /// Encodes one value.
-pub(super) fn encode<T: Serialize + ?Sized>(value: &T, sink: &mut Sink) -> Result<()> {
-    encode_nested(value, sink, 0)
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, order: Order, sink: &mut Sink) -> Result<()> {
+    encode_nested(value, sink, order, 0)
 }
 
 /// Encodes one value that lies `depth` levels deep within another.
-fn encode_nested<T: Serialize + ?Sized>(value: &T, sink: &mut Sink, depth: u32) -> Result<()> {
-    let mut canonical = Canonical { sink, run: None, depth };
+fn encode_nested<T: Serialize + ?Sized>(value: &T, sink: &mut Sink, order: Order, depth: u32) -> Result<()> {
+    let mut canonical = Canonical { sink, order, run: None, depth };
     value.serialize(&mut canonical)?;
     canonical.end_run();
     Ok(())
 }
 
 /// The digest of each item's encoding, sorted.
-fn digests<T: Serialize>(items: impl IntoIterator<Item = T>, depth: u32) -> Result<Vec<[u8; 32]>> {
+fn digests<T: Serialize>(items: impl IntoIterator<Item = T>, order: Order, depth: u32) -> Result<Vec<[u8; 32]>> {
     let mut sink = Sink::new();
     let mut digests = Vec::new();
     for item in items {
         sink.clear();
-        encode_nested(&item, &mut sink, depth)?;
+        encode_nested(&item, &mut sink, order, depth)?;
         digests.push(*sink.digest().as_bytes());
     }
     digests.sort_unstable();
@@ -178,6 +187,7 @@ fn digests<T: Serialize>(items: impl IntoIterator<Item = T>, depth: u32) -> Resu
 /// The serializer.
 struct Canonical<'s> {
     sink: &'s mut Sink,
+    order: Order,
     /// Scalars of one kind that follow one another share one length and tag.
     run: Option<(Tag, u64)>,
     depth: u32,
@@ -307,7 +317,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
     type SerializeTuple = Items<'c, 's>;
     type SerializeTupleStruct = Items<'c, 's>;
     type SerializeTupleVariant = Items<'c, 's>;
-    type SerializeMap = Items<'c, 's>;
+    type SerializeMap = Pairs<'c, 's>;
     type SerializeStruct = Items<'c, 's>;
     type SerializeStructVariant = Items<'c, 's>;
 
@@ -424,8 +434,12 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
         Items::begin(self, Tag::TupleVariant, Some(variant))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Map, None)
+    fn serialize_map(self, len: Option<usize>) -> Result<Pairs<'c, 's>> {
+        if self.order == Order::Meant && len.is_some() {
+            return Ok(Pairs::Ordered(Items::begin(self, Tag::Map, None)?));
+        }
+        self.enter()?;
+        Ok(Pairs::Unordered { canonical: self, pair: Sink::new(), digests: Vec::new() })
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Items<'c, 's>> {
@@ -449,7 +463,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
     {
         if unordered::is_set::<I>() {
             self.enter()?;
-            let digests = digests(iter, self.depth)?;
+            let digests = digests(iter, self.order, self.depth)?;
             self.leave();
             self.unordered(Tag::UnorderedSeq, &digests);
             return Ok(());
@@ -467,9 +481,9 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
         V: Serialize,
         I: IntoIterator<Item = (K, V)>,
     {
-        if unordered::is_map::<I>() {
+        if self.order == Order::Ignored || unordered::is_map::<I>() {
             self.enter()?;
-            let digests = digests(iter, self.depth)?;
+            let digests = digests(iter, self.order, self.depth)?;
             self.leave();
             self.unordered(Tag::UnorderedMap, &digests);
             return Ok(());
@@ -525,19 +539,53 @@ macro_rules! fields {
 
 fields!(SerializeStruct, SerializeStructVariant);
 
-impl SerializeMap for Items<'_, '_> {
+/// A map whose pairs are coming one by one, without a container whose type could be looked at.
+enum Pairs<'c, 's> {
+    Ordered(Items<'c, 's>),
+    /// `flatten` gives the entries of a hash map in the order that they happen to have.
+    Unordered {
+        canonical: &'c mut Canonical<'s>,
+        pair: Sink,
+        digests: Vec<[u8; 32]>,
+    },
+}
+
+impl SerializeMap for Pairs<'_, '_> {
     type Ok = ();
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
-        self.item(key)
+        match self {
+            Pairs::Ordered(items) => items.item(key),
+            Pairs::Unordered { canonical, pair, .. } => {
+                pair.clear();
+                encode_nested(key, pair, canonical.order, canonical.depth)
+            }
+        }
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        value.serialize(&mut *self.canonical)
+        match self {
+            Pairs::Ordered(items) => value.serialize(&mut *items.canonical),
+            Pairs::Unordered { canonical, pair, digests } => {
+                encode_nested(value, pair, canonical.order, canonical.depth)?;
+                pair.length(2);
+                pair.tag(Tag::Tuple);
+                digests.push(*pair.digest().as_bytes());
+                Ok(())
+            }
+        }
     }
 
     fn end(self) -> Result<()> {
-        self.finish()
+        match self {
+            Pairs::Ordered(items) => items.finish(),
+            Pairs::Unordered { canonical, mut digests, .. } => {
+                digests.sort_unstable();
+                canonical.leave();
+                canonical.unordered(Tag::UnorderedMap, &digests);
+                Ok(())
+            }
+        }
     }
 }

@@ -14,6 +14,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use canonical::{Order, Sink};
+
 use crate::{Error, ErrorKind, Result};
 
 /// 32 bytes that stand for a value, or for a call: a BLAKE3 digest. As text, 64 hexadecimal digits.
@@ -78,7 +80,11 @@ impl<'de> Deserialize<'de> for Key {
 
 /// The digest of a value: equal for equal values, on every platform, in every process, built by
 /// every compiler. `HashMap` and `HashSet` count as equal in any order, arrays by their elements
-/// whatever their layout; `1_u8` and `1_u32` differ, as do `"a"` and `b"a"`, `x` and `Some(x)`.
+/// whatever their layout; `1_u8` and `1_u32` differ, as do `"a"` and `b"a"`, `x` and `Some(x)`, `0.0`
+/// and `-0.0`. Every NaN is the same.
+///
+/// A value is what its `Serialize` makes of it. What that leaves out (`#[serde(skip)]`, or which of
+/// two untagged variants with the same content it is) makes no difference.
 ///
 /// # Errors
 /// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value's `Serialize` reports an error;
@@ -94,7 +100,16 @@ impl<'de> Deserialize<'de> for Key {
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub fn key_of<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
-    let mut sink = canonical::Sink::new();
-    canonical::encode(value, &mut sink)?;
+    digest(value, Order::Meant)
+}
+
+/// As [`key_of`], without regard to the order of any map.
+pub(crate) fn digest_of_content<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
+    digest(value, Order::Ignored)
+}
+
+fn digest<T: Serialize + ?Sized>(value: &T, order: Order) -> Result<Key> {
+    let mut sink = Sink::new();
+    canonical::encode(value, order, &mut sink)?;
     Ok(sink.digest())
 }

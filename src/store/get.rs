@@ -79,7 +79,7 @@ impl Peeked {
         } else {
             self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len()
         };
-        Ok(actual == self.header.payload_at + self.header.payload.len)
+        Ok(actual == self.header.size())
     }
 
     /// Reads the value.
@@ -91,14 +91,14 @@ impl Peeked {
             if self.rest.len() as u64 != payload.len {
                 return Err(wrong_length(self.rest.len() as u64, payload.len));
             }
-            let (value, read) = document::from_slice(&self.rest)?;
-            if read.checksum != payload.checksum {
+            let (value, checksum) = document::checked_from_slice(&self.rest)?;
+            if checksum != payload.checksum {
                 return Err(wrong_checksum());
             }
             return Ok(Loaded { header: self.header, value });
         }
-        let (header, (value, read)) = self.stream(|reader| document::from_reader(reader))?;
-        if !compressed && read.checksum != payload.checksum {
+        let (header, (value, checksum)) = self.stream(|reader| document::from_reader(reader))?;
+        if !compressed && checksum != payload.checksum {
             return Err(wrong_checksum());
         }
         Ok(Loaded { header, value })

@@ -739,8 +739,8 @@ fn formatting_is_no_part_of_the_code_and_meaning_is() {
         { pub(crate) fn f(x: u64, y: u64) -> u64 { let _ = (x, y); size_of_val(&(x,)) as u64 } }
     ));
     assert!(!same_code!(
-        { pub(crate) fn f(x: u64, y: u64) -> u64 { count_commas![x, y] } }
-        { pub(crate) fn f(x: u64, y: u64) -> u64 { count_commas![x, y,] } }
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { let _ = (x, y); count_commas![x, y] } }
+        { pub(crate) fn f(x: u64, y: u64) -> u64 { let _ = (x, y); count_commas![x, y,] } }
     ));
     assert!(same_code!(
         { pub(crate) fn f(x: u64, y: u64) -> u64 { vec![x, y][0] } }

@@ -228,3 +228,23 @@ fn links_modes_and_pipes_are_respected() {
     dump(&3, "/dev/null").unwrap();
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
 }
+
+/// A source that must not be asked for more than there is.
+struct Impatient<'a>(&'a [u8]);
+
+impl Read for Impatient<'_> {
+    fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+        assert!(!self.0.is_empty(), "a socket would block here");
+        self.0.read(target)
+    }
+}
+
+#[test]
+fn nothing_is_read_after_the_value() {
+    for (method, _) in methods() {
+        let mut bytes = Vec::new();
+        dump_into(&sample(500), &mut bytes, method.parse().unwrap()).unwrap();
+        let reader = BufReader::new(Impatient(&bytes));
+        assert_eq!(load_from::<Sample>(reader).unwrap(), sample(500), "{method}");
+    }
+}

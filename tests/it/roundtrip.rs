@@ -234,8 +234,150 @@ fn nesting_is_bounded_on_the_way_in() {
     #[derive(Serialize, Deserialize)]
     struct Node(Option<Box<Node>>);
     let chain = |length| (0..length).fold(Node(None), |node, _| Node(Some(Box::new(node))));
-    larder::dump_into(&chain(100), Vec::new(), Compression::NONE).unwrap();
+    larder::dump_into(&chain(60), Vec::new(), Compression::NONE).unwrap();
     let error = larder::dump_into(&chain(1000), Vec::new(), Compression::NONE).unwrap_err();
     assert_eq!(error.kind(), larder::ErrorKind::LimitExceeded);
     assert_eq!(larder::key_of(&chain(1000)).unwrap_err().kind(), larder::ErrorKind::LimitExceeded);
+}
+
+/// Equal maps are equal wherever they are.
+#[test]
+fn hash_maps_behind_flatten_and_tags_are_kept_and_have_one_key() {
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Flat {
+        id: u32,
+        #[serde(flatten)]
+        rest: HashMap<String, u32>,
+    }
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "t")]
+    enum Tagged {
+        Map(HashMap<String, u32>),
+    }
+    let map = || (0..20).map(|n| (n.to_string(), n)).collect::<HashMap<_, _>>();
+    let flat = || Flat { id: 1, rest: map() };
+    for _ in 0..5 {
+        assert_eq!(larder::key_of(&flat()).unwrap(), larder::key_of(&flat()).unwrap());
+    }
+    let other = Flat { id: 1, rest: HashMap::from([("0".to_owned(), 1)]) };
+    assert_ne!(larder::key_of(&flat()).unwrap(), larder::key_of(&other).unwrap());
+    check(flat());
+    check(Tagged::Map(map()));
+}
+
+#[test]
+fn flattened_maps_may_have_any_keys() {
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Flat<K: Ord> {
+        id: u32,
+        #[serde(flatten)]
+        rest: BTreeMap<K, u32>,
+    }
+    check(Flat { id: 1, rest: BTreeMap::from([(-1, 2), (1, 3)]) });
+    check(Flat { id: 1, rest: BTreeMap::from([('x', 2)]) });
+}
+
+/// A default for null, as many write it.
+#[test]
+fn an_option_may_be_read_where_a_value_was_written() {
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Defaults {
+        #[serde(deserialize_with = "default_for_null")]
+        text: String,
+        #[serde(deserialize_with = "default_for_null")]
+        letter: char,
+        #[serde(deserialize_with = "default_for_null")]
+        numbers: Vec<f64>,
+    }
+    fn default_for_null<'de, T: Default + Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<T, D::Error> {
+        Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
+    }
+    check(Defaults { text: "x".to_owned(), letter: 'y', numbers: vec![1.5; 100] });
+}
+
+/// Also in a value that is too large to be tried in every case.
+#[test]
+fn what_serde_would_change_is_not_stored_however_large() {
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Float(f64),
+        Int(i64),
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    for count in [10, 1_000_000] {
+        let value = vec![Number::Int((1 << 53) + 1); count];
+        for _ in 0..2 {
+            assert!(cache.get_or_compute("f", &count, || value.clone()) == value);
+        }
+    }
+    assert_eq!((cache.stats().unwrap().hits, cache.stats().unwrap().errors), (0, 4));
+}
+
+/// Writes what it can't read.
+#[derive(Debug, Clone, PartialEq)]
+struct Misfit(u64);
+
+impl Serialize for Misfit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Misfit {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u64::deserialize(deserializer)?;
+        assert!(number != 13, "an unlucky number");
+        Ok(Misfit(number * 1000))
+    }
+}
+
+#[test]
+fn a_misfit_of_serialize_and_deserialize_is_found_and_its_panic_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    for number in [0, 5, 13] {
+        for _ in 0..2 {
+            assert_eq!(cache.get_or_compute("f", &number, || Misfit(number)), Misfit(number));
+        }
+    }
+    let stats = cache.stats().unwrap();
+    assert_eq!((stats.hits, stats.misses, stats.errors), (1, 5, 4));
+}
+
+/// What is written can be read, up to the last level and on a small stack.
+#[test]
+fn what_is_not_too_deep_to_write_is_not_too_deep_to_read() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum List {
+        Nil,
+        Tuple(u8, Box<List>),
+        Struct { head: u8, tail: Box<List> },
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Tree {
+        Leaf(u8),
+        Branch(Vec<Tree>),
+    }
+    let list = |depth, of: fn(Box<List>) -> List| (0..depth).fold(List::Nil, |list, _| of(Box::new(list)));
+    let tree = |depth| (0..depth).fold(Tree::Leaf(1), |tree, _| Tree::Branch(vec![tree]));
+    for depth in 1..300 {
+        for of in [|tail| List::Tuple(1, tail), |tail| List::Struct { head: 1, tail }] as [fn(Box<List>) -> List; 2] {
+            let mut bytes = Vec::new();
+            if larder::dump_into(&list(depth, of), &mut bytes, Compression::NONE).is_ok() {
+                assert_eq!(larder::load_from::<List>(bytes.as_slice()).unwrap(), list(depth, of));
+                assert_eq!(larder::load_from::<u8>(bytes.as_slice()).unwrap_err().kind(), larder::ErrorKind::WrongType);
+            } else {
+                assert!(depth > 100);
+            }
+        }
+        let mut bytes = Vec::new();
+        if larder::dump_into(&tree(depth), &mut bytes, Compression::NONE).is_ok() {
+            assert_eq!(larder::load_from::<Tree>(bytes.as_slice()).unwrap(), tree(depth));
+        } else {
+            assert!(depth > 100);
+        }
+    }
 }
