@@ -28,11 +28,11 @@ type RunAsync<'a, T> =
 impl<'a, T: 'a> AsyncCall<'a, T> {
     /// For the attribute.
     #[doc(hidden)]
-    pub fn new<A: Send + Sync + 'a, S: Shape<T> + 'a, F: Future<Output = T> + Send + 'a>(
+    pub fn new<A: Send + 'a, S: Shape<T> + 'a, F: Future<Output = T> + Send + 'a>(
         memo: &'a Memo,
         cache: &Cache,
         arguments: A,
-        describe: impl Fn(&A, &mut Describe<'_>) + Send + Sync + 'a,
+        describe: impl Fn(&A, &mut Describe<'_>) + Send + 'a,
         compute: impl FnOnce(A) -> F + Send + 'a,
         _: PhantomData<S>,
     ) -> Self

@@ -56,11 +56,23 @@ use quote::quote;
 ///
 /// # Limits
 ///
-/// An attribute sees the function alone, not what it calls: when a helper, a constant or a type
-/// changes, count up `version`. The function's own code is tracked; comments and formatting are not
-/// part of it. `&mut` arguments are refused unless ignored, and so are results that borrow. A type
-/// that hides a lifetime, such as `View<f64>` for `View<'_, f64>`, needs its `'_` spelt out, but for
-/// `ndarray`'s views and `Cow`.
+/// - An attribute sees the function alone, not what it calls: when a helper, a constant or a type
+///   changes, count up `version`. The function's own code is tracked, with the truth of the `cfg`s in
+///   it; comments, documentation and formatting are not part of it.
+/// - `&mut` arguments are refused unless ignored, and so are results that borrow.
+/// - Of a function that returns a `Result`, an `Err` is never kept. One within another type, as in
+///   `Option<Result<T, E>>`, is a part of that value, and is.
+/// - The companion of a free function is a type of the same name. A module of that name can't stand
+///   beside it; put the function into the module, or rename one of them.
+/// - In an `impl` block, an associated function without `self` needs `in_impl`. Without it the compiler
+///   says "struct is not supported in `trait`s or `impl`s".
+/// - In the `impl` of a trait there is no place for companions ("method `f_call` is not a member of
+///   trait"): memoize an inherent method, and call that.
+/// - A type that hides a lifetime, such as `View<f64>` for `View<'_, f64>`, needs its `'_` spelt out, but
+///   for `ndarray`'s views and `Cow`.
+/// - An `async fn` has to be `Send`, and so have its arguments.
+/// - `#[track_caller]` tells the function about the attribute, not about its caller.
+/// - With `name`, a function may be renamed and moved; a method moves together with its type.
 #[proc_macro_attribute]
 pub fn memoize(options: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
