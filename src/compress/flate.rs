@@ -6,7 +6,8 @@ use flate2::bufread::GzDecoder;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use flate2::{Compression as Level, Decompress, FlushDecompress, Status};
 
-use super::backend::{Backend, Finish, Progress, Step, Stepwise};
+use super::backend::{Backend, Finish};
+use super::stepwise::{Progress, Step, Stepwise};
 
 pub(super) struct Zlib;
 pub(super) struct Gzip;

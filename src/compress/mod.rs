@@ -7,6 +7,8 @@ mod bz2;
 mod flate;
 #[cfg(feature = "lz4")]
 mod lz4;
+#[cfg(any(feature = "zlib", feature = "xz"))]
+mod stepwise;
 #[cfg(feature = "xz")]
 mod xz;
 #[cfg(feature = "zstd")]

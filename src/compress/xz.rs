@@ -6,7 +6,8 @@ use std::io::{self, BufRead, Read, Write};
 use xz2::stream::{Action, Check, LzmaOptions, Status, Stream};
 use xz2::write::XzEncoder;
 
-use super::backend::{Backend, Finish, Progress, Step, Stepwise};
+use super::backend::{Backend, Finish};
+use super::stepwise::{Progress, Step, Stepwise};
 
 pub(super) struct Xz;
 pub(super) struct Lzma;
