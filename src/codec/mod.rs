@@ -10,15 +10,20 @@
 mod wire;
 
 mod encode;
+mod encoder;
+mod sequence;
+
 mod output;
 mod typed;
 
 mod decode;
+mod numbers;
+
 mod input;
 mod skip;
 
 pub(crate) use decode::Decoder;
-pub(crate) use encode::Encoder;
+pub(crate) use encoder::Encoder;
 pub(crate) use input::Input;
 pub(crate) use output::Output;
 pub(crate) use skip::{MAX_SKIPPED_DEPTH, skip_value};

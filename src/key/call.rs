@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Key;
-use super::canonical::{self, Order, Sink, Tag};
+use super::canonical::{self, Order};
+use super::sink::{Sink, Tag};
 use crate::preview::{preview, shorten};
 use crate::{Error, Result};
 

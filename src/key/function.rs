@@ -1,7 +1,7 @@
 //! Which function a call is of: its name, its version and its code.
 
 use super::Key;
-use super::canonical::{Sink, Tag};
+use super::sink::{Sink, Tag};
 
 /// The identity of a memoized function, as far as it is the same for all of its calls.
 ///

@@ -1,6 +1,7 @@
 //! Keys: the digest of a canonical, injective encoding of what a call depends on.
 
 mod canonical;
+mod sink;
 mod unordered;
 
 pub(crate) mod call;
@@ -14,7 +15,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use canonical::{Order, Sink};
+use canonical::Order;
+use sink::Sink;
 
 use crate::{Error, ErrorKind, Result};
 

@@ -1,0 +1,193 @@
+//! The writing end: heads, levels of nesting, and arrays and maps with as many elements as announced.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeStruct, SerializeStructVariant, SerializeTupleStruct, SerializeTupleVariant};
+
+use super::MAX_DEPTH;
+use super::output::Output;
+use super::wire::{self, Major, write_head};
+use crate::{Error, ErrorKind, Result};
+
+/// Writes one value into an [`Output`].
+pub(crate) struct Encoder<'o, 'w> {
+    pub(super) output: &'o mut Output<'w>,
+    pub(super) depth: u32,
+}
+
+impl<'o, 'w> Encoder<'o, 'w> {
+    pub(crate) fn new(output: &'o mut Output<'w>) -> Self {
+        Encoder { output, depth: 0 }
+    }
+
+    pub(super) fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the value is nested more than {MAX_DEPTH} levels deep; store a flatter form of it"),
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> Result<()> {
+        write_head(self.output, Major::Text, text.len() as u64)?;
+        self.output.write(text.as_bytes())
+    }
+
+    pub(super) fn tag(&mut self, tag: u64) -> Result<()> {
+        write_head(self.output, Major::Tag, tag)
+    }
+
+    pub(super) fn signed(&mut self, value: i64) -> Result<()> {
+        match u64::try_from(value) {
+            Ok(value) => write_head(self.output, Major::Unsigned, value),
+            Err(_) => write_head(self.output, Major::Negative, !value.cast_unsigned()),
+        }
+    }
+
+    pub(super) fn big(&mut self, tag: u64, magnitude: u128) -> Result<()> {
+        let bytes = magnitude.to_be_bytes();
+        let bytes = &bytes[magnitude.leading_zeros() as usize / 8..];
+        self.tag(tag)?;
+        write_head(self.output, Major::Bytes, bytes.len() as u64)?;
+        self.output.write(bytes)
+    }
+
+    /// `{"Variant": …`, the payload follows.
+    pub(super) fn variant(&mut self, variant: &str) -> Result<()> {
+        write_head(self.output, Major::Map, 1)?;
+        self.text(variant)
+    }
+
+    /// Begins an array or a map of `len` elements or pairs.
+    pub(super) fn container<'e>(&'e mut self, major: Major, len: Option<usize>) -> Result<Container<'e, 'o, 'w>> {
+        self.enter()?;
+        match len {
+            Some(len) => write_head(self.output, major, len as u64)?,
+            None => self.output.write(&[(major as u8) << 5 | wire::INDEFINITE])?,
+        }
+        let missing = len.map(|len| len as u64);
+        Ok(Container { encoder: self, missing, begun: 0 })
+    }
+}
+
+/// An array or map that is being written.
+pub(crate) struct Container<'e, 'o, 'w> {
+    encoder: &'e mut Encoder<'o, 'w>,
+    /// Elements still to come, if their number was declared.
+    missing: Option<u64>,
+    begun: u64,
+}
+
+impl Container<'_, '_, '_> {
+    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.count()?;
+        value.serialize(&mut *self.encoder)
+    }
+
+    pub(super) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
+        self.count()?;
+        self.encoder.text(name)?;
+        value.serialize(&mut *self.encoder)
+    }
+
+    pub(super) fn count(&mut self) -> Result<()> {
+        self.begun += 1;
+        match &mut self.missing {
+            Some(0) => Err(wrong_length(self.begun)),
+            Some(missing) => {
+                *missing -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn end(self) -> Result<()> {
+        match self.missing {
+            Some(0) => {}
+            Some(_) => return Err(wrong_length(self.begun)),
+            None => self.encoder.output.write(&[wire::BREAK])?,
+        }
+        self.encoder.depth -= 1;
+        Ok(())
+    }
+}
+
+#[cold]
+pub(super) fn wrong_length(found: u64) -> Error {
+    Error::new(
+        ErrorKind::NotRepresentable,
+        format!("a `Serialize` implementation declared another length than the {found} elements that it gave"),
+    )
+}
+
+impl SerializeTupleStruct for Container<'_, '_, '_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<()> {
+        Container::end(self)
+    }
+}
+
+impl SerializeTupleVariant for Container<'_, '_, '_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<()> {
+        Container::end(self)
+    }
+}
+
+impl SerializeMap for Container<'_, '_, '_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
+        self.element(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        value.serialize(&mut *self.encoder)
+    }
+
+    fn end(self) -> Result<()> {
+        Container::end(self)
+    }
+}
+
+impl SerializeStruct for Container<'_, '_, '_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
+        self.field(name, value)
+    }
+
+    fn end(self) -> Result<()> {
+        Container::end(self)
+    }
+}
+
+impl SerializeStructVariant for Container<'_, '_, '_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
+        self.field(name, value)
+    }
+
+    fn end(self) -> Result<()> {
+        Container::end(self)
+    }
+}

@@ -1,0 +1,137 @@
+//! Where the canonical encoding goes: its tags, its lengths, and the digest of it all.
+
+use super::Key;
+
+/// The last byte of every item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Tag {
+    // Runs of scalars: the elements, their number, the tag.
+    Bool = 1,
+    Char,
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    I8,
+    I16,
+    I32,
+    I64,
+    I128,
+    F32,
+    F64,
+    // No content.
+    Unit = 32,
+    None,
+    // Bytes and their number.
+    Str = 48,
+    Bytes,
+    // One item.
+    Some = 64,
+    // Items and their number.
+    Seq = 80,
+    Tuple,
+    Map,
+    Struct,
+    // The digests of items, sorted, and their number.
+    UnorderedSeq = 96,
+    UnorderedMap,
+    // Variants: the payload, the name, the tag.
+    UnitVariant = 112,
+    NewtypeVariant,
+    TupleVariant,
+    StructVariant,
+    // A digest that stands for a long item.
+    Digest = 128,
+    // Parts of a call: see `call.rs`.
+    TypeParameter = 144,
+    ConstParameter,
+    Argument,
+    // Parts of a function's identity: see `function.rs`.
+    Function = 160,
+}
+
+/// Bytes are hashed in pieces of this size: BLAKE3 is fastest on many chunks at once.
+const HASH_AT: usize = 64 << 10;
+
+/// Takes the encoding: in memory while it is short, hashed piece by piece when it is long.
+pub(super) struct Sink {
+    bytes: Vec<u8>,
+    hasher: Option<Box<blake3::Hasher>>,
+}
+
+impl Sink {
+    pub(super) fn new() -> Self {
+        Sink { bytes: Vec::with_capacity(128), hasher: None }
+    }
+
+    #[inline]
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        if self.bytes.len() + bytes.len() > HASH_AT {
+            return self.write_slowly(bytes);
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    #[cold]
+    fn write_slowly(&mut self, bytes: &[u8]) {
+        let hasher = self.hasher.get_or_insert_default();
+        hasher.update(&self.bytes);
+        self.bytes.clear();
+        if bytes.len() < HASH_AT {
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            hasher.update(bytes);
+        }
+    }
+
+    /// A length, or a number of elements: its bytes, least significant first and without zeros at
+    /// the end, then how many those are.
+    pub(super) fn length(&mut self, length: u64) {
+        let bytes = length.to_le_bytes();
+        let count = 8 - length.leading_zeros().to_le_bytes()[0] / 8;
+        self.write(&bytes[..count.into()]);
+        self.write(&[count]);
+    }
+
+    pub(super) fn tag(&mut self, tag: Tag) {
+        self.write(&[tag as u8]);
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.write(text.as_bytes());
+        self.length(text.len() as u64);
+        self.tag(Tag::Str);
+    }
+
+    /// The encoding, unless it is longer than `limit`.
+    pub(super) fn short(&self, limit: usize) -> Option<&[u8]> {
+        (self.hasher.is_none() && self.bytes.len() <= limit).then_some(&self.bytes)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.hasher = None;
+    }
+
+    pub(super) fn digest(&self) -> Key {
+        Key(match &self.hasher {
+            None => *blake3::hash(&self.bytes).as_bytes(),
+            Some(hasher) => *(**hasher).clone().update(&self.bytes).finalize().as_bytes(),
+        })
+    }
+
+    /// The digest under a key, for what is not an item by itself.
+    pub(super) fn keyed_digest(&self, key: &Key) -> Key {
+        // A call with so many arguments that they were hashed on the way: by their digest, then.
+        match &self.hasher {
+            None => Key(*blake3::keyed_hash(&key.0, &self.bytes).as_bytes()),
+            Some(_) => {
+                let mut short = self.digest().0.to_vec();
+                short.push(Tag::Digest as u8);
+                Key(*blake3::keyed_hash(&key.0, &short).as_bytes())
+            }
+        }
+    }
+}
