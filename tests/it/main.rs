@@ -51,3 +51,6 @@ mod futures;
 
 /// The README agrees with the rest.
 mod readme;
+
+/// What is logged.
+mod log;

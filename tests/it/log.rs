@@ -1,0 +1,63 @@
+//! What the library says, it says through `tracing`.
+
+use std::fmt::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use larder::Cache;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Keeps every event as a line.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("larder")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        struct Text(String);
+        impl Visit for Text {
+            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+                let _ = write!(self.0, "{}={value:?} ", field.name());
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().unwrap().push((*event.metadata().level(), text.0));
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn calls_are_told_in_passing_and_faults_as_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.clone(), || {
+        for _ in 0..2 {
+            cache.get_or_compute("forecast", &7, || 1.5);
+        }
+        let entry = cache.entries().unwrap().next().unwrap();
+        std::fs::write(&entry.path, "nonsense").unwrap();
+        cache.get_or_compute("forecast", &7, || 1.5);
+        Cache::disabled().get_or_compute("forecast", &7, || 1.5);
+    });
+    let lines = lines.0.lock().unwrap();
+    let levels: Vec<_> = lines.iter().map(|(level, _)| *level).collect();
+    assert_eq!(levels, [Level::DEBUG, Level::DEBUG, Level::WARN, Level::DEBUG, Level::DEBUG], "{lines:?}");
+    for ((_, line), expected) in lines.iter().zip(["computed", "hit", "can't be read", "computed", "bypassed"]) {
+        assert!(line.contains(expected) && line.contains("forecast"), "{line}");
+    }
+    assert!(lines[2].1.contains("no cache entry") && lines[2].1.contains(".larder"), "{}", lines[2].1);
+}
