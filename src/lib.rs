@@ -54,7 +54,7 @@ pub use larder_macros::memoize;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::key::Describe;
-    pub use crate::memo::{Definition, path_of_function, path_of_method};
+    pub use crate::memo::{Definition, path_of_function, path_of_method, position_of};
     #[cfg(feature = "async")]
     pub use crate::memoize::call_async;
     pub use crate::memoize::{call, compute_fn, describe_fn};

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::atomic::{self, Access, create_private_folder};
 use crate::cache::Cache;
 use crate::compress::Compression;
-use crate::key::{Function, Key};
+use crate::key::{Function, Key, without_generics};
 use crate::stats::{Counters, Stats};
 use crate::store::{Entries, FunctionFile, Layout};
 use crate::{Error, Result};
@@ -20,6 +20,8 @@ pub struct Definition {
     pub package: &'static str,
     /// The function's path, or the name that the user gave.
     pub path: String,
+    /// Where the function is, if its path may be that of another as well.
+    pub position: Option<(u32, u32)>,
     /// The option `version`.
     pub version: u64,
     /// The fingerprint of the function's code.
@@ -38,6 +40,7 @@ impl Definition {
         Definition {
             package: "",
             path: name.to_owned(),
+            position: None,
             version: 0,
             code: stored.as_bytes(),
             predicates: &[],
@@ -79,6 +82,7 @@ impl Memo {
         let function = Function {
             package: definition.package.to_owned(),
             path: definition.path,
+            position: definition.position,
             version: definition.version,
             code: definition.code.iter().copied().chain(definition.predicates.iter().map(|p| u8::from(*p))).collect(),
         };
@@ -212,6 +216,18 @@ pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
     let here = type_name::<Here>();
     let owner = here.rsplit_once(&format!("::{memo_name}::")).map_or(here, |(owner, _)| owner);
     format!("{owner}::{name}")
+}
+
+/// The position of a function with this path, unless the path says where it is: in a module, or in an
+/// `impl` block or trait in a module. A function within a function moves with its lines, which may cost
+/// a miss; two in different blocks may have one path and one code, and are two all the same.
+#[doc(hidden)]
+#[must_use]
+pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)) -> Option<(u32, u32)> {
+    let path = without_generics(path);
+    let segments = path.strip_prefix(module)?.matches("::").count();
+    let in_module = segments == if in_impl { 2 } else { 1 } && !path.contains("::_::");
+    (!in_module).then_some(position)
 }
 
 impl fmt::Debug for Memo {

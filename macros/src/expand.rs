@@ -59,14 +59,12 @@ impl<'f> Parts<'f> {
             Some(path) => path.to_token_stream(),
             None => quote!(::larder),
         };
-        let (owner, memo_name, call_name, body_name) = if function.in_impl {
-            let body = format_ident!("__larder_{}", name);
-            (quote!(Self), format_ident!("{}_memo", name), format_ident!("{}_call", name), body)
+        let (owner, [memo_name, call_name, body_name]) = if function.in_impl {
+            let names = [format_ident!("{name}_memo"), format_ident!("{name}_call"), format_ident!("__larder_{name}")];
+            (quote!(Self), names)
         } else {
-            let names = ("memo", "call", "__larder_body");
-            let span = name.span();
-            let ident = |name| Ident::new(name, span);
-            (quote!(#name), ident(names.0), ident(names.1), ident(names.2))
+            let names = ["memo", "call", "__larder_body"].map(|text| Ident::new(text, name.span()));
+            (quote!(#name), names)
         };
         let memo = quote!(#owner::#memo_name());
         let body = quote!(#owner::#body_name);
@@ -108,7 +106,9 @@ impl<'f> Parts<'f> {
             #[allow(clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
-                #larder::__private::#call(__larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_shape) #wait
+                #larder::__private::#call(
+                    __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_shape
+                ) #wait
             }
         }
     }
@@ -160,7 +160,9 @@ impl<'f> Parts<'f> {
             #[allow(dead_code, clippy::needless_lifetimes, clippy::multiple_bound_locations, clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
-                #larder::#call::new(__larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_shape)
+                #larder::#call::new(
+                    __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_shape
+                )
             }
         }
     }
@@ -180,6 +182,19 @@ impl<'f> Parts<'f> {
                 let companion = self.function.name();
                 quote!(#larder::__private::path_of_function::<#companion>())
             }
+        };
+        let in_impl = self.function.in_impl;
+        // What has a name of its own may move.
+        let position = match &self.options.name {
+            Some(_) => quote!(::std::option::Option::None),
+            None => quote_spanned! {Span::mixed_site()=>
+                #larder::__private::position_of(
+                    &path,
+                    ::std::module_path!(),
+                    #in_impl,
+                    (::std::line!(), ::std::column!()),
+                )
+            },
         };
         let version = self.options.version.as_ref().map_or_else(|| quote!(0), |version| quote!(#version));
         let code = Literal::byte_string(&fingerprint::of(&self.function.item));
@@ -203,15 +218,17 @@ impl<'f> Parts<'f> {
             }
         };
         let doc = format!("What larder keeps of [`{name}`](Self).");
-        quote! {
+        quote_spanned! {Span::mixed_site()=>
             #[doc = #doc]
             #[allow(dead_code)]
             #vis fn #memo_name() -> &'static #larder::Memo {
                 static MEMO: ::std::sync::OnceLock<#larder::Memo> = ::std::sync::OnceLock::new();
                 MEMO.get_or_init(|| {
+                    let path = #path;
                     let definition = #larder::__private::Definition {
                         package: ::std::env!("CARGO_PKG_NAME"),
-                        path: #path,
+                        position: #position,
+                        path,
                         version: #version,
                         code: #code,
                         predicates: &[#(::core::cfg!(#predicates)),*],

@@ -14,6 +14,9 @@ pub(crate) struct Function {
     /// The path with the crate, the modules and the enclosing functions or the type, or the name
     /// that the user chose.
     pub(crate) path: String,
+    /// The line and column of a function that lies within another, or in a block: its path alone does
+    /// not tell it from one of the same name in another block.
+    pub(crate) position: Option<(u32, u32)>,
     /// What the user counts up.
     pub(crate) version: u64,
     /// The fingerprint of the function's code; for a closure, whose code nobody sees, the type of its
@@ -22,16 +25,39 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// The path without what is in angle brackets: `a::Model::fit` for `a::Model<b::T>::fit`.
+    pub(crate) fn plain_path(&self) -> String {
+        without_generics(&self.path)
+    }
+
     /// The key with which the digests of this function's calls are made.
     pub(crate) fn key(&self) -> Key {
-        let Function { package, path, version, code } = self;
+        let Function { package, path, position, version, code } = self;
         let mut sink = Sink::new();
         sink.text(package);
         sink.text(path);
+        if let Some((line, column)) = position {
+            sink.write(&line.to_le_bytes());
+            sink.write(&column.to_le_bytes());
+            sink.tag(Tag::Position);
+        }
         sink.write(&version.to_le_bytes());
         sink.write(code);
         sink.length(code.len() as u64);
         sink.tag(Tag::Function);
         sink.digest()
     }
+}
+
+/// A path without what is in angle brackets.
+pub(crate) fn without_generics(path: &str) -> String {
+    let mut depth = 0;
+    path.chars()
+        .filter(|&c| {
+            depth += usize::from(c == '<');
+            let keep = depth == 0;
+            depth -= usize::from(c == '>' && depth > 0);
+            keep
+        })
+        .collect()
 }

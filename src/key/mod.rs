@@ -8,7 +8,7 @@ pub(crate) mod call;
 mod function;
 
 pub use call::{Argument, Describe};
-pub(crate) use function::Function;
+pub(crate) use function::{Function, without_generics};
 
 use std::fmt;
 use std::str::FromStr;

@@ -50,6 +50,7 @@ pub(super) enum Tag {
     Argument,
     // Parts of a function's identity: see `function.rs`.
     Function = 160,
+    Position,
 }
 
 /// Bytes are hashed in pieces of this size: BLAKE3 is fastest on many chunks at once.

@@ -92,7 +92,7 @@ impl Layout {
     /// Examples, tests and programs of different packages often have one name, so where the crate is
     /// not called after its package, the package is named as well.
     pub(crate) fn function(&self, function: &Function) -> PathBuf {
-        let path = without_generics(&function.path);
+        let path = function.plain_path();
         let (krate, rest) = path.split_once("::").map_or((path.as_str(), None), |(krate, rest)| (krate, Some(rest)));
         let mut folder = self.functions();
         if function.package.is_empty() || function.package.replace('-', "_") == krate {
@@ -148,19 +148,6 @@ impl Layout {
     }
 }
 
-/// `a::Model<b::T>::fit` without what is in angle brackets.
-fn without_generics(path: &str) -> String {
-    let mut depth = 0;
-    path.chars()
-        .filter(|&c| {
-            depth += usize::from(c == '<');
-            let keep = depth == 0;
-            depth -= usize::from(c == '>' && depth > 0);
-            keep
-        })
-        .collect()
-}
-
 /// A name that every file system takes. Two names may become one: the key keeps their entries apart.
 fn safe_name(name: &str) -> String {
     let mut safe: String =
@@ -204,7 +191,8 @@ mod tests {
     fn functions_have_readable_folders() {
         let layout = Layout::at(Path::new("/root")).unwrap();
         let of = |package: &str, path: &str| {
-            let function = Function { package: package.into(), path: path.into(), version: 0, code: Vec::new() };
+            let function =
+                Function { package: package.into(), path: path.into(), position: None, version: 0, code: Vec::new() };
             layout.function(&function).strip_prefix("/root/v1").unwrap().to_str().unwrap().to_owned()
         };
         assert_eq!(of("weather-now", "weather_now::models::fit"), "weather_now/models/fit");

@@ -387,6 +387,72 @@ fn functions_of_one_name_in_two_functions_are_two() {
     assert_ne!(first, second);
 }
 
+/// Blocks and closures leave no trace in a path.
+#[test]
+fn functions_of_one_name_and_code_in_two_blocks_are_two() {
+    let first = {
+        #[memoize(cache = &CACHE)]
+        fn inner(n: u8) -> u8 {
+            helper(n)
+        }
+        fn helper(n: u8) -> u8 {
+            n + 1
+        }
+        inner(1)
+    };
+    let second = || {
+        #[memoize(cache = &CACHE)]
+        fn inner(n: u8) -> u8 {
+            helper(n)
+        }
+        fn helper(n: u8) -> u8 {
+            n + 2
+        }
+        inner(1)
+    };
+    let third = {
+        #[memoize(cache = &CACHE)]
+        fn inner(n: u8) -> u8 {
+            helper(n)
+        }
+        fn helper(n: u8) -> u8 {
+            n + 3
+        }
+        inner(1)
+    };
+    assert_eq!((first, second(), third), (2, 3, 4));
+}
+
+macro_rules! unnamed {
+    ($name:ident, $sum:expr) => {
+        const _: () = {
+            fn helper(n: u8) -> u8 {
+                n + $sum
+            }
+            impl Numbered for [(); $sum] {
+                fn run() -> u8 {
+                    #[larder::memoize(cache = &CACHE)]
+                    fn inner(n: u8) -> u8 {
+                        helper(n)
+                    }
+                    inner(1)
+                }
+            }
+        };
+    };
+}
+
+trait Numbered {
+    fn run() -> u8;
+}
+unnamed!(one, 1);
+unnamed!(two, 2);
+
+#[test]
+fn functions_in_unnamed_constants_are_their_own() {
+    assert_eq!((<[(); 1]>::run(), <[(); 2]>::run()), (2, 3));
+}
+
 #[test]
 fn a_recursive_function_runs_each_argument_once() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
