@@ -224,6 +224,6 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         for value in iter {
             sequence.element(&value)?;
         }
-        sequence.end()
+        sequence.finish()
     }
 }

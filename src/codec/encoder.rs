@@ -104,7 +104,7 @@ impl Container<'_, '_, '_> {
         }
     }
 
-    pub(super) fn end(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         match self.missing {
             Some(0) => {}
             Some(_) => return Err(wrong_length(self.begun)),
@@ -123,31 +123,44 @@ pub(super) fn wrong_length(found: u64) -> Error {
     )
 }
 
-impl SerializeTupleStruct for Container<'_, '_, '_> {
-    type Ok = ();
-    type Error = Error;
+/// serde has a trait for each kind of container; what they ask for is the same.
+macro_rules! elements {
+    ($($trait:ident),*) => {$(
+        impl $trait for Container<'_, '_, '_> {
+            type Ok = ();
+            type Error = Error;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.element(value)
-    }
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+                self.element(value)
+            }
 
-    fn end(self) -> Result<()> {
-        Container::end(self)
-    }
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
 }
 
-impl SerializeTupleVariant for Container<'_, '_, '_> {
-    type Ok = ();
-    type Error = Error;
+elements!(SerializeTupleStruct, SerializeTupleVariant);
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.element(value)
-    }
+macro_rules! fields {
+    ($($trait:ident),*) => {$(
+        impl $trait for Container<'_, '_, '_> {
+            type Ok = ();
+            type Error = Error;
 
-    fn end(self) -> Result<()> {
-        Container::end(self)
-    }
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
 }
+
+fields!(SerializeStruct, SerializeStructVariant);
 
 impl SerializeMap for Container<'_, '_, '_> {
     type Ok = ();
@@ -162,32 +175,6 @@ impl SerializeMap for Container<'_, '_, '_> {
     }
 
     fn end(self) -> Result<()> {
-        Container::end(self)
-    }
-}
-
-impl SerializeStruct for Container<'_, '_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<()> {
-        Container::end(self)
-    }
-}
-
-impl SerializeStructVariant for Container<'_, '_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<()> {
-        Container::end(self)
+        self.finish()
     }
 }

@@ -128,9 +128,9 @@ impl<'e, 'o, 'w> Sequence<'e, 'o, 'w> {
 
     pub(super) fn finish(self) -> Result<()> {
         match self {
-            Sequence::Announced(encoder, len) => encoder.container(Major::Array, usize::try_from(len).ok())?.end(),
+            Sequence::Announced(encoder, len) => encoder.container(Major::Array, usize::try_from(len).ok())?.finish(),
             Sequence::Numbers(numbers) => numbers.end(),
-            Sequence::Plain(container) => container.end(),
+            Sequence::Plain(container) => container.finish(),
         }
     }
 }
@@ -162,30 +162,23 @@ impl SequenceSlot<'_, '_, '_> {
     }
 }
 
-impl SerializeSeq for SequenceSlot<'_, '_, '_> {
-    type Ok = ();
-    type Error = Error;
+/// serde has a trait for each kind of sequence; what they ask for is the same.
+macro_rules! elements {
+    ($($trait:ident),*) => {$(
+        impl $trait for SequenceSlot<'_, '_, '_> {
+            type Ok = ();
+            type Error = Error;
 
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.push(value)
-    }
+            #[inline]
+            fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+                self.push(value)
+            }
 
-    fn end(self) -> Result<()> {
-        self.finish()
-    }
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
 }
 
-impl SerializeTuple for SequenceSlot<'_, '_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<()> {
-        self.finish()
-    }
-}
+elements!(SerializeSeq, SerializeTuple);
