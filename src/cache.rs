@@ -302,7 +302,7 @@ impl CacheBuilder {
     }
 
     /// Wait until each entry has reached the disk. Without it, an entry that a power failure tore is
-    /// a miss, and nothing worse; with it, an entry costs about three times as much. Default: false.
+    /// a miss, and nothing worse; with it, every entry waits for the disk. Default: false.
     pub fn durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self

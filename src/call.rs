@@ -58,7 +58,7 @@ impl<'a, T> Target<'a, T> {
     }
 
     pub(crate) fn is_cached(&self) -> bool {
-        (self.is_stored)(&self.site)
+        !self.site.cache.refreshes() && (self.is_stored)(&self.site)
     }
 
     pub(crate) fn cached(&self) -> Result<Option<T>> {

@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The way of a call, in the order in which it goes through these files.
 #[cfg(feature = "async")]

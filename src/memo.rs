@@ -2,7 +2,8 @@
 
 use std::any::type_name;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::atomic::{self, Access, create_private_folder};
@@ -66,12 +67,14 @@ struct Home {
     cache: Cache,
     /// The folder in it; `None` if it is off.
     folder: Option<Arc<Path>>,
+    /// Whether this process has seen to it that the folder says whose it is.
+    described: AtomicBool,
 }
 
 impl Home {
     fn new(function: &Function, cache: Cache) -> Self {
         let folder = cache.layout().map(|layout| layout.function(function).into());
-        Home { cache, folder }
+        Home { cache, folder, described: AtomicBool::new(false) }
     }
 }
 
@@ -177,10 +180,16 @@ impl Memo {
         folder
     }
 
-    /// Makes the function's folder and the file that says whose it is; gives the folder.
-    pub(crate) fn ensure_folder(&self, layout: &Layout) -> Result<PathBuf> {
-        let folder = layout.function(&self.function);
-        let path = Layout::function_file(&folder);
+    /// Makes the function's folder, and the file in it that says whose it is.
+    pub(crate) fn describe(&self, layout: &Layout, folder: &Path) -> Result<()> {
+        let path = Layout::function_file(folder);
+        // The file is compared once; after that, it is enough that nobody has removed it.
+        let home = self.home.read().unwrap_or_else(PoisonError::into_inner);
+        let is_home = home.folder.as_deref() == Some(folder);
+        if is_home && home.described.swap(true, Ordering::Relaxed) && path.exists() {
+            return Ok(());
+        }
+        drop(home);
         let file = FunctionFile {
             package: self.function.package.clone(),
             name: self.function.path.clone(),
@@ -191,11 +200,10 @@ impl Memo {
         let json = serde_json::to_vec_pretty(&file)
             .map_err(|e| Error::io(e.into(), "can't describe the function").at(&path))?;
         if std::fs::read(&path).is_ok_and(|there| there == json) {
-            return Ok(folder);
+            return Ok(());
         }
-        create_private_folder(&folder)?;
-        atomic::write(&layout.drafts(), &path, Access::Private, &json)?;
-        Ok(folder)
+        create_private_folder(folder)?;
+        atomic::write(&layout.drafts(), &path, Access::Private, &json)
     }
 }
 
@@ -225,13 +233,35 @@ pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
 #[must_use]
 pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)) -> Option<(u32, u32)> {
     let path = without_generics(path);
-    let segments = path.strip_prefix(module)?.matches("::").count();
-    let in_module = segments == if in_impl { 2 } else { 1 } && !path.contains("::_::");
+    let in_module = path.strip_prefix(module).is_some_and(|rest| {
+        let segments = rest.matches("::").count();
+        segments == if in_impl { 2 } else { 1 } && !rest.contains("::_::")
+    });
+    // In doubt it counts: a miss too many, and never another function's result.
     (!in_module).then_some(position)
 }
 
 impl fmt::Debug for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memo").field("name", &self.name()).field("cache", &self.cache()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_counts_where_the_path_is_not_enough() {
+        let counts = |path, in_impl| position_of(path, "krate::module", in_impl, (1, 2)).is_some();
+        assert!(!counts("krate::module::fit", false));
+        assert!(!counts("krate::module::Model<krate::a::B>::fit", true));
+        assert!(!counts("krate::module::<impl krate::other::Model>::fit", true));
+        assert!(counts("krate::module::outer::fit", false));
+        assert!(counts("krate::module::outer::{{closure}}::fit", false));
+        assert!(counts("krate::module::_::fit", false));
+        assert!(counts("krate::module::_::Model::fit", true));
+        assert!(counts("krate::module::outer::Model::fit", true));
+        assert!(counts("<krate::module::Model as krate::module::Fit>::fit", true));
     }
 }

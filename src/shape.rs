@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::key::bare_type_name;
 use crate::preview::preview;
 
 /// How a return value `R` is taken apart for storing, and put together again.
@@ -32,18 +33,13 @@ impl<R: Serialize + DeserializeOwned> Shape<R> for Plain<R> {
 
     fn stored(value: &R) -> Option<&R> {
         // In a generic function the type may turn out to be a `Result` all the same.
-        if is_result::<R>() && preview(value).starts_with("Err(") { None } else { Some(value) }
+        let is_result = bare_type_name::<R>() == bare_type_name::<Result<(), ()>>();
+        if is_result && preview(value).starts_with("Err(") { None } else { Some(value) }
     }
 
     fn restored(stored: R) -> R {
         stored
     }
-}
-
-fn is_result<R>() -> bool {
-    let result = std::any::type_name::<Result<(), ()>>();
-    let name_len = result.find('<').unwrap_or(result.len());
-    std::any::type_name::<R>().starts_with(&result[..=name_len.min(result.len() - 1)])
 }
 
 /// A `Result`, of which `Ok` is stored.

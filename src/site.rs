@@ -79,8 +79,8 @@ impl<'a> Site<'a> {
         took: Duration,
         value: &T,
     ) -> Result<u64> {
-        let Site { memo, cache, .. } = self;
-        let (Some(layout), Ok(key)) = (cache.layout(), &self.key) else {
+        let Site { memo, cache, folder, key } = self;
+        let (Some(layout), Some(folder), Ok(key)) = (cache.layout(), folder, key) else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
         };
         // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
@@ -100,8 +100,8 @@ impl<'a> Site<'a> {
             type_name: type_name::<T>().to_owned(),
         };
         let put = || {
-            let folder = memo.ensure_folder(layout)?;
-            guarded(|| layout.put(&folder, &details, value, compression, cache.is_durable()))
+            memo.describe(layout, folder)?;
+            guarded(|| layout.put(folder, &details, value, compression, cache.is_durable()))
         };
         match put() {
             // Somebody removed a folder under us: once more, from the root.

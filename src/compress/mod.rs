@@ -281,11 +281,9 @@ impl Compression {
         read: impl FnOnce(&mut dyn BufRead) -> Result<R>,
     ) -> Result<R> {
         let head = backend::peek(source, 6)?;
-        let Some(method) = Method::detect(&head) else {
-            return read(&mut backend::Unread::new(head, source));
-        };
-        let Some(backend) = method.backend()? else { return read(source) };
+        let method = Method::detect(&head).unwrap_or(Method::None);
         let mut source = backend::Unread::new(head, source);
+        let Some(backend) = method.backend()? else { return read(&mut source) };
         let mut decompressed = backend::Decompressed::new(method.facts().name, backend, &mut source)?;
         let result = read(&mut decompressed)?;
         decompressed.expect_end()?;

@@ -9,6 +9,7 @@ mod function;
 
 pub use call::{Argument, Describe};
 pub(crate) use function::{Function, without_generics};
+pub(crate) use unordered::bare_type_name;
 
 use std::fmt;
 use std::str::FromStr;

@@ -82,10 +82,14 @@ impl Peeked {
         Ok(actual == self.header.size())
     }
 
+    fn is_compressed(&self) -> bool {
+        self.header.details.compressor != Compression::NONE.name()
+    }
+
     /// Reads the value.
     pub(crate) fn load<T: DeserializeOwned>(self) -> Result<Loaded<T>> {
         let payload = self.header.payload;
-        let compressed = self.header.details.compressor != Compression::NONE.to_string();
+        let compressed = self.is_compressed();
         // The whole file is here already: no need to go through readers.
         if !compressed && self.complete {
             if self.rest.len() as u64 != payload.len {
@@ -105,9 +109,9 @@ impl Peeked {
     }
 
     fn stream<R>(self, read: impl FnOnce(&mut dyn BufRead) -> Result<R>) -> Result<(Header, R)> {
+        let compressed = self.is_compressed();
         let Peeked { file, header, rest, .. } = self;
         let payload = header.payload;
-        let compressed = header.details.compressor != Compression::NONE.to_string();
         let source = BufReader::with_capacity(READ_BUFFER, rest.chain(file));
         let checksum = XxHash3_64::new();
         let mut source = Summed { source, len: 0, checksum: compressed.then_some(checksum) };

@@ -8,14 +8,14 @@ use serde::Serialize;
 use twox_hash::XxHash3_64;
 
 use super::Layout;
-use crate::atomic::{Access, Draft, create_private_folder};
+use crate::atomic::{Access, Draft};
 use crate::compress::Compression;
 use crate::container::{self, Details, Payload};
 use crate::{Error, Result, document};
 
 impl Layout {
-    /// Stores a value as the entry that `details` describes, in the function's `folder`. Gives the
-    /// size of the file.
+    /// Stores a value as the entry that `details` describes, in the function's `folder`, which is
+    /// made again if somebody removed it. Gives the size of the file.
     pub(crate) fn put<T: Serialize + ?Sized>(
         &self,
         folder: &Path,
@@ -45,7 +45,6 @@ impl Layout {
 
         // 4. The one step by which the entry appears.
         let size = draft.len();
-        create_private_folder(folder)?;
         draft.publish(&Layout::entry(folder, &details.key), durable)?;
         Ok(size)
     }

@@ -245,7 +245,7 @@ fn an_entry_is_shown_with_all_that_is_known_of_it() {
         "package     ".to_owned(),
         "version     0".to_owned(),
         format!("code        {}", entry.code),
-        format!("computed    {} (", format::utc(entry.created)),
+        format!("computed    {} (", humantime::format_rfc3339_seconds(entry.created)),
         format!("took        {}", format::duration(entry.took)),
         format!("type        {}", entry.type_name),
         "compressor  gzip:6".to_owned(),
@@ -475,16 +475,6 @@ fn sizes_and_times_are_readable() {
     let ages = [(0, "just now"), (59, "59 s ago"), (300, "5 min ago"), (7_199, "1 h ago"), (172_800, "2 d ago")];
     for (seconds, text) in ages {
         assert_eq!(format::age(Duration::from_secs(seconds)), text);
-    }
-    let times = [
-        (0, "1970-01-01 00:00:00 UTC"),
-        (951_782_400, "2000-02-29 00:00:00 UTC"),
-        (1_772_269_500, "2026-02-28 09:05:00 UTC"),
-        (4_107_542_399, "2100-02-28 23:59:59 UTC"),
-        (4_107_542_400, "2100-03-01 00:00:00 UTC"),
-    ];
-    for (seconds, text) in times {
-        assert_eq!(format::utc(UNIX_EPOCH + Duration::from_secs(seconds)), text);
     }
     assert_eq!(format::count(1, "entry", "entries"), "1 entry");
     assert_eq!(format::cut("jam", 3), "jam");

@@ -870,3 +870,24 @@ fn names_around_it_do_not_matter() {
     assert!(surroundings::quiet::call(1, 2, 3).is_cached());
     assert_eq!(surroundings::fourteen(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), 14);
 }
+
+/// Also by a process that has seen to it before.
+#[test]
+fn the_file_that_says_whose_folder_it_is_is_made_again() {
+    #[memoize(cache = &CACHE, name = "described")]
+    fn described(n: u8) -> u8 {
+        n
+    }
+    described(1);
+    let file = described::memo().entries().unwrap().next().unwrap().path.with_file_name("function.json");
+    for n in 2..5 {
+        assert!(file.exists());
+        std::fs::remove_file(&file).unwrap();
+        described(n);
+    }
+    assert!(file.exists());
+    std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
+    described(5);
+    assert!(file.exists());
+    assert_eq!(described::memo().entries().unwrap().len(), 1);
+}

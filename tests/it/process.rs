@@ -40,6 +40,7 @@ fn calls_product() {
         return;
     }
     let data = Array2::from_shape_fn((40, 50), |(i, j)| (i * j) as f64);
+    eprintln!("would hit: {}", product::call(&data, 2.0).is_cached());
     let product = product(&data, 2.0);
     assert_eq!(product[[3, 4]], 24.0);
     eprintln!("key {}", product::call(&data, 2.0).key());
@@ -67,6 +68,8 @@ fn the_variable_larder_steers_a_run() {
     assert_eq!((run("on"), entries()), (1, 1));
     assert_eq!((run("readonly"), entries()), (0, 1));
     assert_eq!((run("refresh"), entries()), (1, 1));
+    let would_hit = |mode| child("calls_product", root.path(), &[("LARDER", mode)]).contains("would hit: true");
+    assert!(would_hit("on") && would_hit("readonly") && !would_hit("refresh") && !would_hit("off"));
     assert_eq!((run("off"), entries()), (1, 1));
     assert_eq!((run("no such mode"), entries()), (0, 1));
 }

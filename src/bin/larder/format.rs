@@ -1,6 +1,6 @@
 //! Sizes, times and texts for people.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// A number of bytes: `512 B`, `1.2 MiB`. Rounded down, like all of these.
 pub(crate) fn size(bytes: u64) -> String {
@@ -43,23 +43,6 @@ pub(crate) fn age(age: Duration) -> String {
         seconds @ ..86_400 => format!("{} h ago", seconds / 3_600),
         seconds => format!("{} d ago", seconds / 86_400),
     }
-}
-
-/// A point in time: `2026-02-28 09:05:00 UTC`.
-pub(crate) fn utc(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days: a year begins
-    // in March, so that the leap day is its last; an era has 400 years.
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
 /// `1 entry`, `2 entries`.

@@ -38,7 +38,9 @@ fn hint(place: &Place, functions: &[FunctionInfo], wanted: &str) -> String {
     let last = |name: &str| name.rsplit("::").next().unwrap_or(name).to_lowercase();
     let lower = wanted.to_lowercase();
     let most_edits = last(wanted).chars().count() / 3;
-    let close = |name: &str| name.to_lowercase().contains(&lower) || distance(&last(name), &last(wanted)) <= most_edits;
+    let close = |name: &str| {
+        name.to_lowercase().contains(&lower) || strsim::levenshtein(&last(name), &last(wanted)) <= most_edits
+    };
     let names: Vec<_> = functions.iter().map(|function| &*function.name).filter(|name| close(name)).collect();
     if names.is_empty() {
         "none has a similar name, `larder ls` lists them all".to_owned()
@@ -75,19 +77,4 @@ fn list<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> String {
         lines += &format!("\n  and {more} more");
     }
     lines
-}
-
-/// How many characters to insert, remove or replace to make `b` of `a` (Levenshtein's distance).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

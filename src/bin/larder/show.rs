@@ -6,7 +6,7 @@ use std::path::Path;
 use larder::Entry;
 
 use crate::args::KeyPrefix;
-use crate::format::{age, duration, one_line, size, utc};
+use crate::format::{age, duration, one_line, size};
 use crate::{Failure, Place, select, write_json};
 
 /// Shows the entry whose key begins so.
@@ -27,7 +27,14 @@ pub(crate) fn entry(place: &Place, key: &KeyPrefix, out: &mut dyn Write) -> Resu
     line("package", &entry.package)?;
     line("version", &entry.version.to_string())?;
     line("code", &entry.code)?;
-    line("computed", &format!("{} ({})", utc(entry.created), age(entry.created.elapsed().unwrap_or_default())))?;
+    line(
+        "computed",
+        &format!(
+            "{} ({})",
+            humantime::format_rfc3339_seconds(entry.created),
+            age(entry.created.elapsed().unwrap_or_default())
+        ),
+    )?;
     line("took", &duration(entry.took))?;
     line("type", &entry.type_name)?;
     line("compressor", &entry.compressor)?;
