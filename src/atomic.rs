@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::target::Target;
 use crate::{Error, Result, lock};
 
 /// What is smaller stays in memory until it is complete, and is then written by one call. So a
@@ -150,6 +151,8 @@ impl Write for Draft {
         Ok(())
     }
 }
+
+impl Target for Draft {}
 
 fn spill(file: &mut NamedTempFile, buffer: &mut Vec<u8>) -> io::Result<()> {
     file.write_all(buffer)?;

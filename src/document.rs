@@ -7,13 +7,14 @@
 //! That is what a dump holds, and what follows the header of a cache entry; compressed or not. It
 //! is one valid CBOR document. The checksum covers every byte before its own eight.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Decoder, Encoder, Input, MAX_SKIPPED_DEPTH, Major, Output, skip_value};
 use crate::preview::shorten;
+use crate::target::Target;
 use crate::{Error, ErrorKind, Result};
 
 /// The version of the document that this crate writes, and the newest that it reads.
@@ -37,7 +38,7 @@ pub(crate) struct Written {
 }
 
 /// Writes a value as a document.
-pub(crate) fn write<T: Serialize + ?Sized>(value: &T, writer: &mut dyn Write) -> Result<Written> {
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T, writer: &mut dyn Target) -> Result<Written> {
     let mut output = Output::new(writer);
     begin(&mut output, std::any::type_name::<T>())?;
     value.serialize(&mut Encoder::new(&mut output))?;

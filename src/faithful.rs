@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::key::digest_of_content;
+use crate::target::Target;
 use crate::{Error, ErrorKind, Result, document};
 
 /// Values whose encoding is longer than this are tried only if reading its beginning involves
@@ -74,3 +75,5 @@ impl Write for Trial {
         Ok(())
     }
 }
+
+impl Target for Trial {}

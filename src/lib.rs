@@ -32,6 +32,8 @@ mod outcome;
 mod preview;
 mod shape;
 mod stats;
+mod target;
+mod threads;
 
 #[cfg(feature = "async")]
 pub use async_call::AsyncCall;
@@ -45,6 +47,7 @@ pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
 pub use stats::Stats;
 pub use store::{Entries, Entry, FunctionInfo};
+pub use threads::set_threads;
 
 #[cfg(feature = "macros")]
 pub use larder_macros::memoize;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::atomic::{Access, Draft};
 use crate::compress::Compression;
+use crate::target::Plain;
 use crate::{Error, ErrorKind, Result, document};
 
 const READ_BUFFER: usize = 256 << 10;
@@ -157,7 +158,7 @@ fn read_file<R>(path: &Path, read: impl FnOnce(&mut dyn BufRead) -> Result<R>) -
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub fn dump_into<T: Serialize + ?Sized>(value: &T, writer: impl Write, compression: Compression) -> Result<()> {
-    let mut writer = BufWriter::new(writer);
+    let mut writer = Plain(BufWriter::new(writer));
     compression.compress(&mut writer, |writer| document::write(value, writer))?;
     writer.flush().map_err(|e| Error::io(e, "can't write"))
 }

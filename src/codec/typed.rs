@@ -104,16 +104,17 @@ pub(crate) fn begin(output: &mut Output<'_>, number: Number, count: u64) -> Resu
     let head = &head[..head_len];
     let align = alignment(bytes);
     let is_aligned = |output: &Output<'_>| (output.position() + head_len as u64) & (align - 1) == 0;
-    if is_aligned(output) {
-        output.write(head)?;
-        return Ok(Tail::Nothing);
-    }
-    output.write(&[wire::BYTES_INDEFINITE])?;
-    while !is_aligned(output) {
-        output.write(&[wire::EMPTY_CHUNK])?;
+    let mut tail = Tail::Nothing;
+    if !is_aligned(output) {
+        tail = Tail::Break;
+        output.write(&[wire::BYTES_INDEFINITE])?;
+        while !is_aligned(output) {
+            output.write(&[wire::EMPTY_CHUNK])?;
+        }
     }
     output.write(head)?;
-    Ok(Tail::Break)
+    output.array_ahead(number.width(), bytes);
+    Ok(tail)
 }
 
 /// What ends a typed array.

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use crate::target::Target;
 use crate::{Error, Result};
 
 /// The code behind one compression method.
@@ -15,7 +16,7 @@ pub(crate) trait Backend: Sync {
 }
 
 /// A compressing writer that has to be told where its stream ends.
-pub(crate) trait Finish: Write {
+pub(crate) trait Finish: Target {
     /// Writes what is left, and the end of the stream.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }

@@ -7,6 +7,7 @@ use bzip2::bufread::BzDecoder;
 use bzip2::write::BzEncoder;
 
 use super::backend::{Backend, Finish};
+use crate::target::Target;
 
 pub(super) struct Bz2;
 
@@ -19,6 +20,8 @@ impl Backend for Bz2 {
         Ok(Box::new(BzDecoder::new(source)))
     }
 }
+
+impl<W: Write> Target for BzEncoder<W> {}
 
 impl<W: Write> Finish for BzEncoder<W> {
     fn finish(self: Box<Self>) -> io::Result<()> {

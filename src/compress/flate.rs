@@ -8,6 +8,7 @@ use flate2::{Compression as Level, Decompress, FlushDecompress, Status};
 
 use super::backend::{Backend, Finish};
 use super::stepwise::{Progress, Step, Stepwise};
+use crate::target::Target;
 
 pub(super) struct Zlib;
 pub(super) struct Gzip;
@@ -36,11 +37,15 @@ impl Backend for Gzip {
     }
 }
 
+impl<W: Write> Target for ZlibEncoder<W> {}
+
 impl<W: Write> Finish for ZlibEncoder<W> {
     fn finish(self: Box<Self>) -> io::Result<()> {
         (*self).finish().map(drop)
     }
 }
+
+impl<W: Write> Target for GzEncoder<W> {}
 
 impl<W: Write> Finish for GzEncoder<W> {
     fn finish(self: Box<Self>) -> io::Result<()> {

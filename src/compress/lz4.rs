@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 
 use super::backend::{Backend, Finish};
+use crate::target::Target;
 
 pub(super) struct Lz4;
 
@@ -18,6 +19,8 @@ impl Backend for Lz4 {
         Ok(Box::new(Decoder(FrameDecoder::new(Watched { source, at_end: false }))))
     }
 }
+
+impl<W: Write> Target for FrameEncoder<W> {}
 
 impl<W: Write> Finish for FrameEncoder<W> {
     fn finish(self: Box<Self>) -> io::Result<()> {

@@ -15,12 +15,13 @@ mod xz;
 mod zstd;
 
 use std::fmt;
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::path::Path;
 use std::str::FromStr;
 
 use backend::Backend;
 
+use crate::target::Target;
 use crate::{Error, ErrorKind, Result};
 
 /// Which compressor to write with, and how hard it should try.
@@ -261,8 +262,8 @@ impl Compression {
     /// Lets `write` write into `target` through the compressor, and ends the compressed stream.
     pub(crate) fn compress<R>(
         self,
-        target: &mut dyn Write,
-        write: impl FnOnce(&mut dyn Write) -> Result<R>,
+        target: &mut dyn Target,
+        write: impl FnOnce(&mut dyn Target) -> Result<R>,
     ) -> Result<R> {
         let Some(backend) = self.validate()?.method.backend()? else {
             return write(target);

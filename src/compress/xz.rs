@@ -8,6 +8,7 @@ use xz2::write::XzEncoder;
 
 use super::backend::{Backend, Finish};
 use super::stepwise::{Progress, Step, Stepwise};
+use crate::target::Target;
 
 pub(super) struct Xz;
 pub(super) struct Lzma;
@@ -39,6 +40,8 @@ impl Backend for Lzma {
         Ok(Box::new(Stepwise::new(source, Decoder(stream))))
     }
 }
+
+impl<W: Write> Target for XzEncoder<W> {}
 
 impl<W: Write> Finish for XzEncoder<W> {
     fn finish(self: Box<Self>) -> io::Result<()> {

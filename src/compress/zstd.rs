@@ -6,6 +6,7 @@ use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
 use super::backend::{Backend, Finish};
+use crate::target::Target;
 
 pub(super) struct Zstd;
 
@@ -25,6 +26,8 @@ impl Backend for Zstd {
         Ok(Box::new(decoder))
     }
 }
+
+impl<W: Write> Target for Encoder<'_, W> {}
 
 impl<W: Write> Finish for Encoder<'_, W> {
     fn finish(self: Box<Self>) -> io::Result<()> {

@@ -11,6 +11,7 @@ use super::Layout;
 use crate::atomic::{Access, Draft};
 use crate::compress::Compression;
 use crate::container::{self, Details, Payload};
+use crate::target::Target;
 use crate::{Error, Result, document};
 
 impl Layout {
@@ -52,7 +53,7 @@ impl Layout {
 
 /// Counts and sums what passes.
 struct Summed<'w> {
-    writer: &'w mut dyn Write,
+    writer: &'w mut dyn Target,
     len: u64,
     checksum: XxHash3_64,
 }
@@ -67,5 +68,11 @@ impl Write for Summed<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+impl Target for Summed<'_> {
+    fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
+        self.writer.array_ahead(width, bytes)
     }
 }
