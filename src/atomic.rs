@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use fs2::FileExt;
 use tempfile::NamedTempFile;
 
 use crate::target::Target;
@@ -12,6 +13,9 @@ use crate::{Error, Result, lock};
 /// What is smaller stays in memory until it is complete, and is then written by one call. So a
 /// value that turns out not to be representable has not touched the disk.
 const SPILL_AT: usize = 1 << 20;
+
+/// Space for arrays of as many bytes is taken before they are written.
+const SMALLEST_ALLOCATED: u64 = 1 << 20;
 
 /// Drafts have names that no two processes on any two hosts choose alike.
 pub(crate) const DRAFT_SUFFIX: &str = ".larder-draft";
@@ -34,12 +38,14 @@ pub(crate) struct Draft {
     buffer: Vec<u8>,
     file: Option<NamedTempFile>,
     len: u64,
+    /// Bytes that the file has been given, or 0.
+    allocated: u64,
 }
 
 impl Draft {
     /// A draft that lies in `folder`, which has to be on the file system of its target.
     pub(crate) fn new(folder: impl Into<PathBuf>, access: Access) -> Self {
-        Draft { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0 }
+        Draft { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0, allocated: 0 }
     }
 
     /// Bytes written so far.
@@ -70,7 +76,9 @@ impl Draft {
             Some(file) => file,
             None => self.create()?,
         };
-        spill(&mut file, &mut self.buffer).map_err(|e| Error::io(e, "can't write").at(file.path()))?;
+        spill(&mut file, &mut self.buffer)
+            .and_then(|()| if self.allocated > self.len { file.as_file().set_len(self.len) } else { Ok(()) })
+            .map_err(|e| Error::io(e, "can't write").at(file.path()))?;
         if durable {
             file.as_file().sync_all().map_err(|e| Error::io(e, "can't sync").at(file.path()))?;
         }
@@ -152,7 +160,29 @@ impl Write for Draft {
     }
 }
 
-impl Target for Draft {}
+impl Target for Draft {
+    /// Takes the space for a large array at once: the file lies in one piece, and if the disk is too
+    /// full, that shows before anything is written.
+    fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
+        if bytes < SMALLEST_ALLOCATED {
+            return Ok(());
+        }
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.create()?,
+        };
+        spill(&mut file, &mut self.buffer)?;
+        let end = self.len.saturating_add(bytes);
+        match FileExt::allocate(file.as_file(), end) {
+            Ok(()) => self.allocated = end,
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(error),
+            // Where a file system does not offer it, the file grows as it is written.
+            Err(_) => {}
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+}
 
 fn spill(file: &mut NamedTempFile, buffer: &mut Vec<u8>) -> io::Result<()> {
     file.write_all(buffer)?;

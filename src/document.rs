@@ -7,8 +7,6 @@
 //! That is what a dump holds, and what follows the header of a cache entry; compressed or not. It
 //! is one valid CBOR document. The checksum covers every byte before its own eight.
 
-use std::io::BufRead;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,7 +39,7 @@ pub(crate) struct Written {
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T, writer: &mut dyn Target) -> Result<Written> {
     let mut output = Output::new(writer);
     begin(&mut output, std::any::type_name::<T>())?;
-    value.serialize(&mut Encoder::new(&mut output))?;
+    Encoder::new(&mut output).value(value)?;
     end(output)
 }
 
@@ -93,43 +91,34 @@ pub(crate) fn guesses<T: DeserializeOwned>(beginning: &[u8]) -> Result<bool> {
     }
 }
 
-/// Reads a document from a reader, and leaves the reader exactly after it. Gives its checksum as well.
-pub(crate) fn from_reader<T: DeserializeOwned>(reader: &mut dyn BufRead) -> Result<(T, u64)> {
-    let mut input = Input::from_reader(reader);
-    let done = read(&mut input)?;
-    input.finish();
-    Ok(done)
-}
-
-/// Reads a whole document without making a value of it: is it what was written?
-pub(crate) fn check(reader: &mut dyn BufRead) -> Result<()> {
-    let mut input = Input::from_reader(reader);
-    check_input(&mut input)?;
-    input.finish();
-    Ok(())
-}
-
 fn check_slice(bytes: &[u8]) -> Result<()> {
     let mut input = Input::from_slice(bytes);
-    check_input(&mut input)?;
+    check(&mut input)?;
     input.expect_end()
 }
 
-fn check_input(input: &mut Input<'_>) -> Result<()> {
+/// Reads a document without making a value of it: is it what was written?
+pub(crate) fn check(input: &mut Input<'_>) -> Result<()> {
     open(input)?;
     skip_value(input, MAX_SKIPPED_DEPTH)?;
     close(input).map(drop)
 }
 
-fn read<T: DeserializeOwned>(input: &mut Input<'_>) -> Result<(T, u64)> {
+/// Reads a document, and stops after it. Gives its checksum as well.
+pub(crate) fn read<T: DeserializeOwned>(input: &mut Input<'_>) -> Result<(T, u64)> {
     let stored = open(input)?;
-    let value = T::deserialize(&mut Decoder::new(input)).map_err(|error| explain::<T>(error, &stored))?;
+    let value = read_value(input, &stored)?;
     Ok((value, close(input)?))
+}
+
+/// Reads the value itself; `stored` is what [`open`] gave.
+pub(crate) fn read_value<T: DeserializeOwned>(input: &mut Input<'_>, stored: &str) -> Result<T> {
+    T::deserialize(&mut Decoder::new(input)).map_err(|error| explain::<T>(error, stored))
 }
 
 /// Adds which type is there and which was wanted, if that is what is wrong.
 #[cold]
-fn explain<T>(error: Error, stored: &str) -> Error {
+pub(crate) fn explain<T>(error: Error, stored: &str) -> Error {
     if error.kind() != ErrorKind::WrongType {
         return error;
     }
@@ -138,7 +127,7 @@ fn explain<T>(error: Error, stored: &str) -> Error {
 }
 
 /// Reads all that comes before the value; gives the name of its type.
-fn open(input: &mut Input<'_>) -> Result<String> {
+pub(crate) fn open(input: &mut Input<'_>) -> Result<String> {
     for expected in PREFIX {
         if input.byte()? != expected {
             return Err(Error::new(
@@ -179,12 +168,25 @@ fn expect_key(input: &mut Input<'_>, expected: &str) -> Result<()> {
     Err(Error::damaged(format!("found the key {key:?} where {expected:?} was expected")))
 }
 
+/// Reads up to where the checksum stands.
+fn expect_checksum_head(input: &mut Input<'_>) -> Result<()> {
+    expect_key(input, "xxh3")?;
+    if input.byte()? == CHECKSUM_HEAD {
+        return Ok(());
+    }
+    Err(Error::damaged("the checksum is no integer of eight bytes"))
+}
+
+/// Reads all that comes after the value, to the end; takes the checksum's word for itself.
+pub(crate) fn expect_checksum(input: &mut Input<'_>) -> Result<()> {
+    expect_checksum_head(input)?;
+    input.skip(8)?;
+    input.expect_end()
+}
+
 /// Reads all that comes after the value, and compares the checksum.
 fn close(input: &mut Input<'_>) -> Result<u64> {
-    expect_key(input, "xxh3")?;
-    if input.byte()? != CHECKSUM_HEAD {
-        return Err(Error::damaged("the checksum is no integer of eight bytes"));
-    }
+    expect_checksum_head(input)?;
     let computed = input.checksum();
     let stored = u64::from_be_bytes(input.array()?);
     if stored == computed {

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     CompressorDisabled,
     /// The level is outside of what the compressor offers.
     LevelOutOfRange,
+    /// The content is right, and can't be used in place: it is compressed, or lies otherwise than in memory.
+    NotMappable,
     /// The value can't be stored such that it comes back as it is.
     NotRepresentable,
     /// A bound that protects the reader was exceeded (nesting depth, length, memory).

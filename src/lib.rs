@@ -21,13 +21,16 @@ mod compress;
 
 mod codec;
 
+mod mapped;
 mod persist;
 
 // What several of them need.
 mod atomic;
 mod error;
 mod faithful;
+mod file;
 mod lock;
+mod memory;
 mod outcome;
 mod preview;
 mod shape;
@@ -39,9 +42,11 @@ mod threads;
 pub use async_call::AsyncCall;
 pub use cache::{Cache, CacheBuilder};
 pub use call::Call;
+pub use codec::Element;
 pub use compress::Compression;
 pub use error::{Error, ErrorKind, Result};
 pub use key::{Argument, Key, key_of};
+pub use mapped::{Mapped, map};
 pub use memo::Memo;
 pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};

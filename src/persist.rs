@@ -1,14 +1,16 @@
 //! Values in files and streams of their own: `dump` and `load`.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::atomic::{Access, Draft};
-use crate::compress::Compression;
+use crate::codec::Input;
+use crate::compress::{Compression, EXPECTED_RATIO, LONGEST_MAGIC};
+use crate::file::FileRange;
 use crate::target::Plain;
 use crate::{Error, ErrorKind, Result, document};
 
@@ -117,8 +119,7 @@ fn folder_of(path: &Path) -> PathBuf {
 /// ```
 pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
     let path = path.as_ref();
-    let read = |reader: &mut dyn BufRead| document::from_reader::<T>(reader);
-    match read_file(path, read) {
+    match read_file(path, document::read::<T>) {
         Ok((value, _)) => Ok(value),
         // A type that does not fit and a damaged byte look alike; the checksum tells them apart.
         Err(error) if error.kind() == ErrorKind::WrongType => {
@@ -128,15 +129,43 @@ pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
     }
 }
 
-fn read_file<R>(path: &Path, read: impl FnOnce(&mut dyn BufRead) -> Result<R>) -> Result<R> {
+/// Reads a file that holds one value and nothing else.
+fn read_file<R>(path: &Path, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<R> {
     let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
-    let mut reader = BufReader::with_capacity(READ_BUFFER, file);
-    let result = Compression::decompress(&mut reader, read)?;
-    let rest = reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
-    if rest.is_empty() {
-        return Ok(result);
+    let len = regular_len(&file).map_err(|e| Error::io(e, "can't read the length"))?;
+    // Without compression, a regular file is read from wherever it is needed.
+    if let Some(len) = len {
+        let range = FileRange::new(&file, 0, len);
+        let mut head = [0; LONGEST_MAGIC];
+        let head = &mut head[..usize::try_from(len).unwrap_or(LONGEST_MAGIC).min(LONGEST_MAGIC)];
+        range.read_exact_at(0, head)?;
+        if Compression::detected(head).is_none() {
+            let mut input = Input::from_file(range);
+            let result = read(&mut input)?;
+            return if input.is_at_end()? { Ok(result) } else { Err(more_than_one()) };
+        }
     }
-    Err(Error::damaged("there are bytes after the value; `load_from` reads files that hold several values"))
+    let mut reader = BufReader::with_capacity(READ_BUFFER, &file);
+    let result = Compression::decompress(&mut reader, |reader| {
+        let expected = len.unwrap_or(0).saturating_mul(EXPECTED_RATIO);
+        let mut input = Input::from_reader(reader).expecting(expected);
+        let result = read(&mut input)?;
+        input.finish();
+        Ok(result)
+    })?;
+    let rest = reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
+    if rest.is_empty() { Ok(result) } else { Err(more_than_one()) }
+}
+
+/// The length of a regular file that says one.
+fn regular_len(file: &File) -> io::Result<Option<u64>> {
+    let metadata = file.metadata()?;
+    Ok((metadata.is_file() && metadata.len() > 0).then_some(metadata.len()))
+}
+
+#[cold]
+fn more_than_one() -> Error {
+    Error::damaged("there are bytes after the value; `load_from` reads files that hold several values")
 }
 
 /// Writes a value into a stream: a file, a socket, a `Vec<u8>`. Several may follow one another,
@@ -169,5 +198,10 @@ pub fn dump_into<T: Serialize + ?Sized>(value: &T, writer: impl Write, compressi
 /// As [`load`]. At the end of the stream, [`Truncated`](ErrorKind::Truncated). After an error, part
 /// of the value may have been read.
 pub fn load_from<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T> {
-    Compression::decompress(&mut reader, |reader| document::from_reader(reader)).map(|(value, _)| value)
+    Compression::decompress(&mut reader, |reader| {
+        let mut input = Input::from_reader(reader);
+        let (value, _) = document::read(&mut input)?;
+        input.finish();
+        Ok(value)
+    })
 }

@@ -10,7 +10,7 @@ use super::numbers::Numbers;
 use super::skip::MAX_SKIPPED_DEPTH;
 use super::typed::{self, Number};
 use super::wire::{self, Major};
-use super::{HUMAN_READABLE, MAX_DEPTH, skip_value};
+use super::{HUMAN_READABLE, MAX_DEPTH, bulk, skip_value};
 use crate::{Error, ErrorKind, Result};
 
 /// Reads values from an [`Input`].
@@ -109,6 +109,11 @@ impl<'i, 'r> Decoder<'i, 'r> {
 
     fn numbers<'de, V: Visitor<'de>>(&mut self, number: Number, visitor: V) -> Result<V::Value> {
         let (left, padded) = typed::open(self.input, number)?;
+        if let Some(vector) = bulk::read::<V>(number, left, self.input) {
+            let vector = vector?;
+            typed::close(self.input, padded)?;
+            return Ok(vector);
+        }
         let mut numbers = Numbers { input: self.input, number, left };
         let value = visitor.visit_seq(&mut numbers)?;
         let left = numbers.left;
@@ -184,7 +189,7 @@ impl<'i, 'r> Decoder<'i, 'r> {
             Head::Tag(wire::TAG_CHAR) => visitor.visit_char(self.char()?),
             Head::Tag(wire::TAG_BIG_POSITIVE) => self.big(false, visitor),
             Head::Tag(wire::TAG_BIG_NEGATIVE) => self.big(true, visitor),
-            Head::Tag(tag) => match Number::from_tag(tag) {
+            Head::Tag(tag) => match Number::announced(tag, self.input)? {
                 Some(number) => self.numbers(number, visitor),
                 None => Err(Error::damaged(format!("tag {tag} is none that larder writes"))),
             },
@@ -212,9 +217,9 @@ impl<'i, 'r> Decoder<'i, 'r> {
             Head::Tag(wire::TAG_SOME) => Unexpected::Option,
             Head::Tag(wire::TAG_CHAR) => Unexpected::Other("a char"),
             Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE) => Unexpected::Other("a large integer"),
-            Head::Tag(tag) => match Number::from_tag(tag) {
-                Some(_) => Unexpected::Other("an array of numbers"),
-                None => Unexpected::Other("an unknown tag"),
+            Head::Tag(tag) => match Number::announced(tag, self.input) {
+                Ok(Some(_)) => Unexpected::Other("an array of numbers"),
+                _ => Unexpected::Other("an unknown tag"),
             },
         };
         Error::invalid_type(found, visitor)
@@ -302,8 +307,15 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.head()? {
-            Head::Array(len) => self.array(len, visitor),
-            Head::Tag(tag) => match Number::from_tag(tag) {
+            Head::Array(len) => {
+                if let Some(len) = len
+                    && let Some(bools) = bulk::read_bools::<V>(len, self.input)
+                {
+                    return bools;
+                }
+                self.array(len, visitor)
+            }
+            Head::Tag(tag) => match Number::announced(tag, self.input)? {
                 Some(number) => self.numbers(number, visitor),
                 None => Err(self.unexpected(Head::Tag(tag), &visitor)),
             },

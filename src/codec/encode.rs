@@ -3,11 +3,10 @@
 use serde::Serialize;
 use serde::ser::Serializer;
 
-use super::HUMAN_READABLE;
 use super::encoder::{Container, Encoder};
 use super::sequence::{Numbers, Sequence, SequenceSlot};
-use super::typed::Number;
 use super::wire::{self, Major, write_head};
+use super::{HUMAN_READABLE, bulk, typed};
 use crate::{Error, Result};
 
 /// Tuples have at most 16 members; what is longer is an array, and worth a look for numbers.
@@ -113,7 +112,7 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
         self.enter()?;
         self.tag(wire::TAG_SOME)?;
-        value.serialize(&mut *self)?;
+        self.value(value)?;
         self.depth -= 1;
         Ok(())
     }
@@ -133,7 +132,7 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<()> {
         // Counted, although it leaves no byte: the reader's stack grows here as well.
         self.enter()?;
-        value.serialize(&mut *self)?;
+        self.value(value)?;
         self.depth -= 1;
         Ok(())
     }
@@ -147,7 +146,7 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
     ) -> Result<()> {
         self.enter()?;
         self.variant(variant)?;
-        value.serialize(&mut *self)?;
+        self.value(value)?;
         self.depth -= 1;
         Ok(())
     }
@@ -204,13 +203,22 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         I: IntoIterator,
         I::Item: Serialize,
     {
+        // Most arrays of numbers are written here, as they lie in memory.
+        if let Some((number, bytes)) = bulk::numbers(&iter)
+            && !bytes.is_empty()
+        {
+            return typed::write(self.output, number, bytes);
+        }
+        if let Some(bools) = bulk::slice::<I, bool>(&iter) {
+            return self.bools(bools);
+        }
         let iter = iter.into_iter();
         let len = match iter.size_hint() {
             (low, Some(high)) if low == high => Some(low),
             _ => None,
         };
         // The type of all elements is known here, so the loop over numbers is a tight one.
-        if let (Some(number), Some(len @ 1..)) = (Number::of::<I::Item>(), len) {
+        if let (Some(number), Some(len @ 1..)) = (bulk::number::<I::Item>(), len) {
             let mut numbers = Numbers::begin(self, number, len as u64)?;
             for value in iter {
                 numbers.push(&value)?;

@@ -19,6 +19,16 @@ impl<'o, 'w> Encoder<'o, 'w> {
         Encoder { output, depth: 0 }
     }
 
+    /// Writes a value. Everything goes through here, as this is where its type is known.
+    #[inline]
+    pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        #[cfg(feature = "ndarray")]
+        if super::arrays::write(value, self)? {
+            return Ok(());
+        }
+        value.serialize(self)
+    }
+
     pub(super) fn enter(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -60,6 +70,21 @@ impl<'o, 'w> Encoder<'o, 'w> {
         self.text(variant)
     }
 
+    /// An array of booleans, each of which is one byte in CBOR as well.
+    pub(super) fn bools(&mut self, values: &[bool]) -> Result<()> {
+        self.enter()?;
+        write_head(self.output, Major::Array, values.len() as u64)?;
+        let mut bytes = [0; 1 << 10];
+        for values in values.chunks(bytes.len()) {
+            for (byte, value) in bytes.iter_mut().zip(values) {
+                *byte = wire::FALSE + u8::from(*value);
+            }
+            self.output.write(&bytes[..values.len()])?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
     /// Begins an array or a map of `len` elements or pairs.
     pub(super) fn container<'e>(&'e mut self, major: Major, len: Option<usize>) -> Result<Container<'e, 'o, 'w>> {
         self.enter()?;
@@ -80,16 +105,25 @@ pub(crate) struct Container<'e, 'o, 'w> {
     begun: u64,
 }
 
-impl Container<'_, '_, '_> {
+impl<'o, 'w> Container<'_, 'o, 'w> {
     pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.count()?;
-        value.serialize(&mut *self.encoder)
+        self.encoder.value(value)
     }
 
     pub(super) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
+        self.name(name)?;
+        self.encoder.value(value)
+    }
+
+    /// The name of a field, whose value follows.
+    pub(super) fn name(&mut self, name: &str) -> Result<()> {
         self.count()?;
-        self.encoder.text(name)?;
-        value.serialize(&mut *self.encoder)
+        self.encoder.text(name)
+    }
+
+    pub(super) fn encoder(&mut self) -> &mut Encoder<'o, 'w> {
+        self.encoder
     }
 
     pub(super) fn count(&mut self) -> Result<()> {
@@ -171,7 +205,7 @@ impl SerializeMap for Container<'_, '_, '_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        value.serialize(&mut *self.encoder)
+        self.encoder.value(value)
     }
 
     fn end(self) -> Result<()> {

@@ -1,60 +1,79 @@
-//! Where encoded bytes come from: a slice, or a reader of which not one byte too many is taken.
+//! Where encoded bytes come from: a slice, a file, or a reader of which not one byte too many is taken.
 
-use std::hash::Hasher as _;
 use std::io::{BufRead, ErrorKind as IoKind};
 
-use twox_hash::XxHash3_64;
-
 use super::Major;
+use super::checksum::{Checksum, PIECE, of_short};
+use super::parallel;
+use crate::file::FileRange;
 use crate::{Error, Result};
 
-/// A reader's bytes are looked at in pieces of at most this size.
+/// A file's or a reader's bytes are looked at in pieces of at most this size.
 const WINDOW: usize = 64 << 10;
 
-/// Memory for a string or byte string is taken as its bytes arrive, in steps of this size, so that
-/// a length that is a lie costs nothing.
-const STEP: usize = 64 << 10;
+/// Memory that a length in the content gets before its bytes arrive, where it is not known how many
+/// there are: a length that is a lie costs no more.
+const UNSEEN: u64 = 1 << 20;
 
 /// Bytes to decode, with their checksum.
-///
-/// From a reader, a window is copied without being consumed; what was used of it is consumed when
-/// the next one is needed, or at the end. So the reader stands exactly after the last byte used.
 pub(crate) struct Input<'r> {
-    window: Window<'r>,
-    /// What has been used of the window.
+    source: Source<'r>,
+    /// What is at hand of a file or a reader. Nothing of it is consumed in the reader: what was used
+    /// of it is, when the next window is needed, or at the end. So the reader stands exactly after
+    /// the last byte used.
+    window: Vec<u8>,
+    /// What has been used of the window, or of the slice.
     at: usize,
-    /// How much of the window has gone into the checksum.
+    /// How much of that has gone into the checksum.
     summed: usize,
-    /// Bytes in windows before this one.
+    /// Bytes before the window.
     before: u64,
-    checksum: Option<XxHash3_64>,
+    checksum: Option<Checksum>,
+    /// Memory that a length in the content may get before its bytes arrive.
+    credit: u64,
 }
 
-enum Window<'r> {
+enum Source<'r> {
     Slice(&'r [u8]),
-    Reader(&'r mut dyn BufRead, Vec<u8>),
+    File(FileRange<'r>),
+    Reader(&'r mut dyn BufRead),
 }
 
 impl<'r> Input<'r> {
+    fn new(source: Source<'r>, credit: u64) -> Self {
+        Input { source, window: Vec::new(), at: 0, summed: 0, before: 0, checksum: None, credit }
+    }
+
     pub(crate) fn from_slice(bytes: &'r [u8]) -> Self {
-        Input { window: Window::Slice(bytes), at: 0, summed: 0, before: 0, checksum: None }
+        Input::new(Source::Slice(bytes), bytes.len() as u64)
+    }
+
+    /// Of a file that may be read at will.
+    pub(crate) fn from_file(file: FileRange<'r>) -> Self {
+        Input::new(Source::File(file), file.len())
     }
 
     pub(crate) fn from_reader(reader: &'r mut dyn BufRead) -> Self {
-        let window = Window::Reader(reader, Vec::new());
-        Input { window, at: 0, summed: 0, before: 0, checksum: None }
+        Input::new(Source::Reader(reader), UNSEEN)
+    }
+
+    /// Says that about so many bytes will come, so that lengths up to that are believed.
+    pub(crate) fn expecting(mut self, bytes: u64) -> Self {
+        self.credit = self.credit.max(bytes);
+        self
     }
 
     #[inline]
     fn window(&self) -> &[u8] {
-        match &self.window {
-            Window::Slice(bytes) => bytes,
-            Window::Reader(_, bytes) => bytes,
+        match self.source {
+            Source::Slice(bytes) => bytes,
+            _ => &self.window,
         }
     }
 
+    /// What is at hand and not used yet.
     #[inline]
-    fn rest(&self) -> &[u8] {
+    pub(super) fn rest(&self) -> &[u8] {
         &self.window()[self.at..]
     }
 
@@ -63,56 +82,96 @@ impl<'r> Input<'r> {
         self.before + self.at as u64
     }
 
-    /// The XXH3-64 of all bytes used so far.
+    /// Bytes that are left, where that is known.
+    fn left(&self) -> Option<u64> {
+        match &self.source {
+            Source::Slice(bytes) => Some((bytes.len() - self.at) as u64),
+            Source::File(file) => Some(file.len() - self.position()),
+            Source::Reader(_) => None,
+        }
+    }
+
+    /// How many of `bytes` bytes to come may get memory before they arrive.
+    ///
+    /// # Errors
+    /// If it is known that there are not so many.
+    pub(super) fn credit(&self, bytes: u64) -> Result<u64> {
+        match self.left() {
+            Some(left) if left < bytes => Err(Error::truncated()),
+            Some(_) => Ok(bytes),
+            None => Ok(bytes.min(self.credit.max(self.position()))),
+        }
+    }
+
+    /// The checksum of all bytes used so far.
     pub(crate) fn checksum(&mut self) -> u64 {
-        if self.checksum.is_none() && self.before == 0 {
-            return XxHash3_64::oneshot(&self.window()[..self.at]);
+        if self.checksum.is_none() && self.before == 0 && self.at <= PIECE {
+            return of_short(&self.window()[..self.at]);
         }
         self.sum();
-        self.checksum.as_ref().map_or(0, XxHash3_64::finish)
+        self.checksum.as_ref().map_or(0, Checksum::digest)
     }
 
     fn sum(&mut self) {
         let mut checksum = self.checksum.take().unwrap_or_default();
-        checksum.write(&self.window()[self.summed..self.at]);
+        checksum.update(&self.window()[self.summed..self.at]);
         self.summed = self.at;
         self.checksum = Some(checksum);
     }
 
-    /// Goes on to the next window of a reader. False at the end of the input.
+    /// Lets go of the window. What was used of it is consumed in the reader.
+    fn drop_window(&mut self) {
+        self.sum();
+        if let Source::Reader(reader) = &mut self.source {
+            reader.consume(self.at);
+        }
+        self.before += self.at as u64;
+        self.window.clear();
+        (self.at, self.summed) = (0, 0);
+    }
+
+    /// Goes on to the next window. False at the end of the input.
     #[cold]
     fn refill(&mut self) -> Result<bool> {
-        if matches!(self.window, Window::Slice(_)) {
+        if matches!(self.source, Source::Slice(_)) {
             return Ok(false);
         }
-        self.sum();
-        let used = self.at;
-        let Window::Reader(reader, window) = &mut self.window else { return Ok(false) };
-        reader.consume(used);
-        self.before += used as u64;
-        window.clear();
-        (self.at, self.summed) = (0, 0);
-        let bytes = loop {
-            match reader.fill_buf() {
-                Ok(bytes) => break bytes,
-                Err(error) if error.kind() == IoKind::Interrupted => {}
-                Err(error) => return Err(Error::io(error, "can't read")),
+        self.drop_window();
+        match &mut self.source {
+            Source::Slice(_) => {}
+            Source::File(file) => {
+                let left = usize::try_from(file.len() - self.before).unwrap_or(WINDOW);
+                self.window.resize(left.min(WINDOW), 0);
+                file.read_exact_at(self.before, &mut self.window)?;
             }
-        };
-        window.extend_from_slice(&bytes[..bytes.len().min(WINDOW)]);
-        Ok(!window.is_empty())
+            Source::Reader(reader) => {
+                let bytes = loop {
+                    match reader.fill_buf() {
+                        Ok(bytes) => break bytes,
+                        Err(error) if error.kind() == IoKind::Interrupted => {}
+                        Err(error) => return Err(Error::io(error, "can't read")),
+                    }
+                };
+                self.window.extend_from_slice(&bytes[..bytes.len().min(WINDOW)]);
+            }
+        }
+        Ok(!self.window.is_empty())
     }
 
     /// Tells the reader what was used, so that others can go on from here.
     pub(crate) fn finish(mut self) {
-        let used = std::mem::take(&mut self.at);
-        if let Window::Reader(reader, _) = &mut self.window {
-            reader.consume(used);
+        if let Source::Reader(reader) = &mut self.source {
+            reader.consume(self.at);
         }
     }
 
+    /// Whether nothing is left.
+    pub(crate) fn is_at_end(&mut self) -> Result<bool> {
+        Ok(self.rest().is_empty() && !self.refill()?)
+    }
+
     pub(crate) fn expect_end(&mut self) -> Result<()> {
-        if self.rest().is_empty() && !self.refill()? {
+        if self.is_at_end()? {
             return Ok(());
         }
         Err(Error::damaged(format!("there are bytes after the end, at offset {}", self.position())))
@@ -147,10 +206,14 @@ impl<'r> Input<'r> {
         Ok(bytes)
     }
 
-    fn read_exact(&mut self, mut target: &mut [u8]) -> Result<()> {
+    /// Fills `target`: from the window, and what is large straight from where it is.
+    pub(super) fn read_exact(&mut self, mut target: &mut [u8]) -> Result<()> {
         while !target.is_empty() {
             let rest = self.rest();
             if rest.is_empty() {
+                if target.len() >= WINDOW && !matches!(self.source, Source::Slice(_)) {
+                    return self.read_straight(target);
+                }
                 if !self.refill()? {
                     return Err(Error::truncated());
                 }
@@ -164,6 +227,36 @@ impl<'r> Input<'r> {
         Ok(())
     }
 
+    /// Fills `target` without the detour of a window.
+    fn read_straight(&mut self, mut target: &mut [u8]) -> Result<()> {
+        self.drop_window();
+        let Input { source, before, checksum, .. } = self;
+        let checksum = checksum.get_or_insert_default();
+        match source {
+            Source::Slice(_) => return Err(Error::truncated()),
+            Source::File(file) => {
+                parallel::read(*file, *before, target, checksum)?;
+                *before += target.len() as u64;
+            }
+            Source::Reader(reader) => {
+                while !target.is_empty() {
+                    match reader.read(target) {
+                        Ok(0) => return Err(Error::truncated()),
+                        Ok(count) => {
+                            let (now, rest) = target.split_at_mut(count);
+                            checksum.update(now);
+                            *before += count as u64;
+                            target = rest;
+                        }
+                        Err(error) if error.kind() == IoKind::Interrupted => {}
+                        Err(error) => return Err(Error::io(error, "can't read")),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Gives `len` bytes to `use_bytes`: borrowed if they are at hand, else gathered in a `Vec`.
     pub(crate) fn take<R>(&mut self, len: u64, use_bytes: impl FnOnce(Taken<'_>) -> Result<R>) -> Result<R> {
         if let Ok(len) = usize::try_from(len)
@@ -173,16 +266,7 @@ impl<'r> Input<'r> {
             self.at += len;
             return result;
         }
-        let mut bytes = Vec::new();
-        let mut missing = len;
-        while missing > 0 {
-            let step = usize::try_from(missing).unwrap_or(STEP).min(STEP);
-            let start = bytes.len();
-            bytes.resize(start + step, 0);
-            self.read_exact(&mut bytes[start..])?;
-            missing -= step as u64;
-        }
-        use_bytes(Taken::Owned(bytes))
+        use_bytes(Taken::Owned(super::vector::read(self, len)?))
     }
 
     /// Passes over `len` bytes.

@@ -13,8 +13,15 @@ mod encode;
 mod encoder;
 mod sequence;
 
+#[cfg(feature = "ndarray")]
+mod arrays;
+mod bulk;
 mod output;
 mod typed;
+mod vector;
+
+mod checksum;
+mod parallel;
 
 mod decode;
 mod numbers;
@@ -22,8 +29,14 @@ mod numbers;
 mod input;
 mod skip;
 
+mod find;
+mod in_place;
+
 pub(crate) use decode::Decoder;
 pub(crate) use encoder::Encoder;
+pub(crate) use find::Cursor;
+pub use find::Element;
+pub(crate) use in_place::InPlace;
 pub(crate) use input::Input;
 pub(crate) use output::Output;
 pub(crate) use skip::{MAX_SKIPPED_DEPTH, skip_value};
@@ -47,7 +60,7 @@ pub(crate) const HUMAN_READABLE: bool = true;
 pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut output = Output::new(&mut bytes);
-    value.serialize(&mut Encoder::new(&mut output))?;
+    Encoder::new(&mut output).value(value)?;
     output.finish()?;
     Ok(bytes)
 }

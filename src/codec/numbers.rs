@@ -43,6 +43,7 @@ impl OneNumber<'_, '_> {
         let found = match self.number {
             Number::F32 => Unexpected::Other("an f32"),
             Number::F64 => Unexpected::Other("an f64"),
+            Number::C32 | Number::C64 => Unexpected::Other("a complex number"),
             _ => Unexpected::Other("an integer"),
         };
         Error::invalid_type(found, visitor)
@@ -55,7 +56,7 @@ macro_rules! numbers {
             #[inline]
             fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
                 match self.number {
-                    Number::F32 | Number::F64 => Err(self.refuse(&visitor)),
+                    Number::F32 | Number::F64 | Number::C32 | Number::C64 => Err(self.refuse(&visitor)),
                     _ => self.deserialize_any(visitor),
                 }
             }
@@ -89,6 +90,15 @@ impl<'de> Deserializer<'de> for OneNumber<'_, '_> {
             Number::I64 => visitor.visit_i64(i64::from_le_bytes(input.array()?)),
             Number::F32 => visitor.visit_f32(f32::from_le_bytes(input.array()?)),
             Number::F64 => visitor.visit_f64(f64::from_le_bytes(input.array()?)),
+            // As serde sends it: a pair.
+            Number::C32 | Number::C64 => {
+                let mut parts = Numbers { input, number: self.number.part(), left: 2 };
+                let value = visitor.visit_seq(&mut parts)?;
+                if parts.left > 0 {
+                    return Err(Error::custom("a complex number was stored, something shorter was wanted"));
+                }
+                Ok(value)
+            }
         }
     }
 
@@ -106,7 +116,7 @@ impl<'de> Deserializer<'de> for OneNumber<'_, '_> {
         deserialize_u8, deserialize_u16, deserialize_u32, deserialize_u64, deserialize_u128, deserialize_i8,
         deserialize_i16, deserialize_i32, deserialize_i64, deserialize_i128;
         else refuse deserialize_bool, deserialize_char, deserialize_str, deserialize_string, deserialize_bytes,
-        deserialize_byte_buf, deserialize_option, deserialize_unit, deserialize_seq, deserialize_map,
+        deserialize_byte_buf, deserialize_option, deserialize_unit, deserialize_map,
         deserialize_identifier
     }
 
@@ -118,5 +128,20 @@ impl<'de> Deserializer<'de> for OneNumber<'_, '_> {
         self.deserialize_any(visitor)
     }
 
-    serde::forward_to_deserialize_any! { unit_struct tuple tuple_struct struct enum }
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.number {
+            Number::C32 | Number::C64 => self.deserialize_any(visitor),
+            _ => Err(self.refuse(&visitor)),
+        }
+    }
+
+    serde::forward_to_deserialize_any! { unit_struct struct enum }
 }

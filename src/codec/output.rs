@@ -1,30 +1,33 @@
 //! Where encoded bytes go: a buffer in front of a writer, which counts and sums what passes.
 
-use std::hash::Hasher as _;
+use std::thread;
 
-use twox_hash::XxHash3_64;
-
+use super::checksum::{Checksum, PIECE, of_short};
 use crate::target::Target;
+use crate::threads::threads;
 use crate::{Error, Result};
-
-/// Bytes are handed to the writer in pieces of about this size.
-const FLUSH_AT: usize = 256 << 10;
 
 /// The writer is told of arrays that have at least as many bytes.
 const SMALLEST_ARRAY_AHEAD: u64 = 16 << 10;
 
-/// A buffered writer that knows its position and the XXH3-64 of all that it has written.
+/// What has as many bytes is worth a thread that sums it.
+const SUMMED_ASIDE: usize = 4 << 20;
+
+/// A buffered writer that knows its position and the checksum of all that it has written.
 pub(crate) struct Output<'w> {
     writer: &'w mut dyn Target,
     buffer: Vec<u8>,
+    /// The buffer is handed to the writer when it would grow longer. That is where a piece of the
+    /// checksum ends, so that the piece is summed as a whole.
+    limit: usize,
     /// Bytes handed to the writer before those in the buffer.
     flushed: u64,
     /// How much of the buffer has gone into the checksum.
     summed: usize,
-    /// Made when the first piece leaves the buffer: what fits is summed in one go.
-    checksum: Option<XxHash3_64>,
-    /// An array in the buffer that the writer has not been told of.
-    array: Option<ArrayAhead>,
+    /// Made when the first bytes leave the buffer: what fits is summed in one go.
+    checksum: Option<Checksum>,
+    /// Arrays in the buffer that the writer has not been told of.
+    arrays: Vec<ArrayAhead>,
 }
 
 /// Where in the output an array of numbers begins.
@@ -37,34 +40,61 @@ struct ArrayAhead {
 impl<'w> Output<'w> {
     pub(crate) fn new(writer: &'w mut dyn Target) -> Self {
         let buffer = Vec::with_capacity(1 << 10);
-        Output { writer, buffer, flushed: 0, summed: 0, checksum: None, array: None }
+        Output { writer, buffer, limit: PIECE, flushed: 0, summed: 0, checksum: None, arrays: Vec::new() }
     }
 
     #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.buffer.len() + bytes.len() > FLUSH_AT {
+        if self.buffer.len() + bytes.len() > self.limit {
             return self.write_slowly(bytes);
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
     }
 
+    /// Whole pieces go from where they are to the writer; only what is left over is copied.
     #[cold]
-    fn write_slowly(&mut self, bytes: &[u8]) -> Result<()> {
-        self.flush()?;
-        for piece in bytes.chunks(FLUSH_AT) {
-            self.buffer.extend_from_slice(piece);
-            if self.buffer.len() >= FLUSH_AT {
+    fn write_slowly(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while self.buffer.len() + bytes.len() > self.limit {
+            if self.buffer.is_empty() {
+                let whole = self.limit + (bytes.len() - self.limit) / PIECE * PIECE;
+                let (now, rest) = bytes.split_at(whole);
+                self.write_straight(now)?;
+                bytes = rest;
+            } else {
+                let (now, rest) = bytes.split_at(self.limit - self.buffer.len());
+                self.buffer.extend_from_slice(now);
                 self.flush()?;
+                bytes = rest;
             }
         }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Hands over what ends where a piece ends, from where it is, while another thread sums it.
+    fn write_straight(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut checksum = self.checksum.take().unwrap_or_default();
+        if bytes.len() >= SUMMED_ASIDE && threads() > 1 {
+            thread::scope(|scope| {
+                scope.spawn(|| checksum.update(bytes));
+                self.hand_over(bytes)
+            })?;
+        } else {
+            for piece in bytes.chunks(PIECE) {
+                checksum.update(piece);
+                self.hand_over(piece)?;
+            }
+        }
+        self.limit = PIECE;
+        self.checksum = Some(checksum);
         Ok(())
     }
 
     /// Says that the next `bytes` bytes are numbers, `width` bytes each.
     pub(crate) fn array_ahead(&mut self, width: usize, bytes: u64) {
         if bytes >= SMALLEST_ARRAY_AHEAD {
-            self.array = Some(ArrayAhead { position: self.position(), width, bytes });
+            self.arrays.push(ArrayAhead { position: self.position(), width, bytes });
         }
     }
 
@@ -73,22 +103,22 @@ impl<'w> Output<'w> {
         self.flushed + self.buffer.len() as u64
     }
 
-    /// The XXH3-64 of all bytes written so far.
+    /// The checksum of all bytes written so far.
     pub(crate) fn checksum(&mut self) -> u64 {
-        let rest = &self.buffer[self.summed..];
         match &mut self.checksum {
-            None => XxHash3_64::oneshot(&self.buffer),
-            Some(checksum) => {
-                checksum.write(rest);
+            None if self.buffer.len() <= PIECE => of_short(&self.buffer),
+            checksum => {
+                let checksum = checksum.get_or_insert_default();
+                checksum.update(&self.buffer[self.summed..]);
                 self.summed = self.buffer.len();
-                checksum.finish()
+                checksum.digest()
             }
         }
     }
 
-    /// Makes room, so that the next `FLUSH_AT / 2` bytes can still be taken back.
+    /// Makes room, so that the next `PIECE / 2` bytes can still be taken back.
     pub(crate) fn mark(&mut self) -> Result<Mark> {
-        if self.buffer.len() > FLUSH_AT / 2 {
+        if self.buffer.len() + PIECE / 2 > self.limit {
             self.flush()?;
         }
         Ok(Mark { position: self.position() })
@@ -100,42 +130,50 @@ impl<'w> Output<'w> {
         if start < self.summed {
             return None;
         }
-        self.array = None;
+        self.arrays.retain(|array| array.position < mark.position);
         Some(self.buffer.split_off(start))
     }
 
     /// Hands what is in the buffer to the writer.
     fn flush(&mut self) -> Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        self.checksum.get_or_insert_with(XxHash3_64::new).write(&self.buffer[self.summed..]);
+        let checksum = self.checksum.get_or_insert_default();
+        checksum.update(&self.buffer[self.summed..]);
         self.summed = 0;
-        self.hand_over()?;
-        self.flushed += self.buffer.len() as u64;
-        self.buffer.clear();
+        // Up to where the piece ends, or the next one if that is too little.
+        self.limit = checksum.to_boundary();
+        if self.limit < PIECE / 2 {
+            self.limit += PIECE;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.hand_over(&buffer)?;
+        buffer.clear();
+        self.buffer = buffer;
         Ok(())
     }
 
-    fn hand_over(&mut self) -> Result<()> {
-        let mut rest = self.buffer.as_slice();
+    /// Hands bytes to the writer, and tells it where among them arrays begin.
+    fn hand_over(&mut self, mut bytes: &[u8]) -> Result<()> {
         let failed = |e| Error::io(e, "can't write");
-        if let Some(ArrayAhead { position, width, bytes }) = self.array.take()
-            && let Ok(start) = usize::try_from(position - self.flushed)
-        {
-            let (before, array) = rest.split_at(start);
+        for array in self.arrays.drain(..) {
+            // It begins among these bytes, so the difference fits.
+            let start = usize::try_from(array.position - self.flushed).unwrap_or(bytes.len());
+            let (before, rest) = bytes.split_at(start);
             self.writer.write_all(before).map_err(failed)?;
-            self.writer.array_ahead(width, bytes).map_err(failed)?;
-            rest = array;
+            self.writer.array_ahead(array.width, array.bytes).map_err(failed)?;
+            self.flushed += start as u64;
+            bytes = rest;
         }
-        self.writer.write_all(rest).map_err(failed)
+        self.writer.write_all(bytes).map_err(failed)?;
+        self.flushed += bytes.len() as u64;
+        Ok(())
     }
 
     /// Hands what is left to the writer; without this it is lost. Gives the number of bytes written.
     pub(crate) fn finish(mut self) -> Result<u64> {
         // Nothing asks for the checksum after this, so the rest is not summed.
-        self.hand_over()?;
-        Ok(self.position())
+        let rest = std::mem::take(&mut self.buffer);
+        self.hand_over(&rest)?;
+        Ok(self.flushed)
     }
 }
 

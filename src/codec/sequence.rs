@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde::ser::{SerializeSeq, SerializeTuple};
 
+use super::bulk;
 use super::encoder::{Container, Encoder, wrong_length};
 use super::output::Mark;
-use super::typed::{self, Number, NumberWriter, Tail};
+use super::typed::{self, Number, Tail};
 use super::wire::Major;
 use crate::{Error, ErrorKind, Result};
 
@@ -43,7 +44,7 @@ impl<'e, 'o, 'w> Numbers<'e, 'o, 'w> {
         if self.written > self.len {
             return Err(wrong_length(self.written));
         }
-        value.serialize(NumberWriter { output: self.encoder.output, number: self.number })
+        if bulk::write(value, self.encoder.output)? { Ok(()) } else { Err(mixed()) }
     }
 
     pub(super) fn end(self) -> Result<()> {
@@ -71,6 +72,12 @@ impl<'e, 'o, 'w> Numbers<'e, 'o, 'w> {
         let mut plain = self.encoder.container(Major::Array, len)?;
         for bytes in bytes[numbers..].chunks_exact(self.number.width()) {
             match self.number {
+                Number::C32 => {
+                    plain.element(&(f32::from_le_bytes(exact(&bytes[..4])), f32::from_le_bytes(exact(&bytes[4..]))))?
+                }
+                Number::C64 => {
+                    plain.element(&(f64::from_le_bytes(exact(&bytes[..8])), f64::from_le_bytes(exact(&bytes[8..]))))?
+                }
                 Number::U8 => plain.element(&bytes[0])?,
                 Number::I8 => plain.element(&bytes[0].cast_signed())?,
                 Number::U16 => plain.element(&u16::from_le_bytes(exact(bytes)))?,
@@ -85,6 +92,12 @@ impl<'e, 'o, 'w> Numbers<'e, 'o, 'w> {
         }
         Ok(plain)
     }
+}
+
+/// Another kind of number than was announced; no sequence of ours gets here.
+#[cold]
+fn mixed() -> Error {
+    Error::new(ErrorKind::NotRepresentable, "a sequence of numbers holds something else as well")
 }
 
 /// The bytes of one number; `chunks_exact` gave exactly as many.
@@ -104,7 +117,7 @@ impl<'e, 'o, 'w> Sequence<'e, 'o, 'w> {
 
     pub(super) fn push<T: Serialize + ?Sized>(self, value: &T) -> Result<Self> {
         match self {
-            Sequence::Announced(encoder, len) => match Number::of::<T>() {
+            Sequence::Announced(encoder, len) => match bulk::number::<T>() {
                 Some(number) if len > 0 => Sequence::Numbers(Numbers::begin(encoder, number, len)?).push(value),
                 _ => {
                     let len = usize::try_from(len).ok();
@@ -112,7 +125,7 @@ impl<'e, 'o, 'w> Sequence<'e, 'o, 'w> {
                 }
             },
             Sequence::Numbers(mut numbers) => {
-                if Number::of::<T>() == Some(numbers.number) {
+                if bulk::number::<T>() == Some(numbers.number) {
                     numbers.push(value)?;
                     Ok(Sequence::Numbers(numbers))
                 } else {
@@ -143,7 +156,7 @@ impl SequenceSlot<'_, '_, '_> {
     pub(super) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         // The common case by itself, so that it inlines into the caller's loop.
         if let Some(Sequence::Numbers(numbers)) = &mut self.0
-            && Number::of::<T>() == Some(numbers.number)
+            && bulk::number::<T>() == Some(numbers.number)
         {
             return numbers.push(value);
         }

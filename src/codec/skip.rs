@@ -47,7 +47,7 @@ pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
         }
         Major::Tag => {
             let tag = input.argument(initial)?;
-            match Number::from_tag(tag) {
+            match Number::announced(tag, input)? {
                 Some(number) => {
                     let (count, padded) = typed::open(input, number)?;
                     input.skip(count.saturating_mul(number.width() as u64))?;

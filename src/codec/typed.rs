@@ -2,9 +2,8 @@
 //!
 //! The numbers are aligned within the document, so that a memory map of an uncompressed file can
 //! use them in place. Padding without changing what is said: the byte string is given in chunks,
-//! and chunks of no bytes (`40`) come first.
-
-use serde::ser::{Impossible, Serialize, Serializer};
+//! and chunks of no bytes (`40`) come first. Complex numbers are an array of floats, real and
+//! imaginary parts in turn, under a tag of our own.
 
 use super::wire::{self, Major};
 use super::{Input, Output};
@@ -23,10 +22,14 @@ pub(crate) enum Number {
     I64,
     F32,
     F64,
+    /// Complex numbers: the real part, then the imaginary one.
+    C32,
+    C64,
 }
 
 impl Number {
-    const ALL: [Number; 10] = [
+    /// The kinds that RFC 8746 has tags for.
+    const TAGGED: [Number; 10] = [
         Number::U8,
         Number::U16,
         Number::U32,
@@ -39,27 +42,9 @@ impl Number {
         Number::F64,
     ];
 
-    /// The number that `T` is, or that `T` is a reference to.
-    #[inline]
-    pub(crate) fn of<T: ?Sized>() -> Option<Number> {
-        let id = typeid::of::<T>();
-        macro_rules! find {
-            ($($primitive:ty => $number:ident),*) => {
-                $(if id == typeid::of::<$primitive>() || id == typeid::of::<&$primitive>() {
-                    return Some(Number::$number);
-                })*
-            };
-        }
-        find!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i8 => I8, i16 => I16, i32 => I32,
-              i64 => I64, f32 => F32, f64 => F64);
-        // serde sends both as 64 bits, on every platform.
-        find!(usize => U64, isize => I64);
-        None
-    }
-
     /// The tag of an array of these, little-endian (RFC 8746, section 2.1).
-    pub(crate) fn tag(self) -> u64 {
-        match self {
+    fn tag(self) -> u64 {
+        match self.part() {
             Number::U8 => 64,
             Number::U16 => 69,
             Number::U32 => 70,
@@ -68,13 +53,49 @@ impl Number {
             Number::I16 => 77,
             Number::I32 => 78,
             Number::I64 => 79,
-            Number::F32 => 85,
-            Number::F64 => 86,
+            Number::F32 | Number::C32 => 85,
+            Number::F64 | Number::C64 => 86,
         }
     }
 
-    pub(crate) fn from_tag(tag: u64) -> Option<Number> {
-        Number::ALL.into_iter().find(|number| number.tag() == tag)
+    /// What a tag announces, if it announces numbers. Complex ones have a second tag, which is read.
+    pub(crate) fn announced(tag: u64, input: &mut Input<'_>) -> Result<Option<Number>> {
+        let tagged = |tag| Number::TAGGED.into_iter().find(|number| number.tag() == tag);
+        if tag != wire::TAG_COMPLEX {
+            return Ok(tagged(tag));
+        }
+        match tagged(input.head(Major::Tag)?) {
+            Some(Number::F32) => Ok(Some(Number::C32)),
+            Some(Number::F64) => Ok(Some(Number::C64)),
+            _ => Err(Error::damaged("what is tagged as complex numbers is no array of floats")),
+        }
+    }
+
+    /// What a complex number has two of; every other number is that by itself.
+    pub(crate) fn part(self) -> Number {
+        match self {
+            Number::C32 => Number::F32,
+            Number::C64 => Number::F64,
+            number => number,
+        }
+    }
+
+    /// What Rust calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Number::U8 => "u8",
+            Number::U16 => "u16",
+            Number::U32 => "u32",
+            Number::U64 => "u64",
+            Number::I8 => "i8",
+            Number::I16 => "i16",
+            Number::I32 => "i32",
+            Number::I64 => "i64",
+            Number::F32 => "f32",
+            Number::F64 => "f64",
+            Number::C32 => "Complex<f32>",
+            Number::C64 => "Complex<f64>",
+        }
     }
 
     /// Bytes of one.
@@ -83,7 +104,8 @@ impl Number {
             Number::U8 | Number::I8 => 1,
             Number::U16 | Number::I16 => 2,
             Number::U32 | Number::I32 | Number::F32 => 4,
-            Number::U64 | Number::I64 | Number::F64 => 8,
+            Number::U64 | Number::I64 | Number::F64 | Number::C32 => 8,
+            Number::C64 => 16,
         }
     }
 }
@@ -99,6 +121,9 @@ pub(crate) fn begin(output: &mut Output<'_>, number: Number, count: u64) -> Resu
     let bytes = count
         .checked_mul(number.width() as u64)
         .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, "a sequence declares more than 2^64 bytes"))?;
+    if number != number.part() {
+        wire::write_head(output, Major::Tag, wire::TAG_COMPLEX)?;
+    }
     wire::write_head(output, Major::Tag, number.tag())?;
     let (head, head_len) = wire::head(Major::Bytes, bytes);
     let head = &head[..head_len];
@@ -113,8 +138,15 @@ pub(crate) fn begin(output: &mut Output<'_>, number: Number, count: u64) -> Resu
         }
     }
     output.write(head)?;
-    output.array_ahead(number.width(), bytes);
+    output.array_ahead(number.part().width(), bytes);
     Ok(tail)
+}
+
+/// Writes an array of numbers whose bytes are at hand.
+pub(crate) fn write(output: &mut Output<'_>, number: Number, bytes: &[u8]) -> Result<()> {
+    let tail = begin(output, number, (bytes.len() / number.width()) as u64)?;
+    output.write(bytes)?;
+    tail.write(output)
 }
 
 /// What ends a typed array.
@@ -165,89 +197,4 @@ pub(crate) fn close(input: &mut Input<'_>, padded: bool) -> Result<()> {
         return Err(Error::damaged("a typed array consists of more than one chunk"));
     }
     Ok(())
-}
-
-/// A serializer that takes numbers of one kind and writes their bytes, nothing else.
-pub(crate) struct NumberWriter<'a, 'w> {
-    pub(crate) output: &'a mut Output<'w>,
-    pub(crate) number: Number,
-}
-
-impl NumberWriter<'_, '_> {
-    #[inline]
-    fn put(self, number: Number, bytes: &[u8]) -> Result<()> {
-        if number == self.number { self.output.write(bytes) } else { Err(mixed()) }
-    }
-}
-
-/// A primitive serialised itself as something else; serde's own implementations never do.
-#[cold]
-fn mixed() -> Error {
-    Error::new(ErrorKind::NotRepresentable, "a sequence of numbers holds something else as well")
-}
-
-macro_rules! take {
-    ($($method:ident $primitive:ty => $number:ident),*) => {$(
-        #[inline]
-        fn $method(self, value: $primitive) -> Result<()> {
-            self.put(Number::$number, &value.to_le_bytes())
-        }
-    )*};
-}
-
-macro_rules! refuse {
-    ($($method:ident($($type:ty),*) -> $result:ty),* $(,)?) => {$(
-        fn $method(self, $(_: $type),*) -> Result<$result> {
-            Err(mixed())
-        }
-    )*};
-}
-
-type Never = Impossible<(), Error>;
-
-impl Serializer for NumberWriter<'_, '_> {
-    type Ok = ();
-    type Error = Error;
-    type SerializeSeq = Never;
-    type SerializeTuple = Never;
-    type SerializeTupleStruct = Never;
-    type SerializeTupleVariant = Never;
-    type SerializeMap = Never;
-    type SerializeStruct = Never;
-    type SerializeStructVariant = Never;
-
-    take!(serialize_u8 u8 => U8, serialize_u16 u16 => U16, serialize_u32 u32 => U32,
-          serialize_u64 u64 => U64, serialize_i8 i8 => I8, serialize_i16 i16 => I16,
-          serialize_i32 i32 => I32, serialize_i64 i64 => I64, serialize_f32 f32 => F32,
-          serialize_f64 f64 => F64);
-
-    refuse! {
-        serialize_bool(bool) -> (), serialize_char(char) -> (), serialize_str(&str) -> (),
-        serialize_bytes(&[u8]) -> (), serialize_none() -> (), serialize_unit() -> (),
-        serialize_unit_struct(&'static str) -> (),
-        serialize_unit_variant(&'static str, u32, &'static str) -> (),
-        serialize_seq(Option<usize>) -> Never, serialize_tuple(usize) -> Never,
-        serialize_tuple_struct(&'static str, usize) -> Never,
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Never,
-        serialize_map(Option<usize>) -> Never, serialize_struct(&'static str, usize) -> Never,
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Never,
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<()> {
-        Err(mixed())
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<()> {
-        Err(mixed())
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<()> {
-        Err(mixed())
-    }
 }

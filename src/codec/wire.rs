@@ -41,6 +41,9 @@ pub(crate) const TAG_SOME: u64 = 0x4c53;
 /// A `char`, "LC" in ASCII: a text string of one character, so that a `String` stays another thing.
 pub(crate) const TAG_CHAR: u64 = 0x4c43;
 
+/// Complex numbers, "LZ" in ASCII: an array of floats, of which two make one.
+pub(crate) const TAG_COMPLEX: u64 = 0x4c5a;
+
 /// What such a tag begins with.
 pub(crate) const TAG_OF_TWO_BYTES: u8 = 0xd9;
 

@@ -79,6 +79,12 @@ struct Facts {
 
 const DEFAULT_LEVEL: i32 = 3;
 
+/// No method begins with more bytes that tell it from the others.
+pub(crate) const LONGEST_MAGIC: usize = 6;
+
+/// Content is believed to have up to this many times the bytes of its compressed form before it is seen.
+pub(crate) const EXPECTED_RATIO: u64 = 8;
+
 impl Method {
     const ALL: [Method; 8] =
         [Method::None, Method::Zlib, Method::Gzip, Method::Bz2, Method::Xz, Method::Lzma, Method::Lz4, Method::Zstd];
@@ -275,13 +281,18 @@ impl Compression {
         Ok(result)
     }
 
+    /// The name of the method that wrote what begins so; `None` if it is not compressed.
+    pub(crate) fn detected(head: &[u8]) -> Option<&'static str> {
+        Method::detect(head).map(|method| method.facts().name)
+    }
+
     /// Lets `read` read the one value that `source` holds next, compressed or not, and leaves
     /// `source` exactly after it.
     pub(crate) fn decompress<R>(
         source: &mut dyn BufRead,
         read: impl FnOnce(&mut dyn BufRead) -> Result<R>,
     ) -> Result<R> {
-        let head = backend::peek(source, 6)?;
+        let head = backend::peek(source, LONGEST_MAGIC)?;
         let method = Method::detect(&head).unwrap_or(Method::None);
         let mut source = backend::Unread::new(head, source);
         let Some(backend) = method.backend()? else { return read(&mut source) };

@@ -9,8 +9,10 @@ use serde::de::DeserializeOwned;
 use twox_hash::XxHash3_64;
 
 use super::Layout;
-use crate::compress::Compression;
+use crate::codec::Input;
+use crate::compress::{Compression, EXPECTED_RATIO};
 use crate::container::{self, FIXED, Header};
+use crate::file::FileRange;
 use crate::key::Key;
 use crate::{Error, ErrorKind, Result, document};
 
@@ -101,27 +103,42 @@ impl Peeked {
             }
             return Ok(Loaded { header: self.header, value });
         }
-        let (header, (value, checksum)) = self.stream(|reader| document::from_reader(reader))?;
-        if !compressed && checksum != payload.checksum {
+        if compressed {
+            let (header, (value, _)) = self.stream(|input| document::read(input))?;
+            return Ok(Loaded { header, value });
+        }
+        // A large one is read from wherever it is needed.
+        let actual = self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
+        if actual != self.header.size() {
+            return Err(wrong_length(actual.saturating_sub(self.header.payload_at), payload.len));
+        }
+        let mut input = Input::from_file(FileRange::new(&self.file, self.header.payload_at, actual));
+        let (value, checksum) = document::read(&mut input)?;
+        input.expect_end()?;
+        if checksum != payload.checksum {
             return Err(wrong_checksum());
         }
-        Ok(Loaded { header, value })
+        Ok(Loaded { header: self.header, value })
     }
 
-    fn stream<R>(self, read: impl FnOnce(&mut dyn BufRead) -> Result<R>) -> Result<(Header, R)> {
-        let compressed = self.is_compressed();
+    /// Reads a compressed value.
+    fn stream<R>(self, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<(Header, R)> {
         let Peeked { file, header, rest, .. } = self;
         let payload = header.payload;
         let source = BufReader::with_capacity(READ_BUFFER, rest.chain(file));
-        let checksum = XxHash3_64::new();
-        let mut source = Summed { source, len: 0, checksum: compressed.then_some(checksum) };
-        let result = Compression::decompress(&mut source, read);
+        let mut source = Summed { source, len: 0, checksum: XxHash3_64::new() };
+        let result = Compression::decompress(&mut source, |reader| {
+            let mut input = Input::from_reader(reader).expecting(payload.len.saturating_mul(EXPECTED_RATIO));
+            let result = read(&mut input)?;
+            input.finish();
+            Ok(result)
+        });
         // After an error it is the checksum that tells whether the bytes are to blame.
-        if compressed && result.is_err() {
+        if result.is_err() {
             io::copy(&mut source, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
         }
         let len = source.len;
-        if source.checksum.is_some_and(|checksum| checksum.finish() != payload.checksum) {
+        if source.checksum.finish() != payload.checksum {
             return Err(if len < payload.len { Error::truncated() } else { wrong_checksum() });
         }
         let result = result?;
@@ -159,7 +176,7 @@ fn read_until(file: &mut File, bytes: &mut [u8], mut len: usize, wanted: usize) 
 struct Summed<R> {
     source: BufReader<R>,
     len: u64,
-    checksum: Option<XxHash3_64>,
+    checksum: XxHash3_64,
 }
 
 impl<R: Read> Read for Summed<R> {
@@ -176,9 +193,7 @@ impl<R: Read> BufRead for Summed<R> {
     }
 
     fn consume(&mut self, count: usize) {
-        if let Some(checksum) = &mut self.checksum {
-            checksum.write(&self.source.buffer()[..count]);
-        }
+        self.checksum.write(&self.source.buffer()[..count]);
         self.len += count as u64;
         self.source.consume(count);
     }

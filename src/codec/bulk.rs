@@ -1,0 +1,225 @@
+//! Containers of numbers, known by their type: written and read at once, not number by number.
+//!
+//! serde says nothing of a container but the type that the serializer is called with, and that is
+//! enough: `&Vec<f64>` is that and nothing else. When reading, it is the type of the visitor: serde's
+//! own visitor for `Vec<f64>` makes of a sequence just the numbers that come, while any other may
+//! do something else with them. Which type that visitor has, [`Probe`] finds out.
+#![expect(unsafe_code, reason = "a value whose type is known to be another one is used as that one")]
+
+use std::any::TypeId;
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+use super::input::Input;
+use super::output::Output;
+use super::typed::Number;
+use super::vector;
+use crate::Result;
+
+/// Whether numbers have the same bytes in memory as in the encoding.
+pub(super) const AS_IN_MEMORY: bool = cfg!(all(target_endian = "little", target_pointer_width = "64"));
+
+/// Calls a macro with each kind of number and the types that are it in memory.
+macro_rules! with_numbers {
+    ($macro:ident) => {
+        $macro! {
+            U8: u8, U16: u16, U32: u32, U64: u64, I8: i8, I16: i16, I32: i32, I64: i64, F32: f32, F64: f64,
+        }
+        $macro! { U64: usize, I64: isize, }
+        #[cfg(feature = "num-complex")]
+        $macro! { C32: num_complex::Complex<f32>, C64: num_complex::Complex<f64>, }
+    };
+}
+
+pub(super) use with_numbers;
+
+/// The container's numbers, little-endian, if it is a slice or a vector of some.
+#[inline]
+pub(super) fn numbers<I>(container: &I) -> Option<(Number, &[u8])> {
+    if !AS_IN_MEMORY {
+        return None;
+    }
+    macro_rules! look {
+        ($($number:ident: $type:ty,)*) => {$(
+            if let Some(slice) = slice::<I, $type>(container) {
+                return Some((Number::$number, bytemuck::cast_slice(slice)));
+            }
+        )*};
+    }
+    with_numbers!(look);
+    None
+}
+
+/// The kind of number that `T` is, or that `T` is a reference to.
+#[inline]
+pub(super) fn number<T: ?Sized>() -> Option<Number> {
+    let id = typeid::of::<T>();
+    macro_rules! look {
+        ($($number:ident: $type:ty,)*) => {$(
+            if id == typeid::of::<$type>() || id == typeid::of::<&$type>() {
+                return Some(Number::$number);
+            }
+        )*};
+    }
+    with_numbers!(look);
+    None
+}
+
+/// Writes the number that `value` is, if [`number`] says that it is one: whether it was.
+#[inline]
+pub(super) fn write<T: ?Sized>(value: &T, output: &mut Output<'_>) -> Result<bool> {
+    let id = typeid::of::<T>();
+    let pointer = std::ptr::from_ref(value);
+    macro_rules! look {
+        ($($number:ident: $type:ty,)*) => {$(
+            if id == typeid::of::<$type>() {
+                // SAFETY: `T` is this type.
+                return unsafe { *pointer.cast::<$type>() }.write(output).map(|()| true);
+            }
+            if id == typeid::of::<&$type>() {
+                // SAFETY: `T` is a reference to this type.
+                return unsafe { **pointer.cast::<&$type>() }.write(output).map(|()| true);
+            }
+        )*};
+    }
+    with_numbers!(look);
+    Ok(false)
+}
+
+/// A number that can be written, little-endian.
+trait Write: Copy {
+    fn write(self, output: &mut Output<'_>) -> Result<()>;
+}
+
+macro_rules! write {
+    ($($type:ty $(as $wide:ty)?),*) => {$(
+        impl Write for $type {
+            #[inline]
+            fn write(self, output: &mut Output<'_>) -> Result<()> {
+                output.write(&(self $(as $wide)?).to_le_bytes())
+            }
+        }
+    )*};
+}
+
+// serde sends `usize` and `isize` as 64 bits, on every platform.
+write!(u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, usize as u64, isize as i64);
+
+#[cfg(feature = "num-complex")]
+impl<T: Write> Write for num_complex::Complex<T> {
+    #[inline]
+    fn write(self, output: &mut Output<'_>) -> Result<()> {
+        self.re.write(output)?;
+        self.im.write(output)
+    }
+}
+
+/// The container's elements, if it is a slice or a vector of `T`.
+#[inline]
+pub(super) fn slice<I, T: 'static>(container: &I) -> Option<&[T]> {
+    let id = typeid::of::<I>();
+    if id == typeid::of::<&[T]>() {
+        // SAFETY: `I` is `&[T]`, but for its lifetime, which is at least as long as the one that is
+        // given to what comes out.
+        return Some(unsafe { *std::ptr::from_ref(container).cast::<&[T]>() });
+    }
+    if id == typeid::of::<&Vec<T>>() {
+        // SAFETY: likewise.
+        return Some(unsafe { *std::ptr::from_ref(container).cast::<&Vec<T>>() });
+    }
+    None
+}
+
+/// Reads `count` numbers of this kind, if that is what the visitor makes a vector of.
+#[inline]
+pub(super) fn read<'de, V: Visitor<'de>>(
+    number: Number,
+    count: u64,
+    input: &mut Input<'_>,
+) -> Option<Result<V::Value>> {
+    if !AS_IN_MEMORY {
+        return None;
+    }
+    macro_rules! look {
+        ($($number:ident: $type:ty,)*) => {$(
+            if number == Number::$number && typeid::of::<V::Value>() == typeid::of::<Vec<$type>>() {
+                static VISITOR: OnceLock<TypeId> = OnceLock::new();
+                if typeid::of::<V>() == *VISITOR.get_or_init(visitor_of_vector::<$type>) {
+                    return Some(vector::read::<$type>(input, count).map(known));
+                }
+            }
+        )*};
+    }
+    with_numbers!(look);
+    None
+}
+
+/// Reads as many booleans, if that is what the visitor makes a vector of.
+#[inline]
+pub(super) fn read_bools<'de, V: Visitor<'de>>(count: u64, input: &mut Input<'_>) -> Option<Result<V::Value>> {
+    static VISITOR: OnceLock<TypeId> = OnceLock::new();
+    if typeid::of::<V::Value>() == typeid::of::<Vec<bool>>()
+        && typeid::of::<V>() == *VISITOR.get_or_init(visitor_of_vector::<bool>)
+    {
+        return Some(vector::read_bools(input, count).map(known));
+    }
+    None
+}
+
+/// A value under the name that its type has elsewhere.
+fn known<T: 'static, U>(value: Vec<T>) -> U {
+    assert!(typeid::of::<U>() == typeid::of::<Vec<T>>(), "the caller has compared the types");
+    let value = std::mem::ManuallyDrop::new(value);
+    // SAFETY: `U` is `Vec<T>`, which has no lifetime that could be another one; and the value is
+    // used only once, as its first owner forgets it.
+    unsafe { std::ptr::from_ref(&value).cast::<U>().read() }
+}
+
+/// The type of serde's visitor for `Vec<T>`.
+fn visitor_of_vector<'de, T: Deserialize<'de> + 'static>() -> TypeId {
+    match Vec::<T>::deserialize(Probe) {
+        Err(Found(Some(visitor))) => visitor,
+        // serde has changed its ways: then no visitor is the one, and numbers are read one by one.
+        _ => TypeId::of::<Probe>(),
+    }
+}
+
+/// A deserializer that finds out which visitor it is given.
+struct Probe;
+
+/// What [`Probe`] found.
+#[derive(Debug)]
+struct Found(Option<TypeId>);
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a type was looked for")
+    }
+}
+
+impl std::error::Error for Found {}
+
+impl serde::de::Error for Found {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Found(None)
+    }
+}
+
+impl<'de> Deserializer<'de> for Probe {
+    type Error = Found;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Found> {
+        Err(Found(None))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Found> {
+        Err(Found(Some(typeid::of::<V>())))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct tuple tuple_struct map struct enum identifier ignored_any
+    }
+}

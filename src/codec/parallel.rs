@@ -1,0 +1,54 @@
+//! Reading a large part of a file with several threads, each summing what it has just read.
+
+use std::sync::Mutex;
+use std::thread;
+
+use super::checksum::{Checksum, PIECE, of_piece};
+use crate::file::FileRange;
+use crate::threads::threads;
+use crate::{Error, Result};
+
+/// What a thread takes at a time: as large as a huge page, so that no two threads make the same one.
+const SHARE: usize = 8 * PIECE;
+
+/// Fills `target` with what begins at offset `at`, and sums it.
+pub(super) fn read(file: FileRange<'_>, at: u64, target: &mut [u8], checksum: &mut Checksum) -> Result<()> {
+    // Up to where a piece begins, and behind the last whole one, pieces are summed with their neighbours.
+    let start = if checksum.to_boundary() == PIECE { 0 } else { checksum.to_boundary().min(target.len()) };
+    let (first, rest) = target.split_at_mut(start);
+    let (whole, last) = rest.split_at_mut(rest.len() / PIECE * PIECE);
+    file.read_exact_at(at, first)?;
+    checksum.update(first);
+    for piece in read_pieces(file, at + first.len() as u64, whole)? {
+        checksum.add_piece(piece);
+    }
+    file.read_exact_at(at + (first.len() + whole.len()) as u64, last)?;
+    checksum.update(last);
+    Ok(())
+}
+
+/// Fills `target` with whole pieces; gives their checksums.
+fn read_pieces(file: FileRange<'_>, at: u64, target: &mut [u8]) -> Result<Vec<u64>> {
+    let mut checksums = vec![0; target.len() / PIECE];
+    let shares = target.chunks_mut(SHARE).zip(checksums.chunks_mut(SHARE / PIECE)).enumerate();
+    let threads = threads().min(shares.len());
+    let shares = Mutex::new(shares);
+    let work = || -> Result<()> {
+        loop {
+            let next = shares.lock().map_err(|_| Error::damaged("a thread that reads has panicked"))?.next();
+            let Some((index, (target, checksums))) = next else { return Ok(()) };
+            let at = at + (index * SHARE) as u64;
+            for (index, (piece, checksum)) in target.chunks_mut(PIECE).zip(checksums).enumerate() {
+                file.read_exact_at(at + (index * PIECE) as u64, piece)?;
+                *checksum = of_piece(piece);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let result = work();
+        // A helper that can't be joined has panicked; `scope` passes that on.
+        helpers.into_iter().filter_map(|helper| helper.join().ok()).fold(result, Result::and)
+    })?;
+    Ok(checksums)
+}

@@ -1,0 +1,92 @@
+//! A part of a file, which several threads may read at once, or which is mapped into memory.
+#![expect(unsafe_code, reason = "maps of files can't be had in safe code")]
+
+use std::fs::File;
+use std::io;
+
+use memmap2::{Mmap, MmapOptions};
+
+use crate::{Error, ErrorKind, Result};
+
+/// The bytes of a file from one offset to another.
+#[derive(Clone, Copy)]
+pub(crate) struct FileRange<'f> {
+    file: &'f File,
+    start: u64,
+    end: u64,
+}
+
+impl<'f> FileRange<'f> {
+    pub(crate) fn new(file: &'f File, start: u64, end: u64) -> Self {
+        FileRange { file, start, end: end.max(start) }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// Fills `target` with what begins `at` bytes after the beginning of the range.
+    ///
+    /// # Errors
+    /// If the range or the file ends before.
+    pub(crate) fn read_exact_at(&self, at: u64, target: &mut [u8]) -> Result<()> {
+        if self.len().saturating_sub(at) < target.len() as u64 {
+            return Err(Error::truncated());
+        }
+        let (mut offset, mut target) = (self.start + at, target);
+        while !target.is_empty() {
+            match read_at(self.file, target, offset) {
+                Ok(0) => return Err(Error::truncated()),
+                Ok(count) => {
+                    offset += count as u64;
+                    target = &mut target[count..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(error, "can't read")),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FileRange<'_> {
+    /// Maps the range into memory.
+    ///
+    /// # Errors
+    /// If the system can't.
+    pub(crate) fn map(&self) -> Result<Map> {
+        let len = usize::try_from(self.len()).map_err(|_| {
+            Error::new(ErrorKind::LimitExceeded, "the file is larger than this machine's memory can be")
+        })?;
+        // Nothing can't be mapped.
+        if len == 0 {
+            return Ok(Map(None));
+        }
+        let mut options = MmapOptions::new();
+        options.offset(self.start).len(len);
+        // SAFETY: the file must not change while it is mapped. That is asked of the user, in the
+        // documentation of `larder::map`; larder itself never writes into a published file.
+        let map = unsafe { options.map(self.file) }.map_err(|e| Error::io(e, "can't map"))?;
+        Ok(Map(Some(map)))
+    }
+}
+
+/// A part of a file in memory, read-only. It stays where it is, wherever this is moved.
+pub(crate) struct Map(Option<Mmap>);
+
+impl Map {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+/// Reads at an offset, whatever the position of the file is.
+#[cfg(unix)]
+fn read_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, target, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, target, offset)
+}
