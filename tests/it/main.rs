@@ -21,6 +21,12 @@ mod roundtrip;
 /// Dumps in files and streams.
 mod persist;
 
+/// Arrays of numbers in every form.
+mod arrays;
+
+/// Values used where they lie in a file.
+mod map;
+
 /// Damage, by accident and by hand.
 mod damage;
 
