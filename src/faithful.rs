@@ -21,15 +21,15 @@ const LONGEST_TRIED: usize = 4 << 20;
 
 /// An error if the value would come back as another one, or not at all.
 pub(crate) fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<()> {
-    let mut trial = Trial { bytes: Vec::new(), limit: LONGEST_TRIED };
+    let mut trial = Trial::new(LONGEST_TRIED);
     if let Err(error) = document::write(value, &mut trial) {
-        if !trial.is_full() {
+        if !trial.full {
             return Err(error);
         }
         if !document::guesses::<T>(&trial.bytes).map_err(|error| unreadable::<T>(&error))? {
             return Ok(());
         }
-        trial = Trial { bytes: Vec::new(), limit: usize::MAX };
+        trial = Trial::new(usize::MAX);
         document::write(value, &mut trial)?;
     }
     let back: T = document::from_slice(&trial.bytes).map_err(|error| unreadable::<T>(&error))?;
@@ -57,18 +57,29 @@ fn refused<T>(why: &str) -> Error {
 struct Trial {
     bytes: Vec<u8>,
     limit: usize,
+    full: bool,
 }
 
 impl Trial {
-    fn is_full(&self) -> bool {
-        self.bytes.len() > self.limit
+    fn new(limit: usize) -> Self {
+        Trial { bytes: Vec::new(), limit, full: false }
+    }
+
+    fn room(&self) -> usize {
+        self.limit - self.bytes.len()
+    }
+
+    fn refuse<R>(&mut self) -> io::Result<R> {
+        self.full = true;
+        Err(io::ErrorKind::FileTooLarge.into())
     }
 }
 
 impl Write for Trial {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.extend_from_slice(bytes);
-        if self.is_full() { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes.len()) }
+        let taken = &bytes[..bytes.len().min(self.room())];
+        self.bytes.extend_from_slice(taken);
+        if taken.len() < bytes.len() { self.refuse() } else { Ok(bytes.len()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -76,4 +87,9 @@ impl Write for Trial {
     }
 }
 
-impl Target for Trial {}
+impl Target for Trial {
+    /// An array that will not fit is not even begun.
+    fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
+        if bytes > self.room() as u64 { self.refuse() } else { Ok(()) }
+    }
+}
