@@ -23,7 +23,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use common::{Record, Small, read_floor, write_floor};
+use common::{Record, Small, read_floor, settle, write_floor};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main};
 use larder::Compression;
@@ -146,6 +146,7 @@ fn time<R>(operation: impl FnOnce() -> R) -> Duration {
     let result = black_box(operation());
     let took = start.elapsed();
     drop(result);
+    settle();
     took
 }
 

@@ -2,6 +2,7 @@
 //! values.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::thread;
@@ -55,6 +56,12 @@ fn fresh(len: usize) -> Vec<u8> {
         let _ = advised;
     }
     memory
+}
+
+/// Lets the allocator put in order what was freed. glibc's would do it within the next operation, which
+/// then pays for the previous one's value.
+pub(crate) fn settle() {
+    drop(black_box(Vec::<u8>::with_capacity(1 << 20)));
 }
 
 /// One of a million.

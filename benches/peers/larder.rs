@@ -38,7 +38,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{Record, Small, read_floor, write_floor};
+use common::{Record, Small, read_floor, settle, write_floor};
 use larder::{Compression, ErrorKind};
 use ndarray::Array2;
 use serde::Serialize;
@@ -55,7 +55,9 @@ fn main() -> Result<()> {
     for line in io::stdin().lines() {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();
-        match server.answer(&words).map_err(|error| format!("{line}: {error}"))? {
+        let answer = server.answer(&words).map_err(|error| format!("{line}: {error}"))?;
+        settle();
+        match answer {
             Some((took, bytes)) => println!("{} {bytes}", took.as_secs_f64()),
             None => println!("-"),
         }
