@@ -129,7 +129,7 @@ class Target:
             parts.append(f"size ≤ {self.size:.2f}")
         if self.below:
             parts.append(f"< {self.below:.0f} µs")
-        return ", ".join(parts)
+        return ", ".join(parts) or "-"
 
     def is_met(self, ratio, size, seconds):
         return (
@@ -170,7 +170,8 @@ class Table:
                 theirs, ours = sizes()
                 size = ours / theirs
                 ratio_cell += f"; size {size:.3f}"
-            met = "yes" if target.is_met(ratio, size, b) else "**no**"
+            if target != Target():
+                met = "yes" if target.is_met(ratio, size, b) else "**no**"
         line = f"| {operation} | {peer_name} | {peer_cell} | {larder_cell} | {ratio_cell} | {target} | {met} |"
         self.lines.append(line)
         print(line, flush=True)
