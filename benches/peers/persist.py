@@ -385,10 +385,11 @@ class Bench:
 
     def objects(self):
         """A map and a list of structs, each of a million."""
-        self.object("map of 10^6 {int: str}", self.values.words(1_000_000))
-        self.object("list of 10^6 structs", self.values.records(1_000_000))
+        self.object("a map", "{int: str}", self.values.words(1_000_000))
+        self.object("a list", "structs", self.values.records(1_000_000))
 
-    def object(self, name, value):
+    def object(self, container, content, value):
+        name = f"{container} of {len(value):,} {content}"
         row, ask = self.table.row, self.larder.asking
         mb = self.values.megabytes()
         same = lambda other: value == other
