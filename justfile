@@ -24,9 +24,11 @@ doc:
 quickstart:
     cargo run --release --example quickstart
 
-# Benchmarks of calls against what the file system needs for the same
+# Benchmarks of calls and files against what the file system needs for the same, and against peers
 bench:
     cargo bench --bench call
+    cargo bench --bench persist --features full
+    python3 benches/peers/persist.py
 
 # Licences and sources of the dependencies (needs cargo-deny)
 deny:

@@ -1,0 +1,220 @@
+//! The side of `persist.py` that is larder: it takes one command a line, and answers with the seconds
+//! that the operation alone took, and the bytes of what was written or read. What this build does not
+//! have is answered with `-`; whatever else goes wrong ends the program.
+//!
+//! | command | operation |
+//! |---|---|
+//! | `value FILE f64 ROWS` | takes the file's numbers as the value (`i64` likewise) |
+//! | `value FILE records` | takes the file's JSON as the value (`words`, `small` likewise) |
+//! | `threads COUNT` | `larder::set_threads` |
+//! | `dump FILE COMPRESSION` | the value into a new file |
+//! | `load FILE` | the value from a file |
+//! | `map FILE` | maps a file and reads one number |
+//! | `encode COMPRESSION COUNT` | the value into memory, and again, into the same |
+//! | `decode COUNT` | the value from there |
+//! | `write-floor FILE` | the value's own bytes into a new file |
+//! | `read-floor FILE THREADS` | a file's bytes into fresh memory |
+//!
+//! Files lie in the current folder. Values read are compared with the one that was written.
+
+#![allow(
+    missing_docs,
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::allow_attributes,
+    reason = "it is a benchmark"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs;
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::{Record, Small, read_floor, settle, write_floor};
+use larder::{Compression, ErrorKind};
+use ndarray::Array2;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() != Some("serve") {
+        println!("run benches/peers/persist.py, which starts this");
+        return Ok(());
+    }
+    let mut server = Server::default();
+    for line in io::stdin().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split(' ').collect();
+        let answer = server.answer(&words).map_err(|error| format!("{line}: {error}"))?;
+        settle();
+        match answer {
+            Some((took, bytes)) => println!("{} {bytes}", took.as_secs_f64()),
+            None => println!("-"),
+        }
+        io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Server {
+    value: Option<Box<dyn Value>>,
+    /// The file that the value is from.
+    bytes: Vec<u8>,
+    /// Where `encode` writes.
+    buffer: Vec<u8>,
+}
+
+impl Server {
+    fn answer(&mut self, words: &[&str]) -> Result<Option<(Duration, usize)>> {
+        let (took, bytes) = match *words {
+            ["value", file, kind, ref rest @ ..] => {
+                self.bytes = fs::read(file)?;
+                self.value = Some(value(&self.bytes, kind, rest.first().unwrap_or(&"1").parse()?)?);
+                (Duration::ZERO, self.bytes.len())
+            }
+            ["threads", count] => {
+                larder::set_threads(count.parse()?);
+                (Duration::ZERO, 0)
+            }
+            ["dump", file, compression] => {
+                let Some(compression) = compression_of(compression)? else { return Ok(None) };
+                remove(file)?;
+                (self.value()?.dump(file, compression)?, len(file)?)
+            }
+            ["load", file] => (self.value()?.load(file)?, len(file)?),
+            ["map", file] => {
+                let Some(took) = map(file)? else { return Ok(None) };
+                (took, len(file)?)
+            }
+            ["encode", compression, count] => {
+                let Some(compression) = compression_of(compression)? else { return Ok(None) };
+                let mut buffer = std::mem::take(&mut self.buffer);
+                let took = self.value()?.encode(&mut buffer, compression, count.parse()?)?;
+                self.buffer = buffer;
+                (took, self.buffer.len())
+            }
+            ["decode", count] => (self.value()?.decode(&self.buffer, count.parse()?)?, self.buffer.len()),
+            ["write-floor", file] => {
+                remove(file)?;
+                let start = Instant::now();
+                write_floor(Path::new(file), &self.bytes)?;
+                (start.elapsed(), self.bytes.len())
+            }
+            ["read-floor", file, threads] => {
+                let start = Instant::now();
+                let bytes = read_floor(Path::new(file), threads.parse()?)?;
+                (start.elapsed(), bytes.len())
+            }
+            _ => return Err("no such command".into()),
+        };
+        Ok(Some((took, bytes)))
+    }
+
+    fn value(&self) -> Result<&dyn Value> {
+        self.value.as_deref().ok_or_else(|| "there is no value".into())
+    }
+}
+
+/// `None` if this build does not know it.
+fn compression_of(text: &str) -> Result<Option<Compression>> {
+    match text.parse() {
+        Ok(compression) => Ok(Some(compression)),
+        Err(error) if larder::Error::kind(&error) == ErrorKind::UnknownCompressor => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `None`, as this build has no `larder::map`.
+#[expect(clippy::unnecessary_wraps, reason = "larder::map is to come")]
+fn map(_: &str) -> Result<Option<Duration>> {
+    Ok(None)
+}
+
+fn remove(file: &str) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn len(file: &str) -> io::Result<usize> {
+    Ok(fs::metadata(file)?.len() as usize)
+}
+
+fn value(bytes: &[u8], kind: &str, rows: usize) -> Result<Box<dyn Value>> {
+    Ok(match kind {
+        "f64" => Box::new(array(bytes, rows, f64::from_le_bytes)?),
+        "i64" => Box::new(array(bytes, rows, i64::from_le_bytes)?),
+        "records" => Box::new(serde_json::from_slice::<Vec<Record>>(bytes)?),
+        "words" => Box::new(serde_json::from_slice::<HashMap<u64, String>>(bytes)?),
+        "small" => Box::new(serde_json::from_slice::<Small>(bytes)?),
+        _ => return Err("no such kind".into()),
+    })
+}
+
+fn array<T>(bytes: &[u8], rows: usize, number: fn([u8; 8]) -> T) -> Result<Array2<T>> {
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let numbers: Vec<T> = chunks.iter().copied().map(number).collect();
+    Ok(Array2::from_shape_vec((rows, numbers.len() / rows), numbers)?)
+}
+
+/// A value, and what can be done with it.
+trait Value {
+    fn dump(&self, path: &str, compression: Compression) -> Result<Duration>;
+    fn load(&self, path: &str) -> Result<Duration>;
+    /// The mean of `count` times.
+    fn encode(&self, buffer: &mut Vec<u8>, compression: Compression, count: u32) -> Result<Duration>;
+    /// The mean of `count` times.
+    fn decode(&self, bytes: &[u8], count: u32) -> Result<Duration>;
+}
+
+impl<T: Serialize + DeserializeOwned + PartialEq> Value for T {
+    fn dump(&self, path: &str, compression: Compression) -> Result<Duration> {
+        let start = Instant::now();
+        larder::dump_with(self, path, compression)?;
+        Ok(start.elapsed())
+    }
+
+    fn load(&self, path: &str) -> Result<Duration> {
+        let start = Instant::now();
+        let value: T = larder::load(path)?;
+        let took = start.elapsed();
+        same(self, &value)?;
+        Ok(took)
+    }
+
+    fn encode(&self, buffer: &mut Vec<u8>, compression: Compression, count: u32) -> Result<Duration> {
+        let start = Instant::now();
+        for _ in 0..count {
+            buffer.clear();
+            larder::dump_into(black_box(self), &mut *buffer, compression)?;
+        }
+        Ok(start.elapsed() / count)
+    }
+
+    fn decode(&self, bytes: &[u8], count: u32) -> Result<Duration> {
+        let start = Instant::now();
+        for _ in 1..count {
+            larder::load_from::<T>(black_box(bytes))?;
+        }
+        let value: T = larder::load_from(black_box(bytes))?;
+        let took = start.elapsed() / count;
+        same(self, &value)?;
+        Ok(took)
+    }
+}
+
+fn same<T: PartialEq>(a: &T, b: &T) -> Result<()> {
+    if a == b { Ok(()) } else { Err("the value came back as another".into()) }
+}
