@@ -1,11 +1,9 @@
 //! CBOR read back into serde's data model.
 
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
 
 use super::input::{Input, Taken, text};
+use super::items::{Items, Variant};
 use super::numbers::Numbers;
 use super::skip::MAX_SKIPPED_DEPTH;
 use super::typed::{self, Number};
@@ -15,13 +13,10 @@ use crate::{Error, ErrorKind, Result};
 
 /// Reads values from an [`Input`].
 pub(crate) struct Decoder<'i, 'r> {
-    input: &'i mut Input<'r>,
-    depth: u32,
+    pub(super) input: &'i mut Input<'r>,
+    pub(super) depth: u32,
     guessed: bool,
 }
-
-/// Elements that a container is said to have before they are read.
-const LARGEST_HINT: usize = 256;
 
 /// What a head announces.
 enum Head {
@@ -53,6 +48,11 @@ impl<'i, 'r> Decoder<'i, 'r> {
 
     fn head(&mut self) -> Result<Head> {
         let initial = self.input.byte()?;
+        self.head_after(initial)
+    }
+
+    /// The head that begins with this byte, which has been read.
+    fn head_after(&mut self, initial: u8) -> Result<Head> {
         let indefinite = initial & 31 == wire::INDEFINITE;
         Ok(match Major::of(initial) {
             Major::Unsigned => Head::Unsigned(self.input.argument(initial)?),
@@ -124,6 +124,11 @@ impl<'i, 'r> Decoder<'i, 'r> {
         Ok(value)
     }
 
+    #[inline]
+    fn negative<'de, V: Visitor<'de>>(&mut self, initial: u8, visitor: V) -> Result<V::Value> {
+        visit_negative(self.input.argument(initial)?, visitor)
+    }
+
     fn text<'de, V: Visitor<'de>>(&mut self, len: u64, visitor: V) -> Result<V::Value> {
         self.input.take(len, |bytes| match bytes {
             Taken::Borrowed(bytes) => visitor.visit_str(text(bytes)?),
@@ -172,10 +177,7 @@ impl<'i, 'r> Decoder<'i, 'r> {
     fn visit<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: V) -> Result<V::Value> {
         match head {
             Head::Unsigned(value) => visitor.visit_u64(value),
-            Head::Negative(value) => match i64::try_from(value) {
-                Ok(value) => visitor.visit_i64(!value),
-                Err(_) => visitor.visit_i128(!i128::from(value)),
-            },
+            Head::Negative(value) => visit_negative(value, visitor),
             Head::Bytes(len) => self.bytes(len, visitor),
             Head::Text(len) => self.text(len, visitor),
             Head::Array(len) => self.array(len, visitor),
@@ -196,9 +198,23 @@ impl<'i, 'r> Decoder<'i, 'r> {
         }
     }
 
-    /// Says what was found where something else was wanted.
+    /// The number of elements that a head announces; `None` if a break will end them.
+    #[inline]
+    fn len(&mut self, initial: u8) -> Result<Option<u64>> {
+        if initial & 31 == wire::INDEFINITE { Ok(None) } else { self.input.argument(initial).map(Some) }
+    }
+
+    /// Says what begins with this byte, where something else was wanted.
     #[cold]
-    fn unexpected<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: &V) -> Error {
+    fn unexpected<'de, V: Visitor<'de>>(&mut self, initial: u8, visitor: &V) -> Error {
+        match self.head_after(initial) {
+            Ok(head) => self.unexpected_head(head, visitor),
+            Err(error) => error,
+        }
+    }
+
+    #[cold]
+    fn unexpected_head<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: &V) -> Error {
         let found = match head {
             Head::Unsigned(value) => Unexpected::Unsigned(value),
             Head::Negative(value) => match i64::try_from(value) {
@@ -226,16 +242,40 @@ impl<'i, 'r> Decoder<'i, 'r> {
     }
 }
 
+/// A negative integer, which is stored as −1 − n.
+#[inline]
+fn visit_negative<'de, V: Visitor<'de>>(value: u64, visitor: V) -> Result<V::Value> {
+    match i64::try_from(value) {
+        Ok(value) => visitor.visit_i64(!value),
+        Err(_) => visitor.visit_i128(!i128::from(value)),
+    }
+}
+
 /// One method for each thing that can be asked for: what fits is read, anything else is an error.
+/// They look at the first byte themselves, as a whole [`Head`] would go through memory.
 macro_rules! only {
-    ($($method:ident: $pattern:pat),* $(,)?) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-            match self.head()? {
-                head @ $pattern => self.visit(head, visitor),
-                head => Err(self.unexpected(head, &visitor)),
+    ($($method:ident => |$decoder:ident, $initial:ident, $visitor:ident| $($pattern:pat => $read:expr),+;)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, $visitor: V) -> Result<V::Value> {
+            let $decoder = self;
+            let $initial = $decoder.input.byte()?;
+            match (Major::of($initial), $initial) {
+                $($pattern => $read,)+
+                _ => Err($decoder.unexpected($initial, &$visitor)),
             }
         }
     )*};
+}
+
+/// An integer may be read as another width, if its value fits there; the visitors see to that.
+macro_rules! integers {
+    ($($method:ident),*) => {
+        only! {$(
+            $method => |decoder, initial, visitor|
+                (Major::Unsigned, _) => visitor.visit_u64(decoder.input.argument(initial)?),
+                (Major::Negative, _) => decoder.negative(initial, visitor);
+        )*}
+    };
 }
 
 impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
@@ -251,31 +291,64 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
         self.visit(head, visitor)
     }
 
-    // An integer may be read as another width, if its value fits there; the visitors see to that.
+    integers! {
+        deserialize_u8, deserialize_u16, deserialize_u32, deserialize_u64, deserialize_i8, deserialize_i16,
+        deserialize_i32, deserialize_i64
+    }
+
     // Floats never change their width, nor do integers become floats: that could change a value.
     only! {
-        deserialize_bool: Head::Bool(_),
-        deserialize_u8: Head::Unsigned(_) | Head::Negative(_),
-        deserialize_u16: Head::Unsigned(_) | Head::Negative(_),
-        deserialize_u32: Head::Unsigned(_) | Head::Negative(_),
-        deserialize_u64: Head::Unsigned(_) | Head::Negative(_),
-        deserialize_i8: Head::Unsigned(_) | Head::Negative(_),
-        deserialize_i16: Head::Unsigned(_) | Head::Negative(_),
-        deserialize_i32: Head::Unsigned(_) | Head::Negative(_),
-        deserialize_i64: Head::Unsigned(_) | Head::Negative(_),
-        deserialize_u128: Head::Unsigned(_) | Head::Negative(_)
-            | Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE),
-        deserialize_i128: Head::Unsigned(_) | Head::Negative(_)
-            | Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE),
-        deserialize_f32: Head::F32(_),
-        deserialize_f64: Head::F64(_),
-        deserialize_char: Head::Tag(wire::TAG_CHAR),
-        deserialize_str: Head::Text(_),
-        deserialize_string: Head::Text(_),
-        deserialize_bytes: Head::Bytes(_),
-        deserialize_byte_buf: Head::Bytes(_),
-        deserialize_unit: Head::Unit,
-        deserialize_map: Head::Map(_),
+        deserialize_bool => |decoder, initial, visitor|
+            (_, wire::FALSE) => visitor.visit_bool(false),
+            (_, wire::TRUE) => visitor.visit_bool(true);
+        deserialize_f32 => |decoder, initial, visitor|
+            (_, wire::F32) => visitor.visit_f32(f32::from_be_bytes(decoder.input.array()?));
+        deserialize_f64 => |decoder, initial, visitor|
+            (_, wire::F64) => visitor.visit_f64(f64::from_be_bytes(decoder.input.array()?));
+        deserialize_string => |decoder, initial, visitor|
+            (Major::Text, _) => {
+                let len = decoder.input.argument(initial)?;
+                decoder.text(len, visitor)
+            };
+        deserialize_byte_buf => |decoder, initial, visitor|
+            (Major::Bytes, _) => {
+                let len = decoder.input.argument(initial)?;
+                decoder.bytes(len, visitor)
+            };
+        deserialize_unit => |decoder, initial, visitor|
+            (_, wire::UNIT) => visitor.visit_unit();
+        deserialize_map => |decoder, initial, visitor|
+            (Major::Map, _) => {
+                let len = decoder.len(initial)?;
+                decoder.map(len, visitor)
+            };
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.head()? {
+            head @ (Head::Unsigned(_) | Head::Negative(_)) => self.visit(head, visitor),
+            head @ Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE) => self.visit(head, visitor),
+            head => Err(self.unexpected_head(head, &visitor)),
+        }
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_u128(visitor)
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.head()? {
+            Head::Tag(wire::TAG_CHAR) => visitor.visit_char(self.char()?),
+            head => Err(self.unexpected_head(head, &visitor)),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_byte_buf(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
@@ -283,7 +356,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
             wire::NONE | wire::TAG_OF_TWO_BYTES => match self.head()? {
                 head @ (Head::None | Head::Tag(wire::TAG_SOME)) => self.visit(head, visitor),
                 Head::Tag(wire::TAG_CHAR) => visitor.visit_some(self.char()?.into_deserializer()),
-                head => Err(self.unexpected(head, &visitor)),
+                head => Err(self.unexpected_head(head, &visitor)),
             },
             // A `Deserialize` that makes a default of null asks for an option where its `Serialize`
             // wrote the value as it is.
@@ -292,8 +365,14 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
     }
 
     /// What `flatten` reads keys with takes any key, and variants and fields have names or numbers.
+    #[inline]
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        let head = self.head()?;
+        let initial = self.input.byte()?;
+        if Major::of(initial) == Major::Text {
+            let len = self.input.argument(initial)?;
+            return self.text(len, visitor);
+        }
+        let head = self.head_after(initial)?;
         self.visit(head, visitor)
     }
 
@@ -306,8 +385,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.head()? {
-            Head::Array(len) => {
+        let initial = self.input.byte()?;
+        match Major::of(initial) {
+            Major::Array => {
+                let len = self.len(initial)?;
                 if let Some(len) = len
                     && let Some(bools) = bulk::read_bools::<V>(len, self.input)
                 {
@@ -315,11 +396,14 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
                 }
                 self.array(len, visitor)
             }
-            Head::Tag(tag) => match Number::announced(tag, self.input)? {
-                Some(number) => self.numbers(number, visitor),
-                None => Err(self.unexpected(Head::Tag(tag), &visitor)),
-            },
-            head => Err(self.unexpected(head, &visitor)),
+            Major::Tag => {
+                let tag = self.input.argument(initial)?;
+                match Number::announced(tag, self.input)? {
+                    Some(number) => self.numbers(number, visitor),
+                    None => Err(self.unexpected_head(Head::Tag(tag), &visitor)),
+                }
+            }
+            _ => Err(self.unexpected(initial, &visitor)),
         }
     }
 
@@ -352,129 +436,12 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
                 visitor.visit_enum(name.as_str().into_deserializer())
             }
             Head::Map(Some(1)) => self.nested(|decoder| visitor.visit_enum(Variant { decoder })),
-            head => Err(self.unexpected(head, &visitor)),
+            head => Err(self.unexpected_head(head, &visitor)),
         }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         skip_value(self.input, MAX_SKIPPED_DEPTH)?;
         visitor.visit_unit()
-    }
-}
-
-/// The elements of an array, or the pairs of a map.
-struct Items<'d, 'i, 'r> {
-    decoder: &'d mut Decoder<'i, 'r>,
-    /// How many are left; `None` if a break will tell.
-    left: Option<u64>,
-}
-
-impl Items<'_, '_, '_> {
-    /// Whether there is another one; counts it.
-    fn more(&mut self) -> Result<bool> {
-        match &mut self.left {
-            Some(0) => Ok(false),
-            Some(left) => {
-                *left -= 1;
-                Ok(true)
-            }
-            None if self.decoder.input.peek()? == wire::BREAK => {
-                self.decoder.input.byte()?;
-                self.left = Some(0);
-                Ok(false)
-            }
-            None => Ok(true),
-        }
-    }
-
-    fn end(mut self) -> Result<()> {
-        if self.more()? {
-            return Err(Error::custom("the stored sequence or map has more elements than wanted"));
-        }
-        Ok(())
-    }
-
-    /// A bounded one: whoever believes a length takes memory for it, at each level of nesting.
-    fn hint(&self) -> Option<usize> {
-        self.left.map(|left| usize::try_from(left).unwrap_or(LARGEST_HINT).min(LARGEST_HINT))
-    }
-}
-
-impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        if !self.more()? {
-            return Ok(None);
-        }
-        seed.deserialize(&mut *self.decoder).map(Some)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        self.hint()
-    }
-}
-
-impl<'de> MapAccess<'de> for Items<'_, '_, '_> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        if !self.more()? {
-            return Ok(None);
-        }
-        seed.deserialize(&mut *self.decoder).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        seed.deserialize(&mut *self.decoder)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        self.hint()
-    }
-}
-
-/// An enum variant with a payload: the one pair of a map.
-struct Variant<'d, 'i, 'r> {
-    decoder: &'d mut Decoder<'i, 'r>,
-}
-
-impl<'de> EnumAccess<'de> for Variant<'_, '_, '_> {
-    type Error = Error;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
-        let name = seed.deserialize(&mut *self.decoder)?;
-        Ok((name, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, '_, '_> {
-    type Error = Error;
-
-    fn unit_variant(self) -> Result<()> {
-        Err(Error::invalid_type(Unexpected::NewtypeVariant, &"a variant without a payload"))
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
-        seed.deserialize(self.decoder)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
-        self.fields_of(|decoder| decoder.deserialize_tuple(len, visitor))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value> {
-        self.fields_of(|decoder| decoder.deserialize_struct("", fields, visitor))
-    }
-}
-
-impl<'i, 'r> Variant<'_, 'i, 'r> {
-    /// The variant and its fields are one level of the value, and two of the encoding.
-    fn fields_of<R>(self, read: impl FnOnce(&mut Decoder<'i, 'r>) -> Result<R>) -> Result<R> {
-        self.decoder.depth -= 1;
-        let result = read(self.decoder);
-        self.decoder.depth += 1;
-        result
     }
 }

@@ -24,6 +24,7 @@ mod checksum;
 mod parallel;
 
 mod decode;
+mod items;
 mod numbers;
 
 mod input;
