@@ -40,6 +40,16 @@ fn array(criterion: &mut Criterion) {
     }
 }
 
+/// 128 MB of numbers, used in place.
+fn map(criterion: &mut Criterion) {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = folder.path().join("array");
+    larder::dump(&Array2::<f64>::ones((4000, 4000)), &path).unwrap();
+    criterion.bench_function("128 MB of f64/map and read one", |b| {
+        b.iter(|| larder::map::<Array2<f64>>(&path).unwrap().view()[[7, 7]]);
+    });
+}
+
 /// A million structs with strings.
 fn records(criterion: &mut Criterion) {
     let record = |id: u64| Record {
@@ -150,5 +160,5 @@ fn time<R>(operation: impl FnOnce() -> R) -> Duration {
     took
 }
 
-criterion_group!(benches, array, records, words, small);
+criterion_group!(benches, array, map, records, words, small);
 criterion_main!(benches);

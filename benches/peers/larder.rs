@@ -93,10 +93,7 @@ impl Server {
                 (self.value()?.dump(file, compression)?, len(file)?)
             }
             ["load", file] => (self.value()?.load(file)?, len(file)?),
-            ["map", file] => {
-                let Some(took) = map(file)? else { return Ok(None) };
-                (took, len(file)?)
-            }
+            ["map", file] => (map(file)?, len(file)?),
             ["encode", compression, count] => {
                 let Some(compression) = compression_of(compression)? else { return Ok(None) };
                 let mut buffer = std::mem::take(&mut self.buffer);
@@ -135,10 +132,11 @@ fn compression_of(text: &str) -> Result<Option<Compression>> {
     }
 }
 
-/// `None`, as this build has no `larder::map`.
-#[expect(clippy::unnecessary_wraps, reason = "larder::map is to come")]
-fn map(_: &str) -> Result<Option<Duration>> {
-    Ok(None)
+fn map(file: &str) -> Result<Duration> {
+    let start = Instant::now();
+    let mapped = larder::map::<Array2<f64>>(file)?;
+    black_box(mapped.view()[[7, 7]]);
+    Ok(start.elapsed())
 }
 
 fn remove(file: &str) -> io::Result<()> {
