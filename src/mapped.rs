@@ -143,17 +143,17 @@ impl<T> Mapped<T> {
     ///
     /// let model = larder::map::<About>(&path)?;
     /// assert_eq!(model.name, "small");
-    /// assert_eq!(model.array::<f32>("layers.0.weights")?, [0.5; 1000]);
+    /// assert_eq!(model.array_at::<f32>("layers.0.weights")?, [0.5; 1000]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn array<E: Element>(&self, path: &str) -> Result<&[E]> {
+    pub fn array_at<E: Element>(&self, path: &str) -> Result<&[E]> {
         self.find(path, Cursor::numbers)
     }
 
     /// An `ndarray` array within the value, where it lies.
     ///
     /// # Errors
-    /// Those of [`array`](Mapped::array); [`WrongType`](ErrorKind::WrongType) also if it has another
+    /// Those of [`array_at`](Mapped::array_at); [`WrongType`](ErrorKind::WrongType) also if it has another
     /// number of axes.
     ///
     /// ```
@@ -164,11 +164,11 @@ impl<T> Mapped<T> {
     ///
     /// larder::dump(&("identity", Array2::<f64>::eye(3)), &path)?;
     /// let pair = larder::map::<IgnoredAny>(&path)?;
-    /// assert_eq!(pair.view::<f64, Ix2>("1")?.diag().sum(), 3.0);
+    /// assert_eq!(pair.view_at::<f64, Ix2>("1")?.diag().sum(), 3.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(feature = "ndarray")]
-    pub fn view<E: Element, D: ndarray::Dimension>(&self, path: &str) -> Result<ndarray::ArrayView<'_, E, D>> {
+    pub fn view_at<E: Element, D: ndarray::Dimension>(&self, path: &str) -> Result<ndarray::ArrayView<'_, E, D>> {
         let shaped = self.find(path, Cursor::shaped)?;
         let axes = shaped.shape.len();
         ndarray::ArrayView::from_shape(shaped.shape, shaped.elements)
@@ -187,7 +187,7 @@ impl<T> Mapped<T> {
     }
 
     /// The file.
-    pub fn path(&self) -> &Path {
+    pub fn file_path(&self) -> &Path {
         &self.path
     }
 }

@@ -39,19 +39,19 @@ fn the_elements_lie_in_the_file() {
     let numbers: Vec<f64> = (0..100_000).map(f64::from).collect();
     let (_folder, vector) = mapped::<_, Vec<f64>>(&numbers);
     let vector = vector.unwrap();
-    assert!(lies_in_file(&vector, vector.path()));
+    assert!(lies_in_file(&vector, vector.file_path()));
     assert_eq!(*vector, numbers);
     let (_folder, boxed) = mapped::<_, Box<[f64]>>(&numbers);
-    assert!(lies_in_file(boxed.as_ref().unwrap(), boxed.as_ref().unwrap().path()));
+    assert!(lies_in_file(boxed.as_ref().unwrap(), boxed.as_ref().unwrap().file_path()));
     let array = Array2::from_shape_fn((100, 1000), |(i, j)| (i * j) as f32);
     let (_folder, mapped) = mapped::<_, Array2<f32>>(&array);
     let mapped = mapped.unwrap();
-    assert!(lies_in_file(mapped.as_slice().unwrap(), mapped.path()));
+    assert!(lies_in_file(mapped.as_slice().unwrap(), mapped.file_path()));
     assert_eq!(*mapped, array);
     assert_eq!(mapped.sum_axis(ndarray::Axis(0)), array.sum_axis(ndarray::Axis(0)));
     mapped.verify().unwrap();
     // It outlives the file, as an open file does.
-    fs::remove_file(mapped.path()).unwrap();
+    fs::remove_file(mapped.file_path()).unwrap();
     assert_eq!(*mapped, array);
 }
 
@@ -66,7 +66,7 @@ fn vectors_and_arrays_of_every_number_are_mapped() {
                 let (_folder, array) = mapped::<_, Array1<$type>>(&Array1::from(numbers.clone()));
                 assert_eq!(array.unwrap().to_vec(), numbers);
                 let (_folder, pair) = mapped::<_, IgnoredAny>(&(1, &numbers));
-                assert_eq!(pair.unwrap().array::<$type>("1").unwrap(), numbers);
+                assert_eq!(pair.unwrap().array_at::<$type>("1").unwrap(), numbers);
             }
         )*};
     }
@@ -129,25 +129,25 @@ fn arrays_at_any_depth_are_found_by_their_path() {
     let (_folder, about) = mapped::<_, About>(&model());
     let about = about.unwrap();
     assert_eq!(about.name, "deep");
-    assert_eq!(about.view::<f32, Ix2>("layers.2.weights").unwrap(), model().layers[2].weights);
-    assert_eq!(about.array::<f32>("layers.2.weights.data").unwrap().len(), 900);
-    assert_eq!(about.array::<f32>("layers.0.bias").unwrap(), [1.0; 300]);
-    assert_eq!(about.array::<f64>("kind.Tree.thresholds").unwrap(), [0.25; 100]);
-    assert_eq!(about.array::<f64>("scale").unwrap(), [2.0; 50]);
+    assert_eq!(about.view_at::<f32, Ix2>("layers.2.weights").unwrap(), model().layers[2].weights);
+    assert_eq!(about.array_at::<f32>("layers.2.weights.data").unwrap().len(), 900);
+    assert_eq!(about.array_at::<f32>("layers.0.bias").unwrap(), [1.0; 300]);
+    assert_eq!(about.array_at::<f64>("kind.Tree.thresholds").unwrap(), [0.25; 100]);
+    assert_eq!(about.array_at::<f64>("scale").unwrap(), [2.0; 50]);
     #[cfg(target_os = "linux")]
-    assert!(lies_in_file(about.array::<f32>("layers.0.bias").unwrap(), about.path()));
+    assert!(lies_in_file(about.array_at::<f32>("layers.0.bias").unwrap(), about.file_path()));
 
     let kind = |error: Error| error.kind();
     for path in ["nothing", "layers.3", "layers.x", "layers.0.weights.nothing", "name.0", "scale.0.0"] {
-        let error = about.array::<f64>(path).unwrap_err();
+        let error = about.array_at::<f64>(path).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{path}: {error}");
         assert!(error.path().is_some());
     }
-    assert_eq!(kind(about.array::<f64>("name").unwrap_err()), ErrorKind::WrongType);
-    assert_eq!(kind(about.array::<f64>("").unwrap_err()), ErrorKind::WrongType);
-    assert_eq!(kind(about.array::<f64>("layers.0.bias").unwrap_err()), ErrorKind::WrongType);
-    assert_eq!(kind(about.view::<f32, Ix3>("layers.0.weights").unwrap_err()), ErrorKind::WrongType);
-    assert_eq!(kind(about.view::<f32, Ix1>("layers.0.bias").unwrap_err()), ErrorKind::WrongType);
+    assert_eq!(kind(about.array_at::<f64>("name").unwrap_err()), ErrorKind::WrongType);
+    assert_eq!(kind(about.array_at::<f64>("").unwrap_err()), ErrorKind::WrongType);
+    assert_eq!(kind(about.array_at::<f64>("layers.0.bias").unwrap_err()), ErrorKind::WrongType);
+    assert_eq!(kind(about.view_at::<f32, Ix3>("layers.0.weights").unwrap_err()), ErrorKind::WrongType);
+    assert_eq!(kind(about.view_at::<f32, Ix1>("layers.0.bias").unwrap_err()), ErrorKind::WrongType);
 
     // What holds arrays, and is none itself, is read.
     let (_folder, whole) = mapped::<_, Model>(&model());
@@ -201,7 +201,7 @@ fn numbers_that_are_not_aligned_are_refused() {
     bytes.remove(padding);
     fs::write(&path, &bytes).unwrap();
     let pair = map::<IgnoredAny>(&path).unwrap();
-    let error = pair.array::<f64>("1").unwrap_err();
+    let error = pair.array_at::<f64>("1").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotMappable);
     assert!(error.to_string().contains("aligned"), "{error}");
 }
