@@ -95,7 +95,7 @@ fn a_value_takes_a_few_mib_beside_itself() {
     let own = 8 * array.len();
     let strided = array.t().as_standard_layout().into_owned();
     let text = "All happy families are alike. ".repeat(MIB);
-    let bytes: Vec<u8> = (0..32 * MIB).map(|n| n.to_le_bytes()[0]).collect();
+    let bytes: Vec<u8> = (0..32 * MIB).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let map: BTreeMap<String, Vec<f64>> = (0..4).map(|n| (n.to_string(), numbers(1_000_000))).collect();
     // What a method's own tables take, for as many threads as there are, is not ours to bound.
     let check = |method: &str, tables: usize, what: &str, (dumping, loading): (usize, usize)| {
