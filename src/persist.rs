@@ -131,7 +131,7 @@ pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
 fn read_file<R>(path: &Path, read: impl FnOnce(&mut dyn BufRead) -> Result<R>) -> Result<R> {
     let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
     let mut reader = BufReader::with_capacity(READ_BUFFER, file);
-    let result = Compression::decompress(&mut reader, read)?;
+    let result = Compression::decompress_whole(&mut reader, read)?;
     let rest = reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
     if rest.is_empty() {
         return Ok(result);

@@ -115,7 +115,7 @@ impl Peeked {
         let source = BufReader::with_capacity(READ_BUFFER, rest.chain(file));
         let checksum = XxHash3_64::new();
         let mut source = Summed { source, len: 0, checksum: compressed.then_some(checksum) };
-        let result = Compression::decompress(&mut source, read);
+        let result = Compression::decompress_whole(&mut source, read);
         // After an error it is the checksum that tells whether the bytes are to blame.
         if compressed && result.is_err() {
             io::copy(&mut source, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
