@@ -42,7 +42,7 @@ impl Segmented for Gzip {
 
     fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
         let encoder = GzEncoder::new(Vec::new(), Level::new(level.unsigned_abs()));
-        Ok(Box::new(Labelling { encoder, target }))
+        Ok(Box::new(Labelling { encoder, piece: Vec::new(), target }))
     }
 
     fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
@@ -65,15 +65,30 @@ impl Segmented for Gzip {
     }
 }
 
+/// What deflate writes depends on how its input is chopped, so it always is in pieces of this size.
+const PIECE: usize = 64 << 10;
+
 /// Holds the member until its length is known.
 struct Labelling<'w> {
     encoder: GzEncoder<Vec<u8>>,
+    /// The beginning of a piece.
+    piece: Vec<u8>,
     target: Box<dyn Write + 'w>,
 }
 
 impl Write for Labelling<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.encoder.write(bytes)
+        if self.piece.is_empty() && bytes.len() >= PIECE {
+            self.encoder.write_all(&bytes[..PIECE])?;
+            return Ok(PIECE);
+        }
+        let count = bytes.len().min(PIECE - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..count]);
+        if self.piece.len() == PIECE {
+            self.encoder.write_all(&self.piece)?;
+            self.piece.clear();
+        }
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -83,7 +98,8 @@ impl Write for Labelling<'_> {
 
 impl<'w> Encoder<'w> for Labelling<'w> {
     fn finish(self: Box<Self>, alone: bool) -> io::Result<Box<dyn Write + 'w>> {
-        let Labelling { encoder, mut target } = *self;
+        let Labelling { mut encoder, piece, mut target } = *self;
+        encoder.write_all(&piece)?;
         let mut member = encoder.finish()?;
         let len = u32::try_from(member.len() + LABEL);
         if let (false, Ok(len)) = (alone, len) {
