@@ -45,6 +45,9 @@ impl Segmented for Bz2 {
         let begins = |window: &[u8]| {
             window.starts_with(b"BZh") && matches!(window[3], b'1'..=b'9') && window[HEAD..] == BLOCK_MAGIC
         };
+        if !bytes.starts_with(b"BZh") {
+            return End::Unknown;
+        }
         let start = (*from).max(HEAD);
         let windows = bytes.get(start..).unwrap_or_default().windows(HEAD + BLOCK_MAGIC.len());
         *from = start + windows.len();

@@ -8,7 +8,7 @@ use super::segments::{Decoder, Encoder, End, Segmented};
 
 pub(super) struct Lz4;
 
-const SEGMENT: usize = 4 << 20;
+const SEGMENT: usize = 1 << 20;
 const MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 
 impl Segmented for Lz4 {
@@ -56,6 +56,12 @@ impl Segmented for Lz4 {
 }
 
 impl<'w> Encoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
+    /// Its buffers cost as much to make as some megabytes to compress.
+    fn restart(&mut self) -> io::Result<bool> {
+        self.try_finish()?;
+        Ok(true)
+    }
+
     fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
         (*self).finish().map_err(io::Error::from)
     }

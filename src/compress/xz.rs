@@ -34,7 +34,8 @@ fn dictionary(level: i32) -> usize {
 
 impl Segmented for Xz {
     fn segment(&self, level: i32) -> usize {
-        dictionary(level).max(1 << 20)
+        // Each segment begins with nothing to refer to, which costs less in a longer one.
+        dictionary(level).max(4 << 20)
     }
 
     fn encoder_memory(&self, level: i32) -> usize {
@@ -59,6 +60,9 @@ impl Segmented for Xz {
     /// A stream does not say at its beginning how long it is. The footer of one and the header of
     /// the next are eight known bytes, around a multiple of 4.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
+        if !bytes.starts_with(&MAGIC) {
+            return End::Unknown;
+        }
         let mut at = (*from).max(SMALLEST);
         while let Some(next) = bytes.get(at..at + MAGIC.len()) {
             if next == MAGIC && bytes[at - 2..at] == FOOTER_MAGIC {

@@ -27,13 +27,13 @@ impl Format {
 
 fn formats() -> Vec<Format> {
     let mut formats = vec![
-        Format { compression: "gzip:1", magic: b"\x1f\x8b\x08\x04\0\0\0\0", program: "gzip", count: 350_000 },
-        Format { compression: "bz2:1", magic: b"BZh11AY&SY", program: "bzip2", count: 350_000 },
-        Format { compression: "xz:0", magic: b"\xfd7zXZ\0\0\x04", program: "xz", count: 350_000 },
-        Format { compression: "lz4", magic: b"\x04\x22\x4d\x18\x64\x50", program: "lz4", count: 700_000 },
+        Format { compression: "gzip:1", magic: b"\x1f\x8b\x08\x04\0\0\0\0", program: "gzip", count: 200_000 },
+        Format { compression: "bz2:1", magic: b"BZh11AY&SY", program: "bzip2", count: 200_000 },
+        Format { compression: "xz:0", magic: b"\xfd7zXZ\0\0\x04", program: "xz", count: 560_000 },
+        Format { compression: "lz4", magic: b"\x04\x22\x4d\x18\x64\x50", program: "lz4", count: 200_000 },
     ];
     if cfg!(feature = "zstd") {
-        formats.push(Format { compression: "zstd:1", magic: b"\x28\xb5\x2f\xfd\x04", program: "zstd", count: 700_000 });
+        formats.push(Format { compression: "zstd:1", magic: b"\x28\xb5\x2f\xfd\x04", program: "zstd", count: 560_000 });
     }
     formats
 }
@@ -166,9 +166,9 @@ impl Read for Socket<'_> {
 
 #[test]
 fn values_of_several_members_may_follow_one_another() {
-    let (small, value) = (numbers(10), numbers(300_000));
-    // zstd's segments are larger; the method makes no difference here.
-    for Format { compression, .. } in formats().into_iter().filter(|format| format.program != "zstd") {
+    let (small, value) = (numbers(10), numbers(150_000));
+    // The segments of xz and zstd are larger; the method makes no difference here.
+    for Format { compression, .. } in formats().into_iter().filter(|format| format.count == 200_000) {
         let mut bytes = dumped(&value, compression, 2);
         bytes.extend(dumped(&small, compression, 2));
         bytes.extend(dumped(&value, compression, 2));
@@ -211,7 +211,7 @@ fn members_that_are_missing_cut_or_damaged_are_errors() {
 
 #[test]
 fn a_label_that_is_a_lie_makes_no_difference() {
-    let value = numbers(350_000);
+    let value = numbers(200_000);
     let whole = dumped(&value, "gzip:1", 2);
     for lie in [0_u32, 1, 25, 1000, 1 << 20, u32::MAX] {
         let mut bytes = whole.clone();
@@ -254,7 +254,7 @@ fn a_target_that_fails_is_an_error() {
     for format in formats() {
         let (value, Format { compression, .. }) = (format.large(), format);
         for threads in [1, 2] {
-            for room in [0, 2_000_000] {
+            for room in [0, 1_200_000] {
                 larder::set_threads(NonZeroUsize::new(threads).unwrap());
                 let error = dump_into(&value, Full(room), compression.parse().unwrap()).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::NoSpace, "{compression} {error}");
@@ -298,8 +298,8 @@ fn content_without_end_is_an_error_of_the_document() {
 
 #[test]
 fn the_source_is_never_read_beyond_the_value() {
-    let value = numbers(300_000);
-    for Format { compression, .. } in formats() {
+    for format in formats() {
+        let (value, Format { compression, .. }) = (format.large(), format);
         let mut bytes = dumped(&value, compression, 2);
         bytes.extend(b"what follows");
         let mut slice = bytes.as_slice();

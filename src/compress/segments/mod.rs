@@ -44,6 +44,10 @@ pub(crate) trait Segmented: Sync {
 }
 
 /// Where a member ends.
+#[cfg_attr(
+    not(any(feature = "zlib", feature = "bz2", feature = "xz", feature = "lz4", feature = "zstd")),
+    expect(dead_code, reason = "no method of such a build is segmented")
+)]
 pub(crate) enum End {
     /// After so many bytes, which need not be there yet.
     At(usize),
@@ -55,6 +59,11 @@ pub(crate) enum End {
 
 /// Writes one member.
 pub(crate) trait Encoder<'w>: Write {
+    /// Ends the member and begins the next into the same target. False if it can't, and has done nothing.
+    fn restart(&mut self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// Writes what is left, and the end of the member; gives the target back. `alone` says that the
     /// value has no other member.
     fn finish(self: Box<Self>, alone: bool) -> io::Result<Box<dyn Write + 'w>>;

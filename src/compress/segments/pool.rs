@@ -92,7 +92,6 @@ fn serve(work: &Work, queue: &Queue) {
         // The lock is held while waiting: the others wait for their turn to wait.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((mut job, sender)) = next else { return };
-        job.output.clear();
         let result = catch_unwind(AssertUnwindSafe(|| work(&job.input, &mut job.output)))
             .unwrap_or_else(|panic| Err(io::Error::other(format!("a thread panicked: {}", message(&*panic)))));
         // Nobody waits for it if the pool is being dropped.
@@ -135,7 +134,7 @@ mod tests {
             if input[0] % 10 == 7 {
                 panic!("seven");
             }
-            output.extend_from_slice(input);
+            input.clone_into(output);
             Ok(())
         });
         let mut results = Vec::new();

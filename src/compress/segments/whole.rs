@@ -162,13 +162,34 @@ impl<'r> Whole<'r> {
     }
 }
 
-/// Decompresses exactly one member with at most `largest` bytes of content.
+/// Decompresses exactly one member with at most `largest` bytes of content. What was in `content`
+/// is overwritten: to fill it with zeros for each member would cost as much as some decoders take.
 fn decompress(format: &'static dyn Segmented, largest: usize, member: &[u8], content: &mut Vec<u8>) -> io::Result<()> {
     let mut decoder = format.decoder(Box::new(member), 2 * largest)?;
-    decoder.by_ref().take(largest as u64).read_to_end(content)?;
-    if decoder.read(&mut [0])? > 0 {
-        return Err(io::Error::other("the member is too large to be held in memory"));
+    let mut len = 0;
+    loop {
+        if len < content.len() {
+            let count = decoder.read(&mut content[len..])?;
+            len += count;
+            if count == 0 {
+                break;
+            }
+            continue;
+        }
+        // As a rule, members are of one size, and this one ends here.
+        let mut more = [0; 64];
+        let count = decoder.read(&mut more)?;
+        if count == 0 {
+            break;
+        }
+        if len + count > largest {
+            return Err(io::Error::other("the member is too large to be held in memory"));
+        }
+        content.extend_from_slice(&more[..count]);
+        len = content.len();
+        content.resize((2 * len).clamp(STEP, largest), 0);
     }
+    content.truncate(len);
     if !decoder.into_source().fill_buf()?.is_empty() {
         return Err(io::Error::other("the member ends early"));
     }

@@ -42,8 +42,11 @@ fn broken() -> io::Error {
 impl Write for Inline<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.filled == self.size && !bytes.is_empty() {
-            let target = self.encoder.take().ok_or_else(broken)?.finish(false)?;
-            self.encoder = Some(self.format.encoder(self.level, target)?);
+            let mut encoder = self.encoder.take().ok_or_else(broken)?;
+            if !encoder.restart()? {
+                encoder = self.format.encoder(self.level, encoder.finish(false)?)?;
+            }
+            self.encoder = Some(encoder);
             (self.filled, self.alone) = (0, false);
         }
         let count = bytes.len().min(self.size - self.filled);
@@ -87,6 +90,7 @@ impl Parallel<'_> {
         let (format, level, threads) = (self.format, self.level, self.threads);
         let pool = self.pool.get_or_insert_with(|| {
             Pool::new(threads, move |segment, member| {
+                member.clear();
                 let mut encoder = format.encoder(level, Box::new(member))?;
                 encoder.write_all(segment)?;
                 encoder.finish(false).map(drop)
