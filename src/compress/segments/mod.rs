@@ -7,6 +7,9 @@
 
 mod members;
 mod pool;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "these are tests")]
+mod tests;
 mod whole;
 mod writer;
 

@@ -128,6 +128,11 @@ impl<'r> Whole<'r> {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn is_alone(&self) -> bool {
+        self.rest.is_some()
+    }
+
     /// Puts back all that no content was given of.
     fn go_on_alone(&mut self, mut head: Vec<u8>) {
         while let Some((job, _)) = self.pool.next() {
