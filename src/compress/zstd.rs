@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 
+use zstd::bulk::Decompressor;
 use zstd::stream::read::Decoder as FrameDecoder;
 use zstd::stream::write::Encoder as FrameEncoder;
 
@@ -42,6 +43,14 @@ impl Segmented for Zstd {
         let mut decoder = FrameDecoder::with_buffer(source)?.single_frame();
         decoder.window_log_max(memory.ilog2().min(LARGEST_WINDOW_LOG))?;
         Ok(Box::new(decoder))
+    }
+
+    /// In one go, which needs no window beside the content.
+    fn decompress(&self, member: &[u8], largest: usize, content: &mut Vec<u8>) -> io::Result<()> {
+        let bound = Decompressor::upper_bound(member).unwrap_or(largest);
+        content.clear();
+        content.reserve(bound.min(largest));
+        Decompressor::new()?.decompress_to_buffer(member, content).map(drop)
     }
 
     fn largest(&self) -> usize {

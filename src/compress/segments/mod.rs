@@ -5,6 +5,7 @@
 //! Where a value is cut depends on the method and its level alone, so the bytes do not depend on
 //! how many threads there are. A value that fits into one segment is one member.
 
+mod decompress;
 mod members;
 mod pool;
 #[cfg(test)]
@@ -36,6 +37,12 @@ pub(crate) trait Segmented: Sync {
     /// 0 bytes at its end, and `UnexpectedEof` if the source ends first. A member that makes it take
     /// more than about `memory` bytes is an error.
     fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>>;
+
+    /// Decompresses exactly one member with at most `largest` bytes of content, whatever `content`
+    /// held before.
+    fn decompress(&self, member: &[u8], largest: usize, content: &mut Vec<u8>) -> io::Result<()> {
+        decompress::read_whole(self.decoder(Box::new(member), 2 * largest)?, largest, content)
+    }
 
     /// Members with more content than this, or more bytes, are not decompressed by other threads.
     fn largest(&self) -> usize;

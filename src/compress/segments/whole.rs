@@ -41,7 +41,7 @@ impl<'r> Whole<'r> {
         source: &'r mut dyn BufRead,
     ) -> io::Result<Self> {
         let largest = format.largest();
-        let pool = Pool::new(threads, move |member, content| decompress(format, largest, member, content));
+        let pool = Pool::new(threads, move |member, content| format.decompress(member, largest, content));
         let mut whole = Whole {
             format,
             name,
@@ -165,40 +165,6 @@ impl<'r> Whole<'r> {
         }
         Ok(())
     }
-}
-
-/// Decompresses exactly one member with at most `largest` bytes of content. What was in `content`
-/// is overwritten: to fill it with zeros for each member would cost as much as some decoders take.
-fn decompress(format: &'static dyn Segmented, largest: usize, member: &[u8], content: &mut Vec<u8>) -> io::Result<()> {
-    let mut decoder = format.decoder(Box::new(member), 2 * largest)?;
-    let mut len = 0;
-    loop {
-        if len < content.len() {
-            let count = decoder.read(&mut content[len..])?;
-            len += count;
-            if count == 0 {
-                break;
-            }
-            continue;
-        }
-        // As a rule, members are of one size, and this one ends here.
-        let mut more = [0; 64];
-        let count = decoder.read(&mut more)?;
-        if count == 0 {
-            break;
-        }
-        if len + count > largest {
-            return Err(io::Error::other("the member is too large to be held in memory"));
-        }
-        content.extend_from_slice(&more[..count]);
-        len = content.len();
-        content.resize((2 * len).clamp(STEP, largest), 0);
-    }
-    content.truncate(len);
-    if !decoder.into_source().fill_buf()?.is_empty() {
-        return Err(io::Error::other("the member ends early"));
-    }
-    Ok(())
 }
 
 impl Read for Whole<'_> {
