@@ -100,7 +100,7 @@ use crate::{Error, ErrorKind};
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("zeros.runs");
 /// // By extension, and known again by its magic.
-/// larder::dump(&[0_u8; 1000], &path)?;
+/// larder::dump(&vec![0_u8; 1000], &path)?;
 /// assert!(path.metadata()?.len() < 200);
 /// assert_eq!(larder::load::<Vec<u8>>(&path)?, [0; 1000]);
 ///

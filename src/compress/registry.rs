@@ -43,7 +43,7 @@ const KNOWN_MAGICS: [(&str, &[u8]); 8] = [
 /// [`InvalidInput`](ErrorKind::InvalidInput) if its name, magic, extension or levels are none.
 pub fn register_compressor(compressor: impl Compressor) -> Result<()> {
     let custom = Custom {
-        // Leaked: a name is part of `Compression`, which is `Copy`. On refusal it is lost, which is no loop.
+        // Leaked, as a name is part of `Compression`, which is `Copy`.
         name: String::leak(checked_name(compressor.name())?.to_owned()),
         magic: compressor.magic().to_vec(),
         extension: compressor.extension().map(str::to_owned),
