@@ -65,6 +65,9 @@ impl BufRead for Unread<'_> {
     fn consume(&mut self, count: usize) {
         if self.at < self.head.len() {
             self.at += count;
+            if self.at == self.head.len() {
+                (self.head, self.at) = (Vec::new(), 0);
+            }
         } else {
             self.rest.consume(count);
         }

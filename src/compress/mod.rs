@@ -342,8 +342,9 @@ impl Compression {
         Ok(result)
     }
 
-    /// The same for a source that holds this one value and nothing after it. It is read ahead, by
-    /// several threads if the value is large; something after the value is an error.
+    /// The same for a source that holds this one value and nothing else, which may be read ahead: large
+    /// values are decompressed by several threads. Should something follow the value, that is an
+    /// error, or still in `source`.
     pub(crate) fn decompress_whole<R>(
         source: &mut dyn BufRead,
         read: impl FnOnce(&mut dyn BufRead) -> Result<R>,
