@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Decoder, Encoder, Input, MAX_SKIPPED_DEPTH, Major, Output, skip_value};
+use crate::compress::Content;
 use crate::preview::shorten;
 use crate::target::Target;
 use crate::{Error, ErrorKind, Result};
@@ -104,6 +105,22 @@ pub(crate) fn check(input: &mut Input<'_>) -> Result<()> {
     close(input).map(drop)
 }
 
+/// Lets `read` read a document of a stream's content, of which about `expected` bytes will come, and
+/// leaves the stream exactly after it.
+pub(crate) fn within<R>(
+    content: Content<'_>,
+    expected: u64,
+    read: impl FnOnce(&mut Input<'_>) -> Result<R>,
+) -> Result<R> {
+    let mut input = Input::from_reader(content.reader).expecting(expected);
+    if content.verified {
+        input = input.verified();
+    }
+    let result = read(&mut input)?;
+    input.finish();
+    Ok(result)
+}
+
 /// Reads a document, and stops after it. Gives its checksum as well.
 pub(crate) fn read<T: DeserializeOwned>(input: &mut Input<'_>) -> Result<(T, u64)> {
     let stored = open(input)?;
@@ -189,11 +206,8 @@ fn close(input: &mut Input<'_>) -> Result<u64> {
     expect_checksum_head(input)?;
     let computed = input.checksum();
     let stored = u64::from_be_bytes(input.array()?);
-    if stored == computed {
+    if computed.is_none_or(|computed| stored == computed) {
         return Ok(stored);
     }
-    Err(Error::damaged(format!(
-        "the checksum does not fit (stored {stored:016x}, computed {computed:016x}): the content was changed after \
-         it was written"
-    )))
+    Err(Error::damaged("the checksum does not fit: the content was changed after it was written"))
 }

@@ -33,6 +33,8 @@ pub enum ErrorKind {
     NewerFormat,
     /// No compressor has this name.
     UnknownCompressor,
+    /// Another compressor has this name or extension, or a magic that can't be told from this one.
+    AlreadyRegistered,
     /// The compressor exists, but the feature that holds it is off in this build.
     CompressorDisabled,
     /// The level is outside of what the compressor offers.

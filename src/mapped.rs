@@ -80,7 +80,7 @@ impl<T: DeserializeOwned> Mapped<T> {
         let map = range.map()?;
         let bytes = map.bytes();
         let head = &bytes[..bytes.len().min(LONGEST_MAGIC)];
-        if let Some(name) = Compression::detected(head) {
+        if let Some(name) = Compression::detected(head)? {
             return Err(Error::new(
                 ErrorKind::NotMappable,
                 format!("it is compressed with {name}; dump it without compression to map it, or load it"),

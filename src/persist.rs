@@ -139,20 +139,15 @@ fn read_file<R>(path: &Path, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> 
         let mut head = [0; LONGEST_MAGIC];
         let head = &mut head[..usize::try_from(len).unwrap_or(LONGEST_MAGIC).min(LONGEST_MAGIC)];
         range.read_exact_at(0, head)?;
-        if Compression::detected(head).is_none() {
+        if Compression::detected(head)?.is_none() {
             let mut input = Input::from_file(range);
             let result = read(&mut input)?;
             return if input.is_at_end()? { Ok(result) } else { Err(more_than_one()) };
         }
     }
     let mut reader = BufReader::with_capacity(READ_BUFFER, &file);
-    let result = Compression::decompress(&mut reader, |reader| {
-        let expected = len.unwrap_or(0).saturating_mul(EXPECTED_RATIO);
-        let mut input = Input::from_reader(reader).expecting(expected);
-        let result = read(&mut input)?;
-        input.finish();
-        Ok(result)
-    })?;
+    let expected = len.unwrap_or(0).saturating_mul(EXPECTED_RATIO);
+    let result = Compression::decompress_whole(&mut reader, |content| document::within(content, expected, read))?;
     let rest = reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
     if rest.is_empty() { Ok(result) } else { Err(more_than_one()) }
 }
@@ -198,10 +193,5 @@ pub fn dump_into<T: Serialize + ?Sized>(value: &T, writer: impl Write, compressi
 /// As [`load`]. At the end of the stream, [`Truncated`](ErrorKind::Truncated). After an error, part
 /// of the value may have been read.
 pub fn load_from<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T> {
-    Compression::decompress(&mut reader, |reader| {
-        let mut input = Input::from_reader(reader);
-        let (value, _) = document::read(&mut input)?;
-        input.finish();
-        Ok(value)
-    })
+    Compression::decompress(&mut reader, |content| document::within(content, 0, document::read)).map(|(value, _)| value)
 }

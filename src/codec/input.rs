@@ -29,6 +29,8 @@ pub(crate) struct Input<'r> {
     /// Bytes before the window.
     before: u64,
     checksum: Option<Checksum>,
+    /// Whether somebody else has compared every byte with a checksum.
+    verified: bool,
     /// Memory that a length in the content may get before its bytes arrive.
     credit: u64,
 }
@@ -41,7 +43,7 @@ enum Source<'r> {
 
 impl<'r> Input<'r> {
     fn new(source: Source<'r>, credit: u64) -> Self {
-        Input { source, window: Vec::new(), at: 0, summed: 0, before: 0, checksum: None, credit }
+        Input { source, window: Vec::new(), at: 0, summed: 0, before: 0, checksum: None, verified: false, credit }
     }
 
     pub(crate) fn from_slice(bytes: &'r [u8]) -> Self {
@@ -60,6 +62,12 @@ impl<'r> Input<'r> {
     /// Says that about so many bytes will come, so that lengths up to that are believed.
     pub(crate) fn expecting(mut self, bytes: u64) -> Self {
         self.credit = self.credit.max(bytes);
+        self
+    }
+
+    /// Says that every byte has been compared with a checksum already: they are not summed here.
+    pub(crate) fn verified(mut self) -> Self {
+        self.verified = true;
         self
     }
 
@@ -103,16 +111,22 @@ impl<'r> Input<'r> {
         }
     }
 
-    /// The checksum of all bytes used so far.
-    pub(crate) fn checksum(&mut self) -> u64 {
+    /// The checksum of all bytes used so far; `None` if somebody else sees to that.
+    pub(crate) fn checksum(&mut self) -> Option<u64> {
+        if self.verified {
+            return None;
+        }
         if self.checksum.is_none() && self.before == 0 && self.at <= PIECE {
-            return of_short(&self.window()[..self.at]);
+            return Some(of_short(&self.window()[..self.at]));
         }
         self.sum();
-        self.checksum.as_ref().map_or(0, Checksum::digest)
+        self.checksum.as_ref().map(Checksum::digest)
     }
 
     fn sum(&mut self) {
+        if self.verified {
+            return;
+        }
         let mut checksum = self.checksum.take().unwrap_or_default();
         checksum.update(&self.window()[self.summed..self.at]);
         self.summed = self.at;
@@ -230,7 +244,7 @@ impl<'r> Input<'r> {
     /// Fills `target` without the detour of a window.
     fn read_straight(&mut self, mut target: &mut [u8]) -> Result<()> {
         self.drop_window();
-        let Input { source, before, checksum, .. } = self;
+        let Input { source, before, checksum, verified, .. } = self;
         let checksum = checksum.get_or_insert_default();
         match source {
             Source::Slice(_) => return Err(Error::truncated()),
@@ -244,7 +258,9 @@ impl<'r> Input<'r> {
                         Ok(0) => return Err(Error::truncated()),
                         Ok(count) => {
                             let (now, rest) = target.split_at_mut(count);
-                            checksum.update(now);
+                            if !*verified {
+                                checksum.update(now);
+                            }
                             *before += count as u64;
                             target = rest;
                         }

@@ -2,17 +2,30 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use super::segments::Segmented;
 use crate::target::Target;
 use crate::{Error, Result};
 
 /// The code behind one compression method.
 pub(crate) trait Backend: Sync {
     /// A writer that compresses into `target`.
-    fn writer<'w>(&self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>>;
+    fn writer<'w>(&'static self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>>;
 
     /// A reader of one compressed stream. It takes not one byte more than the stream has from
     /// `source`, gives 0 bytes at its end, and `UnexpectedEof` if the source ends first.
-    fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>>;
+    fn reader<'r>(&'static self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>>;
+
+    /// Whether the reader gives no byte that it has not compared with a checksum of at least 64 bits.
+    /// Then nothing else need sum them.
+    fn verifies(&self) -> bool {
+        false
+    }
+
+    /// The method as one whose values may be several members, one after another. Its reader gives 0
+    /// bytes at the end of each, and goes on to the next when it is read again.
+    fn segmented(&'static self) -> Option<&'static dyn Segmented> {
+        None
+    }
 }
 
 /// A compressing writer that has to be told where its stream ends.
@@ -58,25 +71,36 @@ impl BufRead for Unread<'_> {
     fn consume(&mut self, count: usize) {
         if self.at < self.head.len() {
             self.at += count;
+            if self.at == self.head.len() {
+                (self.head, self.at) = (Vec::new(), 0);
+            }
         } else {
             self.rest.consume(count);
         }
     }
 }
 
-/// The content of one compressed stream.
-pub(crate) struct Decompressed<'r> {
-    reader: BufReader<Checked<'r>>,
+/// The content of one compressed value.
+pub(crate) struct Decompressed<R> {
+    reader: BufReader<Checked<R>>,
 }
 
-impl<'r> Decompressed<'r> {
-    pub(crate) fn new(name: &'static str, backend: &dyn Backend, source: &'r mut dyn BufRead) -> Result<Self> {
-        let reader = backend.reader(source).map_err(|e| Error::io(e, &format!("can't read as {name}")))?;
-        Ok(Decompressed { reader: BufReader::with_capacity(64 << 10, Checked { name, reader, ended: false }) })
+impl<R: Read> Decompressed<R> {
+    /// `concatenated` says whether the reader goes on to a next member after giving 0 bytes.
+    pub(crate) fn new(name: &'static str, reader: R, concatenated: bool) -> Self {
+        let checked = Checked { name, reader, concatenated, ended: false };
+        Decompressed { reader: BufReader::with_capacity(64 << 10, checked) }
     }
 
-    /// Reads the end of the stream, where most formats have their own checksum.
+    pub(crate) fn get_mut(&mut self) -> &mut R {
+        &mut self.reader.get_mut().reader
+    }
+
+    /// Reads the end of the stream, where most formats have their own checksum, and nothing after it.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
+        if self.reader.buffer().is_empty() && self.reader.get_ref().ended {
+            return Ok(());
+        }
         let rest = self.reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
         if rest.is_empty() {
             return Ok(());
@@ -85,15 +109,19 @@ impl<'r> Decompressed<'r> {
     }
 }
 
-impl Read for Decompressed<'_> {
+impl<R: Read> Read for Decompressed<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(target)
+        let count = self.fill_buf()?.read(target)?;
+        self.consume(count);
+        Ok(count)
     }
 }
 
-impl BufRead for Decompressed<'_> {
+impl<R: Read> BufRead for Decompressed<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.reader.fill_buf()
+        // More content is wanted, so another member has to follow.
+        while self.reader.fill_buf()?.is_empty() && self.reader.get_ref().concatenated {}
+        Ok(self.reader.buffer())
     }
 
     fn consume(&mut self, count: usize) {
@@ -102,16 +130,17 @@ impl BufRead for Decompressed<'_> {
 }
 
 /// Makes the errors of the various crates alike: a fault of the compressed bytes is `InvalidData`.
-struct Checked<'r> {
+struct Checked<R> {
     name: &'static str,
-    reader: Box<dyn Read + 'r>,
-    /// Some readers start over on what follows when read again after their end.
+    reader: R,
+    concatenated: bool,
     ended: bool,
 }
 
-impl Read for Checked<'_> {
+impl<R: Read> Read for Checked<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        if self.ended {
+        // Some readers start over on what follows when read again after their end.
+        if self.ended && !self.concatenated {
             return Ok(0);
         }
         let count = self.reader.read(target).map_err(|error| match error.kind() {

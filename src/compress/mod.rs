@@ -3,25 +3,34 @@
 mod backend;
 #[cfg(feature = "bz2")]
 mod bz2;
+mod custom;
 #[cfg(feature = "zlib")]
-mod flate;
+mod gzip;
 #[cfg(feature = "lz4")]
 mod lz4;
+mod registry;
+mod segments;
 #[cfg(any(feature = "zlib", feature = "xz"))]
 mod stepwise;
+mod text;
 #[cfg(feature = "xz")]
 mod xz;
+#[cfg(feature = "zlib")]
+mod zlib;
 #[cfg(feature = "zstd")]
 mod zstd;
 
-use std::fmt;
 use std::io::BufRead;
+use std::ops::RangeInclusive;
 use std::path::Path;
-use std::str::FromStr;
 
-use backend::Backend;
+use backend::{Backend, Decompressed, Unread};
+pub use custom::{CompressionWriter, Compressor};
+pub use registry::register_compressor;
+use segments::Whole;
 
 use crate::target::Target;
+use crate::threads::threads;
 use crate::{Error, ErrorKind, Result};
 
 /// Which compressor to write with, and how hard it should try.
@@ -39,7 +48,11 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// As text it is `name` or `name:level`. Without a level, it is 3, as in joblib: most of what there
 /// is to gain, at a fraction of the highest level's time. A level out of range is an error when the
-/// text is parsed, or when something is written.
+/// text is parsed, or when something is written. Other methods can be added with
+/// [`register_compressor`](crate::register_compressor).
+///
+/// gzip, bz2, xz, lz4 and zstd use [several threads](crate::set_threads) for large values: these
+/// are written as several members, one after another, which every tool reads as one content.
 ///
 /// ```
 /// use larder::Compression;
@@ -56,7 +69,7 @@ pub struct Compression {
     level: i32,
 }
 
-/// Every method that this crate knows, whether its feature is on or not.
+/// Every method that this crate knows, whether its feature is on or not, and any other by its name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Method {
     None,
@@ -67,6 +80,7 @@ enum Method {
     Lzma,
     Lz4,
     Zstd,
+    Custom(&'static str),
 }
 
 /// What is known of a method without having it.
@@ -74,18 +88,22 @@ struct Facts {
     name: &'static str,
     extension: &'static str,
     feature: &'static str,
-    levels: std::ops::RangeInclusive<i32>,
+    levels: RangeInclusive<i32>,
 }
 
 const DEFAULT_LEVEL: i32 = 3;
 
 /// No method begins with more bytes that tell it from the others.
-pub(crate) const LONGEST_MAGIC: usize = 6;
+pub(crate) const LONGEST_MAGIC: usize = 16;
+
+/// The same for the methods that this crate knows.
+const LONGEST_KNOWN_MAGIC: usize = 6;
 
 /// Content is believed to have up to this many times the bytes of its compressed form before it is seen.
 pub(crate) const EXPECTED_RATIO: u64 = 8;
 
 impl Method {
+    /// Those that this crate knows.
     const ALL: [Method; 8] =
         [Method::None, Method::Zlib, Method::Gzip, Method::Bz2, Method::Xz, Method::Lzma, Method::Lz4, Method::Zstd];
 
@@ -99,6 +117,8 @@ impl Method {
             Method::Lzma => ("lzma", "lzma", "xz", 0..=9),
             Method::Lz4 => ("lz4", "lz4", "lz4", 0..=0),
             Method::Zstd => ("zstd", "zst", "zstd", 1..=22),
+            // The rest is in the registry, where a const function can't look.
+            Method::Custom(name) => (name, "", "", 0..=0),
         };
         Facts { name, extension, feature, levels }
     }
@@ -110,7 +130,7 @@ impl Method {
     /// Whether its feature is on.
     const fn is_enabled(self) -> bool {
         match self {
-            Method::None => true,
+            Method::None | Method::Custom(_) => true,
             Method::Zlib | Method::Gzip => cfg!(feature = "zlib"),
             Method::Bz2 => cfg!(feature = "bz2"),
             Method::Xz | Method::Lzma => cfg!(feature = "xz"),
@@ -119,8 +139,16 @@ impl Method {
         }
     }
 
-    fn no_such_level(self, text: &str) -> Error {
-        let Facts { name, levels, .. } = self.facts();
+    fn levels(self) -> Result<RangeInclusive<i32>> {
+        match self {
+            Method::Custom(name) => registry::find(name).map(|custom| custom.levels.clone()),
+            _ => Some(self.facts().levels),
+        }
+        .ok_or_else(|| registry::unknown(self.facts().name))
+    }
+
+    fn no_such_level(self, text: &str, levels: RangeInclusive<i32>) -> Error {
+        let Facts { name, .. } = self.facts();
         Error::new(
             ErrorKind::LevelOutOfRange,
             if self.has_levels() {
@@ -156,8 +184,22 @@ impl Method {
         }
     }
 
+    /// Which method wrote the stream that comes next; it is still all there.
+    fn of_stream(source: &mut dyn BufRead) -> Result<(Method, Unread<'_>)> {
+        let mut head = backend::peek(source, LONGEST_KNOWN_MAGIC)?;
+        let method = match Method::detect(&head) {
+            Some(method) => method,
+            None => registry::detect(&mut head, source)?.map_or(Method::None, |custom| Method::Custom(custom.name)),
+        };
+        Ok((method, Unread::new(head, source)))
+    }
+
     /// The code behind the method; `None` for [`Method::None`].
     fn backend(self) -> Result<Option<&'static dyn Backend>> {
+        if let Method::Custom(name) = self {
+            let custom = registry::find(name).ok_or_else(|| registry::unknown(name))?;
+            return Ok(Some(custom));
+        }
         if self.is_enabled() {
             return Ok(self.implementation());
         }
@@ -172,9 +214,9 @@ impl Method {
     fn implementation(self) -> Option<&'static dyn Backend> {
         match self {
             #[cfg(feature = "zlib")]
-            Method::Zlib => Some(&flate::Zlib),
+            Method::Zlib => Some(&zlib::Zlib),
             #[cfg(feature = "zlib")]
-            Method::Gzip => Some(&flate::Gzip),
+            Method::Gzip => Some(&gzip::Gzip),
             #[cfg(feature = "bz2")]
             Method::Bz2 => Some(&bz2::Bz2),
             #[cfg(feature = "xz")]
@@ -229,13 +271,20 @@ impl Compression {
         Compression { method: Method::Zstd, level }
     }
 
+    /// A method of your own, as [`register_compressor`](crate::register_compressor) knows it. If it is
+    /// not registered when it is used, or has no such level, that is an error then.
+    pub const fn custom(name: &'static str, level: i32) -> Self {
+        Compression { method: Method::Custom(name), level }
+    }
+
     /// The method's name, as it stands before the colon.
     pub fn name(&self) -> &'static str {
         self.method.facts().name
     }
 
-    /// What a file name's extension asks for: `.z`, `.gz`, `.bz2`, `.xz`, `.lzma`, `.lz4` and
-    /// `.zst`, in any case; [`NONE`](Compression::NONE) for all others.
+    /// What a file name's extension asks for: `.z`, `.gz`, `.bz2`, `.xz`, `.lzma`, `.lz4`,
+    /// `.zst` and those of registered compressors, in any case; [`NONE`](Compression::NONE) for all
+    /// others.
     ///
     /// ```
     /// # use larder::Compression;
@@ -249,7 +298,13 @@ impl Compression {
         Method::ALL
             .into_iter()
             .find(|method| *method != Method::None && extension.eq_ignore_ascii_case(method.facts().extension))
-            .map_or(Compression::NONE, Compression::with_default_level)
+            .map(Compression::with_default_level)
+            .or_else(|| registry::find_extension(extension).map(Compression::registered))
+            .unwrap_or(Compression::NONE)
+    }
+
+    fn registered(custom: &'static custom::Custom) -> Self {
+        Compression::custom(custom.name, custom.default_level)
     }
 
     const fn with_default_level(method: Method) -> Self {
@@ -258,8 +313,9 @@ impl Compression {
 
     /// Whether the level is one that the method has, and the method is in this build.
     pub(crate) fn validate(self) -> Result<Self> {
-        if !self.method.facts().levels.contains(&self.level) {
-            return Err(self.method.no_such_level(&format!("{}:{}", self.name(), self.level)));
+        let levels = self.method.levels()?;
+        if !levels.contains(&self.level) {
+            return Err(self.method.no_such_level(&format!("{}:{}", self.name(), self.level), levels));
         }
         self.method.backend()?;
         Ok(self)
@@ -282,136 +338,70 @@ impl Compression {
     }
 
     /// The name of the method that wrote what begins so; `None` if it is not compressed.
-    pub(crate) fn detected(head: &[u8]) -> Option<&'static str> {
-        Method::detect(head).map(|method| method.facts().name)
+    pub(crate) fn detected(head: &[u8]) -> Result<Option<&'static str>> {
+        let (method, _) = Method::of_stream(&mut &*head)?;
+        Ok((method != Method::None).then_some(method.facts().name))
     }
 
     /// Lets `read` read the one value that `source` holds next, compressed or not, and leaves
     /// `source` exactly after it.
-    pub(crate) fn decompress<R>(
+    pub(crate) fn decompress<R>(source: &mut dyn BufRead, read: impl FnOnce(Content<'_>) -> Result<R>) -> Result<R> {
+        let (method, mut source) = Method::of_stream(source)?;
+        let Some(backend) = method.backend()? else { return read(Content::plain(&mut source)) };
+        read_alone(method, backend, &mut source, read)
+    }
+
+    /// The same for a source that holds this one value and nothing else, which may be read ahead: large
+    /// values are decompressed by several threads. Should something follow the value, that is an
+    /// error, or still in `source`.
+    pub(crate) fn decompress_whole<R>(
         source: &mut dyn BufRead,
-        read: impl FnOnce(&mut dyn BufRead) -> Result<R>,
+        read: impl FnOnce(Content<'_>) -> Result<R>,
     ) -> Result<R> {
-        let head = backend::peek(source, LONGEST_MAGIC)?;
-        let method = Method::detect(&head).unwrap_or(Method::None);
-        let mut source = backend::Unread::new(head, source);
-        let Some(backend) = method.backend()? else { return read(&mut source) };
-        let mut decompressed = backend::Decompressed::new(method.facts().name, backend, &mut source)?;
-        let result = read(&mut decompressed)?;
-        decompressed.expect_end()?;
-        Ok(result)
+        let (method, mut source) = Method::of_stream(source)?;
+        let Some(backend) = method.backend()? else { return read(Content::plain(&mut source)) };
+        let (name, threads) = (method.facts().name, threads());
+        if let Some(format) = backend.segmented().filter(|_| threads > 1) {
+            let mut whole = Whole::new(format, name, threads, &mut source).map_err(|e| Error::io(e, "can't read"))?;
+            let result = read(Content::plain(&mut whole))?;
+            whole.expect_end()?;
+            return Ok(result);
+        }
+        read_alone(method, backend, &mut source, read)
     }
 }
 
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name();
-        if self.method.has_levels() { write!(f, "{name}:{}", self.level) } else { f.write_str(name) }
+/// What a stream holds, decompressed.
+pub(crate) struct Content<'r> {
+    pub(crate) reader: &'r mut dyn BufRead,
+    /// Whether every byte is compared with a checksum before it is given.
+    pub(crate) verified: bool,
+}
+
+impl<'r> Content<'r> {
+    fn plain(reader: &'r mut dyn BufRead) -> Self {
+        Content { reader, verified: false }
     }
 }
 
-impl fmt::Debug for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Compression({self})")
-    }
+/// Reads the stream that comes next in the caller's thread.
+fn read_alone<R>(
+    method: Method,
+    backend: &'static dyn Backend,
+    source: &mut dyn BufRead,
+    read: impl FnOnce(Content<'_>) -> Result<R>,
+) -> Result<R> {
+    let name = method.facts().name;
+    let reader = backend.reader(source).map_err(|e| Error::io(e, &format!("can't read as {name}")))?;
+    let mut decompressed = Decompressed::new(name, reader, backend.segmented().is_some());
+    let result = read(Content { reader: &mut decompressed, verified: backend.verifies() })?;
+    decompressed.expect_end()?;
+    Ok(result)
 }
 
 /// `NONE`.
 impl Default for Compression {
     fn default() -> Self {
         Compression::NONE
-    }
-}
-
-/// What is wrong with a compressor's name or level.
-enum Misspelt {
-    Name,
-    Level(Method),
-}
-
-impl Compression {
-    /// Reads `name` or `name:level`. A const function, so that the attribute can check its option
-    /// when the user's crate is compiled.
-    const fn parse(text: &[u8]) -> Result<Self, Misspelt> {
-        let mut colon = 0;
-        while colon < text.len() && text[colon] != b':' {
-            colon += 1;
-        }
-        let (name, mut level) = text.split_at(colon);
-        let mut index = 0;
-        let method = loop {
-            if index == Method::ALL.len() {
-                return Err(Misspelt::Name);
-            }
-            if equal(Method::ALL[index].facts().name.as_bytes(), name) {
-                break Method::ALL[index];
-            }
-            index += 1;
-        };
-        if level.is_empty() {
-            return Ok(Compression::with_default_level(method));
-        }
-        level = level.split_at(1).1;
-        if level.is_empty() || level.len() > 2 || !method.has_levels() {
-            return Err(Misspelt::Level(method));
-        }
-        let mut value = 0;
-        while let [digit @ b'0'..=b'9', rest @ ..] = level {
-            value = value * 10 + (*digit - b'0') as i32;
-            level = rest;
-        }
-        let levels = method.facts().levels;
-        if !level.is_empty() || value < *levels.start() || value > *levels.end() {
-            return Err(Misspelt::Level(method));
-        }
-        Ok(Compression { method, level: value })
-    }
-
-    /// For the attribute's option `compress = "…"`, evaluated at compile time.
-    ///
-    /// # Panics
-    /// If the text names no compressor of this build, or not one of its levels.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn checked(text: &str) -> Self {
-        match Compression::parse(text.as_bytes()) {
-            Err(Misspelt::Name) => {
-                panic!("no such compressor: there are none, zlib, gzip, bz2, xz, lzma, lz4 and zstd")
-            }
-            Err(Misspelt::Level(_)) => panic!(
-                "no such level: zlib, gzip, xz and lzma have 0 to 9, bz2 has 1 to 9, zstd has 1 to 22, the others none"
-            ),
-            Ok(compression) if compression.method.is_enabled() => compression,
-            Ok(_) => panic!("this compressor is not in this build: turn on larder's feature of the same name"),
-        }
-    }
-}
-
-/// `==` for slices is not const yet.
-const fn equal(a: &[u8], b: &[u8]) -> bool {
-    let mut same = a.len() == b.len();
-    let mut index = 0;
-    while same && index < a.len() {
-        same = a[index] == b[index];
-        index += 1;
-    }
-    same
-}
-
-impl FromStr for Compression {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match Compression::parse(text.as_bytes()) {
-            Ok(compression) => compression.validate(),
-            Err(Misspelt::Name) => {
-                let known: Vec<_> = Method::ALL.into_iter().map(|method| method.facts().name).collect();
-                Err(Error::new(
-                    ErrorKind::UnknownCompressor,
-                    format!("{text:?} names no compressor; there are {}", known.join(", ")),
-                ))
-            }
-            Err(Misspelt::Level(method)) => Err(method.no_such_level(text)),
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use super::segments::Decoder;
+
 /// A decompressor that is given what there is and makes of it what it can.
 pub(crate) trait Step {
     /// Reads from `input` and writes to `target`; `at_end` says that no more input will come.
@@ -21,13 +23,13 @@ pub(crate) struct Progress {
 /// Reads one stream step by step, and asks the source for nothing once the stream has ended: a
 /// socket that has no more to say for now would block.
 pub(crate) struct Stepwise<'r, S> {
-    source: &'r mut dyn BufRead,
+    source: Box<dyn BufRead + 'r>,
     step: S,
     ended: bool,
 }
 
 impl<'r, S: Step> Stepwise<'r, S> {
-    pub(crate) fn new(source: &'r mut dyn BufRead, step: S) -> Self {
+    pub(crate) fn new(source: Box<dyn BufRead + 'r>, step: S) -> Self {
         Stepwise { source, step, ended: false }
     }
 }
@@ -51,5 +53,11 @@ impl<S: Step> Read for Stepwise<'_, S> {
             }
         }
         Ok(0)
+    }
+}
+
+impl<'r, S: Step> Decoder<'r> for Stepwise<'r, S> {
+    fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
+        self.source
     }
 }

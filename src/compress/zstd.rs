@@ -1,36 +1,99 @@
 //! Zstandard, by the zstd crate, which holds the reference implementation in C.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 
-use zstd::stream::read::Decoder;
-use zstd::stream::write::Encoder;
+use zstd::bulk::Decompressor;
+use zstd::stream::read::Decoder as FrameDecoder;
+use zstd::stream::write::Encoder as FrameEncoder;
 
-use super::backend::{Backend, Finish};
-use crate::target::Target;
+use super::segments::{Decoder, Encoder, End, Segmented};
 
 pub(super) struct Zstd;
 
 /// 2^27 bytes, what `zstd -d` accepts by default and what levels up to 22 need.
 const LARGEST_WINDOW_LOG: u32 = 27;
 
-impl Backend for Zstd {
-    fn writer<'w>(&self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
-        let mut encoder = Encoder::new(target, level)?;
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+impl Segmented for Zstd {
+    fn segment(&self, level: i32) -> usize {
+        match level {
+            ..=12 => 4 << 20,
+            13..=19 => 16 << 20,
+            _ => 64 << 20,
+        }
+    }
+
+    fn encoder_memory(&self, level: i32) -> usize {
+        // Windows are 8 MiB up to level 19, then 32, 64 and 128 MiB; tables take several times that.
+        match level {
+            ..=12 => 32 << 20,
+            13..=19 => 96 << 20,
+            _ => 768 << 20,
+        }
+    }
+
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+        let mut encoder = FrameEncoder::new(target, level)?;
         encoder.include_checksum(true)?;
         Ok(Box::new(encoder))
     }
 
-    fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
-        let mut decoder = Decoder::with_buffer(source)?.single_frame();
-        decoder.window_log_max(LARGEST_WINDOW_LOG)?;
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+        let mut decoder = FrameDecoder::with_buffer(source)?.single_frame();
+        decoder.window_log_max(memory.ilog2().min(LARGEST_WINDOW_LOG))?;
         Ok(Box::new(decoder))
+    }
+
+    /// In one go, which needs no window beside the content.
+    fn decompress(&self, member: &[u8], largest: usize, content: &mut Vec<u8>) -> io::Result<()> {
+        let bound = Decompressor::upper_bound(member).unwrap_or(largest);
+        content.clear();
+        content.reserve(bound.min(largest));
+        Decompressor::new()?.decompress_to_buffer(member, content).map(drop)
+    }
+
+    fn largest(&self) -> usize {
+        16 << 20
+    }
+
+    /// Goes from block to block (RFC 8878, section 3.1.1).
+    fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
+        let Some(&descriptor) = bytes.get(4) else { return End::Later };
+        if !bytes.starts_with(&MAGIC) {
+            return End::Unknown;
+        }
+        let single_segment = descriptor >> 5 & 1;
+        let checksum = 4 * usize::from(descriptor >> 2 & 1);
+        if *from == 0 {
+            let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+            let content_size = match descriptor >> 6 {
+                0 => usize::from(single_segment),
+                log => 1 << log,
+            };
+            *from = 5 + usize::from(1 - single_segment) + dictionary + content_size;
+        }
+        while let Some(&[a, b, c]) = bytes.get(*from..*from + 3) {
+            let head = u32::from_le_bytes([a, b, c, 0]);
+            let (last, kind, size) = (head & 1 == 1, head >> 1 & 3, (head >> 3) as usize);
+            // A block of one repeated byte.
+            *from += 3 + if kind == 1 { 1 } else { size };
+            if last {
+                return End::At(*from + checksum);
+            }
+        }
+        End::Later
     }
 }
 
-impl<W: Write> Target for Encoder<'_, W> {}
+impl<'w> Encoder<'w> for FrameEncoder<'_, Box<dyn Write + 'w>> {
+    fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
+        (*self).finish()
+    }
+}
 
-impl<W: Write> Finish for Encoder<'_, W> {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        (*self).finish().map(drop)
+impl<'r> Decoder<'r> for FrameDecoder<'_, Box<dyn BufRead + 'r>> {
+    fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
+        self.into_inner()
     }
 }

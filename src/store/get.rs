@@ -127,12 +127,8 @@ impl Peeked {
         let payload = header.payload;
         let source = BufReader::with_capacity(READ_BUFFER, rest.chain(file));
         let mut source = Summed { source, len: 0, checksum: XxHash3_64::new() };
-        let result = Compression::decompress(&mut source, |reader| {
-            let mut input = Input::from_reader(reader).expecting(payload.len.saturating_mul(EXPECTED_RATIO));
-            let result = read(&mut input)?;
-            input.finish();
-            Ok(result)
-        });
+        let expected = payload.len.saturating_mul(EXPECTED_RATIO);
+        let result = Compression::decompress_whole(&mut source, |content| document::within(content, expected, read));
         // After an error it is the checksum that tells whether the bytes are to blame.
         if result.is_err() {
             io::copy(&mut source, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;

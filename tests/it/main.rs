@@ -39,6 +39,12 @@ mod keys;
 /// Other programs read what larder writes.
 mod tools;
 
+/// Large values as several members, by several threads.
+mod compressors;
+
+/// Compressors that are registered.
+mod registered;
+
 /// The program `larder`, as it is run.
 #[cfg(feature = "cli")]
 mod cli;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tempfile::tempdir;
 
 /// Whether the program is there; if not, says that `test` is skipped.
-fn has(test: &str, program: &str, probe: &[&str]) -> bool {
+pub(crate) fn has(test: &str, program: &str, probe: &[&str]) -> bool {
     let quiet =
         Command::new(program).args(probe).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if quiet.is_ok_and(|status| status.success()) {
@@ -24,7 +24,7 @@ fn has(test: &str, program: &str, probe: &[&str]) -> bool {
 }
 
 /// What a program makes of its standard input.
-fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(crate) fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())

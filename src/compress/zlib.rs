@@ -1,9 +1,8 @@
-//! zlib and gzip, by flate2.
+//! zlib, by flate2.
 
 use std::io::{self, BufRead, Read, Write};
 
-use flate2::bufread::GzDecoder;
-use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::write::ZlibEncoder;
 use flate2::{Compression as Level, Decompress, FlushDecompress, Status};
 
 use super::backend::{Backend, Finish};
@@ -11,43 +10,20 @@ use super::stepwise::{Progress, Step, Stepwise};
 use crate::target::Target;
 
 pub(super) struct Zlib;
-pub(super) struct Gzip;
-
-fn level(level: i32) -> Level {
-    Level::new(level.unsigned_abs())
-}
 
 impl Backend for Zlib {
-    fn writer<'w>(&self, at: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
-        Ok(Box::new(ZlibEncoder::new(target, level(at))))
+    fn writer<'w>(&self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
+        Ok(Box::new(ZlibEncoder::new(target, Level::new(level.unsigned_abs()))))
     }
 
     fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
-        Ok(Box::new(Stepwise::new(source, Inflate(Decompress::new(true)))))
-    }
-}
-
-impl Backend for Gzip {
-    fn writer<'w>(&self, at: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
-        Ok(Box::new(GzEncoder::new(target, level(at))))
-    }
-
-    fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
-        Ok(Box::new(GzDecoder::new(source)))
+        Ok(Box::new(Stepwise::new(Box::new(source), Inflate(Decompress::new(true)))))
     }
 }
 
 impl<W: Write> Target for ZlibEncoder<W> {}
 
 impl<W: Write> Finish for ZlibEncoder<W> {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        (*self).finish().map(drop)
-    }
-}
-
-impl<W: Write> Target for GzEncoder<W> {}
-
-impl<W: Write> Finish for GzEncoder<W> {
     fn finish(self: Box<Self>) -> io::Result<()> {
         (*self).finish().map(drop)
     }

@@ -1,0 +1,172 @@
+//! Threads that compress or decompress, and give the results in the order of the jobs.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+/// Bytes to work on, and where the result goes. Comes back when the work is done, so that its
+/// buffers are used again.
+#[derive(Default)]
+pub(super) struct Job {
+    pub(super) input: Vec<u8>,
+    pub(super) output: Vec<u8>,
+}
+
+type Work = dyn Fn(&[u8], &mut Vec<u8>) -> io::Result<()> + Send + Sync;
+type Done = (Job, io::Result<()>);
+type Queue = Mutex<Receiver<(Job, SyncSender<Done>)>>;
+
+/// A number of threads that all do the same to one job after another. They are started when there
+/// is something to do, and joined when this is dropped.
+pub(super) struct Pool {
+    work: Arc<Work>,
+    most: usize,
+    /// `None` when no more is to come.
+    jobs: Option<Sender<(Job, SyncSender<Done>)>>,
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+    results: VecDeque<Receiver<Done>>,
+}
+
+impl Pool {
+    pub(super) fn new(
+        threads: usize,
+        work: impl Fn(&[u8], &mut Vec<u8>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let (jobs, queue) = channel();
+        Pool {
+            work: Arc::new(work),
+            most: threads,
+            jobs: Some(jobs),
+            queue: Arc::new(Mutex::new(queue)),
+            threads: Vec::new(),
+            results: VecDeque::new(),
+        }
+    }
+
+    /// Whether there are as many jobs as there should be: one for each thread, and one that waits.
+    pub(super) fn is_full(&self) -> bool {
+        self.results.len() > self.most
+    }
+
+    /// Hands a job to the next thread that is free.
+    ///
+    /// # Errors
+    /// If not even one thread can be started.
+    pub(super) fn submit(&mut self, job: Job) -> io::Result<()> {
+        if self.threads.len() < self.most.min(self.results.len() + 1) {
+            let (work, queue) = (Arc::clone(&self.work), Arc::clone(&self.queue));
+            match Builder::new().name("larder".to_owned()).spawn(move || serve(&*work, &queue)) {
+                Ok(thread) => self.threads.push(thread),
+                Err(error) if self.threads.is_empty() => return Err(error),
+                Err(error) => tracing::debug!(%error, "can't start another thread; the others go on"),
+            }
+        }
+        let (sender, result) = sync_channel(1);
+        if let Some(jobs) = &self.jobs {
+            jobs.send((job, sender)).map_err(|_| stopped())?;
+            self.results.push_back(result);
+        }
+        Ok(())
+    }
+
+    /// Waits for the oldest job. `None` if there is none.
+    pub(super) fn next(&mut self) -> Option<Done> {
+        let result = self.results.pop_front()?;
+        Some(result.recv().unwrap_or_else(|_| (Job::default(), Err(stopped()))))
+    }
+}
+
+/// Can't happen: threads end when the pool does, and catch what panics.
+fn stopped() -> io::Error {
+    io::Error::other("a thread of larder has stopped")
+}
+
+/// What each thread does.
+fn serve(work: &Work, queue: &Queue) {
+    loop {
+        // The lock is held while waiting: the others wait for their turn to wait.
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((mut job, sender)) = next else { return };
+        let result = catch_unwind(AssertUnwindSafe(|| work(&job.input, &mut job.output)))
+            .unwrap_or_else(|panic| Err(io::Error::other(format!("a thread panicked: {}", message(&*panic)))));
+        // Nobody waits for it if the pool is being dropped.
+        let _ = sender.send((job, result));
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        {
+            // What nobody has begun is not begun any more.
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            while queue.try_recv().is_ok() {}
+        }
+        for thread in self.threads.drain(..) {
+            // Panics are caught within.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(byte: u8) -> Job {
+        Job { input: vec![byte], output: Vec::new() }
+    }
+
+    #[test]
+    fn results_come_in_order_and_panics_are_errors() {
+        let mut pool = Pool::new(3, |input, output| {
+            if input[0] % 10 == 7 {
+                panic!("seven");
+            }
+            input.clone_into(output);
+            Ok(())
+        });
+        let mut results = Vec::new();
+        for byte in 0..40 {
+            if pool.is_full() {
+                results.push(pool.next().unwrap());
+            }
+            pool.submit(job(byte)).unwrap();
+        }
+        results.extend(std::iter::from_fn(|| pool.next()));
+        assert_eq!(results.len(), 40);
+        assert_eq!(pool.threads.len(), 3);
+        for (index, (job, result)) in results.into_iter().enumerate() {
+            assert_eq!(usize::from(job.input[0]), index);
+            match result {
+                Ok(()) => assert_eq!(job.output, job.input),
+                Err(error) => assert!(index % 10 == 7 && error.to_string().contains("seven"), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn dropping_the_pool_waits_for_its_threads() {
+        let running = Arc::new(());
+        let held = Arc::clone(&running);
+        let mut pool = Pool::new(2, move |_, _| {
+            let _ = &held;
+            Ok(())
+        });
+        for byte in 0..3 {
+            pool.submit(job(byte)).unwrap();
+        }
+        drop(pool);
+        assert_eq!(Arc::strong_count(&running), 1);
+    }
+}
