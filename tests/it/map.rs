@@ -210,7 +210,7 @@ fn numbers_that_are_not_aligned_are_refused() {
 fn damage_is_seen_by_verify_and_in_the_head_at_once() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("value");
-    dump(&vec![1.5; 3000], &path).unwrap();
+    dump(&vec![1.5; 300], &path).unwrap();
     let whole = fs::read(&path).unwrap();
     for position in 0..whole.len() {
         let mut bytes = whole.clone();
