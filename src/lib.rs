@@ -39,7 +39,7 @@ mod threads;
 pub use async_call::AsyncCall;
 pub use cache::{Cache, CacheBuilder};
 pub use call::Call;
-pub use compress::Compression;
+pub use compress::{BlockCodec, Compression};
 pub use error::{Error, ErrorKind, Result};
 pub use key::{Argument, Key, key_of};
 pub use memo::Memo;

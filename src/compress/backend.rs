@@ -13,6 +13,11 @@ pub(crate) trait Backend: Sync {
     /// A reader of one compressed stream. It takes not one byte more than the stream has from
     /// `source`, gives 0 bytes at its end, and `UnexpectedEof` if the source ends first.
     fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>>;
+
+    /// Whether its reader finds every flipped bit, so that what it gives need not be summed again.
+    fn verifies(&self) -> bool {
+        false
+    }
 }
 
 /// A compressing writer that has to be told where its stream ends.

@@ -1,6 +1,8 @@
 //! Compressors: which there are, what they are called, and how a stream tells which made it.
 
 mod backend;
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+mod blocks;
 #[cfg(feature = "bz2")]
 mod bz2;
 #[cfg(feature = "zlib")]
@@ -36,6 +38,7 @@ use crate::{Error, ErrorKind, Result};
 /// | [`bz2`](Compression::bz2) | 1–9 | `.bz2` | `bz2` | text that is read rarely |
 /// | [`xz`](Compression::xz) | 0–9 | `.xz` | `xz` | archives: smallest and slowest |
 /// | [`lzma`](Compression::lzma) | 0–9 | `.lzma` | `xz` | readers that know only the old format |
+/// | [`blocks`](Compression::blocks) | with zstd 1–22 | | `lz4`, `zstd` | large arrays of numbers, on several threads |
 ///
 /// As text it is `name` or `name:level`. Without a level, it is 3, as in joblib: most of what there
 /// is to gain, at a fraction of the highest level's time. A level out of range is an error when the
@@ -56,6 +59,16 @@ pub struct Compression {
     level: i32,
 }
 
+/// What [`Compression::blocks`] packs blocks with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum BlockCodec {
+    /// LZ4: to read an array costs little more than to read it uncompressed. Needs feature `lz4`.
+    Lz4,
+    /// Zstandard, level 1 to 22: smaller. Needs feature `zstd`.
+    Zstd,
+}
+
 /// Every method that this crate knows, whether its feature is on or not.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Method {
@@ -67,6 +80,8 @@ enum Method {
     Lzma,
     Lz4,
     Zstd,
+    BlocksLz4,
+    BlocksZstd,
 }
 
 /// What is known of a method without having it.
@@ -80,8 +95,18 @@ struct Facts {
 const DEFAULT_LEVEL: i32 = 3;
 
 impl Method {
-    const ALL: [Method; 8] =
-        [Method::None, Method::Zlib, Method::Gzip, Method::Bz2, Method::Xz, Method::Lzma, Method::Lz4, Method::Zstd];
+    const ALL: [Method; 10] = [
+        Method::None,
+        Method::Zlib,
+        Method::Gzip,
+        Method::Bz2,
+        Method::Xz,
+        Method::Lzma,
+        Method::Lz4,
+        Method::Zstd,
+        Method::BlocksLz4,
+        Method::BlocksZstd,
+    ];
 
     const fn facts(self) -> Facts {
         let (name, extension, feature, levels) = match self {
@@ -93,12 +118,14 @@ impl Method {
             Method::Lzma => ("lzma", "lzma", "xz", 0..=9),
             Method::Lz4 => ("lz4", "lz4", "lz4", 0..=0),
             Method::Zstd => ("zstd", "zst", "zstd", 1..=22),
+            Method::BlocksLz4 => ("blocks-lz4", "", "lz4", 0..=0),
+            Method::BlocksZstd => ("blocks-zstd", "", "zstd", 1..=22),
         };
         Facts { name, extension, feature, levels }
     }
 
     const fn has_levels(self) -> bool {
-        !matches!(self, Method::None | Method::Lz4)
+        !matches!(self, Method::None | Method::Lz4 | Method::BlocksLz4)
     }
 
     /// Whether its feature is on.
@@ -108,8 +135,8 @@ impl Method {
             Method::Zlib | Method::Gzip => cfg!(feature = "zlib"),
             Method::Bz2 => cfg!(feature = "bz2"),
             Method::Xz | Method::Lzma => cfg!(feature = "xz"),
-            Method::Lz4 => cfg!(feature = "lz4"),
-            Method::Zstd => cfg!(feature = "zstd"),
+            Method::Lz4 | Method::BlocksLz4 => cfg!(feature = "lz4"),
+            Method::Zstd | Method::BlocksZstd => cfg!(feature = "zstd"),
         }
     }
 
@@ -146,6 +173,8 @@ impl Method {
             [0x5d, 0, ..] => Some(Method::Lzma),
             [0x04, 0x22, 0x4d, 0x18, ..] => Some(Method::Lz4),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Method::Zstd),
+            [0x8f, b'L', b'B', b'L', b'K', b'4', ..] => Some(Method::BlocksLz4),
+            [0x8f, b'L', b'B', b'L', b'K', b'z', ..] => Some(Method::BlocksZstd),
             _ => None,
         }
     }
@@ -179,6 +208,10 @@ impl Method {
             Method::Lz4 => Some(&lz4::Lz4),
             #[cfg(feature = "zstd")]
             Method::Zstd => Some(&zstd::Zstd),
+            #[cfg(feature = "lz4")]
+            Method::BlocksLz4 => Some(&blocks::Lz4Blocks),
+            #[cfg(feature = "zstd")]
+            Method::BlocksZstd => Some(&blocks::ZstdBlocks),
             _ => None,
         }
     }
@@ -223,6 +256,23 @@ impl Compression {
         Compression { method: Method::Zstd, level }
     }
 
+    /// Arrays of numbers, shuffled and packed block by block on several threads (see
+    /// [`set_threads`](crate::set_threads)); everything else is in blocks as well. LZ4 has no levels:
+    /// there `level` is 0. No file extension asks for it.
+    ///
+    /// ```
+    /// # use larder::{BlockCodec, Compression};
+    /// assert_eq!(Compression::blocks(BlockCodec::Lz4, 0).to_string(), "blocks-lz4");
+    /// assert_eq!(Compression::blocks(BlockCodec::Zstd, 3).to_string(), "blocks-zstd:3");
+    /// ```
+    pub const fn blocks(codec: BlockCodec, level: i32) -> Self {
+        let method = match codec {
+            BlockCodec::Lz4 => Method::BlocksLz4,
+            BlockCodec::Zstd => Method::BlocksZstd,
+        };
+        Compression { method, level }
+    }
+
     /// The method's name, as it stands before the colon.
     pub fn name(&self) -> &'static str {
         self.method.facts().name
@@ -242,7 +292,7 @@ impl Compression {
         };
         Method::ALL
             .into_iter()
-            .find(|method| *method != Method::None && extension.eq_ignore_ascii_case(method.facts().extension))
+            .find(|method| !extension.is_empty() && extension.eq_ignore_ascii_case(method.facts().extension))
             .map_or(Compression::NONE, Compression::with_default_level)
     }
 
@@ -365,10 +415,12 @@ impl Compression {
     pub const fn checked(text: &str) -> Self {
         match Compression::parse(text.as_bytes()) {
             Err(Misspelt::Name) => {
-                panic!("no such compressor: there are none, zlib, gzip, bz2, xz, lzma, lz4 and zstd")
+                panic!(
+                    "no such compressor: there are none, zlib, gzip, bz2, xz, lzma, lz4, zstd, blocks-lz4 and blocks-zstd"
+                )
             }
             Err(Misspelt::Level(_)) => panic!(
-                "no such level: zlib, gzip, xz and lzma have 0 to 9, bz2 has 1 to 9, zstd has 1 to 22, the others none"
+                "no such level: zlib, gzip, xz and lzma have 0 to 9, bz2 has 1 to 9, zstd and blocks-zstd have 1 to 22, the others none"
             ),
             Ok(compression) if compression.method.is_enabled() => compression,
             Ok(_) => panic!("this compressor is not in this build: turn on larder's feature of the same name"),

@@ -1,0 +1,157 @@
+//! How to pack a block, told from a sample of its elements.
+
+use super::difference;
+use super::shuffle::{self, WIDEST};
+
+/// The sample: so many runs of elements from all over the block, so long each.
+const RUNS: usize = 4;
+const RUN_LEN: usize = 128;
+
+/// What is to be done with a block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Plan {
+    /// Bytes of what is taken for an element; 1 makes one stream of all bytes.
+    pub(super) width: usize,
+    /// How many times to take differences.
+    pub(super) differences: u8,
+    /// The streams that are worth a try with the codec, bit by bit.
+    pub(super) attempts: u32,
+    /// Whether nothing seems to be gained at all.
+    pub(super) hopeless: bool,
+}
+
+/// What the streams of a sample look like.
+struct Estimate {
+    /// Bits of a packed element.
+    bits: f32,
+    attempts: u32,
+    hopeless: bool,
+}
+
+impl Plan {
+    /// `frequencies` says whether the codec makes use of some bytes being more frequent than others.
+    pub(super) fn new(raw: &[u8], width: usize, frequencies: bool) -> Plan {
+        let all = |width: usize| Plan { width, differences: 0, attempts: u32::MAX, hopeless: false };
+        if raw.len() < 2 * RUNS * RUN_LEN * width {
+            return all(width);
+        }
+        let mut sample = [0; RUNS * RUN_LEN * WIDEST];
+        let sample = &mut sample[..RUNS * RUN_LEN * width];
+        for (run, target) in sample.chunks_exact_mut(RUN_LEN * width).enumerate() {
+            // A run in the middle of each quarter.
+            let at = raw.len() / width * (2 * run + 1) / (2 * RUNS) * width;
+            target.copy_from_slice(&raw[at..][..target.len()]);
+        }
+        let repeats = repeats(raw, width);
+        let plain = estimate(sample, width, frequencies);
+        let mut best = (0, plain);
+        if matches!(width, 4 | 8) {
+            for times in [1, 2] {
+                let estimate = estimate(&differences(sample, width, times)[..sample.len()], width, frequencies);
+                // Differences take time to undo, so they have to be worth it.
+                if estimate.bits < 0.93 * best.1.bits {
+                    best = (times, estimate);
+                }
+            }
+        }
+        let (differences, estimate) = best;
+        if width > 1 && whole(sample, width) < estimate.bits {
+            return all(1);
+        }
+        Plan {
+            width,
+            differences,
+            attempts: if repeats { u32::MAX } else { estimate.attempts },
+            hopeless: estimate.hopeless && !repeats,
+        }
+    }
+}
+
+/// The differences within each run.
+fn differences(sample: &[u8], width: usize, times: u8) -> [u8; RUNS * RUN_LEN * WIDEST] {
+    let mut target = [0; RUNS * RUN_LEN * WIDEST];
+    let mut seeds = Vec::with_capacity(RUNS * difference::seeds_len(width, times));
+    let run_len = RUN_LEN * width;
+    for (run, target) in sample.chunks_exact(run_len).zip(target.chunks_exact_mut(run_len)) {
+        difference::take(run, width, times, target, &mut seeds);
+    }
+    target
+}
+
+/// Bits of an element in one stream of whole elements, of which each that differs from the one before
+/// costs itself and a match.
+fn whole(sample: &[u8], width: usize) -> f32 {
+    let changes = sample.chunks_exact(width).zip(sample[width..].chunks_exact(width)).filter(|(a, b)| a != b).count();
+    fraction(changes) * 4.0 * (width + 6) as f32
+}
+
+fn fraction(count: usize) -> f32 {
+    count as f32 / (RUNS * RUN_LEN) as f32
+}
+
+/// What planes of the sample would cost.
+fn estimate(sample: &[u8], width: usize, frequencies: bool) -> Estimate {
+    let mut planes = [0; RUNS * RUN_LEN * WIDEST];
+    let planes = &mut planes[..sample.len()];
+    shuffle::shuffle(sample, width, planes);
+    let mut estimate = Estimate { bits: 0.0, attempts: 0, hopeless: true };
+    for (index, plane) in planes.chunks_exact(RUNS * RUN_LEN).enumerate() {
+        let (varying, _) = super::bits::varying(plane);
+        let varying = varying.count_ones() as f32;
+        let changes = plane.iter().zip(&plane[1..]).filter(|(a, b)| a != b).count();
+        // A change costs LZ4 a literal and a match of three bytes and more; zstd somewhat less.
+        let mut packed = fraction(changes) * if frequencies { 28.0 } else { 40.0 };
+        if frequencies {
+            packed = packed.min(entropy(plane));
+        }
+        if packed < 0.97 * varying || varying == 0.0 {
+            // What the sample takes for constant may not be.
+            estimate.attempts |= 1 << index;
+        }
+        let bits = packed.min(varying);
+        estimate.hopeless &= bits > 7.8;
+        estimate.bits += bits;
+    }
+    estimate
+}
+
+/// The collision entropy, which is never above Shannon's, in bits, but at least what whole bits for
+/// each symbol can do.
+fn entropy(plane: &[u8]) -> f32 {
+    let mut counts = [0_u16; 256];
+    for byte in plane {
+        counts[usize::from(*byte)] += 1;
+    }
+    let pairs: u32 = counts.iter().map(|count| u32::from(*count) * u32::from(count.saturating_sub(1))).sum();
+    let all = (RUNS * RUN_LEN * (RUNS * RUN_LEN - 1)) as f32;
+    (all / (pairs.max(1) as f32)).log2().max(1.0)
+}
+
+/// Whether elements of one place come again elsewhere in the same order, which the planes of a small
+/// sample don't show.
+fn repeats(raw: &[u8], width: usize) -> bool {
+    const SLOTS: usize = 1024;
+    let key = |at: usize| {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&raw[at..at + 8]);
+        u64::from_le_bytes(bytes)
+    };
+    let step = width.max(2);
+    let slot = |key: u64| (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize;
+    let mut seen = [0_u64; SLOTS];
+    // Places in the second quarter, then, at a stride that no period divides, all over the rest.
+    let start = raw.len() / 4 / width * width;
+    for index in 0..SLOTS / 2 {
+        let key = key((start + index * step).min(raw.len() - 8));
+        seen[slot(key)] = key;
+    }
+    let (from, stride) = (raw.len() / 2 / width * width, 5 * step);
+    let probes = (raw.len() - 8 - from).div_ceil(stride).min(1000);
+    let hits = (0..probes)
+        .filter(|probe| {
+            let key = key(from + probe * stride);
+            seen[slot(key)] == key
+        })
+        .count();
+    hits > probes / 32
+}

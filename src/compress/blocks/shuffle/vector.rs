@@ -1,0 +1,281 @@
+//! The same with vectors of 16 bytes, or two of them side by side.
+//!
+//! Both ways are the same step, done another number of times. `WIDTH` vectors of 16 bytes are one
+//! array of bytes whose index is (vector, lane). Zipping vector *i* with vector *i* + `WIDTH`/2 rotates
+//! the bits of that index by one to the left. After log2(`WIDTH`) steps, (plane, element) has become
+//! (element, plane); from there it takes log2(16) = 4 more to come around.
+#![expect(unsafe_code, reason = "vector loads and stores; nothing else is fast enough to hide behind memory")]
+
+/// A vector register.
+trait Vector: Copy {
+    /// Groups of 16 bytes in it.
+    const GROUPS: usize;
+
+    /// # Safety
+    /// `16 * GROUPS` bytes at `from` are readable, and the processor has these vectors.
+    unsafe fn load(from: *const u8) -> Self;
+
+    /// Loads groups that lie `stride` bytes apart.
+    ///
+    /// # Safety
+    /// 16 bytes at each of them are readable, and the processor has these vectors.
+    unsafe fn load_groups(from: *const u8, stride: usize) -> Self;
+
+    /// # Safety
+    /// `16 * GROUPS` bytes at `to` are writable, and the processor has these vectors.
+    unsafe fn store(self, to: *mut u8);
+
+    /// Stores groups so that they lie `stride` bytes apart.
+    ///
+    /// # Safety
+    /// 16 bytes at each of them are writable, and the processor has these vectors.
+    unsafe fn store_groups(self, to: *mut u8, stride: usize);
+
+    /// The lower and the upper halves of each group, byte by byte in turn.
+    ///
+    /// # Safety
+    /// The processor has these vectors.
+    unsafe fn zip(self, other: Self) -> (Self, Self);
+}
+
+/// # Safety
+/// The processor has vectors `V`.
+#[inline(always)]
+unsafe fn rotate<V: Vector, const WIDTH: usize>(vectors: [V; WIDTH], times: u32) -> [V; WIDTH] {
+    let mut vectors = vectors;
+    for _ in 0..times {
+        let before = vectors;
+        for index in 0..WIDTH / 2 {
+            // SAFETY: the caller vouches for the vectors.
+            let (low, high) = unsafe { before[index].zip(before[index + WIDTH / 2]) };
+            vectors[2 * index] = low;
+            vectors[2 * index + 1] = high;
+        }
+    }
+    vectors
+}
+
+/// Does as many whole vectors as there are; says how many elements these were.
+///
+/// # Safety
+/// The processor has vectors `V`, and each plane has as many bytes as there are elements.
+#[inline(always)]
+unsafe fn shuffle_with<V: Vector, const WIDTH: usize>(
+    elements: &[[u8; WIDTH]],
+    planes: &mut [&mut [u8]; WIDTH],
+) -> usize {
+    let step = 16 * V::GROUPS;
+    let mut index = 0;
+    while elements.len() - index >= step {
+        let from = elements[index..][..step].as_flattened().as_ptr();
+        // SAFETY: at `from` are `step * WIDTH` bytes: for each of up to two groups `16 * WIDTH`, of
+        // which vector `at` takes those from `16 * at`.
+        let vectors: [V; WIDTH] = std::array::from_fn(|at| unsafe { V::load_groups(from.add(16 * at), 16 * WIDTH) });
+        // SAFETY: the caller vouches for the vectors.
+        let vectors = unsafe { rotate(vectors, 4) };
+        for (vector, plane) in vectors.into_iter().zip(planes.iter_mut()) {
+            let to = plane[index..][..step].as_mut_ptr();
+            // SAFETY: the slice at `to` has `step` bytes.
+            unsafe { vector.store(to) };
+        }
+        index += step;
+    }
+    index
+}
+
+/// The reverse of [`shuffle_with`].
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn unshuffle_with<V: Vector, const WIDTH: usize>(
+    planes: &[&[u8]; WIDTH],
+    elements: &mut [[u8; WIDTH]],
+) -> usize {
+    let step = 16 * V::GROUPS;
+    let mut index = 0;
+    while elements.len() - index >= step {
+        // SAFETY: the slice has `step` bytes.
+        let vectors: [V; WIDTH] =
+            std::array::from_fn(|plane| unsafe { V::load(planes[plane][index..][..step].as_ptr()) });
+        // SAFETY: the caller vouches for the vectors.
+        let vectors = unsafe { rotate(vectors, WIDTH.ilog2()) };
+        let to = elements[index..][..step].as_flattened_mut().as_mut_ptr();
+        for (at, vector) in vectors.into_iter().enumerate() {
+            // SAFETY: at `to` are `step * WIDTH` bytes: for each of up to two groups `16 * WIDTH`, of
+            // which vector `at` fills those from `16 * at`.
+            unsafe { vector.store_groups(to.add(16 * at), 16 * WIDTH) };
+        }
+        index += step;
+    }
+    index
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{Vector, shuffle_with, unshuffle_with};
+
+    /// Every x86-64 processor has them.
+    impl Vector for __m128i {
+        const GROUPS: usize = 1;
+
+        #[inline(always)]
+        unsafe fn load(from: *const u8) -> Self {
+            // SAFETY: the caller's.
+            unsafe { _mm_loadu_si128(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_groups(from: *const u8, _: usize) -> Self {
+            // SAFETY: the caller's.
+            unsafe { Self::load(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut u8) {
+            // SAFETY: the caller's.
+            unsafe { _mm_storeu_si128(to.cast(), self) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_groups(self, to: *mut u8, _: usize) {
+            // SAFETY: the caller's.
+            unsafe { self.store(to) }
+        }
+
+        #[inline(always)]
+        unsafe fn zip(self, other: Self) -> (Self, Self) {
+            // SAFETY: every x86-64 processor has SSE2.
+            unsafe { (_mm_unpacklo_epi8(self, other), _mm_unpackhi_epi8(self, other)) }
+        }
+    }
+
+    /// With AVX2.
+    impl Vector for __m256i {
+        const GROUPS: usize = 2;
+
+        #[inline(always)]
+        unsafe fn load(from: *const u8) -> Self {
+            // SAFETY: the caller's.
+            unsafe { _mm256_loadu_si256(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_groups(from: *const u8, stride: usize) -> Self {
+            // SAFETY: the caller's.
+            unsafe { _mm256_loadu2_m128i(from.add(stride).cast(), from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut u8) {
+            // SAFETY: the caller's.
+            unsafe { _mm256_storeu_si256(to.cast(), self) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_groups(self, to: *mut u8, stride: usize) {
+            // SAFETY: the caller's.
+            unsafe { _mm256_storeu2_m128i(to.add(stride).cast(), to.cast(), self) }
+        }
+
+        #[inline(always)]
+        unsafe fn zip(self, other: Self) -> (Self, Self) {
+            // SAFETY: the caller vouches for AVX2.
+            unsafe { (_mm256_unpacklo_epi8(self, other), _mm256_unpackhi_epi8(self, other)) }
+        }
+    }
+
+    /// # Safety
+    /// As [`shuffle_with`]; the target feature says which vectors.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn shuffle_avx2<const WIDTH: usize>(
+        elements: &[[u8; WIDTH]],
+        planes: &mut [&mut [u8]; WIDTH],
+    ) -> usize {
+        // SAFETY: the caller's.
+        unsafe { shuffle_with::<__m256i, WIDTH>(elements, planes) }
+    }
+
+    /// # Safety
+    /// As [`unshuffle_with`]; the target feature says which vectors.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn unshuffle_avx2<const WIDTH: usize>(
+        planes: &[&[u8]; WIDTH],
+        elements: &mut [[u8; WIDTH]],
+    ) -> usize {
+        // SAFETY: the caller's.
+        unsafe { unshuffle_with::<__m256i, WIDTH>(planes, elements) }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use std::arch::aarch64::*;
+
+    use super::Vector;
+
+    /// Every processor that this target stands for has them.
+    impl Vector for uint8x16_t {
+        const GROUPS: usize = 1;
+
+        #[inline(always)]
+        unsafe fn load(from: *const u8) -> Self {
+            // SAFETY: the caller's.
+            unsafe { vld1q_u8(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_groups(from: *const u8, _: usize) -> Self {
+            // SAFETY: the caller's.
+            unsafe { Self::load(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut u8) {
+            // SAFETY: the caller's.
+            unsafe { vst1q_u8(to, self) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_groups(self, to: *mut u8, _: usize) {
+            // SAFETY: the caller's.
+            unsafe { self.store(to) }
+        }
+
+        #[inline(always)]
+        unsafe fn zip(self, other: Self) -> (Self, Self) {
+            // SAFETY: the caller vouches for NEON.
+            unsafe { (vzip1q_u8(self, other), vzip2q_u8(self, other)) }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::__m128i as Baseline;
+
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64::uint8x16_t as Baseline;
+
+/// Shuffles a multiple of some elements from the front; says how many.
+pub(super) fn shuffle<const WIDTH: usize>(elements: &[[u8; WIDTH]], planes: &mut [&mut [u8]; WIDTH]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: it has just been asked for.
+        return unsafe { x86::shuffle_avx2(elements, planes) };
+    }
+    // SAFETY: every processor of this architecture has these vectors.
+    unsafe { shuffle_with::<Baseline, WIDTH>(elements, planes) }
+}
+
+/// Unshuffles a multiple of some elements from the front; says how many.
+pub(super) fn unshuffle<const WIDTH: usize>(planes: &[&[u8]; WIDTH], elements: &mut [[u8; WIDTH]]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: it has just been asked for.
+        return unsafe { x86::unshuffle_avx2(planes, elements) };
+    }
+    // SAFETY: every processor of this architecture has these vectors.
+    unsafe { unshuffle_with::<Baseline, WIDTH>(planes, elements) }
+}
