@@ -3,23 +3,24 @@
 use std::io;
 
 use super::codec::{Choice, Codec};
+use super::difference::Narrowing;
 use super::header::{Filter, HEADER_LEN, Header, header};
 use super::plan::Plan;
 use super::shuffle::{WIDEST, shuffle, unshuffle};
 use super::streams::{ENTRY_LEN, Stream};
-use super::{bits, difference, invalid};
+use super::{bits, invalid};
 
 /// What one thread needs to pack and unpack blocks, kept from one to the next.
 pub(super) struct Worker {
     choice: Choice,
     codec: Codec,
     planes: Vec<u8>,
-    differences: Vec<u8>,
+    small: Vec<u8>,
 }
 
 impl Worker {
     pub(super) fn new(choice: Choice) -> Self {
-        Worker { choice, codec: Codec::new(choice), planes: Vec::new(), differences: Vec::new() }
+        Worker { choice, codec: Codec::new(choice), planes: Vec::new(), small: Vec::new() }
     }
 
     /// Writes the block number `index` over what `target` has.
@@ -46,23 +47,33 @@ impl Worker {
     /// Appends the streams; gives the length of those that need decoding, or `None` if nothing is
     /// gained.
     fn pack_planes(&mut self, raw: &[u8], plan: Plan, target: &mut Vec<u8>) -> io::Result<Option<usize>> {
-        let Plan { width, differences, attempts, .. } = plan;
+        let Plan { width, differences: times, attempts, .. } = plan;
         let table_at = target.len();
         target.resize(table_at + width * ENTRY_LEN, 0);
-        let elements = if differences > 0 {
-            let scratch = sized(&mut self.differences, raw.len());
-            difference::take(raw, width, differences, scratch, target);
-            scratch
-        } else {
-            raw
-        };
-        let planes = if width > 1 {
-            let scratch = sized(&mut self.planes, raw.len());
-            shuffle(elements, width, scratch);
-            scratch
+        let mut narrowing = Narrowing { width, narrow: plan.narrow, times };
+        let seeds_at = target.len();
+        target.resize(seeds_at + narrowing.seeds_len(), 0);
+        let mut elements = raw;
+        if narrowing.narrow < width || times > 0 {
+            let seeds = &mut target[seeds_at..];
+            let small = sized(&mut self.small, raw.len());
+            if !narrowing.take(raw, &mut small[..raw.len() / width * narrowing.narrow], seeds) {
+                narrowing.narrow = width;
+                narrowing.take(raw, small, seeds);
+            }
+            elements = &small[..raw.len() / width * narrowing.narrow];
+        }
+        let planes = if narrowing.narrow > 1 {
+            let planes = sized(&mut self.planes, elements.len());
+            shuffle(elements, narrowing.narrow, planes);
+            planes
         } else {
             elements
         };
+        // The planes that narrowing leaves out.
+        for entry in target[table_at..seeds_at].chunks_exact_mut(ENTRY_LEN).skip(narrowing.narrow) {
+            entry.copy_from_slice(&Stream::Fill(0).to_bytes());
+        }
         let plane_len = raw.len() / width;
         let mut raw_planes = [&[][..]; WIDEST];
         let mut raw_count = 0;
@@ -112,7 +123,8 @@ impl Worker {
             rest = after;
             io::Result::Ok(start)
         };
-        let seeds = cut(difference::seeds_len(width, differences))?;
+        let mut narrowing = Narrowing { width, narrow: width, times: differences };
+        let seeds = cut(narrowing.seeds_len())?;
         let mut coded = [&[][..]; WIDEST];
         for (coded, stream) in coded.iter_mut().zip(&streams[..width]) {
             *coded = cut(stream.coded_len(plane_len))?;
@@ -128,19 +140,41 @@ impl Worker {
         }
         if width == 1 {
             unpack_stream(&mut self.codec, streams[0], coded[0], target)?;
-        } else {
-            let scratch = sized(&mut self.planes, target.len());
-            for (index, scratch) in scratch.chunks_exact_mut(plane_len).enumerate() {
-                if streams[index] != Stream::Raw {
-                    unpack_stream(&mut self.codec, streams[index], coded[index], scratch)?;
-                    planes[index] = scratch;
-                }
+            return Ok(packed.len() - raw_len);
+        }
+        let mut rest = 0;
+        if matches!(width, 4 | 8) {
+            (narrowing.narrow, rest) = constant(&streams[..width]);
+        }
+        let scratch = sized(&mut self.planes, plane_len * narrowing.narrow);
+        for (index, scratch) in scratch.chunks_exact_mut(plane_len).enumerate() {
+            if streams[index] != Stream::Raw {
+                unpack_stream(&mut self.codec, streams[index], coded[index], scratch)?;
+                planes[index] = scratch;
             }
+        }
+        if narrowing.narrow == width && differences == 0 {
             unshuffle(&planes, width, target);
-            difference::undo(target, width, differences, seeds)?;
+        } else if narrowing.narrow == 1 {
+            narrowing.undo(planes[0], rest, seeds, target);
+        } else {
+            let small = sized(&mut self.small, plane_len * narrowing.narrow);
+            unshuffle(&planes, narrowing.narrow, small);
+            narrowing.undo(small, rest, seeds, target);
         }
         Ok(packed.len() - raw_len)
     }
+}
+
+/// How many bytes of an element are not the same in all, or a few more, and what the others are.
+fn constant(streams: &[Stream]) -> (usize, u64) {
+    let is_fill = |stream: &Stream| matches!(stream, Stream::Fill(_));
+    let narrow = streams.iter().rposition(|stream| !is_fill(stream)).map_or(1, |last| (last + 1).next_power_of_two());
+    let rest = streams.iter().enumerate().skip(narrow).fold(0, |rest, (index, stream)| match stream {
+        Stream::Fill(byte) => rest | u64::from(*byte) << (8 * index),
+        _ => rest,
+    });
+    (narrow, rest)
 }
 
 /// Appends a stream, unless it is best left as it is.

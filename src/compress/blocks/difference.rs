@@ -1,89 +1,130 @@
-//! Differences between one element and the next, as numbers that are small if these are close.
+//! Elements as small numbers: differences between one and the next, and only the bytes that they need.
 
-use super::invalid;
-
-/// Bytes of what [`take`] puts aside: one element for each time.
-pub(super) fn seeds_len(width: usize, times: u8) -> usize {
-    width * usize::from(times)
+/// How elements are made small.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Narrowing {
+    /// Bytes of an element before: 4 or 8, the integers that this knows.
+    pub(super) width: usize,
+    /// Bytes of an element after: 1, 2, 4 or 8; the others are zero.
+    pub(super) narrow: usize,
+    /// How many times to take differences.
+    pub(super) times: u8,
 }
 
-macro_rules! differences {
+impl Narrowing {
+    /// Bytes that are put aside: the first element and, of the second time, the first difference.
+    pub(super) fn seeds_len(self) -> usize {
+        self.width * usize::from(self.times)
+    }
+
+    /// Writes small numbers to `target`, which has as many as there are elements in `raw`. Says
+    /// whether all were small enough.
+    pub(super) fn take(self, raw: &[u8], target: &mut [u8], seeds: &mut [u8]) -> bool {
+        match (self.width, self.narrow) {
+            (4, 1) => take_32::<1>(self.times, raw, target, seeds),
+            (4, 2) => take_32::<2>(self.times, raw, target, seeds),
+            (4, _) => take_32::<4>(self.times, raw, target, seeds),
+            (_, 1) => take_64::<1>(self.times, raw, target, seeds),
+            (_, 2) => take_64::<2>(self.times, raw, target, seeds),
+            (_, 4) => take_64::<4>(self.times, raw, target, seeds),
+            (_, _) => take_64::<8>(self.times, raw, target, seeds),
+        }
+    }
+
+    /// The reverse, where the bytes that `small` lacks are those of `rest`.
+    pub(super) fn undo(self, small: &[u8], rest: u64, seeds: &[u8], target: &mut [u8]) {
+        match (self.width, self.narrow) {
+            (4, 1) => undo_32::<1>(self.times, small, rest, seeds, target),
+            (4, 2) => undo_32::<2>(self.times, small, rest, seeds, target),
+            (4, _) => undo_32::<4>(self.times, small, rest, seeds, target),
+            (_, 1) => undo_64::<1>(self.times, small, rest, seeds, target),
+            (_, 2) => undo_64::<2>(self.times, small, rest, seeds, target),
+            (_, 4) => undo_64::<4>(self.times, small, rest, seeds, target),
+            (_, _) => undo_64::<8>(self.times, small, rest, seeds, target),
+        }
+    }
+}
+
+macro_rules! narrowing {
     ($take:ident, $undo:ident, $unsigned:ty, $signed:ty) => {
-        fn $take<const TIMES: usize>(raw: &[u8], target: &mut [u8], seeds: &mut [u8]) {
+        fn $take<const NARROW: usize>(times: u8, raw: &[u8], target: &mut [u8], seeds: &mut [u8]) -> bool {
             const WIDTH: usize = size_of::<$unsigned>();
-            let (raw, target) = (raw.as_chunks::<WIDTH>().0, target.as_chunks_mut::<WIDTH>().0);
-            let seeds = seeds.as_chunks_mut::<WIDTH>().0;
-            let at = |index: usize| <$unsigned>::from_le_bytes(raw[index]);
-            let start = TIMES.min(raw.len());
-            target[..start].fill([0; WIDTH]);
-            for (index, seed) in seeds.iter_mut().enumerate().take(start) {
-                let value = if index == 0 { at(0) } else { at(1).wrapping_sub(at(0)) };
-                *seed = value.to_le_bytes();
+            type Element = [u8; WIDTH];
+
+            /// The numbers of all windows of as many elements as one number is made of.
+            fn each<const N: usize, const NARROW: usize>(
+                raw: &[Element],
+                target: &mut [[u8; NARROW]],
+                number: impl Fn([$unsigned; N]) -> $unsigned,
+            ) -> bool {
+                let before = (N - 1).min(target.len());
+                target[..before].fill([0; NARROW]);
+                let mut any = 0;
+                for (window, target) in raw.windows(N).zip(&mut target[before..]) {
+                    let number = number(std::array::from_fn(|index| <$unsigned>::from_le_bytes(window[index])));
+                    any |= number;
+                    target.copy_from_slice(&number.to_le_bytes()[..NARROW]);
+                }
+                any.checked_shr(8 * NARROW as u32).unwrap_or(0) == 0
             }
-            let folded = |difference: $unsigned| {
-                let sign = (difference as $signed >> (<$unsigned>::BITS - 1)) as $unsigned;
-                (difference << 1 ^ sign).to_le_bytes()
+
+            let (raw, target) = (raw.as_chunks::<WIDTH>().0, target.as_chunks_mut::<NARROW>().0);
+            let at = |index: usize| raw.get(index).map_or(0, |element| <$unsigned>::from_le_bytes(*element));
+            let first = [at(0), at(1).wrapping_sub(at(0))];
+            for (seed, first) in seeds.as_chunks_mut::<WIDTH>().0.iter_mut().zip(first) {
+                *seed = first.to_le_bytes();
+            }
+            let zigzag = |difference: $unsigned| {
+                difference << 1 ^ (difference as $signed >> (<$unsigned>::BITS - 1)) as $unsigned
             };
-            for (window, target) in raw.windows(TIMES + 1).zip(&mut target[start..]) {
-                let at = |index: usize| <$unsigned>::from_le_bytes(window[index]);
-                *target = folded(match TIMES {
-                    1 => at(1).wrapping_sub(at(0)),
-                    _ => at(2).wrapping_sub(at(1)).wrapping_sub(at(1).wrapping_sub(at(0))),
-                });
+            match times {
+                0 => each(raw, target, |[a]| a),
+                1 => each(raw, target, |[a, b]| zigzag(b.wrapping_sub(a))),
+                _ => each(raw, target, |[a, b, c]| zigzag(c.wrapping_sub(b).wrapping_sub(b.wrapping_sub(a)))),
             }
         }
 
-        fn $undo<const TIMES: usize>(target: &mut [u8], seeds: &[u8]) {
+        fn $undo<const NARROW: usize>(times: u8, small: &[u8], rest: u64, seeds: &[u8], target: &mut [u8]) {
             const WIDTH: usize = size_of::<$unsigned>();
-            let target = target.as_chunks_mut::<WIDTH>().0;
+            let mut bytes = [0; WIDTH];
+            bytes.copy_from_slice(&rest.to_le_bytes()[..WIDTH]);
+            let rest = <$unsigned>::from_le_bytes(bytes);
+            let small = small.as_chunks::<NARROW>().0.iter().map(|small| {
+                let mut bytes = [0; WIDTH];
+                bytes[..NARROW].copy_from_slice(small);
+                <$unsigned>::from_le_bytes(bytes) | rest
+            });
+            let mut elements = target.as_chunks_mut::<WIDTH>().0.iter_mut().zip(small);
             let seed = |index: usize| {
                 seeds.as_chunks::<WIDTH>().0.get(index).map_or(0, |seed| <$unsigned>::from_le_bytes(*seed))
             };
-            let (mut value, mut step) = (seed(0), seed(1));
-            let start = TIMES.min(target.len());
-            if let Some(first) = target.first_mut() {
-                *first = value.to_le_bytes();
-            }
-            if let Some(second) = target[..start].get_mut(1) {
-                value = value.wrapping_add(step);
-                *second = value.to_le_bytes();
-            }
-            for element in &mut target[start..] {
-                let folded = <$unsigned>::from_le_bytes(*element);
-                let difference = folded >> 1 ^ (folded & 1).wrapping_neg();
-                step = if TIMES == 1 { difference } else { step.wrapping_add(difference) };
-                value = value.wrapping_add(step);
-                *element = value.to_le_bytes();
+            let signed = |number: $unsigned| number >> 1 ^ (number & 1).wrapping_neg();
+            let mut value = seed(0);
+            match times {
+                0 => elements.for_each(|(element, small)| *element = small.to_le_bytes()),
+                1 => elements.for_each(|(element, small)| {
+                    value = value.wrapping_add(signed(small));
+                    *element = value.to_le_bytes();
+                }),
+                _ => {
+                    let mut step = 0;
+                    if let Some((first, small)) = elements.next() {
+                        // Zero, if nobody tampered with it.
+                        step = signed(small);
+                        value = value.wrapping_add(step);
+                        *first = value.to_le_bytes();
+                    }
+                    step = seed(1).wrapping_add(step);
+                    elements.for_each(|(element, small)| {
+                        step = signed(small).wrapping_add(step);
+                        value = value.wrapping_add(step);
+                        *element = value.to_le_bytes();
+                    });
+                }
             }
         }
     };
 }
 
-differences!(take_32, undo_32, u32, i32);
-differences!(take_64, undo_64, u64, i64);
-
-/// Writes the differences of `raw` to `target`, of the same length, and appends the seeds.
-pub(super) fn take(raw: &[u8], width: usize, times: u8, target: &mut [u8], seeds: &mut Vec<u8>) {
-    let at = seeds.len();
-    seeds.resize(at + seeds_len(width, times), 0);
-    let seeds = &mut seeds[at..];
-    match (width, times) {
-        (4, 1) => take_32::<1>(raw, target, seeds),
-        (4, _) => take_32::<2>(raw, target, seeds),
-        (_, 1) => take_64::<1>(raw, target, seeds),
-        (_, _) => take_64::<2>(raw, target, seeds),
-    }
-}
-
-/// Makes of differences the elements again, in place.
-pub(super) fn undo(target: &mut [u8], width: usize, times: u8, seeds: &[u8]) -> std::io::Result<()> {
-    match (width, times) {
-        (_, 0) => {}
-        (4, 1) => undo_32::<1>(target, seeds),
-        (4, 2) => undo_32::<2>(target, seeds),
-        (8, 1) => undo_64::<1>(target, seeds),
-        (8, 2) => undo_64::<2>(target, seeds),
-        _ => return Err(invalid("a block has differences of such elements")),
-    }
-    Ok(())
-}
+narrowing!(take_32, undo_32, u32, i32);
+narrowing!(take_64, undo_64, u64, i64);

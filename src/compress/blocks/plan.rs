@@ -1,6 +1,8 @@
 //! How to pack a block, told from a sample of its elements.
 
-use super::difference;
+use std::sync::LazyLock;
+
+use super::difference::Narrowing;
 use super::shuffle::{self, WIDEST};
 
 /// The sample: so many runs of elements from all over the block, so long each.
@@ -14,6 +16,8 @@ pub(super) struct Plan {
     pub(super) width: usize,
     /// How many times to take differences.
     pub(super) differences: u8,
+    /// Bytes of an element that are likely not to be zero in all, or some more.
+    pub(super) narrow: usize,
     /// The streams that are worth a try with the codec, bit by bit.
     pub(super) attempts: u32,
     /// Whether nothing seems to be gained at all.
@@ -24,6 +28,7 @@ pub(super) struct Plan {
 struct Estimate {
     /// Bits of a packed element.
     bits: f32,
+    narrow: usize,
     attempts: u32,
     hopeless: bool,
 }
@@ -31,7 +36,7 @@ struct Estimate {
 impl Plan {
     /// `frequencies` says whether the codec makes use of some bytes being more frequent than others.
     pub(super) fn new(raw: &[u8], width: usize, frequencies: bool) -> Plan {
-        let all = |width: usize| Plan { width, differences: 0, attempts: u32::MAX, hopeless: false };
+        let all = |width: usize| Plan { width, differences: 0, narrow: width, attempts: u32::MAX, hopeless: false };
         if raw.len() < 2 * RUNS * RUN_LEN * width {
             return all(width);
         }
@@ -42,7 +47,6 @@ impl Plan {
             let at = raw.len() / width * (2 * run + 1) / (2 * RUNS) * width;
             target.copy_from_slice(&raw[at..][..target.len()]);
         }
-        let repeats = repeats(raw, width);
         let plain = estimate(sample, width, frequencies);
         let mut best = (0, plain);
         if matches!(width, 4 | 8) {
@@ -58,9 +62,12 @@ impl Plan {
         if width > 1 && whole(sample, width) < estimate.bits {
             return all(1);
         }
+        // What planes do well enough, they do fast.
+        let repeats = estimate.bits > 5.0 * width as f32 && repeats(raw, width);
         Plan {
             width,
             differences,
+            narrow: if matches!(width, 4 | 8) { estimate.narrow } else { width },
             attempts: if repeats { u32::MAX } else { estimate.attempts },
             hopeless: estimate.hopeless && !repeats,
         }
@@ -70,19 +77,19 @@ impl Plan {
 /// The differences within each run.
 fn differences(sample: &[u8], width: usize, times: u8) -> [u8; RUNS * RUN_LEN * WIDEST] {
     let mut target = [0; RUNS * RUN_LEN * WIDEST];
-    let mut seeds = Vec::with_capacity(RUNS * difference::seeds_len(width, times));
+    let narrowing = Narrowing { width, narrow: width, times };
     let run_len = RUN_LEN * width;
     for (run, target) in sample.chunks_exact(run_len).zip(target.chunks_exact_mut(run_len)) {
-        difference::take(run, width, times, target, &mut seeds);
+        narrowing.take(run, target, &mut []);
     }
     target
 }
 
-/// Bits of an element in one stream of whole elements, of which each that differs from the one before
-/// costs itself and a match.
+/// Bits of an element in one stream of whole elements, if most of them are the same as the one before.
+/// Where that changes, and where it changes back, there are an element and a match of some bytes.
 fn whole(sample: &[u8], width: usize) -> f32 {
     let changes = sample.chunks_exact(width).zip(sample[width..].chunks_exact(width)).filter(|(a, b)| a != b).count();
-    fraction(changes) * 4.0 * (width + 6) as f32
+    if fraction(changes) < 0.5 { fraction(changes) * 3.5 * (width + 6) as f32 } else { f32::INFINITY }
 }
 
 fn fraction(count: usize) -> f32 {
@@ -94,16 +101,21 @@ fn estimate(sample: &[u8], width: usize, frequencies: bool) -> Estimate {
     let mut planes = [0; RUNS * RUN_LEN * WIDEST];
     let planes = &mut planes[..sample.len()];
     shuffle::shuffle(sample, width, planes);
-    let mut estimate = Estimate { bits: 0.0, attempts: 0, hopeless: true };
+    let mut estimate = Estimate { bits: 0.0, narrow: 1, attempts: 0, hopeless: true };
     for (index, plane) in planes.chunks_exact(RUNS * RUN_LEN).enumerate() {
-        let (varying, _) = super::bits::varying(plane);
+        let (varying, base) = super::bits::varying(plane);
+        if varying | base != 0 {
+            estimate.narrow = (index + 1).next_power_of_two();
+        }
         let varying = varying.count_ones() as f32;
         let changes = plane.iter().zip(&plane[1..]).filter(|(a, b)| a != b).count();
-        // A change costs LZ4 a literal and a match of three bytes and more; zstd somewhat less.
-        let mut packed = fraction(changes) * if frequencies { 28.0 } else { 40.0 };
-        if frequencies {
-            packed = packed.min(entropy(plane));
-        }
+        // What zstd makes of frequent bytes, LZ4 finds by chance, if there are few others. A change
+        // costs zstd a literal and a match, and LZ4 somewhat more.
+        let packed = if frequencies {
+            (0.25 + entropy(plane)).max(1.0).min(28.0 * fraction(changes))
+        } else {
+            (2.0 + 1.5 * entropy(plane)).min(40.0 * fraction(changes))
+        };
         if packed < 0.97 * varying || varying == 0.0 {
             // What the sample takes for constant may not be.
             estimate.attempts |= 1 << index;
@@ -115,16 +127,22 @@ fn estimate(sample: &[u8], width: usize, frequencies: bool) -> Estimate {
     estimate
 }
 
-/// The collision entropy, which is never above Shannon's, in bits, but at least what whole bits for
-/// each symbol can do.
+/// Shannon's entropy of a plane in bits, with the correction of Miller and Madow for small samples.
 fn entropy(plane: &[u8]) -> f32 {
+    const LEN: usize = RUNS * RUN_LEN;
+    /// What a byte contributes that is there so many times.
+    static TERMS: LazyLock<[f32; LEN + 1]> = LazyLock::new(|| {
+        std::array::from_fn(|count| {
+            let share = (count.max(1) as f32) / LEN as f32;
+            if count == 0 { 0.0 } else { -share * share.log2() + 1.0 / (2.0 * std::f32::consts::LN_2 * LEN as f32) }
+        })
+    });
     let mut counts = [0_u16; 256];
     for byte in plane {
         counts[usize::from(*byte)] += 1;
     }
-    let pairs: u32 = counts.iter().map(|count| u32::from(*count) * u32::from(count.saturating_sub(1))).sum();
-    let all = (RUNS * RUN_LEN * (RUNS * RUN_LEN - 1)) as f32;
-    (all / (pairs.max(1) as f32)).log2().max(1.0)
+    let terms = &*TERMS;
+    counts.iter().map(|count| terms[usize::from(*count).min(LEN)]).sum()
 }
 
 /// Whether elements of one place come again elsewhere in the same order, which the planes of a small

@@ -34,7 +34,7 @@ impl Stream {
         match bytes {
             [0, 0, 0, 0] => Ok(Stream::Raw),
             [1, byte, 0, 0] => Ok(Stream::Fill(byte)),
-            [2, varying, base, 0] if varying & base == 0 => Ok(Stream::Bits { varying, base }),
+            [2, varying, base, 0] if varying != 0 && varying & base == 0 => Ok(Stream::Bits { varying, base }),
             [3, ..] => Ok(Stream::Packed((u32::from_le_bytes(bytes) >> 8) as usize)),
             _ => Err(invalid("a block has a stream of an unknown kind")),
         }

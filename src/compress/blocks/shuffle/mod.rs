@@ -68,3 +68,39 @@ fn unshuffle_from<const WIDTH: usize>(start: usize, planes: &[&[u8]; WIDTH], ele
         *element = std::array::from_fn(|plane| planes[plane][index]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Random;
+    use super::*;
+
+    fn all_forms_agree<const WIDTH: usize>() {
+        let mut random = Random(3);
+        for count in (0..200).chain([1000, 4097]).step_by(if cfg!(miri) { 33 } else { 1 }) {
+            let raw: Vec<u8> = (0..count * WIDTH).map(|_| random.next().to_le_bytes()[0]).collect();
+            let elements = raw.as_chunks::<WIDTH>().0;
+            let expected: Vec<u8> = (0..WIDTH).flat_map(|plane| elements.iter().map(move |e| e[plane])).collect();
+
+            let mut planes = vec![0; raw.len()];
+            shuffle(&raw, WIDTH, &mut planes);
+            assert_eq!(planes, expected, "width {WIDTH}, {count} elements");
+            let plane = |index: usize| if index < WIDTH { &expected[index * count..][..count] } else { &[] };
+            let mut back = vec![0; raw.len()];
+            unshuffle(&std::array::from_fn(plane), WIDTH, &mut back);
+            assert_eq!(back, raw, "width {WIDTH}, {count} elements");
+
+            let mut back = vec![0; raw.len()];
+            unshuffle_from(0, &std::array::from_fn(plane), back.as_chunks_mut::<WIDTH>().0);
+            assert_eq!(back, raw);
+        }
+    }
+
+    #[test]
+    fn vectors_do_what_the_portable_form_does() {
+        all_forms_agree::<1>();
+        all_forms_agree::<2>();
+        all_forms_agree::<4>();
+        all_forms_agree::<8>();
+        all_forms_agree::<16>();
+    }
+}

@@ -279,3 +279,38 @@ pub(super) fn unshuffle<const WIDTH: usize>(planes: &[&[u8]; WIDTH], elements: &
     // SAFETY: every processor of this architecture has these vectors.
     unsafe { unshuffle_with::<Baseline, WIDTH>(planes, elements) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where there is a choice of vectors, tests would see only the widest.
+    fn the_baseline_agrees<const WIDTH: usize>() {
+        let elements: Vec<[u8; WIDTH]> =
+            (0..133).map(|n| std::array::from_fn(|j| ((n * 31 + j * 7) % 251).try_into().unwrap_or(0))).collect();
+        let mut planes: [Vec<u8>; WIDTH] = std::array::from_fn(|_| vec![0; elements.len()]);
+        let [one, other] = {
+            let mut slices = planes.each_mut().map(Vec::as_mut_slice);
+            // SAFETY: every processor of this architecture has these vectors.
+            let done = unsafe { shuffle_with::<Baseline, WIDTH>(&elements, &mut slices) };
+            let mut back = vec![[0; WIDTH]; elements.len()];
+            let slices = planes.each_ref().map(Vec::as_slice);
+            // SAFETY: as above.
+            let undone = unsafe { unshuffle_with::<Baseline, WIDTH>(&slices, &mut back) };
+            assert_eq!(back[..undone], elements[..undone]);
+            [done, undone]
+        };
+        assert_eq!((one, other), (128, 128));
+        for (j, plane) in planes.iter().enumerate() {
+            assert!(plane[..one].iter().zip(&elements).all(|(byte, element)| *byte == element[j]));
+        }
+    }
+
+    #[test]
+    fn the_baseline_does_the_same() {
+        the_baseline_agrees::<2>();
+        the_baseline_agrees::<4>();
+        the_baseline_agrees::<8>();
+        the_baseline_agrees::<16>();
+    }
+}
