@@ -84,24 +84,24 @@ impl Codec {
 
     /// Fills `target` with what was packed.
     pub(super) fn unpack(&mut self, packed: &[u8], target: &mut [u8]) -> io::Result<()> {
-        let len = match self {
+        match self {
             #[cfg(feature = "lz4")]
-            Codec::Lz4 { .. } => {
-                lz4_flex::block::decompress_into(packed, target).map_err(|error| invalid(&error.to_string()))?
-            }
+            Codec::Lz4 { .. } => super::lz4::unpack(packed, target)
+                .ok_or_else(|| invalid("a stream of a block is no LZ4 block of its length")),
             #[cfg(feature = "zstd")]
             Codec::Zstd { decompressor, .. } => {
                 let decompressor = match decompressor {
                     Some(decompressor) => decompressor,
                     None => decompressor.insert(zstd::bulk::Decompressor::new()?),
                 };
-                decompressor.decompress_to_buffer(packed, target).map_err(|error| invalid(&error.to_string()))?
+                let len =
+                    decompressor.decompress_to_buffer(packed, target).map_err(|error| invalid(&error.to_string()))?;
+                if len == target.len() {
+                    return Ok(());
+                }
+                Err(invalid("a stream of a block is too short"))
             }
-        };
-        if len == target.len() {
-            return Ok(());
         }
-        Err(invalid("a block has less content than its header says"))
     }
 }
 

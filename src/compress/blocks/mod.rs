@@ -57,6 +57,8 @@ mod difference;
 mod end;
 mod header;
 mod in_order;
+#[cfg(feature = "lz4")]
+mod lz4;
 mod plan;
 mod reader;
 mod shuffle;
