@@ -5,7 +5,7 @@ use std::io;
 use super::codec::{Choice, Codec};
 use super::difference::Narrowing;
 use super::header::{Filter, HEADER_LEN, Header, header};
-use super::plan::Plan;
+use super::plan::{Plan, worth};
 use super::shuffle::{WIDEST, shuffle, unshuffle};
 use super::streams::{ENTRY_LEN, Stream};
 use super::{bits, invalid};
@@ -78,7 +78,8 @@ impl Worker {
         let mut raw_planes = [&[][..]; WIDEST];
         let mut raw_count = 0;
         for (index, plane) in planes.chunks_exact(plane_len).enumerate() {
-            let stream = pack_stream(&mut self.codec, plane, attempts >> index & 1 == 1, target)?;
+            let worth = (attempts >> index & 1 == 1).then(|| worth(times));
+            let stream = pack_stream(&mut self.codec, plane, worth, target)?;
             if stream == Stream::Raw {
                 raw_planes[raw_count] = plane;
                 raw_count += 1;
@@ -178,16 +179,17 @@ fn constant(streams: &[Stream]) -> (usize, u64) {
 }
 
 /// Appends a stream, unless it is best left as it is.
-fn pack_stream(codec: &mut Codec, stream: &[u8], attempt: bool, target: &mut Vec<u8>) -> io::Result<Stream> {
+fn pack_stream(codec: &mut Codec, stream: &[u8], worth: Option<u8>, target: &mut Vec<u8>) -> io::Result<Stream> {
     let (varying, base) = bits::varying(stream);
     if varying == 0 {
         return Ok(Stream::Fill(base));
     }
     let bits = Stream::Bits { varying, base };
     let bits_len = bits.coded_len(stream.len());
-    // Both other ways are faster to read, so that the codec has to be worth it.
-    let limit = bits_len.min(stream.len()) / 32 * 31;
-    if attempt && let Some(packed) = codec.pack(stream, limit)? {
+    let best = bits_len.min(stream.len());
+    if let Some(worth) = worth
+        && let Some(packed) = codec.pack(stream, best - best / usize::from(worth))?
+    {
         target.extend_from_slice(packed);
         return Ok(Stream::Packed(packed.len()));
     }

@@ -65,7 +65,7 @@ macro_rules! narrowing {
                     any |= number;
                     target.copy_from_slice(&number.to_le_bytes()[..NARROW]);
                 }
-                any.checked_shr(8 * NARROW as u32).unwrap_or(0) == 0
+                any >> (8 * NARROW - 1) >> 1 == 0
             }
 
             let (raw, target) = (raw.as_chunks::<WIDTH>().0, target.as_chunks_mut::<NARROW>().0);
@@ -89,12 +89,13 @@ macro_rules! narrowing {
             let mut bytes = [0; WIDTH];
             bytes.copy_from_slice(&rest.to_le_bytes()[..WIDTH]);
             let rest = <$unsigned>::from_le_bytes(bytes);
-            let small = small.as_chunks::<NARROW>().0.iter().map(|small| {
+            let number = |small: &[u8; NARROW]| {
                 let mut bytes = [0; WIDTH];
                 bytes[..NARROW].copy_from_slice(small);
                 <$unsigned>::from_le_bytes(bytes) | rest
-            });
-            let mut elements = target.as_chunks_mut::<WIDTH>().0.iter_mut().zip(small);
+            };
+            let small = small.as_chunks::<NARROW>().0;
+            let mut elements = target.as_chunks_mut::<WIDTH>().0.iter_mut().zip(small.iter().map(number));
             let seed = |index: usize| {
                 seeds.as_chunks::<WIDTH>().0.get(index).map_or(0, |seed| <$unsigned>::from_le_bytes(*seed))
             };
@@ -102,6 +103,19 @@ macro_rules! narrowing {
             let mut value = seed(0);
             match times {
                 0 => elements.for_each(|(element, small)| *element = small.to_le_bytes()),
+                // For one byte it is faster to look the difference up.
+                1 if NARROW == 1 => {
+                    let mut table = [0; 256];
+                    for (entry, byte) in table.iter_mut().zip(0..=u8::MAX) {
+                        let mut small = [0; NARROW];
+                        small[0] = byte;
+                        *entry = signed(number(&small));
+                    }
+                    for (element, small) in target.as_chunks_mut::<WIDTH>().0.iter_mut().zip(small) {
+                        value = value.wrapping_add(table[usize::from(small[0])]);
+                        *element = value.to_le_bytes();
+                    }
+                }
                 1 => elements.for_each(|(element, small)| {
                     value = value.wrapping_add(signed(small));
                     *element = value.to_le_bytes();

@@ -115,7 +115,7 @@ mod tests {
             let content = content(&mut random);
             let packed = lz4_flex::block::compress(&content);
             let mut target = vec![0; content.len()];
-            unpack(&packed, &mut target).unwrap();
+            assert!(unpack(&packed, &mut target).is_some());
             assert!(target == content);
             assert!(unpack(&packed, &mut vec![0; content.len() + 1]).is_none());
             assert!(content.is_empty() || unpack(&packed, &mut target[1..]).is_none());

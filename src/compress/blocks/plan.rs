@@ -24,6 +24,12 @@ pub(super) struct Plan {
     pub(super) hopeless: bool,
 }
 
+/// The part of a stream that the codec has to save, for the time that reading it takes: a 32nd, or a
+/// sixth where differences have made it small already.
+pub(super) fn worth(times: u8) -> u8 {
+    if times > 0 { 6 } else { 32 }
+}
+
 /// What the streams of a sample look like.
 struct Estimate {
     /// Bits of a packed element.
@@ -47,15 +53,17 @@ impl Plan {
             let at = raw.len() / width * (2 * run + 1) / (2 * RUNS) * width;
             target.copy_from_slice(&raw[at..][..target.len()]);
         }
-        let plain = estimate(sample, width, frequencies);
+        let plain = estimate(sample, width, 0, frequencies);
         let mut best = (0, plain);
         if matches!(width, 4 | 8) {
             for times in [1, 2] {
-                let estimate = estimate(&differences(sample, width, times)[..sample.len()], width, frequencies);
+                let sample = &differences(sample, width, times)[..sample.len()];
+                let estimate = estimate(sample, width, times, frequencies);
                 // Differences take time to undo, so they have to be worth it.
-                if estimate.bits < 0.93 * best.1.bits {
-                    best = (times, estimate);
+                if estimate.bits > 0.93 * best.1.bits {
+                    break;
                 }
+                best = (times, estimate);
             }
         }
         let (differences, estimate) = best;
@@ -96,8 +104,8 @@ fn fraction(count: usize) -> f32 {
     count as f32 / (RUNS * RUN_LEN) as f32
 }
 
-/// What planes of the sample would cost.
-fn estimate(sample: &[u8], width: usize, frequencies: bool) -> Estimate {
+/// What planes of the sample would cost, of which differences have been taken so many times.
+fn estimate(sample: &[u8], width: usize, times: u8, frequencies: bool) -> Estimate {
     let mut planes = [0; RUNS * RUN_LEN * WIDEST];
     let planes = &mut planes[..sample.len()];
     shuffle::shuffle(sample, width, planes);
@@ -109,14 +117,14 @@ fn estimate(sample: &[u8], width: usize, frequencies: bool) -> Estimate {
         }
         let varying = varying.count_ones() as f32;
         let changes = plane.iter().zip(&plane[1..]).filter(|(a, b)| a != b).count();
-        // What zstd makes of frequent bytes, LZ4 finds by chance, if there are few others. A change
-        // costs zstd a literal and a match, and LZ4 somewhat more.
-        let packed = if frequencies {
-            (0.25 + entropy(plane)).max(1.0).min(28.0 * fraction(changes))
-        } else {
-            (2.0 + 1.5 * entropy(plane)).min(40.0 * fraction(changes))
-        };
-        if packed < 0.97 * varying || varying == 0.0 {
+        // A change costs zstd a literal and a match, and LZ4 somewhat more. What zstd makes of frequent
+        // bytes, LZ4 finds by chance, if there are few others.
+        let mut packed = fraction(changes) * if frequencies { 28.0 } else { 40.0 };
+        if packed > 1.0 && varying > 1.0 {
+            let entropy = entropy(plane);
+            packed = packed.min(if frequencies { (0.25 + entropy).max(1.0) } else { 2.0 + 1.5 * entropy });
+        }
+        if packed < varying - varying / f32::from(worth(times)) || varying == 0.0 {
             // What the sample takes for constant may not be.
             estimate.attempts |= 1 << index;
         }
