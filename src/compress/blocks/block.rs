@@ -23,25 +23,24 @@ impl Worker {
         Worker { choice, codec: Codec::new(choice), planes: Vec::new(), small: Vec::new() }
     }
 
-    /// Writes the block number `index` over what `target` has.
-    pub(super) fn pack(&mut self, raw: &[u8], width: usize, index: u64, target: &mut Vec<u8>) -> io::Result<()> {
+    /// Writes the block number `index` over what `target` has. Says whether `raw` is to follow as it
+    /// is.
+    pub(super) fn pack(&mut self, raw: &[u8], width: usize, index: u64, target: &mut Vec<u8>) -> io::Result<bool> {
         let width = if raw.len().is_multiple_of(width) { width } else { 1 };
         let plan = Plan::new(raw, width, self.choice.codes_frequencies());
         target.clear();
         target.reserve(HEADER_LEN + raw.len());
         target.extend([0; HEADER_LEN]);
         let coded_len = if plan.hopeless { None } else { self.pack_planes(raw, plan, target)? };
-        let (filter, coded_len) = match coded_len {
-            Some(coded_len) => (Filter::Planes { differences: plan.differences }, coded_len),
-            None => {
-                target.truncate(HEADER_LEN);
-                target.extend_from_slice(raw);
-                (Filter::Stored, 0)
-            }
+        let Some(coded_len) = coded_len else {
+            target.clear();
+            target.extend(header(index, plan.width, Filter::Stored, raw.len(), &[], raw));
+            return Ok(true);
         };
+        let filter = Filter::Planes { differences: plan.differences };
         let (start, packed) = target.split_at_mut(HEADER_LEN);
         start.copy_from_slice(&header(index, plan.width, filter, packed.len(), &packed[..coded_len], raw));
-        Ok(())
+        Ok(false)
     }
 
     /// Appends the streams; gives the length of those that need decoding, or `None` if nothing is

@@ -217,7 +217,9 @@ fn blocks_of_every_filter_notice_every_flipped_bit() {
         let mut worker = Worker::new(choice);
         for (what, content) in contents(if cfg!(miri) { 64 } else { 16_384 }) {
             let mut block = Vec::new();
-            worker.pack(&content, 8, 5, &mut block).unwrap();
+            if worker.pack(&content, 8, 5, &mut block).unwrap() {
+                block.extend_from_slice(&content);
+            }
             let unpack = |worker: &mut Worker, block: &[u8], index| {
                 let (start, packed) = block.split_first_chunk::<HEADER_LEN>().unwrap();
                 let header = Header::parse(start, index)?;

@@ -107,10 +107,14 @@ impl<'w> Writer<'w> {
                     (block, width, index, spare.borrow_mut().pop().unwrap_or_default())
                 }))
             },
-            &|worker, (block, width, index, mut packed)| worker.pack(block, width, index, &mut packed).map(|()| packed),
-            &mut |packed| {
-                let packed = packed?;
+            &|worker, (block, width, index, mut packed)| -> io::Result<_> {
+                let stored = worker.pack(block, width, index, &mut packed)?;
+                Ok((packed, if stored { block } else { &[] }))
+            },
+            &mut |result| {
+                let (packed, stored) = result?;
                 target.write_all(&packed)?;
+                target.write_all(stored)?;
                 spare.borrow_mut().push(packed);
                 Ok(())
             },
