@@ -43,7 +43,7 @@ pub use async_call::AsyncCall;
 pub use cache::{Cache, CacheBuilder};
 pub use call::Call;
 pub use codec::Element;
-pub use compress::{Compression, CompressionWriter, Compressor, register_compressor};
+pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, register_compressor};
 pub use error::{Error, ErrorKind, Result};
 pub use key::{Argument, Key, key_of};
 pub use mapped::{Mapped, map};

@@ -1,6 +1,8 @@
 //! Compressors: which there are, what they are called, and how a stream tells which made it.
 
 mod backend;
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+mod blocks;
 #[cfg(feature = "bz2")]
 mod bz2;
 mod custom;
@@ -8,6 +10,7 @@ mod custom;
 mod gzip;
 #[cfg(feature = "lz4")]
 mod lz4;
+mod method;
 mod registry;
 mod segments;
 #[cfg(any(feature = "zlib", feature = "xz"))]
@@ -21,17 +24,17 @@ mod zlib;
 mod zstd;
 
 use std::io::BufRead;
-use std::ops::RangeInclusive;
 use std::path::Path;
 
-use backend::{Backend, Decompressed, Unread};
+use backend::{Backend, Decompressed};
 pub use custom::{CompressionWriter, Compressor};
+use method::Method;
 pub use registry::register_compressor;
 use segments::Whole;
 
 use crate::target::Target;
 use crate::threads::threads;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Which compressor to write with, and how hard it should try.
 ///
@@ -45,6 +48,7 @@ use crate::{Error, ErrorKind, Result};
 /// | [`bz2`](Compression::bz2) | 1–9 | `.bz2` | `bz2` | text that is read rarely |
 /// | [`xz`](Compression::xz) | 0–9 | `.xz` | `xz` | archives: smallest and slowest |
 /// | [`lzma`](Compression::lzma) | 0–9 | `.lzma` | `xz` | readers that know only the old format |
+/// | [`blocks`](Compression::blocks) | with zstd 1–22 | | `lz4`, `zstd` | large arrays of numbers, on several threads |
 ///
 /// As text it is `name` or `name:level`. Without a level, it is 3, as in joblib: most of what there
 /// is to gain, at a fraction of the highest level's time. A level out of range is an error when the
@@ -69,26 +73,14 @@ pub struct Compression {
     level: i32,
 }
 
-/// Every method that this crate knows, whether its feature is on or not, and any other by its name.
+/// What [`Compression::blocks`] packs blocks with.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Method {
-    None,
-    Zlib,
-    Gzip,
-    Bz2,
-    Xz,
-    Lzma,
+#[non_exhaustive]
+pub enum BlockCodec {
+    /// LZ4: to read an array costs little more than to read it uncompressed. Needs feature `lz4`.
     Lz4,
+    /// Zstandard, level 1 to 22: smaller. Needs feature `zstd`.
     Zstd,
-    Custom(&'static str),
-}
-
-/// What is known of a method without having it.
-struct Facts {
-    name: &'static str,
-    extension: &'static str,
-    feature: &'static str,
-    levels: RangeInclusive<i32>,
 }
 
 const DEFAULT_LEVEL: i32 = 3;
@@ -96,141 +88,8 @@ const DEFAULT_LEVEL: i32 = 3;
 /// No method begins with more bytes that tell it from the others.
 pub(crate) const LONGEST_MAGIC: usize = 16;
 
-/// The same for the methods that this crate knows.
-const LONGEST_KNOWN_MAGIC: usize = 6;
-
 /// Content is believed to have up to this many times the bytes of its compressed form before it is seen.
 pub(crate) const EXPECTED_RATIO: u64 = 8;
-
-impl Method {
-    /// Those that this crate knows.
-    const ALL: [Method; 8] =
-        [Method::None, Method::Zlib, Method::Gzip, Method::Bz2, Method::Xz, Method::Lzma, Method::Lz4, Method::Zstd];
-
-    const fn facts(self) -> Facts {
-        let (name, extension, feature, levels) = match self {
-            Method::None => ("none", "", "", 0..=0),
-            Method::Zlib => ("zlib", "z", "zlib", 0..=9),
-            Method::Gzip => ("gzip", "gz", "zlib", 0..=9),
-            Method::Bz2 => ("bz2", "bz2", "bz2", 1..=9),
-            Method::Xz => ("xz", "xz", "xz", 0..=9),
-            Method::Lzma => ("lzma", "lzma", "xz", 0..=9),
-            Method::Lz4 => ("lz4", "lz4", "lz4", 0..=0),
-            Method::Zstd => ("zstd", "zst", "zstd", 1..=22),
-            // The rest is in the registry, where a const function can't look.
-            Method::Custom(name) => (name, "", "", 0..=0),
-        };
-        Facts { name, extension, feature, levels }
-    }
-
-    const fn has_levels(self) -> bool {
-        !matches!(self, Method::None | Method::Lz4)
-    }
-
-    /// Whether its feature is on.
-    const fn is_enabled(self) -> bool {
-        match self {
-            Method::None | Method::Custom(_) => true,
-            Method::Zlib | Method::Gzip => cfg!(feature = "zlib"),
-            Method::Bz2 => cfg!(feature = "bz2"),
-            Method::Xz | Method::Lzma => cfg!(feature = "xz"),
-            Method::Lz4 => cfg!(feature = "lz4"),
-            Method::Zstd => cfg!(feature = "zstd"),
-        }
-    }
-
-    fn levels(self) -> Result<RangeInclusive<i32>> {
-        match self {
-            Method::Custom(name) => registry::find(name).map(|custom| custom.levels.clone()),
-            _ => Some(self.facts().levels),
-        }
-        .ok_or_else(|| registry::unknown(self.facts().name))
-    }
-
-    fn no_such_level(self, text: &str, levels: RangeInclusive<i32>) -> Error {
-        let Facts { name, .. } = self.facts();
-        Error::new(
-            ErrorKind::LevelOutOfRange,
-            if self.has_levels() {
-                format!(
-                    "{text:?} is no level of {name}: choose from {name}:{} to {name}:{}",
-                    levels.start(),
-                    levels.end()
-                )
-            } else {
-                format!("{text:?} names a level, and {name} has none: write {name}")
-            },
-        )
-    }
-
-    /// Tells from the first bytes of a stream which method wrote it. Every magic differs from the
-    /// first byte of a document.
-    fn detect(head: &[u8]) -> Option<Method> {
-        match head {
-            [0x1f, 0x8b, ..] => Some(Method::Gzip),
-            [b'B', b'Z', b'h', ..] => Some(Method::Bz2),
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Method::Xz),
-            // RFC 1950, section 2.2: deflate with a window of at most 32 KiB, and a checksum of both bytes.
-            [cmf, flg, ..]
-                if cmf & 0x0f == 8 && cmf >> 4 <= 7 && (u16::from(*cmf) << 8 | u16::from(*flg)) % 31 == 0 =>
-            {
-                Some(Method::Zlib)
-            }
-            // No magic of its own: properties lc=3, lp=0, pb=2, then a dictionary of whole KiB.
-            [0x5d, 0, ..] => Some(Method::Lzma),
-            [0x04, 0x22, 0x4d, 0x18, ..] => Some(Method::Lz4),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Method::Zstd),
-            _ => None,
-        }
-    }
-
-    /// Which method wrote the stream that comes next; it is still all there.
-    fn of_stream(source: &mut dyn BufRead) -> Result<(Method, Unread<'_>)> {
-        let mut head = backend::peek(source, LONGEST_KNOWN_MAGIC)?;
-        let method = match Method::detect(&head) {
-            Some(method) => method,
-            None => registry::detect(&mut head, source)?.map_or(Method::None, |custom| Method::Custom(custom.name)),
-        };
-        Ok((method, Unread::new(head, source)))
-    }
-
-    /// The code behind the method; `None` for [`Method::None`].
-    fn backend(self) -> Result<Option<&'static dyn Backend>> {
-        if let Method::Custom(name) = self {
-            let custom = registry::find(name).ok_or_else(|| registry::unknown(name))?;
-            return Ok(Some(custom));
-        }
-        if self.is_enabled() {
-            return Ok(self.implementation());
-        }
-        let Facts { name, feature, .. } = self.facts();
-        Err(Error::new(
-            ErrorKind::CompressorDisabled,
-            format!("{name} is not in this build; turn on larder's feature `{feature}` in Cargo.toml"),
-        ))
-    }
-
-    /// What this build has of it.
-    fn implementation(self) -> Option<&'static dyn Backend> {
-        match self {
-            #[cfg(feature = "zlib")]
-            Method::Zlib => Some(&zlib::Zlib),
-            #[cfg(feature = "zlib")]
-            Method::Gzip => Some(&gzip::Gzip),
-            #[cfg(feature = "bz2")]
-            Method::Bz2 => Some(&bz2::Bz2),
-            #[cfg(feature = "xz")]
-            Method::Xz => Some(&xz::Xz),
-            #[cfg(feature = "xz")]
-            Method::Lzma => Some(&xz::Lzma),
-            #[cfg(feature = "lz4")]
-            Method::Lz4 => Some(&lz4::Lz4),
-            #[cfg(feature = "zstd")]
-            Method::Zstd => Some(&zstd::Zstd),
-            _ => None,
-        }
-    }
-}
 
 impl Compression {
     /// No compression.
@@ -277,6 +136,23 @@ impl Compression {
         Compression { method: Method::Custom(name), level }
     }
 
+    /// Arrays of numbers, shuffled and packed block by block on several threads (see
+    /// [`set_threads`](crate::set_threads)); everything else is in blocks as well. LZ4 has no levels:
+    /// there `level` is 0. No file extension asks for it.
+    ///
+    /// ```
+    /// # use larder::{BlockCodec, Compression};
+    /// assert_eq!(Compression::blocks(BlockCodec::Lz4, 0).to_string(), "blocks-lz4");
+    /// assert_eq!(Compression::blocks(BlockCodec::Zstd, 3).to_string(), "blocks-zstd:3");
+    /// ```
+    pub const fn blocks(codec: BlockCodec, level: i32) -> Self {
+        let method = match codec {
+            BlockCodec::Lz4 => Method::BlocksLz4,
+            BlockCodec::Zstd => Method::BlocksZstd,
+        };
+        Compression { method, level }
+    }
+
     /// The method's name, as it stands before the colon.
     pub fn name(&self) -> &'static str {
         self.method.facts().name
@@ -297,7 +173,7 @@ impl Compression {
         };
         Method::ALL
             .into_iter()
-            .find(|method| *method != Method::None && extension.eq_ignore_ascii_case(method.facts().extension))
+            .find(|method| !extension.is_empty() && extension.eq_ignore_ascii_case(method.facts().extension))
             .map(Compression::with_default_level)
             .or_else(|| registry::find_extension(extension).map(Compression::registered))
             .unwrap_or(Compression::NONE)

@@ -73,12 +73,14 @@ impl Compression {
         match Compression::parse(text.as_bytes()) {
             Err(Misspelt::Name) => {
                 panic!(
-                    "no such compressor: there are none, zlib, gzip, bz2, xz, lzma, lz4 and zstd; one that is \
+                    "no such compressor: there are none, zlib, gzip, bz2, xz, lzma, lz4, zstd, blocks-lz4 and \
+                     blocks-zstd; one that is \
                      registered is set with `CacheBuilder::compression`"
                 )
             }
             Err(Misspelt::Level(_)) => panic!(
-                "no such level: zlib, gzip, xz and lzma have 0 to 9, bz2 has 1 to 9, zstd has 1 to 22, the others none"
+                "no such level: zlib, gzip, xz and lzma have 0 to 9, bz2 has 1 to 9, zstd and blocks-zstd have 1 to 22, \
+                 the others none"
             ),
             Ok(compression) if compression.method.is_enabled() => compression,
             Ok(_) => panic!("this compressor is not in this build: turn on larder's feature of the same name"),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use larder::{Cache, Compression, dump, dump_into, key_of, load, load_from, memoize};
+use larder::{Cache, Compression, dump, dump_into, dump_with, key_of, load, load_from, memoize};
 use serde::{Deserialize, Serialize};
 
 use crate::hex;
@@ -141,6 +141,11 @@ fn dumps_of_the_first_version_are_read_for_ever() {
     for (method, extension) in methods() {
         let path = fixture(&format!("sample.{extension}"), |path| dump(&sample(20), path).unwrap());
         assert_eq!(load::<Sample>(path).unwrap(), sample(20), "{method}");
+        if method.starts_with("blocks") {
+            let write = |path: &Path| dump_with(&sample(2000), path, method.parse().unwrap()).unwrap();
+            let path = fixture(&format!("sample.{method}"), write);
+            assert_eq!(load::<Sample>(path).unwrap(), sample(2000), "{method}");
+        }
     }
 }
 

@@ -19,9 +19,11 @@ pub(crate) fn methods() -> Vec<(&'static str, &'static str)> {
         ("xz", "xz"),
         ("lzma", "lzma"),
         ("lz4", "lz4"),
+        // No extension asks for blocks.
+        ("blocks-lz4", "larder"),
     ];
     if cfg!(feature = "zstd") {
-        methods.push(("zstd", "zst"));
+        methods.extend([("zstd", "zst"), ("blocks-zstd", "larder")]);
     }
     methods
 }
@@ -66,7 +68,7 @@ fn every_level_is_written_and_read() {
     for (method, _) in methods() {
         for level in [1, 3, 6, 9] {
             let Ok(compression) = format!("{method}:{level}").parse::<Compression>() else {
-                assert!(["none", "lz4"].contains(&method), "{method}:{level}");
+                assert!(["none", "lz4", "blocks-lz4"].contains(&method), "{method}:{level}");
                 continue;
             };
             dump_with(&sample(1000), &path, compression).unwrap();

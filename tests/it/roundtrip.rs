@@ -34,7 +34,7 @@ proptest! {
 
     #[test]
     fn values_one_after_another_come_back_from_a_stream(list in prop::collection::vec(values::value(), 0..4)) {
-        let methods = ["none", "zlib", "gzip", "bz2", "xz", "lzma", "lz4"];
+        let methods = ["none", "blocks-lz4", "gzip", "zlib", "bz2", "xz", "lzma", "lz4"];
         let mut bytes = Vec::new();
         for (value, method) in list.iter().zip(methods.iter().cycle()) {
             larder::dump_into(value, &mut bytes, method.parse().unwrap()).unwrap();
@@ -60,7 +60,7 @@ proptest! {
     #[test]
     fn any_value_comes_back_from_a_memoized_function(
         value in values::value(),
-        method in prop::sample::select(vec!["none", "gzip", "lz4", "xz"]),
+        method in prop::sample::select(vec!["none", "gzip", "lz4", "xz", "blocks-lz4"]),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::builder(folder.path()).compression(method.parse().unwrap()).open().unwrap();
