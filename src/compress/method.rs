@@ -157,7 +157,7 @@ impl Method {
     }
 
     /// What this build has of it.
-    fn implementation(self) -> Option<&'static dyn Backend> {
+    pub(super) fn implementation(self) -> Option<&'static dyn Backend> {
         match self {
             #[cfg(feature = "zlib")]
             Method::Zlib => Some(&super::zlib::Zlib),
