@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use larder::{Cache, Compression, dump, dump_into, dump_with, key_of, load, load_from, memoize};
+use ndarray::{Array2, ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 
 use crate::hex;
-use crate::persist::{Sample, methods, sample};
+use crate::persist::{Sample, method_names, methods, sample};
+use crate::values::*;
 
 /// A dump of `value` without what every dump has around its value: the envelope and the checksum.
 fn encoded<T: Serialize + ?Sized>(value: &T) -> String {
@@ -141,11 +143,107 @@ fn dumps_of_the_first_version_are_read_for_ever() {
     for (method, extension) in methods() {
         let path = fixture(&format!("sample.{extension}"), |path| dump(&sample(20), path).unwrap());
         assert_eq!(load::<Sample>(path).unwrap(), sample(20), "{method}");
-        if method.starts_with("blocks") {
-            let write = |path: &Path| dump_with(&sample(2000), path, method.parse().unwrap()).unwrap();
-            let path = fixture(&format!("sample.{method}"), write);
-            assert_eq!(load::<Sample>(path).unwrap(), sample(2000), "{method}");
-        }
+    }
+    for method in method_names().into_iter().filter(|name| name.starts_with("blocks")) {
+        let write = |path: &Path| dump_with(&sample(2000), path, method.parse().unwrap()).unwrap();
+        let path = fixture(&format!("sample.{method}"), write);
+        assert_eq!(load::<Sample>(path).unwrap(), sample(2000), "{method}");
+    }
+}
+
+/// More than one segment of every method, more than one piece of the checksum, and few bytes packed.
+fn long() -> (Vec<u16>, String) {
+    ((0..5_000_000).map(|n| u16::try_from(n / 50_000).unwrap()).collect(), "and so on ".repeat(1000))
+}
+
+#[test]
+fn long_dumps_of_the_first_version_are_read_for_ever() {
+    for method in method_names().into_iter().filter(|name| *name != "none") {
+        let write =
+            |path: &Path| dump_with(&long(), path, format!("{method}:9").parse().or(method.parse()).unwrap()).unwrap();
+        let path = fixture(&format!("long.{method}"), write);
+        assert!(load::<(Vec<u16>, String)>(path).unwrap() == long(), "{method}");
+    }
+}
+
+type Numbers = (Vec<u16>, Vec<u32>, Vec<u64>, Vec<i8>, Vec<i16>, Vec<i32>, Vec<i64>, Vec<f32>, Vec<f64>);
+
+/// Something of everything that a value can consist of.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Everything {
+    values: Vec<Value>,
+    bytes: Vec<u8>,
+    numbers: Numbers,
+    fixed: [f64; 20],
+    bools: Vec<bool>,
+    complex: Vec<num_complex::Complex<f64>>,
+    matrix: Array2<f32>,
+    any_axes: ArrayD<i16>,
+    words: Vec<String>,
+}
+
+fn everything() -> Everything {
+    let inner = || Inner { x: -0.0, y: Some(None), address: [127, 0, 0, 1].into() };
+    let rest = BTreeMap::from([("more".to_owned(), Untagged::Pair(1, "x".to_owned()))]);
+    Everything {
+        values: vec![
+            Value::Unit,
+            Value::Bool(true),
+            Value::Char('\u{1F41F}'),
+            Value::U8(u8::MAX),
+            Value::U64(u64::MAX),
+            Value::I64(i64::MIN),
+            Value::I128(i128::MIN),
+            Value::U128(u128::MAX),
+            Value::F32(Bits32(f32::from_bits(0x7f80_0001))),
+            Value::F64(Bits64(f64::from_bits(0xfff0_dead_beef_0001))),
+            Value::Text("Käse".to_owned()),
+            Value::Option(Some(Box::new(Value::Option(None)))),
+            Value::OptionOfOption(Some(None)),
+            Value::OptionOfUnit(Some(())),
+            Value::Tuple(1, Some('x'), ()),
+            Value::Seq(vec![Value::Seq(vec![])]),
+            Value::TupleKeys(BTreeMap::from([((1, 'a'), Value::Unit)])),
+            Value::OptionKeys(BTreeMap::from([(None, true), (Some(-1), false)])),
+            Value::Hash(HashMap::from([("key".to_owned(), -1)])),
+            Value::Set([1, 2, 3].into()),
+            Value::Struct { a: Box::new(Value::Nothing(Nothing)), b: Some(vec![None, Some(7)]) },
+            Value::Newtype(Meters(1.5)),
+            Value::Empty(Empty {}),
+            Value::Flat(Flat { id: 7, inner: inner(), rest }),
+            Value::Untagged(Untagged::Struct { left: 0.5, right: () }),
+            Value::Internal(Internal::Named(inner())),
+            Value::Adjacent(Adjacent::Many { values: vec![1, 2], other: Some(None) }),
+            Value::Adjacent(Adjacent::Two('y', -(1 << 100))),
+            Value::Json(serde_json::json!({ "a": [1, -2, 0.5, null, "text", true] })),
+            Value::Result(Err("why".to_owned())),
+        ],
+        bytes: (0..=255).collect(),
+        numbers: (
+            vec![1],
+            vec![2; 2],
+            vec![3; 3],
+            vec![-4; 4],
+            vec![5; 5],
+            vec![-6; 6],
+            vec![7; 7],
+            vec![8.5; 8],
+            vec![9.5; 9],
+        ),
+        fixed: std::array::from_fn(|n| n as f64),
+        bools: (0..19).map(|n| n % 3 == 0).collect(),
+        complex: vec![num_complex::Complex::new(1.0, -2.0); 3],
+        matrix: Array2::from_shape_fn((3, 4), |(i, j)| (i * 10 + j) as f32),
+        any_axes: ArrayD::from_shape_fn(IxDyn(&[2, 1, 3]), |index| index[2] as i16),
+        words: ["flour", "salt"].map(str::to_owned).to_vec(),
+    }
+}
+
+#[test]
+fn everything_of_the_first_version_is_read_for_ever() {
+    for extension in ["larder", "gz"] {
+        let path = fixture(&format!("everything.{extension}"), |path| dump(&everything(), path).unwrap());
+        assert_eq!(load::<Everything>(path).unwrap(), everything(), "{extension}");
     }
 }
 
