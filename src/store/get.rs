@@ -125,6 +125,8 @@ impl Peeked {
     fn stream<R>(self, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<(Header, R)> {
         let Peeked { file, header, rest, .. } = self;
         let payload = header.payload;
+        // One that is not in this build, or not registered, is named.
+        header.details.compressor.parse::<Compression>()?;
         let source = BufReader::with_capacity(READ_BUFFER, rest.chain(file));
         let mut source = Summed { source, len: 0, checksum: XxHash3_64::new() };
         let expected = payload.len.saturating_mul(EXPECTED_RATIO);
