@@ -1,4 +1,5 @@
 //! Documents made by hand: what no `Serialize` would write, under a right checksum.
+#![allow(unreachable_pub, reason = "the fuzz targets are another crate, and use it as well")]
 
 use std::io::{Read, Write};
 
@@ -8,7 +9,7 @@ use twox_hash::XxHash3_64;
 const PIECE: usize = 256 << 10;
 
 /// The head of a CBOR item, in its shortest form.
-pub(crate) fn head(major: u8, argument: u64) -> Vec<u8> {
+pub fn head(major: u8, argument: u64) -> Vec<u8> {
     let initial = major << 5;
     let bytes = argument.to_be_bytes();
     match argument {
@@ -21,12 +22,12 @@ pub(crate) fn head(major: u8, argument: u64) -> Vec<u8> {
 }
 
 /// Text as CBOR.
-pub(crate) fn text(text: &str) -> Vec<u8> {
+pub fn text(text: &str) -> Vec<u8> {
     [head(3, text.len() as u64), text.into()].concat()
 }
 
 /// What comes before the value of every document.
-pub(crate) fn before() -> Vec<u8> {
+pub fn before() -> Vec<u8> {
     [&b"\xd9\xd9\xf7\xa4\x66larder\x01\x64type"[..], &text("by hand"), &text("value")].concat()
 }
 
@@ -43,19 +44,19 @@ fn after(document: &[u8]) -> Vec<u8> {
 }
 
 /// The checksum of these bytes, one after another.
-pub(crate) fn checksum(parts: &[&[u8]]) -> u64 {
+pub fn checksum(parts: &[&[u8]]) -> u64 {
     XxHash3_64::oneshot(&parts.concat())
 }
 
 /// A document with this value.
-pub(crate) fn document(value: &[u8]) -> Vec<u8> {
+pub fn document(value: &[u8]) -> Vec<u8> {
     let mut document = [&before(), value].concat();
     document.extend(after(&document));
     document
 }
 
 /// Names of the compressors in this build.
-pub(crate) fn compressors() -> Vec<&'static str> {
+pub fn compressors() -> Vec<&'static str> {
     let mut names = vec!["zlib", "gzip", "bz2", "xz", "lzma", "lz4"];
     if cfg!(feature = "zstd") {
         names.push("zstd");
@@ -64,7 +65,7 @@ pub(crate) fn compressors() -> Vec<&'static str> {
 }
 
 /// Compresses whatever comes, by the crates themselves.
-pub(crate) fn compress(method: &str, mut content: impl Read) -> Vec<u8> {
+pub fn compress(method: &str, mut content: impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut copy = |writer: &mut dyn Write| std::io::copy(&mut content, writer).map(drop).unwrap();
     match method {
@@ -112,7 +113,7 @@ pub(crate) fn compress(method: &str, mut content: impl Read) -> Vec<u8> {
 }
 
 /// Values whose lengths are lies, with a name for each.
-pub(crate) fn lies() -> Vec<(String, Vec<u8>)> {
+pub fn lies() -> Vec<(String, Vec<u8>)> {
     let lengths = [1 << 31, 1 << 32, 1 << 40, (1 << 40) * 8, 1 << 63, u64::MAX - 7, u64::MAX];
     let mut lies = Vec::new();
     for len in lengths {
@@ -154,7 +155,7 @@ pub(crate) fn lies() -> Vec<(String, Vec<u8>)> {
 }
 
 /// An array of ndarray with this shape and this data.
-pub(crate) fn shaped(dim: &[u64], data: &[u8]) -> Vec<u8> {
+pub fn shaped(dim: &[u64], data: &[u8]) -> Vec<u8> {
     let dim = [head(4, dim.len() as u64), dim.iter().flat_map(|len| head(0, *len)).collect()].concat();
     [&head(5, 3), &text("v")[..], &[1], &text("dim"), &dim, &text("data"), data].concat()
 }
