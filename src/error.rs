@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::preview::shorten;
+
 /// What went wrong, as a value that a program can match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -180,13 +182,36 @@ impl From<Error> for io::Error {
 /// A `Serialize` implementation gave up: the value is not representable.
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Error::new(ErrorKind::NotRepresentable, message.to_string())
+        Error::new(ErrorKind::NotRepresentable, bounded(message))
     }
 }
 
 /// A `Deserialize` implementation did not find what it wanted: another type was stored.
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Error::new(ErrorKind::WrongType, message.to_string())
+        Error::new(ErrorKind::WrongType, bounded(message))
     }
+}
+
+/// Bytes of a message before it is cut.
+const LONGEST_MESSAGE: usize = 1000;
+
+/// The message, up to a length: serde's messages name what was found, such as a text of megabytes.
+fn bounded(message: impl fmt::Display) -> String {
+    /// Takes what there is room for, and is full then.
+    struct Bounded(String);
+
+    impl fmt::Write for Bounded {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = shorten(text, LONGEST_MESSAGE - self.0.len());
+            self.0.push_str(room);
+            if room.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
+        }
+    }
+
+    let mut text = Bounded(String::new());
+    if fmt::Write::write_fmt(&mut text, format_args!("{message}")).is_err() {
+        text.0.push('…');
+    }
+    text.0
 }

@@ -50,11 +50,12 @@ use crate::{Error, ErrorKind, Result, document};
 pub fn map<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Mapped<T>> {
     let path = path.as_ref();
     let open = || {
-        let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
-        let metadata = file.metadata().map_err(|e| Error::io(e, "can't read the length"))?;
-        if !metadata.is_file() {
+        // Looked at first, as opening a pipe waits for its writer.
+        if !std::fs::metadata(path).map_err(|e| Error::io(e, "can't open"))?.is_file() {
             return Err(Error::new(ErrorKind::NotMappable, "this is no regular file; load it instead"));
         }
+        let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
+        let metadata = file.metadata().map_err(|e| Error::io(e, "can't read the length"))?;
         Mapped::new(FileRange::new(&file, 0, metadata.len()), path)
     };
     open().map_err(|error| error.at(path))

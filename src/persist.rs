@@ -121,8 +121,9 @@ pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
     let path = path.as_ref();
     match read_file(path, document::read::<T>) {
         Ok((value, _)) => Ok(value),
-        // A type that does not fit and a damaged byte look alike; the checksum tells them apart.
-        Err(error) if error.kind() == ErrorKind::WrongType => {
+        // A type that does not fit and a damaged byte look alike; the checksum tells them apart. A
+        // pipe can't be read twice.
+        Err(error) if error.kind() == ErrorKind::WrongType && path.is_file() => {
             Err(read_file(path, document::check).err().unwrap_or(error).at(path))
         }
         Err(error) => Err(error.at(path)),

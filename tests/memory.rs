@@ -1,22 +1,37 @@
-//! How much memory dumping and loading takes beside the value itself: bytes are counted, by an
-//! allocator of this program's own. One test only, as everything counts.
+//! How much memory dumping and loading takes beside the value itself, and how little a hostile file
+//! can make it take: bytes are counted, by an allocator of this program's own. One test at a time, as
+//! everything counts.
 #![allow(
     missing_docs,
     unsafe_code,
     clippy::allow_attributes,
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "an allocator that counts is unsafe, and this is a test"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::any::type_name;
 use std::collections::BTreeMap;
+use std::io::{BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use larder::{Cache, Compression, dump_with, load, load_from};
+use larder::{Cache, Compression, Mapped, dump_with, load, load_from, map};
 use ndarray::Array2;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tempfile::tempdir;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use tempfile::{TempDir, tempdir};
+
+#[path = "it/craft.rs"]
+mod craft;
+#[path = "it/readers.rs"]
+mod readers;
+
+use craft::{compress, compressors, document, head, lies};
+use readers::{Arrays, ForType, Strict, Tree, Trusting, deep, shallow};
 
 struct Counting;
 
@@ -62,6 +77,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Tests that count take their turn.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Bytes that `run` had at its peak above what it began with, and what it gave.
 fn peak<R>(run: impl FnOnce() -> R) -> (usize, R) {
     let before = NOW.load(Relaxed);
@@ -90,6 +111,7 @@ fn beside<T: Serialize + DeserializeOwned + PartialEq>(value: &T, own: usize, me
 
 #[test]
 fn a_value_takes_a_few_mib_beside_itself() {
+    let _alone = alone();
     let numbers = |len: usize| (0..len).map(|n| (n as f64 * 0.001).sin()).collect::<Vec<_>>();
     let array = Array2::from_shape_vec((2000, 2000), numbers(4_000_000)).unwrap();
     let own = 8 * array.len();
@@ -132,4 +154,197 @@ fn a_value_takes_a_few_mib_beside_itself() {
     assert_eq!(cache.stats().unwrap().hits, 1);
     assert!(storing <= own + 12 * MIB, "storing took {storing} bytes");
     assert!(hit <= own + 12 * MIB, "a hit took {hit} bytes");
+}
+
+/// What a hostile file may make a reader take that has no value to show for it.
+const BOUND: usize = 16 * MIB;
+
+/// Hostile content, read in every way as types of every kind.
+struct Hostile {
+    _folder: TempDir,
+    path: PathBuf,
+    name: String,
+    content: Vec<u8>,
+    reads: usize,
+    faults: Vec<String>,
+}
+
+impl Hostile {
+    fn new() -> Self {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("file");
+        Hostile { _folder: folder, path, name: String::new(), content: Vec::new(), reads: 0, faults: Vec::new() }
+    }
+
+    /// Goes on to other content.
+    fn next(&mut self, name: String, content: Vec<u8>) {
+        std::fs::write(&self.path, &content).unwrap();
+        (self.name, self.content) = (name, content);
+    }
+
+    fn check<T>(&mut self, way: &str, read: impl Fn(&Self) -> Result<T, larder::Error>) {
+        let (taken, result) = peak(|| catch_unwind(AssertUnwindSafe(|| read(self).map(drop))));
+        let fault = match result {
+            Err(_) => "it panicked".to_owned(),
+            Ok(Ok(())) => "there is no such value".to_owned(),
+            Ok(Err(error)) if error.to_string().len() > 10_000 => "the message is too long".to_owned(),
+            Ok(Err(error)) if taken > BOUND => format!("{} MiB for {error}", taken >> 20),
+            Ok(Err(_)) => String::new(),
+        };
+        if !fault.is_empty() {
+            self.faults.push(format!("{} as {} {way}: {fault}", self.name, type_name::<T>()));
+        }
+        self.reads += 1;
+    }
+
+    fn from_slice<T: DeserializeOwned>(&mut self) {
+        self.check::<T>("from a slice", |this| load_from(this.content.as_slice()));
+    }
+
+    fn from_file<T: DeserializeOwned>(&mut self) {
+        self.check::<T>("from a file", |this| load(&this.path));
+    }
+
+    #[track_caller]
+    fn end(self) -> usize {
+        assert!(self.faults.is_empty(), "{} faults:\n{}", self.faults.len(), self.faults.join("\n"));
+        self.reads
+    }
+}
+
+impl ForType for Hostile {
+    fn of<T: DeserializeOwned>(&mut self) {
+        self.from_slice::<T>();
+        self.check::<T>("from a stream", |this| load_from(BufReader::with_capacity(64, this.content.as_slice())));
+        self.from_file::<T>();
+        self.check::<Mapped<T>>("from a map", |this| map::<T>(&this.path));
+    }
+}
+
+#[test]
+fn lengths_that_lie_take_little() {
+    let _alone = alone();
+    let mut hostile = Hostile::new();
+    for (name, value) in lies() {
+        hostile.next(name, document(&value));
+        shallow(&mut hostile);
+        deep(&mut hostile);
+        hostile.check::<()>("to be verified", |this| map::<IgnoredAny>(&this.path)?.verify());
+    }
+    assert!(hostile.end() > 10_000);
+}
+
+#[test]
+fn lengths_that_lie_take_little_within_compressed_streams() {
+    let _alone = alone();
+    let mut hostile = Hostile::new();
+    for method in compressors() {
+        for (index, (name, value)) in lies().into_iter().enumerate() {
+            if !name.starts_with("100") && index % 5 > 0 {
+                continue;
+            }
+            hostile.next(format!("{method} with {name}"), compress(method, document(&value).as_slice()));
+            hostile.from_slice::<String>();
+            hostile.from_slice::<Vec<f64>>();
+            hostile.from_slice::<Arrays>();
+            hostile.from_slice::<Array2<f32>>();
+            hostile.from_slice::<serde_json::Value>();
+            hostile.from_file::<Vec<u8>>();
+            hostile.from_file::<String>();
+        }
+    }
+    hostile.end();
+}
+
+/// A header may say that more follows than does.
+#[test]
+fn an_entry_that_claims_to_be_long_takes_little() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    for compressor in compressors() {
+        let cache = Cache::builder(folder.path()).compression(compressor.parse().unwrap()).open().unwrap();
+        for claimed in [1 << 40, 1 << 60, u64::MAX] {
+            cache.clear().unwrap();
+            assert_eq!(cache.get_or_compute("f", &1, || "first".to_owned()), "first");
+            let file = cache.entries().unwrap().next().unwrap();
+            let mut bytes = std::fs::read(&file.path).unwrap();
+            bytes.truncate(usize::try_from(file.payload_at).unwrap());
+            let payload = compress(compressor, document(&head(3, 1 << 38)).as_slice());
+            bytes[16..24].copy_from_slice(&claimed.to_le_bytes());
+            bytes[24..32].copy_from_slice(&claimed.to_le_bytes());
+            bytes[32..40].copy_from_slice(&craft::checksum(&[&payload]).to_le_bytes());
+            let checksum = craft::checksum(&[&bytes[..56], &bytes[64..]]);
+            bytes[56..64].copy_from_slice(&checksum.to_le_bytes());
+            bytes.extend(payload);
+            std::fs::write(&file.path, &bytes).unwrap();
+            let (taken, value) = peak(|| cache.get_or_compute("f", &1, || "second".to_owned()));
+            assert_eq!(value, "second");
+            assert!(taken <= BOUND, "{compressor} of {claimed}: {taken} bytes");
+        }
+    }
+}
+
+/// What a bomb holds when it has gone off.
+const BOMB: u64 = 24 << 20;
+
+/// The same of one that is read element by element, which takes a debug build long.
+const SLOW: u64 = 1 << 18;
+
+/// A document with this beginning of a value and very many of the same byte after it.
+fn bomb(method: &str, beginning: &[u8], (filling, count): (u8, u64)) -> Vec<u8> {
+    let content = craft::before();
+    compress(method, content.chain(beginning).chain(std::io::repeat(filling).take(count)))
+}
+
+#[test]
+fn bombs_take_little() {
+    let _alone = alone();
+    let mut hostile = Hostile::new();
+    let claimed = 1 << 30;
+    for (what, beginning, filling) in [
+        ("a text", head(3, claimed), (b'x', BOMB)),
+        ("bytes", head(2, claimed), (0, BOMB)),
+        ("an array", head(4, claimed), (0, SLOW)),
+        ("an array without a length", vec![0x9f], (0, SLOW)),
+        ("a map", head(5, claimed), (0, SLOW)),
+        ("a short array of numbers", [head(6, 64), head(2, 100)].concat(), (0, BOMB)),
+        ("a character", [head(6, 0x4c43), head(3, claimed)].concat(), (b'x', BOMB)),
+        ("a large integer", [head(6, 2), head(2, claimed)].concat(), (b'x', BOMB)),
+        ("a field's name", [head(5, 1), head(3, claimed)].concat(), (b'x', BOMB)),
+        ("floats", [head(6, 86), head(2, claimed)].concat(), (0, BOMB)),
+        // What is told after much content: 0x7b is the head of a text, whose length is eight of itself.
+        ("a text after a text", [head(4, 2), head(3, BOMB - 1000)].concat(), (0x7b, BOMB)),
+    ] {
+        for method in compressors() {
+            // How the content came to be matters little.
+            if !["zlib", "lz4"].contains(&method) && !["a text", "bytes"].contains(&what) {
+                continue;
+            }
+            let content = bomb(method, &beginning, filling);
+            assert!(content.len() < MIB, "{method}: {} bytes", content.len());
+            hostile.next(format!("{method} with {what}"), content);
+            hostile.from_slice::<u8>();
+            hostile.from_slice::<char>();
+            hostile.from_slice::<u128>();
+            hostile.from_slice::<Vec<u16>>();
+            hostile.from_slice::<Option<(u8, u8)>>();
+            hostile.from_slice::<Trusting>();
+            hostile.from_slice::<IgnoredAny>();
+            // A second reading, for the checksum, takes as little.
+            hostile.from_file::<u8>();
+            // These have a right to the bytes that there are; behind `flatten`, a name may have any length.
+            let own = |types: &[&str]| types.contains(&what);
+            if !own(&["an array", "an array without a length"]) {
+                hostile.from_slice::<Vec<u8>>();
+            }
+            if !own(&["a text"]) {
+                hostile.from_slice::<String>();
+            }
+            if !own(&["a field's name"]) {
+                hostile.from_slice::<Strict>();
+                hostile.from_slice::<Tree>();
+            }
+        }
+    }
+    hostile.end();
 }

@@ -11,6 +11,12 @@ use super::wire::{self, Major};
 use super::{HUMAN_READABLE, MAX_DEPTH, bulk, skip_value};
 use crate::{Error, ErrorKind, Result};
 
+/// Bytes of the longest character.
+const LONGEST_CHAR: u64 = 4;
+
+/// Bytes of a text that may be the name of a variant: names are part of a program.
+const LONGEST_VARIANT: u64 = 64 << 10;
+
 /// Reads values from an [`Input`].
 pub(crate) struct Decoder<'i, 'r> {
     pub(super) input: &'i mut Input<'r>,
@@ -144,15 +150,12 @@ impl<'i, 'r> Decoder<'i, 'r> {
     }
 
     fn char(&mut self) -> Result<char> {
-        let len = self.input.head(Major::Text)?;
-        self.input.take(len, |bytes| {
-            let text = bytes.into_string()?;
-            let mut chars = text.chars();
-            match (chars.next(), chars.next()) {
-                (Some(char), None) => Ok(char),
-                _ => Err(Error::damaged(format!("{text:?} is tagged as one character"))),
-            }
-        })
+        let text = self.input.short_text(LONGEST_CHAR)?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(char), None) => Ok(char),
+            _ => Err(Error::damaged(format!("{text:?} is tagged as one character"))),
+        }
     }
 
     /// An integer above 64 bits; `negative` ones are stored as −1 − n.
@@ -432,6 +435,9 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
     ) -> Result<V::Value> {
         match self.head()? {
             Head::Text(len) => {
+                if len > LONGEST_VARIANT {
+                    return Err(self.unexpected_head(Head::Text(len), &visitor));
+                }
                 let name = self.input.take(len, |bytes| bytes.into_string())?;
                 visitor.visit_enum(name.as_str().into_deserializer())
             }

@@ -15,6 +15,9 @@ const WINDOW: usize = 64 << 10;
 /// there are: a length that is a lie costs no more.
 const UNSEEN: u64 = 1 << 20;
 
+/// The same when much has arrived already.
+const MOST_UNSEEN: u64 = 8 << 20;
+
 /// Bytes to decode, with their checksum.
 pub(crate) struct Input<'r> {
     source: Source<'r>,
@@ -107,7 +110,7 @@ impl<'r> Input<'r> {
         match self.left() {
             Some(left) if left < bytes => Err(Error::truncated()),
             Some(_) => Ok(bytes),
-            None => Ok(bytes.min(self.credit.max(self.position()))),
+            None => Ok(bytes.min(self.credit.max(self.position().min(MOST_UNSEEN)))),
         }
     }
 
@@ -359,6 +362,6 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str> {
 }
 
 #[cold]
-fn not_utf8() -> Error {
+pub(super) fn not_utf8() -> Error {
     Error::damaged("a text string is not UTF-8")
 }

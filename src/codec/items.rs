@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// Elements that a container is said to have before they are read: whoever believes it takes memory
 /// for them, at each level of nesting. serde's own containers take up to 1 MiB.
-const LARGEST_HINT: usize = 32 << 10;
+pub(super) const LARGEST_HINT: usize = 32 << 10;
 
 /// The same in the depth, where there may be many containers that are not full yet.
 const LARGEST_DEEP_HINT: usize = 256;

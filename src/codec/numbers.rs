@@ -4,6 +4,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Unexpected
 
 use super::HUMAN_READABLE;
 use super::input::Input;
+use super::items::LARGEST_HINT;
 use super::typed::Number;
 use crate::{Error, Result};
 
@@ -27,7 +28,7 @@ impl<'de> SeqAccess<'de> for Numbers<'_, '_> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        usize::try_from(self.left).ok()
+        Some(usize::try_from(self.left).unwrap_or(LARGEST_HINT).min(LARGEST_HINT))
     }
 }
 

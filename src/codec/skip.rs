@@ -1,6 +1,6 @@
 //! Passing over one value without making anything of it.
 
-use super::input::text;
+use super::input::{not_utf8, text};
 use super::typed::{self, Number};
 use super::wire::{self, Major};
 use super::{Input, MAX_DEPTH};
@@ -25,7 +25,7 @@ pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
         }
         Major::Text => {
             let len = input.argument(initial)?;
-            input.take(len, |bytes| text(bytes.as_slice()).map(drop))
+            skip_text(input, len)
         }
         major @ (Major::Array | Major::Map) if indefinite => {
             while input.peek()? != wire::BREAK {
@@ -63,4 +63,30 @@ pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
             _ => Err(Error::damaged(format!("{initial:#04x} is no value that larder writes"))),
         },
     }
+}
+
+/// Passes over a text of `len` bytes, piece by piece: it may be longer than memory.
+fn skip_text(input: &mut Input<'_>, len: u64) -> Result<()> {
+    if len <= input.rest().len() as u64 {
+        return input.take(len, |bytes| text(bytes.as_slice()).map(drop));
+    }
+    let mut piece = [0; 1024];
+    let mut left = len;
+    // Bytes of a character that the last piece has cut in two.
+    let mut kept = 0;
+    while left > 0 {
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len() - kept);
+        input.read_exact(&mut piece[kept..kept + count])?;
+        left -= count as u64;
+        let end = kept + count;
+        kept = match std::str::from_utf8(&piece[..end]) {
+            Ok(_) => 0,
+            Err(error) if error.error_len().is_none() && left > 0 => {
+                piece.copy_within(error.valid_up_to()..end, 0);
+                end - error.valid_up_to()
+            }
+            Err(_) => return Err(not_utf8()),
+        };
+    }
+    Ok(())
 }

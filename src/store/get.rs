@@ -103,6 +103,10 @@ impl Peeked {
             }
             return Ok(Loaded { header: self.header, value });
         }
+        // Before anything is believed that the header says of the length.
+        if compressed && !self.is_complete()? {
+            return Err(Error::truncated());
+        }
         if compressed {
             let (header, (value, _)) = self.stream(|input| document::read(input))?;
             return Ok(Loaded { header, value });

@@ -1,0 +1,6 @@
+#![no_main]
+
+use larder_fuzz::decompress;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| decompress(b"\x28\xb5\x2f\xfd", data));
