@@ -112,6 +112,8 @@ fn beside<T: Serialize + DeserializeOwned + PartialEq>(value: &T, own: usize, me
 #[test]
 fn a_value_takes_a_few_mib_beside_itself() {
     let _alone = alone();
+    // Each thread has buffers of its own.
+    larder::set_threads(2.try_into().unwrap());
     let numbers = |len: usize| (0..len).map(|n| (n as f64 * 0.001).sin()).collect::<Vec<_>>();
     let array = Array2::from_shape_vec((2000, 2000), numbers(4_000_000)).unwrap();
     let own = 8 * array.len();
@@ -129,7 +131,7 @@ fn a_value_takes_a_few_mib_beside_itself() {
         ("none", 0),
         ("lz4", 0),
         ("zlib:1", 0),
-        ("gzip:1", 0),
+        ("gzip:1", 6 * MIB),
         ("bz2:1", 16 * MIB),
         ("xz:0", 16 * MIB),
         #[cfg(feature = "zstd")]
@@ -197,11 +199,11 @@ impl Hostile {
         self.reads += 1;
     }
 
-    fn from_slice<T: DeserializeOwned>(&mut self) {
+    fn load_slice<T: DeserializeOwned>(&mut self) {
         self.check::<T>("from a slice", |this| load_from(this.content.as_slice()));
     }
 
-    fn from_file<T: DeserializeOwned>(&mut self) {
+    fn load_file<T: DeserializeOwned>(&mut self) {
         self.check::<T>("from a file", |this| load(&this.path));
     }
 
@@ -214,9 +216,9 @@ impl Hostile {
 
 impl ForType for Hostile {
     fn of<T: DeserializeOwned>(&mut self) {
-        self.from_slice::<T>();
+        self.load_slice::<T>();
         self.check::<T>("from a stream", |this| load_from(BufReader::with_capacity(64, this.content.as_slice())));
-        self.from_file::<T>();
+        self.load_file::<T>();
         self.check::<Mapped<T>>("from a map", |this| map::<T>(&this.path));
     }
 }
@@ -244,13 +246,13 @@ fn lengths_that_lie_take_little_within_compressed_streams() {
                 continue;
             }
             hostile.next(format!("{method} with {name}"), compress(method, document(&value).as_slice()));
-            hostile.from_slice::<String>();
-            hostile.from_slice::<Vec<f64>>();
-            hostile.from_slice::<Arrays>();
-            hostile.from_slice::<Array2<f32>>();
-            hostile.from_slice::<serde_json::Value>();
-            hostile.from_file::<Vec<u8>>();
-            hostile.from_file::<String>();
+            hostile.load_slice::<String>();
+            hostile.load_slice::<Vec<f64>>();
+            hostile.load_slice::<Arrays>();
+            hostile.load_slice::<Array2<f32>>();
+            hostile.load_slice::<serde_json::Value>();
+            hostile.load_file::<Vec<u8>>();
+            hostile.load_file::<String>();
         }
     }
     hostile.end();
@@ -323,26 +325,26 @@ fn bombs_take_little() {
             let content = bomb(method, &beginning, filling);
             assert!(content.len() < MIB, "{method}: {} bytes", content.len());
             hostile.next(format!("{method} with {what}"), content);
-            hostile.from_slice::<u8>();
-            hostile.from_slice::<char>();
-            hostile.from_slice::<u128>();
-            hostile.from_slice::<Vec<u16>>();
-            hostile.from_slice::<Option<(u8, u8)>>();
-            hostile.from_slice::<Trusting>();
-            hostile.from_slice::<IgnoredAny>();
+            hostile.load_slice::<u8>();
+            hostile.load_slice::<char>();
+            hostile.load_slice::<u128>();
+            hostile.load_slice::<Vec<u16>>();
+            hostile.load_slice::<Option<(u8, u8)>>();
+            hostile.load_slice::<Trusting>();
+            hostile.load_slice::<IgnoredAny>();
             // A second reading, for the checksum, takes as little.
-            hostile.from_file::<u8>();
+            hostile.load_file::<u8>();
             // These have a right to the bytes that there are; behind `flatten`, a name may have any length.
             let own = |types: &[&str]| types.contains(&what);
             if !own(&["an array", "an array without a length"]) {
-                hostile.from_slice::<Vec<u8>>();
+                hostile.load_slice::<Vec<u8>>();
             }
             if !own(&["a text"]) {
-                hostile.from_slice::<String>();
+                hostile.load_slice::<String>();
             }
             if !own(&["a field's name"]) {
-                hostile.from_slice::<Strict>();
-                hostile.from_slice::<Tree>();
+                hostile.load_slice::<Strict>();
+                hostile.load_slice::<Tree>();
             }
         }
     }

@@ -18,14 +18,15 @@ const LONGEST_EXTENSION: usize = 16;
 const PLAIN_EXTENSIONS: [&str; 2] = ["larder", "cbor"];
 
 /// What streams and files that larder knows begin with; zlib's have a rule instead.
-const KNOWN_MAGICS: [(&str, &[u8]); 9] = [
+const KNOWN_MAGICS: [(&str, &[u8]); 10] = [
     ("gzip", &[0x1f, 0x8b]),
     ("bz2", b"BZh"),
     ("xz", b"\xfd7zXZ\0"),
     ("lzma", &[0x5d, 0]),
     ("lz4", &[0x04, 0x22, 0x4d, 0x18]),
     ("zstd", &[0x28, 0xb5, 0x2f, 0xfd]),
-    ("blocks", b"\x8fLBLK"),
+    ("blocks-lz4", b"\x8fLBLK4"),
+    ("blocks-zstd", b"\x8fLBLKz"),
     ("an uncompressed dump", &[0xd9, 0xd9, 0xf7]),
     ("a cache entry", b"\x89LARDER\n"),
 ];

@@ -34,9 +34,11 @@ pub(super) fn read_whole<'r>(
         if len + count > largest {
             return Err(io::Error::other("the member is too large to be held in memory"));
         }
+        let room = (2 * (len + count)).clamp(STEP, largest);
+        content.reserve_exact(room - len);
         content.extend_from_slice(&more[..count]);
         len = content.len();
-        content.resize((2 * len).clamp(STEP, largest), 0);
+        content.resize(room, 0);
     }
     content.truncate(len);
     if !decoder.into_source().fill_buf()?.is_empty() {

@@ -71,6 +71,8 @@ impl<'r> Whole<'r> {
             }
         };
         let count = bytes.len().min(STEP);
+        // Not twice the room: there are some of these, and their memory is used again.
+        self.ahead.reserve_exact(count);
         self.ahead.extend_from_slice(&bytes[..count]);
         source.consume(count);
         Ok(count > 0)

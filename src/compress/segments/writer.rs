@@ -91,6 +91,8 @@ impl Parallel<'_> {
         let pool = self.pool.get_or_insert_with(|| {
             Pool::new(threads, move |segment, member| {
                 member.clear();
+                // What can't be made smaller gets a little larger; not twice the room.
+                member.reserve_exact(segment.len() + segment.len() / 16);
                 let mut encoder = format.encoder(level, Box::new(member))?;
                 encoder.write_all(segment)?;
                 encoder.finish(false).map(drop)
@@ -118,6 +120,9 @@ impl Write for Parallel<'_> {
             self.hand_over()?;
         }
         let count = bytes.len().min(self.size - self.segment.len());
+        if self.segment.len() + count > self.size / 2 {
+            self.segment.reserve_exact(self.size - self.segment.len());
+        }
         self.segment.extend_from_slice(&bytes[..count]);
         Ok(count)
     }
