@@ -13,12 +13,17 @@ pub(super) struct Zstd;
 /// 2^27 bytes, what `zstd -d` accepts by default and what levels up to 22 need.
 const LARGEST_WINDOW_LOG: u32 = 27;
 
+/// Bytes of content that a block has at most (RFC 8878, section 3.1.1.2.4).
+const LARGEST_BLOCK: usize = 128 << 10;
+
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 impl Segmented for Zstd {
     fn segment(&self, level: i32) -> usize {
         match level {
-            ..=12 => 4 << 20,
+            // Windows are 2 MiB up to level 4.
+            ..=4 => 2 << 20,
+            5..=12 => 4 << 20,
             13..=19 => 16 << 20,
             _ => 64 << 20,
         }
@@ -47,9 +52,8 @@ impl Segmented for Zstd {
 
     /// In one go, which needs no window beside the content.
     fn decompress(&self, member: &[u8], largest: usize, content: &mut Vec<u8>) -> io::Result<()> {
-        let bound = Decompressor::upper_bound(member).unwrap_or(largest);
         content.clear();
-        content.reserve(bound.min(largest));
+        content.reserve_exact(content_bound(member).unwrap_or(largest).min(largest));
         Decompressor::new()?.decompress_to_buffer(member, content).map(drop)
     }
 
@@ -57,32 +61,58 @@ impl Segmented for Zstd {
         16 << 20
     }
 
-    /// Goes from block to block (RFC 8878, section 3.1.1).
+    /// Goes from block to block.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
-        let Some(&descriptor) = bytes.get(4) else { return End::Later };
-        if !bytes.starts_with(&MAGIC) {
-            return End::Unknown;
-        }
-        let single_segment = descriptor >> 5 & 1;
-        let checksum = 4 * usize::from(descriptor >> 2 & 1);
         if *from == 0 {
-            let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
-            let content_size = match descriptor >> 6 {
-                0 => usize::from(single_segment),
-                log => 1 << log,
-            };
-            *from = 5 + usize::from(1 - single_segment) + dictionary + content_size;
+            match header_len(bytes) {
+                Some(len) => *from = len,
+                None if MAGIC.starts_with(bytes) || bytes.starts_with(&MAGIC) => return End::Later,
+                None => return End::Unknown,
+            }
         }
-        while let Some(&[a, b, c]) = bytes.get(*from..*from + 3) {
-            let head = u32::from_le_bytes([a, b, c, 0]);
-            let (last, kind, size) = (head & 1 == 1, head >> 1 & 3, (head >> 3) as usize);
-            // A block of one repeated byte.
-            *from += 3 + if kind == 1 { 1 } else { size };
+        let checksum = 4 * usize::from(bytes[4] >> 2 & 1);
+        while let Some((last, len)) = block(bytes, *from) {
+            *from += len;
             if last {
                 return End::At(*from + checksum);
             }
         }
         End::Later
+    }
+}
+
+/// Bytes of a frame before its first block (RFC 8878, section 3.1.1.1), if as many are there to tell.
+fn header_len(bytes: &[u8]) -> Option<usize> {
+    let descriptor = *bytes.strip_prefix(&MAGIC)?.first()?;
+    let single_segment = descriptor >> 5 & 1;
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let content_size = match descriptor >> 6 {
+        0 => usize::from(single_segment),
+        log => 1 << log,
+    };
+    Some(5 + usize::from(1 - single_segment) + dictionary + content_size)
+}
+
+/// The block that begins at an offset: whether it is the last, and its bytes (section 3.1.1.2).
+fn block(bytes: &[u8], at: usize) -> Option<(bool, usize)> {
+    let [a, b, c] = *bytes.get(at..)?.first_chunk()?;
+    let head = u32::from_le_bytes([a, b, c, 0]);
+    let (last, kind, size) = (head & 1 == 1, head >> 1 & 3, (head >> 3) as usize);
+    // A block of one repeated byte.
+    Some((last, 3 + if kind == 1 { 1 } else { size }))
+}
+
+/// At most so many bytes of content are in a whole frame.
+fn content_bound(member: &[u8]) -> Option<usize> {
+    let mut at = header_len(member)?;
+    let mut blocks = 0;
+    loop {
+        let (last, len) = block(member, at)?;
+        at += len;
+        blocks += 1;
+        if last {
+            return Some(blocks * LARGEST_BLOCK);
+        }
     }
 }
 
