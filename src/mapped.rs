@@ -22,7 +22,7 @@ use crate::{Error, ErrorKind, Result, document};
 ///   `&*mapped` is a `&Vec<f64>` or an `&Array2<f64>` as any other, for reading.
 /// - Any other type is read, with the arrays that it holds. To leave arrays in place that lie deeper,
 ///   name a type that leaves them out (a struct with the other fields, or serde's `IgnoredAny` for
-///   nothing at all), and take them with [`Mapped::array`] or [`Mapped::view_at`].
+///   nothing at all), and take them with [`Mapped::array_at`] or [`Mapped::view_at`].
 ///
 /// Only the beginning of the file is checked; [`Mapped::verify`] checks all of it.
 ///
