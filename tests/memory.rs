@@ -317,7 +317,7 @@ fn bombs_take_little() {
     ] {
         for method in compressors() {
             // How the content came to be matters little.
-            if !["zlib", "lz4"].contains(&method) && !["a text", "bytes"].contains(&what) {
+            if method != "lz4" && what != "a text" {
                 continue;
             }
             let content = bomb(method, &beginning, filling);
