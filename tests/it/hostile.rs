@@ -561,7 +561,7 @@ fn nothing_may_follow_a_value() {
 
 #[test]
 fn a_bomb_is_left_alone_as_soon_as_it_shows() {
-    // Seven of megabytes: a number, an array that is shorter, and something else than is wanted.
+    // A number, a text and a short array; more than any of them needs comes after them.
     let filling = || std::io::repeat(b'x').take(64 << 20);
     let short = [head(6, 64), head(2, 100)].concat();
     for method in ["lz4", "zlib", "gzip"] {
