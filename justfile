@@ -30,6 +30,10 @@ bench:
     cargo bench --bench persist --features full
     python3 benches/peers/persist.py
 
+# Each fuzz target for so many seconds, from the committed corpus (needs cargo-fuzz)
+fuzz SECONDS="60":
+    bash fuzz/run {{SECONDS}}
+
 # Licences and sources of the dependencies (needs cargo-deny)
 deny:
     cargo deny check licenses bans sources

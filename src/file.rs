@@ -2,11 +2,32 @@
 #![expect(unsafe_code, reason = "maps of files can't be had in safe code")]
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use memmap2::{Mmap, MmapOptions};
 
 use crate::{Error, ErrorKind, Result};
+
+/// Opens a file for reading. If a pipe is there instead, this does not wait for its writer.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_now(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn open_now(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Reads a small file, and no more of it than it may have.
+pub(crate) fn read_now(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_now(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// The bytes of a file from one offset to another.
 #[derive(Clone, Copy)]

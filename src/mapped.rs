@@ -1,7 +1,6 @@
 //! Values in files that are used where they lie: `map`.
 
 use std::fmt;
-use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::codec::{Cursor, Element, InPlace, Input};
 use crate::compress::{Compression, LONGEST_MAGIC};
-use crate::file::{FileRange, Map};
+use crate::file::{FileRange, Map, open_now};
 use crate::{Error, ErrorKind, Result, document};
 
 /// Opens the value in an uncompressed file without reading it: its arrays are used where they lie.
@@ -50,12 +49,11 @@ use crate::{Error, ErrorKind, Result, document};
 pub fn map<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Mapped<T>> {
     let path = path.as_ref();
     let open = || {
-        // Looked at first, as opening a pipe waits for its writer.
-        if !std::fs::metadata(path).map_err(|e| Error::io(e, "can't open"))?.is_file() {
+        let file = open_now(path).map_err(|e| Error::io(e, "can't open"))?;
+        let metadata = file.metadata().map_err(|e| Error::io(e, "can't read the length"))?;
+        if !metadata.is_file() {
             return Err(Error::new(ErrorKind::NotMappable, "this is no regular file; load it instead"));
         }
-        let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
-        let metadata = file.metadata().map_err(|e| Error::io(e, "can't read the length"))?;
         Mapped::new(FileRange::new(&file, 0, metadata.len()), path)
     };
     open().map_err(|error| error.at(path))

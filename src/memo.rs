@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::atomic::{self, Access, create_private_folder};
 use crate::cache::Cache;
 use crate::compress::Compression;
+use crate::file::read_now;
 use crate::key::{Function, Key, without_generics};
 use crate::stats::{Counters, Stats};
 use crate::store::{Entries, FunctionFile, Layout};
@@ -199,7 +200,7 @@ impl Memo {
         };
         let json = serde_json::to_vec_pretty(&file)
             .map_err(|e| Error::io(e.into(), "can't describe the function").at(&path))?;
-        if std::fs::read(&path).is_ok_and(|there| there == json) {
+        if read_now(&path, FunctionFile::LONGEST).is_ok_and(|there| there == json) {
             return Ok(());
         }
         create_private_folder(folder)?;

@@ -38,8 +38,18 @@ fn made_right(mut bytes: Vec<u8>) -> Vec<u8> {
         bytes[16..24].copy_from_slice(&len.to_le_bytes());
     }
     bytes[40] = 0;
-    let sum = checksum(&[&bytes[payload_at..]]).to_le_bytes();
-    bytes[32..40].copy_from_slice(&sum);
+    let (header, payload) = bytes.split_at_mut(payload_at);
+    let plain = header.windows(5).any(|window| window == b"\x64none");
+    let sum = match payload.split_last_chunk_mut::<8>() {
+        // A document ends with its checksum, which is that of the entry as well.
+        Some((document, end)) if plain => {
+            let sum = checksum(&[document]);
+            *end = sum.to_be_bytes();
+            sum
+        }
+        _ => checksum(&[payload]),
+    };
+    header[32..40].copy_from_slice(&sum.to_le_bytes());
     let sum = checksum(&[&bytes[..56], &bytes[64..payload_at]]).to_le_bytes();
     bytes[56..64].copy_from_slice(&sum);
     bytes

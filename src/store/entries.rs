@@ -1,7 +1,7 @@
 //! Listing what is there.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Layout;
 use super::get::Peeked;
+use crate::file::{open_now, read_now};
 use crate::key::{Argument, Key};
 use crate::{Error, Result};
 
@@ -62,7 +63,7 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 impl Entry {
     /// Reads the header of the entry in this file.
     fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
-        let file = match File::open(&path) {
+        let file = match open_now(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io(error, "can't open").at(path)),
@@ -204,6 +205,11 @@ pub(crate) struct FunctionFile {
     pub(crate) code: String,
 }
 
+impl FunctionFile {
+    /// Bytes of the longest one that is read.
+    pub(crate) const LONGEST: u64 = 1 << 20;
+}
+
 impl FunctionInfo {
     /// The stored results of this function.
     ///
@@ -217,7 +223,7 @@ impl FunctionInfo {
     pub(crate) fn under(root: &Path) -> Result<Vec<FunctionInfo>> {
         let mut functions = BTreeMap::new();
         visit(root, true, &mut |folder, files| {
-            let file = fs::read(Layout::function_file(folder))
+            let file = read_now(&Layout::function_file(folder), FunctionFile::LONGEST)
                 .ok()
                 .and_then(|json| serde_json::from_slice::<FunctionFile>(&json).ok());
             if files.is_empty() && file.is_none() {

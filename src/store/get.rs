@@ -12,7 +12,7 @@ use super::Layout;
 use crate::codec::Input;
 use crate::compress::{Compression, EXPECTED_RATIO};
 use crate::container::{self, FIXED, Header};
-use crate::file::FileRange;
+use crate::file::{FileRange, open_now};
 use crate::key::Key;
 use crate::{Error, ErrorKind, Result, document};
 
@@ -40,7 +40,7 @@ impl Layout {
     /// Opens the entry with this key and reads its header. `None` if there is no such entry.
     pub(crate) fn peek(folder: &Path, key: &Key) -> Result<Option<Peeked>> {
         let path = Layout::entry(folder, key);
-        let file = match File::open(&path) {
+        let file = match open_now(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io(error, "can't open").at(path)),

@@ -1,5 +1,5 @@
 //! Documents made by hand: what no `Serialize` would write, under a right checksum.
-#![allow(unreachable_pub, reason = "the fuzz targets are another crate, and use it as well")]
+#![allow(dead_code, unreachable_pub, reason = "other test binaries and the fuzz targets use it as well")]
 
 use std::io::{Read, Write};
 

@@ -30,6 +30,15 @@ mod map;
 /// Damage, by accident and by hand.
 mod damage;
 
+/// Documents made by hand.
+mod craft;
+
+/// Types of every kind that a reader may ask for.
+mod readers;
+
+/// Content made to harm.
+mod hostile;
+
 /// One process after another.
 mod process;
 
