@@ -26,13 +26,13 @@ fn compare<T: DeserializeOwned>(same: impl Fn(&T, &T) -> bool) {
 fn look_into<T>(mapped: &Mapped<T>) {
     let _ = mapped.verify();
     for path in ["", "0", "1.0", "a", "floats", "matrix.data", "complex", "kinds.2.Struct.a", "tensor.dim", "0.0.0.0"] {
-        let _ = mapped.array::<f64>(path).map(|numbers| numbers.iter().sum::<f64>());
-        let _ = mapped.array::<u8>(path).map(|numbers| numbers.iter().fold(0_u8, |sum, n| sum.wrapping_add(*n)));
-        let _ = mapped.array::<num_complex::Complex<f64>>(path).map(<[_]>::len);
+        let _ = mapped.array_at::<f64>(path).map(|numbers| numbers.iter().sum::<f64>());
+        let _ = mapped.array_at::<u8>(path).map(|numbers| numbers.iter().fold(0_u8, |sum, n| sum.wrapping_add(*n)));
+        let _ = mapped.array_at::<num_complex::Complex<f64>>(path).map(<[_]>::len);
     }
     for path in ["", "0", "matrix", "tensor"] {
-        let _ = mapped.view::<f32, Ix2>(path).map(|view| view.sum());
-        let _ = mapped.view::<u16, IxDyn>(path).map(|view| view.iter().fold(0_u16, |sum, n| sum.wrapping_add(*n)));
+        let _ = mapped.view_at::<f32, Ix2>(path).map(|view| view.sum());
+        let _ = mapped.view_at::<u16, IxDyn>(path).map(|view| view.iter().fold(0_u16, |sum, n| sum.wrapping_add(*n)));
     }
 }
 

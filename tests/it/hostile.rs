@@ -75,8 +75,8 @@ fn a_file_cut_or_changed_anywhere_is_an_error_or_the_same() {
             if let Ok(mapped) = map::<Sample>(&path) {
                 assert!(mapped.verify().is_err(), "{method}, bit {bit}");
                 // Whatever they give, they give it.
-                let _ = mapped.array::<u16>("counts");
-                let _ = mapped.view::<f64, Ix2>("matrix");
+                let _ = mapped.array_at::<u16>("counts");
+                let _ = mapped.view_at::<f64, Ix2>("matrix");
             }
         }
     }
@@ -95,7 +95,7 @@ fn numbers_in_a_map_are_as_they_were_or_verify_tells() {
         fs::write(&path, &bytes).unwrap();
         if let Ok(mapped) = map::<Array2<f64>>(&path) {
             assert!(mapped.verify().is_err(), "bit {bit}");
-            let _ = (mapped.sum(), mapped.array::<f64>("data").map(|data| data.iter().sum::<f64>()));
+            let _ = (mapped.sum(), mapped.array_at::<f64>("data").map(|data| data.iter().sum::<f64>()));
         }
     }
 }
@@ -140,8 +140,8 @@ impl ForType for Everywhere<'_> {
             self.values += 1;
             let _ = mapped.verify();
             for path in ["0", "0.0.0.0.0", "1", "a.a", "a.1", &"0.".repeat(300), &"a.".repeat(300), "New.New.Leaf"] {
-                let _ = mapped.array::<f64>(path);
-                let _ = mapped.view::<f64, Ix2>(path);
+                let _ = mapped.array_at::<f64>(path);
+                let _ = mapped.view_at::<f64, Ix2>(path);
             }
         }
     }
@@ -439,8 +439,8 @@ fn shapes_that_do_not_fit() {
         assert!(map::<ArrayD<f32>>(&path).is_err(), "{dim:?}");
         assert!(map::<Array2<f32>>(&path).is_err(), "{dim:?}");
         let mapped = map::<IgnoredAny>(&path).unwrap();
-        assert!(mapped.view::<f32, ndarray::IxDyn>("").is_err(), "{dim:?}");
-        assert!(mapped.view::<f32, Ix2>("").is_err(), "{dim:?}");
+        assert!(mapped.view_at::<f32, ndarray::IxDyn>("").is_err(), "{dim:?}");
+        assert!(mapped.view_at::<f32, Ix2>("").is_err(), "{dim:?}");
     }
 }
 
