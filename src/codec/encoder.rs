@@ -122,6 +122,7 @@ impl<'o, 'w> Container<'_, 'o, 'w> {
         self.encoder.text(name)
     }
 
+    #[cfg(feature = "ndarray")]
     pub(super) fn encoder(&mut self) -> &mut Encoder<'o, 'w> {
         self.encoder
     }

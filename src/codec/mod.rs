@@ -32,6 +32,8 @@ mod skip;
 
 mod find;
 mod in_place;
+#[cfg(feature = "ndarray")]
+mod shaped;
 
 pub(crate) use decode::Decoder;
 pub(crate) use encoder::Encoder;

@@ -324,7 +324,7 @@ fn keys_that_come_twice() {
     let path = folder.path().join("file");
     let array = |byte: u8| [&b"\x61a\xd8\x40\x41"[..], &[byte]].concat();
     fs::write(&path, document(&[&b"\xa2"[..], &array(1), &array(2)].concat())).unwrap();
-    assert_eq!(map::<IgnoredAny>(&path).unwrap().array::<u8>("a").unwrap(), [1]);
+    assert_eq!(map::<IgnoredAny>(&path).unwrap().array_at::<u8>("a").unwrap(), [1]);
 }
 
 #[test]
