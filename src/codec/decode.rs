@@ -1,11 +1,13 @@
 //! CBOR read back into serde's data model.
 
-use serde::de::{Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{Deserializer, Error as _, IntoDeserializer, Visitor};
 
-use super::input::{Input, Taken, text};
+use super::head::Head;
+use super::input::Input;
 use super::items::{Items, Variant};
 use super::numbers::Numbers;
 use super::skip::MAX_SKIPPED_DEPTH;
+use super::strings::{Taken, text};
 use super::typed::{self, Number};
 use super::wire::{self, Major};
 use super::{HUMAN_READABLE, MAX_DEPTH, bulk, skip_value};
@@ -24,22 +26,6 @@ pub(crate) struct Decoder<'i, 'r> {
     guessed: bool,
 }
 
-/// What a head announces.
-enum Head {
-    Unsigned(u64),
-    Negative(u64),
-    Bytes(u64),
-    Text(u64),
-    Array(Option<u64>),
-    Map(Option<u64>),
-    Tag(u64),
-    Bool(bool),
-    None,
-    Unit,
-    F32(f32),
-    F64(f64),
-}
-
 impl<'i, 'r> Decoder<'i, 'r> {
     pub(crate) fn new(input: &'i mut Input<'r>) -> Self {
         Decoder { input, depth: 0, guessed: false }
@@ -54,32 +40,7 @@ impl<'i, 'r> Decoder<'i, 'r> {
 
     fn head(&mut self) -> Result<Head> {
         let initial = self.input.byte()?;
-        self.head_after(initial)
-    }
-
-    /// The head that begins with this byte, which has been read.
-    fn head_after(&mut self, initial: u8) -> Result<Head> {
-        let indefinite = initial & 31 == wire::INDEFINITE;
-        Ok(match Major::of(initial) {
-            Major::Unsigned => Head::Unsigned(self.input.argument(initial)?),
-            Major::Negative => Head::Negative(self.input.argument(initial)?),
-            Major::Bytes => Head::Bytes(self.input.argument(initial)?),
-            Major::Text => Head::Text(self.input.argument(initial)?),
-            Major::Array if indefinite => Head::Array(None),
-            Major::Array => Head::Array(Some(self.input.argument(initial)?)),
-            Major::Map if indefinite => Head::Map(None),
-            Major::Map => Head::Map(Some(self.input.argument(initial)?)),
-            Major::Tag => Head::Tag(self.input.argument(initial)?),
-            Major::Simple => match initial {
-                wire::FALSE => Head::Bool(false),
-                wire::TRUE => Head::Bool(true),
-                wire::NONE => Head::None,
-                wire::UNIT => Head::Unit,
-                wire::F32 => Head::F32(f32::from_be_bytes(self.input.array()?)),
-                wire::F64 => Head::F64(f64::from_be_bytes(self.input.array()?)),
-                _ => return Err(Error::damaged(format!("{initial:#04x} is no value that larder writes"))),
-            },
-        })
+        self.input.head_after(initial)
     }
 
     fn nested<R>(&mut self, read: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
@@ -210,7 +171,7 @@ impl<'i, 'r> Decoder<'i, 'r> {
     /// Says what begins with this byte, where something else was wanted.
     #[cold]
     fn unexpected<'de, V: Visitor<'de>>(&mut self, initial: u8, visitor: &V) -> Error {
-        match self.head_after(initial) {
+        match self.input.head_after(initial) {
             Ok(head) => self.unexpected_head(head, visitor),
             Err(error) => error,
         }
@@ -218,30 +179,7 @@ impl<'i, 'r> Decoder<'i, 'r> {
 
     #[cold]
     fn unexpected_head<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: &V) -> Error {
-        let found = match head {
-            Head::Unsigned(value) => Unexpected::Unsigned(value),
-            Head::Negative(value) => match i64::try_from(value) {
-                Ok(value) => Unexpected::Signed(!value),
-                Err(_) => Unexpected::Other("a large negative integer"),
-            },
-            Head::Bytes(_) => Unexpected::Other("a byte string"),
-            Head::Text(_) => Unexpected::Other("a string"),
-            Head::Array(_) => Unexpected::Seq,
-            Head::Map(_) => Unexpected::Map,
-            Head::Bool(value) => Unexpected::Bool(value),
-            Head::None => Unexpected::Other("None"),
-            Head::Unit => Unexpected::Unit,
-            Head::F32(_) => Unexpected::Other("an f32"),
-            Head::F64(_) => Unexpected::Other("an f64"),
-            Head::Tag(wire::TAG_SOME) => Unexpected::Option,
-            Head::Tag(wire::TAG_CHAR) => Unexpected::Other("a char"),
-            Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE) => Unexpected::Other("a large integer"),
-            Head::Tag(tag) => match Number::announced(tag, self.input) {
-                Ok(Some(_)) => Unexpected::Other("an array of numbers"),
-                _ => Unexpected::Other("an unknown tag"),
-            },
-        };
-        Error::invalid_type(found, visitor)
+        Error::invalid_type(head.unexpected(self.input), visitor)
     }
 }
 
@@ -375,7 +313,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
             let len = self.input.argument(initial)?;
             return self.text(len, visitor);
         }
-        let head = self.head_after(initial)?;
+        let head = self.input.head_after(initial)?;
         self.visit(head, visitor)
     }
 

@@ -6,14 +6,10 @@ use serde::de::{
 };
 
 use super::decode::Decoder;
-use super::wire;
+use super::{LARGEST_HINT, wire};
 use crate::{Error, Result};
 
-/// Elements that a container is said to have before they are read: whoever believes it takes memory
-/// for them, at each level of nesting. serde's own containers take up to 1 MiB.
-pub(super) const LARGEST_HINT: usize = 32 << 10;
-
-/// The same in the depth, where there may be many containers that are not full yet.
+/// [`LARGEST_HINT`] in the depth, where there may be many containers that are not full yet.
 const LARGEST_DEEP_HINT: usize = 256;
 
 /// Levels of nesting that are no depth yet.

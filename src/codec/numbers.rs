@@ -2,10 +2,9 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Unexpected, Visitor};
 
-use super::HUMAN_READABLE;
 use super::input::Input;
-use super::items::LARGEST_HINT;
 use super::typed::Number;
+use super::{HUMAN_READABLE, LARGEST_HINT};
 use crate::{Error, Result};
 
 /// The elements of a typed array.

@@ -1,6 +1,6 @@
 //! Passing over one value without making anything of it.
 
-use super::input::{not_utf8, text};
+use super::strings::{not_utf8, text};
 use super::typed::{self, Number};
 use super::wire::{self, Major};
 use super::{Input, MAX_DEPTH};
