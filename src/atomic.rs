@@ -14,6 +14,9 @@ use crate::{Error, Result, lock};
 /// value that turns out not to be representable has not touched the disk.
 const SPILL_AT: usize = 1 << 20;
 
+/// Bytes given to the system by one call.
+const WRITTEN_AT_ONCE: usize = 1 << 20;
+
 /// Space for arrays of as many bytes is taken before they are written.
 const SMALLEST_ALLOCATED: u64 = 1 << 20;
 
@@ -148,7 +151,8 @@ impl Write for Draft {
             None => self.buffer.extend_from_slice(bytes),
             Some(file) => {
                 spill(file, &mut self.buffer)?;
-                file.write_all(bytes)?;
+                // What another thread is summing is then still in a cache that both have.
+                bytes.chunks(WRITTEN_AT_ONCE).try_for_each(|bytes| file.write_all(bytes))?;
             }
         }
         self.len += bytes.len() as u64;

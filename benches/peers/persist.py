@@ -465,7 +465,7 @@ def machine(folder):
     return "\n".join(
         [
             f"- Processor: {cpu}, {os.cpu_count()} cores",
-            f"- System: {platform.system()} {platform.release()}, files on {say('df', '--output=fstype', str(folder)).split()[-1]}, "
+            f"- System: {platform.system()} {platform.release().split('-')[0]}, files on {say('df', '--output=fstype', str(folder)).split()[-1]}, "
             f"huge pages `{pages}`",
             f"- Versions: {say('rustc', '--version').split(' (')[0]}, Python {platform.python_version()}, "
             f"numpy {np.__version__}, joblib {joblib.__version__}, Blosc2 {blosc2.__version__}",

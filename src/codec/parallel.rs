@@ -8,8 +8,10 @@ use crate::file::FileRange;
 use crate::threads::threads;
 use crate::{Error, Result};
 
-/// What a thread takes at a time: as large as a huge page, so that no two threads make the same one.
-const SHARE: usize = 8 * PIECE;
+/// What a thread takes at a time, at least. Where two threads meet, both may make the same huge page,
+/// of which one is thrown away: so there are few shares, and yet some for whoever is faster.
+const SMALLEST_SHARE: usize = 8 * PIECE;
+const SHARES_A_THREAD: usize = 4;
 
 /// Fills `target` with what begins at offset `at`, and sums it.
 pub(super) fn read(file: FileRange<'_>, at: u64, target: &mut [u8], checksum: &mut Checksum) -> Result<()> {
@@ -30,14 +32,15 @@ pub(super) fn read(file: FileRange<'_>, at: u64, target: &mut [u8], checksum: &m
 /// Fills `target` with whole pieces; gives their checksums.
 fn read_pieces(file: FileRange<'_>, at: u64, target: &mut [u8]) -> Result<Vec<u64>> {
     let mut checksums = vec![0; target.len() / PIECE];
-    let shares = target.chunks_mut(SHARE).zip(checksums.chunks_mut(SHARE / PIECE)).enumerate();
+    let share = (target.len() / (SHARES_A_THREAD * threads()) / PIECE * PIECE).max(SMALLEST_SHARE);
+    let shares = target.chunks_mut(share).zip(checksums.chunks_mut(share / PIECE)).enumerate();
     let threads = threads().min(shares.len());
     let shares = Mutex::new(shares);
     let work = || -> Result<()> {
         loop {
             let next = shares.lock().map_err(|_| Error::damaged("a thread that reads has panicked"))?.next();
             let Some((index, (target, checksums))) = next else { return Ok(()) };
-            let at = at + (index * SHARE) as u64;
+            let at = at + (index * share) as u64;
             for (index, (piece, checksum)) in target.chunks_mut(PIECE).zip(checksums).enumerate() {
                 file.read_exact_at(at + (index * PIECE) as u64, piece)?;
                 *checksum = of_piece(piece);
