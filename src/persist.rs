@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::atomic::{Access, Draft};
 use crate::codec::Input;
-use crate::compress::{Compression, EXPECTED_RATIO, LONGEST_MAGIC};
+use crate::compress::{Compression, LONGEST_MAGIC, believed_content};
 use crate::file::FileRange;
 use crate::target::Plain;
 use crate::{Error, ErrorKind, Result, document};
@@ -147,7 +147,7 @@ fn read_file<R>(path: &Path, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> 
         }
     }
     let mut reader = BufReader::with_capacity(READ_BUFFER, &file);
-    let expected = len.unwrap_or(0).saturating_mul(EXPECTED_RATIO);
+    let expected = believed_content(len.unwrap_or(0));
     let result = Compression::decompress_whole(&mut reader, |content| document::within(content, expected, read))?;
     let rest = reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
     if rest.is_empty() { Ok(result) } else { Err(more_than_one()) }
@@ -194,5 +194,9 @@ pub fn dump_into<T: Serialize + ?Sized>(value: &T, writer: impl Write, compressi
 /// As [`load`]. At the end of the stream, [`Truncated`](ErrorKind::Truncated). After an error, part
 /// of the value may have been read.
 pub fn load_from<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T> {
-    Compression::decompress(&mut reader, |content| document::within(content, 0, document::read)).map(|(value, _)| value)
+    // What is at hand will be read in any case; an error shows again when it is.
+    let at_hand = reader.fill_buf().map_or(0, <[u8]>::len);
+    let expected = believed_content(at_hand as u64);
+    Compression::decompress(&mut reader, |content| document::within(content, expected, document::read))
+        .map(|(value, _)| value)
 }

@@ -377,11 +377,11 @@ class Bench:
         row, ask = self.table.row, self.larder.asking
         mb = self.values.megabytes()
         for compression in ["blocks-lz4", "blocks-zstd:1"]:
-            name = f"{mb:.0f} MB of incompressible, {compression}, file"
-            dump = ask(f"dump ours {compression}")
-            row(f"dump {name}", "larder, none", ask("dump theirs none"), dump, Target(0.9), mb)
-            load = ask("load ours") if dump() is not None else lambda: None
-            row(f"load {name}", "larder, none", ask("load theirs"), load, Target(0.9), mb)
+            name = f"{mb:.0f} MB of incompressible, {compression}, file, 2 threads"
+            dump = ask(f"dump ours {compression}", 2)
+            row(f"dump {name}", "larder, none", ask("dump theirs none", 2), dump, Target(0.9), mb)
+            load = ask("load ours", 2) if dump() is not None else lambda: None
+            row(f"load {name}", "larder, none", ask("load theirs", 2), load, Target(0.9), mb)
 
     def objects(self):
         """A map and a list of structs, each of a million."""

@@ -111,9 +111,14 @@ impl<R: Read> Decompressed<R> {
 
 impl<R: Read> Read for Decompressed<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(target)?;
-        self.consume(count);
-        Ok(count)
+        // A large target is filled without the detour of the buffer.
+        loop {
+            let count = self.reader.read(target)?;
+            if count > 0 || target.is_empty() || !self.reader.get_ref().concatenated {
+                return Ok(count);
+            }
+            // More content is wanted, so another member has to follow.
+        }
     }
 }
 

@@ -88,8 +88,11 @@ const DEFAULT_LEVEL: i32 = 3;
 /// No method begins with more bytes that tell it from the others.
 pub(crate) const LONGEST_MAGIC: usize = 16;
 
-/// Content is believed to have up to this many times the bytes of its compressed form before it is seen.
-pub(crate) const EXPECTED_RATIO: u64 = 8;
+/// How many bytes of content a compressed form of `len` bytes is believed to have before they are seen:
+/// they get memory at once. Small forms are believed less, as it is easy to send many of them.
+pub(crate) fn believed_content(len: u64) -> u64 {
+    len.saturating_mul(if len < 1 << 20 { 8 } else { 64 })
+}
 
 impl Compression {
     /// No compression.

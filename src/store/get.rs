@@ -10,7 +10,7 @@ use twox_hash::XxHash3_64;
 
 use super::Layout;
 use crate::codec::Input;
-use crate::compress::{Compression, EXPECTED_RATIO};
+use crate::compress::{Compression, believed_content};
 use crate::container::{self, FIXED, Header};
 use crate::file::{FileRange, open_now};
 use crate::key::Key;
@@ -133,7 +133,7 @@ impl Peeked {
         header.details.compressor.parse::<Compression>()?;
         let source = BufReader::with_capacity(READ_BUFFER, rest.chain(file));
         let mut source = Summed { source, len: 0, checksum: XxHash3_64::new() };
-        let expected = payload.len.saturating_mul(EXPECTED_RATIO);
+        let expected = believed_content(payload.len);
         let result = Compression::decompress_whole(&mut source, |content| document::within(content, expected, read));
         // After an error it is the checksum that tells whether the bytes are to blame.
         if result.is_err() {

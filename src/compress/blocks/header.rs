@@ -74,6 +74,10 @@ impl Header {
         })
     }
 
+    pub(super) fn is_stored(&self) -> bool {
+        matches!(self.filter, Filter::Stored)
+    }
+
     /// Whether `raw` is what was packed as `coded` (and what stands there as it is) at this place.
     pub(super) fn verify(&self, coded: &[u8], raw: &[u8]) -> io::Result<()> {
         if hash(self.seed, coded, raw) == self.hash {

@@ -126,6 +126,7 @@ impl<'r> Reader<'r> {
                 total += header.raw_len as u64;
                 let (target, after) = std::mem::take(&mut rest).split_at_mut(header.raw_len);
                 rest = after;
+                make_pages(target);
                 Ok(Some((header, packed, target)))
             },
             &|worker, (header, packed, target)| worker.unpack(&header, packed, target),
@@ -155,12 +156,25 @@ impl<'r> Reader<'r> {
                     },
                 };
                 let mut packed = spare.borrow_mut().pop().unwrap_or_default();
-                self.read_packed(&header, &mut packed)?;
                 let (target, after) = std::mem::take(&mut rest).split_at_mut(header.raw_len);
                 rest = after;
+                make_pages(target);
+                if header.is_stored() {
+                    packed.clear();
+                    self.read_stored(target)?;
+                } else {
+                    self.read_packed(&header, &mut packed)?;
+                }
                 Ok(Some((header, packed, target)))
             },
-            &|worker, (header, packed, target)| worker.unpack(&header, &packed, target).map(|()| packed),
+            &|worker, (header, packed, target)| -> io::Result<_> {
+                if header.is_stored() {
+                    header.verify(&[], target)?;
+                } else {
+                    worker.unpack(&header, &packed, target)?;
+                }
+                Ok(packed)
+            },
             &mut |packed| {
                 spare.borrow_mut().push(packed?);
                 Ok(())
@@ -183,10 +197,21 @@ impl<'r> Reader<'r> {
         if packed.len() < header.packed_len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.blocks += 1;
-        self.total += header.raw_len as u64;
-        self.next = Next::Header;
+        self.count(header.raw_len);
         Ok(())
+    }
+
+    /// Reads the content of a block that is stored as it is.
+    fn read_stored(&mut self, target: &mut [u8]) -> io::Result<()> {
+        self.source.read_exact(target)?;
+        self.count(target.len());
+        Ok(())
+    }
+
+    fn count(&mut self, raw_len: usize) {
+        self.blocks += 1;
+        self.total += raw_len as u64;
+        self.next = Next::Header;
     }
 
     fn read_some(&mut self, target: &mut [u8]) -> io::Result<usize> {
@@ -216,6 +241,14 @@ impl Read for Reader<'_> {
             self.next = Next::Damaged;
         }
         result
+    }
+}
+
+/// Lets the system make the pages of fresh memory here: two threads that come upon the same huge page at
+/// once both make it, and one is thrown away.
+fn make_pages(target: &mut [u8]) {
+    if let [first, .., last] = target {
+        (*first, *last) = (0, 0);
     }
 }
 

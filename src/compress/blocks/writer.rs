@@ -17,6 +17,11 @@ pub(super) const BLOCK_LEN: usize = 256 << 10;
 /// Blocks that are gathered before several threads are started for them.
 const GATHERED: usize = 16;
 
+/// Bytes that are worth packing at once.
+fn enough() -> usize {
+    if threads() > 1 { GATHERED * BLOCK_LEN } else { BLOCK_LEN }
+}
+
 /// Spawning a thread takes about as long as packing a block.
 const BLOCKS_WORTH_A_THREAD: usize = 2;
 
@@ -68,8 +73,7 @@ impl<'w> Writer<'w> {
             self.cuts.push((len, self.width));
             self.last_at = self.gathered.len();
         }
-        let enough = if threads() > 1 { GATHERED } else { 1 };
-        if self.gathered.len() >= enough * BLOCK_LEN { self.pack_gathered() } else { Ok(()) }
+        if self.gathered.len() >= enough() { self.pack_gathered() } else { Ok(()) }
     }
 
     fn pack_gathered(&mut self) -> io::Result<()> {
@@ -125,7 +129,7 @@ impl<'w> Writer<'w> {
     fn write_alike(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let gathering = self.gathered.len() - self.last_at;
-            if gathering == 0 && bytes.len() > GATHERED * BLOCK_LEN {
+            if gathering == 0 && bytes.len() >= enough() {
                 self.pack_gathered()?;
                 let width = self.width;
                 let (whole, rest) = bytes.split_at(bytes.len() / BLOCK_LEN * BLOCK_LEN);
