@@ -11,7 +11,6 @@
 
 use std::io::{self, BufRead, Write};
 
-use flate2::Compression as Level;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
@@ -41,7 +40,7 @@ impl Segmented for Gzip {
     }
 
     fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
-        let encoder = GzEncoder::new(Vec::new(), Level::new(level.unsigned_abs()));
+        let encoder = GzEncoder::new(Vec::new(), super::zlib::deflate_level(level));
         Ok(Box::new(Labelling { encoder, piece: Vec::new(), target }))
     }
 

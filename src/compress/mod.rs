@@ -112,7 +112,7 @@ impl Compression {
     /// gzip files (RFC 1952), level 0 to 9; `zcat` reads them.
     ///
     /// Choose it for files that others are to read with whatever they have. Levels above 6 take much longer
-    /// for little; 1 is the fastest, and text gets half as large again as with 2.
+    /// for little.
     pub const fn gzip(level: i32) -> Self {
         Compression { method: Method::Gzip, level }
     }

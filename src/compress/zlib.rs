@@ -11,9 +11,15 @@ use crate::target::Target;
 
 pub(super) struct Zlib;
 
+/// The level of zlib-rs that does what zlib does at this one. Its own level 1 is twice as fast, and makes text a
+/// third larger and floats a sixth: nobody who asks for zlib's expects that.
+pub(super) fn deflate_level(level: i32) -> Level {
+    Level::new(if level == 1 { 2 } else { level.unsigned_abs() })
+}
+
 impl Backend for Zlib {
     fn writer<'w>(&self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
-        Ok(Box::new(ZlibEncoder::new(target, Level::new(level.unsigned_abs()))))
+        Ok(Box::new(ZlibEncoder::new(target, deflate_level(level))))
     }
 
     fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
