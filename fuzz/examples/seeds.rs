@@ -66,6 +66,18 @@ fn main() {
         put(compressor, "by-larder", &dumped(&everything(), compressor.parse().expect("a compressor")));
         put(compressor, "nothing", &file(b""));
     }
+    for compressor in ["blocks-lz4", "blocks-zstd"] {
+        let compression: Compression = compressor.parse().expect("a compressor");
+        put("blocks", &format!("{compressor}-everything"), &dumped(&everything(), compression));
+        put("blocks", &format!("{compressor}-same"), &dumped(&vec![0.25; 3000], compression));
+        put("blocks", &format!("{compressor}-steps"), &dumped(&(0..4000_u64).collect::<Vec<_>>(), compression));
+        put(
+            "blocks",
+            &format!("{compressor}-few"),
+            &dumped(&(0..5000_u32).map(|n| n % 3).collect::<Vec<_>>(), compression),
+        );
+        put("blocks", &format!("{compressor}-u8"), &dumped(&1_u8, compression));
+    }
     for compressor in ["none", "gzip", "lz4", "xz"] {
         let folder = tempfile::tempdir().expect("a folder");
         let cache = Cache::builder(folder.path()).compression(compressor.parse().expect("a compressor"));

@@ -117,3 +117,48 @@ static ARRAYS: LazyLock<BTreeMap<TypeId, TakeApart>> = LazyLock::new(|| {
 fn entry<A: Pod, S: Data<Elem = A> + 'static, D: Dimension + 'static>() -> (TypeId, TakeApart) {
     (typeid::of::<ArrayBase<S, D>>(), take_apart::<A, S, D>)
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArcArray, Array, Array1, Array2, Array3, ArrayD, Axis};
+    use serde::Serialize;
+
+    use super::*;
+    use crate::codec::to_vec;
+
+    /// Behind a `Box`, an array is not recognised, and takes ndarray's own way.
+    #[track_caller]
+    fn same<S: Data<Elem: Serialize>, D: Dimension + Serialize>(array: ArrayBase<S, D>) {
+        let bytes = to_vec(&array).unwrap();
+        assert!(bytes == to_vec(&Box::new(array)).unwrap());
+    }
+
+    #[test]
+    fn they_are_written_as_ndarray_writes_them() {
+        let numbers = || Array::from_iter((0..240).map(f64::from));
+        same(numbers());
+        same(numbers().view());
+        same(Array1::<u8>::zeros(0));
+        same(Array2::<i32>::ones((3, 0)));
+        same(numbers().to_shape((12, 20)).unwrap());
+        same(ArcArray::from(numbers()).into_shape_with_order((2, 3, 40)).unwrap());
+        same(numbers().into_shape_with_order(IxDyn(&[2, 2, 3, 20])).unwrap());
+        same(ArrayD::<u16>::from_elem(IxDyn(&[]), 7));
+        same(Array3::<usize>::from_elem((2, 2, 2), 7));
+        // Not in their logical order, or of other elements.
+        let square = numbers().into_shape_with_order((12, 20)).unwrap();
+        same(square.t());
+        same(square.index_axis(Axis(1), 3));
+        same(Array2::<bool>::default((2, 2)));
+        #[cfg(feature = "num-complex")]
+        same(Array2::from_elem((2, 2), num_complex::Complex::new(1.5_f32, -1.0)));
+    }
+
+    #[test]
+    fn the_common_ones_are_recognised() {
+        assert!(ARRAYS.contains_key(&typeid::of::<Array2<f64>>()));
+        assert!(ARRAYS.contains_key(&typeid::of::<ndarray::ArrayView1<'_, u8>>()));
+        assert!(ARRAYS.contains_key(&typeid::of::<ArrayD<i16>>()));
+        assert!(!ARRAYS.contains_key(&typeid::of::<Array2<bool>>()));
+    }
+}

@@ -1,6 +1,6 @@
 //! Where encoded bytes go: a buffer in front of a writer, which counts and sums what passes.
 
-use std::thread;
+use std::thread::{self, Builder};
 
 use super::checksum::{Checksum, PIECE, of_short};
 use crate::target::Target;
@@ -76,10 +76,13 @@ impl<'w> Output<'w> {
     fn write_straight(&mut self, bytes: &[u8]) -> Result<()> {
         let mut checksum = self.checksum.take().unwrap_or_default();
         if bytes.len() >= SUMMED_ASIDE && threads() > 1 {
-            thread::scope(|scope| {
-                scope.spawn(|| checksum.update(bytes));
-                self.hand_over(bytes)
+            let aside = thread::scope(|scope| {
+                let helper = Builder::new().spawn_scoped(scope, || checksum.update(bytes));
+                self.hand_over(bytes).map(|()| helper.is_ok())
             })?;
+            if !aside {
+                checksum.update(bytes);
+            }
         } else {
             for piece in bytes.chunks(PIECE) {
                 checksum.update(piece);

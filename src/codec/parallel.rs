@@ -1,7 +1,7 @@
 //! Reading a large part of a file with several threads, each summing what it has just read.
 
 use std::sync::Mutex;
-use std::thread;
+use std::thread::{self, Builder};
 
 use super::checksum::{Checksum, PIECE, of_piece};
 use crate::file::FileRange;
@@ -48,7 +48,8 @@ fn read_pieces(file: FileRange<'_>, at: u64, target: &mut [u8]) -> Result<Vec<u6
         }
     };
     thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        // Where the system has no more threads to give, those that there are do all of it.
+        let helpers: Vec<_> = (1..threads).filter_map(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
         let result = work();
         // A helper that can't be joined has panicked; `scope` passes that on.
         helpers.into_iter().filter_map(|helper| helper.join().ok()).fold(result, Result::and)
