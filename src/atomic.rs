@@ -178,7 +178,7 @@ impl Target for Draft {
         spill(&mut file, &mut self.buffer)?;
         let end = self.len.saturating_add(bytes);
         match FileExt::allocate(file.as_file(), end) {
-            Ok(()) => self.allocated = end,
+            Ok(()) => self.allocated = self.allocated.max(end),
             Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(error),
             // Where a file system does not offer it, the file grows as it is written.
             Err(_) => {}

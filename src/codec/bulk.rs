@@ -223,3 +223,28 @@ impl<'de> Deserializer<'de> for Probe {
         newtype_struct tuple tuple_struct map struct enum identifier ignored_any
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{from_slice, to_vec};
+
+    /// A vector that grew number by number has room for more; one that was read at once has not.
+    #[test]
+    fn containers_and_visitors_are_recognised() {
+        if !AS_IN_MEMORY {
+            return;
+        }
+        let floats = vec![1.5; 300_001];
+        assert!(numbers(&&floats).is_some_and(|(number, bytes)| number == Number::F64 && bytes.len() == 8 * 300_001));
+        assert!(numbers(&floats.as_slice()).is_some());
+        assert!(numbers(&floats.iter()).is_none());
+        let back: Vec<f64> = from_slice(&to_vec(&floats).unwrap()).unwrap();
+        assert_eq!((back.len(), back.capacity()), (300_001, 300_001));
+
+        let bools = vec![true; 300_001];
+        assert!(slice::<_, bool>(&&bools).is_some());
+        let back: Vec<bool> = from_slice(&to_vec(&bools).unwrap()).unwrap();
+        assert_eq!((back.len(), back.capacity()), (300_001, 300_001));
+    }
+}
