@@ -1,7 +1,6 @@
 //! One call of an `async fn` in hand.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::pin::Pin;
 
 use crate::cache::Cache;
@@ -9,6 +8,7 @@ use crate::call::Target;
 use crate::key::{Describe, Key};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
+use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::site::Site;
 use crate::{Result, memoize};
@@ -34,7 +34,7 @@ impl<'a, T: 'a> AsyncCall<'a, T> {
         arguments: A,
         describe: impl Fn(&A, &mut Describe<'_>) + Send + 'a,
         compute: impl FnOnce(A) -> F + Send + 'a,
-        _: PhantomData<S>,
+        rules: Rules<T, S>,
     ) -> Self
     where
         T: Send,
@@ -42,9 +42,7 @@ impl<'a, T: 'a> AsyncCall<'a, T> {
         AsyncCall {
             target: Target::new::<S>(memo, cache, |description| describe(&arguments, description)),
             run: Box::new(move |site, refresh| {
-                Box::pin(
-                    async move { memoize::run_async::<A, T, S, F>(&site, refresh, arguments, describe, compute).await },
-                )
+                Box::pin(async move { memoize::run_async(&site, refresh, arguments, describe, compute, &rules).await })
             }),
         }
     }

@@ -1,12 +1,12 @@
 //! One call in hand: its key is known, and nothing has run yet.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use crate::cache::Cache;
 use crate::key::{Describe, Key};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
+use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::site::Site;
 use crate::{Result, memoize};
@@ -78,17 +78,17 @@ impl<'a, T> Target<'a, T> {
 impl<'a, T: 'a> Call<'a, T> {
     /// For the attribute.
     #[doc(hidden)]
-    pub fn new<A: 'a, S: Shape<T>>(
+    pub fn new<A: 'a, S: Shape<T> + 'a>(
         memo: &'a Memo,
         cache: &Cache,
         arguments: A,
         describe: impl Fn(&A, &mut Describe<'_>) + 'a,
         compute: impl FnOnce(A) -> T + 'a,
-        _: PhantomData<S>,
+        rules: Rules<T, S>,
     ) -> Self {
         Call {
             target: Target::new::<S>(memo, cache, |description| describe(&arguments, description)),
-            run: Box::new(move |site, refresh| memoize::run::<A, T, S>(site, refresh, arguments, describe, compute)),
+            run: Box::new(move |site, refresh| memoize::run(site, refresh, arguments, describe, compute, &rules)),
         }
     }
 

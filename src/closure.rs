@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::cache::Cache;
 use crate::memo::{Definition, Memo};
 use crate::memoize;
+use crate::rules::Rules;
 use crate::shape::{Fallible, Plain, Shape};
 
 impl Cache {
@@ -55,7 +56,7 @@ impl Cache {
             args,
             |args, description| description.argument("args", args),
             |_| compute(),
-            PhantomData::<S>,
+            Rules::<R, S>::new(PhantomData),
         )
     }
 }

@@ -33,6 +33,7 @@ mod lock;
 mod memory;
 mod outcome;
 mod preview;
+mod rules;
 mod shape;
 mod stats;
 mod target;
@@ -61,9 +62,10 @@ pub use larder_macros::memoize;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::key::Describe;
-    pub use crate::memo::{Definition, path_of_function, path_of_method, position_of};
+    pub use crate::memo::{Code, Definition, Track, path_of_function, path_of_method, position_of};
     #[cfg(feature = "async")]
     pub use crate::memoize::call_async;
     pub use crate::memoize::{call, compute_fn, describe_fn};
+    pub use crate::rules::Rules;
     pub use crate::shape::{FallibleShape, PlainShape, Probe, Shape};
 }

@@ -1,12 +1,12 @@
 //! THE call: from the arguments to the result.
 
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use crate::cache::Cache;
 use crate::key::{Argument, Describe, call};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
+use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::site::Site;
 
@@ -17,10 +17,10 @@ pub fn call<A, R, S: Shape<R>>(
     arguments: A,
     describe: impl Fn(&A, &mut Describe<'_>),
     compute: impl FnOnce(A) -> R,
-    _: PhantomData<S>,
+    rules: Rules<R, S>,
 ) -> R {
     let site = Site::to_run(memo, cache, |description| describe(&arguments, description));
-    run::<A, R, S>(&site, false, arguments, describe, compute).0
+    run(&site, false, arguments, describe, compute, &rules).0
 }
 
 /// `call` for a function that is `async`.
@@ -31,10 +31,10 @@ pub async fn call_async<A, R, S: Shape<R>, F: Future<Output = R>>(
     arguments: A,
     describe: impl Fn(&A, &mut Describe<'_>),
     compute: impl FnOnce(A) -> F,
-    _: PhantomData<S>,
+    rules: Rules<R, S>,
 ) -> R {
     let site = Site::to_run(memo, cache, |description| describe(&arguments, description));
-    run_async::<A, R, S, F>(&site, false, arguments, describe, compute).await.0
+    run_async(&site, false, arguments, describe, compute, &rules).await.0
 }
 
 /// The way of a call.
@@ -44,6 +44,7 @@ pub(crate) fn run<A, R, S: Shape<R>>(
     arguments: A,
     describe: impl Fn(&A, &mut Describe<'_>),
     compute: impl FnOnce(A) -> R,
+    rules: &Rules<R, S>,
 ) -> (R, Outcome) {
     // 1. Look up, check, decode.
     let miss = match begin::<R, S>(site, refresh, |description| describe(&arguments, description)) {
@@ -66,6 +67,7 @@ pub(crate) async fn run_async<A, R, S: Shape<R>, F: Future<Output = R>>(
     arguments: A,
     describe: impl Fn(&A, &mut Describe<'_>),
     compute: impl FnOnce(A) -> F,
+    rules: &Rules<R, S>,
 ) -> (R, Outcome) {
     let miss = match begin::<R, S>(site, refresh, |description| describe(&arguments, description)) {
         Begun::Hit(value, hit) => return (value, hit),

@@ -107,7 +107,7 @@ impl<'f> Parts<'f> {
             #vis #sig {
                 #steps
                 #larder::__private::#call(
-                    __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_shape
+                    __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_rules
                 ) #wait
             }
         }
@@ -161,7 +161,7 @@ impl<'f> Parts<'f> {
             #vis #sig {
                 #steps
                 #larder::#call::new(
-                    __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_shape
+                    __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_rules
                 )
             }
         }
@@ -197,9 +197,7 @@ impl<'f> Parts<'f> {
             },
         };
         let version = self.options.version.as_ref().map_or_else(|| quote!(0), |version| quote!(#version));
-        let code = Literal::byte_string(&fingerprint::of(&self.function.item));
-        // The compiler knows whether they are true; an attribute does not.
-        let predicates = fingerprint::predicates(&self.function.item);
+        let code = self.code();
         let signature = readable(&self.function.item.sig);
         let compression = match &self.options.compress {
             // In a const, so that it is checked now.
@@ -231,12 +229,29 @@ impl<'f> Parts<'f> {
                         path,
                         version: #version,
                         code: #code,
-                        predicates: &[#(::core::cfg!(#predicates)),*],
                         signature: #signature,
                         compression: #compression,
                     };
                     #larder::Memo::new(definition, #cache)
                 })
+            }
+        }
+    }
+
+    /// What is known of the function's code.
+    fn code(&self) -> TokenStream {
+        let larder = &self.larder;
+        let digest = Literal::u128_suffixed(u128::from_be_bytes(fingerprint::of(&self.function.item)));
+        // The compiler knows whether they are true; an attribute does not.
+        let predicates = fingerprint::predicates(&self.function.item);
+        let texts = predicates.iter().map(ToString::to_string);
+        quote_spanned! {Span::mixed_site()=>
+            #larder::__private::Code {
+                track: #larder::__private::Track::Body,
+                fallback: ::std::option::Option::None,
+                items: &[("body", #digest)],
+                predicates: &[#((#texts, ::core::cfg!(#predicates))),*],
+                environment: &[],
             }
         }
     }
@@ -287,7 +302,7 @@ impl<'f> Parts<'f> {
             use #larder::__private::{FallibleShape as _, PlainShape as _};
             let __larder_memo = #memo;
             #cache
-            let __larder_shape = #shape;
+            let __larder_rules = #larder::__private::Rules::<#output, _>::new(#shape);
             let __larder_arguments = (#(#idents,)*);
             let __larder_describe = #larder::__private::describe_fn(
                 &__larder_arguments,
