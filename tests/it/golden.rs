@@ -351,6 +351,6 @@ fn the_key_of_a_call_is_this_digest() {
     }
     assert_eq!(
         call::call(1, "x", &[1.5; 1000], 2_u8).key().to_string(),
-        "54b795118074f9748dce7800e2de893e3b27a26b96c2acf0100ca9dbd88f52d8"
+        "58eb79abbbad7324cfd365434ea4af5e2dabfadbefaa93b63ce056784aa05405"
     );
 }
