@@ -2,59 +2,78 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
+use crate::Result;
 use crate::cache::Cache;
-use crate::call::Target;
+use crate::call::{self, Ask, Asked};
+use crate::explain::Explanation;
 use crate::key::{Describe, Key};
 use crate::memo::Memo;
+use crate::memoize::{How, Question};
+use crate::memoize_async::run_async;
 use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::shape::Shape;
+use crate::shelf::Shelved;
 use crate::site::Site;
-use crate::{Result, memoize};
 
 /// [`Call`](crate::Call) of an `async fn`: what runs the function is `async` as well. Needs feature `async`.
 ///
-/// Files are read and written by the thread that polls the future.
+/// What runs the function reads and writes files on other threads. What only looks does so on the
+/// thread that asks, and is quick: [`key`](AsyncCall::key), [`is_cached`](AsyncCall::is_cached),
+/// [`explain`](AsyncCall::explain), [`forget`](AsyncCall::forget).
 #[must_use = "a call does nothing until it is run"]
 pub struct AsyncCall<'a, T> {
-    target: Target<'a, T>,
-    run: Box<RunAsync<'a, T>>,
+    site: Arc<Site<'static>>,
+    asked: Box<dyn RunAsync<'a, T> + 'a>,
 }
 
-type RunAsync<'a, T> =
-    dyn FnOnce(Site<'a>, bool) -> Pin<Box<dyn Future<Output = (T, Outcome)> + Send + 'a>> + Send + 'a;
+type Running<'a, T> = Pin<Box<dyn Future<Output = (T, Outcome)> + Send + 'a>>;
 
-impl<'a, T: 'a> AsyncCall<'a, T> {
+trait RunAsync<'a, T>: Ask<T> + Send {
+    fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, T>;
+}
+
+impl<'a, A, D, R, S, C, F> RunAsync<'a, R> for Asked<Question<A, D, R, S>, C>
+where
+    A: Send + 'a,
+    D: Fn(&A, &mut Describe<'_>) + Send + 'a,
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    C: FnOnce(A) -> F + Send + 'a,
+    F: Future<Output = R> + Send + 'a,
+{
+    fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, R> {
+        Box::pin(run_async(site, how, self.question, self.compute))
+    }
+}
+
+impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// For the attribute.
     #[doc(hidden)]
-    pub fn new<A: Send + 'a, S: Shape<T> + 'a, F: Future<Output = T> + Send + 'a>(
-        memo: &'a Memo,
+    pub fn new<A: Send + 'a, S: Shape<T> + 'static, F: Future<Output = T> + Send + 'a>(
+        memo: &'static Memo,
         cache: &Cache,
         arguments: A,
         describe: impl Fn(&A, &mut Describe<'_>) + Send + 'a,
         compute: impl FnOnce(A) -> F + Send + 'a,
         rules: Rules<T, S>,
-    ) -> Self
-    where
-        T: Send,
-    {
+    ) -> Self {
         AsyncCall {
-            target: Target::new::<S>(memo, cache, |description| describe(&arguments, description)),
-            run: Box::new(move |site, refresh| {
-                Box::pin(async move { memoize::run_async(&site, refresh, arguments, describe, compute, &rules).await })
-            }),
+            site: Arc::new(Site::new(memo, cache, |description| describe(&arguments, description))),
+            asked: Box::new(Asked { question: Question { arguments, describe, rules }, compute }),
         }
     }
 
     /// As [`Call::key`](crate::Call::key).
     pub fn key(&self) -> Key {
-        self.target.key()
+        call::key(&self.site)
     }
 
     /// As [`Call::is_cached`](crate::Call::is_cached).
     pub fn is_cached(&self) -> bool {
-        self.target.is_cached()
+        self.asked.is_stored(&self.site)
     }
 
     /// As [`Call::cached`](crate::Call::cached).
@@ -62,7 +81,7 @@ impl<'a, T: 'a> AsyncCall<'a, T> {
     /// # Errors
     /// Those of [`Call::cached`](crate::Call::cached).
     pub fn cached(&self) -> Result<Option<T>> {
-        self.target.cached()
+        call::cached(&*self.asked, &self.site)
     }
 
     /// As [`Call::forget`](crate::Call::forget).
@@ -70,27 +89,48 @@ impl<'a, T: 'a> AsyncCall<'a, T> {
     /// # Errors
     /// Those of [`Call::forget`](crate::Call::forget).
     pub fn forget(&self) -> Result<bool> {
-        self.target.forget()
+        self.site.forget()
+    }
+
+    /// As [`Call::explain`](crate::Call::explain).
+    pub fn explain(&self) -> Explanation {
+        call::explain(&*self.asked, &self.site)
     }
 
     /// As [`Call::run`](crate::Call::run).
     pub async fn run(self) -> T {
-        self.outcome().await.0
+        self.asked.run(self.site, How::default()).await.0
     }
 
     /// As [`Call::outcome`](crate::Call::outcome).
     pub async fn outcome(self) -> (T, Outcome) {
-        (self.run)(self.target.site, false).await
+        self.asked.run(self.site, How { why: true, ..How::default() }).await
     }
 
     /// As [`Call::refresh`](crate::Call::refresh).
     pub async fn refresh(self) -> T {
-        (self.run)(self.target.site, true).await.0
+        self.asked.run(self.site, How { refresh: true, ..How::default() }).await.0
+    }
+
+    /// As [`Call::shelve`](crate::Call::shelve).
+    ///
+    /// # Errors
+    /// Those of [`Call::shelve`](crate::Call::shelve).
+    pub async fn shelve(self) -> Result<Shelved<T>> {
+        let AsyncCall { site, asked } = self;
+        let shelve = asked.shelve();
+        if asked.is_stored(&site) {
+            return shelve(&site, None);
+        }
+        match asked.run(site.clone(), How::default()).await {
+            (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
+            (value, _) => shelve(&site, Some(&value)),
+        }
     }
 }
 
 impl<T> fmt::Debug for AsyncCall<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.target.debug("AsyncCall", f)
+        call::debug("AsyncCall", &self.site, f)
     }
 }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use crate::compress::Compression;
+use crate::flight::Flights;
+use crate::lock::KeyLocks;
 use crate::stats::{Counters, Stats};
+use crate::steering::{self, Steering};
 use crate::store::{self, Entries, FunctionInfo, Layout};
 use crate::{Error, ErrorKind, Result};
 
@@ -34,31 +37,11 @@ struct Inner {
     durable: bool,
     /// Compute every call, and replace what is stored.
     refresh: bool,
+    /// The share of the hits to compute again, to see whether they are the same.
+    verify: f64,
+    /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
+    flights: Option<Arc<Flights>>,
     counters: Counters,
-}
-
-/// What the variable `LARDER` asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Steering {
-    Normal,
-    Off,
-    Refresh,
-    ReadOnly,
-}
-
-impl Steering {
-    fn from_environment() -> Self {
-        match std::env::var("LARDER").as_deref() {
-            Err(_) | Ok("" | "on") => Steering::Normal,
-            Ok("off") => Steering::Off,
-            Ok("refresh") => Steering::Refresh,
-            Ok("readonly") => Steering::ReadOnly,
-            Ok(other) => {
-                tracing::warn!(LARDER = other, "unknown mode, ignored; there are off, refresh and readonly");
-                Steering::Normal
-            }
-        }
-    }
 }
 
 impl Cache {
@@ -140,6 +123,8 @@ impl Cache {
             read_only: false,
             durable: false,
             refresh: false,
+            verify: 0.0,
+            flights: None,
             counters: Counters::default(),
         }))
     }
@@ -244,6 +229,15 @@ impl Cache {
         self.0.refresh
     }
 
+    /// Whether to compute the hit at hand again. Of many, about the share that was asked for.
+    pub(crate) fn verifies(&self) -> bool {
+        self.0.verify > 0.0 && steering::draw() < self.0.verify
+    }
+
+    pub(crate) fn flights(&self) -> Option<&Arc<Flights>> {
+        self.0.flights.as_ref()
+    }
+
     pub(crate) fn compression(&self) -> Compression {
         self.0.compression
     }
@@ -317,7 +311,9 @@ impl CacheBuilder {
     }
 
     /// Opens the cache. The variable `LARDER` may change how: `off` keeps nothing, `refresh`
-    /// computes every call and replaces what is stored, `readonly` stores nothing.
+    /// computes every call and replaces what is stored, `readonly` stores nothing. `verify` computes a tenth
+    /// of the hits again (`verify:0.5` half of them, `verify:1` all) and compares: a function that gives
+    /// another result is logged as an error and counted in [`Stats::errors`](crate::Stats::errors).
     ///
     /// # Errors
     /// Those of [`Cache::open`]; [`LevelOutOfRange`](ErrorKind::LevelOutOfRange) and
@@ -334,12 +330,15 @@ impl CacheBuilder {
             layout.create()?;
             store::collect_litter(&layout);
         }
+        let flights = (!read_only).then(|| Arc::new(Flights::new(KeyLocks::under(layout.root()))));
         Ok(Cache(Arc::new(Inner {
             layout: Some(layout),
             compression,
             read_only,
             durable: self.durable,
             refresh: steering == Steering::Refresh,
+            verify: steering.share_to_verify(),
+            flights,
             counters: Counters::default(),
         })))
     }

@@ -1,15 +1,19 @@
-//! One call in hand: its key is known, and nothing has run yet.
+//! One call in hand.
 
 use std::fmt;
 
 use crate::cache::Cache;
-use crate::key::{Describe, Key};
+use crate::explain::{Explanation, Verdict};
+use crate::key::{Argument, Describe, Key};
 use crate::memo::Memo;
+use crate::memoize::{self, How, Question};
 use crate::outcome::Outcome;
+use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::shape::Shape;
-use crate::site::Site;
-use crate::{Result, memoize};
+use crate::shelf::{Place, Shelved};
+use crate::site::{Found, Site};
+use crate::{Error, ErrorKind, Result, document};
 
 /// A call of a memoized function that has not run: `fit::call(&data, 0.1)` for a function `fit`.
 ///
@@ -32,47 +36,139 @@ use crate::{Result, memoize};
 /// ```
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'a, T> {
-    target: Target<'a, T>,
-    run: Box<Run<'a, T>>,
+    site: Site<'a>,
+    asked: Box<dyn Run<T> + 'a>,
 }
 
-type Run<'a, T> = dyn FnOnce(&Site<'_>, bool) -> (T, Outcome) + 'a;
-
-/// A site together with the type of its result.
-pub(crate) struct Target<'a, T> {
-    pub(crate) site: Site<'a>,
-    load: Load<T>,
-    is_stored: fn(&Site<'_>) -> bool,
+/// What can be asked of a call without running it, whatever its arguments are.
+pub(crate) trait Ask<T> {
+    fn is_stored(&self, site: &Site<'_>) -> bool;
+    fn load(&self, site: &Site<'_>) -> Found<T>;
+    fn shown(&self) -> Vec<Argument>;
+    /// How to refer to the result.
+    fn shelve(&self) -> Shelve<T>;
 }
 
-type Load<T> = fn(&Site<'_>) -> Result<Option<(T, Outcome)>>;
+/// Makes the reference to a result of this function: `None` stands for one that is stored.
+pub(crate) type Shelve<T> = fn(&Site<'_>, Option<&T>) -> Result<Shelved<T>>;
 
-impl<'a, T> Target<'a, T> {
-    pub(crate) fn new<S: Shape<T>>(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
-        let site = Site::new(memo, cache, describe);
-        Target { site, load: |site| site.load::<T, S>(), is_stored: |site| site.is_stored::<S::Stored>() }
+trait Run<T>: Ask<T> {
+    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> (T, Outcome);
+}
+
+impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Ask<R> for Question<A, D, R, S> {
+    fn is_stored(&self, site: &Site<'_>) -> bool {
+        !site.cache.refreshes() && site.is_stored(self.rules)
     }
 
-    pub(crate) fn key(&self) -> Key {
-        self.site.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
+    fn load(&self, site: &Site<'_>) -> Found<R> {
+        site.load(self.rules)
     }
 
-    pub(crate) fn is_cached(&self) -> bool {
-        !self.site.cache.refreshes() && (self.is_stored)(&self.site)
+    fn shown(&self) -> Vec<Argument> {
+        Question::shown(self)
     }
 
-    pub(crate) fn cached(&self) -> Result<Option<T>> {
-        Ok((self.load)(&self.site)?.map(|(value, _)| value))
+    fn shelve(&self) -> Shelve<R> {
+        |site, value| {
+            let key = *site.key.as_ref().map_err(Error::clone)?;
+            let place = match (value, site.path()) {
+                (None, Some(path)) => Place::Stored { path, read_only: site.cache.is_read_only() },
+                (None, None) => return Err(Error::new(ErrorKind::NotFound, "the cache is off")),
+                (Some(value), _) => match S::stored(value) {
+                    Some(stored) => Place::Here(document::to_vec(stored)?.into()),
+                    None => {
+                        return Err(Error::new(
+                            ErrorKind::NotRepresentable,
+                            "the function returned an `Err`, which is never stored; call the function to see it",
+                        ));
+                    }
+                },
+            };
+            Ok(Shelved::new::<S>(key, place))
+        }
+    }
+}
+
+/// A question together with the function that answers it.
+pub(crate) struct Asked<Q, C> {
+    pub(crate) question: Q,
+    pub(crate) compute: C,
+}
+
+impl<T, Q: Ask<T>, C> Ask<T> for Asked<Q, C> {
+    fn is_stored(&self, site: &Site<'_>) -> bool {
+        self.question.is_stored(site)
     }
 
-    pub(crate) fn forget(&self) -> Result<bool> {
-        self.site.forget()
+    fn load(&self, site: &Site<'_>) -> Found<T> {
+        self.question.load(site)
     }
 
-    pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Site { memo, key, .. } = &self.site;
-        f.debug_struct(name).field("function", &memo.name()).field("key", key).finish_non_exhaustive()
+    fn shown(&self) -> Vec<Argument> {
+        self.question.shown()
     }
+
+    fn shelve(&self) -> Shelve<T> {
+        self.question.shelve()
+    }
+}
+
+impl<A, D, R, S, C> Run<R> for Asked<Question<A, D, R, S>, C>
+where
+    D: Fn(&A, &mut Describe<'_>),
+    S: Shape<R>,
+    C: FnOnce(A) -> R,
+{
+    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> (R, Outcome) {
+        memoize::run(site, how, self.question, self.compute)
+    }
+}
+
+/// The call's key; zeros if it has none.
+pub(crate) fn key(site: &Site<'_>) -> Key {
+    site.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
+}
+
+pub(crate) fn cached<T>(asked: &(impl Ask<T> + ?Sized), site: &Site<'_>) -> Result<Option<T>> {
+    if let Err(error) = &site.key {
+        return Err(error.clone());
+    }
+    match asked.load(site) {
+        Found::Hit(value, _) => Ok(Some(value)),
+        Found::Nothing(_) => Ok(None),
+        Found::Fault(_, error) => Err(error),
+    }
+}
+
+pub(crate) fn explain<T>(asked: &(impl Ask<T> + ?Sized), site: &Site<'_>) -> Explanation {
+    let reason = if !site.cache.is_enabled() {
+        Err(Reason::CacheOff)
+    } else if let Err(error) = &site.key {
+        Err(Reason::NoKey { what: error.to_string() })
+    } else if site.cache.refreshes() {
+        Err(Reason::Refreshed)
+    } else {
+        match asked.load(site) {
+            Found::Hit(_, hit) => Ok(hit),
+            Found::Nothing(Reason::Absent) => Err(site.why_absent(&asked.shown())),
+            Found::Nothing(reason) | Found::Fault(reason, _) => Err(reason),
+        }
+    };
+    let verdict = match reason {
+        Ok(Outcome::Hit { age, saved, size }) => Verdict::Hit { age, saves: saved, size },
+        Ok(Outcome::Computed { reason, .. } | Outcome::Bypassed { reason, .. }) | Err(reason) => Verdict::Miss(reason),
+    };
+    Explanation {
+        function: site.memo.name().to_owned(),
+        key: site.key.as_ref().ok().copied().filter(|_| site.cache.is_enabled()),
+        verdict,
+        untracked: site.memo.untracked().map(str::to_owned),
+    }
+}
+
+pub(crate) fn debug(name: &str, site: &Site<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.debug_struct(name).field("function", &site.memo.name()).field("key", &site.key).finish_non_exhaustive()
 }
 
 impl<'a, T: 'a> Call<'a, T> {
@@ -87,20 +183,20 @@ impl<'a, T: 'a> Call<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         Call {
-            target: Target::new::<S>(memo, cache, |description| describe(&arguments, description)),
-            run: Box::new(move |site, refresh| memoize::run(site, refresh, arguments, describe, compute, &rules)),
+            site: Site::new(memo, cache, |description| describe(&arguments, description)),
+            asked: Box::new(Asked { question: Question { arguments, describe, rules }, compute }),
         }
     }
 
     /// The call's key. All zeros if an argument has none, because its `Serialize` reports an error:
     /// such a call always runs.
     pub fn key(&self) -> Key {
-        self.target.key()
+        key(&self.site)
     }
 
     /// Whether the call would be a hit. Reads the entry's header and changes nothing on disk.
     pub fn is_cached(&self) -> bool {
-        self.target.is_cached()
+        self.asked.is_stored(&self.site)
     }
 
     /// The stored result, if there is one. Never computes.
@@ -108,7 +204,7 @@ impl<'a, T: 'a> Call<'a, T> {
     /// # Errors
     /// If there is an entry and it can't be read, or if an argument has no key.
     pub fn cached(&self) -> Result<Option<T>> {
-        self.target.cached()
+        cached(&*self.asked, &self.site)
     }
 
     /// Removes the stored result of this call. Gives whether there was one.
@@ -116,27 +212,52 @@ impl<'a, T: 'a> Call<'a, T> {
     /// # Errors
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
     pub fn forget(&self) -> Result<bool> {
-        self.target.forget()
+        self.site.forget()
+    }
+
+    /// Whether the call would be a hit, and why. Changes nothing on disk, and reads at most the
+    /// function's own folder. Also [`Outcome::Computed`] says why.
+    pub fn explain(&self) -> Explanation {
+        explain(&*self.asked, &self.site)
     }
 
     /// What calling the function does: loads the result, or computes and keeps it.
     pub fn run(self) -> T {
-        self.outcome().0
+        self.asked.run(&self.site, How::default()).0
     }
 
     /// As [`run`](Call::run), and tells what became of the call.
     pub fn outcome(self) -> (T, Outcome) {
-        (self.run)(&self.target.site, false)
+        self.asked.run(&self.site, How { why: true, ..How::default() })
     }
 
     /// Computes the result even if it is stored, and replaces what is stored.
     pub fn refresh(self) -> T {
-        (self.run)(&self.target.site, true).0
+        self.asked.run(&self.site, How { refresh: true, ..How::default() }).0
+    }
+
+    /// Makes sure that the result is stored, without loading it, and refers to it.
+    ///
+    /// If it can't be stored, because the cache is off or failed, its encoding is kept in the reference.
+    ///
+    /// # Errors
+    /// If an argument has no key; [`NotRepresentable`](ErrorKind::NotRepresentable) if the function
+    /// returned an `Err`, or a value that can't be encoded.
+    pub fn shelve(self) -> Result<Shelved<T>> {
+        let Call { site, asked } = self;
+        let shelve = asked.shelve();
+        if asked.is_stored(&site) {
+            return shelve(&site, None);
+        }
+        match asked.run(&site, How::default()) {
+            (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
+            (value, _) => shelve(&site, Some(&value)),
+        }
     }
 }
 
 impl<T> fmt::Debug for Call<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.target.debug("Call", f)
+        debug("Call", &self.site, f)
     }
 }

@@ -62,6 +62,13 @@ fn end(mut output: Output<'_>) -> Result<Written> {
     Ok(Written { len, checksum })
 }
 
+/// The document of a value.
+pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    write(value, &mut bytes)?;
+    Ok(bytes)
+}
+
 /// Reads a document from a slice that holds nothing else.
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     checked_from_slice(bytes).map(|(value, _)| value)

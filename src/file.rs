@@ -22,6 +22,24 @@ pub(crate) fn open_now(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Opens a file to write at its end, and makes it if it is not there. A pipe or a link in its place is
+/// an error.
+#[cfg(target_os = "linux")]
+pub(crate) fn append_now(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW).bits().cast_signed();
+    File::options().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn append_now(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Reads a small file, and no more of it than it may have.
 pub(crate) fn read_now(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -7,7 +7,13 @@ mod call;
 mod closure;
 mod memo;
 mod memoize;
+#[cfg(feature = "async")]
+mod memoize_async;
 mod site;
+
+mod explain;
+mod flight;
+mod shelf;
 
 mod cache;
 mod key;
@@ -32,12 +38,17 @@ mod file;
 mod lock;
 mod memory;
 mod outcome;
+mod patience;
 mod preview;
+mod reason;
 mod rules;
 mod shape;
 mod stats;
+mod steering;
 mod target;
 mod threads;
+#[cfg(feature = "async")]
+mod timer;
 
 #[cfg(feature = "async")]
 pub use async_call::AsyncCall;
@@ -46,11 +57,14 @@ pub use call::Call;
 pub use codec::Element;
 pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, register_compressor};
 pub use error::{Error, ErrorKind, Result};
+pub use explain::{Explanation, Verdict};
 pub use key::{Argument, Key, key_of};
 pub use mapped::{Mapped, map};
 pub use memo::Memo;
 pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
+pub use reason::{Change, ChangeKind, Difference, Reason};
+pub use shelf::Shelved;
 pub use stats::Stats;
 pub use store::{Entries, Entry, FunctionInfo};
 pub use threads::set_threads;
@@ -63,9 +77,9 @@ pub use larder_macros::memoize;
 pub mod __private {
     pub use crate::key::Describe;
     pub use crate::memo::{Code, Definition, Track, path_of_function, path_of_method, position_of};
-    #[cfg(feature = "async")]
-    pub use crate::memoize::call_async;
     pub use crate::memoize::{call, compute_fn, describe_fn};
+    #[cfg(feature = "async")]
+    pub use crate::memoize_async::call_async;
     pub use crate::rules::Rules;
     pub use crate::shape::{FallibleShape, PlainShape, Probe, Shape};
 }

@@ -14,7 +14,7 @@ use crate::compress::Compression;
 use crate::file::read_now;
 use crate::key::{Function, Key, without_generics};
 use crate::stats::{Counters, Stats};
-use crate::store::{Entries, FunctionFile, Layout};
+use crate::store::{CodeFile, Entries, FunctionFile, Layout, brief_code};
 use crate::{Error, Result};
 
 /// What the attribute knows of a function.
@@ -107,6 +107,7 @@ impl Definition {
 pub struct Memo {
     function: Function,
     key: Key,
+    code: Code,
     signature: &'static str,
     compression: Option<Compression>,
     home: RwLock<Home>,
@@ -145,6 +146,7 @@ impl Memo {
             key: function.key(),
             home: RwLock::new(Home::new(&function, cache)),
             function,
+            code: definition.code,
             signature: definition.signature,
             compression: definition.compression,
             counters: Counters::default(),
@@ -210,6 +212,24 @@ impl Memo {
         self.compression.unwrap_or_else(|| cache.compression())
     }
 
+    /// Why the code is followed no further than the body, if that was not asked for.
+    pub(crate) fn untracked(&self) -> Option<&'static str> {
+        self.code.fallback
+    }
+
+    /// What the code consists of.
+    pub(crate) fn code_parts(&self) -> CodeFile {
+        let Code { items, predicates, environment, .. } = self.code;
+        CodeFile {
+            items: items.iter().map(|(path, digest)| ((*path).to_owned(), format!("{digest:032x}"))).collect(),
+            predicates: predicates.iter().map(|(text, truth)| ((*text).to_owned(), *truth)).collect(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
+                .collect(),
+        }
+    }
+
     /// The fingerprint of the code, in hexadecimal digits.
     pub(crate) fn code(&self) -> String {
         use std::fmt::Write as _;
@@ -252,10 +272,19 @@ impl Memo {
         let json = serde_json::to_vec_pretty(&file)
             .map_err(|e| Error::io(e.into(), "can't describe the function").at(&path))?;
         if read_now(&path, FunctionFile::LONGEST).is_ok_and(|there| there == json) {
-            return Ok(());
+            return self.describe_code(layout, folder);
         }
         create_private_folder(folder)?;
+        self.describe_code(layout, folder)?;
         atomic::write(&layout.drafts(), &path, Access::Private, &json)
+    }
+
+    /// Writes down what the code consists of, beside the entries that it gave.
+    fn describe_code(&self, layout: &Layout, folder: &Path) -> Result<()> {
+        match self.code.track {
+            Track::Reachable | Track::Body => self.code_parts().keep(layout, folder, &brief_code(&self.function.code)),
+            Track::None | Track::Type(_) => Ok(()),
+        }
     }
 }
 

@@ -3,12 +3,38 @@
 use std::time::{Duration, Instant};
 
 use crate::cache::Cache;
+use crate::flight::{End, Lead, Turn};
 use crate::key::{Argument, Describe, call};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
+use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::shape::Shape;
-use crate::site::Site;
+use crate::site::{Found, Site};
+
+/// What a call is asked with.
+pub(crate) struct Question<A, D, R, S: Shape<R>> {
+    pub(crate) arguments: A,
+    /// Names the arguments, one by one.
+    pub(crate) describe: D,
+    pub(crate) rules: Rules<R, S>,
+}
+
+impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Question<A, D, R, S> {
+    /// What people are shown of the arguments.
+    pub(crate) fn shown(&self) -> Vec<Argument> {
+        call::show(|description| (self.describe)(&self.arguments, description))
+    }
+}
+
+/// How a call is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How {
+    /// Compute it in any case.
+    pub(crate) refresh: bool,
+    /// If it is computed, somebody wants to know why.
+    pub(crate) why: bool,
+}
 
 /// Loads the result of a call, or computes and keeps it.
 pub fn call<A, R, S: Shape<R>>(
@@ -20,122 +46,172 @@ pub fn call<A, R, S: Shape<R>>(
     rules: Rules<R, S>,
 ) -> R {
     let site = Site::to_run(memo, cache, |description| describe(&arguments, description));
-    run(&site, false, arguments, describe, compute, &rules).0
-}
-
-/// `call` for a function that is `async`.
-#[cfg(feature = "async")]
-pub async fn call_async<A, R, S: Shape<R>, F: Future<Output = R>>(
-    memo: &Memo,
-    cache: &Cache,
-    arguments: A,
-    describe: impl Fn(&A, &mut Describe<'_>),
-    compute: impl FnOnce(A) -> F,
-    rules: Rules<R, S>,
-) -> R {
-    let site = Site::to_run(memo, cache, |description| describe(&arguments, description));
-    run_async(&site, false, arguments, describe, compute, &rules).await.0
+    run(&site, How::default(), Question { arguments, describe, rules }, compute).0
 }
 
 /// The way of a call.
 pub(crate) fn run<A, R, S: Shape<R>>(
     site: &Site<'_>,
-    refresh: bool,
-    arguments: A,
-    describe: impl Fn(&A, &mut Describe<'_>),
+    how: How,
+    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
     compute: impl FnOnce(A) -> R,
-    rules: &Rules<R, S>,
 ) -> (R, Outcome) {
+    let rules = question.rules;
     // 1. Look up, check, decode.
-    let miss = match begin::<R, S>(site, refresh, |description| describe(&arguments, description)) {
-        Begun::Hit(value, hit) => return (value, hit),
-        Begun::Miss(miss) => miss,
+    let miss = match look(site, how, rules) {
+        Looked::Hit(value, hit) => return (value, hit),
+        Looked::Miss(miss) => miss,
+        Looked::Bypass(reason) => {
+            let started = Instant::now();
+            let value = compute(question.arguments);
+            return (value, site.bypassed(started.elapsed(), reason));
+        }
     };
-    // 2. Compute.
-    let started = Instant::now();
-    let value = compute(arguments);
-    // 3. Encode, compress, publish.
-    let outcome = miss.end::<R, S>(&value, started.elapsed());
-    (value, outcome)
-}
-
-/// [`run`] for a function that is `async`: the same steps, and a pause in the second.
-#[cfg(feature = "async")]
-pub(crate) async fn run_async<A, R, S: Shape<R>, F: Future<Output = R>>(
-    site: &Site<'_>,
-    refresh: bool,
-    arguments: A,
-    describe: impl Fn(&A, &mut Describe<'_>),
-    compute: impl FnOnce(A) -> F,
-    rules: &Rules<R, S>,
-) -> (R, Outcome) {
-    let miss = match begin::<R, S>(site, refresh, |description| describe(&arguments, description)) {
-        Begun::Hit(value, hit) => return (value, hit),
-        Begun::Miss(miss) => miss,
+    // 2. Whoever else makes this call: one computes, the others wait and look again.
+    let turn = if miss.is_for_all() { site.join() } else { Turn::Alone };
+    let miss = match miss.look_again(site, rules, &turn) {
+        Ok(hit) => {
+            turn.land(End::Stored);
+            return hit;
+        }
+        Err(miss) => miss.about_to_run(site, how, || question.shown()),
     };
+    // 3. Compute.
     let started = Instant::now();
-    let value = compute(arguments).await;
-    let outcome = miss.end::<R, S>(&value, started.elapsed());
+    let value = compute(question.arguments);
+    // 4. Encode, compress, publish.
+    let (outcome, end) = miss.end(site, rules, &value, started.elapsed());
+    turn.land(end);
     (value, outcome)
 }
 
 /// What a call turns out to be once it was looked up.
-enum Begun<'a, R> {
+pub(crate) enum Looked<R> {
     Hit(R, Outcome),
-    Miss(Miss<'a>),
+    Miss(Miss<R>),
+    /// The cache has nothing to do with it.
+    Bypass(Reason),
 }
 
-/// A call whose function is about to run.
-struct Miss<'a> {
-    site: &'a Site<'a>,
-    /// What the entry will show of the arguments, which are gone once the function has run. `None` if
-    /// the call bypasses the cache.
-    shown: Option<Vec<Argument>>,
-}
-
-fn begin<'a, R, S: Shape<R>>(
-    site: &'a Site<'a>,
+/// A call whose function is to run.
+pub(crate) struct Miss<R> {
+    reason: Reason,
     refresh: bool,
-    describe: impl FnOnce(&mut Describe<'_>),
-) -> Begun<'a, R> {
+    /// What is stored, if the call is made to see whether it is the same.
+    verified: Option<R>,
+    /// What the entry will show of the arguments, which are gone once the function has run.
+    shown: Vec<Argument>,
+}
+
+pub(crate) fn look<R, S: Shape<R>>(site: &Site<'_>, how: How, rules: Rules<R, S>) -> Looked<R> {
     if !site.cache.is_enabled() {
-        return Begun::Miss(Miss { site, shown: None });
+        return Looked::Bypass(Reason::CacheOff);
     }
     if let Err(error) = &site.key {
         site.fault("a call can't be cached", error);
-        return Begun::Miss(Miss { site, shown: None });
+        return Looked::Bypass(Reason::NoKey { what: error.to_string() });
     }
-    if !refresh && !site.cache.refreshes() {
-        match site.load::<R, S>() {
-            Ok(Some((value, hit))) => {
-                site.count_hit(&hit);
-                return Begun::Hit(value, hit);
-            }
-            Ok(None) => {}
-            Err(error) => site.fault("an entry can't be read: it is computed anew", &error),
+    let refresh = how.refresh || site.cache.refreshes();
+    let miss = |reason| Looked::Miss(Miss { reason, refresh, verified: None, shown: Vec::new() });
+    if refresh {
+        return miss(Reason::Refreshed);
+    }
+    let started = site.clock();
+    match site.load(rules) {
+        Found::Hit(value, _) if site.cache.verifies() => Looked::Miss(Miss {
+            reason: Reason::Verified { same: true },
+            refresh,
+            verified: Some(value),
+            shown: Vec::new(),
+        }),
+        Found::Hit(value, hit) => {
+            site.hit(&hit, started);
+            Looked::Hit(value, hit)
+        }
+        Found::Nothing(reason) => {
+            site.nothing(&reason, started);
+            miss(reason)
+        }
+        Found::Fault(reason, error) => {
+            site.fault("an entry can't be read: it is computed anew", &error);
+            miss(reason)
         }
     }
-    let shown = if site.cache.is_read_only() { Vec::new() } else { call::show(describe) };
-    Begun::Miss(Miss { site, shown: Some(shown) })
 }
 
-impl Miss<'_> {
+impl<R> Miss<R> {
+    /// Whether others may wait for the result.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.verified.is_none()
+    }
+
+    /// What others have stored meanwhile, if this turn says that they may have.
+    pub(crate) fn look_again<S: Shape<R>>(
+        self,
+        site: &Site<'_>,
+        rules: Rules<R, S>,
+        turn: &Turn,
+    ) -> Result<(R, Outcome), Self> {
+        if self.refresh || matches!(turn, Turn::Alone) {
+            return Err(self);
+        }
+        let started = site.clock();
+        // A fault has been reported when it was met first.
+        let Found::Hit(value, hit) = site.load(rules) else { return Err(self) };
+        site.hit(&hit, started);
+        Ok((value, hit))
+    }
+
+    /// Notes what is gone when the function has run.
+    pub(crate) fn about_to_run(mut self, site: &Site<'_>, how: How, shown: impl FnOnce() -> Vec<Argument>) -> Self {
+        let asked = how.why && self.reason == Reason::Absent;
+        if asked || !site.cache.is_read_only() {
+            self.shown = shown();
+        }
+        if asked {
+            self.reason = site.why_absent(&self.shown);
+        }
+        self
+    }
+
     /// The function has run: keep what it returned.
-    fn end<R, S: Shape<R>>(self, value: &R, took: Duration) -> Outcome {
-        let Miss { site, shown } = self;
-        let Some(shown) = shown else {
-            site.count_bypass(took);
-            return Outcome::Bypassed { took };
+    pub(crate) fn end<S: Shape<R>>(
+        mut self,
+        site: &Site<'_>,
+        rules: Rules<R, S>,
+        value: &R,
+        took: Duration,
+    ) -> (Outcome, End) {
+        let stored = S::stored(value);
+        if let (Some(before), Some(now)) = (self.verified.as_ref().and_then(S::stored), stored) {
+            let same = site.compare(before, now);
+            self.reason = Reason::Verified { same };
+            if same {
+                return (site.computed(took, None, self.reason), End::Stored);
+            }
+        }
+        let (size, end) = match stored {
+            None => (None, End::Failed),
+            Some(_) if site.cache.is_read_only() => (None, End::NotKept),
+            Some(stored) if rules.store_if.is_some_and(|store_if| !store_if(stored)) => (None, End::NotKept),
+            Some(stored) => match site.store(self.shown, took, stored) {
+                Ok(size) => (Some(size), End::Stored),
+                Err(error) => {
+                    site.fault("a result can't be stored: it will be computed again", &error);
+                    (None, End::NotKept)
+                }
+            },
         };
-        let size = match S::stored(value) {
-            Some(stored) if !site.cache.is_read_only() => site
-                .store(shown, took, stored)
-                .inspect_err(|error| site.fault("a result can't be stored: it will be computed again", error))
-                .ok(),
-            _ => None,
-        };
-        site.count_miss(took, size);
-        Outcome::Computed { took, size }
+        (site.computed(took, size, self.reason), end)
+    }
+}
+
+impl Turn {
+    /// Tells those who wait.
+    pub(crate) fn land(self, end: End) {
+        if let Turn::Lead(lead) = self {
+            Lead::land(lead, end);
+        }
     }
 }
 

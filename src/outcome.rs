@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::reason::Reason;
+
 /// What became of a call: [`Call::outcome`](crate::Call::outcome) gives it beside the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The result was loaded.
@@ -22,14 +24,18 @@ pub enum Outcome {
         /// How long it ran.
         took: Duration,
         /// Bytes of the new entry's file; `None` if the result was not stored: it is an `Err`, the
-        /// cache is read-only, or storing failed, which was logged.
+        /// option `store_if` said no, the cache is read-only, or storing failed, which was logged.
         size: Option<u64>,
+        /// Why it was computed.
+        reason: Reason,
     },
     /// The function ran without the cache: it is off, or an argument has no key.
     #[non_exhaustive]
     Bypassed {
         /// How long it ran.
         took: Duration,
+        /// Which of the two.
+        reason: Reason,
     },
 }
 

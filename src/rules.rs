@@ -4,6 +4,8 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use crate::container::Details;
+use crate::reason::Reason;
 use crate::shape::Shape;
 use crate::store::Entry;
 
@@ -18,10 +20,27 @@ pub struct Rules<R, S: Shape<R>> {
 /// Whether a stored result may be used.
 pub(crate) type Valid<T> = fn(&Entry, &T) -> bool;
 
+// What is derived would ask the same of `R` and `S`.
+impl<R, S: Shape<R>> Clone for Rules<R, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, S: Shape<R>> Copy for Rules<R, S> {}
+
 impl<R, S: Shape<R>> Rules<R, S> {
     /// No rule: every stored result may be used, and every new one is kept.
     pub fn new(_: PhantomData<S>) -> Self {
         Rules { max_age: None, valid: None, store_if: None, result: PhantomData }
+    }
+
+    /// Whether a stored result is too old. One from the future, as a clock that was set back makes it,
+    /// is so old that nobody knows.
+    pub(crate) fn expired(&self, details: &Details) -> Option<Reason> {
+        let max_age = self.max_age?;
+        let age = details.created().elapsed().unwrap_or(Duration::MAX);
+        (age > max_age).then_some(Reason::Expired { age, max_age })
     }
 
     /// Results are used until they are this old.

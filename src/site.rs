@@ -4,21 +4,26 @@ use std::any::type_name;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Level;
 
 use crate::cache::Cache;
 use crate::container::Details;
-use crate::key::{Argument, Describe, Key, call};
+use crate::explain::Missing;
+use crate::flight::Turn;
+use crate::key::{Argument, Describe, Key, call, digest_of_content};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
+use crate::reason::Reason;
+use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::stats::nanoseconds;
-use crate::store::Layout;
+use crate::store::{Entry, Event, Layout, Record, brief, brief_code};
 use crate::{Error, ErrorKind, Result, faithful};
 
 pub(crate) struct Site<'a> {
@@ -28,6 +33,15 @@ pub(crate) struct Site<'a> {
     folder: Option<Arc<Path>>,
     /// The call's key, or why it has none.
     pub(crate) key: Result<Key>,
+}
+
+/// What there is of a result.
+pub(crate) enum Found<R> {
+    Hit(R, Outcome),
+    /// Nothing, or nothing that may be used.
+    Nothing(Reason),
+    /// Something that can't be read.
+    Fault(Reason, Error),
 }
 
 impl<'a> Site<'a> {
@@ -46,30 +60,108 @@ impl<'a> Site<'a> {
         Site { memo, folder, cache: cache.clone(), key }
     }
 
-    /// Loads the result, if it is there.
-    pub(crate) fn load<R, S: Shape<R>>(&self) -> Result<Option<(R, Outcome)>> {
-        let Some(folder) = &self.folder else { return Ok(None) };
-        let key = self.key.as_ref().map_err(Error::clone)?;
-        let Some(entry) = Layout::peek(folder, key)? else { return Ok(None) };
-        let entry = check_type::<S::Stored>(&entry.header.details)
-            .and_then(|()| guarded(|| entry.load::<S::Stored>()))
-            .map_err(|error| error.at(Layout::entry(folder, key)))?;
-        let hit = Outcome::Hit {
-            age: entry.header.details.created().elapsed().unwrap_or_default(),
-            saved: entry.header.details.took(),
-            size: entry.header.size(),
+    /// The folder and the key; `None` if the cache is off, or the call has no key.
+    fn place(&self) -> Option<(&Path, &Key)> {
+        Some((self.folder.as_deref()?, self.key.as_ref().ok()?))
+    }
+
+    /// The file of the entry.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.place().map(|(folder, key)| Layout::entry(folder, key))
+    }
+
+    /// Loads the result, if it is there and may be used.
+    pub(crate) fn load<R, S: Shape<R>>(&self, rules: Rules<R, S>) -> Found<R> {
+        let Some((folder, key)) = self.place() else { return Found::Nothing(Reason::CacheOff) };
+        let fault = |error: Error| {
+            let error = error.at(Layout::entry(folder, key));
+            let what = error.to_string();
+            let reason = match error.kind() {
+                ErrorKind::Damaged | ErrorKind::Truncated | ErrorKind::NotLarder => Reason::Damaged { what },
+                _ => Reason::Unreadable { what },
+            };
+            Found::Fault(reason, error)
         };
-        Ok(Some((S::restored(entry.value), hit)))
+        let peeked = match Layout::peek(folder, key) {
+            Ok(Some(peeked)) => peeked,
+            Ok(None) => return Found::Nothing(Reason::Absent),
+            Err(error) => return fault(error),
+        };
+        if let Some(expired) = rules.expired(&peeked.header.details) {
+            return Found::Nothing(expired);
+        }
+        let loaded = peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()));
+        let entry = match loaded {
+            Ok(entry) => entry,
+            Err(error) => return fault(error),
+        };
+        let (details, size) = (&entry.header.details, entry.header.size());
+        let age = details.created().elapsed().unwrap_or_default();
+        let hit = Outcome::Hit { age, saved: details.took(), size };
+        if let Some(valid) = rules.valid
+            && !valid(&Entry::new(Layout::entry(folder, key), entry.header, size), &entry.value)
+        {
+            return Found::Nothing(Reason::Rejected);
+        }
+        Found::Hit(S::restored(entry.value), hit)
     }
 
     /// Whether [`load`](Site::load) would find a result of this type. Its value is not read, so
-    /// damage there is not seen.
-    pub(crate) fn is_stored<T>(&self) -> bool {
-        let (Some(folder), Ok(key)) = (&self.folder, &self.key) else { return false };
-        Layout::peek(folder, key)
-            .ok()
-            .flatten()
-            .is_some_and(|entry| check_type::<T>(&entry.header.details).is_ok() && entry.is_complete().unwrap_or(false))
+    /// damage there is not seen; but a predicate that wants to see it is shown it.
+    pub(crate) fn is_stored<R, S: Shape<R>>(&self, rules: Rules<R, S>) -> bool {
+        if rules.valid.is_some() {
+            return matches!(self.load(rules), Found::Hit(..));
+        }
+        let Some((folder, key)) = self.place() else { return false };
+        Layout::peek(folder, key).ok().flatten().is_some_and(|entry| {
+            rules.expired(&entry.header.details).is_none()
+                && entry.expect_type::<S::Stored>().is_ok()
+                && entry.is_complete().unwrap_or(false)
+        })
+    }
+
+    /// Waits until the result is there, or it is this call's turn to compute it.
+    pub(crate) fn join(&self) -> Turn {
+        let started = self.clock();
+        let turn = match (self.cache.flights(), &self.key) {
+            (Some(flights), Ok(key)) => flights.join(key),
+            _ => Turn::Alone,
+        };
+        self.joined(turn, started)
+    }
+
+    /// [`join`](Site::join) for a task.
+    #[cfg(feature = "async")]
+    pub(crate) async fn join_as_task(&self) -> Turn {
+        let started = self.clock();
+        let turn = match (self.cache.flights(), &self.key) {
+            (Some(flights), Ok(key)) => flights.join_as_task(key).await,
+            _ => Turn::Alone,
+        };
+        self.joined(turn, started)
+    }
+
+    fn joined(&self, turn: Turn, started: Option<Instant>) -> Turn {
+        if let Ok(key) = &self.key {
+            let turn = turn.name();
+            tracing::trace!(function = self.memo.name(), %key, turn, took = ?since(started), "joined");
+        }
+        turn
+    }
+
+    /// Why nothing is stored of this call.
+    pub(crate) fn why_absent(&self, arguments: &[Argument]) -> Reason {
+        let Some((folder, key)) = self.place() else { return Reason::CacheOff };
+        let function = self.memo.function();
+        let missing = Missing {
+            folder,
+            key: *key,
+            version: function.version,
+            code: &function.code,
+            parts: &self.memo.code_parts(),
+            arguments,
+        };
+        missing.reason()
     }
 
     /// Stores a result; gives the size of the file.
@@ -79,10 +171,11 @@ impl<'a> Site<'a> {
         took: Duration,
         value: &T,
     ) -> Result<u64> {
-        let Site { memo, cache, folder, key } = self;
-        let (Some(layout), Some(folder), Ok(key)) = (cache.layout(), folder, key) else {
+        let Site { memo, cache, .. } = self;
+        let (Some(layout), Some((folder, key))) = (cache.layout(), self.place()) else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
         };
+        let started = self.clock();
         // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
         guarded(|| faithful::check(value))?;
         let compression = memo.compression(cache);
@@ -103,43 +196,103 @@ impl<'a> Site<'a> {
             memo.describe(layout, folder)?;
             guarded(|| layout.put(folder, &details, value, compression, cache.is_durable()))
         };
-        match put() {
+        let size = match put() {
             // Somebody removed a folder under us: once more, from the root.
-            Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put()),
-            result => result,
+            Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put())?,
+            result => result?,
+        };
+        self.note(layout, Event::Stored, &details.arguments);
+        tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
+        Ok(size)
+    }
+
+    /// Notes for later what became of this call. That it can't be noted is no fault of the result.
+    fn note(&self, layout: &Layout, event: Event, arguments: &[Argument]) {
+        let Some((folder, key)) = self.place() else { return };
+        let function = self.memo.function();
+        let record = Record {
+            event,
+            key: *key,
+            version: function.version,
+            code: brief_code(&function.code),
+            time: SystemTime::now(),
+            arguments: arguments.iter().map(brief).collect(),
+        };
+        if let Err(error) = layout.note(folder, &record) {
+            tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }
     }
 
     /// Removes the stored result: whether there was one.
     pub(crate) fn forget(&self) -> Result<bool> {
-        self.cache.writable()?;
-        let Some(folder) = &self.folder else { return Ok(false) };
-        let path = Layout::entry(folder, self.key.as_ref().map_err(Error::clone)?);
+        let layout = self.cache.writable()?;
+        let key = self.key.as_ref().map_err(Error::clone)?;
+        let (Some(layout), Some(folder)) = (layout, &self.folder) else { return Ok(false) };
+        let path = Layout::entry(folder, key);
         match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.note(layout, Event::Forgotten, &[]);
+                Ok(true)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io(error, "can't remove").at(path)),
         }
     }
 
-    pub(crate) fn count_hit(&self, hit: &Outcome) {
-        let (Outcome::Hit { saved, .. }, Ok(key)) = (hit, &self.key) else { return };
+    /// Whether the function gave the same result again.
+    pub(crate) fn compare<T: Serialize>(&self, before: &T, now: &T) -> bool {
+        let digest = |value| guarded(|| digest_of_content(value));
+        let same = matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now);
+        if !same {
+            self.memo.counters().error();
+            self.cache.counters().error();
+            let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(
+                function = self.memo.name(),
+                key,
+                "a function does not give the result again that is stored: it depends on more than its arguments and its \
+                 code (time, chance, a file, the order of threads); the result is replaced"
+            );
+        }
+        same
+    }
+
+    /// The time, if anybody wants to know how long things take.
+    pub(crate) fn clock(&self) -> Option<Instant> {
+        tracing::enabled!(Level::DEBUG).then(Instant::now)
+    }
+
+    /// The call was a hit.
+    pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
+        let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
         self.memo.counters().hit(*saved);
         self.cache.counters().hit(*saved);
-        tracing::debug!(function = self.memo.name(), %key, ?saved, "hit");
+        tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
     }
 
-    pub(crate) fn count_miss(&self, took: Duration, size: Option<u64>) {
-        let Ok(key) = &self.key else { return };
+    /// There is no result that may be used.
+    pub(crate) fn nothing(&self, reason: &Reason, started: Option<Instant>) {
+        if let Ok(key) = &self.key {
+            tracing::trace!(function = self.memo.name(), %key, %reason, took = ?since(started), "looked up in vain");
+        }
+    }
+
+    /// The call was computed.
+    pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
         self.memo.counters().miss(took);
         self.cache.counters().miss(took);
-        tracing::debug!(function = self.memo.name(), %key, ?took, ?size, "computed");
+        if let Ok(key) = &self.key {
+            tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
+        }
+        Outcome::Computed { took, size, reason }
     }
 
-    pub(crate) fn count_bypass(&self, took: Duration) {
+    /// The call went past the cache.
+    pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
         self.memo.counters().bypass(took);
         self.cache.counters().bypass(took);
-        tracing::debug!(function = self.memo.name(), ?took, "bypassed");
+        tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
+        Outcome::Bypassed { took, reason }
     }
 
     /// The cache failed, and must not get in the way: logged and counted, that is all.
@@ -151,13 +304,8 @@ impl<'a> Site<'a> {
     }
 }
 
-fn check_type<T>(details: &Details) -> Result<()> {
-    let wanted = type_name::<T>();
-    if details.type_name == wanted {
-        return Ok(());
-    }
-    let found = &details.type_name;
-    Err(Error::new(ErrorKind::WrongType, format!("wrong type: a `{found}` is stored, a `{wanted}` is wanted")))
+fn since(started: Option<Instant>) -> Duration {
+    started.map(|started| started.elapsed()).unwrap_or_default()
 }
 
 /// Makes an error of a panic.

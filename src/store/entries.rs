@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Layout;
 use super::get::Peeked;
+use crate::container::Header;
 use crate::file::{open_now, read_now};
 use crate::key::{Argument, Key};
 use crate::{Error, Result};
@@ -62,7 +63,7 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 
 impl Entry {
     /// Reads the header of the entry in this file.
-    fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
+    pub(crate) fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
         let file = match open_now(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -73,11 +74,15 @@ impl Entry {
         if !peeked.is_complete()? {
             return Err(Error::truncated().at(path));
         }
-        let header = peeked.header;
+        Ok(Some(Entry::new(path, peeked.header, size)))
+    }
+
+    /// The entry with this header.
+    pub(crate) fn new(path: PathBuf, header: Header, size: u64) -> Entry {
         let (created, took) = (header.details.created(), header.details.took());
         let details = header.details;
-        Ok(Some(Entry {
-            key,
+        Entry {
+            key: details.key,
             function: details.function,
             package: details.package,
             version: details.version,
@@ -92,7 +97,7 @@ impl Entry {
             type_name: details.type_name,
             path,
             fault: None,
-        }))
+        }
     }
 
     /// What can be said of an entry whose header can't be read.

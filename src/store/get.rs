@@ -1,5 +1,6 @@
 //! Loading: find, check, decompress, decode.
 
+use std::any::type_name;
 use std::fs::File;
 use std::hash::Hasher as _;
 use std::io::{self, BufRead, BufReader, Read};
@@ -50,6 +51,20 @@ impl Layout {
 }
 
 impl Peeked {
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// An error if the value is of another type.
+    pub(crate) fn expect_type<T>(&self) -> Result<()> {
+        let (found, wanted) = (&self.header.details.type_name, type_name::<T>());
+        if found == wanted {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::WrongType, format!("wrong type: a `{found}` is stored, a `{wanted}` is wanted")))
+    }
+
     /// Reads the header of the entry that should have this key.
     pub(crate) fn read(mut file: File, key: &Key) -> Result<Self> {
         let failed = |e| Error::io(e, "can't read");

@@ -6,6 +6,8 @@
 //! <root>/drafts/               files in the making
 //! <root>/v1/<crate>/<module>/…/<function>/     <crate>@<package> if these are not called alike
 //!     function.json            which function this is
+//!     code-<fingerprint>.json  what the function's code consisted of
+//!     history                  which calls were stored, see `history.rs`
 //!     <key>.larder             one entry
 //! ```
 
@@ -13,6 +15,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::CodeFile;
 use crate::atomic::{self, Access, create_private_folder};
 use crate::key::{Function, Key};
 use crate::{Error, ErrorKind, Result};
@@ -21,6 +24,7 @@ use crate::{Error, ErrorKind, Result};
 const VERSION_FOLDER: &str = "v1";
 const DRAFTS_FOLDER: &str = "drafts";
 const FUNCTION_FILE: &str = "function.json";
+const HISTORY_FILE: &str = "history";
 const ENTRY_SUFFIX: &str = ".larder";
 
 /// What backup programs look for, see <https://bford.info/cachedir/>.
@@ -108,6 +112,10 @@ impl Layout {
         folder.join(FUNCTION_FILE)
     }
 
+    pub(crate) fn history(folder: &Path) -> PathBuf {
+        folder.join(HISTORY_FILE)
+    }
+
     pub(crate) fn entry(folder: &Path, key: &Key) -> PathBuf {
         folder.join(format!("{key}{ENTRY_SUFFIX}"))
     }
@@ -129,7 +137,7 @@ impl Layout {
         for item in listing {
             let path = item.map_err(|e| failed(e, folder))?.path();
             let ours =
-                path.file_name().is_some_and(|name| Layout::key_of_entry(name).is_some() || name == FUNCTION_FILE);
+                path.file_name().is_some_and(|name| Layout::key_of_entry(name).is_some() || is_about_function(name));
             if ours
                 && let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
@@ -146,6 +154,11 @@ impl Layout {
     pub(crate) fn clear(&self) -> Result<()> {
         remove_tree(&self.functions())
     }
+}
+
+/// Whether a file of this name says something of the function, or of its calls.
+fn is_about_function(name: &std::ffi::OsStr) -> bool {
+    name == FUNCTION_FILE || name == HISTORY_FILE || name.to_str().is_some_and(CodeFile::is_named)
 }
 
 /// A name that every file system takes. Two names may become one: the key keeps their entries apart.

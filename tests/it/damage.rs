@@ -289,7 +289,7 @@ fn nobody_else_can_look_in() {
             visit.extend(fs::read_dir(&path).unwrap().map(|file| file.unwrap().path()));
         }
     }
-    assert_eq!(looked_at, 9);
+    assert_eq!(looked_at, 11);
 }
 
 #[test]

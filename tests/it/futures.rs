@@ -1,25 +1,32 @@
 //! Functions that are `async`.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::thread::{self, ThreadId, sleep};
+use std::time::Duration;
 
-use larder::{Cache, Outcome, memoize};
-use tempfile::TempDir;
+use larder::{Cache, Outcome, Reason, Shelved, memoize};
+use serde::{Deserialize, Serialize};
+use smol::block_on;
+use smol::future::zip;
+use tempfile::{TempDir, tempdir};
 
-static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempdir().unwrap());
 static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
 
-/// No runtime is needed: polls until the future is ready.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
-        }
+/// Polls a future until it has begun its work.
+fn started<'f, T>(
+    future: impl Future<Output = T> + 'f,
+    has_begun: impl Fn() -> bool,
+) -> Pin<Box<dyn Future<Output = T> + 'f>> {
+    let mut future = Box::pin(future);
+    while !has_begun() {
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        sleep(Duration::from_millis(1));
     }
+    future
 }
 
 /// Is pending once.
@@ -45,7 +52,7 @@ struct Client {
     base: &'static str,
 }
 
-impl serde::Serialize for Client {
+impl Serialize for Client {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.base.serialize(serializer)
     }
@@ -77,10 +84,7 @@ fn an_async_function_runs_once() {
     let call = fetch::call(2, "b", vec![]);
     assert!(!call.is_cached());
     // A call that is given up stores nothing.
-    {
-        let mut future = pin!(fetch(2, "b", vec![]));
-        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    }
+    drop(started(fetch(2, "b", vec![]), || RUNS.load(Ordering::SeqCst) == 4));
     assert_eq!(call.cached().unwrap(), None);
     let (value, outcome) = block_on(is_send(call.outcome()));
     assert_eq!(value.as_deref(), Ok("b/2/0"));
@@ -100,4 +104,143 @@ fn an_async_method_runs_once() {
     assert!(client.get_call("x").is_cached());
     assert_eq!(block_on(client.get_call("x").run()), "http://x");
     assert_eq!(Client::get_memo().stats().unwrap().hits, 1);
+}
+
+/// How often each of these numbers was looked up.
+static LOOKUPS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
+
+#[memoize(cache = cache, ignore(cache))]
+async fn lookup(n: usize, cache: &Cache) -> usize {
+    let _ = cache;
+    LOOKUPS[n].fetch_add(1, Ordering::SeqCst);
+    smol::Timer::after(Duration::from_millis(100)).await;
+    n * 2
+}
+
+fn lookups(n: usize) -> u32 {
+    LOOKUPS[n].load(Ordering::SeqCst)
+}
+
+#[test]
+fn one_of_many_tasks_computes_on_tokio() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..20).map(|_| tokio::spawn(lookup(0, &CACHE))).collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), 0);
+        }
+    });
+    assert_eq!(lookups(0), 1);
+}
+
+#[test]
+fn one_of_many_tasks_computes_on_smol() {
+    block_on(async {
+        let executor = smol::Executor::new();
+        let tasks: Vec<_> = (0..20).map(|_| executor.spawn(lookup(1, &CACHE))).collect();
+        let all = async {
+            for task in tasks {
+                assert_eq!(task.await, 2);
+            }
+        };
+        executor.run(all).await;
+    });
+    assert_eq!(lookups(1), 1);
+}
+
+/// Two caches in one folder are as two processes; one thread does it all, so none may be blocked.
+#[test]
+fn one_task_does_not_block_another_and_processes_wait_for_each_other() {
+    let folder = tempdir().unwrap();
+    let (here, there) = (Cache::open(folder.path()).unwrap(), Cache::open(folder.path()).unwrap());
+    let both = async { tokio::join!(lookup(2, &here), lookup(2, &there), lookup(2, &here)) };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(both), (4, 4, 4));
+    assert_eq!(lookups(2), 1);
+}
+
+#[test]
+fn a_future_that_is_dropped_hands_over() {
+    let first = started(lookup(3, &CACHE), || lookups(3) == 1);
+    let second = thread::spawn(|| block_on(lookup(3, &CACHE)));
+    sleep(Duration::from_millis(50));
+    assert_eq!(lookups(3), 1, "the second does not wait");
+    drop(first);
+    assert_eq!(second.join().unwrap(), 6);
+    assert_eq!(lookups(3), 2);
+}
+
+/// As `select!` and buffered streams do it: the one who waits is the one who should poll the other.
+#[test]
+fn a_future_that_nobody_polls_holds_nobody_up() {
+    let held = started(lookup(4, &CACHE), || lookups(4) == 1);
+    assert_eq!(block_on(lookup(4, &CACHE)), 8);
+    assert_eq!(lookups(4), 2);
+    // And it still finds its way.
+    assert_eq!(block_on(held), 8);
+}
+
+#[test]
+fn one_that_waits_for_something_is_waited_for() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+
+    #[memoize(cache = &CACHE)]
+    async fn download(seconds: f64) -> f64 {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        smol::Timer::after(Duration::from_secs_f64(seconds)).await;
+        seconds
+    }
+
+    // Longer than it takes to give up on a future that nobody polls.
+    assert_eq!(block_on(zip(download(2.5), download(2.5))), (2.5, 2.5));
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+}
+
+static READ_BY: std::sync::Mutex<Option<ThreadId>> = std::sync::Mutex::new(None);
+
+/// Notes by which thread it is read.
+#[derive(Debug, PartialEq)]
+struct Noting;
+
+impl Serialize for Noting {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Noting {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        *READ_BY.lock().unwrap() = Some(thread::current().id());
+        <()>::deserialize(deserializer).map(|()| Noting)
+    }
+}
+
+#[test]
+fn files_are_read_on_other_threads() {
+    #[memoize(cache = &CACHE)]
+    async fn note() -> Noting {
+        Noting
+    }
+
+    block_on(async {
+        assert_eq!(note().await, Noting);
+        *READ_BY.lock().unwrap() = None;
+        assert_eq!(note().await, Noting);
+    });
+    let read_by = READ_BY.lock().unwrap().unwrap();
+    assert_ne!(read_by, thread::current().id());
+}
+
+#[test]
+fn async_calls_are_explained_and_shelved() {
+    let folder = tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    let call = || lookup::call(5, &cache);
+    assert_eq!(call().explain().reason(), Some(&Reason::NeverComputed));
+    let shelved: Shelved<usize> = block_on(call().shelve()).unwrap();
+    assert_eq!((shelved.get().unwrap(), lookups(5)), (10, 1));
+    assert!(call().explain().is_hit());
+    block_on(call().shelve()).unwrap();
+    assert_eq!(lookups(5), 1);
+    assert!(matches!(block_on(call().outcome()), (10, Outcome::Hit { .. })));
 }

@@ -9,12 +9,25 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Keeps every event as a line.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
+#[derive(Clone)]
+struct Lines {
+    up_to: Level,
+    lines: Arc<Mutex<Vec<(Level, String)>>>,
+}
+
+impl Lines {
+    fn up_to(up_to: Level) -> Self {
+        Lines { up_to, lines: Arc::default() }
+    }
+
+    fn take(&self) -> Vec<(Level, String)> {
+        std::mem::take(&mut self.lines.lock().unwrap())
+    }
+}
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("larder")
+        metadata.target().starts_with("larder") && *metadata.level() <= self.up_to
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -30,7 +43,7 @@ impl Subscriber for Lines {
         }
         let mut text = Text(String::new());
         event.record(&mut text);
-        self.0.lock().unwrap().push((*event.metadata().level(), text.0));
+        self.lines.lock().unwrap().push((*event.metadata().level(), text.0));
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -45,8 +58,8 @@ fn calls_are_told_in_passing_and_faults_as_warnings() {
     let cache = Cache::open(folder.path()).unwrap();
     // As long as there is only one, tracing asks the thread that comes first to an event whether anyone
     // wants it, and that may be another test's.
-    let _another = tracing::Dispatch::new(Lines::default());
-    let lines = Lines::default();
+    let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
+    let lines = Lines::up_to(Level::DEBUG);
     tracing::subscriber::with_default(lines.clone(), || {
         for _ in 0..2 {
             cache.get_or_compute("forecast", &7, || 1.5);
@@ -56,11 +69,32 @@ fn calls_are_told_in_passing_and_faults_as_warnings() {
         cache.get_or_compute("forecast", &7, || 1.5);
         Cache::disabled().get_or_compute("forecast", &7, || 1.5);
     });
-    let lines = lines.0.lock().unwrap();
+    let lines = lines.take();
     let levels: Vec<_> = lines.iter().map(|(level, _)| *level).collect();
     assert_eq!(levels, [Level::DEBUG, Level::DEBUG, Level::WARN, Level::DEBUG, Level::DEBUG], "{lines:?}");
     for ((_, line), expected) in lines.iter().zip(["computed", "hit", "can't be read", "computed", "bypassed"]) {
         assert!(line.contains(expected) && line.contains("forecast"), "{line}");
     }
     assert!(lines[2].1.contains("no cache entry") && lines[2].1.contains(".larder"), "{}", lines[2].1);
+}
+
+#[test]
+fn each_step_of_a_call_is_told_to_those_who_ask() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
+    let lines = Lines::up_to(Level::TRACE);
+    let steps = |call: &dyn Fn()| -> Vec<String> {
+        tracing::subscriber::with_default(lines.clone(), call);
+        let lines = lines.take();
+        let message =
+            |line: &str| line.strip_prefix("message=").unwrap().split(" function=").next().unwrap().to_owned();
+        assert!(lines.iter().all(|(_, line)| line.contains("forecast") && line.contains("took=")), "{lines:?}");
+        lines.iter().map(|(_, line)| message(line)).collect()
+    };
+    let call = || {
+        cache.get_or_compute("forecast", &7, || 1.5);
+    };
+    assert_eq!(steps(&call), ["looked up in vain", "joined", "stored", "computed"]);
+    assert_eq!(steps(&call), ["hit"]);
 }

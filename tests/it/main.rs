@@ -42,6 +42,18 @@ mod hostile;
 /// One process after another.
 mod process;
 
+/// Of all who make one call at one time, one computes.
+mod once;
+
+/// Why a call hits or misses.
+mod explain;
+
+/// Results by reference.
+mod shelved;
+
+/// Tests in processes of their own.
+mod child;
+
 /// Keys of values.
 mod keys;
 

@@ -1,31 +1,15 @@
 //! What one process stored, the next one finds.
 
-use std::path::Path;
-use std::process::Command;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use larder::{Cache, memoize};
 use ndarray::Array2;
 use tempfile::tempdir;
 
-/// Where the processes of a test meet.
-const ROOT: &str = "LARDER_TEST_ROOT";
+use crate::child;
 
-/// Runs one of the functions below in a process of its own; gives what it printed.
-fn child(test: &str, root: &Path, variables: &[(&str, &str)]) -> String {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([&format!("process::{test}"), "--exact", "--nocapture", "--test-threads=1"]);
-    command.env(ROOT, root).env_remove("LARDER").env_remove("LARDER_DIR").env_remove("LARDER_COMPRESSION");
-    for (name, value) in variables {
-        command.env(name, value);
-    }
-    let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stdout));
-    text
-}
-
-static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(std::env::var_os(ROOT).unwrap()).unwrap());
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(child::root().unwrap()).unwrap());
 
 #[memoize(cache = &CACHE)]
 fn product(data: &Array2<f64>, factor: f64) -> Array2<f64> {
@@ -36,7 +20,7 @@ fn product(data: &Array2<f64>, factor: f64) -> Array2<f64> {
 /// The child of the tests below; a test by itself only where there is a root.
 #[test]
 fn calls_product() {
-    if std::env::var_os(ROOT).is_none() {
+    if child::root().is_none() {
         return;
     }
     let data = Array2::from_shape_fn((40, 50), |(i, j)| (i * j) as f64);
@@ -49,8 +33,8 @@ fn calls_product() {
 #[test]
 fn a_second_process_hits_what_the_first_stored() {
     let root = tempdir().unwrap();
-    let first = child("calls_product", root.path(), &[]);
-    let second = child("calls_product", root.path(), &[]);
+    let first = child::run("process::calls_product", root.path(), &[]);
+    let second = child::run("process::calls_product", root.path(), &[]);
     assert!(first.contains("computed"), "{first}");
     assert!(!second.contains("computed"), "{second}");
     let key = |text: &str| text.lines().find(|line| line.starts_with("key ")).unwrap().to_owned();
@@ -61,14 +45,15 @@ fn a_second_process_hits_what_the_first_stored() {
 #[test]
 fn the_variable_larder_steers_a_run() {
     let root = tempdir().unwrap();
-    let run = |mode| child("calls_product", root.path(), &[("LARDER", mode)]).matches("computed").count();
+    let run = |mode| child::run("process::calls_product", root.path(), &[("LARDER", mode)]).matches("computed").count();
     let entries = || Cache::open(root.path()).unwrap().entries().unwrap().len();
     assert_eq!((run("off"), entries()), (1, 0));
     assert_eq!((run("readonly"), entries()), (1, 0));
     assert_eq!((run("on"), entries()), (1, 1));
     assert_eq!((run("readonly"), entries()), (0, 1));
     assert_eq!((run("refresh"), entries()), (1, 1));
-    let would_hit = |mode| child("calls_product", root.path(), &[("LARDER", mode)]).contains("would hit: true");
+    let would_hit =
+        |mode| child::run("process::calls_product", root.path(), &[("LARDER", mode)]).contains("would hit: true");
     assert!(would_hit("on") && would_hit("readonly") && !would_hit("refresh") && !would_hit("off"));
     assert_eq!((run("off"), entries()), (1, 1));
     assert_eq!((run("no such mode"), entries()), (0, 1));
@@ -82,7 +67,7 @@ fn global(n: u8) -> Vec<u8> {
 
 #[test]
 fn calls_global() {
-    if std::env::var_os(ROOT).is_some() {
+    if child::root().is_some() {
         assert_eq!(global(7).len(), 1000);
         eprintln!("in {}", global::memo().cache().path().display());
     }
@@ -94,27 +79,27 @@ fn the_global_cache_is_where_the_variables_say() {
     let home = root.path().to_str().unwrap();
     let chosen = root.path().join("chosen");
     let variables = [("LARDER_DIR", chosen.to_str().unwrap()), ("LARDER_COMPRESSION", "gzip:9")];
-    let text = child("calls_global", root.path(), &variables);
+    let text = child::run("process::calls_global", root.path(), &variables);
     assert!(text.contains("computed") && text.contains(&format!("in {}", chosen.display())), "{text}");
     let entry = Cache::open(&chosen).unwrap().entries().unwrap().next().unwrap();
     assert_eq!(entry.compressor, "gzip:9");
-    assert!(!child("calls_global", root.path(), &variables).contains("computed"));
+    assert!(!child::run("process::calls_global", root.path(), &variables).contains("computed"));
 
     let default = [("HOME", home), ("XDG_CACHE_HOME", home)];
-    let text = child("calls_global", root.path(), &default);
+    let text = child::run("process::calls_global", root.path(), &default);
     if cfg!(target_os = "linux") {
         assert!(text.contains(&format!("in {home}/larder")), "{text}");
     }
     // What can't be used is said, and nothing more comes of it.
-    let text = child("calls_global", root.path(), &[("LARDER_DIR", "/dev/null/x")]);
+    let text = child::run("process::calls_global", root.path(), &[("LARDER_DIR", "/dev/null/x")]);
     assert!(text.contains("computed"), "{text}");
     let wrong = [("LARDER_DIR", home), ("LARDER_COMPRESSION", "zip")];
-    assert!(child("calls_global", root.path(), &wrong).contains("computed"));
+    assert!(child::run("process::calls_global", root.path(), &wrong).contains("computed"));
 }
 
 #[test]
 fn calls_and_dies() {
-    if std::env::var_os(ROOT).is_some() {
+    if let Some(root) = child::root() {
         // Dies while the entry, which is too large for one write, is being written.
         struct Dying;
         impl serde::Serialize for Dying {
@@ -130,7 +115,7 @@ fn calls_and_dies() {
                 seq.end()
             }
         }
-        let path = Path::new(&std::env::var_os(ROOT).unwrap()).join("dump");
+        let path = root.join("dump");
         larder::dump(&Dying, path).unwrap();
     }
 }
@@ -138,9 +123,7 @@ fn calls_and_dies() {
 #[test]
 fn a_process_killed_while_it_writes_leaves_no_half_file_in_sight() {
     let root = tempdir().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["process::calls_and_dies", "--exact"]).env(ROOT, root.path());
-    assert!(!command.output().unwrap().status.success());
+    assert!(!child::command("process::calls_and_dies", root.path()).output().unwrap().status.success());
     assert!(!root.path().join("dump").exists());
 }
 
@@ -170,4 +153,32 @@ fn drafts_without_a_writer_are_collected_and_others_are_not() {
     drop(file);
     Cache::open(root.path()).unwrap();
     assert!(!written.exists());
+}
+
+#[test]
+fn calls_what_is_not_deterministic() {
+    let Some(root) = child::root() else { return };
+    let cache = Cache::open(root.join("cache")).unwrap();
+    let constant = || cache.get_or_compute("constant", &1, || HashMap::from([(1, 2), (3, 4), (5, 6)]));
+    let moody = || cache.get_or_compute("moody", &1, std::process::id);
+    for _ in 0..20 {
+        constant();
+    }
+    eprintln!("is own: {}", moody() == std::process::id());
+    moody();
+    let stats = cache.stats().unwrap();
+    eprintln!("computed {}, differing {}", stats.misses, stats.errors);
+}
+
+#[test]
+fn hits_are_verified_on_request() {
+    let root = tempdir().unwrap();
+    let run = |mode| child::run("process::calls_what_is_not_deterministic", root.path(), &[("LARDER", mode)]);
+    assert!(run("on").contains("computed 2, differing 0"));
+    assert!(run("on").contains("computed 0, differing 0"));
+    // What differs is reported, and replaced: the second call finds what the first one gave.
+    let text = run("verify:1");
+    assert!(text.contains("computed 22, differing 1") && text.contains("is own: true"), "{text}");
+    assert!(run("on").contains("is own: false"));
+    assert!(run("verify:0").contains("computed 0, differing 0"));
 }

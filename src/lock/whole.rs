@@ -1,4 +1,4 @@
-//! Locks on whole files, by fs2: held by an open file, and freed by the system when its holder ends.
+//! Locks on whole files, by fs2.
 
 use std::fs::File;
 use std::io;

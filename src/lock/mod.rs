@@ -1,0 +1,57 @@
+//! Locks: held by open files, and freed by the system when their holder ends.
+
+#[cfg(target_os = "linux")]
+mod byte;
+#[cfg(any(test, not(target_os = "linux")))]
+mod named;
+mod whole;
+
+use std::path::Path;
+
+use crate::Result;
+use crate::key::Key;
+
+pub(crate) use whole::try_exclusive;
+
+#[cfg(target_os = "linux")]
+use byte::{Byte as Held, Bytes as Kind};
+#[cfg(not(target_os = "linux"))]
+use named::{Files as Kind, Named as Held};
+
+/// A lock for each key, between the processes that use a cache.
+///
+/// On Linux a lock is one byte of one file, so it costs no inode. Elsewhere it is a file by itself.
+pub(crate) struct KeyLocks(Kind);
+
+/// A lock that is held until it is dropped.
+#[expect(dead_code, reason = "holding it is all it is for")]
+pub(crate) struct KeyLock(Held);
+
+/// What became of asking for a lock.
+pub(crate) enum Asked<L> {
+    /// It is held now.
+    Mine(L),
+    /// Somebody else holds it.
+    Theirs,
+}
+
+impl KeyLocks {
+    /// The locks of the cache with this root.
+    pub(crate) fn under(root: &Path) -> Self {
+        KeyLocks(Kind::under(root))
+    }
+
+    /// Takes the lock of this key, unless somebody else has it.
+    ///
+    /// Keys that agree in their first 63 bits share a lock. That makes two calls wait for each other
+    /// that need not, and no more.
+    ///
+    /// # Errors
+    /// Where the file system has no locks, or the root can't be written to.
+    pub(crate) fn ask(&self, key: &Key) -> Result<Asked<KeyLock>> {
+        Ok(match self.0.ask(key)? {
+            Asked::Mine(held) => Asked::Mine(KeyLock(held)),
+            Asked::Theirs => Asked::Theirs,
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! THE call of an `async fn`: the same steps, of which those that may wait are awaited.
+//!
+//! Files are read and written by threads of the crate `blocking`, whatever runs the task.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::Cache;
+use crate::flight::{End, Turn};
+use crate::key::Describe;
+use crate::memo::Memo;
+use crate::memoize::{How, Looked, Question, look};
+use crate::outcome::Outcome;
+use crate::rules::Rules;
+use crate::shape::Shape;
+use crate::site::Site;
+
+/// [`call`](crate::memoize::call) for a function that is `async`.
+pub async fn call_async<A, R, S, F>(
+    memo: &'static Memo,
+    cache: &Cache,
+    arguments: A,
+    describe: impl Fn(&A, &mut Describe<'_>),
+    compute: impl FnOnce(A) -> F,
+    rules: Rules<R, S>,
+) -> R
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    F: Future<Output = R>,
+{
+    let site = Site::to_run(memo, cache, |description| describe(&arguments, description));
+    run_async(Arc::new(site), How::default(), Question { arguments, describe, rules }, compute).await.0
+}
+
+/// The way of a call.
+pub(crate) async fn run_async<A, R, S, F>(
+    site: Arc<Site<'static>>,
+    how: How,
+    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
+    compute: impl FnOnce(A) -> F,
+) -> (R, Outcome)
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    F: Future<Output = R>,
+{
+    let rules = question.rules;
+    // 1. Look up, check, decode.
+    let looked = off_thread(&site, move |site| look(site, how, rules)).await;
+    let miss = match looked {
+        Looked::Hit(value, hit) => return (value, hit),
+        Looked::Miss(miss) => miss,
+        Looked::Bypass(reason) => {
+            let started = Instant::now();
+            let value = compute(question.arguments).await;
+            return (value, site.bypassed(started.elapsed(), reason));
+        }
+    };
+    // 2. Whoever else makes this call: one computes, the others wait and look again.
+    let turn = if miss.is_for_all() { site.join_as_task().await } else { Turn::Alone };
+    let shown = question.shown();
+    let arguments = question.arguments;
+    let flight = turn.flight();
+    let rest = async {
+        let (looked, turn) = off_thread(&site, move |site| {
+            let looked = miss.look_again(site, rules, &turn).map_err(|miss| miss.about_to_run(site, how, || shown));
+            (looked, turn)
+        })
+        .await;
+        let miss = match looked {
+            Ok(hit) => {
+                turn.land(End::Stored);
+                return hit;
+            }
+            Err(miss) => miss,
+        };
+        // 3. Compute.
+        let started = Instant::now();
+        let value = compute(arguments).await;
+        let took = started.elapsed();
+        // 4. Encode, compress, publish.
+        off_thread(&site, move |site| {
+            let (outcome, end) = miss.end(site, rules, &value, took);
+            turn.land(end);
+            (value, outcome)
+        })
+        .await
+    };
+    match flight {
+        Some(flight) => flight.watch(rest).await,
+        None => rest.await,
+    }
+}
+
+/// Does what may read and write files elsewhere. Without a cache, there is nothing to be read.
+async fn off_thread<T: Send + 'static>(
+    site: &Arc<Site<'static>>,
+    work: impl FnOnce(&Site<'static>) -> T + Send + 'static,
+) -> T {
+    if !site.cache.is_enabled() {
+        return work(site);
+    }
+    let site = site.clone();
+    blocking::unblock(move || work(&site)).await
+}

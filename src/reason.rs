@@ -1,0 +1,233 @@
+//! Why a call is computed and not loaded.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Why a call is computed and not loaded. As text, a sentence without its subject.
+///
+/// [`Call::explain`](crate::Call::explain) tells it beforehand, and
+/// [`Outcome::Computed`](crate::Outcome::Computed) afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+#[non_exhaustive]
+pub enum Reason {
+    /// Nothing is known of any call of this function with this code.
+    NeverComputed,
+    /// Calls were stored, none of them with these arguments.
+    #[non_exhaustive]
+    ArgumentsDiffer {
+        /// How this call differs from the stored one that is nearest to it.
+        differences: Vec<Difference>,
+    },
+    /// The same call was stored by other code.
+    #[non_exhaustive]
+    CodeChanged {
+        /// What changed; empty if nothing is known of the code of then.
+        changes: Vec<Change>,
+    },
+    /// The same call was stored under another `version`.
+    #[non_exhaustive]
+    VersionChanged {
+        /// The version of then.
+        stored: u64,
+        /// The version of now.
+        now: u64,
+    },
+    /// The stored result is older than the option `max_age` allows.
+    #[non_exhaustive]
+    Expired {
+        /// How old it is; `Duration::MAX` if it is from the future.
+        age: Duration,
+        /// How old it may be.
+        max_age: Duration,
+    },
+    /// The result was stored and is gone: a limit evicted it, or somebody removed its file.
+    Evicted,
+    /// The result was stored, and removed on request.
+    Forgotten,
+    /// The option `valid` rejects the stored result.
+    Rejected,
+    /// The stored result is not what was written.
+    #[non_exhaustive]
+    Damaged {
+        /// What is damaged.
+        what: String,
+    },
+    /// There is a stored result that can't be read.
+    #[non_exhaustive]
+    Unreadable {
+        /// Why.
+        what: String,
+    },
+    /// It was asked for: by `refresh`, or by `LARDER=refresh`.
+    Refreshed,
+    /// The stored result was tried, as `LARDER=verify` asks for.
+    #[non_exhaustive]
+    Verified {
+        /// Whether the function gave the same result again.
+        same: bool,
+    },
+    /// The cache is off.
+    CacheOff,
+    /// An argument can't be serialised, so the call has no key.
+    #[non_exhaustive]
+    NoKey {
+        /// Which argument, and why.
+        what: String,
+    },
+    /// Nothing is stored, and nobody asked why.
+    Absent,
+}
+
+/// One argument that is another one than in the nearest stored call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The argument's name.
+    pub name: String,
+    /// The beginning of what is stored; `None` if that call's entry is gone.
+    pub stored: Option<String>,
+    /// The beginning of what is asked for.
+    pub now: String,
+}
+
+/// One thing in a function's code that is another one than when a result was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Change {
+    /// The path of the item; `body` for the function itself.
+    pub item: String,
+    /// What happened to it.
+    pub kind: ChangeKind,
+}
+
+/// What happened to a part of a function's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// It is another one now.
+    Changed,
+    /// It was not there, or could not be reached.
+    Added,
+    /// It is no longer there, or can't be reached any more.
+    Removed,
+}
+
+/// More than this is not listed.
+const MOST_LISTED: usize = 5;
+
+fn list<T>(f: &mut fmt::Formatter<'_>, items: &[T], show: impl Fn(&T) -> String) -> fmt::Result {
+    let shown: Vec<String> = items.iter().take(MOST_LISTED).map(show).collect();
+    f.write_str(&shown.join(", "))?;
+    match items.len().saturating_sub(MOST_LISTED) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NeverComputed => f.write_str("never computed"),
+            Reason::ArgumentsDiffer { differences } => {
+                f.write_str("never computed with these arguments: ")?;
+                list(f, differences, ToString::to_string)
+            }
+            Reason::CodeChanged { changes } if changes.is_empty() => {
+                f.write_str("code changed since it was stored; what changed is not known")
+            }
+            Reason::CodeChanged { changes } => {
+                f.write_str("code changed since it was stored: ")?;
+                list(f, changes, ToString::to_string)
+            }
+            Reason::VersionChanged { stored, now } => {
+                write!(f, "version changed: {stored} is stored, it is {now} now")
+            }
+            Reason::Expired { age: Duration::MAX, .. } => {
+                f.write_str("expired: it is from the future, so the clock was set back since")
+            }
+            Reason::Expired { age, max_age } => {
+                write!(f, "expired: {} old, and may be {}", readable(*age), readable(*max_age))
+            }
+            Reason::Evicted => f.write_str("evicted: it was stored, and is gone"),
+            Reason::Forgotten => f.write_str("forgotten: it was stored, and removed on request"),
+            Reason::Rejected => f.write_str("the stored result was rejected by `valid`"),
+            Reason::Damaged { what } => write!(f, "the stored result is damaged: {what}"),
+            Reason::Unreadable { what } => write!(f, "the stored result is unreadable: {what}"),
+            Reason::Refreshed => f.write_str("refreshed on request"),
+            Reason::Verified { same: true } => f.write_str("computed again to verify what is stored: it is the same"),
+            Reason::Verified { same: false } => {
+                f.write_str("computed again to verify what is stored: it is not the same")
+            }
+            Reason::CacheOff => f.write_str("the cache is off"),
+            Reason::NoKey { what } => write!(f, "the call has no key: {what}"),
+            Reason::Absent => f.write_str("nothing is stored"),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { name, stored, now } = self;
+        match stored {
+            Some(stored) => {
+                write!(f, "argument `{name}` differs from the nearest stored call: {stored} there, {now} here")
+            }
+            None => write!(f, "argument `{name}` differs from the nearest call known: {now} here"),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Change { item, kind } = self;
+        let did = match kind {
+            ChangeKind::Changed => "changed",
+            ChangeKind::Added => "is new",
+            ChangeKind::Removed => "is gone",
+        };
+        match item.as_str() {
+            "body" => write!(f, "the function itself {did}"),
+            item => write!(f, "`{item}` {did}"),
+        }
+    }
+}
+
+/// A duration for people: two units, or one and a fraction below a minute.
+pub(crate) fn readable(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 60 {
+        return match duration {
+            d if d < Duration::from_micros(1) => format!("{} ns", d.as_nanos()),
+            d if d < Duration::from_millis(1) => format!("{:.1} µs", d.as_secs_f64() * 1e6),
+            d if d < Duration::from_secs(1) => format!("{:.1} ms", d.as_secs_f64() * 1e3),
+            d => format!("{:.1} s", d.as_secs_f64()),
+        };
+    }
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min {} s", seconds % 60),
+        (0, hours) => format!("{hours} h {} min", minutes % 60),
+        (days, hours) => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_readable() {
+        let of = |seconds| readable(Duration::from_secs_f64(seconds));
+        assert_eq!(of(0.000_000_5), "500 ns");
+        assert_eq!(of(0.000_001_5), "1.5 µs");
+        assert_eq!(of(0.25), "250.0 ms");
+        assert_eq!(of(1.26), "1.3 s");
+        assert_eq!(of(61.0), "1 min 1 s");
+        assert_eq!(of(7325.0), "2 h 2 min");
+        assert_eq!(of(100_000.0), "1 d 3 h");
+    }
+}

@@ -1,0 +1,56 @@
+//! What a function's code consisted of, beside its entries: so that it can be told which item changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Layout;
+use crate::atomic::{self, Access};
+use crate::file::read_now;
+use crate::{Error, Result};
+
+/// Bytes of the longest file that is read.
+const LONGEST: u64 = 16 << 20;
+
+/// What `code-<fingerprint>.json` holds. Everything is text, so that people can read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CodeFile {
+    /// Digests of the items' tokens, by path.
+    pub(crate) items: BTreeMap<String, String>,
+    /// The `cfg`s that are named in them, and whether they were true.
+    pub(crate) predicates: BTreeMap<String, bool>,
+    /// The variables that they read when they were compiled.
+    pub(crate) environment: BTreeMap<String, Option<String>>,
+}
+
+impl CodeFile {
+    /// The file of the code with this fingerprint, of which names of files have the beginning.
+    pub(crate) fn path(folder: &Path, fingerprint: &[u8; 16]) -> PathBuf {
+        let digits: String = fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
+        folder.join(format!("code-{digits}.json"))
+    }
+
+    /// Whether a file of this name is one of these.
+    pub(crate) fn is_named(name: &str) -> bool {
+        name.strip_prefix("code-")
+            .and_then(|rest| rest.strip_suffix(".json"))
+            .is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    }
+
+    /// Writes the file, unless it is there.
+    pub(crate) fn keep(&self, layout: &Layout, folder: &Path, fingerprint: &[u8; 16]) -> Result<()> {
+        let path = CodeFile::path(folder, fingerprint);
+        if path.exists() {
+            return Ok(());
+        }
+        let json =
+            serde_json::to_vec_pretty(self).map_err(|e| Error::io(e.into(), "can't describe the code").at(&path))?;
+        atomic::write(&layout.drafts(), &path, Access::Private, &json)
+    }
+
+    /// What is known of the code with this fingerprint.
+    pub(crate) fn read(folder: &Path, fingerprint: &[u8; 16]) -> Option<CodeFile> {
+        serde_json::from_slice(&read_now(&CodeFile::path(folder, fingerprint), LONGEST).ok()?).ok()
+    }
+}

@@ -1,0 +1,215 @@
+//! What was computed in a function's folder, and when: a few bytes a call, so that `explain` can tell
+//! what was there and what is like it without opening the entries.
+//!
+//! ```text
+//! record = "R" 4c ‖ kind (u8) ‖ n (u8) ‖ version (u64) ‖ time (u64, nanoseconds since 1970)
+//!          ‖ code (16 bytes) ‖ key (32 bytes) ‖ n × first 8 bytes of an argument's digest ‖ XXH3-64 (u64)
+//! ```
+//!
+//! Integers are little-endian. Records are appended by one write each; what a crash or a file system
+//! without atomic appends has torn does not fit its checksum, and is passed over. Nothing depends on
+//! this file but what people are told: it may be removed at any time.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use twox_hash::XxHash3_64;
+
+use super::Layout;
+use crate::atomic::{self, Access};
+use crate::file::{append_now, read_now};
+use crate::key::{Argument, Key};
+use crate::stats::nanoseconds;
+use crate::{Error, Result};
+
+const MARK: [u8; 2] = *b"RL";
+const FIXED: usize = 4 + 8 + 8 + 16 + 32;
+const CHECKSUM: usize = 8;
+
+/// A file longer than this is cut to the newer half.
+const LONGEST: u64 = 4 << 20;
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Its result was stored.
+    Stored,
+    /// It was removed on request.
+    Forgotten,
+}
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) event: Event,
+    pub(crate) key: Key,
+    pub(crate) version: u64,
+    /// The beginning of the code's fingerprint, filled up with zeros.
+    pub(crate) code: [u8; 16],
+    pub(crate) time: SystemTime,
+    /// The beginnings of the arguments' digests.
+    pub(crate) arguments: Vec<[u8; 8]>,
+}
+
+/// The beginning of an argument's digest.
+pub(crate) fn brief(argument: &Argument) -> [u8; 8] {
+    let mut brief = [0; 8];
+    brief.copy_from_slice(&argument.digest.as_bytes()[..8]);
+    brief
+}
+
+/// The beginning of a code's fingerprint.
+pub(crate) fn brief_code(code: &[u8]) -> [u8; 16] {
+    let mut brief = [0; 16];
+    let len = code.len().min(16);
+    brief[..len].copy_from_slice(&code[..len]);
+    brief
+}
+
+impl Record {
+    fn encode(&self) -> Vec<u8> {
+        // What no longer fits into a byte is not compared.
+        let count = u8::try_from(self.arguments.len()).unwrap_or(u8::MAX);
+        let mut bytes = Vec::with_capacity(FIXED + 8 * usize::from(count) + CHECKSUM);
+        bytes.extend_from_slice(&MARK);
+        bytes.push(match self.event {
+            Event::Stored => 0,
+            Event::Forgotten => 1,
+        });
+        bytes.push(count);
+        bytes.extend_from_slice(&self.version.to_le_bytes());
+        let time = nanoseconds(self.time.duration_since(UNIX_EPOCH).unwrap_or_default());
+        bytes.extend_from_slice(&time.to_le_bytes());
+        bytes.extend_from_slice(&self.code);
+        bytes.extend_from_slice(self.key.as_bytes());
+        bytes.extend(self.arguments.iter().take(count.into()).flatten());
+        bytes.extend_from_slice(&XxHash3_64::oneshot(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// The record at the start of `bytes`, and how long it is.
+    fn decode(bytes: &[u8]) -> Option<(Record, usize)> {
+        let fixed = bytes.get(..FIXED)?;
+        let event = match fixed[2] {
+            0 => Event::Stored,
+            1 => Event::Forgotten,
+            _ => return None,
+        };
+        let content = FIXED + 8 * usize::from(fixed[3]);
+        let (content, checksum) = bytes.get(..content + CHECKSUM)?.split_at(content);
+        if fixed[..2] != MARK || XxHash3_64::oneshot(content).to_le_bytes() != *checksum {
+            return None;
+        }
+        let number = |at: usize| u64::from_le_bytes(array(&fixed[at..at + 8]));
+        let record = Record {
+            event,
+            key: Key::from_bytes(array(&fixed[36..68])),
+            version: number(4),
+            code: array(&fixed[20..36]),
+            time: UNIX_EPOCH + Duration::from_nanos(number(12)),
+            arguments: content[FIXED..].chunks_exact(8).map(array).collect(),
+        };
+        Some((record, content.len() + CHECKSUM))
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(bytes);
+    array
+}
+
+impl Layout {
+    /// Notes a call in the history of this folder.
+    pub(crate) fn note(&self, folder: &Path, record: &Record) -> Result<()> {
+        let path = Layout::history(folder);
+        let failed = |e| Error::io(e, "can't note the call").at(&path);
+        let mut file = append_now(&path).map_err(failed)?;
+        file.write_all(&record.encode()).map_err(failed)?;
+        // The end of an appending file is where it was appended.
+        if io::Seek::stream_position(&mut file).map_err(failed)? > LONGEST {
+            let bytes = read_now(&path, u64::MAX).map_err(failed)?;
+            let records = records(&bytes);
+            let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(Record::encode).collect();
+            atomic::write(&self.drafts(), &path, Access::Private, &kept)?;
+        }
+        Ok(())
+    }
+
+    /// The history of this folder, oldest first; empty if there is none, or none that can be read.
+    pub(crate) fn recall(folder: &Path) -> Vec<Record> {
+        read_now(&Layout::history(folder), 2 * LONGEST).map(|bytes| records(&bytes)).unwrap_or_default()
+    }
+}
+
+/// All records that are whole.
+fn records(bytes: &[u8]) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match Record::decode(&bytes[at..]) {
+            Some((record, len)) => {
+                records.push(record);
+                at += len;
+            }
+            // Torn: the next one begins where its mark is.
+            None => at += 1 + bytes[at + 1..].windows(2).position(|two| two == MARK).unwrap_or(bytes.len()),
+        }
+    }
+    records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(number: u64) -> Record {
+        Record {
+            event: if number.is_multiple_of(3) { Event::Forgotten } else { Event::Stored },
+            key: crate::key_of(&number).unwrap(),
+            version: number,
+            code: brief_code(&number.to_le_bytes()),
+            time: UNIX_EPOCH + Duration::from_nanos(number),
+            arguments: (0..number % 7).map(u64::to_le_bytes).collect(),
+        }
+    }
+
+    #[test]
+    fn records_come_back_and_torn_ones_are_passed_over() {
+        let all: Vec<_> = (0..20).map(record).collect();
+        let bytes: Vec<u8> = all.iter().flat_map(Record::encode).collect();
+        assert_eq!(records(&bytes), all);
+        let lens: Vec<_> = all.iter().map(|record| record.encode().len()).collect();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            let mut end = 0;
+            let hurt = lens.iter().position(|len| {
+                end += len;
+                at < end
+            });
+            let mut rest = all.clone();
+            rest.remove(hurt.unwrap());
+            assert_eq!(records(&damaged), rest, "{at}");
+            let cut = records(&bytes[..at]);
+            assert_eq!(cut, all[..cut.len()], "{at}");
+        }
+    }
+
+    #[test]
+    fn a_long_history_keeps_its_newer_half() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::at(root.path()).unwrap();
+        layout.create().unwrap();
+        let count = LONGEST / record(0).encode().len() as u64;
+        let all: Vec<u8> = (0..count).flat_map(|n| Record { arguments: Vec::new(), ..record(n) }.encode()).collect();
+        atomic::write(&layout.drafts(), &Layout::history(root.path()), Access::Private, &all).unwrap();
+        for number in count..count + 3 {
+            layout.note(root.path(), &record(number)).unwrap();
+        }
+        let recalled = Layout::recall(root.path());
+        assert!(recalled.len() < all.len() * 3 / 5 && recalled.len() > 1000, "{}", recalled.len());
+        assert_eq!(recalled.last(), Some(&record(count + 2)));
+    }
+}
