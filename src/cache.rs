@@ -7,9 +7,10 @@ use std::sync::{Arc, LazyLock};
 use crate::compress::Compression;
 use crate::flight::Flights;
 use crate::lock::KeyLocks;
+use crate::policy::Limits;
 use crate::stats::{Counters, Stats};
 use crate::steering::{self, Steering};
-use crate::store::{self, Entries, FunctionInfo, Layout};
+use crate::store::{self, Entries, FunctionInfo, Layout, Trimmed};
 use crate::{Error, ErrorKind, Result};
 
 /// A folder of stored results. Clones are the same cache.
@@ -179,6 +180,30 @@ impl Cache {
             Some(layout) => layout.clear(),
             None => Ok(()),
         }
+    }
+
+    /// Removes stored results, those that were used least recently first, until the cache keeps to these
+    /// limits. With `dry_run`, only tells what would go.
+    ///
+    /// When an entry was used is known to within a minute.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    ///
+    /// ```
+    /// # use larder::Limits;
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// for n in 0..10 {
+    ///     cache.get_or_compute("square", &n, || n * n);
+    /// }
+    /// let trimmed = cache.trim_to(&Limits { max_entries: Some(4), ..Limits::default() })?;
+    /// assert_eq!((trimmed.removed, trimmed.kept), (6, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trim_to(&self, limits: &Limits) -> Result<Trimmed> {
+        let layout = if limits.dry_run { self.layout() } else { self.writable()? };
+        layout.map_or_else(|| Ok(Trimmed::default()), |layout| layout.trim(limits))
     }
 
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under

@@ -39,6 +39,7 @@ mod lock;
 mod memory;
 mod outcome;
 mod patience;
+mod policy;
 mod preview;
 mod reason;
 mod rules;
@@ -63,10 +64,11 @@ pub use mapped::{Mapped, map};
 pub use memo::Memo;
 pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
+pub use policy::Limits;
 pub use reason::{Change, ChangeKind, Difference, Reason};
 pub use shelf::Shelved;
 pub use stats::Stats;
-pub use store::{Entries, Entry, FunctionInfo};
+pub use store::{Entries, Entry, FunctionInfo, Trimmed};
 pub use threads::set_threads;
 
 #[cfg(feature = "macros")]

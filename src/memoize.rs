@@ -117,7 +117,7 @@ pub(crate) fn look<R, S: Shape<R>>(site: &Site<'_>, how: How, rules: Rules<R, S>
         return miss(Reason::Refreshed);
     }
     let started = site.clock();
-    match site.load(rules) {
+    match site.take(rules) {
         Found::Hit(value, _) if site.cache.verifies() => Looked::Miss(Miss {
             reason: Reason::Verified { same: true },
             refresh,
@@ -157,7 +157,7 @@ impl<R> Miss<R> {
         }
         let started = site.clock();
         // A fault has been reported when it was met first.
-        let Found::Hit(value, hit) = site.load(rules) else { return Err(self) };
+        let Found::Hit(value, hit) = site.take(rules) else { return Err(self) };
         site.hit(&hit, started);
         Ok((value, hit))
     }

@@ -72,6 +72,15 @@ impl<'a> Site<'a> {
 
     /// Loads the result, if it is there and may be used.
     pub(crate) fn load<R, S: Shape<R>>(&self, rules: Rules<R, S>) -> Found<R> {
+        self.read(rules, false)
+    }
+
+    /// Loads the result to use it, which is noted.
+    pub(crate) fn take<R, S: Shape<R>>(&self, rules: Rules<R, S>) -> Found<R> {
+        self.read(rules, !self.cache.is_read_only())
+    }
+
+    fn read<R, S: Shape<R>>(&self, rules: Rules<R, S>, touch: bool) -> Found<R> {
         let Some((folder, key)) = self.place() else { return Found::Nothing(Reason::CacheOff) };
         let fault = |error: Error| {
             let error = error.at(Layout::entry(folder, key));
@@ -89,6 +98,9 @@ impl<'a> Site<'a> {
         };
         if let Some(expired) = rules.expired(&peeked.header.details) {
             return Found::Nothing(expired);
+        }
+        if touch {
+            peeked.touch();
         }
         let loaded = peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()));
         let entry = match loaded {

@@ -262,20 +262,24 @@ fn name_of_folder(root: &Path, folder: &Path) -> String {
 }
 
 /// The file of an entry.
-struct EntryFile {
-    key: Key,
+pub(super) struct EntryFile {
+    pub(super) key: Key,
     file: fs::DirEntry,
 }
 
 impl EntryFile {
+    pub(super) fn metadata(&self) -> io::Result<fs::Metadata> {
+        self.file.metadata()
+    }
+
     fn size(&self) -> u64 {
-        self.file.metadata().map_or(0, |metadata| metadata.len())
+        self.metadata().map_or(0, |metadata| metadata.len())
     }
 }
 
 /// Calls `found` for each folder with its entries. Links are not followed; what vanishes meanwhile
 /// is passed over.
-fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[EntryFile])) -> Result<()> {
+pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[EntryFile])) -> Result<()> {
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

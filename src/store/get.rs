@@ -5,6 +5,7 @@ use std::fs::File;
 use std::hash::Hasher as _;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 use twox_hash::XxHash3_64;
@@ -19,6 +20,9 @@ use crate::{Error, ErrorKind, Result, document};
 
 /// Entries up to this size are read by one call.
 const FIRST_READ: usize = 16 << 10;
+/// An entry that was used is touched if that is not known for so long.
+const TOUCH_AFTER: Duration = Duration::from_secs(60);
+
 const READ_BUFFER: usize = 256 << 10;
 
 /// An entry whose header has been read and checked.
@@ -54,6 +58,16 @@ impl Peeked {
     /// The file.
     pub(crate) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Notes that the entry was used, in the time of its file: the time of access is not to be relied on.
+    /// Not each time, as that would cost as much as reading it.
+    pub(crate) fn touch(&self) {
+        let long_ago = self.file.metadata().and_then(|metadata| metadata.modified());
+        if long_ago.is_ok_and(|used| used.elapsed().is_ok_and(|idle| idle > TOUCH_AFTER)) {
+            // Nothing is lost if somebody else owns it.
+            let _ = self.file.set_modified(SystemTime::now());
+        }
     }
 
     /// An error if the value is of another type.

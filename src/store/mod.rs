@@ -9,8 +9,10 @@ mod code;
 mod entries;
 mod history;
 mod litter;
+mod trim;
 
 pub use entries::{Entries, Entry, FunctionInfo};
+pub use trim::Trimmed;
 
 pub(crate) use code::CodeFile;
 pub(crate) use entries::FunctionFile;

@@ -48,6 +48,9 @@ mod once;
 /// Why a call hits or misses.
 mod explain;
 
+/// Making a cache smaller.
+mod trim;
+
 /// Results by reference.
 mod shelved;
 
