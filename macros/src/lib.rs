@@ -3,14 +3,18 @@
 //! Each file is a step: the options are read, the function is taken apart and checked, its code gets
 //! a fingerprint, and the code is put together that calls into larder.
 
+mod age;
 mod options;
+mod predicate;
 
 mod function;
 mod lifetimes;
+mod place;
 
 mod fingerprint;
 
 mod expand;
+mod in_place_of_self;
 
 use proc_macro::TokenStream;
 use quote::quote;
