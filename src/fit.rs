@@ -25,6 +25,10 @@ pub fn argument<T: KeyPart + ?Sized>(description: &mut Describe<'_>, name: &'sta
     description.argument(name, value);
 }
 
+/// The same where an argument that is unfit has been spoken of already:
+/// `(&&Part(value)).__larder_argument(..)`.
+pub struct Part<'a, T: ?Sized>(pub &'a T);
+
 /// A result that can be stored and given back.
 #[diagnostic::on_unimplemented(
     message = "a result of type `{Self}` can't be kept: it implements neither `serde::Serialize` nor \
@@ -93,28 +97,8 @@ pub(crate) mod checks {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
-    use super::{Readable, Storable, Wanted, Writable};
-
-    macro_rules! check {
-        ($(#[$doc:meta])* $name:ident for $wanted:ty $(where $has:ident)*; $missing:ident) => {
-            $(#[$doc])*
-            pub trait $name {
-                /// The type.
-                type Wanted;
-
-                /// Is in order if the type is.
-                fn __larder_check(&self)
-                where
-                    Self::Wanted: $missing,
-                {
-                }
-            }
-
-            impl<W $(: $has)*> $name for $wanted {
-                type Wanted = W;
-            }
-        };
-    }
+    use super::{Part, Readable, Storable, Wanted, Writable};
+    use crate::key::Describe;
 
     /// Both are there.
     pub trait Fit {
@@ -124,16 +108,74 @@ pub(crate) mod checks {
 
     impl<W: Serialize + DeserializeOwned> Fit for &&&Wanted<W> {}
 
-    check!(
-        /// One is there.
-        LacksDeserialize for &&Wanted<W> where Serialize; Readable
-    );
-    check!(
-        /// The other is there.
-        LacksSerialize for &Wanted<W> where DeserializeOwned; Writable
-    );
-    check!(
-        /// None is there.
-        LacksBoth for Wanted<W>; Storable
-    );
+    /// `Serialize` is there.
+    pub trait LacksDeserialize {
+        /// The type.
+        type Wanted;
+
+        /// Is not in order.
+        fn __larder_check(&self)
+        where
+            Self::Wanted: Readable,
+        {
+        }
+    }
+
+    impl<W: Serialize> LacksDeserialize for &&Wanted<W> {
+        type Wanted = W;
+    }
+
+    /// `DeserializeOwned` is there.
+    pub trait LacksSerialize {
+        /// The type.
+        type Wanted;
+
+        /// Is not in order.
+        fn __larder_check(&self)
+        where
+            Self::Wanted: Writable,
+        {
+        }
+    }
+
+    impl<W: DeserializeOwned> LacksSerialize for &Wanted<W> {
+        type Wanted = W;
+    }
+
+    /// None is there.
+    pub trait LacksBoth {
+        /// The type.
+        type Wanted;
+
+        /// Is not in order.
+        fn __larder_check(&self)
+        where
+            Self::Wanted: Storable,
+        {
+        }
+    }
+
+    impl<W> LacksBoth for Wanted<W> {
+        type Wanted = W;
+    }
+
+    /// An argument that is a part of the key.
+    pub trait KeyedArgument {
+        /// Describes it.
+        fn __larder_argument(&self, description: &mut Describe<'_>, name: &'static str);
+    }
+
+    impl<T: Serialize + ?Sized> KeyedArgument for &Part<'_, T> {
+        fn __larder_argument(&self, description: &mut Describe<'_>, name: &'static str) {
+            description.argument(name, self.0);
+        }
+    }
+
+    /// One that can't be, which is said elsewhere.
+    pub trait UnfitArgument {
+        /// Is never called.
+        fn __larder_argument(&self, _: &mut Describe<'_>, _: &'static str) {}
+    }
+
+    impl<T: ?Sized> UnfitArgument for Part<'_, T> {}
 }

@@ -64,7 +64,7 @@ pub use larder_macros::memoize;
 /// What the attribute's expansion uses. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::fit::{argument, wanted};
+    pub use crate::fit::{Part, argument, wanted};
     pub use crate::in_trait::{path_in_trait, position_in_trait};
     pub use crate::key::Describe;
     pub use crate::memo::{Code, Definition, Track, path_of_function, path_of_method, position_of};

@@ -13,6 +13,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{Attribute, FnArg, Pat, ReceiverKind, Signature, parse_quote};
 
+use self::steps::Speak;
 use crate::fingerprint;
 use crate::function::{Function, Item, type_parameters};
 use crate::lifetimes::{self, name_elided};
@@ -105,7 +106,7 @@ impl<'f> Parts<'f> {
         let lints = self.lints_as_allow();
         let (vis, larder) = (&self.function.item.vis, &self.larder);
         let sig = self.signature();
-        let (steps, check) = (self.steps(), self.check_result());
+        let (steps, check) = (self.steps(Speak::Out), self.check_result());
         let (call, wait) = self.call_and_wait();
         quote_spanned! {Span::mixed_site()=>
             #(#attributes)*
@@ -168,7 +169,7 @@ impl<'f> Parts<'f> {
         let notices = self.function.notices().filter(|_| self.function.in_impl);
         let doc =
             format!("The call of [`{}`](Self) with these arguments, in hand: it has not run.", self.function.name());
-        let steps = self.steps();
+        let steps = self.steps(Speak::Not);
         let conditions = self.function.conditions();
         quote_spanned! {Span::mixed_site()=>
             #(#conditions)*

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{FnArg, Pat};
 
 use super::Parts;
+use super::steps::Speak;
 use crate::function::Item;
 use crate::in_place_of_self::{self, SELF};
 
@@ -14,7 +15,7 @@ impl Parts<'_> {
         let Parts { larder, function, .. } = self;
         let Item { attrs, vis, .. } = &function.item;
         let sig = self.signature();
-        let steps = self.steps_with(&self.memo_within(), &self.compute_within());
+        let steps = self.steps_with(Speak::Out, &self.memo_within(), &self.compute_within());
         let check = self.check_result();
         let (call, wait) = self.call_and_wait();
         quote_spanned! {Span::mixed_site()=>

@@ -10,9 +10,16 @@ use crate::function::{Parameter, mentions, type_parameters};
 use crate::in_place_of_self::{self, SELF};
 use crate::predicate;
 
+/// Whether this is the place that says what is wrong with an argument: one message is enough.
+#[derive(Clone, Copy)]
+pub(super) enum Speak {
+    Out,
+    Not,
+}
+
 impl Parts<'_> {
     /// The function is called by its other name.
-    pub(super) fn steps(&self) -> TokenStream {
+    pub(super) fn steps(&self, speak: Speak) -> TokenStream {
         let bound = self.bound();
         let body = &self.body;
         // In the order of their declaration, in which types and constants may alternate.
@@ -23,14 +30,14 @@ impl Parts<'_> {
             Safety::Unsafe(_) => quote!(unsafe { #compute }),
             _ => compute,
         };
-        self.steps_with(&self.memo, &quote!(|(#(#bound,)*)| #compute))
+        self.steps_with(speak, &self.memo, &quote!(|(#(#bound,)*)| #compute))
     }
 
     /// `let memo, cache, rules, arguments, describe, compute = …;`
-    pub(super) fn steps_with(&self, memo: &TokenStream, compute: &TokenStream) -> TokenStream {
+    pub(super) fn steps_with(&self, speak: Speak, memo: &TokenStream, compute: &TokenStream) -> TokenStream {
         let larder = &self.larder;
         let idents = self.function.parameters.iter().map(|parameter| &parameter.ident);
-        let (cache, rules, describe) = (self.cache(), self.rules(), self.describe());
+        let (cache, rules, describe) = (self.cache(), self.rules(), self.describe(speak));
         quote_spanned! {Span::mixed_site()=>
             #[allow(unused_imports)]
             use #larder::__private::shapes::*;
@@ -91,7 +98,7 @@ impl Parts<'_> {
     }
 
     /// The closure that names the parts of a call.
-    fn describe(&self) -> TokenStream {
+    fn describe(&self, speak: Speak) -> TokenStream {
         let Parts { larder, function, .. } = self;
         let mixed = Span::mixed_site();
         let (types, constants) = type_parameters(&function.item.sig);
@@ -107,7 +114,7 @@ impl Parts<'_> {
         let parameters = function.parameters.iter().enumerate();
         let arguments = parameters
             .filter(|(_, parameter)| parameter.counts)
-            .map(|(index, parameter)| self.describe_argument(index, parameter));
+            .map(|(index, parameter)| self.describe_argument(index, parameter, speak));
         quote_spanned! {mixed=>
             |__larder_arguments, __larder_description| {
                 #(#larder::__private::Describe::type_parameter::<#types>(__larder_description, #type_names);)*
@@ -119,30 +126,33 @@ impl Parts<'_> {
         }
     }
 
-    fn describe_argument(&self, index: usize, parameter: &Parameter) -> TokenStream {
+    fn describe_argument(&self, index: usize, parameter: &Parameter, speak: Speak) -> TokenStream {
         let (larder, name) = (&self.larder, &parameter.name);
         let index = Literal::usize_unsuffixed(index);
         let mixed = Span::mixed_site();
         let type_of = parameter
             .has_impl_trait
             .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_of(__larder_description, #name, &__larder_arguments.#index);));
-        let value = match &parameter.keyed_by {
-            None => quote_spanned!(mixed=> &__larder_arguments.#index),
-            Some(expr) => {
-                let (scope, expr) = (self.scope(), in_place_of_self::rename(expr.to_token_stream()));
-                quote_spanned!(mixed=> { #(#scope)* &#expr })
-            }
-        };
         // Where the user wrote it, for messages; but with names of our own.
-        let written = match (&parameter.keyed_by, &parameter.ty) {
+        let written = mixed.located_at(match (&parameter.keyed_by, &parameter.ty) {
             (Some(expr), _) => expr.span(),
             (None, Some(ty)) => ty.span(),
             (None, None) => parameter.ident.span(),
+        });
+        let value = match &parameter.keyed_by {
+            None => quote_spanned!(written=> &__larder_arguments.#index),
+            Some(expr) => {
+                let (scope, expr) = (self.scope(), in_place_of_self::rename(expr.to_token_stream()));
+                quote_spanned!(written=> { #(#scope)* &#expr })
+            }
         };
-        quote_spanned! {mixed.located_at(written)=>
-            #type_of
-            #larder::__private::argument(__larder_description, #name, #value);
-        }
+        let describe = match speak {
+            Speak::Out => quote_spanned!(written=> #larder::__private::argument(__larder_description, #name, #value);),
+            Speak::Not => quote_spanned! {written=>
+                (&&#larder::__private::Part(#value)).__larder_argument(__larder_description, #name);
+            },
+        };
+        quote!(#type_of #describe)
     }
 
     /// The arguments under their names: references as themselves, others as references.
