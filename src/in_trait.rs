@@ -88,6 +88,49 @@ fn split<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
 mod tests {
     use super::*;
 
+    trait Tr {
+        fn f() -> (String, Option<(u32, u32)>);
+    }
+    struct Ty<T>(std::marker::PhantomData<T>);
+    type Local = Ty<u8>;
+
+    macro_rules! implement {
+        ($of:path, $ty:ty) => {
+            impl $of for $ty {
+                fn f() -> (String, Option<(u32, u32)>) {
+                    struct Here;
+                    (path_in_trait::<Here>(module_path!(), "f"), position_in_trait::<Here>(module_path!(), (1, 2)))
+                }
+            }
+        };
+    }
+    implement!(Tr, Ty<u8>);
+    implement!(Tr, f64);
+    implement!(Tr, [f64; 3]);
+    mod within {
+        use super::*;
+        implement!(Tr, Ty<u16>);
+    }
+
+    #[test]
+    #[expect(non_local_definitions, reason = "that is what is tested")]
+    fn what_is_in_a_module_has_no_position_and_all_else_has() {
+        let module = module_path!();
+        assert_eq!(Local::f(), (format!("{module}::<impl {module}::Tr for {module}::Ty<u8>>::f"), None));
+        assert_eq!(f64::f(), (format!("{module}::<impl {module}::Tr for f64>::f"), None));
+        assert_eq!(Ty::<u16>::f().1, None);
+        assert!(Ty::<u16>::f().0.starts_with(&format!("{module}::within::<impl ")));
+        // In doubt it counts.
+        assert_eq!(<[f64; 3]>::f().1, Some((1, 2)));
+        {
+            implement!(Tr, Ty<u32>);
+        }
+        assert_eq!(Ty::<u32>::f().1, Some((1, 2)));
+        struct Inner;
+        implement!(Tr, Inner);
+        assert_eq!(Inner::f().1, Some((1, 2)));
+    }
+
     #[test]
     fn paths_are_taken_apart_at_the_outer_level() {
         assert_eq!(

@@ -31,10 +31,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             "s" => 1000,
             "ms" => 1,
             "" if !number.is_empty() => return Err(format!("{number} of what? {FORM}")),
-            _ => return Err(FORM.to_owned()),
+            "" => return Err(FORM.to_owned()),
+            other => return Err(format!("there is no unit `{other}`: {FORM}")),
         };
         if number.is_empty() {
-            return Err(FORM.to_owned());
+            return Err(format!("how many `{unit}`? {FORM}"));
         }
         let number: u64 = number.parse().map_err(|_| too_long())?;
         sum = number

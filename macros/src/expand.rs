@@ -9,7 +9,7 @@
 mod in_trait;
 mod steps;
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{Attribute, FnArg, Pat, ReceiverKind, Signature, parse_quote};
 
@@ -31,19 +31,19 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     }
     let (vis, name) = (&function.item.vis, function.name());
     let doc = format!("The memoized function [`{name}()`]: its calls and what is kept of them.");
-    let notices = function.notices();
+    let hiding = function.hiding();
     let conditions: Vec<_> = function.conditions().collect();
     quote! {
         #wrapper
 
         #(#conditions)*
-        #(#notices)*
+        #(#hiding)*
         #[doc = #doc]
         #[allow(non_camel_case_types, clippy::empty_structs_with_brackets)]
         #vis struct #name {}
 
         #(#conditions)*
-        #[allow(deprecated, clippy::multiple_inherent_impl)]
+        #[allow(clippy::multiple_inherent_impl)]
         impl #name { #call #memo #body }
     }
 }
@@ -166,7 +166,8 @@ impl<'f> Parts<'f> {
         let call = if sig.asyncness.take().is_some() { quote!(AsyncCall) } else { quote!(Call) };
         let output = name_elided(output);
         sig.output = parse_quote!(-> #larder::#call<#lifetime, #output>);
-        let notices = self.function.notices().filter(|_| self.function.in_impl);
+        let deprecation = self.function.deprecation();
+        let hiding = self.function.hiding().filter(|_| self.function.in_impl);
         let doc =
             format!("The call of [`{}`](Self) with these arguments, in hand: it has not run.", self.function.name());
         let steps = self.steps(Speak::Not);
@@ -174,7 +175,8 @@ impl<'f> Parts<'f> {
         quote_spanned! {Span::mixed_site()=>
             #(#conditions)*
             #(#lints)*
-            #(#notices)*
+            #(#deprecation)*
+            #(#hiding)*
             #[doc = #doc]
             #[allow(dead_code, clippy::needless_lifetimes, clippy::multiple_bound_locations, clippy::used_underscore_binding)]
             #vis #sig {
@@ -217,9 +219,11 @@ impl<'f> Parts<'f> {
         };
         let doc = format!("What larder keeps of [`{name}`](Self).");
         let conditions = self.function.conditions();
+        let hiding = self.function.hiding().filter(|_| self.function.in_impl);
         let memo = self.static_memo(&path, &position);
         quote_spanned! {Span::mixed_site()=>
             #(#conditions)*
+            #(#hiding)*
             #[doc = #doc]
             #[allow(dead_code)]
             #vis fn #memo_name() -> &'static #larder::Memo {
@@ -236,10 +240,13 @@ impl<'f> Parts<'f> {
         let signature = readable(&self.function.item.sig);
         let compression = match &self.options.compress {
             // In a const, so that it is checked now.
-            Some(text) => quote_spanned! {text.span()=> {
-                const COMPRESSION: #larder::Compression = #larder::Compression::checked(#text);
-                ::std::option::Option::Some(COMPRESSION)
-            }},
+            Some(text) => {
+                let larder = respanned(larder, text.span());
+                quote_spanned! {text.span()=> {
+                    const COMPRESSION: #larder::Compression = #larder::Compression::checked(#text);
+                    ::std::option::Option::Some(COMPRESSION)
+                }}
+            }
             None => quote!(::std::option::Option::None),
         };
         // A cache that depends on the arguments is known from the first call on.
@@ -323,6 +330,15 @@ impl<'f> Parts<'f> {
             attribute
         })
     }
+}
+
+/// So that a message points there.
+fn respanned(tokens: &TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(span));
+        token
+    };
+    tokens.clone().into_iter().map(at).collect()
 }
 
 /// A signature as one would write it.

@@ -111,11 +111,16 @@ impl Function {
         self.item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"))
     }
 
-    /// The attributes that say who should use the function, and so its companions.
-    pub(crate) fn notices(&self) -> impl Iterator<Item = &Attribute> {
+    /// The attribute that says not to use the function, nor its calls.
+    pub(crate) fn deprecation(&self) -> impl Iterator<Item = &Attribute> {
+        self.item.attrs.iter().filter(|attribute| attribute.path().is_ident("deprecated"))
+    }
+
+    /// The attribute that keeps the function out of the documentation, and so its companions.
+    pub(crate) fn hiding(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| {
             let hidden = || attribute.parse_args::<Ident>().is_ok_and(|argument| argument == "hidden");
-            attribute.path().is_ident("deprecated") || attribute.path().is_ident("doc") && hidden()
+            attribute.path().is_ident("doc") && hidden()
         })
     }
 }

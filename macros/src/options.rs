@@ -43,7 +43,7 @@ pub(crate) struct KeyedBy {
 
 impl Parse for KeyedBy {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let argument = input.call(Ident::parse_any)?;
+        let argument = argument(input)?;
         let expr = value(&argument, &format!("key({argument} = {argument}.id)"), input)?;
         Ok(KeyedBy { argument, expr })
     }
@@ -124,12 +124,17 @@ impl Options {
             }
             "in_impl" => self.in_impl = Some(name.span()),
             "in_trait" => self.in_trait = Some(name.span()),
-            "ignore" => self.ignore = list(name, "ignore(verbose)", input, Ident::parse_any)?,
+            "ignore" => self.ignore = list(name, "ignore(verbose)", input, argument)?,
             "key" => self.key = list(name, "key(path = FileDigest::of(path))", input, KeyedBy::parse)?,
             other => return Err(Error::new(name.span(), unknown(other))),
         }
         Ok(())
     }
+}
+
+/// The name of an argument, also `self`.
+fn argument(input: ParseStream<'_>) -> Result<Ident> {
+    input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), "expected the name of an argument"))
 }
 
 /// What stands in parentheses.

@@ -1,6 +1,6 @@
 //! A method with all that belongs to it within: beside it, nothing but the trait's items may stand.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{FnArg, Pat};
 
@@ -18,8 +18,10 @@ impl Parts<'_> {
         let steps = self.steps_with(Speak::Out, &self.memo_within(), &self.compute_within());
         let check = self.check_result();
         let (call, wait) = self.call_and_wait();
+        let (inner, _) = split_attributes(&function.item.body);
         quote_spanned! {Span::mixed_site()=>
             #(#attrs)*
+            #inner
             #[allow(clippy::items_after_statements, clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
@@ -53,7 +55,7 @@ impl Parts<'_> {
     fn compute_within(&self) -> TokenStream {
         let Item { sig, body, .. } = &self.function.item;
         let output = &self.function.output;
-        let mut body = body.clone();
+        let (_, mut body) = split_attributes(body);
         let patterns: Vec<TokenStream> = sig
             .inputs
             .iter()
@@ -79,4 +81,21 @@ impl Parts<'_> {
 fn renamed(body: &TokenTree) -> TokenTree {
     let mut tokens = in_place_of_self::rename(body.clone().into()).into_iter();
     tokens.next().unwrap_or_else(|| body.clone())
+}
+
+/// The attributes at the beginning of a body (`#![allow(..)]`), as those of the function, and the rest:
+/// within a closure they could not stand.
+fn split_attributes(body: &TokenTree) -> (TokenStream, TokenTree) {
+    let TokenTree::Group(group) = body else { return (TokenStream::new(), body.clone()) };
+    let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
+    let is = |index: usize, sign: char| matches!(tokens.get(index), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+    let mut end = 0;
+    let mut attributes = Vec::new();
+    while is(end, '#') && is(end + 1, '!') && end + 2 < tokens.len() {
+        attributes.extend([tokens[end].clone(), tokens[end + 2].clone()]);
+        end += 3;
+    }
+    let mut rest = Group::new(group.delimiter(), tokens[end..].iter().cloned().collect());
+    rest.set_span(group.span());
+    (attributes.into_iter().collect(), rest.into())
 }

@@ -139,20 +139,20 @@ impl Parts<'_> {
             (None, Some(ty)) => ty.span(),
             (None, None) => parameter.ident.span(),
         });
-        let value = match &parameter.keyed_by {
-            None => quote_spanned!(written=> &__larder_arguments.#index),
+        let (scope, value) = match &parameter.keyed_by {
+            None => (Vec::new(), quote_spanned!(written=> __larder_arguments.#index)),
             Some(expr) => {
-                let (scope, expr) = (self.scope(), in_place_of_self::rename(expr.to_token_stream()));
-                quote_spanned!(written=> { #(#scope)* &#expr })
+                let expr = in_place_of_self::rename(expr.to_token_stream());
+                (self.scope().collect(), quote_spanned!(written=> (#expr)))
             }
         };
         let describe = match speak {
-            Speak::Out => quote_spanned!(written=> #larder::__private::argument(__larder_description, #name, #value);),
+            Speak::Out => quote_spanned!(written=> #larder::__private::argument(__larder_description, #name, &#value);),
             Speak::Not => quote_spanned! {written=>
-                (&&#larder::__private::Part(#value)).__larder_argument(__larder_description, #name);
+                (&&#larder::__private::Part(&#value)).__larder_argument(__larder_description, #name);
             },
         };
-        quote!(#type_of #describe)
+        quote!({ #type_of #(#scope)* #describe })
     }
 
     /// The arguments under their names: references as themselves, others as references.
