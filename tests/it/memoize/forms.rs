@@ -227,7 +227,7 @@ fn signatures_may_be_what_they_like() {
     type Pairs<'a> = &'a [(u8, Cow<'a, str>)];
 
     #[larder::memoize(cache = &CACHE)]
-    #[expect(clippy::too_many_arguments, reason = "one of each kind")]
+    #[expect(clippy::too_many_arguments, clippy::multiple_bound_locations, reason = "one of each kind")]
     fn generic<'a, 'b: 'a, T, U: Debug + ?Sized, const N: usize>(
         [first, _, last]: [T; 3],
         (pairs, _): (Pairs<'a>, u8),
