@@ -39,6 +39,9 @@ mod methods;
 /// Methods of traits, and of their `impl`s.
 mod traits;
 
+/// When a stored result is used, and when a new one is kept.
+mod rules;
+
 /// The option `key`: what stands in the key for an argument.
 mod keyed;
 
