@@ -35,6 +35,8 @@ mod atomic;
 mod error;
 mod faithful;
 mod file;
+mod fit;
+mod in_trait;
 mod lock;
 mod memory;
 mod outcome;
@@ -50,6 +52,7 @@ mod target;
 mod threads;
 #[cfg(feature = "async")]
 mod timer;
+mod valid;
 
 #[cfg(feature = "async")]
 pub use async_call::AsyncCall;
@@ -77,11 +80,20 @@ pub use larder_macros::memoize;
 /// What the attribute's expansion uses. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::fit::{Part, argument, wanted};
+    pub use crate::in_trait::{path_in_trait, position_in_trait};
     pub use crate::key::Describe;
     pub use crate::memo::{Code, Definition, Track, path_of_function, path_of_method, position_of};
     pub use crate::memoize::{call, compute_fn, describe_fn};
     #[cfg(feature = "async")]
     pub use crate::memoize_async::call_async;
     pub use crate::rules::Rules;
-    pub use crate::shape::{FallibleShape, PlainShape, Probe, Shape};
+    pub use crate::shape::{Probe, Shape};
+    pub use crate::valid::{valid_both, valid_one};
+
+    /// What method resolution chooses from.
+    pub mod shapes {
+        pub use crate::fit::checks::*;
+        pub use crate::shape::probes::*;
+    }
 }

@@ -3,12 +3,13 @@
 //! Of a `Result`, only what `Ok` holds: an `Err` is never stored, and need not be serialisable.
 //! Everything else is stored as it is. Which of the two a type is, the compiler finds out: the
 //! attribute asks a [`Probe`] of the return type, and method resolution prefers [`Fallible`] if the
-//! type is a `Result`, whatever name it goes by.
+//! type is a `Result`, whatever name it goes by. Whether the type can be stored at all is found out in
+//! the same way, so that one message says so (`fit.rs`).
 
 use std::marker::PhantomData;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::key::bare_type_name;
 use crate::preview::preview;
@@ -57,7 +58,27 @@ impl<T: Serialize + DeserializeOwned, E> Shape<Result<T, E>> for Fallible<T, E> 
     }
 }
 
-/// Asks for the shape of `R`: `(&Probe::<R>::NEW).__larder_shape()`, with both traits in scope.
+/// A result that can't be stored, of which `W` is what should be. The compiler has said so, at the
+/// return type: this is here so that it says nothing else.
+pub struct Unfit<W>(PhantomData<W>);
+
+/// No value.
+#[derive(Serialize, Deserialize)]
+pub enum Nothing {}
+
+impl<R, W> Shape<R> for Unfit<W> {
+    type Stored = Nothing;
+
+    fn stored(_: &R) -> Option<&Nothing> {
+        None
+    }
+
+    fn restored(stored: Nothing) -> R {
+        match stored {}
+    }
+}
+
+/// Asks for the shape of `R`: `(&&&&Probe::<R>::NEW).__larder_shape()`, with the traits of `probes` in scope.
 pub struct Probe<R>(PhantomData<R>);
 
 impl<R> Probe<R> {
@@ -65,36 +86,48 @@ impl<R> Probe<R> {
     pub const NEW: Self = Probe(PhantomData);
 }
 
-/// Found first, for a `Result`.
-pub trait FallibleShape {
-    /// The shape.
-    type Shape;
+/// What method resolution chooses from: the more references a `self` has, the earlier it is tried.
+pub(crate) mod probes {
+    use std::marker::PhantomData;
 
-    /// Names the shape.
-    fn __larder_shape(&self) -> PhantomData<Self::Shape>;
-}
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
 
-impl<T, E> FallibleShape for Probe<Result<T, E>> {
-    type Shape = Fallible<T, E>;
+    use super::{Fallible, Plain, Probe, Unfit};
 
-    fn __larder_shape(&self) -> PhantomData<Self::Shape> {
-        PhantomData
+    macro_rules! probe {
+        ($(#[$doc:meta])* $name:ident: [$($generics:tt)*] for $probe:ty, $shape:ty) => {
+            $(#[$doc])*
+            pub trait $name {
+                /// The shape.
+                type Shape;
+
+                /// Names the shape.
+                fn __larder_shape(&self) -> PhantomData<Self::Shape> {
+                    PhantomData
+                }
+            }
+
+            impl<$($generics)*> $name for $probe {
+                type Shape = $shape;
+            }
+        };
     }
-}
 
-/// Found after one more reference, for every type.
-pub trait PlainShape {
-    /// The shape.
-    type Shape;
-
-    /// Names the shape.
-    fn __larder_shape(&self) -> PhantomData<Self::Shape>;
-}
-
-impl<R> PlainShape for &Probe<R> {
-    type Shape = Plain<R>;
-
-    fn __larder_shape(&self) -> PhantomData<Self::Shape> {
-        PhantomData
-    }
+    probe!(
+        /// Of a `Result` whose `Ok` can be stored.
+        FallibleShape: [T: Serialize + DeserializeOwned, E] for &&&Probe<Result<T, E>>, Fallible<T, E>
+    );
+    probe!(
+        /// Of any other `Result`.
+        UnfitFallibleShape: [T, E] for &&Probe<Result<T, E>>, Unfit<T>
+    );
+    probe!(
+        /// Of a type that can be stored.
+        PlainShape: [R: Serialize + DeserializeOwned] for &Probe<R>, Plain<R>
+    );
+    probe!(
+        /// Of any other type.
+        UnfitShape: [R] for Probe<R>, Unfit<R>
+    );
 }

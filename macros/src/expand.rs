@@ -6,18 +6,24 @@
 //! fn __larder_body(data, alpha) -> Model        the function as it was
 //! ```
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
-use syn::spanned::Spanned as _;
-use syn::{Attribute, FnArg, GenericParam, Pat, ReceiverKind, Safety, Signature, parse_quote};
+mod in_trait;
+mod steps;
 
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::{Attribute, FnArg, Pat, ReceiverKind, Signature, parse_quote};
+
+use self::steps::Speak;
 use crate::fingerprint;
-use crate::function::{Function, Item, mentions, type_parameters};
+use crate::function::{Function, Item, type_parameters};
 use crate::lifetimes::{self, name_elided};
 use crate::options::Options;
 
 pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let parts = Parts::new(options, function);
+    if function.in_trait {
+        return parts.method_alone();
+    }
     let (body, wrapper) = (parts.body(), parts.wrapper());
     let (call, memo) = (parts.call(), parts.memo());
     if function.in_impl {
@@ -25,15 +31,18 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     }
     let (vis, name) = (&function.item.vis, function.name());
     let doc = format!("The memoized function [`{name}()`]: its calls and what is kept of them.");
-    let notices = function.notices();
+    let hiding = function.hiding();
+    let conditions: Vec<_> = function.conditions().collect();
     quote! {
         #wrapper
 
-        #(#notices)*
+        #(#conditions)*
+        #(#hiding)*
         #[doc = #doc]
         #[allow(non_camel_case_types, clippy::empty_structs_with_brackets)]
         #vis struct #name {}
 
+        #(#conditions)*
         #[allow(clippy::multiple_inherent_impl)]
         impl #name { #call #memo #body }
     }
@@ -77,8 +86,10 @@ impl<'f> Parts<'f> {
         sig.ident = self.body_name.clone();
         let Item { vis, body, .. } = &self.function.item;
         let lints = self.lints_as_allow();
+        let conditions = self.function.conditions();
         // As visible as the function, since some lints are stricter with private ones.
         quote! {
+            #(#conditions)*
             #(#lints)*
             #[doc(hidden)]
             #[allow(
@@ -95,21 +106,27 @@ impl<'f> Parts<'f> {
         let lints = self.lints_as_allow();
         let (vis, larder) = (&self.function.item.vis, &self.larder);
         let sig = self.signature();
-        let steps = self.steps();
-        let (call, wait) = match sig.asyncness {
-            Some(_) => (quote!(call_async), Some(quote!(.await))),
-            None => (quote!(call), None),
-        };
+        let (steps, check) = (self.steps(Speak::Out), self.check_result());
+        let (call, wait) = self.call_and_wait();
         quote_spanned! {Span::mixed_site()=>
             #(#attributes)*
             #(#lints)*
             #[allow(clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
+                #check
                 #larder::__private::#call(
                     __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_rules
                 ) #wait
             }
+        }
+    }
+
+    /// What runs the call.
+    fn call_and_wait(&self) -> (TokenStream, Option<TokenStream>) {
+        match self.function.item.sig.asyncness {
+            Some(_) => (quote!(call_async), Some(quote!(.await))),
+            None => (quote!(call), None),
         }
     }
 
@@ -149,13 +166,17 @@ impl<'f> Parts<'f> {
         let call = if sig.asyncness.take().is_some() { quote!(AsyncCall) } else { quote!(Call) };
         let output = name_elided(output);
         sig.output = parse_quote!(-> #larder::#call<#lifetime, #output>);
-        let notices = self.function.notices().filter(|_| self.function.in_impl);
+        let deprecation = self.function.deprecation();
+        let hiding = self.function.hiding().filter(|_| self.function.in_impl);
         let doc =
             format!("The call of [`{}`](Self) with these arguments, in hand: it has not run.", self.function.name());
-        let steps = self.steps();
+        let steps = self.steps(Speak::Not);
+        let conditions = self.function.conditions();
         quote_spanned! {Span::mixed_site()=>
+            #(#conditions)*
             #(#lints)*
-            #(#notices)*
+            #(#deprecation)*
+            #(#hiding)*
             #[doc = #doc]
             #[allow(dead_code, clippy::needless_lifetimes, clippy::multiple_bound_locations, clippy::used_underscore_binding)]
             #vis #sig {
@@ -196,15 +217,36 @@ impl<'f> Parts<'f> {
                 )
             },
         };
+        let doc = format!("What larder keeps of [`{name}`](Self).");
+        let conditions = self.function.conditions();
+        let hiding = self.function.hiding().filter(|_| self.function.in_impl);
+        let memo = self.static_memo(&path, &position);
+        quote_spanned! {Span::mixed_site()=>
+            #(#conditions)*
+            #(#hiding)*
+            #[doc = #doc]
+            #[allow(dead_code)]
+            #vis fn #memo_name() -> &'static #larder::Memo {
+                #memo
+            }
+        }
+    }
+
+    /// What is kept of the function, made when it is first asked for.
+    fn static_memo(&self, path: &TokenStream, position: &TokenStream) -> TokenStream {
+        let larder = &self.larder;
         let version = self.options.version.as_ref().map_or_else(|| quote!(0), |version| quote!(#version));
         let code = self.code();
         let signature = readable(&self.function.item.sig);
         let compression = match &self.options.compress {
             // In a const, so that it is checked now.
-            Some(text) => quote_spanned! {text.span()=> {
-                const COMPRESSION: #larder::Compression = #larder::Compression::checked(#text);
-                ::std::option::Option::Some(COMPRESSION)
-            }},
+            Some(text) => {
+                let larder = respanned(larder, text.span());
+                quote_spanned! {text.span()=> {
+                    const COMPRESSION: #larder::Compression = #larder::Compression::checked(#text);
+                    ::std::option::Option::Some(COMPRESSION)
+                }}
+            }
             None => quote!(::std::option::Option::None),
         };
         // A cache that depends on the arguments is known from the first call on.
@@ -215,26 +257,21 @@ impl<'f> Parts<'f> {
                 quote_spanned!(Span::mixed_site()=> { #cache ::std::clone::Clone::clone(__larder_cache) })
             }
         };
-        let doc = format!("What larder keeps of [`{name}`](Self).");
         quote_spanned! {Span::mixed_site()=>
-            #[doc = #doc]
-            #[allow(dead_code)]
-            #vis fn #memo_name() -> &'static #larder::Memo {
-                static MEMO: ::std::sync::OnceLock<#larder::Memo> = ::std::sync::OnceLock::new();
-                MEMO.get_or_init(|| {
-                    let path = #path;
-                    let definition = #larder::__private::Definition {
-                        package: ::std::env!("CARGO_PKG_NAME"),
-                        position: #position,
-                        path,
-                        version: #version,
-                        code: #code,
-                        signature: #signature,
-                        compression: #compression,
-                    };
-                    #larder::Memo::new(definition, #cache)
-                })
-            }
+            static MEMO: ::std::sync::OnceLock<#larder::Memo> = ::std::sync::OnceLock::new();
+            MEMO.get_or_init(|| {
+                let path = #path;
+                let definition = #larder::__private::Definition {
+                    package: ::std::env!("CARGO_PKG_NAME"),
+                    position: #position,
+                    path,
+                    version: #version,
+                    code: #code,
+                    signature: #signature,
+                    compression: #compression,
+                };
+                #larder::Memo::new(definition, #cache)
+            })
         }
     }
 
@@ -245,105 +282,20 @@ impl<'f> Parts<'f> {
         // The compiler knows whether they are true; an attribute does not.
         let predicates = fingerprint::predicates(&self.function.item);
         let texts = predicates.iter().map(ToString::to_string);
+        // Which arguments are in the key, and as what: with other ones, the same key would mean another call.
+        let choice = self.options.choice_of_arguments().map(|choice| {
+            let digest = Literal::u128_suffixed(u128::from_be_bytes(fingerprint::of_tokens(choice)));
+            quote!(, ("options", #digest))
+        });
         quote_spanned! {Span::mixed_site()=>
             #larder::__private::Code {
                 track: #larder::__private::Track::Body,
                 fallback: ::std::option::Option::None,
-                items: &[("body", #digest)],
+                items: &[("body", #digest) #choice],
                 predicates: &[#((#texts, ::core::cfg!(#predicates))),*],
                 environment: &[],
             }
         }
-    }
-
-    /// What the wrapper and the call both begin with.
-    fn steps(&self) -> TokenStream {
-        let Parts { larder, memo, body, .. } = self;
-        let mixed = Span::mixed_site();
-        let parameters = &self.function.parameters;
-        let idents: Vec<_> = parameters.iter().map(|parameter| &parameter.ident).collect();
-        // Names of our own: `self` can't be bound.
-        let bound: Vec<_> = (0..idents.len()).map(|index| format_ident!("__larder_{}", index)).collect();
-        let (types, constants) = type_parameters(&self.function.item.sig);
-        let (type_names, constant_names) = (to_strings(&types), to_strings(&constants));
-        let of_self = self.function.in_impl.then(
-            || quote_spanned!(mixed=> #larder::__private::Describe::type_parameter::<Self>(__larder_description, "Self");),
-        );
-        let arguments =
-            parameters.iter().enumerate().filter(|(_, parameter)| parameter.counts).map(|(index, parameter)| {
-                let (index, name) = (Literal::usize_unsuffixed(index), &parameter.name);
-                let type_of = parameter
-                    .has_impl_trait
-                    .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_of(__larder_description, #name, &__larder_arguments.#index);));
-                // Where the user wrote the type, for messages; but with names of our own.
-            let span = mixed.located_at(parameter.ty.as_ref().map_or(parameter.ident.span(), |ty| ty.span()));
-                quote_spanned! {span=>
-                    #type_of
-                    #larder::__private::Describe::argument(__larder_description, #name, &__larder_arguments.#index);
-                }
-            });
-        let output = &self.function.output;
-        // In the order of their declaration, in which types and constants may alternate.
-        let generics = self.function.item.sig.generics.params.iter().filter_map(|param| match param {
-            GenericParam::Type(param) => Some(&param.ident),
-            GenericParam::Const(param) => Some(&param.ident),
-            _ => None,
-        });
-        let turbofish = (types.len() + constants.len() > 0).then(|| quote!(::<#(#generics),*>));
-        let shape = quote_spanned! {output.span()=> (&#larder::__private::Probe::<#output>::NEW).__larder_shape() };
-        let compute = quote!(#body #turbofish (#(#bound),*));
-        let compute = match self.function.item.sig.safety {
-            Safety::Unsafe(_) => quote!(unsafe { #compute }),
-            _ => compute,
-        };
-        let cache = self.cache();
-        quote_spanned! {Span::mixed_site()=>
-            #[allow(unused_imports)]
-            use #larder::__private::{FallibleShape as _, PlainShape as _};
-            let __larder_memo = #memo;
-            #cache
-            let __larder_rules = #larder::__private::Rules::<#output, _>::new(#shape);
-            let __larder_arguments = (#(#idents,)*);
-            let __larder_describe = #larder::__private::describe_fn(
-                &__larder_arguments,
-                |__larder_arguments, __larder_description| {
-                    #(#larder::__private::Describe::type_parameter::<#types>(__larder_description, #type_names);)*
-                    #(#larder::__private::Describe::constant(__larder_description, #constant_names, &#constants);)*
-                    #of_self
-                    #(#arguments)*
-                },
-            );
-            let __larder_compute =
-                #larder::__private::compute_fn(&__larder_arguments, |(#(#bound,)*)| #compute);
-        }
-    }
-
-    /// `let cache: &Cache = …;`
-    fn cache(&self) -> TokenStream {
-        let larder = &self.larder;
-        match &self.options.cache {
-            None => {
-                quote_spanned!(Span::mixed_site()=> let __larder_cache: &#larder::Cache = #larder::Cache::global();)
-            }
-            // It may borrow from an argument that is about to move.
-            Some(cache) if self.cache_depends_on_arguments() => quote_spanned! {Span::mixed_site()=>
-                let __larder_cache: &#larder::Cache = #cache;
-                let __larder_cache = &::std::clone::Clone::clone(__larder_cache);
-            },
-            Some(cache) => quote_spanned!(Span::mixed_site()=> let __larder_cache: &#larder::Cache = #cache;),
-        }
-    }
-
-    /// So that it can't be known before the first call.
-    fn cache_depends_on_arguments(&self) -> bool {
-        let (types, constants) = type_parameters(&self.function.item.sig);
-        let is_meant = |ident: &Ident| {
-            self.function.parameters.iter().any(|parameter| parameter.ident == *ident)
-                || types.contains(&ident)
-                || constants.contains(&ident)
-        };
-        let cache = self.options.cache.as_ref();
-        cache.is_some_and(|cache| mentions(cache.to_token_stream(), &is_meant))
     }
 
     /// The signature with a name for every parameter in place of its pattern.
@@ -380,8 +332,13 @@ impl<'f> Parts<'f> {
     }
 }
 
-fn to_strings(idents: &[&Ident]) -> Vec<String> {
-    idents.iter().map(ToString::to_string).collect()
+/// So that a message points there.
+fn respanned(tokens: &TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(span));
+        token
+    };
+    tokens.clone().into_iter().map(at).collect()
 }
 
 /// A signature as one would write it.

@@ -26,6 +26,13 @@ pub(crate) fn of(item: &Item) -> [u8; 16] {
     hasher.finish_128().to_be_bytes()
 }
 
+/// The fingerprint of code that is not a function.
+pub(crate) fn of_tokens(tokens: TokenStream) -> [u8; 16] {
+    let mut hasher = XxHash3_128::new();
+    walk(tokens, Reading::Code, &mut |piece| hasher.write(piece.as_bytes()));
+    hasher.finish_128().to_be_bytes()
+}
+
 /// The predicates of the `cfg`s in the body, whose truth is a part of the code as well.
 pub(crate) fn predicates(item: &Item) -> Vec<TokenStream> {
     let mut predicates = Vec::new();

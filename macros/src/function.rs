@@ -6,19 +6,23 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Block, Error, FnArg, GenericArgument, GenericParam, Ident, Pat, PathArguments, ReceiverKind, Result,
-    ReturnType, Signature, Type, TypeImplTrait, TypeReference, Visibility,
+    Attribute, Block, Error, Expr, FnArg, GenericArgument, GenericParam, Ident, Pat, PathArguments, ReceiverKind,
+    Result, ReturnType, Signature, Type, TypeImplTrait, TypeReference, Visibility,
 };
 
 use crate::lifetimes::is_mutable_view;
 use crate::options::Options;
+use crate::place::{self, Place};
+use crate::predicate;
 
 /// A function that can be memoized.
 pub(crate) struct Function {
     pub(crate) item: Item,
     pub(crate) parameters: Vec<Parameter>,
-    /// Stands in an `impl` block.
+    /// Stands in an `impl` block or a trait, and may name `Self`.
     pub(crate) in_impl: bool,
+    /// Has no companions beside it, since nothing but the trait's items may stand there.
+    pub(crate) in_trait: bool,
     pub(crate) output: Type,
 }
 
@@ -61,6 +65,8 @@ pub(crate) struct Parameter {
     pub(crate) ty: Option<Type>,
     /// Whether the result depends on it.
     pub(crate) counts: bool,
+    /// What stands in the key for it.
+    pub(crate) keyed_by: Option<Expr>,
     /// Has an `impl Trait` in its type, which stands for a type parameter without a name.
     pub(crate) has_impl_trait: bool,
 }
@@ -71,15 +77,19 @@ impl Function {
         check_form(&item)?;
         let output = output(&item.sig)?;
         let parameters = parameters(&item.sig, options)?;
-        let in_impl = options.in_impl.is_some() || item.sig.receiver().is_some();
+        check_predicates(options, &parameters)?;
+        check_place(&item.sig, options)?;
+        let in_trait = options.in_trait.is_some();
+        let in_impl = in_trait || options.in_impl.is_some() || item.sig.receiver().is_some();
         if !in_impl && let Some(found) = find_self(&item) {
             return Err(Error::new(
                 found,
                 "`Self` stands only in `impl` blocks, and an attribute can't see where it is: write \
-                 `#[memoize(in_impl)]` on an associated function without `self`",
+                 `#[memoize(in_impl)]` on an associated function without `self`, or `#[memoize(in_trait)]` in the \
+                 `impl` of a trait",
             ));
         }
-        Ok(Function { item, parameters, in_impl, output })
+        Ok(Function { item, parameters, in_impl, in_trait, output })
     }
 
     pub(crate) fn name(&self) -> &Ident {
@@ -96,11 +106,21 @@ impl Function {
         self.item.attrs.iter().filter(|attribute| !is_lint(attribute))
     }
 
-    /// The attributes that say who should use the function, and so its companions.
-    pub(crate) fn notices(&self) -> impl Iterator<Item = &Attribute> {
+    /// The attributes that say whether there is a function at all, and so whatever is made of it.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Attribute> {
+        self.item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"))
+    }
+
+    /// The attribute that says not to use the function, nor its calls.
+    pub(crate) fn deprecation(&self) -> impl Iterator<Item = &Attribute> {
+        self.item.attrs.iter().filter(|attribute| attribute.path().is_ident("deprecated"))
+    }
+
+    /// The attribute that keeps the function out of the documentation, and so its companions.
+    pub(crate) fn hiding(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| {
             let hidden = || attribute.parse_args::<Ident>().is_ok_and(|argument| argument == "hidden");
-            attribute.path().is_ident("deprecated") || attribute.path().is_ident("doc") && hidden()
+            attribute.path().is_ident("doc") && hidden()
         })
     }
 }
@@ -186,6 +206,7 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
                 name: "self".to_owned(),
                 ty: None,
                 counts: true,
+                keyed_by: None,
                 has_impl_trait: false,
             },
             FnArg::Typed(typed) => {
@@ -200,6 +221,7 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
                     name,
                     ty: Some((*typed.ty).clone()),
                     counts: true,
+                    keyed_by: None,
                     has_impl_trait: has_impl_trait(&typed.ty),
                 }
             }
@@ -207,9 +229,17 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
         parameters.push(parameter);
     }
     for ignored in &options.ignore {
-        match parameters.iter_mut().find(|parameter| *ignored == parameter.name) {
-            Some(parameter) => parameter.counts = false,
-            None => return Err(Error::new(ignored.span(), nothing_to_ignore(ignored, &parameters))),
+        named(&mut parameters, ignored, "to ignore")?.counts = false;
+    }
+    for keyed in &options.key {
+        let parameter = named(&mut parameters, &keyed.argument, "to make a key of")?;
+        if !parameter.counts {
+            let message =
+                format!("`{}` is ignored, so it is no part of the key: take it out of one of them", keyed.argument);
+            return Err(Error::new(keyed.argument.span(), message));
+        }
+        if parameter.keyed_by.replace(keyed.expr.clone()).is_some() {
+            return Err(Error::new(keyed.argument.span(), format!("`{}` has two keys here", keyed.argument)));
         }
     }
     for (parameter, input) in parameters.iter().zip(&sig.inputs) {
@@ -218,16 +248,54 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
-fn nothing_to_ignore(ignored: &Ident, parameters: &[Parameter]) -> String {
+/// The parameter of this name.
+fn named<'p>(parameters: &'p mut [Parameter], name: &Ident, purpose: &str) -> Result<&'p mut Parameter> {
+    if let Some(index) = parameters.iter().position(|parameter| *name == parameter.name) {
+        return Ok(&mut parameters[index]);
+    }
     let names: Vec<_> = parameters
         .iter()
         .filter(|parameter| parameter.ident == parameter.name)
         .map(|parameter| format!("`{}`", parameter.name))
         .collect();
-    match names.len() {
-        0 if parameters.is_empty() => format!("there is no argument `{ignored}` to ignore, nor any other"),
-        0 => format!("there is no argument `{ignored}` to ignore: give the argument that you mean a name"),
-        _ => format!("there is no argument `{ignored}` to ignore; there are {}", names.join(", ")),
+    let message = match names.len() {
+        0 if parameters.is_empty() => format!("there is no argument `{name}` {purpose}, nor any other"),
+        0 => format!("there is no argument `{name}` {purpose}: give the argument that you mean a name"),
+        _ => format!("there is no argument `{name}` {purpose}; there are {}", names.join(", ")),
+    };
+    Err(Error::new(name.span(), message))
+}
+
+fn check_predicates(options: &Options, parameters: &[Parameter]) -> Result<()> {
+    for (option, expr) in [("valid", &options.valid), ("store_if", &options.store_if)] {
+        if let Some(expr) = expr {
+            predicate::check_names(option, expr, parameters)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether `in_impl` and `in_trait` are said where they are needed, and only there.
+fn check_place(sig: &Signature, options: &Options) -> Result<()> {
+    let Some(place) = place::of(&sig.ident) else { return Ok(()) };
+    let has_self = sig.receiver().is_some();
+    let attribute = Span::call_site();
+    match (place, options.in_impl.or(options.in_trait)) {
+        (Place::Free, Some(said)) => Err(Error::new(said, "this function stands in no `impl` block: leave this out")),
+        (Place::TraitImpl, _) if options.in_trait.is_none() => Err(Error::new(
+            options.in_impl.unwrap_or(attribute),
+            "only a trait's own items may stand in its `impl`, so there is no place for what `#[memoize]` puts beside a \
+             method: write `#[memoize(in_trait)]`, and all of it goes into the method",
+        )),
+        (Place::Impl, None) if !has_self => Err(Error::new(
+            attribute,
+            "write `#[memoize(in_impl)]` on an associated function without `self`: what stands beside it is made for an \
+             `impl` block then",
+        )),
+        (Place::Trait, None) if !has_self => {
+            Err(Error::new(attribute, "write `#[memoize(in_trait)]` on a trait's function without `self`"))
+        }
+        _ => Ok(()),
     }
 }
 

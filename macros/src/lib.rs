@@ -3,14 +3,18 @@
 //! Each file is a step: the options are read, the function is taken apart and checked, its code gets
 //! a fingerprint, and the code is put together that calls into larder.
 
+mod age;
 mod options;
+mod predicate;
 
 mod function;
 mod lifetimes;
+mod place;
 
 mod fingerprint;
 
 mod expand;
+mod in_place_of_self;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -50,24 +54,65 @@ use quote::quote;
 /// | `name = "…"` | the function's identity and folder, so that it may be renamed and moved | its path |
 /// | `version = N` | another version is another function: count up to leave old results behind | 0 |
 /// | `ignore(a, self)` | arguments that the result does not depend on | none |
+/// | `key(a = EXPR)` | what stands in the key for the argument `a`, which need not be serialisable then | `a` itself |
 /// | `compress = "zstd:3"` | the compressor of this function's results | the cache's |
+/// | `max_age = "7d"` | results are used until they are this old: `w`, `d`, `h`, `m` or `min`, `s`, `ms`, also `"1h 30m"` | for ever |
+/// | `valid = path` | a stored result is used if this function says so | always |
+/// | `store_if = \|r\| …` | a new result is kept if this function says so | always |
 /// | `in_impl` | says that an associated function without `self` stands in an `impl` block | |
+/// | `in_trait` | says that a function stands in a trait, or in the `impl` of one | |
 /// | `crate = path` | where larder is, if it is renamed or re-exported | `::larder` |
+///
+/// *`key`.* The expression may use all arguments: those whose type is written as a reference are what they
+/// are, others are references, so nothing is moved. It is made for each call, and for each that is asked for
+/// its key; what it gives implements `Serialize`. The expression itself is a part of the function's code. A
+/// `&mut` argument is ignored, or refused: `key` makes no difference to what is lost.
+///
+/// ```
+/// # use larder::memoize;
+/// # use std::path::Path;
+/// # mod file { pub fn changed(path: &std::path::Path) -> Option<std::time::SystemTime> { path.metadata().ok()?.modified().ok() } }
+/// #[memoize(key(path = (path, file::changed(path))), max_age = "1d")]
+/// fn count_lines(path: &Path) -> usize {
+///     std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
+/// }
+/// ```
+///
+/// *`valid` and `store_if`* are the same for every call, and look at what is stored: of a `Result`, at what
+/// `Ok` holds. `valid` takes `fn(&larder::Entry) -> bool`, `fn(&T) -> bool` or
+/// `fn(&T, &larder::Entry) -> bool`, by its path or as a closure; a closure of one parameter says its
+/// type. `store_if` takes `fn(&T) -> bool`.
+///
+/// ```
+/// # use larder::{Entry, memoize};
+/// #[memoize(store_if = |x| x.is_finite(), valid = |entry: &Entry| entry.took.as_millis() < 50)]
+/// fn ratio(a: f64, b: f64) -> f64 {
+///     a / b
+/// }
+/// ```
+///
+/// *`in_trait`.* In the `impl` of a trait nothing but the trait's items may stand, so there are no companions:
+/// [`Cache::functions`] lists such a function, and [`Cache::clear_function`] clears it. The
+/// types that the trait and the `impl` are used with are parts of the key, as `Self` is.
+///
+/// [`Cache::functions`]: https://docs.rs/larder/latest/larder/struct.Cache.html#method.functions
+/// [`Cache::clear_function`]: https://docs.rs/larder/latest/larder/struct.Cache.html#method.clear_function
 ///
 /// # Limits
 ///
 /// - An attribute sees the function alone, not what it calls: when a helper, a constant or a type
 ///   changes, count up `version`. The function's own code is tracked, with the truth of the `cfg`s in
 ///   it; comments, documentation and formatting are not part of it.
-/// - `&mut` arguments are refused unless ignored, and so are results that borrow.
+/// - `&mut` arguments are refused unless ignored; results that borrow are refused.
+/// - Two types of one name in two blocks of one function count as one type parameter.
 /// - Of a function that returns a `Result`, an `Err` is never kept. One within another type, as in
 ///   `Option<Result<T, E>>`, is a part of that value, and is.
 /// - The companion of a free function is a type of the same name. A module of that name can't stand
 ///   beside it; put the function into the module, or rename one of them.
-/// - In an `impl` block, an associated function without `self` needs `in_impl`. Without it the compiler
-///   says "struct is not supported in `trait`s or `impl`s".
-/// - In the `impl` of a trait there is no place for companions ("method `f_call` is not a member of
-///   trait"): memoize an inherent method, and call that.
+/// - An associated function without `self` needs `in_impl`, and a function in a trait's `impl` needs `in_trait`.
+///   An attribute is not told where it stands, so it looks into the source to say so. Where it can't, as in
+///   what a macro puts together, the compiler says "struct is not supported in `trait`s or `impl`s" for the
+///   first, and "method `f_call` is not a member of trait" for the second.
 /// - A type that hides a lifetime, such as `View<f64>` for `View<'_, f64>`, needs its `'_` spelt out, but
 ///   for `ndarray`'s views and `Cow`.
 /// - An `async fn` has to be `Send`, and so have its arguments.

@@ -1,13 +1,21 @@
 //! The options of the attribute.
 
+use std::time::Duration;
+
 use proc_macro2::{Span, TokenStream};
+use quote::quote;
 use syn::ext::IdentExt as _;
-use syn::parse::{ParseStream, Parser as _};
+use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, parenthesized};
 
-const NAMES: [&str; 7] = ["cache", "name", "version", "ignore", "compress", "in_impl", "crate"];
+use crate::{age, predicate};
+
+const NAMES: [&str; 12] = [
+    "cache", "name", "version", "ignore", "key", "compress", "max_age", "valid", "store_if", "in_impl", "in_trait",
+    "crate",
+];
 
 /// What the user wrote in the attribute's parentheses.
 #[derive(Default)]
@@ -16,9 +24,29 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<LitInt>,
     pub(crate) ignore: Vec<Ident>,
+    /// What stands in the key for an argument.
+    pub(crate) key: Vec<KeyedBy>,
     pub(crate) compress: Option<LitStr>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) valid: Option<Expr>,
+    pub(crate) store_if: Option<Expr>,
     pub(crate) in_impl: Option<Span>,
+    pub(crate) in_trait: Option<Span>,
     pub(crate) krate: Option<Path>,
+}
+
+/// `path = FileDigest::of(path)`
+pub(crate) struct KeyedBy {
+    pub(crate) argument: Ident,
+    pub(crate) expr: Expr,
+}
+
+impl Parse for KeyedBy {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let argument = argument(input)?;
+        let expr = value(&argument, &format!("key({argument} = {argument}.id)"), input)?;
+        Ok(KeyedBy { argument, expr })
+    }
 }
 
 impl Options {
@@ -42,7 +70,23 @@ impl Options {
             Ok(())
         };
         parse.parse2(tokens)?;
+        if let (Some(_), Some(in_trait)) = (options.in_impl, options.in_trait) {
+            return Err(Error::new(
+                in_trait,
+                "a function stands either in a type's `impl` or in a trait's: write one of them",
+            ));
+        }
         Ok(options)
+    }
+
+    /// The options `ignore` and `key`, if there are any: their order means nothing.
+    pub(crate) fn choice_of_arguments(&self) -> Option<TokenStream> {
+        let ignored = self.ignore.iter().map(|name| (name.to_string(), quote!(ignore #name)));
+        let keyed =
+            self.key.iter().map(|KeyedBy { argument, expr }| (argument.to_string(), quote!(key #argument = #expr)));
+        let mut choice: Vec<(String, TokenStream)> = ignored.chain(keyed).collect();
+        choice.sort_by(|(a, _), (b, _)| a.cmp(b));
+        (!choice.is_empty()).then(|| choice.into_iter().map(|(_, tokens)| tokens).collect())
     }
 
     fn parse_one(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
@@ -64,24 +108,56 @@ impl Options {
             }
             "compress" => self.compress = Some(value(name, "compress = \"xz:6\"", input)?),
             "crate" => self.krate = Some(value(name, "crate = my::larder", input)?),
-            "in_impl" => self.in_impl = Some(name.span()),
-            "ignore" => {
-                if !input.peek(syn::token::Paren) {
-                    return Err(Error::new(name.span(), "write the arguments to ignore like this: `ignore(verbose)`"));
-                }
-                let names;
-                parenthesized!(names in input);
-                let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&names, Ident::parse_any)?;
-                self.ignore = names.into_iter().collect();
+            "max_age" => {
+                let text: LitStr = value(name, "max_age = \"7d\"", input)?;
+                self.max_age = Some(age::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?);
             }
+            "valid" => {
+                let expr = value(name, "valid = path::to::predicate", input)?;
+                predicate::check_form("valid", &expr)?;
+                self.valid = Some(expr);
+            }
+            "store_if" => {
+                let expr = value(name, "store_if = |value| value.is_finite()", input)?;
+                predicate::check_form("store_if", &expr)?;
+                self.store_if = Some(expr);
+            }
+            "in_impl" => self.in_impl = Some(name.span()),
+            "in_trait" => self.in_trait = Some(name.span()),
+            "ignore" => self.ignore = list(name, "ignore(verbose)", input, argument)?,
+            "key" => self.key = list(name, "key(path = FileDigest::of(path))", input, KeyedBy::parse)?,
             other => return Err(Error::new(name.span(), unknown(other))),
         }
         Ok(())
     }
 }
 
+/// The name of an argument, also `self`.
+fn argument(input: ParseStream<'_>) -> Result<Ident> {
+    input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), "expected the name of an argument"))
+}
+
+/// What stands in parentheses.
+fn list<T>(
+    name: &Ident,
+    example: &str,
+    input: ParseStream<'_>,
+    element: fn(ParseStream<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    if !input.peek(syn::token::Paren) {
+        return Err(Error::new(name.span(), format!("write the arguments like this: `{example}`")));
+    }
+    let content;
+    parenthesized!(content in input);
+    let elements = Punctuated::<T, Token![,]>::parse_terminated_with(&content, element)?;
+    if elements.is_empty() {
+        return Err(Error::new(name.span(), format!("`{name}` names no argument; write it like this: `{example}`")));
+    }
+    Ok(elements.into_iter().collect())
+}
+
 /// What stands behind the equals sign.
-fn value<T: syn::parse::Parse>(name: &Ident, example: &str, input: ParseStream<'_>) -> Result<T> {
+fn value<T: Parse>(name: &Ident, example: &str, input: ParseStream<'_>) -> Result<T> {
     if !input.peek(Token![=]) {
         return Err(Error::new(name.span(), format!("`{name}` needs a value, as in `{example}`")));
     }

@@ -27,7 +27,7 @@ pub(crate) struct Function {
 impl Function {
     /// The path without what is in angle brackets: `a::Model::fit` for `a::Model<b::T>::fit`.
     pub(crate) fn plain_path(&self) -> String {
-        without_generics(&self.path)
+        crate::in_trait::plain(&self.path).unwrap_or_else(|| without_generics(&self.path))
     }
 
     /// The key with which the digests of this function's calls are made.

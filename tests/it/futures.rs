@@ -244,3 +244,40 @@ fn async_calls_are_explained_and_shelved() {
     assert_eq!(lookups(5), 1);
     assert!(matches!(block_on(call().outcome()), (10, Outcome::Hit { .. })));
 }
+
+static TRAIT_RUNS: AtomicU32 = AtomicU32::new(0);
+
+#[allow(async_fn_in_trait, reason = "nobody asks for more of the future")]
+trait Fetch {
+    async fn fetch(&self, id: u32) -> Result<String, String>;
+    async fn into_text(self, id: u32) -> String;
+}
+
+impl Fetch for Client {
+    #[memoize(cache = &CACHE, in_trait)]
+    async fn fetch(&self, id: u32) -> Result<String, String> {
+        TRAIT_RUNS.fetch_add(1, Ordering::SeqCst);
+        pause().await;
+        let text = if id == 0 { Err("nothing".to_owned()) } else { Ok(self.base) }?;
+        Ok(format!("{text}{id}"))
+    }
+
+    #[memoize(cache = &CACHE, in_trait)]
+    async fn into_text(self, id: u32) -> String {
+        TRAIT_RUNS.fetch_add(1, Ordering::SeqCst);
+        pause().await;
+        format!("{}{id}", self.base)
+    }
+}
+
+#[test]
+fn an_async_method_of_a_trait_runs_once() {
+    let client = || Client { base: "x" };
+    for _ in 0..2 {
+        assert_eq!(block_on(client().fetch(1)).as_deref(), Ok("x1"));
+        assert_eq!(block_on(client().into_text(1)), "x1");
+        assert!(block_on(client().fetch(0)).is_err());
+    }
+    assert_eq!(TRAIT_RUNS.load(Ordering::SeqCst), 4);
+    assert_eq!(block_on(is_send(client().into_text(1))), "x1");
+}

@@ -12,6 +12,9 @@
 /// Functions under the attribute, and their companions.
 mod memoize;
 
+/// What the compiler says of mistakes with the attribute.
+mod ui;
+
 /// Generated values, for the modules below.
 mod values;
 

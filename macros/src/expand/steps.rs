@@ -1,0 +1,229 @@
+//! What the wrapper and the call both begin with: they gather what a call needs.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{GenericParam, ReceiverKind, Safety, Type};
+
+use super::Parts;
+use crate::function::{Parameter, mentions, type_parameters};
+use crate::in_place_of_self::{self, SELF};
+use crate::predicate;
+
+/// Whether this is the place that says what is wrong with an argument: one message is enough.
+#[derive(Clone, Copy)]
+pub(super) enum Speak {
+    Out,
+    Not,
+}
+
+impl Parts<'_> {
+    /// The function is called by its other name.
+    pub(super) fn steps(&self, speak: Speak) -> TokenStream {
+        let bound = self.bound();
+        let body = &self.body;
+        // In the order of their declaration, in which types and constants may alternate.
+        let generics: Vec<_> = self.function.item.sig.generics.params.iter().filter_map(name_of_generic).collect();
+        let turbofish = (!generics.is_empty()).then(|| quote!(::<#(#generics),*>));
+        let compute = quote!(#body #turbofish (#(#bound),*));
+        let compute = match self.function.item.sig.safety {
+            Safety::Unsafe(_) => quote!(unsafe { #compute }),
+            _ => compute,
+        };
+        self.steps_with(speak, &self.memo, &quote!(|(#(#bound,)*)| #compute))
+    }
+
+    /// `let memo, cache, rules, arguments, describe, compute = …;`
+    pub(super) fn steps_with(&self, speak: Speak, memo: &TokenStream, compute: &TokenStream) -> TokenStream {
+        let larder = &self.larder;
+        let idents = self.function.parameters.iter().map(|parameter| &parameter.ident);
+        let (cache, rules, describe) = (self.cache(), self.rules(), self.describe(speak));
+        quote_spanned! {Span::mixed_site()=>
+            #[allow(unused_imports)]
+            use #larder::__private::shapes::*;
+            let __larder_memo: &'static #larder::Memo = #memo;
+            #cache
+            #rules
+            let __larder_arguments = (#(#idents,)*);
+            let __larder_describe = #larder::__private::describe_fn(&__larder_arguments, #describe);
+            let __larder_compute = #larder::__private::compute_fn(&__larder_arguments, #compute);
+        }
+    }
+
+    /// Whether the result can be stored, in one message.
+    pub(super) fn check_result(&self) -> TokenStream {
+        let larder = &self.larder;
+        quote_spanned! {Span::mixed_site().located_at(self.function.output.span())=>
+            (&&&&#larder::__private::wanted(__larder_shape)).__larder_check();
+        }
+    }
+
+    /// Names of our own for the arguments: `self` can't be bound.
+    fn bound(&self) -> Vec<Ident> {
+        let name = |index| format_ident!("__larder_{}", index, span = Span::mixed_site());
+        (0..self.function.parameters.len()).map(name).collect()
+    }
+
+    /// When a result is used and kept.
+    fn rules(&self) -> TokenStream {
+        let (larder, output, options) = (&self.larder, &self.function.output, &self.options);
+        let mixed = Span::mixed_site();
+        let max_age = options.max_age.map(|max_age| {
+            let milliseconds = Literal::u64_suffixed(u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX));
+            quote_spanned!(mixed=> .max_age(::std::time::Duration::from_millis(#milliseconds)))
+        });
+        let valid = options.valid.as_ref().map(|valid| {
+            let by = match predicate::takes_both(valid) {
+                true => quote!(valid_both),
+                false => quote!(valid_one),
+            };
+            quote_spanned! {mixed.located_at(valid.span())=>
+                .valid(|__larder_entry, __larder_stored| {
+                    #larder::__private::#by(__larder_stored, __larder_entry, #valid)
+                })
+            }
+        });
+        let store_if = options
+            .store_if
+            .as_ref()
+            .map(|store_if| quote_spanned!(mixed.located_at(store_if.span())=> .store_if(#store_if)));
+        // Where the user wrote the type, for messages.
+        let shape = quote_spanned! {mixed.located_at(output.span())=>
+            (&&&&#larder::__private::Probe::<#output>::NEW).__larder_shape()
+        };
+        quote_spanned! {mixed=>
+            let __larder_shape = #shape;
+            let __larder_rules = #larder::__private::Rules::<#output, _>::new(__larder_shape) #max_age #valid #store_if;
+        }
+    }
+
+    /// The closure that names the parts of a call.
+    fn describe(&self, speak: Speak) -> TokenStream {
+        let Parts { larder, function, .. } = self;
+        let mixed = Span::mixed_site();
+        let (types, constants) = type_parameters(&function.item.sig);
+        let (type_names, constant_names) = (to_strings(&types), to_strings(&constants));
+        let of_self = function.in_impl.then(
+            || quote_spanned!(mixed=> #larder::__private::Describe::type_parameter::<Self>(__larder_description, "Self");),
+        );
+        // The type of a closure has all the parameters around it in its name: also those that only the
+        // `impl` and the trait have.
+        let of_impl = function.in_trait.then(
+            || quote_spanned!(mixed=> #larder::__private::Describe::type_of(__larder_description, "impl", &|| ());),
+        );
+        let parameters = function.parameters.iter().enumerate();
+        let arguments = parameters
+            .filter(|(_, parameter)| parameter.counts)
+            .map(|(index, parameter)| self.describe_argument(index, parameter, speak));
+        quote_spanned! {mixed=>
+            |__larder_arguments, __larder_description| {
+                #(#larder::__private::Describe::type_parameter::<#types>(__larder_description, #type_names);)*
+                #(#larder::__private::Describe::constant(__larder_description, #constant_names, &#constants);)*
+                #of_self
+                #of_impl
+                #(#arguments)*
+            }
+        }
+    }
+
+    fn describe_argument(&self, index: usize, parameter: &Parameter, speak: Speak) -> TokenStream {
+        let (larder, name) = (&self.larder, &parameter.name);
+        let index = Literal::usize_unsuffixed(index);
+        let mixed = Span::mixed_site();
+        let type_of = parameter
+            .has_impl_trait
+            .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_of(__larder_description, #name, &__larder_arguments.#index);));
+        // Where the user wrote it, for messages; but with names of our own.
+        let written = mixed.located_at(match (&parameter.keyed_by, &parameter.ty) {
+            (Some(expr), _) => expr.span(),
+            (None, Some(ty)) => ty.span(),
+            (None, None) => parameter.ident.span(),
+        });
+        let (scope, value) = match &parameter.keyed_by {
+            None => (Vec::new(), quote_spanned!(written=> __larder_arguments.#index)),
+            Some(expr) => {
+                let expr = in_place_of_self::rename(expr.to_token_stream());
+                (self.scope().collect(), quote_spanned!(written=> (#expr)))
+            }
+        };
+        let describe = match speak {
+            Speak::Out => quote_spanned!(written=> #larder::__private::argument(__larder_description, #name, &#value);),
+            Speak::Not => quote_spanned! {written=>
+                (&&#larder::__private::Part(&#value)).__larder_argument(__larder_description, #name);
+            },
+        };
+        quote!({ #type_of #(#scope)* #describe })
+    }
+
+    /// The arguments under their names: references as themselves, others as references.
+    fn scope(&self) -> impl Iterator<Item = TokenStream> {
+        let mixed = Span::mixed_site();
+        self.function.parameters.iter().enumerate().map(move |(index, parameter)| {
+            let index = Literal::usize_unsuffixed(index);
+            let (ident, is_reference) = match &parameter.ty {
+                Some(ty) => (parameter.ident.clone(), is_shared_reference(ty)),
+                None => (Ident::new(SELF, mixed), self.self_is_shared()),
+            };
+            let by_reference = (!is_reference).then(|| quote!(&));
+            quote_spanned! {mixed=>
+                #[allow(unused_variables)]
+                let #ident = #by_reference __larder_arguments.#index;
+            }
+        })
+    }
+
+    /// Whether the method takes `&self`.
+    pub(super) fn self_is_shared(&self) -> bool {
+        let receiver = self.function.item.sig.receiver();
+        receiver.is_some_and(|receiver| matches!(&receiver.kind, ReceiverKind::Reference(_, _, None)))
+    }
+
+    /// `let cache: &Cache = …;`
+    pub(super) fn cache(&self) -> TokenStream {
+        let larder = &self.larder;
+        match &self.options.cache {
+            None => {
+                quote_spanned!(Span::mixed_site()=> let __larder_cache: &#larder::Cache = #larder::Cache::global();)
+            }
+            // It may borrow from an argument that is about to move.
+            Some(cache) if self.cache_depends_on_arguments() => quote_spanned! {Span::mixed_site()=>
+                let __larder_cache: &#larder::Cache = #cache;
+                let __larder_cache = &::std::clone::Clone::clone(__larder_cache);
+            },
+            Some(cache) => quote_spanned!(Span::mixed_site()=> let __larder_cache: &#larder::Cache = #cache;),
+        }
+    }
+
+    /// So that it can't be known before the first call.
+    pub(super) fn cache_depends_on_arguments(&self) -> bool {
+        let (types, constants) = type_parameters(&self.function.item.sig);
+        let is_meant = |ident: &Ident| {
+            self.function.parameters.iter().any(|parameter| parameter.ident == *ident)
+                || types.contains(&ident)
+                || constants.contains(&ident)
+        };
+        let cache = self.options.cache.as_ref();
+        cache.is_some_and(|cache| mentions(cache.to_token_stream(), &is_meant))
+    }
+}
+
+fn name_of_generic(param: &GenericParam) -> Option<&Ident> {
+    match param {
+        GenericParam::Type(param) => Some(&param.ident),
+        GenericParam::Const(param) => Some(&param.ident),
+        _ => None,
+    }
+}
+
+fn is_shared_reference(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => reference.mutability.is_none(),
+        Type::Group(group) => is_shared_reference(&group.elem),
+        Type::Paren(paren) => is_shared_reference(&paren.elem),
+        _ => false,
+    }
+}
+
+fn to_strings(idents: &[&Ident]) -> Vec<String> {
+    idents.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,78 @@
+//! Functions in `impl` blocks.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use larder::{Cache, memoize};
+use serde::Serialize;
+
+use super::CACHE;
+
+#[derive(Serialize)]
+struct Scale {
+    factor: f64,
+    #[serde(skip)]
+    cache: Option<Cache>,
+}
+
+static METHOD_RUNS: AtomicU32 = AtomicU32::new(0);
+
+static NEW_RUNS: AtomicU32 = AtomicU32::new(0);
+
+impl Scale {
+    #[memoize(cache = self.cache.as_ref().unwrap_or(&CACHE))]
+    fn apply(&self, data: &[f64]) -> Vec<f64> {
+        count!(METHOD_RUNS);
+        data.iter().map(|x| x * self.factor).collect()
+    }
+
+    #[memoize(cache = &CACHE)]
+    fn consume(self, n: f64) -> f64 {
+        self.factor * n
+    }
+
+    #[memoize(cache = &CACHE, in_impl)]
+    fn unit(n: u8) -> f64 {
+        count!(NEW_RUNS);
+        f64::from(n)
+    }
+}
+
+#[test]
+fn methods_have_companions_beside_them() {
+    let scale = |factor| Scale { factor, cache: None };
+    assert_eq!(scale(2.0).apply(&[1.0]), [2.0]);
+    assert_eq!(scale(2.0).apply(&[1.0]), [2.0]);
+    assert_eq!(scale(3.0).apply(&[1.0]), [3.0]);
+    assert_eq!(runs!(METHOD_RUNS), 2);
+    assert!(scale(2.0).apply_call(&[1.0]).is_cached());
+    assert_eq!(Scale::apply_memo().name(), "it::memoize::methods::Scale::apply");
+    assert_eq!(Scale::apply_memo().entries().unwrap().len(), 2);
+
+    assert_eq!(scale(2.0).consume(4.0), 8.0);
+    assert_eq!(scale(2.0).consume_call(4.0).cached().unwrap(), Some(8.0));
+
+    assert_eq!((Scale::unit(1), Scale::unit(1)), (1.0, 1.0));
+    assert_eq!(runs!(NEW_RUNS), 1);
+    assert!(Scale::unit_call(1).forget().unwrap());
+}
+
+#[test]
+fn the_cache_may_come_with_the_arguments() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    let scale = Scale { factor: 9.0, cache: Some(cache.clone()) };
+    assert_eq!(scale.apply(&[1.0]), [9.0]);
+    assert_eq!(cache.entries().unwrap().len(), 1);
+    assert_eq!(cache.stats().unwrap().misses, 1);
+
+    // A cache is no argument that the result depends on; it can't be serialised either.
+    #[memoize(cache = cache, ignore(cache))]
+    fn triple(n: u8, cache: &Cache) -> u8 {
+        let _ = cache;
+        n * 3
+    }
+    assert_eq!(triple(2, &cache), 6);
+    assert_eq!(triple(2, &cache), 6);
+    assert_eq!(triple::memo().cache().path(), folder.path());
+    assert_eq!(triple::memo().stats().unwrap().hits, 1);
+}
