@@ -62,7 +62,7 @@ pub use larder_macros::memoize;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::key::Describe;
-    pub use crate::memo::{Code, Definition, Track, path_of_function, path_of_method, position_of};
+    pub use crate::memo::{Code, Definition, Items, Track, path_of_function, path_of_method, position_of};
     #[cfg(feature = "async")]
     pub use crate::memoize::call_async;
     pub use crate::memoize::{call, compute_fn, describe_fn};

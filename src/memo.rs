@@ -43,13 +43,33 @@ pub struct Code {
     pub track: Track,
     /// Why it is followed no further than the function's body, if that was not asked for.
     pub fallback: Option<&'static str>,
-    /// What it consists of: the paths of items, sorted, with the digests of their tokens. The function
-    /// itself is called `body`.
-    pub items: &'static [(&'static str, u128)],
+    /// What it consists of.
+    pub items: Items,
     /// The `cfg`s that are named there, and whether they are true.
     pub predicates: &'static [(&'static str, bool)],
     /// The variables that are read there when it is compiled (`env!`, `option_env!`), and their values.
     pub environment: &'static [(&'static str, Option<&'static str>)],
+}
+
+/// The items that a function's code consists of: their paths, sorted, with the digests of their tokens.
+/// The function itself is called `body`.
+#[derive(Clone, Copy, Debug)]
+pub struct Items(&'static str);
+
+impl Items {
+    /// `lines` has the digest in 32 hexadecimal digits, a space and the path of an item in each line.
+    #[must_use]
+    pub const fn new(lines: &'static str) -> Self {
+        Items(lines)
+    }
+
+    /// Each item's path and digest.
+    pub fn iter(self) -> impl Iterator<Item = (&'static str, u128)> {
+        self.0.lines().filter_map(|line| {
+            let (digest, path) = line.split_once(' ')?;
+            Some((path, u128::from_str_radix(digest, 16).ok()?))
+        })
+    }
 }
 
 /// How far a function's code is followed: the option `track`.
@@ -71,7 +91,7 @@ impl Code {
         let mut hasher = XxHash3_128::new();
         // No text holds a zero byte, and each begins with its kind.
         let mut text = |text: &str| hasher.write(&[text.as_bytes(), &[0]].concat());
-        for (path, digest) in self.items {
+        for (path, digest) in self.items.iter() {
             text(&format!("item {path} {digest:032x}"));
         }
         for (predicate, truth) in self.predicates {
@@ -96,7 +116,13 @@ impl Definition {
             path: name.to_owned(),
             position: None,
             version: 0,
-            code: Code { track: Track::Type(stored), fallback: None, items: &[], predicates: &[], environment: &[] },
+            code: Code {
+                track: Track::Type(stored),
+                fallback: None,
+                items: Items::new(""),
+                predicates: &[],
+                environment: &[],
+            },
             signature: "",
             compression: None,
         }
@@ -106,6 +132,7 @@ impl Definition {
 /// One memoized function: `fit::memo()` for a function `fit`.
 pub struct Memo {
     function: Function,
+    code: Code,
     key: Key,
     signature: &'static str,
     compression: Option<Compression>,
@@ -145,6 +172,7 @@ impl Memo {
             key: function.key(),
             home: RwLock::new(Home::new(&function, cache)),
             function,
+            code: definition.code,
             signature: definition.signature,
             compression: definition.compression,
             counters: Counters::default(),
@@ -190,6 +218,12 @@ impl Memo {
             Some(layout) => Layout::clear_function(&layout.function(&self.function)),
             None => Ok(()),
         }
+    }
+
+    /// What is known of the function's code.
+    #[doc(hidden)]
+    pub fn tracked(&self) -> Code {
+        self.code
     }
 
     pub(crate) fn function(&self) -> &Function {

@@ -11,7 +11,7 @@ use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Attribute, FnArg, GenericParam, Pat, ReceiverKind, Safety, Signature, parse_quote};
 
-use crate::fingerprint;
+use crate::code::Code;
 use crate::function::{Function, Item, mentions, type_parameters};
 use crate::lifetimes::{self, name_elided};
 use crate::options::Options;
@@ -218,7 +218,7 @@ impl<'f> Parts<'f> {
         let doc = format!("What larder keeps of [`{name}`](Self).");
         quote_spanned! {Span::mixed_site()=>
             #[doc = #doc]
-            #[allow(dead_code)]
+            #[allow(dead_code, unexpected_cfgs)]
             #vis fn #memo_name() -> &'static #larder::Memo {
                 static MEMO: ::std::sync::OnceLock<#larder::Memo> = ::std::sync::OnceLock::new();
                 MEMO.get_or_init(|| {
@@ -241,19 +241,25 @@ impl<'f> Parts<'f> {
     /// What is known of the function's code.
     fn code(&self) -> TokenStream {
         let larder = &self.larder;
-        let digest = Literal::u128_suffixed(u128::from_be_bytes(fingerprint::of(&self.function.item)));
-        // The compiler knows whether they are true; an attribute does not.
-        let predicates = fingerprint::predicates(&self.function.item);
+        let Code { track, fallback, items, predicates, environment } = Code::of(self.options, &self.function.item);
+        let fallback = match fallback {
+            Some(why) => quote!(::std::option::Option::Some(#why)),
+            None => quote!(::std::option::Option::None),
+        };
+        let depends = &self.options.depends;
         let texts = predicates.iter().map(ToString::to_string);
-        quote_spanned! {Span::mixed_site()=>
+        quote_spanned! {Span::mixed_site()=> {
+            // What does not exist can't be depended on.
+            #(#[allow(unused_imports)] use #depends as _;)*
             #larder::__private::Code {
-                track: #larder::__private::Track::Body,
-                fallback: ::std::option::Option::None,
-                items: &[("body", #digest)],
+                track: #larder::__private::Track::#track,
+                fallback: #fallback,
+                items: #larder::__private::Items::new(#items),
+                // The compiler knows whether they are true; an attribute does not.
                 predicates: &[#((#texts, ::core::cfg!(#predicates))),*],
-                environment: &[],
+                environment: &[#((#environment, ::core::option_env!(#environment))),*],
             }
-        }
+        }}
     }
 
     /// What the wrapper and the call both begin with.

@@ -8,7 +8,9 @@ mod options;
 mod function;
 mod lifetimes;
 
+mod code;
 mod fingerprint;
+mod reach;
 
 mod expand;
 

@@ -7,7 +7,33 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, parenthesized};
 
-const NAMES: [&str; 7] = ["cache", "name", "version", "ignore", "compress", "in_impl", "crate"];
+const NAMES: [&str; 9] = ["cache", "name", "version", "track", "depends", "ignore", "compress", "in_impl", "crate"];
+
+/// How far a function's code is followed.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Track {
+    #[default]
+    Reachable,
+    Body,
+    None,
+}
+
+impl Track {
+    const NAMES: [(&'static str, Track); 3] =
+        [("reachable", Track::Reachable), ("body", Track::Body), ("none", Track::None)];
+
+    fn parse(text: &LitStr) -> Result<Self> {
+        let value = text.value();
+        if let Some((_, track)) = Self::NAMES.into_iter().find(|(name, _)| *name == value) {
+            return Ok(track);
+        }
+        let message = match closest(&value, Self::NAMES.into_iter().map(|(name, _)| name)) {
+            Some(known) => format!("there is no `track = \"{value}\"`; did you mean \"{known}\"?"),
+            None => format!("there is no `track = \"{value}\"`; there are \"reachable\", \"body\" and \"none\""),
+        };
+        Err(Error::new(text.span(), message))
+    }
+}
 
 /// What the user wrote in the attribute's parentheses.
 #[derive(Default)]
@@ -15,6 +41,9 @@ pub(crate) struct Options {
     pub(crate) cache: Option<Expr>,
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<LitInt>,
+    pub(crate) track: Track,
+    /// Items that the code depends on besides those it is seen to reach.
+    pub(crate) depends: Vec<Path>,
     pub(crate) ignore: Vec<Ident>,
     pub(crate) compress: Option<LitStr>,
     pub(crate) in_impl: Option<Span>,
@@ -42,6 +71,11 @@ impl Options {
             Ok(())
         };
         parse.parse2(tokens)?;
+        if let (Track::None, Some(path)) = (options.track, options.depends.first()) {
+            let message = "with `track = \"none\"` nothing counts but `version`: use `track = \"body\"` to track what \
+                           `depends` names and the function's own code";
+            return Err(Error::new(path.span(), message));
+        }
         Ok(options)
     }
 
@@ -61,6 +95,17 @@ impl Options {
                     return Err(Error::new(version.span(), "a version is a whole number from 0, as in `version = 2`"));
                 }
                 self.version = Some(version);
+            }
+            "track" => self.track = Track::parse(&value(name, "track = \"reachable\"", input)?)?,
+            "depends" => {
+                if !input.peek(syn::token::Paren) {
+                    let message = "write what the code depends on like this: `depends(helper, module::CONSTANT)`";
+                    return Err(Error::new(name.span(), message));
+                }
+                let paths;
+                parenthesized!(paths in input);
+                let paths = Punctuated::<Path, Token![,]>::parse_terminated_with(&paths, Path::parse_mod_style)?;
+                self.depends = paths.into_iter().collect();
             }
             "compress" => self.compress = Some(value(name, "compress = \"xz:6\"", input)?),
             "crate" => self.krate = Some(value(name, "crate = my::larder", input)?),
@@ -94,11 +139,15 @@ fn value<T: syn::parse::Parse>(name: &Ident, example: &str, input: ParseStream<'
 }
 
 fn unknown(name: &str) -> String {
-    let closest = NAMES.into_iter().min_by_key(|known| distance(name, known));
-    match closest.filter(|known| distance(name, known) <= known.len() / 2) {
+    match closest(name, NAMES.into_iter()) {
         Some(known) => format!("there is no option `{name}`; did you mean `{known}`?"),
         None => format!("there is no option `{name}`; there are {}", NAMES.join(", ")),
     }
+}
+
+fn closest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let closest = known.min_by_key(|known| distance(name, known))?;
+    (distance(name, closest) <= closest.len() / 2).then_some(closest)
 }
 
 /// The Levenshtein distance: how many letters to insert, delete or replace.
