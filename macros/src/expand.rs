@@ -246,11 +246,12 @@ impl<'f> Parts<'f> {
             Some(why) => quote!(::std::option::Option::Some(#why)),
             None => quote!(::std::option::Option::None),
         };
-        let depends = &self.options.depends;
+        let depends = self.options.depends.iter();
+        let uses = depends.map(|path| quote_spanned!(path.span()=> #[allow(unused_imports)] use #path as _;));
         let texts = predicates.iter().map(ToString::to_string);
         quote_spanned! {Span::mixed_site()=> {
             // What does not exist can't be depended on.
-            #(#[allow(unused_imports)] use #depends as _;)*
+            #(#uses)*
             #larder::__private::Code {
                 track: #larder::__private::Track::#track,
                 fallback: #fallback,

@@ -96,6 +96,7 @@ const CHANGES: &[Change] = &[
     ("a drop", MODEL, "self.weight = 0", "self.weight = 1", &["generic::of_type", "kinds::operators"]),
     ("an inherent method", MODEL, "        self.weight\n", "        self.weight + 5\n", &["kinds::operators"]),
     ("a macro's arm", DEEP, "$n * $crate", "2 * $n * $crate", &["kinds::macros"]),
+    ("a macro that is renamed on its way", HELPERS, "$n + 80", "$n + 81", &["kinds::by_path"]),
     ("what a macro names", DEEP, "FACTOR: u64 = 4", "FACTOR: u64 = 5", &["kinds::macros"]),
     ("a default method", MODEL, "self.sides()\n", "self.sides() + 1\n", &["kinds::defaults", "kinds::unnamed_trait"]),
     ("a trait's method", MODEL, "self.0 * 4", "self.0 * 3", &["kinds::defaults", "kinds::unnamed_trait"]),
@@ -148,6 +149,24 @@ const CHANGES: &[Change] = &[
         &[],
     ),
 ];
+
+fn helper(n: u64) -> u64 {
+    n + 1
+}
+
+/// The function and its helper are in the same process as this, and followed there as well.
+#[test]
+fn a_function_among_tests_is_followed() {
+    #[larder::memoize]
+    fn follows(n: u64) -> u64 {
+        helper(n)
+    }
+    let code = follows::memo().tracked();
+    assert_eq!(code.fallback, None);
+    // `TempDir` is imported above, and has methods that nobody names.
+    let paths: Vec<&str> = code.items.iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["body", "crate tempfile", "edition", "tracking::helper"], "{code:?}");
+}
 
 /// Each change is taken back before the next, so what it had reached must be found again then.
 #[test]

@@ -186,8 +186,12 @@ impl Scope {
                     found.meanings.extend(self.resolve_on(root, &import.path, false, trail).meanings);
                 }
             }
-            // What is not found may be made by a macro in the last of these.
             if !is_glob && found.meanings.is_empty() {
+                // `use scale;` makes a path of a macro that is found by its place in the text.
+                let krate = &self.program.krates[self.program.modules[module].krate];
+                let macros = import.path.last().and_then(|name| krate.macros.get(name)).into_iter().flatten();
+                found.meanings.extend(macros.map(|item| Meaning::Item(*item)));
+                // What is not found may be made by a macro in the last of these.
                 found.meanings.extend(found.through.last().map(|module| Meaning::Module(*module)));
             }
             if is_glob {
@@ -287,6 +291,18 @@ impl Scope {
             Err(why) => {
                 self.failure.get_or_insert(why);
                 Vec::new()
+            }
+        }
+    }
+
+    /// Reads all crates beside this one that it can get types from.
+    pub(crate) fn read_all_beside(&mut self) {
+        for krate in 0..self.program.krates.len() {
+            let (package, root) = (self.program.krates[krate].package, self.program.krates[krate].root);
+            let externs: Vec<String> = self.program.packages[package].externs.keys().cloned().collect();
+            for name in externs {
+                let symbol = self.program.symbols.intern(&name);
+                self.crate_named(root, symbol);
             }
         }
     }

@@ -134,6 +134,9 @@ pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> Result<(Roots, Opt
         bounds.add_header(&file.tokens, item.form, item.keyword..item.open);
     }
     roots.is_generic = bounds.is_generic;
+    if roots.is_generic {
+        scope.read_all_beside();
+    }
     roots.is_open = bounds.is_generic && bounds.traits.iter().any(|path| is_outside(scope, module, path));
     Ok((roots, is_itself.then_some(index)))
 }

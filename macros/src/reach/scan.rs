@@ -196,7 +196,8 @@ impl Scanner<'_, '_> {
                 self.named.modules.extend(self.scope.names.modules.get(symbol).into_iter().flatten());
             }
         }
-        if is_macro && path.len() == 1 {
+        // `macro_rules!` are found by their place in the text as well, so here by their name alone.
+        if is_macro {
             let krates = &self.scope.program.krates;
             let macros = krates.iter().filter_map(|krate| krate.macros.get(&last)).flatten();
             self.named.items.extend(macros);

@@ -125,6 +125,11 @@ pub fn from_macro(n: u64) -> u64 {
 }
 
 #[memoize(cache = &CACHE)]
+pub fn by_path(n: u64) -> u64 {
+    crate::helpers::by_path!(n)
+}
+
+#[memoize(cache = &CACHE)]
 pub fn switched(n: u64) -> u64 {
     crate::helpers::switched::value(n)
 }

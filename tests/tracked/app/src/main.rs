@@ -54,6 +54,7 @@ fn main() {
     run!(kinds::variables(1));
     run!(kinds::from_macro(1));
     run!(made::made(1));
+    run!(kinds::by_path(1));
     run!(kinds::switched(1));
     run!(generic::of_type(generic::Feet(1)));
     run!(generic::constructed(1));

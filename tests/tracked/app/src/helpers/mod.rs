@@ -38,6 +38,13 @@ pub fn made_of(n: u64) -> u64 {
     n + 50
 }
 
+macro_rules! textual {
+    ($n:expr) => {
+        $n + 80
+    };
+}
+pub(crate) use textual as by_path;
+
 macro_rules! define {
     ($name:ident, $value:expr) => {
         pub fn $name(n: u64) -> u64 {
