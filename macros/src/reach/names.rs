@@ -48,6 +48,9 @@ pub(crate) struct Scope {
     pub(crate) own: usize,
     /// Why code that is needed can't be read.
     pub(crate) failure: Option<String>,
+    /// By symbol: the last scan that saw it, and the last that looked it up alone.
+    seen: [Vec<u32>; 2],
+    scans: u32,
 }
 
 impl Scope {
@@ -90,6 +93,21 @@ impl Scope {
             names.meaningful[symbol as usize] = true;
         }
         self.names = names;
+    }
+
+    /// The number of a new scan.
+    pub(crate) fn begin_scan(&mut self) -> u32 {
+        self.scans += 1;
+        self.scans
+    }
+
+    /// Whether a scan had not seen a name before, for one of two purposes.
+    pub(crate) fn is_first_sight(&mut self, name: Symbol, scan: u32, purpose: usize) -> bool {
+        let seen = &mut self.seen[purpose];
+        if seen.len() <= name as usize {
+            seen.resize(self.program.symbols.len().max(name as usize + 1), 0);
+        }
+        std::mem::replace(&mut seen[name as usize], scan) != scan
     }
 
     /// Whether a name can mean anything; most are those of variables.

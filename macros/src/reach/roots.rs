@@ -52,17 +52,23 @@ pub(crate) fn positions(function: &Function) -> Vec<Position> {
 
 /// The innermost item at a position, and the index of the token there.
 fn item_at(scope: &Scope, position: &Position) -> Option<(usize, usize)> {
+    // A file may be two modules. Where in it, as the index of a token.
+    let files = scope.program.files.iter().enumerate().filter(|(_, file)| file.path == position.file);
+    let places = files.filter_map(|(index, file)| {
+        let offset = offset_of(&file.tokens.text, position)?;
+        Some((index, file.tokens.list.partition_point(|token| (token.end as usize) <= offset)))
+    });
+    let places: Vec<(usize, usize)> = places.collect();
     let mut found: Option<(usize, usize)> = None;
-    for (index, item) in scope.program.items.iter().enumerate().filter(|(_, item)| item.holder.is_none()) {
-        let file = &scope.program.files[item.file];
-        if file.path != position.file {
-            continue;
-        }
-        let Some(offset) = offset_of(&file.tokens.text, position) else { continue };
-        let token = file.tokens.list.partition_point(|token| (token.end as usize) <= offset);
-        let is_inner = found.is_none_or(|(before, _)| scope.program.items[before].range.len() > item.range.len());
-        if item.range.contains(&token) && is_inner {
-            found = Some((index, token));
+    for (index, item) in scope.program.items.iter().enumerate() {
+        for (file, token) in &places {
+            if item.file != *file || item.holder.is_some() || !item.range.contains(token) {
+                continue;
+            }
+            let is_inner = found.is_none_or(|(before, _)| scope.program.items[before].range.len() > item.range.len());
+            if is_inner {
+                found = Some((index, *token));
+            }
         }
     }
     found
@@ -172,7 +178,7 @@ fn locals(scope: &mut Scope, holder: usize, token: usize, roots: &mut Roots) {
     if (start..range.end).any(is_unknown_macro) {
         roots.items.insert(holder);
     }
-    let mut names: BTreeSet<Symbol> = roots.named.members.clone();
+    let mut names: BTreeSet<Symbol> = roots.named.members.iter().copied().collect();
     let mut taken = BTreeSet::new();
     loop {
         let before = taken.len();

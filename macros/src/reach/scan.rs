@@ -20,7 +20,7 @@ pub(crate) struct Named {
     /// Modules in which something is looked for.
     pub(crate) modules: BTreeSet<usize>,
     /// All names, whatever they mean: among them are those of methods.
-    pub(crate) members: BTreeSet<Symbol>,
+    pub(crate) members: Vec<Symbol>,
     /// Crates whose code is not read: the package that uses it, and its name there.
     pub(crate) crates: BTreeSet<(usize, Symbol)>,
     pub(crate) facts: Facts,
@@ -71,16 +71,16 @@ struct Scanner<'s, 't> {
     stand: Stand<'t>,
     local: Local,
     named: &'s mut Named,
-    /// By symbol: already looked up, alone.
-    seen: BTreeSet<Symbol>,
+    /// The number of this scan, for `Scope::seen`.
+    number: u32,
     /// Where the input of a macro ends that this is in: there, anything may become of a name.
     input_end: usize,
 }
 
 /// Adds what the tokens in a range name.
 pub(crate) fn scan(scope: &mut Scope, tokens: &Tokens, range: Range<usize>, stand: Stand<'_>, named: &mut Named) {
-    let mut scanner =
-        Scanner { scope, tokens, stand, local: Local::default(), named, seen: BTreeSet::new(), input_end: 0 };
+    let number = scope.begin_scan();
+    let mut scanner = Scanner { scope, tokens, stand, local: Local::default(), named, number, input_end: 0 };
     if let Some((tokens, range)) = scanner.stand.around.clone() {
         scanner.uses(tokens, range);
     }
@@ -152,6 +152,18 @@ impl Scanner<'_, '_> {
     fn name(&mut self, at: usize, range: &Range<usize>, in_attribute: bool) -> usize {
         let tokens = self.tokens;
         let first = tokens.list[at].data;
+        // Most names are those of variables, and come again and again.
+        let is_plain = !self.scope.is_meaningful(first)
+            && first >= known::COUNT
+            && self.local.names.is_empty()
+            && self.local.globs.is_empty()
+            && !self.stand.anywhere;
+        if is_plain && !tokens.is(at + 1, b'!') && !tokens.is(at + 1, b':') {
+            if self.scope.is_first_sight(first, self.number, 0) {
+                self.named.members.push(first);
+            }
+            return at + 1;
+        }
         let mut path = vec![first];
         let mut next = at + 1;
         while next + 2 < range.end && tokens.is_path_sign(next) {
@@ -159,7 +171,11 @@ impl Scanner<'_, '_> {
             path.push(segment);
             next += 3;
         }
-        self.named.members.extend(&path);
+        for name in &path {
+            if self.scope.is_first_sight(*name, self.number, 0) {
+                self.named.members.push(*name);
+            }
+        }
         let is_macro = tokens.is(next, b'!') && tokens.get(next + 1).is_some_and(|token| token.kind == Kind::Open);
         let last = path[path.len() - 1];
         if is_macro && !fingerprint::is_plain_macro(self.scope.program.symbols.text(last)) {
@@ -203,7 +219,7 @@ impl Scanner<'_, '_> {
             self.named.items.extend(macros);
         }
         let alone = path.len() == 1 && !absolute;
-        if alone && !in_attribute && !self.seen.insert(first) {
+        if alone && !in_attribute && !self.scope.is_first_sight(first, self.number, 1) {
             return;
         }
         if let Some(meanings) = self.local.names.get(&first) {
@@ -365,7 +381,7 @@ impl Scanner<'_, '_> {
         } else if literal.contains('{') {
             for name in captured(literal) {
                 if let Some(symbol) = self.scope.program.symbols.find(name) {
-                    self.named.members.insert(symbol);
+                    self.named.members.push(symbol);
                     self.path(&[symbol], false, false, false);
                 }
             }
@@ -445,7 +461,7 @@ pub(crate) fn facts(tokens: &Tokens) -> Facts {
         stand,
         local: Local::default(),
         named: &mut named,
-        seen: BTreeSet::new(),
+        number: 1,
         input_end: 0,
     };
     for at in tokens.all() {

@@ -7,11 +7,14 @@ macro_rules! known {
     ($($name:ident = $text:literal)*) => {
         #[allow(clippy::allow_attributes, reason = "not every lint below has something to say in every build")]
         #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "they become constants")]
-        enum Index { $($name),* }
+        enum Index { $($name,)* COUNT }
         const TEXTS: &[&str] = &[$($text),*];
+        const COUNT: Symbol = Index::COUNT as Symbol;
         /// The names that mean something to this crate.
         pub(crate) mod known {
             $(pub(crate) const $name: super::Symbol = super::Index::$name as super::Symbol;)*
+            /// How many these are: other names have greater numbers.
+            pub(crate) const COUNT: super::Symbol = super::COUNT;
         }
     };
 }

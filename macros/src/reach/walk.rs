@@ -172,7 +172,8 @@ enum Waiting {
 #[derive(Default)]
 struct Todo {
     items: Vec<usize>,
-    names: BTreeSet<Symbol>,
+    /// By symbol: whether the name has occurred.
+    names: Vec<bool>,
     waiting: HashMap<Symbol, Vec<Waiting>>,
     traits: BTreeSet<usize>,
     homes: BTreeSet<usize>,
@@ -255,7 +256,10 @@ impl Walk<'_> {
     }
 
     fn name(&mut self, name: Symbol) {
-        if !self.todo.names.insert(name) {
+        if self.todo.names.len() <= name as usize {
+            self.todo.names.resize(self.ground.scope.program.symbols.len(), false);
+        }
+        if std::mem::replace(&mut self.todo.names[name as usize], true) {
             return;
         }
         for waiting in self.todo.waiting.remove(&name).unwrap_or_default() {
@@ -270,7 +274,7 @@ impl Walk<'_> {
     }
 
     fn wait(&mut self, name: Symbol, waiting: Waiting) {
-        if self.todo.names.contains(&name) {
+        if self.todo.names.get(name as usize).copied().unwrap_or(false) {
             match waiting {
                 Waiting::Member(item) => self.item(item),
                 Waiting::Block(block) => self.block(block),
