@@ -13,13 +13,13 @@ use super::walk::{Reached, label};
 use super::{files, paths};
 use crate::fingerprint::{self, Reading};
 
-/// The digest of an item's tokens.
-pub(crate) fn digest(scope: &Scope, index: usize) -> u128 {
+/// The path of an item, and the digest of its tokens.
+pub(crate) fn item(scope: &Scope, index: usize) -> (String, u128) {
     let item = &scope.program.items[index];
     let tokens = &scope.program.files[item.file].tokens;
     let range = if item.is_inherent { item.range.start..item.open } else { item.range.clone() };
     let reading = if has_reader(tokens, item) { Reading::Documented } else { Reading::Code };
-    fingerprint::of(tokens, range, reading)
+    (label(scope, item), fingerprint::of(tokens, range, reading))
 }
 
 /// Attributes that don't look at documentation.
@@ -112,7 +112,7 @@ pub(crate) fn items(
     itself: Option<usize>,
     invocation: &Invocation,
     lock: Option<&Lock>,
-    digest: &mut dyn FnMut(usize) -> u128,
+    listed: &mut dyn FnMut(usize) -> (String, u128),
 ) -> Result<Vec<(String, u128)>, String> {
     let program = &scope.program;
     let mut items: BTreeSet<(String, u128)> = BTreeSet::new();
@@ -120,7 +120,7 @@ pub(crate) fn items(
         let item = &program.items[index];
         // A `use` or the like has nothing of its own.
         if !matches!(item.form, Form::Use | Form::ExternCrate | Form::Module) {
-            items.insert((label(scope, item), digest(index)));
+            items.insert(listed(index));
         }
     }
     for (package, name) in &reached.crates {

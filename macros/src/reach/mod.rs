@@ -59,7 +59,8 @@ struct Session {
     ground: Ground,
     invocation: Invocation,
     lock: Option<Lock>,
-    digests: HashMap<usize, u128>,
+    /// By item: its path and its digest.
+    listed: HashMap<usize, (String, u128)>,
 }
 
 thread_local! {
@@ -112,7 +113,7 @@ impl Session {
         let package = Package::read(&dir)?;
         let out_dir = invocation.out_dir.clone().unwrap_or_default();
         let lock = Lock::find(&[&dir, &out_dir], &package.name, &variable("CARGO_PKG_VERSION")?);
-        let mut session = Session { ground: Ground::default(), invocation, lock, digests: HashMap::new() };
+        let mut session = Session { ground: Ground::default(), invocation, lock, listed: HashMap::new() };
         let package = session.with_externs(package);
         session.ground.scope.add_package(package);
         let root = session.invocation.root.clone();
@@ -159,9 +160,9 @@ impl Session {
             Ok(roots)
         })?;
         let scope = &self.ground.scope;
-        let digests = &mut self.digests;
-        let mut digest = |index| *digests.entry(index).or_insert_with(|| list::digest(scope, index));
-        let items = list::items(scope, &reached, itself, &self.invocation, self.lock.as_ref(), &mut digest)?;
+        let known = &mut self.listed;
+        let mut listed = |index| known.entry(index).or_insert_with(|| list::item(scope, index)).clone();
+        let items = list::items(scope, &reached, itself, &self.invocation, self.lock.as_ref(), &mut listed)?;
         Ok(Reach {
             items,
             predicates: reached.facts.predicates.into_iter().collect(),
