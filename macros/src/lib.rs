@@ -78,8 +78,8 @@ use quote::quote;
 /// - how the compiler and its options change what code does, and larder itself.
 ///
 /// `track = "body"` looks at the function's own tokens alone, and at what `depends` names.
-/// `track = "none"` looks at nothing but `version`. Where sources can't be read, as in doctests and in
-/// editors, `"body"` is used instead, and larder knows why.
+/// `track = "none"` looks at nothing but `version`. Where sources can't be read, as in an editor,
+/// `"body"` is used instead, and larder knows why.
 ///
 /// # Limits
 ///

@@ -50,7 +50,7 @@ impl Invocation {
             let follows_option = *index > 0 && takes_value(&arguments[index - 1]);
             argument.ends_with(".rs") && !argument.starts_with('-') && !follows_option && dir.join(argument).is_file()
         });
-        let root = root.ok_or("the compiler was not given a file, as in a doctest")?.1;
+        let root = root.ok_or("the compiler was not given a file")?.1;
         let externs = value("--extern").into_iter().filter_map(|text| {
             let (name, path) = text.split_once('=')?;
             // `priv:name` and the like.

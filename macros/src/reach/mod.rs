@@ -22,6 +22,7 @@ mod lexer;
 mod list;
 mod manifest;
 mod names;
+mod notation;
 mod paths;
 mod program;
 mod roots;
