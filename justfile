@@ -29,6 +29,7 @@ bench:
     cargo bench --bench call
     cargo bench --bench persist --features full
     python3 benches/peers/persist.py
+    python3 benches/build.py
 
 # Each fuzz target for so many seconds, from the committed corpus (needs cargo-fuzz)
 fuzz SECONDS="60":

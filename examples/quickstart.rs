@@ -21,9 +21,8 @@ struct Score {
 }
 
 /// Five-fold cross-validation of kernel ridge regression. Takes seconds, and only once: the result
-/// is found again by what the arguments hold, every pixel included, and by the code of this
-/// function. The helpers below are not part of that: when one of them changes,
-/// `#[memoize(version = 1)]` leaves the old results behind.
+/// is found again by what the arguments hold, every pixel included, and by the code of this function
+/// and of the helpers below.
 #[memoize]
 fn cross_validate(images: &Array2<f64>, labels: &[usize], gamma: f64, lambda: f64) -> Score {
     let kernel = gaussian_kernel(images, gamma);

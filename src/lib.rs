@@ -5,6 +5,7 @@
 mod async_call;
 mod call;
 mod closure;
+mod code;
 mod memo;
 mod memoize;
 #[cfg(feature = "async")]
@@ -80,10 +81,11 @@ pub use larder_macros::memoize;
 /// What the attribute's expansion uses. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::code::{Code, Items, Track};
     pub use crate::fit::{Part, argument, wanted};
     pub use crate::in_trait::{path_in_trait, position_in_trait};
     pub use crate::key::Describe;
-    pub use crate::memo::{Code, Definition, Track, path_of_function, path_of_method, position_of};
+    pub use crate::memo::{Definition, path_of_function, path_of_method, position_of};
     pub use crate::memoize::{call, compute_fn, describe_fn};
     #[cfg(feature = "async")]
     pub use crate::memoize_async::call_async;

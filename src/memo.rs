@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use twox_hash::XxHash3_128;
-
 use crate::atomic::{self, Access, create_private_folder};
 use crate::cache::Cache;
+use crate::code::{Code, Items, Track};
 use crate::compress::Compression;
 use crate::file::read_now;
 use crate::key::{Function, Key, without_generics};
@@ -36,58 +35,6 @@ pub struct Definition {
     pub compression: Option<Compression>,
 }
 
-/// What is known of a function's code.
-#[derive(Clone, Copy, Debug)]
-pub struct Code {
-    /// How far it is followed.
-    pub track: Track,
-    /// Why it is followed no further than the function's body, if that was not asked for.
-    pub fallback: Option<&'static str>,
-    /// What it consists of: the paths of items, sorted, with the digests of their tokens. The function
-    /// itself is called `body`.
-    pub items: &'static [(&'static str, u128)],
-    /// The `cfg`s that are named there, and whether they are true.
-    pub predicates: &'static [(&'static str, bool)],
-    /// The variables that are read there when it is compiled (`env!`, `option_env!`), and their values.
-    pub environment: &'static [(&'static str, Option<&'static str>)],
-}
-
-/// How far a function's code is followed: the option `track`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Track {
-    /// To every item of the package, and of its path dependencies, that it can reach.
-    Reachable,
-    /// No further than its own body.
-    Body,
-    /// Not at all.
-    None,
-    /// It is a closure's, which nobody sees: the type of its result stands for it.
-    Type(&'static str),
-}
-
-impl Code {
-    /// XXH3-128 of it all; nothing for code that is not tracked.
-    fn fingerprint(&self) -> Vec<u8> {
-        let mut hasher = XxHash3_128::new();
-        // No text holds a zero byte, and each begins with its kind.
-        let mut text = |text: &str| hasher.write(&[text.as_bytes(), &[0]].concat());
-        for (path, digest) in self.items {
-            text(&format!("item {path} {digest:032x}"));
-        }
-        for (predicate, truth) in self.predicates {
-            text(&format!("cfg {predicate} {truth}"));
-        }
-        for (variable, value) in self.environment {
-            text(&format!("env {variable} {value:?}"));
-        }
-        match self.track {
-            Track::None => Vec::new(),
-            Track::Type(name) => name.as_bytes().to_vec(),
-            Track::Reachable | Track::Body => hasher.finish_128().to_be_bytes().to_vec(),
-        }
-    }
-}
-
 impl Definition {
     /// What there is to know of a closure: its name, and the type of its result.
     pub(crate) fn of_closure(name: &str, stored: &'static str) -> Self {
@@ -96,7 +43,13 @@ impl Definition {
             path: name.to_owned(),
             position: None,
             version: 0,
-            code: Code { track: Track::Type(stored), fallback: None, items: &[], predicates: &[], environment: &[] },
+            code: Code {
+                track: Track::Type(stored),
+                fallback: None,
+                items: Items::new(""),
+                predicates: &[],
+                environment: &[],
+            },
             signature: "",
             compression: None,
         }
@@ -194,6 +147,12 @@ impl Memo {
         }
     }
 
+    /// What is known of the function's code.
+    #[doc(hidden)]
+    pub fn tracked(&self) -> Code {
+        self.code
+    }
+
     pub(crate) fn function(&self) -> &Function {
         &self.function
     }
@@ -219,15 +178,7 @@ impl Memo {
 
     /// What the code consists of.
     pub(crate) fn code_parts(&self) -> CodeFile {
-        let Code { items, predicates, environment, .. } = self.code;
-        CodeFile {
-            items: items.iter().map(|(path, digest)| ((*path).to_owned(), format!("{digest:032x}"))).collect(),
-            predicates: predicates.iter().map(|(text, truth)| ((*text).to_owned(), *truth)).collect(),
-            environment: environment
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
-                .collect(),
-        }
+        self.code.parts()
     }
 
     /// The fingerprint of the code, in hexadecimal digits.

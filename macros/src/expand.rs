@@ -9,12 +9,13 @@
 mod in_trait;
 mod steps;
 
-use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 use syn::{Attribute, FnArg, Pat, ReceiverKind, Signature, parse_quote};
 
 use self::steps::Speak;
-use crate::fingerprint;
+use crate::code::Code;
 use crate::function::{Function, Item, type_parameters};
 use crate::lifetimes::{self, name_elided};
 use crate::options::Options;
@@ -225,7 +226,7 @@ impl<'f> Parts<'f> {
             #(#conditions)*
             #(#hiding)*
             #[doc = #doc]
-            #[allow(dead_code)]
+            #[allow(dead_code, unexpected_cfgs)]
             #vis fn #memo_name() -> &'static #larder::Memo {
                 #memo
             }
@@ -278,24 +279,26 @@ impl<'f> Parts<'f> {
     /// What is known of the function's code.
     fn code(&self) -> TokenStream {
         let larder = &self.larder;
-        let digest = Literal::u128_suffixed(u128::from_be_bytes(fingerprint::of(&self.function.item)));
-        // The compiler knows whether they are true; an attribute does not.
-        let predicates = fingerprint::predicates(&self.function.item);
+        let Code { track, fallback, items, predicates, environment } = Code::of(self.options, &self.function.item);
+        let fallback = match fallback {
+            Some(why) => quote!(::std::option::Option::Some(#why)),
+            None => quote!(::std::option::Option::None),
+        };
+        let depends = self.options.depends.iter();
+        let uses = depends.map(|path| quote_spanned!(path.span()=> #[allow(unused_imports)] use #path as _;));
         let texts = predicates.iter().map(ToString::to_string);
-        // Which arguments are in the key, and as what: with other ones, the same key would mean another call.
-        let choice = self.options.choice_of_arguments().map(|choice| {
-            let digest = Literal::u128_suffixed(u128::from_be_bytes(fingerprint::of_tokens(choice)));
-            quote!(, ("options", #digest))
-        });
-        quote_spanned! {Span::mixed_site()=>
+        quote_spanned! {Span::mixed_site()=> {
+            // What does not exist can't be depended on.
+            #(#uses)*
             #larder::__private::Code {
-                track: #larder::__private::Track::Body,
-                fallback: ::std::option::Option::None,
-                items: &[("body", #digest) #choice],
+                track: #larder::__private::Track::#track,
+                fallback: #fallback,
+                items: #larder::__private::Items::new(#items),
+                // The compiler knows whether they are true; an attribute does not.
                 predicates: &[#((#texts, ::core::cfg!(#predicates))),*],
-                environment: &[],
+                environment: &[#((#environment, ::core::option_env!(#environment))),*],
             }
-        }
+        }}
     }
 
     /// The signature with a name for every parameter in place of its pattern.

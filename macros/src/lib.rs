@@ -1,7 +1,7 @@
 //! The attribute of [larder](https://docs.rs/larder). Depend on `larder`, not on this crate.
 //!
-//! Each file is a step: the options are read, the function is taken apart and checked, its code gets
-//! a fingerprint, and the code is put together that calls into larder.
+//! Each file is a step: the options are read, the function is taken apart and checked, what it
+//! reaches is found, all that gets fingerprints, and the code is put together that calls into larder.
 
 mod age;
 mod options;
@@ -11,7 +11,9 @@ mod function;
 mod lifetimes;
 mod place;
 
+mod code;
 mod fingerprint;
+mod reach;
 
 mod expand;
 mod in_place_of_self;
@@ -42,8 +44,8 @@ use quote::quote;
 /// (`larder::Call`), and `f::memo()` the memoized function (`larder::Memo`). In an `impl` block they
 /// are `x.f_call(..)` and `Type::f_memo()`.
 ///
-/// What the result depends on is the function's code and its arguments, which implement
-/// `serde::Serialize`. What it returns implements `serde::Serialize` and `DeserializeOwned`; of a
+/// What the result depends on is the function's code with all that it reaches, and its arguments, which
+/// implement `serde::Serialize`. What it returns implements `serde::Serialize` and `DeserializeOwned`; of a
 /// `Result` only what `Ok` holds, for an `Err` is never kept.
 ///
 /// # Options
@@ -53,6 +55,8 @@ use quote::quote;
 /// | `cache = EXPR` | the cache: whatever coerces to `&Cache`; may use the arguments | `Cache::global()` |
 /// | `name = "…"` | the function's identity and folder, so that it may be renamed and moved | its path |
 /// | `version = N` | another version is another function: count up to leave old results behind | 0 |
+/// | `track = "…"` | how far the code is followed: `"reachable"`, `"body"` or `"none"` (below) | `"reachable"` |
+/// | `depends(f, m::C)` | items that the code depends on besides | none |
 /// | `ignore(a, self)` | arguments that the result does not depend on | none |
 /// | `key(a = EXPR)` | what stands in the key for the argument `a`, which need not be serialisable then | `a` itself |
 /// | `compress = "zstd:3"` | the compressor of this function's results | the cache's |
@@ -98,11 +102,31 @@ use quote::quote;
 /// [`Cache::functions`]: https://docs.rs/larder/latest/larder/struct.Cache.html#method.functions
 /// [`Cache::clear_function`]: https://docs.rs/larder/latest/larder/struct.Cache.html#method.clear_function
 ///
+/// # Code
+///
+/// With `track = "reachable"`, a result is computed anew when anything changes that the function can
+/// reach in its package, or in the packages beside it (path dependencies): functions, methods,
+/// constants, types, `impl`s of operators and `Drop`, macros; files that this code includes, the `cfg`s
+/// and the `env!`s in it; and the versions in `Cargo.lock` of other crates that it names. Comments,
+/// documentation, formatting and the order of items do not count, and neither does what can't be
+/// reached. In doubt more is reached: what costs a miss is no error. Going back to earlier code finds
+/// the earlier results.
+///
+/// Not seen, so count up `version` when it matters:
+///
+/// - other crates beyond the version of those that are named, such as their own dependencies;
+/// - what is read while the program runs: files, variables, statics that change;
+/// - code that callers bring along from another crate: the `impl`s of a type argument that is defined
+///   in a crate which uses this one, closures and function pointers;
+/// - what a build script of another package switches with `cfg`s or variables of its own;
+/// - how the compiler and its options change what code does, and larder itself.
+///
+/// `track = "body"` looks at the function's own tokens alone, and at what `depends` names.
+/// `track = "none"` looks at nothing but `version`. Where sources can't be read, as in an editor,
+/// `"body"` is used instead, and larder knows why.
+///
 /// # Limits
 ///
-/// - An attribute sees the function alone, not what it calls: when a helper, a constant or a type
-///   changes, count up `version`. The function's own code is tracked, with the truth of the `cfg`s in
-///   it; comments, documentation and formatting are not part of it.
 /// - `&mut` arguments are refused unless ignored; results that borrow are refused.
 /// - Two types of one name in two blocks of one function count as one type parameter.
 /// - Of a function that returns a `Result`, an `Err` is never kept. One within another type, as in

@@ -12,10 +12,36 @@ use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, parenthesized
 
 use crate::{age, predicate};
 
-const NAMES: [&str; 12] = [
-    "cache", "name", "version", "ignore", "key", "compress", "max_age", "valid", "store_if", "in_impl", "in_trait",
-    "crate",
+const NAMES: [&str; 14] = [
+    "cache", "name", "version", "track", "depends", "ignore", "key", "compress", "max_age", "valid", "store_if",
+    "in_impl", "in_trait", "crate",
 ];
+
+/// How far a function's code is followed.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Track {
+    #[default]
+    Reachable,
+    Body,
+    None,
+}
+
+impl Track {
+    const NAMES: [(&'static str, Track); 3] =
+        [("reachable", Track::Reachable), ("body", Track::Body), ("none", Track::None)];
+
+    fn parse(text: &LitStr) -> Result<Self> {
+        let value = text.value();
+        if let Some((_, track)) = Self::NAMES.into_iter().find(|(name, _)| *name == value) {
+            return Ok(track);
+        }
+        let message = match closest(&value, Self::NAMES.into_iter().map(|(name, _)| name)) {
+            Some(known) => format!("there is no `track = \"{value}\"`; did you mean \"{known}\"?"),
+            None => format!("there is no `track = \"{value}\"`; there are \"reachable\", \"body\" and \"none\""),
+        };
+        Err(Error::new(text.span(), message))
+    }
+}
 
 /// What the user wrote in the attribute's parentheses.
 #[derive(Default)]
@@ -23,6 +49,9 @@ pub(crate) struct Options {
     pub(crate) cache: Option<Expr>,
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<LitInt>,
+    pub(crate) track: Track,
+    /// Items that the code depends on besides those it is seen to reach.
+    pub(crate) depends: Vec<Path>,
     pub(crate) ignore: Vec<Ident>,
     /// What stands in the key for an argument.
     pub(crate) key: Vec<KeyedBy>,
@@ -76,6 +105,11 @@ impl Options {
                 "a function stands either in a type's `impl` or in a trait's: write one of them",
             ));
         }
+        if let (Track::None, Some(path)) = (options.track, options.depends.first()) {
+            let message = "with `track = \"none\"` nothing counts but `version`: use `track = \"body\"` to track what \
+                           `depends` names and the function's own code";
+            return Err(Error::new(path.span(), message));
+        }
         Ok(options)
     }
 
@@ -105,6 +139,17 @@ impl Options {
                     return Err(Error::new(version.span(), "a version is a whole number from 0, as in `version = 2`"));
                 }
                 self.version = Some(version);
+            }
+            "track" => self.track = Track::parse(&value(name, "track = \"reachable\"", input)?)?,
+            "depends" => {
+                if !input.peek(syn::token::Paren) {
+                    let message = "write what the code depends on like this: `depends(helper, module::CONSTANT)`";
+                    return Err(Error::new(name.span(), message));
+                }
+                let paths;
+                parenthesized!(paths in input);
+                let paths = Punctuated::<Path, Token![,]>::parse_terminated_with(&paths, Path::parse_mod_style)?;
+                self.depends = paths.into_iter().collect();
             }
             "compress" => self.compress = Some(value(name, "compress = \"xz:6\"", input)?),
             "crate" => self.krate = Some(value(name, "crate = my::larder", input)?),
@@ -170,11 +215,15 @@ fn value<T: Parse>(name: &Ident, example: &str, input: ParseStream<'_>) -> Resul
 }
 
 fn unknown(name: &str) -> String {
-    let closest = NAMES.into_iter().min_by_key(|known| distance(name, known));
-    match closest.filter(|known| distance(name, known) <= known.len() / 2) {
+    match closest(name, NAMES.into_iter()) {
         Some(known) => format!("there is no option `{name}`; did you mean `{known}`?"),
         None => format!("there is no option `{name}`; there are {}", NAMES.join(", ")),
     }
+}
+
+fn closest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let closest = known.min_by_key(|known| distance(name, known))?;
+    (distance(name, closest) <= closest.len() / 2).then_some(closest)
 }
 
 /// The Levenshtein distance: how many letters to insert, delete or replace.

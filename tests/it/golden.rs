@@ -340,7 +340,7 @@ fn keys_are_these_digests() {
 
 #[test]
 fn the_key_of_a_call_is_this_digest() {
-    #[memoize(name = "golden", version = 7)]
+    #[memoize(name = "golden", version = 7, track = "body")]
     fn call<T>(a: u32, text: &str, _data: &[f64], _: T) -> u32
     where
         T: Serialize,

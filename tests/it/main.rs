@@ -93,3 +93,7 @@ mod readme;
 
 /// What is logged.
 mod log;
+
+/// Changes of the code that a function reaches.
+#[cfg(feature = "macros")]
+mod tracking;

@@ -1,0 +1,68 @@
+//! What is known of a function's code, in the form in which it becomes a part of the program.
+
+use std::fmt::Write as _;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+use crate::fingerprint::{self, Reading};
+use crate::function::Item;
+use crate::options::{Options, Track};
+use crate::reach::symbols::Symbols;
+use crate::reach::token::Tokens;
+use crate::reach::{self, Reach};
+
+pub(crate) struct Code {
+    /// A variant of larder's `Track`.
+    pub(crate) track: Ident,
+    /// Why it is followed no further than its body.
+    pub(crate) fallback: Option<String>,
+    /// A line for each item: the digest and the path. One text, since a compiler takes a microsecond
+    /// for each token of a list, and there may be a thousand items.
+    pub(crate) items: String,
+    pub(crate) predicates: Vec<TokenStream>,
+    pub(crate) environment: Vec<String>,
+}
+
+impl Code {
+    pub(crate) fn of(options: &Options, item: &Item) -> Self {
+        let depends = &options.depends;
+        let depends = quote!(#(#depends),*);
+        let (reach, track, fallback) = match options.track {
+            Track::None => return Code::untracked(),
+            Track::Body if options.depends.is_empty() => (reach::of_body(item), "Body", None),
+            Track::Body => match reach::reach(None, depends) {
+                Ok(reach) => (reach.with(reach::of_body(item)), "Body", None),
+                Err(why) => (reach::of_body(item), "Body", Some(why)),
+            },
+            Track::Reachable => match reach::reach(Some(item), depends) {
+                Ok(reach) => (reach, "Reachable", None),
+                Err(why) => (reach::of_body(item), "Body", Some(why)),
+            },
+        };
+        let Reach { items, predicates, environment } = reach;
+        let tokens = fingerprint::body(item, &mut Symbols::new());
+        let body = fingerprint::of(&tokens, tokens.all(), Reading::Code);
+        let mut items: Vec<(String, u128)> = items.into_iter().chain([("body".to_owned(), body)]).collect();
+        // Which arguments are in the key, and as what: with other ones, the same key would mean another call.
+        items.extend(options.choice_of_arguments().map(|choice| {
+            let tokens = Tokens::of_stream(choice, &mut Symbols::new());
+            ("options".to_owned(), fingerprint::of(&tokens, tokens.all(), Reading::Code))
+        }));
+        items.sort();
+        let mut lines = String::new();
+        for (path, digest) in items {
+            // Nothing can go wrong in a `String`.
+            let _ = writeln!(lines, "{digest:032x} {path}");
+        }
+        // Those that are no tokens are no predicates either.
+        let predicates = predicates.iter().filter_map(|text| text.parse().ok()).collect();
+        let track = Ident::new(track, Span::mixed_site());
+        Code { track, fallback, items: lines, predicates, environment }
+    }
+
+    fn untracked() -> Self {
+        let track = Ident::new("None", Span::mixed_site());
+        Code { track, fallback: None, items: String::new(), predicates: Vec::new(), environment: Vec::new() }
+    }
+}

@@ -1,0 +1,370 @@
+//! The sources of a program, cut into items: those of the crate that is compiled, and those of the
+//! crates in the same repository that it uses, each read when it is first named.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::item::{self, Form, Header, Import};
+use super::manifest::Package;
+use super::symbols::{Symbol, Symbols, known};
+use super::token::{Kind, Token, Tokens};
+
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) tokens: Tokens,
+}
+
+/// Part of a file, in tokens.
+pub(crate) type Part = (usize, Range<usize>);
+
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) form: Form,
+    pub(crate) name: Symbol,
+    pub(crate) file: usize,
+    pub(crate) range: Range<usize>,
+    pub(crate) keyword: usize,
+    pub(crate) open: usize,
+    pub(crate) module: usize,
+    /// The `impl` block that it is a member of, if that has no trait: others are taken as a whole.
+    pub(crate) block: Option<usize>,
+    /// The function that it is within.
+    pub(crate) holder: Option<usize>,
+    /// Of an `impl` block: that it has no trait.
+    pub(crate) is_inherent: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Module {
+    pub(crate) krate: usize,
+    pub(crate) parent: Option<usize>,
+    pub(crate) path: String,
+    pub(crate) names: HashMap<Symbol, Vec<usize>>,
+    pub(crate) children: HashMap<Symbol, Vec<usize>>,
+    pub(crate) imports: Vec<Import>,
+    /// Items that may define anything.
+    pub(crate) opaque: Vec<usize>,
+    /// The attributes of the module.
+    pub(crate) attributes: Vec<Part>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Krate {
+    pub(crate) package: usize,
+    pub(crate) root: usize,
+    pub(crate) macros: HashMap<Symbol, Vec<usize>>,
+}
+
+/// An `impl` block, wherever it is: those in functions and constants count everywhere as well.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// The block itself, or what it is in.
+    pub(crate) item: usize,
+    pub(crate) header: Header,
+    pub(crate) members: Vec<usize>,
+}
+
+#[derive(Default)]
+pub(crate) struct Program {
+    pub(crate) symbols: Symbols,
+    pub(crate) files: Vec<Arc<File>>,
+    pub(crate) items: Vec<Item>,
+    pub(crate) modules: Vec<Module>,
+    pub(crate) krates: Vec<Krate>,
+    pub(crate) packages: Vec<Package>,
+    pub(crate) blocks: Vec<Block>,
+    /// By the root file.
+    known: HashMap<PathBuf, usize>,
+}
+
+impl Default for Symbols {
+    fn default() -> Self {
+        Symbols::new()
+    }
+}
+
+/// Where the files of a module's children are.
+#[derive(Clone)]
+struct Place {
+    /// The folder of the file.
+    file_dir: PathBuf,
+    /// The folder for `mod x;`.
+    child_dir: PathBuf,
+    /// Whether this is within a module in braces, where `#[path]` counts from another folder.
+    inline: bool,
+    depth: usize,
+}
+
+impl Program {
+    /// Reads the crate with this root file, unless it has been read. `label` is how its items' paths
+    /// begin.
+    pub(crate) fn read_krate(&mut self, root: &Path, package: usize, label: &str) -> Result<usize, String> {
+        if let Some(known) = self.known.get(root) {
+            return Ok(*known);
+        }
+        let file = self.read_file(root)?.ok_or_else(|| format!("can't read {}", name_of(root)))?;
+        let krate = self.krates.len();
+        let module = self.modules.len();
+        self.krates.push(Krate { package, root: module, macros: HashMap::new() });
+        self.known.insert(root.to_owned(), krate);
+        self.modules.push(Module { krate, path: label.to_owned(), ..Module::default() });
+        let dir = root.parent().unwrap_or(Path::new("")).to_owned();
+        let place = Place { file_dir: dir.clone(), child_dir: dir, inline: false, depth: 0 };
+        self.fill_from_file(module, file, &place)?;
+        Ok(krate)
+    }
+
+    /// The index of a file that is there, and becomes known.
+    pub(crate) fn read_file(&mut self, path: &Path) -> Result<Option<usize>, String> {
+        let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
+        let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", name_of(path)))?;
+        let tokens = Tokens::of_text(text, &mut self.symbols).map_err(|why| format!("{}: {why}", name_of(path)))?;
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        self.files.push(Arc::new(File { path, tokens }));
+        Ok(Some(self.files.len() - 1))
+    }
+
+    fn fill_from_file(&mut self, module: usize, file: usize, place: &Place) -> Result<(), String> {
+        let all = self.files[file].tokens.all();
+        // Attributes of the module at the top of its file.
+        let tokens = &self.files[file].tokens;
+        let mut end = 0;
+        while tokens.is(end, b'#') && tokens.is(end + 1, b'!') || tokens.get(end).is_some_and(is_doc) {
+            end = if tokens.is(end, b'#') { tokens.after(end + 2) } else { end + 1 };
+        }
+        self.modules[module].attributes.push((file, 0..end));
+        self.fill(module, file, all, place)
+    }
+
+    fn fill(&mut self, module: usize, file: usize, range: Range<usize>, place: &Place) -> Result<(), String> {
+        let source = Arc::clone(&self.files[file]);
+        let tokens = &source.tokens;
+        for raw in item::split(tokens, range) {
+            let attributes = raw.range.start..raw.keyword;
+            match raw.form {
+                Form::Module => self.add_module(module, file, &raw, place)?,
+                Form::Use => {
+                    let imports = item::imports(tokens, raw.keyword, raw.range.end);
+                    self.modules[module].imports.extend(imports);
+                }
+                Form::ExternCrate => {
+                    let renamed = tokens.is_name(raw.keyword + 3, known::AS);
+                    let name = if renamed { tokens.name(raw.keyword + 4) } else { Some(raw.name) };
+                    let import = Import { path: vec![raw.name], name, absolute: true };
+                    self.modules[module].imports.push(import);
+                    if tokens.list[attributes].iter().any(|token| token.is_name(known::MACRO_USE)) {
+                        let all = Import { path: vec![raw.name], name: None, absolute: true };
+                        self.modules[module].imports.push(all);
+                    }
+                }
+                _ => self.add_item(module, file, &raw, place)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn add_item(&mut self, module: usize, file: usize, raw: &item::Raw, place: &Place) -> Result<(), String> {
+        let source = Arc::clone(&self.files[file]);
+        let tokens = &source.tokens;
+        let index = self.push_item(module, file, raw);
+        match raw.form {
+            Form::Impl => self.add_block(index, file, raw),
+            Form::Macro => {
+                let krate = self.modules[module].krate;
+                self.krates[krate].macros.entry(raw.name).or_default().push(index);
+            }
+            Form::Foreign => {
+                for member in item::split(tokens, raw.open + 1..tokens.close_of(raw.open)) {
+                    self.modules[module].names.entry(member.name).or_default().push(index);
+                }
+            }
+            Form::Opaque => {
+                self.modules[module].opaque.push(index);
+                self.add_modules_of_macro(module, file, raw, place)?;
+            }
+            _ => {}
+        }
+        if raw.name != known::EMPTY {
+            self.modules[module].names.entry(raw.name).or_default().push(index);
+        }
+        if !matches!(raw.form, Form::Impl | Form::Macro | Form::Opaque) {
+            self.find_blocks_within(index);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn push_item(&mut self, module: usize, file: usize, raw: &item::Raw) -> usize {
+        self.items.push(Item {
+            form: raw.form,
+            name: raw.name,
+            file,
+            range: raw.range.clone(),
+            keyword: raw.keyword,
+            open: raw.open,
+            module,
+            block: None,
+            holder: None,
+            is_inherent: false,
+        });
+        self.items.len() - 1
+    }
+
+    fn add_block(&mut self, index: usize, file: usize, raw: &item::Raw) {
+        let source = Arc::clone(&self.files[file]);
+        let tokens = &source.tokens;
+        let header = item::header(tokens, raw.keyword, raw.open);
+        let mut members = Vec::new();
+        if header.of.is_empty() && tokens.opens(raw.open, b'{') {
+            self.items[index].is_inherent = true;
+            let module = self.items[index].module;
+            for member in item::split(tokens, raw.open + 1..tokens.close_of(raw.open)) {
+                let member = self.push_item(module, file, &member);
+                self.items[member].block = Some(index);
+                self.find_blocks_within(member);
+                members.push(member);
+            }
+        } else {
+            self.find_blocks_within(index);
+        }
+        self.blocks.push(Block { item: index, header, members });
+    }
+
+    /// Finds `impl` blocks in the body of a function, a constant and the like.
+    fn find_blocks_within(&mut self, index: usize) {
+        let item = &self.items[index];
+        let source = Arc::clone(&self.files[item.file]);
+        let tokens = &source.tokens;
+        let list = &tokens.list[..item.range.end];
+        let mut at = item.keyword + 1;
+        while at < list.len() {
+            if list[at].kind == Kind::Name && list[at].data == known::IMPL && begins_statement(list, at) {
+                let raw = item::one(tokens, at, list.len());
+                let header = item::header(tokens, raw.keyword, raw.open);
+                self.blocks.push(Block { item: index, header, members: Vec::new() });
+            }
+            at += 1;
+        }
+    }
+
+    fn add_module(&mut self, parent: usize, file: usize, raw: &item::Raw, place: &Place) -> Result<(), String> {
+        let source = Arc::clone(&self.files[file]);
+        let tokens = &source.tokens;
+        let attributes = (file, raw.range.start..raw.keyword);
+        let name = self.symbols.text(raw.name).to_owned();
+        let told = paths_in(tokens, attributes.1.clone());
+        if tokens.opens(raw.open, b'{') {
+            let module = self.push_module(parent, raw.name, attributes);
+            let dir = place.child_dir.join(told.first().map_or(name.as_str(), |(path, _)| path));
+            let inner = Place { child_dir: dir, inline: true, ..place.clone() };
+            return self.fill(module, file, raw.open + 1..tokens.close_of(raw.open), &inner);
+        }
+        if place.depth > 100 {
+            return Err(format!("module {name} is within itself"));
+        }
+        let base = if place.inline { &place.child_dir } else { &place.file_dir };
+        let mut candidates: Vec<(PathBuf, bool)> = told.iter().map(|(path, _)| (base.join(path), true)).collect();
+        // With `#[cfg_attr(…, path = "…")]` there is the usual place as well.
+        if told.iter().all(|(_, certain)| !certain) {
+            candidates.push((place.child_dir.join(format!("{name}.rs")), false));
+            candidates.push((place.child_dir.join(&name).join("mod.rs"), true));
+        }
+        for (path, owns_folder) in candidates {
+            // A file that is missing belongs to a module that is switched off, or the compiler says so.
+            let Some(file) = self.read_file(&path)? else { continue };
+            let module = self.push_module(parent, raw.name, attributes.clone());
+            let file_dir = path.parent().unwrap_or(Path::new("")).to_owned();
+            let child_dir = if owns_folder { file_dir.clone() } else { place.child_dir.join(&name) };
+            let inner = Place { file_dir, child_dir, inline: false, depth: place.depth + 1 };
+            self.fill_from_file(module, file, &inner)?;
+        }
+        Ok(())
+    }
+
+    /// `mod x;` in what a macro is given, as with `cfg_if!`.
+    fn add_modules_of_macro(
+        &mut self,
+        module: usize,
+        file: usize,
+        raw: &item::Raw,
+        place: &Place,
+    ) -> Result<(), String> {
+        let source = Arc::clone(&self.files[file]);
+        let tokens = &source.tokens;
+        for at in raw.keyword..raw.range.end {
+            if tokens.is_name(at, known::MOD) && tokens.is(at + 2, b';') {
+                let mut found = item::one(tokens, at, at + 3);
+                // Whatever the macro is told decides about the module.
+                found.range.start = raw.range.start;
+                self.add_module(module, file, &found, place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn push_module(&mut self, parent: usize, name: Symbol, attributes: Part) -> usize {
+        let index = self.modules.len();
+        let outer = &self.modules[parent];
+        let path = join(&outer.path, self.symbols.text(name));
+        let krate = outer.krate;
+        self.modules[parent].children.entry(name).or_default().push(index);
+        let attributes = vec![attributes];
+        self.modules.push(Module { krate, parent: Some(parent), path, attributes, ..Module::default() });
+        index
+    }
+
+    pub(crate) fn package_of(&self, module: usize) -> usize {
+        self.krates[self.modules[module].krate].package
+    }
+
+    /// The module that an item's `crate::` means.
+    pub(crate) fn root_of(&self, module: usize) -> usize {
+        self.krates[self.modules[module].krate].root
+    }
+}
+
+pub(crate) fn join(module: &str, name: &str) -> String {
+    if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") }
+}
+
+/// What a file is called in a message: no more than its name, since messages become part of a program.
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn is_doc(token: &Token) -> bool {
+    token.kind == Kind::Doc
+}
+
+/// Whether a statement or an item can begin at an index.
+pub(crate) fn begins_statement(list: &[Token], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| &list[before]) else { return true };
+    match before.kind {
+        Kind::Open | Kind::Close => before.sign != b'(' && before.sign != b')',
+        Kind::Name => matches!(before.data, known::UNSAFE | known::DEFAULT | known::PUB),
+        Kind::Doc => true,
+        _ => before.is(b';'),
+    }
+}
+
+/// The files that `#[path = "…"]` among attributes names, and whether that holds in any case.
+fn paths_in(tokens: &Tokens, range: Range<usize>) -> Vec<(String, bool)> {
+    let list = &tokens.list[range.clone()];
+    let certain = !list.iter().any(|token| token.is_name(known::CFG_ATTR));
+    let mut paths = Vec::new();
+    for (index, window) in list.windows(3).enumerate() {
+        let [name, equals, text] = window else { continue };
+        let in_attribute = index > 0 && (list[index - 1].kind == Kind::Open || list[index - 1].is(b','));
+        if name.is_name(known::PATH) && equals.is(b'=') && text.kind == Kind::Text && in_attribute {
+            paths.extend(text_value(tokens.text_of(text)).map(|path| (path, certain)));
+        }
+    }
+    paths
+}
+
+/// What a string literal means.
+pub(crate) fn text_value(literal: &str) -> Option<String> {
+    syn::parse_str::<syn::LitStr>(literal).ok().map(|literal| literal.value())
+}

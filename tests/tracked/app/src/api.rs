@@ -1,0 +1,1 @@
+pub use crate::helpers::hidden::original as public;

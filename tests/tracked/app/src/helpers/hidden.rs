@@ -1,0 +1,3 @@
+pub fn original(n: u64) -> u64 {
+    n + 20
+}
