@@ -31,6 +31,7 @@ mod faithful;
 mod file;
 mod lock;
 mod memory;
+mod numeric;
 mod outcome;
 mod preview;
 mod rules;
