@@ -33,17 +33,6 @@ fn large(n: u64) -> Array2<f64> {
     Array2::from_shape_fn((4000, 4000), |(i, j)| (i * j) as f64 + n as f64)
 }
 
-/// An argument's key.
-fn key(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("key");
-    group.bench_function("f(u64)", |b| b.iter(|| small::call(black_box(7)).key()));
-    let array = large(1);
-    let bytes = vec![1_u8; array.len() * 8];
-    group.sample_size(10);
-    group.bench_function("128 MB of f64", |b| b.iter(|| larder::key_of(black_box(&array))));
-    group.bench_function("128 MB of f64, floor: BLAKE3", |b| b.iter(|| blake3::hash(black_box(&bytes))));
-}
-
 /// A result that is there.
 fn hit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hit");
@@ -87,5 +76,5 @@ fn miss(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, key, hit, miss);
+criterion_group!(benches, hit, miss);
 criterion_main!(benches);

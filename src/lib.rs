@@ -40,6 +40,7 @@ mod fit;
 mod in_trait;
 mod lock;
 mod memory;
+mod numeric;
 mod outcome;
 mod patience;
 mod policy;

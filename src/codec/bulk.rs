@@ -1,9 +1,8 @@
-//! Containers of numbers, known by their type: written and read at once, not number by number.
+//! Numbers known by their type: one that is written, and vectors that are read at once.
 //!
-//! serde says nothing of a container but the type that the serializer is called with, and that is
-//! enough: `&Vec<f64>` is that and nothing else. When reading, it is the type of the visitor: serde's
-//! own visitor for `Vec<f64>` makes of a sequence just the numbers that come, while any other may
-//! do something else with them. Which type that visitor has, [`Probe`] finds out.
+//! When reading, the type that says it is that of the visitor: serde's own visitor for `Vec<f64>` makes
+//! of a sequence just the numbers that come, while any other may do something else with them. Which
+//! type that visitor has, [`Probe`] finds out.
 #![expect(unsafe_code, reason = "a value whose type is known to be another one is used as that one")]
 
 use std::any::TypeId;
@@ -14,60 +13,11 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 
 use super::input::Input;
 use super::output::Output;
-use super::typed::Number;
 use super::vector;
 use crate::Result;
+use crate::numeric::{AS_IN_MEMORY, Number, with_numbers};
 
-/// Whether numbers have the same bytes in memory as in the encoding.
-pub(super) const AS_IN_MEMORY: bool = cfg!(all(target_endian = "little", target_pointer_width = "64"));
-
-/// Calls a macro with each kind of number and the types that are it in memory.
-macro_rules! with_numbers {
-    ($macro:ident) => {
-        $macro! {
-            U8: u8, U16: u16, U32: u32, U64: u64, I8: i8, I16: i16, I32: i32, I64: i64, F32: f32, F64: f64,
-        }
-        $macro! { U64: usize, I64: isize, }
-        #[cfg(feature = "num-complex")]
-        $macro! { C32: num_complex::Complex<f32>, C64: num_complex::Complex<f64>, }
-    };
-}
-
-pub(super) use with_numbers;
-
-/// The container's numbers, little-endian, if it is a slice or a vector of some.
-#[inline]
-pub(super) fn numbers<I>(container: &I) -> Option<(Number, &[u8])> {
-    if !AS_IN_MEMORY {
-        return None;
-    }
-    macro_rules! look {
-        ($($number:ident: $type:ty,)*) => {$(
-            if let Some(slice) = slice::<I, $type>(container) {
-                return Some((Number::$number, bytemuck::cast_slice(slice)));
-            }
-        )*};
-    }
-    with_numbers!(look);
-    None
-}
-
-/// The kind of number that `T` is, or that `T` is a reference to.
-#[inline]
-pub(super) fn number<T: ?Sized>() -> Option<Number> {
-    let id = typeid::of::<T>();
-    macro_rules! look {
-        ($($number:ident: $type:ty,)*) => {$(
-            if id == typeid::of::<$type>() || id == typeid::of::<&$type>() {
-                return Some(Number::$number);
-            }
-        )*};
-    }
-    with_numbers!(look);
-    None
-}
-
-/// Writes the number that `value` is, if [`number`] says that it is one: whether it was.
+/// Writes the number that `value` is, if [`number`](crate::numeric::number) says that it is one: whether it was.
 #[inline]
 pub(super) fn write<T: ?Sized>(value: &T, output: &mut Output<'_>) -> Result<bool> {
     let id = typeid::of::<T>();
@@ -114,22 +64,6 @@ impl<T: Write> Write for num_complex::Complex<T> {
         self.re.write(output)?;
         self.im.write(output)
     }
-}
-
-/// The container's elements, if it is a slice or a vector of `T`.
-#[inline]
-pub(super) fn slice<I, T: 'static>(container: &I) -> Option<&[T]> {
-    let id = typeid::of::<I>();
-    if id == typeid::of::<&[T]>() {
-        // SAFETY: `I` is `&[T]`, but for its lifetime, which is at least as long as the one that is
-        // given to what comes out.
-        return Some(unsafe { *std::ptr::from_ref(container).cast::<&[T]>() });
-    }
-    if id == typeid::of::<&Vec<T>>() {
-        // SAFETY: likewise.
-        return Some(unsafe { *std::ptr::from_ref(container).cast::<&Vec<T>>() });
-    }
-    None
 }
 
 /// Reads `count` numbers of this kind, if that is what the visitor makes a vector of.
@@ -231,19 +165,15 @@ mod tests {
 
     /// A vector that grew number by number has room for more; one that was read at once has not.
     #[test]
-    fn containers_and_visitors_are_recognised() {
+    fn visitors_are_recognised() {
         if !AS_IN_MEMORY {
             return;
         }
         let floats = vec![1.5; 300_001];
-        assert!(numbers(&&floats).is_some_and(|(number, bytes)| number == Number::F64 && bytes.len() == 8 * 300_001));
-        assert!(numbers(&floats.as_slice()).is_some());
-        assert!(numbers(&floats.iter()).is_none());
         let back: Vec<f64> = from_slice(&to_vec(&floats).unwrap()).unwrap();
         assert_eq!((back.len(), back.capacity()), (300_001, 300_001));
 
         let bools = vec![true; 300_001];
-        assert!(slice::<_, bool>(&&bools).is_some());
         let back: Vec<bool> = from_slice(&to_vec(&bools).unwrap()).unwrap();
         assert_eq!((back.len(), back.capacity()), (300_001, 300_001));
     }

@@ -8,9 +8,10 @@ use super::items::{Items, Variant};
 use super::numbers::Numbers;
 use super::skip::MAX_SKIPPED_DEPTH;
 use super::strings::{Taken, text};
-use super::typed::{self, Number};
+use super::typed;
 use super::wire::{self, Major};
 use super::{HUMAN_READABLE, MAX_DEPTH, bulk, skip_value};
+use crate::numeric::Number;
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of the longest character.
@@ -155,7 +156,7 @@ impl<'i, 'r> Decoder<'i, 'r> {
             Head::Tag(wire::TAG_CHAR) => visitor.visit_char(self.char()?),
             Head::Tag(wire::TAG_BIG_POSITIVE) => self.big(false, visitor),
             Head::Tag(wire::TAG_BIG_NEGATIVE) => self.big(true, visitor),
-            Head::Tag(tag) => match Number::announced(tag, self.input)? {
+            Head::Tag(tag) => match typed::announced(tag, self.input)? {
                 Some(number) => self.numbers(number, visitor),
                 None => Err(Error::damaged(format!("tag {tag} is none that larder writes"))),
             },
@@ -339,7 +340,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
             }
             Major::Tag => {
                 let tag = self.input.argument(initial)?;
-                match Number::announced(tag, self.input)? {
+                match typed::announced(tag, self.input)? {
                     Some(number) => self.numbers(number, visitor),
                     None => Err(self.unexpected_head(Head::Tag(tag), &visitor)),
                 }

@@ -6,7 +6,8 @@ use serde::ser::Serializer;
 use super::encoder::{Container, Encoder};
 use super::sequence::{Numbers, Sequence, SequenceSlot};
 use super::wire::{self, Major, write_head};
-use super::{HUMAN_READABLE, bulk, typed};
+use super::{HUMAN_READABLE, typed};
+use crate::numeric;
 use crate::{Error, Result};
 
 /// Tuples have at most 16 members; what is longer is an array, and worth a look for numbers.
@@ -204,12 +205,12 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         I::Item: Serialize,
     {
         // Most arrays of numbers are written here, as they lie in memory.
-        if let Some((number, bytes)) = bulk::numbers(&iter)
+        if let Some((number, bytes)) = numeric::numbers(&iter)
             && !bytes.is_empty()
         {
             return typed::write(self.output, number, bytes);
         }
-        if let Some(bools) = bulk::slice::<I, bool>(&iter) {
+        if let Some(bools) = numeric::slice::<I, bool>(&iter) {
             return self.bools(bools);
         }
         let iter = iter.into_iter();
@@ -218,7 +219,7 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
             _ => None,
         };
         // The type of all elements is known here, so the loop over numbers is a tight one.
-        if let (Some(number), Some(len @ 1..)) = (bulk::number::<I::Item>(), len) {
+        if let (Some(number), Some(len @ 1..)) = (numeric::number::<I::Item>(), len) {
             let mut numbers = Numbers::begin(self, number, len as u64)?;
             for value in iter {
                 numbers.push(&value)?;

@@ -2,11 +2,11 @@
 
 use bytemuck::Pod;
 
-use super::bulk;
 use super::input::Input;
 use super::skip::{MAX_SKIPPED_DEPTH, skip_value};
-use super::typed::{self, Number};
+use super::typed;
 use super::wire::{self, Major};
+use crate::numeric::{self, Number};
 use crate::{Error, ErrorKind, Result};
 
 /// A document in memory, and a place in it.
@@ -32,7 +32,7 @@ macro_rules! elements {
     )*};
 }
 
-bulk::with_numbers!(elements);
+numeric::with_numbers!(elements);
 
 impl<'d> Cursor<'d> {
     /// Begins at the beginning of `bytes`.
@@ -124,7 +124,7 @@ impl<'d> Cursor<'d> {
     /// [`WrongType`](ErrorKind::WrongType) if other numbers or something else is there,
     /// [`NotMappable`](ErrorKind::NotMappable) if they are not aligned in memory.
     pub(crate) fn numbers<E: Element>(&mut self) -> Result<&'d [E]> {
-        let Some(wanted) = bulk::number::<E>().filter(|_| bulk::AS_IN_MEMORY) else {
+        let Some(wanted) = numeric::number::<E>().filter(|_| numeric::AS_IN_MEMORY) else {
             return Err(Error::new(
                 ErrorKind::NotMappable,
                 "numbers lie in files as little-endian 64-bit machines have them, which this one is not: load them",
@@ -169,7 +169,7 @@ impl<'d> Cursor<'d> {
         match Major::of(initial) {
             Major::Tag => {
                 let tag = self.input.head(Major::Tag)?;
-                Ok(Number::announced(tag, &mut self.input)?.map_or(Announced::Other, Announced::Numbers))
+                Ok(typed::announced(tag, &mut self.input)?.map_or(Announced::Other, Announced::Numbers))
             }
             Major::Array if initial == EMPTY_ARRAY => self.input.byte().map(|_| Announced::Empty),
             _ => Ok(Announced::Other),

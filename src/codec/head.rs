@@ -3,7 +3,7 @@
 use serde::de::Unexpected;
 
 use super::input::Input;
-use super::typed::Number;
+use super::typed;
 use super::wire::{self, Major};
 use crate::{Error, Result};
 
@@ -71,7 +71,7 @@ impl Head {
             Head::Tag(wire::TAG_SOME) => Unexpected::Option,
             Head::Tag(wire::TAG_CHAR) => Unexpected::Other("a char"),
             Head::Tag(wire::TAG_BIG_POSITIVE | wire::TAG_BIG_NEGATIVE) => Unexpected::Other("a large integer"),
-            Head::Tag(tag) => match Number::announced(tag, input) {
+            Head::Tag(tag) => match typed::announced(tag, input) {
                 Ok(Some(_)) => Unexpected::Other("an array of numbers"),
                 _ => Unexpected::Other("an unknown tag"),
             },

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use super::find::{Cursor, Element};
 use crate::Result;
+use crate::numeric;
 
 /// A value whose elements lie elsewhere. It must not be moved out of here, nor be changed.
 pub(crate) struct InPlace<T>(ManuallyDrop<T>);
@@ -51,7 +52,7 @@ static ADOPTERS: LazyLock<BTreeMap<TypeId, Adopt>> = LazyLock::new(|| {
             arrays::insert::<$type>(&mut adopters);
         )*};
     }
-    super::bulk::with_numbers!(of_elements);
+    numeric::with_numbers!(of_elements);
     adopters
 });
 

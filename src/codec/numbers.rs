@@ -3,8 +3,8 @@
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Unexpected, Visitor};
 
 use super::input::Input;
-use super::typed::Number;
 use super::{HUMAN_READABLE, LARGEST_HINT};
+use crate::numeric::Number;
 use crate::{Error, Result};
 
 /// The elements of a typed array.

@@ -6,8 +6,9 @@ use serde::ser::{SerializeSeq, SerializeTuple};
 use super::bulk;
 use super::encoder::{Container, Encoder, wrong_length};
 use super::output::Mark;
-use super::typed::{self, Number, Tail};
+use super::typed::{self, Tail};
 use super::wire::Major;
+use crate::numeric::{self, Number};
 use crate::{Error, ErrorKind, Result};
 
 /// A sequence: what it is written as shows when its first element comes.
@@ -117,7 +118,7 @@ impl<'e, 'o, 'w> Sequence<'e, 'o, 'w> {
 
     pub(super) fn push<T: Serialize + ?Sized>(self, value: &T) -> Result<Self> {
         match self {
-            Sequence::Announced(encoder, len) => match bulk::number::<T>() {
+            Sequence::Announced(encoder, len) => match numeric::number::<T>() {
                 Some(number) if len > 0 => Sequence::Numbers(Numbers::begin(encoder, number, len)?).push(value),
                 _ => {
                     let len = usize::try_from(len).ok();
@@ -125,7 +126,7 @@ impl<'e, 'o, 'w> Sequence<'e, 'o, 'w> {
                 }
             },
             Sequence::Numbers(mut numbers) => {
-                if bulk::number::<T>() == Some(numbers.number) {
+                if numeric::number::<T>() == Some(numbers.number) {
                     numbers.push(value)?;
                     Ok(Sequence::Numbers(numbers))
                 } else {
@@ -156,7 +157,7 @@ impl SequenceSlot<'_, '_, '_> {
     pub(super) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         // The common case by itself, so that it inlines into the caller's loop.
         if let Some(Sequence::Numbers(numbers)) = &mut self.0
-            && bulk::number::<T>() == Some(numbers.number)
+            && numeric::number::<T>() == Some(numbers.number)
         {
             return numbers.push(value);
         }

@@ -1,7 +1,7 @@
 //! Passing over one value without making anything of it.
 
 use super::strings::{not_utf8, text};
-use super::typed::{self, Number};
+use super::typed;
 use super::wire::{self, Major};
 use super::{Input, MAX_DEPTH};
 use crate::{Error, ErrorKind, Result};
@@ -47,7 +47,7 @@ pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
         }
         Major::Tag => {
             let tag = input.argument(initial)?;
-            match Number::announced(tag, input)? {
+            match typed::announced(tag, input)? {
                 Some(number) => {
                     let (count, padded) = typed::open(input, number)?;
                     input.skip(count.saturating_mul(number.width() as u64))?;

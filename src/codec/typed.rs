@@ -7,106 +7,49 @@
 
 use super::wire::{self, Major};
 use super::{Input, Output};
+use crate::numeric::Number;
 use crate::{Error, ErrorKind, Result};
 
-/// A primitive number whose arrays have a tag of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Number {
-    U8,
-    U16,
-    U32,
-    U64,
-    I8,
-    I16,
-    I32,
-    I64,
-    F32,
-    F64,
-    /// Complex numbers: the real part, then the imaginary one.
-    C32,
-    C64,
+/// The kinds that RFC 8746 has tags for.
+const TAGGED: [Number; 10] = [
+    Number::U8,
+    Number::U16,
+    Number::U32,
+    Number::U64,
+    Number::I8,
+    Number::I16,
+    Number::I32,
+    Number::I64,
+    Number::F32,
+    Number::F64,
+];
+
+/// The tag of an array of these, little-endian (RFC 8746, section 2.1).
+fn tag_of(number: Number) -> u64 {
+    match number.part() {
+        Number::U8 => 64,
+        Number::U16 => 69,
+        Number::U32 => 70,
+        Number::U64 => 71,
+        Number::I8 => 72,
+        Number::I16 => 77,
+        Number::I32 => 78,
+        Number::I64 => 79,
+        Number::F32 | Number::C32 => 85,
+        Number::F64 | Number::C64 => 86,
+    }
 }
 
-impl Number {
-    /// The kinds that RFC 8746 has tags for.
-    const TAGGED: [Number; 10] = [
-        Number::U8,
-        Number::U16,
-        Number::U32,
-        Number::U64,
-        Number::I8,
-        Number::I16,
-        Number::I32,
-        Number::I64,
-        Number::F32,
-        Number::F64,
-    ];
-
-    /// The tag of an array of these, little-endian (RFC 8746, section 2.1).
-    fn tag(self) -> u64 {
-        match self.part() {
-            Number::U8 => 64,
-            Number::U16 => 69,
-            Number::U32 => 70,
-            Number::U64 => 71,
-            Number::I8 => 72,
-            Number::I16 => 77,
-            Number::I32 => 78,
-            Number::I64 => 79,
-            Number::F32 | Number::C32 => 85,
-            Number::F64 | Number::C64 => 86,
-        }
+/// What a tag announces, if it announces numbers. Complex ones have a second tag, which is read.
+pub(crate) fn announced(tag: u64, input: &mut Input<'_>) -> Result<Option<Number>> {
+    let tagged = |tag| TAGGED.into_iter().find(|number| tag_of(*number) == tag);
+    if tag != wire::TAG_COMPLEX {
+        return Ok(tagged(tag));
     }
-
-    /// What a tag announces, if it announces numbers. Complex ones have a second tag, which is read.
-    pub(crate) fn announced(tag: u64, input: &mut Input<'_>) -> Result<Option<Number>> {
-        let tagged = |tag| Number::TAGGED.into_iter().find(|number| number.tag() == tag);
-        if tag != wire::TAG_COMPLEX {
-            return Ok(tagged(tag));
-        }
-        match tagged(input.head(Major::Tag)?) {
-            Some(Number::F32) => Ok(Some(Number::C32)),
-            Some(Number::F64) => Ok(Some(Number::C64)),
-            _ => Err(Error::damaged("what is tagged as complex numbers is no array of floats")),
-        }
-    }
-
-    /// What a complex number has two of; every other number is that by itself.
-    pub(crate) fn part(self) -> Number {
-        match self {
-            Number::C32 => Number::F32,
-            Number::C64 => Number::F64,
-            number => number,
-        }
-    }
-
-    /// What Rust calls it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Number::U8 => "u8",
-            Number::U16 => "u16",
-            Number::U32 => "u32",
-            Number::U64 => "u64",
-            Number::I8 => "i8",
-            Number::I16 => "i16",
-            Number::I32 => "i32",
-            Number::I64 => "i64",
-            Number::F32 => "f32",
-            Number::F64 => "f64",
-            Number::C32 => "Complex<f32>",
-            Number::C64 => "Complex<f64>",
-        }
-    }
-
-    /// Bytes of one.
-    pub(crate) fn width(self) -> usize {
-        match self {
-            Number::U8 | Number::I8 => 1,
-            Number::U16 | Number::I16 => 2,
-            Number::U32 | Number::I32 | Number::F32 => 4,
-            Number::U64 | Number::I64 | Number::F64 | Number::C32 => 8,
-            Number::C64 => 16,
-        }
+    match tagged(input.head(Major::Tag)?) {
+        Some(Number::F32) => Ok(Some(Number::C32)),
+        Some(Number::F64) => Ok(Some(Number::C64)),
+        _ => Err(Error::damaged("what is tagged as complex numbers is no array of floats")),
     }
 }
 
@@ -124,7 +67,7 @@ pub(crate) fn begin(output: &mut Output<'_>, number: Number, count: u64) -> Resu
     if number != number.part() {
         wire::write_head(output, Major::Tag, wire::TAG_COMPLEX)?;
     }
-    wire::write_head(output, Major::Tag, number.tag())?;
+    wire::write_head(output, Major::Tag, tag_of(number))?;
     let (head, head_len) = wire::head(Major::Bytes, bytes);
     let head = &head[..head_len];
     let align = alignment(bytes);

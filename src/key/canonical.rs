@@ -6,14 +6,13 @@
 //! grammar and the proof.
 
 use serde::Serialize;
-use serde::ser::{
-    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
-    SerializeTupleVariant, Serializer,
-};
 
+use super::items::Items;
+use super::numbers::Numbers;
 use super::sink::{Sink, Tag};
-use super::unordered;
-use crate::codec::{HUMAN_READABLE, MAX_DEPTH};
+use crate::codec::MAX_DEPTH;
+#[cfg(feature = "ndarray")]
+use crate::numeric::arrays::{self, Array, Elements};
 use crate::{Error, ErrorKind, Result};
 
 /// Which maps have an order that means something.
@@ -31,38 +30,35 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T, order: Order, sink: &mut 
 }
 
 /// Encodes one value that lies `depth` levels deep within another.
-fn encode_nested<T: Serialize + ?Sized>(value: &T, sink: &mut Sink, order: Order, depth: u32) -> Result<()> {
+pub(super) fn encode_nested<T: Serialize + ?Sized>(value: &T, sink: &mut Sink, order: Order, depth: u32) -> Result<()> {
     let mut canonical = Canonical { sink, order, run: None, depth };
-    value.serialize(&mut canonical)?;
+    canonical.value(value)?;
     canonical.end_run();
     Ok(())
 }
 
-/// The digest of each item's encoding, sorted.
-fn digests<T: Serialize>(items: impl IntoIterator<Item = T>, order: Order, depth: u32) -> Result<Vec<[u8; 32]>> {
-    let mut sink = Sink::new();
-    let mut digests = Vec::new();
-    for item in items {
-        sink.clear();
-        encode_nested(&item, &mut sink, order, depth)?;
-        digests.push(*sink.digest().as_bytes());
-    }
-    digests.sort_unstable();
-    Ok(digests)
-}
-
 /// The serializer.
-struct Canonical<'s> {
-    sink: &'s mut Sink,
-    order: Order,
+pub(super) struct Canonical<'s> {
+    pub(super) sink: &'s mut Sink,
+    pub(super) order: Order,
     /// Scalars of one kind that follow one another share one length and tag.
     run: Option<(Tag, u64)>,
-    depth: u32,
+    pub(super) depth: u32,
 }
 
 impl Canonical<'_> {
+    /// Encodes a value. Everything goes through here, as this is where its type is known.
     #[inline]
-    fn scalar(&mut self, tag: Tag, bytes: &[u8]) {
+    pub(super) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        #[cfg(feature = "ndarray")]
+        if let Some(array) = arrays::array(value) {
+            return self.array(array);
+        }
+        value.serialize(self)
+    }
+
+    #[inline]
+    pub(super) fn scalar(&mut self, tag: Tag, bytes: &[u8]) {
         match &mut self.run {
             Some((kind, count)) if *kind == tag => *count += 1,
             _ => {
@@ -73,7 +69,12 @@ impl Canonical<'_> {
         self.sink.write(bytes);
     }
 
-    fn end_run(&mut self) {
+    /// Scalars that have been written at once, where no run was.
+    pub(super) fn run_of(&mut self, tag: Tag, count: u64) {
+        self.run = Some((tag, count));
+    }
+
+    pub(super) fn end_run(&mut self) {
         if let Some((tag, count)) = self.run.take() {
             self.sink.length(count);
             self.sink.tag(tag);
@@ -81,19 +82,19 @@ impl Canonical<'_> {
     }
 
     /// An item without content.
-    fn empty(&mut self, tag: Tag) {
+    pub(super) fn empty(&mut self, tag: Tag) {
         self.end_run();
         self.sink.tag(tag);
     }
 
-    fn bytes(&mut self, tag: Tag, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, tag: Tag, bytes: &[u8]) {
         self.end_run();
         self.sink.write(bytes);
         self.sink.length(bytes.len() as u64);
         self.sink.tag(tag);
     }
 
-    fn enter(&mut self) -> Result<()> {
+    pub(super) fn enter(&mut self) -> Result<()> {
         // A run must not go on from the outside to the inside.
         self.end_run();
         self.depth += 1;
@@ -108,351 +109,50 @@ impl Canonical<'_> {
         Ok(())
     }
 
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.end_run();
         self.depth -= 1;
     }
 
     /// One item inside of another.
-    fn nested<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+    pub(super) fn nested<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.enter()?;
-        value.serialize(&mut *self)?;
+        self.value(value)?;
         self.leave();
         Ok(())
     }
 
     /// The digests of items in an order of their own.
-    fn unordered(&mut self, tag: Tag, digests: &[[u8; 32]]) {
+    pub(super) fn unordered(&mut self, tag: Tag, digests: &[[u8; 32]]) {
         self.sink.write(digests.as_flattened());
         self.sink.length(digests.len() as u64);
         self.sink.tag(tag);
     }
-}
 
-/// A sequence, map, struct or variant whose items are coming.
-struct Items<'c, 's> {
-    canonical: &'c mut Canonical<'s>,
-    tag: Tag,
-    variant: Option<&'static str>,
-    count: u64,
-}
-
-impl<'c, 's> Items<'c, 's> {
-    fn begin(canonical: &'c mut Canonical<'s>, tag: Tag, variant: Option<&'static str>) -> Result<Self> {
-        canonical.enter()?;
-        Ok(Items { canonical, tag, variant, count: 0 })
-    }
-
-    #[inline]
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.count += 1;
-        value.serialize(&mut *self.canonical)
-    }
-
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
-        self.item(value)?;
-        self.canonical.bytes(Tag::Str, name.as_bytes());
-        Ok(())
-    }
-
-    fn finish(self) -> Result<()> {
-        self.canonical.leave();
-        let sink = &mut self.canonical.sink;
-        sink.length(self.count);
-        if let Some(variant) = self.variant {
-            sink.text(variant);
-        }
-        sink.tag(self.tag);
-        Ok(())
-    }
-}
-
-macro_rules! scalars {
-    ($($method:ident $type:ty => $tag:ident),* $(,)?) => {$(
-        #[inline]
-        fn $method(self, value: $type) -> Result<()> {
-            self.scalar(Tag::$tag, &value.to_le_bytes());
-            Ok(())
-        }
-    )*};
-}
-
-impl<'c, 's> Serializer for &'c mut Canonical<'s> {
-    type Ok = ();
-    type Error = Error;
-    type SerializeSeq = Items<'c, 's>;
-    type SerializeTuple = Items<'c, 's>;
-    type SerializeTupleStruct = Items<'c, 's>;
-    type SerializeTupleVariant = Items<'c, 's>;
-    type SerializeMap = Pairs<'c, 's>;
-    type SerializeStruct = Items<'c, 's>;
-    type SerializeStructVariant = Items<'c, 's>;
-
-    fn is_human_readable(&self) -> bool {
-        HUMAN_READABLE
-    }
-
-    scalars! {
-        serialize_u8 u8 => U8, serialize_u16 u16 => U16, serialize_u32 u32 => U32,
-        serialize_u64 u64 => U64, serialize_u128 u128 => U128, serialize_i8 i8 => I8,
-        serialize_i16 i16 => I16, serialize_i32 i32 => I32, serialize_i64 i64 => I64,
-        serialize_i128 i128 => I128,
-    }
-
-    fn serialize_bool(self, value: bool) -> Result<()> {
-        self.scalar(Tag::Bool, &[u8::from(value)]);
-        Ok(())
-    }
-
-    fn serialize_char(self, value: char) -> Result<()> {
-        self.scalar(Tag::Char, &u32::from(value).to_le_bytes());
-        Ok(())
-    }
-
-    // By bits, but for NaN: how one came about must not matter.
-    #[inline]
-    fn serialize_f32(self, value: f32) -> Result<()> {
-        let bits = if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() };
-        self.scalar(Tag::F32, &bits.to_le_bytes());
-        Ok(())
-    }
-
-    #[inline]
-    fn serialize_f64(self, value: f64) -> Result<()> {
-        let bits = if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() };
-        self.scalar(Tag::F64, &bits.to_le_bytes());
-        Ok(())
-    }
-
-    fn serialize_str(self, value: &str) -> Result<()> {
-        self.bytes(Tag::Str, value.as_bytes());
-        Ok(())
-    }
-
-    fn serialize_bytes(self, value: &[u8]) -> Result<()> {
-        self.bytes(Tag::Bytes, value);
-        Ok(())
-    }
-
-    fn serialize_none(self) -> Result<()> {
-        self.empty(Tag::None);
-        Ok(())
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
-        self.nested(value)?;
-        self.sink.tag(Tag::Some);
-        Ok(())
-    }
-
-    fn serialize_unit(self) -> Result<()> {
-        self.empty(Tag::Unit);
-        Ok(())
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<()> {
-        self.serialize_unit()
-    }
-
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<()> {
-        self.end_run();
-        self.sink.text(variant);
-        self.sink.tag(Tag::UnitVariant);
-        Ok(())
-    }
-
-    /// Left out, as in the data: the type itself is the function's affair, see `function.rs`.
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<()> {
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        value: &T,
-    ) -> Result<()> {
-        self.nested(value)?;
-        self.sink.text(variant);
-        self.sink.tag(Tag::NewtypeVariant);
-        Ok(())
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Seq, None)
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Tuple, None)
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Tuple, None)
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::TupleVariant, Some(variant))
-    }
-
-    fn serialize_map(self, len: Option<usize>) -> Result<Pairs<'c, 's>> {
-        if self.order == Order::Meant && len.is_some() {
-            return Ok(Pairs::Ordered(Items::begin(self, Tag::Map, None)?));
-        }
-        self.enter()?;
-        Ok(Pairs::Unordered { canonical: self, pair: Sink::new(), digests: Vec::new() })
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Struct, None)
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::StructVariant, Some(variant))
-    }
-
-    fn collect_seq<I>(self, iter: I) -> Result<()>
-    where
-        I: IntoIterator,
-        I::Item: Serialize,
-    {
-        if unordered::is_set::<I>() {
-            self.enter()?;
-            let digests = digests(iter, self.order, self.depth)?;
-            self.leave();
-            self.unordered(Tag::UnorderedSeq, &digests);
-            return Ok(());
-        }
+    /// A sequence of numbers that lie in memory.
+    pub(super) fn numbers(&mut self, numbers: &Numbers<'_>) -> Result<()> {
         let mut items = Items::begin(self, Tag::Seq, None)?;
-        for value in iter {
-            items.item(&value)?;
-        }
+        items.numbers(numbers)?;
         items.finish()
     }
 
-    fn collect_map<K, V, I>(self, iter: I) -> Result<()>
-    where
-        K: Serialize,
-        V: Serialize,
-        I: IntoIterator<Item = (K, V)>,
-    {
-        if self.order == Order::Ignored || unordered::is_map::<I>() {
-            self.enter()?;
-            let digests = digests(iter, self.order, self.depth)?;
-            self.leave();
-            self.unordered(Tag::UnorderedMap, &digests);
-            return Ok(());
-        }
-        let mut items = Items::begin(self, Tag::Map, None)?;
-        for (key, value) in iter {
-            items.item(&key)?;
-            value.serialize(&mut *items.canonical)?;
-        }
-        items.finish()
-    }
-}
-
-macro_rules! items {
-    ($($trait:ident: $method:ident),* $(,)?) => {$(
-        impl $trait for Items<'_, '_> {
-            type Ok = ();
-            type Error = Error;
-
-            #[inline]
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-                self.item(value)
-            }
-
-            fn end(self) -> Result<()> {
-                self.finish()
-            }
-        }
-    )*};
-}
-
-items! {
-    SerializeSeq: serialize_element, SerializeTuple: serialize_element,
-    SerializeTupleStruct: serialize_field, SerializeTupleVariant: serialize_field,
-}
-
-macro_rules! fields {
-    ($($trait:ident),*) => {$(
-        impl $trait for Items<'_, '_> {
-            type Ok = ();
-            type Error = Error;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
-                self.field(name, value)
-            }
-
-            fn end(self) -> Result<()> {
-                self.finish()
-            }
-        }
-    )*};
-}
-
-fields!(SerializeStruct, SerializeStructVariant);
-
-/// A map whose pairs are coming one by one, without a container whose type could be looked at.
-enum Pairs<'c, 's> {
-    Ordered(Items<'c, 's>),
-    /// `flatten` gives the entries of a hash map in the order that they happen to have.
-    Unordered {
-        canonical: &'c mut Canonical<'s>,
-        pair: Sink,
-        digests: Vec<[u8; 32]>,
-    },
-}
-
-impl SerializeMap for Pairs<'_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
-        match self {
-            Pairs::Ordered(items) => items.item(key),
-            Pairs::Unordered { canonical, pair, .. } => {
-                pair.clear();
-                encode_nested(key, pair, canonical.order, canonical.depth)
-            }
-        }
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        match self {
-            Pairs::Ordered(items) => value.serialize(&mut *items.canonical),
-            Pairs::Unordered { canonical, pair, digests } => {
-                encode_nested(value, pair, canonical.order, canonical.depth)?;
-                pair.length(2);
-                pair.tag(Tag::Tuple);
-                digests.push(*pair.digest().as_bytes());
-                Ok(())
-            }
-        }
-    }
-
-    fn end(self) -> Result<()> {
-        match self {
-            Pairs::Ordered(items) => items.finish(),
-            Pairs::Unordered { canonical, mut digests, .. } => {
-                digests.sort_unstable();
-                canonical.leave();
-                canonical.unordered(Tag::UnorderedMap, &digests);
-                Ok(())
-            }
-        }
+    /// What ndarray's own `Serialize` makes of an array.
+    #[cfg(feature = "ndarray")]
+    fn array(&mut self, array: Array<'_>) -> Result<()> {
+        let Array { shape, fixed, number, elements } = array;
+        let mut fields = Items::begin(self, Tag::Struct, None)?;
+        fields.field("v", &arrays::ARRAY_FORMAT_VERSION)?;
+        fields.named("dim", |canonical| {
+            let mut axes = Items::begin(canonical, if fixed { Tag::Tuple } else { Tag::Seq }, None)?;
+            shape.iter().try_for_each(|len| axes.item(len))?;
+            axes.finish()
+        })?;
+        fields.named("data", |canonical| {
+            canonical.numbers(&match elements {
+                Elements::InOrder(bytes) => Numbers::in_order(number, bytes),
+                Elements::Strided(elements) => Numbers::strided(number, elements),
+            })
+        })?;
+        fields.finish()
     }
 }

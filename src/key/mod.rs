@@ -1,14 +1,26 @@
 //! Keys: the digest of a canonical, injective encoding of what a call depends on.
 
 mod canonical;
-mod sink;
+mod items;
+mod numbers;
+mod pairs;
+mod serializer;
+mod stand_in;
 mod unordered;
+
+mod digests;
+mod sort;
+
+mod sink;
+mod tree;
 
 pub(crate) mod call;
 mod function;
 
 pub use call::{Argument, Describe};
 pub(crate) use function::{Function, without_generics};
+pub(crate) use stand_in::StandIn;
+pub(crate) use tree::{Scratch, Source, Tree};
 pub(crate) use unordered::bare_type_name;
 
 use std::fmt;

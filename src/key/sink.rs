@@ -1,6 +1,8 @@
 //! Where the canonical encoding goes: its tags, its lengths, and the digest of it all.
 
 use super::Key;
+use super::tree::{Scratch, Source, Tree, index};
+use crate::Result;
 
 /// The last byte of every item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,9 @@ pub(super) enum Tag {
     StructVariant,
     // A digest that stands for a long item.
     Digest = 128,
+    // What a digest, as bytes, stands for: see `stand_in.rs`.
+    File,
+    Shelved,
     // Parts of a call: see `call.rs`.
     TypeParameter = 144,
     ConstParameter,
@@ -53,18 +58,20 @@ pub(super) enum Tag {
     Position,
 }
 
-/// Bytes are hashed in pieces of this size: BLAKE3 is fastest on many chunks at once.
+/// Bytes are hashed when they are more than this: BLAKE3 is fastest on many chunks at once.
 const HASH_AT: usize = 64 << 10;
 
 /// Takes the encoding: in memory while it is short, hashed piece by piece when it is long.
 pub(super) struct Sink {
     bytes: Vec<u8>,
-    hasher: Option<Box<blake3::Hasher>>,
+    /// Where the encoding begins: before it are others, which are complete.
+    start: usize,
+    tree: Option<Box<Tree>>,
 }
 
 impl Sink {
     pub(super) fn new() -> Self {
-        Sink { bytes: Vec::with_capacity(128), hasher: None }
+        Sink { bytes: Vec::with_capacity(128), start: 0, tree: None }
     }
 
     #[inline]
@@ -77,14 +84,28 @@ impl Sink {
 
     #[cold]
     fn write_slowly(&mut self, bytes: &[u8]) {
-        let hasher = self.hasher.get_or_insert_default();
-        hasher.update(&self.bytes);
-        self.bytes.clear();
-        if bytes.len() < HASH_AT {
-            self.bytes.extend_from_slice(bytes);
-        } else {
-            hasher.update(bytes);
+        let tree = self.hash_what_is_there();
+        if bytes.len() >= HASH_AT {
+            return tree.update(bytes);
         }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn hash_what_is_there(&mut self) -> &mut Tree {
+        let tree = self.tree.get_or_insert_with(|| Box::new(Tree::new()));
+        tree.update(&self.bytes[self.start..]);
+        self.bytes.truncate(self.start);
+        tree
+    }
+
+    /// Writes all of what may be long, with several threads if it is.
+    pub(super) fn write_from(&mut self, source: &impl Source) -> Result<()> {
+        let size = source.size();
+        if size > (HASH_AT - self.bytes.len()) as u64 {
+            return self.hash_what_is_there().update_from(source);
+        }
+        self.bytes.reserve(index(size));
+        source.part(0..size, &mut Scratch::default(), &mut self.bytes)
     }
 
     /// A length, or a number of elements: its bytes, least significant first and without zeros at
@@ -106,28 +127,54 @@ impl Sink {
         self.tag(Tag::Str);
     }
 
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
     /// The encoding, unless it is longer than `limit`.
     pub(super) fn short(&self, limit: usize) -> Option<&[u8]> {
-        (self.hasher.is_none() && self.bytes.len() <= limit).then_some(&self.bytes)
+        (self.tree.is_none() && self.rest().len() <= limit).then(|| self.rest())
+    }
+
+    /// The encoding is complete, and another one follows. Gives where it ends, or its digest if it was too long to be
+    /// kept.
+    pub(super) fn begin_next(&mut self) -> Result<usize, Key> {
+        if self.tree.is_none() {
+            self.start = self.bytes.len();
+            return Ok(self.start);
+        }
+        let digest = self.digest();
+        self.clear();
+        Err(digest)
+    }
+
+    /// All encodings that were kept.
+    pub(super) fn all(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn clear_all(&mut self) {
+        self.start = 0;
+        self.clear();
     }
 
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.hasher = None;
+        self.bytes.truncate(self.start);
+        self.tree = None;
     }
 
     pub(super) fn digest(&self) -> Key {
-        Key(match &self.hasher {
-            None => *blake3::hash(&self.bytes).as_bytes(),
-            Some(hasher) => *(**hasher).clone().update(&self.bytes).finalize().as_bytes(),
-        })
+        match &self.tree {
+            None => Key(*blake3::hash(self.rest()).as_bytes()),
+            Some(tree) => tree.digest_with(self.rest()),
+        }
     }
 
     /// The digest under a key, for what is not an item by itself.
     pub(super) fn keyed_digest(&self, key: &Key) -> Key {
         // A call with so many arguments that they were hashed on the way: by their digest, then.
-        match &self.hasher {
-            None => Key(*blake3::keyed_hash(&key.0, &self.bytes).as_bytes()),
+        match &self.tree {
+            None => Key(*blake3::keyed_hash(&key.0, self.rest()).as_bytes()),
             Some(_) => {
                 let mut short = self.digest().0.to_vec();
                 short.push(Tag::Digest as u8);

@@ -1,0 +1,185 @@
+//! Numbers that lie in another order than they are in, brought into order block by block.
+#![expect(unsafe_code, reason = "elements are reached by strides, and copied by their width alone")]
+
+use std::marker::PhantomData;
+
+/// The elements of an array that does not lie in its logical order.
+pub(crate) struct Strided<'a> {
+    first: *const u8,
+    width: usize,
+    shape: &'a [usize],
+    /// Elements from one index to the next, for each axis.
+    strides: &'a [isize],
+    elements: PhantomData<&'a [u8]>,
+}
+
+// SAFETY: it is a shared reference to numbers, as `&[u8]` is.
+unsafe impl Sync for Strided<'_> {}
+
+/// Columns that are copied at a time, if the elements of a column are near to each other: so a line of the cache is
+/// written whole, and those that are read stay there meanwhile.
+const TILE: usize = 8;
+
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+
+impl<'a> Strided<'a> {
+    /// # Safety
+    /// `first` must be where the element with all indices 0 is, of `width` bytes without padding. Every index
+    /// within the shape must lead to an initialised element that nobody changes during `'a`. There must be as
+    /// many strides as axes.
+    pub(super) unsafe fn new(first: *const u8, width: usize, shape: &'a [usize], strides: &'a [isize]) -> Self {
+        debug_assert!(shape.len() == strides.len() && matches!(width, 1 | 2 | 4 | 8 | 16));
+        Strided { first, width, shape, strides, elements: PhantomData }
+    }
+
+    /// The number of elements.
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Copies elements in logical order, from that with the number `from` on, until `target` is full.
+    ///
+    /// # Panics
+    /// If there are not as many, or `target` has room for a part of one.
+    pub(crate) fn copy_to(&self, mut from: usize, mut target: &mut [u8]) {
+        assert!(target.len() % self.width == 0 && from + target.len() / self.width <= self.len());
+        while !target.is_empty() {
+            let (axis, inner) = self.whole_axes(from, target.len() / self.width);
+            let steps = self.shape[axis] - from / inner % self.shape[axis];
+            let steps = steps.min(target.len() / self.width / inner);
+            let (part, rest) = std::mem::take(&mut target).split_at_mut(steps * inner * self.width);
+            self.copy_steps(from, axis, steps, part);
+            target = rest;
+            from += steps * inner;
+        }
+    }
+
+    /// The axis along which to go on from an element, given that at most `count` are wanted: all that lies
+    /// behind one step along it is wanted whole. Also how many elements that is.
+    fn whole_axes(&self, from: usize, count: usize) -> (usize, usize) {
+        let (mut axis, mut inner) = (self.shape.len() - 1, 1);
+        while axis > 0 {
+            let next = inner * self.shape[axis];
+            if from % next != 0 || next > count {
+                break;
+            }
+            (axis, inner) = (axis - 1, next);
+        }
+        (axis, inner)
+    }
+
+    /// Copies what lies behind some steps along an axis, plane by plane.
+    fn copy_steps(&self, from: usize, axis: usize, steps: usize, target: &mut [u8]) {
+        let last = self.shape.len() - 1;
+        let extent = |a: usize| if a == axis { steps } else { self.shape[a] };
+        // The other axis of a plane is the one whose elements are nearest to each other in memory.
+        let nearest = (axis..last).filter(|a| extent(*a) > 1).min_by_key(|a| self.strides[*a].unsigned_abs());
+        let rows = nearest.map_or(1, extent);
+        let columns = extent(last);
+        let plane = Plane {
+            rows,
+            row_stride: nearest.map_or(0, |a| self.strides[a]),
+            columns,
+            column_stride: self.strides[last],
+            target_row: nearest.map_or(0, |a| (a + 1..=last).map(extent).product()),
+        };
+        let begin = self.offset(from);
+        for index in 0..target.len() / self.width / (rows * columns) {
+            let (mut rest, mut source, mut place, mut size) = (index, begin, 0, columns);
+            for a in (axis..last).rev() {
+                if Some(a) != nearest {
+                    let step = rest % extent(a);
+                    rest /= extent(a);
+                    source += step.cast_signed() * self.strides[a];
+                    place += step * size;
+                }
+                size *= extent(a);
+            }
+            let target = &mut target[place * self.width..];
+            // SAFETY: every index of the plane is one within the shape, so `new` vouches for the elements.
+            unsafe {
+                match self.width {
+                    1 => plane.copy(self.first.offset(source), target),
+                    2 => plane.copy(self.first.cast::<[u8; 2]>().offset(source), target),
+                    4 => plane.copy(self.first.cast::<[u8; 4]>().offset(source), target),
+                    8 => plane.copy(self.first.cast::<[u8; 8]>().offset(source), target),
+                    _ => plane.copy(self.first.cast::<[u8; 16]>().offset(source), target),
+                }
+            }
+        }
+    }
+
+    /// Where in memory an element is, counted in elements from the first one.
+    fn offset(&self, index: usize) -> isize {
+        let mut rest = index;
+        let axes = self.shape.iter().zip(self.strides).rev();
+        axes.map(|(len, stride)| {
+            let step = rest % len;
+            rest /= len;
+            step.cast_signed() * stride
+        })
+        .sum()
+    }
+}
+
+/// Two axes of an array, to be copied row by row. Strides are in elements.
+struct Plane {
+    rows: usize,
+    row_stride: isize,
+    columns: usize,
+    column_stride: isize,
+    /// From row to row in what is written.
+    target_row: usize,
+}
+
+impl Plane {
+    /// # Safety
+    /// Each row and column must lead from `source` to an initialised element.
+    unsafe fn copy<T: Copy>(&self, source: *const T, target: &mut [u8]) {
+        let last = (self.rows - 1) * self.target_row + self.columns;
+        assert!(target.len() >= last * size_of::<T>());
+        let target = target.as_mut_ptr().cast::<T>();
+        let copy = |row: usize, column: usize| {
+            let from = row.cast_signed() * self.row_stride + column.cast_signed() * self.column_stride;
+            // SAFETY: the caller vouches for the element; `T` is bytes, aligned anywhere. The place is below
+            // `last`, so within the target.
+            unsafe { target.add(row * self.target_row + column).write(source.offset(from).read()) };
+        };
+        if self.row_stride.unsigned_abs() >= self.column_stride.unsigned_abs() {
+            for row in 0..self.rows {
+                (0..self.columns).for_each(|column| copy(row, column));
+            }
+            return;
+        }
+        let whole = self.columns / TILE * TILE;
+        for first in (0..whole).step_by(TILE) {
+            self.fetch(source, first + TILE);
+            for row in 0..self.rows {
+                (first..first + TILE).for_each(|column| copy(row, column));
+            }
+        }
+        for column in whole..self.columns {
+            (0..self.rows).for_each(|row| copy(row, column));
+        }
+    }
+
+    /// Asks for the tile that comes next. Its columns are far from each other, where no processor expects them.
+    #[inline]
+    fn fetch<T>(&self, source: *const T, first: usize) {
+        #[cfg(target_arch = "x86_64")]
+        for column in first..self.columns.min(first + TILE) {
+            for row in (0..self.rows).step_by((LINE / size_of::<T>() / self.row_stride.unsigned_abs().max(1)).max(1)) {
+                let from = row.cast_signed() * self.row_stride + column.cast_signed() * self.column_stride;
+                // SAFETY: a hint, which reads nothing and may be given for any address.
+                unsafe {
+                    std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                        source.wrapping_offset(from).cast(),
+                    );
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (source, first);
+    }
+}
