@@ -44,7 +44,7 @@ pub struct Call<'a, T> {
 pub(crate) trait Ask<T> {
     fn is_stored(&self, site: &Site<'_>) -> bool;
     fn load(&self, site: &Site<'_>) -> Found<T>;
-    fn shown(&self) -> Vec<Argument>;
+    fn shown(&self, site: &Site<'_>) -> Vec<Argument>;
     /// How to refer to the result.
     fn shelve(&self) -> Shelve<T>;
 }
@@ -65,8 +65,8 @@ impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Ask<R> for Question<A, D, 
         site.load(self.rules)
     }
 
-    fn shown(&self) -> Vec<Argument> {
-        Question::shown(self)
+    fn shown(&self, site: &Site<'_>) -> Vec<Argument> {
+        Question::shown(self, site)
     }
 
     fn shelve(&self) -> Shelve<R> {
@@ -105,8 +105,8 @@ impl<T, Q: Ask<T>, C> Ask<T> for Asked<Q, C> {
         self.question.load(site)
     }
 
-    fn shown(&self) -> Vec<Argument> {
-        self.question.shown()
+    fn shown(&self, site: &Site<'_>) -> Vec<Argument> {
+        self.question.shown(site)
     }
 
     fn shelve(&self) -> Shelve<T> {
@@ -151,7 +151,7 @@ pub(crate) fn explain<T>(asked: &(impl Ask<T> + ?Sized), site: &Site<'_>) -> Exp
     } else {
         match asked.load(site) {
             Found::Hit(_, hit) => Ok(hit),
-            Found::Nothing(Reason::Absent) => Err(site.why_absent(&asked.shown())),
+            Found::Nothing(Reason::Absent) => Err(site.why_absent(&asked.shown(site))),
             Found::Nothing(reason) | Found::Fault(reason, _) => Err(reason),
         }
     };

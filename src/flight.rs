@@ -181,7 +181,12 @@ impl Waits {
         let mut next = Some(flight);
         while let Some(flight) = next {
             let Some((leader, _)) = &flight.leader else { break };
-            if *leader == me && locked(&flight.state).end.is_none() {
+            // Who waits for what has ended is about to leave the queue. (So there is no circle among the
+            // others either, in which this would go round for ever.)
+            if locked(&flight.state).end.is_some() {
+                break;
+            }
+            if *leader == me {
                 return None;
             }
             next = waiting.get(leader);

@@ -16,6 +16,8 @@ mod explain;
 mod flight;
 mod shelf;
 
+mod file_digest;
+
 mod cache;
 mod key;
 
@@ -64,6 +66,7 @@ pub use codec::Element;
 pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, register_compressor};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Explanation, Verdict};
+pub use file_digest::FileDigest;
 pub use key::{Argument, Key, key_of};
 pub use mapped::{Mapped, map};
 pub use memo::Memo;

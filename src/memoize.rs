@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cache::Cache;
 use crate::flight::{End, Lead, Turn};
-use crate::key::{Argument, Describe, call};
+use crate::key::{Argument, Describe};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
@@ -22,8 +22,8 @@ pub(crate) struct Question<A, D, R, S: Shape<R>> {
 
 impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Question<A, D, R, S> {
     /// What people are shown of the arguments.
-    pub(crate) fn shown(&self) -> Vec<Argument> {
-        call::show(|description| (self.describe)(&self.arguments, description))
+    pub(crate) fn shown(&self, site: &Site<'_>) -> Vec<Argument> {
+        site.shown(|description| (self.describe)(&self.arguments, description))
     }
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn run<A, R, S: Shape<R>>(
             turn.land(End::Stored);
             return hit;
         }
-        Err(miss) => miss.about_to_run(site, how, || question.shown()),
+        Err(miss) => miss.about_to_run(site, how, || question.shown(site)),
     };
     // 3. Compute.
     let started = Instant::now();
@@ -193,6 +193,7 @@ impl<R> Miss<R> {
         let (size, end) = match stored {
             None => (None, End::Failed),
             Some(_) if site.cache.is_read_only() => (None, End::NotKept),
+            Some(_) if site.files_changed() => (None, End::Failed),
             Some(stored) if rules.store_if.is_some_and(|store_if| !store_if(stored)) => (None, End::NotKept),
             Some(stored) => match site.store(self.shown, took, stored) {
                 Ok(size) => (Some(size), End::Stored),

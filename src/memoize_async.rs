@@ -59,7 +59,7 @@ where
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
     let turn = if miss.is_for_all() { site.join_as_task().await } else { Turn::Alone };
-    let shown = question.shown();
+    let shown = question.shown(&site);
     let arguments = question.arguments;
     let flight = turn.flight();
     let rest = async {

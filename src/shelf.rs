@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::file::{FileRange, open_now};
-use crate::key::Key;
+use crate::key::{Key, StandIn};
 use crate::mapped::Mapped;
 use crate::shape::Shape;
 use crate::store::Peeked;
@@ -198,6 +198,9 @@ struct Form<K, P> {
 
 impl<T> Serialize for Shelved<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if StandIn::is_wanted::<S>() {
+            return StandIn::Shelved.serialize(&self.key, serializer);
+        }
         Form { key: &self.key, place: &self.place }.serialize(serializer)
     }
 }

@@ -15,8 +15,10 @@ use tracing::Level;
 use crate::cache::Cache;
 use crate::container::Details;
 use crate::explain::Missing;
+use crate::file_digest::{Used, used_by};
 use crate::flight::Turn;
-use crate::key::{Argument, Describe, Key, call, digest_of_content};
+use crate::key::call::{self, Long};
+use crate::key::{Argument, Describe, Key, digest_of_content};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
@@ -33,6 +35,10 @@ pub(crate) struct Site<'a> {
     folder: Option<Arc<Path>>,
     /// The call's key, or why it has none.
     pub(crate) key: Result<Key>,
+    /// The digests of its arguments that are long.
+    long: Long,
+    /// The files that the key depends on.
+    files: Vec<Used>,
 }
 
 /// What there is of a result.
@@ -47,17 +53,34 @@ pub(crate) enum Found<R> {
 impl<'a> Site<'a> {
     /// Of a call that may be asked for its key.
     pub(crate) fn new(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
-        Site { memo, folder: memo.folder(cache), cache: cache.clone(), key: call::key(memo.key(), describe) }
+        let (keyed, files) = used_by(|| call::key(memo.key(), describe));
+        let (key, long) = match keyed {
+            Ok((key, long)) => (Ok(key), long),
+            Err(error) => (Err(error), Long::new()),
+        };
+        Site { memo, folder: memo.folder(cache), cache: cache.clone(), key, long, files }
     }
 
     /// Of a call that will only be run: without a cache, it needs no key.
     pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
-        let folder = memo.folder(cache);
-        let key = match &folder {
-            Some(_) => call::key(memo.key(), describe),
-            None => Ok(Key::from_bytes([0; 32])),
-        };
-        Site { memo, folder, cache: cache.clone(), key }
+        if cache.is_enabled() {
+            return Site::new(memo, cache, describe);
+        }
+        let key = Ok(Key::from_bytes([0; 32]));
+        Site { memo, folder: None, cache: cache.clone(), key, long: Long::new(), files: Vec::new() }
+    }
+
+    /// What people are shown of the arguments.
+    pub(crate) fn shown(&self, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
+        call::show(&self.long, describe)
+    }
+
+    /// Whether a file that the key depends on is another one now: then the result is of something else.
+    pub(crate) fn files_changed(&self) -> bool {
+        let Some(path) = self.files.iter().find_map(Used::changed) else { return false };
+        let error = Error::new(ErrorKind::InvalidInput, "the file changed while the function ran").at(path);
+        self.fault("a result is not stored", &error);
+        true
     }
 
     /// The folder and the key; `None` if the cache is off, or the call has no key.

@@ -14,14 +14,19 @@ const LONGEST_INLINE: usize = 1 << 10;
 /// Takes the parts of a call, one after another. The attribute calls it.
 pub struct Describe<'s> {
     mode: Mode<'s>,
+    /// How many values came so far.
+    count: usize,
 }
 
 enum Mode<'s> {
     /// For the key: what matters is speed.
-    Key { call: &'s mut Sink, argument: Sink, failed: Option<(&'static str, Error)> },
+    Key { call: &'s mut Sink, argument: Sink, long: Long, failed: Option<(&'static str, Error)> },
     /// For the header of an entry: digests and previews.
-    Show { arguments: &'s mut Vec<Argument> },
+    Show { arguments: &'s mut Vec<Argument>, long: &'s Long },
 }
+
+/// The digests of arguments that are long, by their number: so that they are made once.
+pub(crate) type Long = Vec<(usize, Key)>;
 
 /// What an entry remembers of an argument.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +67,7 @@ impl Describe<'_> {
                 call.text(type_name);
                 call.tag(Tag::TypeParameter);
             }
-            Mode::Show { arguments } => {
+            Mode::Show { arguments, .. } => {
                 let Ok(digest) = super::key_of(type_name) else { return };
                 let preview = shorten(type_name, 120).to_owned();
                 arguments.push(Argument { name: name.to_owned(), digest, preview });
@@ -71,9 +76,11 @@ impl Describe<'_> {
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, tag: Tag, name: &'static str, value: &T) {
+        let number = self.count;
+        self.count += 1;
         match &mut self.mode {
             Mode::Key { failed: Some(_), .. } => {}
-            Mode::Key { call, argument, failed } => {
+            Mode::Key { call, argument, long, failed } => {
                 argument.clear();
                 if let Err(error) = canonical::encode(value, Order::Meant, argument) {
                     *failed = Some((name, error));
@@ -82,14 +89,17 @@ impl Describe<'_> {
                 match argument.short(LONGEST_INLINE) {
                     Some(bytes) => call.write(bytes),
                     None => {
-                        call.write(argument.digest().as_bytes());
+                        let digest = argument.digest();
+                        long.push((number, digest));
+                        call.write(digest.as_bytes());
                         call.tag(Tag::Digest);
                     }
                 }
                 call.tag(tag);
             }
-            Mode::Show { arguments } => {
-                let Ok(digest) = super::key_of(value) else { return };
+            Mode::Show { arguments, long } => {
+                let known = long.iter().find(|(long, _)| *long == number).map(|(_, digest)| *digest);
+                let Some(digest) = known.or_else(|| super::key_of(value).ok()) else { return };
                 arguments.push(Argument { name: name.to_owned(), digest, preview: preview(value) });
             }
         }
@@ -97,20 +107,24 @@ impl Describe<'_> {
 }
 
 /// The key of a call of `function`; `describe` names the call's parts.
-pub(crate) fn key(function: &Key, describe: impl FnOnce(&mut Describe<'_>)) -> Result<Key> {
+pub(crate) fn key(function: &Key, describe: impl FnOnce(&mut Describe<'_>)) -> Result<(Key, Long)> {
     let mut call = Sink::new();
-    let mode = Mode::Key { call: &mut call, argument: Sink::new(), failed: None };
-    let mut description = Describe { mode };
+    let mode = Mode::Key { call: &mut call, argument: Sink::new(), long: Long::new(), failed: None };
+    let mut description = Describe { mode, count: 0 };
     describe(&mut description);
-    if let Mode::Key { failed: Some((name, error)), .. } = description.mode {
-        return Err(error.context(&format!("the argument `{name}` has no key")));
+    match description.mode {
+        Mode::Key { failed: Some((name, error)), .. } => {
+            Err(error.context(&format!("the argument `{name}` has no key")))
+        }
+        Mode::Key { long, .. } => Ok((call.keyed_digest(function), long)),
+        // It is the one from above.
+        Mode::Show { .. } => Ok((call.keyed_digest(function), Long::new())),
     }
-    Ok(call.keyed_digest(function))
 }
 
-/// What an entry shows of a call's parts.
-pub(crate) fn show(describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
+/// What an entry shows of a call's parts, of which `long` has some digests.
+pub(crate) fn show(long: &Long, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
     let mut arguments = Vec::new();
-    describe(&mut Describe { mode: Mode::Show { arguments: &mut arguments } });
+    describe(&mut Describe { mode: Mode::Show { arguments: &mut arguments, long }, count: 0 });
     arguments
 }

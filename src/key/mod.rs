@@ -20,7 +20,7 @@ mod function;
 pub use call::{Argument, Describe};
 pub(crate) use function::{Function, without_generics};
 pub(crate) use stand_in::StandIn;
-pub(crate) use tree::{Scratch, Source, Tree};
+pub(crate) use tree::{Scratch, Source, Take, Tree};
 pub(crate) use unordered::bare_type_name;
 
 use std::fmt;

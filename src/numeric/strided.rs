@@ -43,7 +43,7 @@ impl<'a> Strided<'a> {
     /// # Panics
     /// If there are not as many, or `target` has room for a part of one.
     pub(crate) fn copy_to(&self, mut from: usize, mut target: &mut [u8]) {
-        assert!(target.len() % self.width == 0 && from + target.len() / self.width <= self.len());
+        assert!(target.len().is_multiple_of(self.width) && from + target.len() / self.width <= self.len());
         while !target.is_empty() {
             let (axis, inner) = self.whole_axes(from, target.len() / self.width);
             let steps = self.shape[axis] - from / inner % self.shape[axis];
@@ -61,7 +61,7 @@ impl<'a> Strided<'a> {
         let (mut axis, mut inner) = (self.shape.len() - 1, 1);
         while axis > 0 {
             let next = inner * self.shape[axis];
-            if from % next != 0 || next > count {
+            if !from.is_multiple_of(next) || next > count {
                 break;
             }
             (axis, inner) = (axis - 1, next);

@@ -48,6 +48,9 @@ mod process;
 /// Of all who make one call at one time, one computes.
 mod once;
 
+/// Files by what they hold.
+mod file_digest;
+
 /// Why a call hits or misses.
 mod explain;
 
