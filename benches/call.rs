@@ -76,5 +76,15 @@ fn miss(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, hit, miss);
+/// Why a call would miss, among ten thousand that are stored.
+fn explain(criterion: &mut Criterion) {
+    for n in 0..10_000 {
+        small(n);
+    }
+    let mut group = criterion.benchmark_group("explain");
+    group.sample_size(20);
+    group.bench_function("f(u64), of 10,000", |b| b.iter(|| small::call(black_box(u64::MAX)).explain()));
+}
+
+criterion_group!(benches, hit, miss, explain);
 criterion_main!(benches);
