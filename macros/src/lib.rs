@@ -73,10 +73,9 @@ use quote::quote;
 /// `&mut` argument is ignored, or refused: `key` makes no difference to what is lost.
 ///
 /// ```
-/// # use larder::memoize;
+/// # use larder::{FileDigest, memoize};
 /// # use std::path::Path;
-/// # mod file { pub fn changed(path: &std::path::Path) -> Option<std::time::SystemTime> { path.metadata().ok()?.modified().ok() } }
-/// #[memoize(key(path = (path, file::changed(path))), max_age = "1d")]
+/// #[memoize(key(path = FileDigest::of(path)), max_age = "1d")]
 /// fn count_lines(path: &Path) -> usize {
 ///     std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
 /// }
