@@ -56,7 +56,7 @@ pub(crate) struct Reach {
 }
 
 /// What is known of the compilation that is going on.
-struct Session {
+struct Compilation {
     ground: Ground,
     invocation: Invocation,
     lock: Option<Lock>,
@@ -66,7 +66,7 @@ struct Session {
 
 thread_local! {
     /// A process compiles one crate.
-    static SESSION: RefCell<Option<Result<Session, String>>> = const { RefCell::new(None) };
+    static COMPILATION: RefCell<Option<Result<Compilation, String>>> = const { RefCell::new(None) };
 }
 
 impl Reach {
@@ -100,13 +100,13 @@ pub(crate) fn reach(function: Option<&Item>, depends: proc_macro2::TokenStream) 
     // Nothing is read, and nothing kept, where the compiler is rust-analyzer.
     let position = Position::of(Span::call_site());
     let position = position.ok_or("the compiler does not say where the function is, as in an editor")?;
-    SESSION.with_borrow_mut(|session| match session.get_or_insert_with(Session::begin) {
-        Ok(session) => session.reach(function, depends, &position),
+    COMPILATION.with_borrow_mut(|compilation| match compilation.get_or_insert_with(Compilation::begin) {
+        Ok(compilation) => compilation.reach(function, depends, &position),
         Err(why) => Err(why.clone()),
     })
 }
 
-impl Session {
+impl Compilation {
     fn begin() -> Result<Self, String> {
         let invocation = Invocation::of_this_process()?;
         let variable = |name: &str| std::env::var(name).map_err(|_| format!("cargo has not set {name}"));
@@ -114,12 +114,12 @@ impl Session {
         let package = Package::read(&dir)?;
         let out_dir = invocation.out_dir.clone().unwrap_or_default();
         let lock = Lock::find(&[&dir, &out_dir], &package.name, &variable("CARGO_PKG_VERSION")?);
-        let mut session = Session { ground: Ground::default(), invocation, lock, listed: HashMap::new() };
-        let package = session.with_externs(package);
-        session.ground.scope.add_package(package);
-        let root = session.invocation.root.clone();
-        session.ground.scope.program.read_krate(&root, 0, "")?;
-        Ok(session)
+        let mut compilation = Compilation { ground: Ground::default(), invocation, lock, listed: HashMap::new() };
+        let package = compilation.with_externs(package);
+        compilation.ground.scope.add_package(package);
+        let root = compilation.invocation.root.clone();
+        compilation.ground.scope.program.read_krate(&root, 0, "")?;
+        Ok(compilation)
     }
 
     /// With the crates whose library is called otherwise than its package, which the manifest can't
