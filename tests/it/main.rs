@@ -63,6 +63,9 @@ mod shelved;
 /// Tests in processes of their own.
 mod child;
 
+/// Keys of arrays and maps, in bulk.
+mod bulk_keys;
+
 /// Keys of values.
 mod keys;
 
