@@ -94,6 +94,29 @@ fn peak<R>(run: impl FnOnce() -> R) -> (usize, R) {
 
 const MIB: usize = 1 << 20;
 
+/// What a key takes does not grow with the value, however its elements lie.
+#[test]
+fn a_key_takes_a_few_mib_whatever_the_value_takes() {
+    let _alone = alone();
+    larder::set_threads(2.try_into().unwrap());
+    let array = Array2::from_shape_fn((2500, 4000), |(i, j)| if i == j { f64::NAN } else { (i * j) as f64 });
+    let fortran = array.t().as_standard_layout().into_owned();
+    let text = "All happy families are alike. ".repeat(MIB);
+    let map: BTreeMap<String, Vec<f64>> = (0..4).map(|n| (n.to_string(), vec![0.5; 2_000_000])).collect();
+    let keys: [(&str, &dyn Fn() -> larder::Result<larder::Key>); 5] = [
+        ("an array", &|| larder::key_of(&array)),
+        ("one in Fortran's order", &|| larder::key_of(&fortran.t())),
+        ("a part of one", &|| larder::key_of(&array.slice(ndarray::s![..;2, ..;-3]))),
+        ("a text", &|| larder::key_of(&text)),
+        ("a map of arrays", &|| larder::key_of(&map)),
+    ];
+    for (what, key) in keys {
+        let (taken, key) = peak(key);
+        key.unwrap();
+        assert!(taken < 6 * MIB, "the key of {what} took {taken} bytes");
+    }
+}
+
 /// Dumps and loads a value that has `own` bytes in memory; gives the bytes that both took beside it.
 #[track_caller]
 fn beside<T: Serialize + DeserializeOwned + PartialEq>(value: &T, own: usize, method: &str) -> (usize, usize) {
