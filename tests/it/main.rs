@@ -51,6 +51,9 @@ mod once;
 /// Files by what they hold.
 mod file_digest;
 
+/// What users of other caches are used to.
+mod habits;
+
 /// Why a call hits or misses.
 mod explain;
 
