@@ -124,3 +124,10 @@ fn everything_can_be_printed() {
     let path = shelved.path().unwrap();
     assert_eq!(format!("{shelved:?}"), format!("Shelved {{ key: Key({key}), path: Some({path:?}), .. }}"));
 }
+
+#[test]
+fn git_leaves_the_folder_out() {
+    let (_folder, cache) = cache("none");
+    let content = fs::read_to_string(cache.path().join(".gitignore")).unwrap();
+    assert_eq!(content, "# Created by larder automatically.\n*\n");
+}
