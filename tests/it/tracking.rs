@@ -124,6 +124,7 @@ const CHANGES: &[Change] = &[
         &["kinds::beside_macro", "kinds::other_macro"],
     ),
     ("an included file", "app/data/table.csv", "1,2", "1,3", &["kinds::included"]),
+    ("what a build script read", "app/data/step.txt", "70", "71", &["generated::built"]),
     ("what a format string captures", DEEP, "CAPTURED: u64 = 123", "CAPTURED: u64 = 12", &["kinds::captured"]),
     ("a path in an attribute", HELPERS, "&n.to_string()", "&(n + 1).to_string()", &["kinds::attributes"]),
     ("what `depends` names", HELPERS, "SAID: u64 = 1", "SAID: u64 = 2", &["kinds::own_body", "kinds::said"]),

@@ -20,9 +20,12 @@ pub(crate) fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// How a path is called in a list of items: from the package's folder on, with forward slashes.
+/// How a path is called in a list of items: from the package's folder on, with forward slashes. Two files
+/// never have one label, or a change of the one would go unseen behind the other.
 pub(crate) fn label(path: &Path, base: &Path) -> String {
-    let path = path.strip_prefix(base).unwrap_or_else(|_| Path::new(path.file_name().unwrap_or_default()));
-    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let shared = base.ancestors().enumerate().find_map(|(up, base)| Some((up, path.strip_prefix(base).ok()?)));
+    let (up, path) = shared.unwrap_or((0, path));
+    let parts = path.components().map(|part| part.as_os_str().to_string_lossy());
+    let parts: Vec<_> = std::iter::repeat_n("..".into(), up).chain(parts).collect();
     parts.join("/")
 }

@@ -1,6 +1,7 @@
 //! Memoized functions of many kinds; each says whether its result was loaded.
 
 mod api;
+mod generated;
 mod generic;
 mod helpers;
 mod kinds;
@@ -54,6 +55,8 @@ fn main() {
     run!(kinds::variables(1));
     run!(kinds::from_macro(1));
     run!(made::made(1));
+    run!(generated::built(1));
+    run!(generated::bytes(1));
     run!(kinds::by_path(1));
     run!(kinds::switched(1));
     run!(generic::of_type(generic::Feet(1)));
