@@ -22,7 +22,8 @@ use crate::site::Site;
 ///
 /// What runs the function reads and writes files on other threads. What only looks does so on the
 /// thread that asks, and is quick: [`key`](AsyncCall::key), [`is_cached`](AsyncCall::is_cached),
-/// [`explain`](AsyncCall::explain), [`forget`](AsyncCall::forget).
+/// [`explain`](AsyncCall::explain), [`forget`](AsyncCall::forget), and [`shelve`](AsyncCall::shelve) before it runs
+/// anything.
 #[must_use = "a call does nothing until it is run"]
 pub struct AsyncCall<'a, T> {
     site: Arc<Site<'static>>,

@@ -13,7 +13,7 @@ use crate::file::{FileRange, open_now};
 use crate::key::{Key, StandIn};
 use crate::mapped::Mapped;
 use crate::shape::Shape;
-use crate::store::Peeked;
+use crate::store::{Layout, Peeked};
 use crate::{Error, ErrorKind, Result, document};
 
 /// A result that is stored, and not loaded: what [`Call::shelve`](crate::Call::shelve) gives.
@@ -123,18 +123,26 @@ impl<T> Shelved<T> {
     /// Removes the stored result: whether there was one. The reference then leads nowhere.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    /// [`ReadOnly`](ErrorKind::ReadOnly); [`InvalidInput`](ErrorKind::InvalidInput) if the reference was forged, and leads to
+    /// another file than an entry with its key; and what the file system reports.
     pub fn forget(&self) -> Result<bool> {
         match &self.place {
             Place::Here(_) => Ok(false),
             Place::Stored { path, read_only: true } => {
                 Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(path))
             }
-            Place::Stored { path, read_only: false } => match fs::remove_file(path) {
-                Ok(()) => Ok(true),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(Error::io(error, "can't remove").at(path)),
-            },
+            Place::Stored { path, read_only: false } => {
+                // A reference may come from anywhere: it removes this entry, and no other file.
+                if path.file_name().and_then(Layout::key_of_entry) != Some(self.key) {
+                    let what = "the reference does not lead to the entry of its key, so nothing is removed";
+                    return Err(Error::new(ErrorKind::InvalidInput, what).at(path));
+                }
+                match fs::remove_file(path) {
+                    Ok(()) => Ok(true),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                    Err(error) => Err(Error::io(error, "can't remove").at(path)),
+                }
+            }
         }
     }
 }

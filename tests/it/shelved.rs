@@ -145,3 +145,18 @@ fn a_read_only_cache_is_left_alone() {
     let shelved = simulate::call(6, &cache).shelve().unwrap();
     assert_eq!((shelved.path(), shelved.get().unwrap().len()), (None, 6));
 }
+
+/// What was made by hand removes nothing but an entry of its key.
+#[test]
+fn a_forged_reference_removes_no_other_file() {
+    let (folder, cache) = cache();
+    let shelved = simulate::call(7, &cache).shelve().unwrap();
+    let victim = folder.path().join("diary.txt");
+    fs::write(&victim, "mine").unwrap();
+    let path = shelved.path().unwrap().to_str().unwrap();
+    let json = serde_json::to_string(&shelved).unwrap().replace(path, victim.to_str().unwrap());
+    let forged: Shelved<Array1<f64>> = serde_json::from_str(&json).unwrap();
+    assert_eq!(forged.forget().unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(forged.get().unwrap_err().kind(), ErrorKind::NotLarder);
+    assert!(victim.exists() && shelved.forget().unwrap());
+}
