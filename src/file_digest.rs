@@ -1,6 +1,6 @@
 //! Files as arguments, by what they hold: `FileDigest`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::ops::Range;
@@ -96,8 +96,7 @@ impl Serialize for FileDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (state, digest) = self.read.as_ref().map_err(S::Error::custom)?;
         if StandIn::is_wanted::<S>() {
-            let used = || Used { path: self.path.clone(), state: *state };
-            USED.with_borrow_mut(|list| list.as_mut().map(|list| list.push(used())));
+            note(|| Used { path: self.path.clone(), state: *state });
             return StandIn::File.serialize(digest, serializer);
         }
         let mut fields = serializer.serialize_struct("FileDigest", 2)?;
@@ -122,16 +121,46 @@ impl Used {
     }
 }
 
+/// Whether the files are noted that a key depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Noting {
+    Off,
+    On,
+    /// There are some.
+    Some,
+}
+
 thread_local! {
-    /// The files of which the digests go into the key that this thread makes, if anybody wants to know.
-    static USED: RefCell<Option<Vec<Used>>> = const { RefCell::new(None) };
+    // Apart from the list, as a value without a destructor costs next to nothing to look at, and every call does.
+    static NOTING: Cell<Noting> = const { Cell::new(Noting::Off) };
+
+    /// The files of which the digests go into the key that this thread makes.
+    static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
+}
+
+fn note(used: impl FnOnce() -> Used) {
+    if NOTING.get() != Noting::Off {
+        NOTING.set(Noting::Some);
+        USED.with_borrow_mut(|list| list.push(used()));
+    }
 }
 
 /// The files that what `make` makes depends on.
 pub(crate) fn used_by<T>(make: impl FnOnce() -> T) -> (T, Vec<Used>) {
-    let before = USED.replace(Some(Vec::new()));
+    let before = NOTING.replace(Noting::On);
+    // A key may be made while another one is.
+    let outer = if before == Noting::Some { USED.take() } else { Vec::new() };
     let made = make();
-    (made, USED.replace(before).unwrap_or_default())
+    let used = if NOTING.replace(before) == Noting::Some { USED.replace(outer) } else { restore(outer) };
+    (made, used)
+}
+
+/// Nothing was noted, so nothing but what was there before is to be put back.
+fn restore(outer: Vec<Used>) -> Vec<Used> {
+    if !outer.is_empty() {
+        USED.set(outer);
+    }
+    Vec::new()
 }
 
 /// What tells whether a file has changed.
@@ -255,7 +284,7 @@ impl Source for Content<'_> {
 #[cfg(test)]
 thread_local! {
     /// How many files this thread has read.
-    static READS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    static READS: Cell<u32> = const { Cell::new(0) };
 }
 
 #[cfg(test)]
@@ -265,7 +294,7 @@ mod tests {
     use super::*;
 
     fn reads() -> u32 {
-        READS.with(std::cell::Cell::get)
+        READS.with(Cell::get)
     }
 
     /// Where the time of the last change can't be set, a file is young for two seconds.
@@ -289,6 +318,29 @@ mod tests {
         let file = File::options().write(true).open(&path).unwrap();
         file.set_times(FileTimes::new().set_modified(modified)).unwrap();
         assert_ne!(of(), first);
+    }
+
+    #[test]
+    fn a_key_within_a_key_keeps_its_files_to_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let (outer, inner) = (folder.path().join("outer"), folder.path().join("inner"));
+        crate::dump(&1, &outer).unwrap();
+        crate::dump(&2, &inner).unwrap();
+        let key = |path: &Path| crate::key_of(&FileDigest::of(path)).unwrap();
+        let paths = |used: &[Used]| used.iter().map(|used| used.path.clone()).collect::<Vec<_>>();
+        let (within, without) = used_by(|| {
+            key(&outer);
+            let ((), nothing) = used_by(|| ());
+            assert!(nothing.is_empty());
+            let within = used_by(|| key(&inner)).1;
+            key(&outer);
+            within
+        });
+        assert_eq!(paths(&within), [inner]);
+        assert_eq!(paths(&without), [outer.clone(), outer.clone()]);
+        // Nobody asked here, so nothing is kept for whoever asks next.
+        key(&outer);
+        assert!(used_by(|| ()).1.is_empty());
     }
 
     #[test]
