@@ -10,6 +10,7 @@ mod memoize;
 mod site;
 
 mod cache;
+mod file_digest;
 mod key;
 
 mod store;
@@ -47,6 +48,7 @@ pub use call::Call;
 pub use codec::Element;
 pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, register_compressor};
 pub use error::{Error, ErrorKind, Result};
+pub use file_digest::FileDigest;
 pub use key::{Argument, Key, key_of};
 pub use mapped::{Mapped, map};
 pub use memo::Memo;

@@ -115,7 +115,7 @@ fn begin<'a, R, S: Shape<R>>(
             Err(error) => site.fault("an entry can't be read: it is computed anew", &error),
         }
     }
-    let shown = if site.cache.is_read_only() { Vec::new() } else { call::show(describe) };
+    let shown = if site.cache.is_read_only() { Vec::new() } else { call::show(&site.long, describe) };
     Begun::Miss(Miss { site, shown: Some(shown) })
 }
 

@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 
 use crate::cache::Cache;
 use crate::container::Details;
-use crate::key::{Argument, Describe, Key, call};
+use crate::key::call::{self, LongArguments};
+use crate::key::{Argument, Describe, Key};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
 use crate::shape::Shape;
@@ -28,22 +29,27 @@ pub(crate) struct Site<'a> {
     folder: Option<Arc<Path>>,
     /// The call's key, or why it has none.
     pub(crate) key: Result<Key>,
+    /// What was found out about the arguments on the way.
+    pub(crate) long: LongArguments,
 }
 
 impl<'a> Site<'a> {
     /// Of a call that may be asked for its key.
     pub(crate) fn new(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
-        Site { memo, folder: memo.folder(cache), cache: cache.clone(), key: call::key(memo.key(), describe) }
+        let mut long = LongArguments::default();
+        let key = call::key(memo.key(), &mut long, describe);
+        Site { memo, folder: memo.folder(cache), cache: cache.clone(), key, long }
     }
 
     /// Of a call that will only be run: without a cache, it needs no key.
     pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
         let folder = memo.folder(cache);
+        let mut long = LongArguments::default();
         let key = match &folder {
-            Some(_) => call::key(memo.key(), describe),
+            Some(_) => call::key(memo.key(), &mut long, describe),
             None => Ok(Key::from_bytes([0; 32])),
         };
-        Site { memo, folder, cache: cache.clone(), key }
+        Site { memo, folder, cache: cache.clone(), key, long }
     }
 
     /// Loads the result, if it is there.
@@ -79,7 +85,7 @@ impl<'a> Site<'a> {
         took: Duration,
         value: &T,
     ) -> Result<u64> {
-        let Site { memo, cache, folder, key } = self;
+        let Site { memo, cache, folder, key, .. } = self;
         let (Some(layout), Some(folder), Ok(key)) = (cache.layout(), folder, key) else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
         };

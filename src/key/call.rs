@@ -18,9 +18,20 @@ pub struct Describe<'s> {
 
 enum Mode<'s> {
     /// For the key: what matters is speed.
-    Key { call: &'s mut Sink, argument: Sink, failed: Option<(&'static str, Error)> },
+    Key { call: &'s mut Sink, long: &'s mut LongArguments, failed: Option<(&'static str, Error)> },
     /// For the header of an entry: digests and previews.
-    Show { arguments: &'s mut Vec<Argument> },
+    Show { arguments: &'s mut Vec<Argument>, long: &'s LongArguments },
+}
+
+/// The digests of a call's long arguments, under their names: they were made for the key, and need not be made
+/// again for what the entry shows.
+#[derive(Debug, Default)]
+pub(crate) struct LongArguments(Vec<(&'static str, Key)>);
+
+impl LongArguments {
+    fn get(&self, name: &str) -> Option<Key> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, digest)| *digest)
+    }
 }
 
 /// What an entry remembers of an argument.
@@ -61,8 +72,9 @@ impl Describe<'_> {
             Mode::Key { call, .. } => {
                 call.text(type_name);
                 call.tag(Tag::TypeParameter);
+                call.keep();
             }
-            Mode::Show { arguments } => {
+            Mode::Show { arguments, .. } => {
                 let Ok(digest) = super::key_of(type_name) else { return };
                 let preview = shorten(type_name, 120).to_owned();
                 arguments.push(Argument { name: name.to_owned(), digest, preview });
@@ -73,33 +85,33 @@ impl Describe<'_> {
     fn value<T: Serialize + ?Sized>(&mut self, tag: Tag, name: &'static str, value: &T) {
         match &mut self.mode {
             Mode::Key { failed: Some(_), .. } => {}
-            Mode::Key { call, argument, failed } => {
-                argument.clear();
-                if let Err(error) = canonical::encode(value, Order::Meant, argument) {
+            Mode::Key { call, long, failed } => {
+                if let Err(error) = canonical::encode(value, Order::Meant, call) {
                     *failed = Some((name, error));
                     return;
                 }
-                match argument.short(LONGEST_INLINE) {
-                    Some(bytes) => call.write(bytes),
-                    None => {
-                        call.write(argument.digest().as_bytes());
-                        call.tag(Tag::Digest);
-                    }
+                if call.short(LONGEST_INLINE).is_none() {
+                    let digest = call.digest();
+                    call.clear();
+                    call.write(digest.as_bytes());
+                    call.tag(Tag::Digest);
+                    long.0.push((name, digest));
                 }
                 call.tag(tag);
+                call.keep();
             }
-            Mode::Show { arguments } => {
-                let Ok(digest) = super::key_of(value) else { return };
+            Mode::Show { arguments, long } => {
+                let Some(digest) = long.get(name).or_else(|| super::key_of(value).ok()) else { return };
                 arguments.push(Argument { name: name.to_owned(), digest, preview: preview(value) });
             }
         }
     }
 }
 
-/// The key of a call of `function`; `describe` names the call's parts.
-pub(crate) fn key(function: &Key, describe: impl FnOnce(&mut Describe<'_>)) -> Result<Key> {
+/// The key of a call of `function`; `describe` names the call's parts. Its long arguments are noted for [`show`].
+pub(crate) fn key(function: &Key, long: &mut LongArguments, describe: impl FnOnce(&mut Describe<'_>)) -> Result<Key> {
     let mut call = Sink::new();
-    let mode = Mode::Key { call: &mut call, argument: Sink::new(), failed: None };
+    let mode = Mode::Key { call: &mut call, long, failed: None };
     let mut description = Describe { mode };
     describe(&mut description);
     if let Mode::Key { failed: Some((name, error)), .. } = description.mode {
@@ -109,8 +121,8 @@ pub(crate) fn key(function: &Key, describe: impl FnOnce(&mut Describe<'_>)) -> R
 }
 
 /// What an entry shows of a call's parts.
-pub(crate) fn show(describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
+pub(crate) fn show(long: &LongArguments, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
     let mut arguments = Vec::new();
-    describe(&mut Describe { mode: Mode::Show { arguments: &mut arguments } });
+    describe(&mut Describe { mode: Mode::Show { arguments: &mut arguments, long } });
     arguments
 }

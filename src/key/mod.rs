@@ -8,6 +8,7 @@ mod serializer;
 mod stand_in;
 mod unordered;
 
+mod ahead;
 mod digests;
 mod sort;
 
@@ -20,7 +21,7 @@ mod function;
 pub use call::{Argument, Describe};
 pub(crate) use function::{Function, without_generics};
 pub(crate) use stand_in::StandIn;
-pub(crate) use tree::{Scratch, Source, Tree};
+pub(crate) use tree::{Scratch, Source, Take, Tree};
 pub(crate) use unordered::bare_type_name;
 
 use std::fmt;

@@ -10,7 +10,7 @@ use crate::numeric::Number;
 use crate::numeric::Strided;
 
 /// Bytes that are looked through for NaN after they were hashed: they stay in the cache between.
-const BLOCK: usize = 128 << 10;
+const BLOCK: usize = 256 << 10;
 
 /// The same of what is brought into order: the more there are, the more of what the memory gives is used.
 #[cfg(feature = "ndarray")]

@@ -12,7 +12,6 @@ pub(crate) enum StandIn {
     /// The content of a file.
     File,
     /// The value in an entry, by the entry's key.
-    #[expect(dead_code, reason = "for values that are shelved")]
     Shelved,
 }
 

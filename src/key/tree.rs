@@ -238,8 +238,8 @@ mod tests {
 
     #[test]
     fn it_is_blake3() {
-        let content: Vec<u8> = (0..PIECE * 20 + 5).map(|n| n.to_string().as_bytes()[0] ^ n.to_le_bytes()[0]).collect();
-        for pieces in [0, 1, 2, 3, 4, 7, 8, 9, 16, 17, 20] {
+        let content: Vec<u8> = (0..251).cycle().take(PIECE * 17 + 5).collect();
+        for pieces in [0, 1, 2, 3, 4, 7, 8, 9, 17] {
             for more in [0, 1, 5] {
                 let content = &content[..pieces * PIECE + more];
                 let expected = Key(*blake3::hash(content).as_bytes());

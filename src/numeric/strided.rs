@@ -20,6 +20,9 @@ unsafe impl Sync for Strided<'_> {}
 /// written whole, and those that are read stay there meanwhile.
 const TILE: usize = 8;
 
+/// Tiles between the one that is copied and the one that is asked for.
+const AHEAD: usize = 4;
+
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
 
@@ -43,7 +46,7 @@ impl<'a> Strided<'a> {
     /// # Panics
     /// If there are not as many, or `target` has room for a part of one.
     pub(crate) fn copy_to(&self, mut from: usize, mut target: &mut [u8]) {
-        assert!(target.len() % self.width == 0 && from + target.len() / self.width <= self.len());
+        assert!(target.len().is_multiple_of(self.width) && from + target.len() / self.width <= self.len());
         while !target.is_empty() {
             let (axis, inner) = self.whole_axes(from, target.len() / self.width);
             let steps = self.shape[axis] - from / inner % self.shape[axis];
@@ -61,7 +64,7 @@ impl<'a> Strided<'a> {
         let (mut axis, mut inner) = (self.shape.len() - 1, 1);
         while axis > 0 {
             let next = inner * self.shape[axis];
-            if from % next != 0 || next > count {
+            if !from.is_multiple_of(next) || next > count {
                 break;
             }
             (axis, inner) = (axis - 1, next);
@@ -154,8 +157,25 @@ impl Plane {
         }
         let whole = self.columns / TILE * TILE;
         for first in (0..whole).step_by(TILE) {
-            self.fetch(source, first + TILE);
-            for row in 0..self.rows {
+            self.fetch(source, first + AHEAD * TILE);
+            let mut row = 0;
+            if self.row_stride == 1 {
+                // As many rows as columns at a time, in registers.
+                while row + TILE <= self.rows {
+                    let square: [[T; TILE]; TILE] = std::array::from_fn(|column| {
+                        let from = row.cast_signed() + (first + column).cast_signed() * self.column_stride;
+                        // SAFETY: the caller vouches for the elements, which are next to each other.
+                        unsafe { source.offset(from).cast::<[T; TILE]>().read() }
+                    });
+                    for (index, row) in (row..row + TILE).enumerate() {
+                        let line: [T; TILE] = std::array::from_fn(|column| square[column][index]);
+                        // SAFETY: the places are those of elements of the plane, so below `last`.
+                        unsafe { target.add(row * self.target_row + first).cast::<[T; TILE]>().write(line) };
+                    }
+                    row += TILE;
+                }
+            }
+            for row in row..self.rows {
                 (first..first + TILE).for_each(|column| copy(row, column));
             }
         }
@@ -164,7 +184,7 @@ impl Plane {
         }
     }
 
-    /// Asks for the tile that comes next. Its columns are far from each other, where no processor expects them.
+    /// Asks for a tile that comes soon. Its columns are far from each other, where no processor expects them.
     #[inline]
     fn fetch<T>(&self, source: *const T, first: usize) {
         #[cfg(target_arch = "x86_64")]
