@@ -96,31 +96,32 @@ impl<'a> Numbers<'a> {
         // A part may begin and end within an element.
         let elements = range.start / self.encoded_width()..range.end.div_ceil(self.encoded_width());
         let skipped = range.start - elements.start * self.encoded_width();
+        let is_complex = self.number != self.number.part();
         let Scratch { first, second } = scratch;
-        let bytes = match &self.place {
-            Place::InOrder(bytes) => &bytes[elements.start * width..elements.end * width],
+        match &self.place {
+            Place::InOrder(bytes) => {
+                let bytes = &bytes[elements.start * width..elements.end * width];
+                if !is_complex && target.take_unless(&bytes[skipped..][..range.len()], || has_nan(self.number, bytes)) {
+                    return;
+                }
+                first.clear();
+                first.extend_from_slice(bytes);
+            }
             #[cfg(feature = "ndarray")]
             Place::Strided(strided) => {
                 first.resize(elements.len() * width, 0);
                 strided.copy_to(elements.start, first);
-                &first[..]
             }
-        };
-        let is_complex = self.number != self.number.part();
-        if !is_complex && target.take_unless(&bytes[skipped..][..range.len()], || has_nan(self.number, bytes)) {
-            return;
+        }
+        make_nan_one(self.number, first);
+        if !is_complex {
+            return target.take(&first[skipped..][..range.len()]);
         }
         second.clear();
-        second.extend_from_slice(bytes);
-        make_nan_one(self.number, second);
-        if is_complex {
-            std::mem::swap(first, second);
-            second.clear();
-            let after = if self.number == Number::C32 { AFTER_C32 } else { AFTER_C64 };
-            for parts in first.chunks_exact(width) {
-                second.extend_from_slice(parts);
-                second.extend_from_slice(&after);
-            }
+        let after = if self.number == Number::C32 { AFTER_C32 } else { AFTER_C64 };
+        for parts in first.chunks_exact(width) {
+            second.extend_from_slice(parts);
+            second.extend_from_slice(&after);
         }
         target.take(&second[skipped..][..range.len()]);
     }

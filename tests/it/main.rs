@@ -45,6 +45,12 @@ mod process;
 /// Keys of values.
 mod keys;
 
+/// Keys of numbers in bulk.
+mod bulk_keys;
+
+/// Files as arguments.
+mod file_digest;
+
 /// Other programs read what larder writes.
 mod tools;
 

@@ -1,8 +1,9 @@
 //! What one process stored, the next one finds.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use larder::{Cache, memoize};
 use ndarray::Array2;
@@ -56,6 +57,38 @@ fn a_second_process_hits_what_the_first_stored() {
     let key = |text: &str| text.lines().find(|line| line.starts_with("key ")).unwrap().to_owned();
     assert_eq!(key(&first), key(&second));
     assert!(root.path().join("v1/it@larder/process/product/function.json").exists());
+}
+
+/// Keys of values whose order in memory, addresses and hashers differ between processes.
+fn keys() -> Vec<String> {
+    let key = |key: larder::Result<larder::Key>| key.unwrap().to_string();
+    let map: HashMap<String, HashSet<u16>> = (0..500).map(|n| (n.to_string(), (0..n % 7).collect())).collect();
+    let array = Array2::from_shape_fn((40, 50), |(i, j)| (i * j) as f64);
+    let shared = Arc::new(map.clone());
+    vec![
+        key(larder::key_of(&map)),
+        key(larder::key_of(&(&shared, &shared))),
+        key(larder::key_of(&array.t())),
+        key(larder::key_of(&larder::FileDigest::of(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")))),
+    ]
+}
+
+/// The child of the test below.
+#[test]
+fn prints_keys() {
+    if std::env::var_os(ROOT).is_some() {
+        keys().iter().for_each(|key| eprintln!("{key}"));
+    }
+}
+
+#[test]
+fn keys_are_the_same_in_every_process() {
+    let root = tempdir().unwrap();
+    for _ in 0..2 {
+        let text = child("prints_keys", root.path(), &[]);
+        let theirs: Vec<_> = text.lines().filter(|line| line.len() == 64).collect();
+        assert_eq!(theirs, keys());
+    }
 }
 
 #[test]
