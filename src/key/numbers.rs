@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::sink::Tag;
-use super::tree::{Scratch, Source, Take, index};
+use super::tree::{PIECE, Scratch, Source, Take, index};
 use crate::Result;
 use crate::numeric::Number;
 #[cfg(feature = "ndarray")]
@@ -11,10 +11,6 @@ use crate::numeric::Strided;
 
 /// Bytes that are looked through for NaN after they were hashed: they stay in the cache between.
 const BLOCK: usize = 256 << 10;
-
-/// The same of what is brought into order: the more there are, the more of what the memory gives is used.
-#[cfg(feature = "ndarray")]
-const GATHERED: usize = 512 << 10;
 
 /// A NaN as it is encoded.
 const NAN_32: u32 = 0x7fc0_0000;
@@ -86,7 +82,7 @@ impl<'a> Numbers<'a> {
         match &self.place {
             Place::InOrder(_) => BLOCK,
             #[cfg(feature = "ndarray")]
-            Place::Strided(_) => GATHERED,
+            Place::Strided(_) => PIECE,
         }
     }
 

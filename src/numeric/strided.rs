@@ -23,6 +23,9 @@ const TILE: usize = 8;
 /// Tiles between the one that is copied and the one that is asked for.
 const AHEAD: usize = 4;
 
+/// Rows that are asked for, at most: what lies behind them, the processor expects by then.
+const FETCHED: usize = 64;
+
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
 
@@ -189,7 +192,9 @@ impl Plane {
     fn fetch<T>(&self, source: *const T, first: usize) {
         #[cfg(target_arch = "x86_64")]
         for column in first..self.columns.min(first + TILE) {
-            for row in (0..self.rows).step_by((LINE / size_of::<T>() / self.row_stride.unsigned_abs().max(1)).max(1)) {
+            for row in (0..self.rows.min(FETCHED))
+                .step_by((LINE / size_of::<T>() / self.row_stride.unsigned_abs().max(1)).max(1))
+            {
                 let from = row.cast_signed() * self.row_stride + column.cast_signed() * self.column_stride;
                 // SAFETY: a hint, which reads nothing and may be given for any address.
                 unsafe {
