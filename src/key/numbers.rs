@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::sink::Tag;
-use super::tree::{PIECE, Scratch, Source, Take, index};
+#[cfg(feature = "ndarray")]
+use super::tree::PIECE;
+use super::tree::{Scratch, Source, Take, index};
 use crate::Result;
 use crate::numeric::Number;
 #[cfg(feature = "ndarray")]
