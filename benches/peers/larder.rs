@@ -4,14 +4,16 @@
 //!
 //! | command | operation |
 //! |---|---|
-//! | `value FILE f64 ROWS` | takes the file's numbers as the value (`i64` likewise) |
-//! | `value FILE records` | takes the file's JSON as the value (`words`, `small` likewise) |
+//! | `value FILE f64 ROWS` | takes the file's numbers as the value (`i64` likewise; `fortran`: f64, column by column) |
+//! | `value FILE records` | takes the file's JSON as the value (`words`, `names`, `small` likewise) |
 //! | `threads COUNT` | `larder::set_threads` |
 //! | `dump FILE COMPRESSION` | the value into a new file |
 //! | `load FILE` | the value from a file |
 //! | `map FILE` | maps a file and reads one number |
 //! | `encode COMPRESSION COUNT` | the value into memory, and again, into the same |
 //! | `decode COUNT` | the value from there |
+//! | `key` | `larder::key_of` the value |
+//! | `key-floor` | BLAKE3 of the value's own bytes |
 //! | `write-floor FILE` | the value's own bytes into a new file |
 //! | `read-floor FILE THREADS` | a file's bytes into fresh memory |
 //!
@@ -40,7 +42,7 @@ use std::time::{Duration, Instant};
 
 use common::{Record, Small, read_floor, settle, write_floor};
 use larder::{Compression, ErrorKind};
-use ndarray::Array2;
+use ndarray::{Array2, ShapeBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -102,6 +104,12 @@ impl Server {
                 (took, self.buffer.len())
             }
             ["decode", count] => (self.value()?.decode(&self.buffer, count.parse()?)?, self.buffer.len()),
+            ["key"] => (self.value()?.key()?, self.bytes.len()),
+            ["key-floor"] => {
+                let start = Instant::now();
+                black_box(blake3::hash(&self.bytes));
+                (start.elapsed(), self.bytes.len())
+            }
             ["write-floor", file] => {
                 remove(file)?;
                 let start = Instant::now();
@@ -153,9 +161,16 @@ fn len(file: &str) -> io::Result<usize> {
 fn value(bytes: &[u8], kind: &str, rows: usize) -> Result<Box<dyn Value>> {
     Ok(match kind {
         "f64" => Box::new(array(bytes, rows, f64::from_le_bytes)?),
+        "fortran" => {
+            let rows = array(bytes, rows, f64::from_le_bytes)?;
+            let mut columns = Array2::zeros(rows.raw_dim().f());
+            columns.assign(&rows);
+            Box::new(columns)
+        }
         "i64" => Box::new(array(bytes, rows, i64::from_le_bytes)?),
         "records" => Box::new(serde_json::from_slice::<Vec<Record>>(bytes)?),
         "words" => Box::new(serde_json::from_slice::<HashMap<u64, String>>(bytes)?),
+        "names" => Box::new(serde_json::from_slice::<HashMap<String, u64>>(bytes)?),
         "small" => Box::new(serde_json::from_slice::<Small>(bytes)?),
         _ => return Err("no such kind".into()),
     })
@@ -171,6 +186,7 @@ fn array<T>(bytes: &[u8], rows: usize, number: fn([u8; 8]) -> T) -> Result<Array
 trait Value {
     fn dump(&self, path: &str, compression: Compression) -> Result<Duration>;
     fn load(&self, path: &str) -> Result<Duration>;
+    fn key(&self) -> Result<Duration>;
     /// The mean of `count` times.
     fn encode(&self, buffer: &mut Vec<u8>, compression: Compression, count: u32) -> Result<Duration>;
     /// The mean of `count` times.
@@ -190,6 +206,12 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Value for T {
         let took = start.elapsed();
         same(self, &value)?;
         Ok(took)
+    }
+
+    fn key(&self) -> Result<Duration> {
+        let start = Instant::now();
+        black_box(larder::key_of(black_box(self))?);
+        Ok(start.elapsed())
     }
 
     fn encode(&self, buffer: &mut Vec<u8>, compression: Compression, count: u32) -> Result<Duration> {

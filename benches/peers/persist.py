@@ -60,7 +60,7 @@ PAIRS = 7
 # What takes longer than this for a row makes do with fewer pairs, but at least three.
 PATIENCE = 4.0
 # Methods of Bench.
-GROUPS = ["plain", "small", "objects", "compressors", "threads", "blocks"]
+GROUPS = ["plain", "small", "keys", "objects", "compressors", "threads", "blocks"]
 
 
 class Larder:
@@ -306,6 +306,25 @@ class Bench:
         joblib_dump()
         name = f"map {mb:.0f} MB of f64 and read one"
         row(name, "joblib, mmap_mode='r'", joblib_map, ask("map ours"), Target(below=30))
+
+    def keys(self):
+        """Digests of arguments."""
+        row, ask = self.table.row, self.larder.asking
+        array = self.values.array("smooth", 128)
+        mb = array.nbytes / 1e6
+        for kind, value, floor in [("f64", array, 0.9), ("fortran", np.asfortranarray(array), 0.5)]:
+            self.larder.ask(f"value value {kind} 1000")
+            joblib_hash = timed(lambda: joblib.hash(value))
+            order = " in Fortran order" if kind == "fortran" else ""
+            for threads in [1, 2]:
+                name = f"key of {mb:.0f} MB of f64{order}, {threads_text(threads)}"
+                row(name, "BLAKE3 (floor)", ask("key-floor"), ask("key", threads), Target(floor), mb)
+                row(name, "joblib.hash", joblib_hash, ask("key", threads), Target(), mb)
+        names = self.values.json("names", {f"name {n}": n for n in range(int(1e6 * self.values.scale))})
+        joblib_hash = timed(lambda: joblib.hash(names))
+        for threads in [1, 2]:
+            name = f"key of a map of {len(names)}, {threads_text(threads)}"
+            row(name, "joblib.hash", joblib_hash, ask("key", threads), Target(20), self.values.megabytes())
 
     def compressors(self):
         """joblib's compressors, one thread both."""

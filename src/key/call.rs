@@ -20,7 +20,7 @@ pub struct Describe<'s> {
 
 enum Mode<'s> {
     /// For the key: what matters is speed.
-    Key { call: &'s mut Sink, argument: Sink, long: Long, failed: Option<(&'static str, Error)> },
+    Key { call: &'s mut Sink, long: Long, failed: Option<(&'static str, Error)> },
     /// For the header of an entry: digests and previews.
     Show { arguments: &'s mut Vec<Argument>, long: &'s Long },
 }
@@ -66,6 +66,7 @@ impl Describe<'_> {
             Mode::Key { call, .. } => {
                 call.text(type_name);
                 call.tag(Tag::TypeParameter);
+                call.keep();
             }
             Mode::Show { arguments, .. } => {
                 let Ok(digest) = super::key_of(type_name) else { return };
@@ -80,22 +81,20 @@ impl Describe<'_> {
         self.count += 1;
         match &mut self.mode {
             Mode::Key { failed: Some(_), .. } => {}
-            Mode::Key { call, argument, long, failed } => {
-                argument.clear();
-                if let Err(error) = canonical::encode(value, Order::Meant, argument) {
+            Mode::Key { call, long, failed } => {
+                if let Err(error) = canonical::encode(value, Order::Meant, call) {
                     *failed = Some((name, error));
                     return;
                 }
-                match argument.short(LONGEST_INLINE) {
-                    Some(bytes) => call.write(bytes),
-                    None => {
-                        let digest = argument.digest();
-                        long.push((number, digest));
-                        call.write(digest.as_bytes());
-                        call.tag(Tag::Digest);
-                    }
+                if call.short(LONGEST_INLINE).is_none() {
+                    let digest = call.digest();
+                    call.clear();
+                    long.push((number, digest));
+                    call.write(digest.as_bytes());
+                    call.tag(Tag::Digest);
                 }
                 call.tag(tag);
+                call.keep();
             }
             Mode::Show { arguments, long } => {
                 let known = long.iter().find(|(long, _)| *long == number).map(|(_, digest)| *digest);
@@ -109,7 +108,7 @@ impl Describe<'_> {
 /// The key of a call of `function`; `describe` names the call's parts.
 pub(crate) fn key(function: &Key, describe: impl FnOnce(&mut Describe<'_>)) -> Result<(Key, Long)> {
     let mut call = Sink::new();
-    let mode = Mode::Key { call: &mut call, argument: Sink::new(), long: Long::new(), failed: None };
+    let mode = Mode::Key { call: &mut call, long: Long::new(), failed: None };
     let mut description = Describe { mode, count: 0 };
     describe(&mut description);
     match description.mode {

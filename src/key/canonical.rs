@@ -58,7 +58,7 @@ impl Canonical<'_> {
     }
 
     #[inline]
-    pub(super) fn scalar(&mut self, tag: Tag, bytes: &[u8]) {
+    pub(super) fn scalar<const N: usize>(&mut self, tag: Tag, bytes: [u8; N]) {
         match &mut self.run {
             Some((kind, count)) if *kind == tag => *count += 1,
             _ => {
@@ -66,7 +66,7 @@ impl Canonical<'_> {
                 self.run = Some((tag, 1));
             }
         }
-        self.sink.write(bytes);
+        self.sink.write_few(bytes);
     }
 
     /// Scalars that have been written at once, where no run was.
@@ -76,8 +76,7 @@ impl Canonical<'_> {
 
     pub(super) fn end_run(&mut self) {
         if let Some((tag, count)) = self.run.take() {
-            self.sink.length(count);
-            self.sink.tag(tag);
+            self.sink.end(count, tag);
         }
     }
 
@@ -90,8 +89,7 @@ impl Canonical<'_> {
     pub(super) fn bytes(&mut self, tag: Tag, bytes: &[u8]) {
         self.end_run();
         self.sink.write(bytes);
-        self.sink.length(bytes.len() as u64);
-        self.sink.tag(tag);
+        self.sink.end(bytes.len() as u64, tag);
     }
 
     pub(super) fn enter(&mut self) -> Result<()> {
@@ -125,8 +123,7 @@ impl Canonical<'_> {
     /// The digests of items in an order of their own.
     pub(super) fn unordered(&mut self, tag: Tag, digests: &[[u8; 32]]) {
         self.sink.write(digests.as_flattened());
-        self.sink.length(digests.len() as u64);
-        self.sink.tag(tag);
+        self.sink.end(digests.len() as u64, tag);
     }
 
     /// A sequence of numbers that lie in memory.

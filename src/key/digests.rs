@@ -7,6 +7,7 @@ use std::thread::{self, Builder};
 
 use serde::Serialize;
 
+use super::ahead::Ahead;
 use super::canonical::{Order, encode_nested};
 use super::sink::Sink;
 use super::sort::sort;
@@ -25,14 +26,15 @@ const WORTH_THREADS: usize = 32;
 /// Digests that memory is taken for at once, at most; if there are more, it grows.
 const MOST_EXPECTED: usize = 1 << 20;
 
-/// The digest of each item's encoding, sorted. `depth` is how deep they lie.
-pub(super) fn digests<I>(items: I, order: Order, depth: u32) -> Result<Vec<Digest>>
+/// The digest of each item's encoding, sorted. `depth` is how deep they lie, and `fetch` asks for an item's memory.
+pub(super) fn digests<I>(items: I, fetch: impl Fn(&I::Item), order: Order, depth: u32) -> Result<Vec<Digest>>
 where
     I: IntoIterator,
     I::Item: Serialize,
 {
-    let mut items = items.into_iter();
+    let items = items.into_iter();
     let mut digests = Vec::with_capacity(items.size_hint().0.min(MOST_EXPECTED));
+    let mut items = Ahead::new(items, fetch);
     let mut batch = Batch::new();
     let mut batches = 0;
     while let Some(item) = items.next() {

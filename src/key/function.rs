@@ -43,8 +43,7 @@ impl Function {
         }
         sink.write(&version.to_le_bytes());
         sink.write(code);
-        sink.length(code.len() as u64);
-        sink.tag(Tag::Function);
+        sink.end(code.len() as u64, Tag::Function);
         sink.digest()
     }
 }

@@ -55,11 +55,14 @@ impl<'c, 's> Items<'c, 's> {
     pub(super) fn finish(self) -> Result<()> {
         self.canonical.leave();
         let sink = &mut self.canonical.sink;
-        sink.length(self.count);
-        if let Some(variant) = self.variant {
-            sink.text(variant);
+        match self.variant {
+            None => sink.end(self.count, self.tag),
+            Some(variant) => {
+                sink.length(self.count);
+                sink.text(variant);
+                sink.tag(self.tag);
+            }
         }
-        sink.tag(self.tag);
         Ok(())
     }
 }

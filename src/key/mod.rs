@@ -8,6 +8,7 @@ mod serializer;
 mod stand_in;
 mod unordered;
 
+mod ahead;
 mod digests;
 mod sort;
 

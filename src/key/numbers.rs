@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::sink::Tag;
+#[cfg(feature = "ndarray")]
+use super::tree::PIECE;
 use super::tree::{Scratch, Source, Take, index};
 use crate::Result;
 use crate::numeric::Number;
@@ -10,11 +12,7 @@ use crate::numeric::Number;
 use crate::numeric::Strided;
 
 /// Bytes that are looked through for NaN after they were hashed: they stay in the cache between.
-const BLOCK: usize = 128 << 10;
-
-/// The same of what is brought into order: the more there are, the more of what the memory gives is used.
-#[cfg(feature = "ndarray")]
-const GATHERED: usize = 512 << 10;
+const BLOCK: usize = 256 << 10;
 
 /// A NaN as it is encoded.
 const NAN_32: u32 = 0x7fc0_0000;
@@ -86,7 +84,7 @@ impl<'a> Numbers<'a> {
         match &self.place {
             Place::InOrder(_) => BLOCK,
             #[cfg(feature = "ndarray")]
-            Place::Strided(_) => GATHERED,
+            Place::Strided(_) => PIECE,
         }
     }
 
@@ -96,31 +94,32 @@ impl<'a> Numbers<'a> {
         // A part may begin and end within an element.
         let elements = range.start / self.encoded_width()..range.end.div_ceil(self.encoded_width());
         let skipped = range.start - elements.start * self.encoded_width();
+        let is_complex = self.number != self.number.part();
         let Scratch { first, second } = scratch;
-        let bytes = match &self.place {
-            Place::InOrder(bytes) => &bytes[elements.start * width..elements.end * width],
+        match &self.place {
+            Place::InOrder(bytes) => {
+                let bytes = &bytes[elements.start * width..elements.end * width];
+                if !is_complex && target.take_unless(&bytes[skipped..][..range.len()], || has_nan(self.number, bytes)) {
+                    return;
+                }
+                first.clear();
+                first.extend_from_slice(bytes);
+            }
             #[cfg(feature = "ndarray")]
             Place::Strided(strided) => {
                 first.resize(elements.len() * width, 0);
                 strided.copy_to(elements.start, first);
-                &first[..]
             }
-        };
-        let is_complex = self.number != self.number.part();
-        if !is_complex && target.take_unless(&bytes[skipped..][..range.len()], || has_nan(self.number, bytes)) {
-            return;
+        }
+        make_nan_one(self.number, first);
+        if !is_complex {
+            return target.take(&first[skipped..][..range.len()]);
         }
         second.clear();
-        second.extend_from_slice(bytes);
-        make_nan_one(self.number, second);
-        if is_complex {
-            std::mem::swap(first, second);
-            second.clear();
-            let after = if self.number == Number::C32 { AFTER_C32 } else { AFTER_C64 };
-            for parts in first.chunks_exact(width) {
-                second.extend_from_slice(parts);
-                second.extend_from_slice(&after);
-            }
+        let after = if self.number == Number::C32 { AFTER_C32 } else { AFTER_C64 };
+        for parts in first.chunks_exact(width) {
+            second.extend_from_slice(parts);
+            second.extend_from_slice(&after);
         }
         target.take(&second[skipped..][..range.len()]);
     }

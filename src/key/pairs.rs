@@ -38,8 +38,7 @@ impl SerializeMap for Pairs<'_, '_> {
             Pairs::Ordered(items) => items.canonical.value(value),
             Pairs::Unordered { canonical, pair, digests } => {
                 encode_nested(value, pair, canonical.order, canonical.depth)?;
-                pair.length(2);
-                pair.tag(Tag::Tuple);
+                pair.end(2, Tag::Tuple);
                 digests.push(*pair.digest().as_bytes());
                 Ok(())
             }

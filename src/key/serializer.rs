@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::ser::Serializer;
 
+use super::ahead::fetch;
 use super::canonical::{Canonical, Order};
 use super::digests::digests;
 use super::items::Items;
@@ -18,7 +19,7 @@ macro_rules! scalars {
     ($($method:ident $type:ty => $tag:ident),* $(,)?) => {$(
         #[inline]
         fn $method(self, value: $type) -> Result<()> {
-            self.scalar(Tag::$tag, &value.to_le_bytes());
+            self.scalar(Tag::$tag, value.to_le_bytes());
             Ok(())
         }
     )*};
@@ -47,24 +48,24 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
     }
 
     fn serialize_bool(self, value: bool) -> Result<()> {
-        self.scalar(Tag::Bool, &[u8::from(value)]);
+        self.scalar(Tag::Bool, [u8::from(value)]);
         Ok(())
     }
 
     fn serialize_char(self, value: char) -> Result<()> {
-        self.scalar(Tag::Char, &u32::from(value).to_le_bytes());
+        self.scalar(Tag::Char, u32::from(value).to_le_bytes());
         Ok(())
     }
 
     #[inline]
     fn serialize_f32(self, value: f32) -> Result<()> {
-        self.scalar(Tag::F32, &canonical_f32(value).to_le_bytes());
+        self.scalar(Tag::F32, canonical_f32(value).to_le_bytes());
         Ok(())
     }
 
     #[inline]
     fn serialize_f64(self, value: f64) -> Result<()> {
-        self.scalar(Tag::F64, &canonical_f64(value).to_le_bytes());
+        self.scalar(Tag::F64, canonical_f64(value).to_le_bytes());
         Ok(())
     }
 
@@ -179,7 +180,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
     {
         if unordered::is_set::<I>() {
             self.enter()?;
-            let digests = digests(iter, self.order, self.depth)?;
+            let digests = digests(iter, fetch, self.order, self.depth)?;
             self.leave();
             self.unordered(Tag::UnorderedSeq, &digests);
             return Ok(());
@@ -207,7 +208,11 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
     {
         if self.order == Order::Ignored || unordered::is_map::<I>() {
             self.enter()?;
-            let digests = digests(iter, self.order, self.depth)?;
+            let fetch = |(key, value): &(K, V)| {
+                fetch(key);
+                fetch(value);
+            };
+            let digests = digests(iter, fetch, self.order, self.depth)?;
             self.leave();
             self.unordered(Tag::UnorderedMap, &digests);
             return Ok(());

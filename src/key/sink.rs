@@ -76,7 +76,7 @@ impl Sink {
 
     #[inline]
     pub(super) fn write(&mut self, bytes: &[u8]) {
-        if self.bytes.len() + bytes.len() > HASH_AT {
+        if self.rest().len() + bytes.len() > HASH_AT {
             return self.write_slowly(bytes);
         }
         self.bytes.extend_from_slice(bytes);
@@ -101,32 +101,53 @@ impl Sink {
     /// Writes all of what may be long, with several threads if it is.
     pub(super) fn write_from(&mut self, source: &impl Source) -> Result<()> {
         let size = source.size();
-        if size > (HASH_AT - self.bytes.len()) as u64 {
+        if size > (HASH_AT - self.rest().len()) as u64 {
             return self.hash_what_is_there().update_from(source);
         }
         self.bytes.reserve(index(size));
         source.part(0..size, &mut Scratch::default(), &mut self.bytes)
     }
 
+    /// Writes few bytes, the same number each time: the compiler then needs no call.
+    #[inline]
+    pub(super) fn write_few<const N: usize>(&mut self, bytes: [u8; N]) {
+        if self.rest().len() + N > HASH_AT {
+            return self.write_slowly(&bytes);
+        }
+        self.bytes.extend_from_slice(&bytes);
+    }
+
     /// A length, or a number of elements: its bytes, least significant first and without zeros at
     /// the end, then how many those are.
     pub(super) fn length(&mut self, length: u64) {
-        let bytes = length.to_le_bytes();
-        let count = 8 - length.leading_zeros().to_le_bytes()[0] / 8;
-        self.write(&bytes[..count.into()]);
-        self.write(&[count]);
+        let (bytes, count) = length_bytes(length);
+        self.write(&bytes[..count + 1]);
     }
 
+    /// The end of an item: a length and the tag.
+    #[inline]
+    pub(super) fn end(&mut self, length: u64, tag: Tag) {
+        let (mut bytes, count) = length_bytes(length);
+        bytes[count + 1] = tag as u8;
+        if self.rest().len() + bytes.len() > HASH_AT {
+            return self.write_slowly(&bytes[..count + 2]);
+        }
+        let end = self.bytes.len() + count + 2;
+        self.bytes.extend_from_slice(&bytes);
+        self.bytes.truncate(end);
+    }
+
+    #[inline]
     pub(super) fn tag(&mut self, tag: Tag) {
-        self.write(&[tag as u8]);
+        self.write_few([tag as u8]);
     }
 
     pub(super) fn text(&mut self, text: &str) {
         self.write(text.as_bytes());
-        self.length(text.len() as u64);
-        self.tag(Tag::Str);
+        self.end(text.len() as u64, Tag::Str);
     }
 
+    #[inline]
     fn rest(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
@@ -136,11 +157,16 @@ impl Sink {
         (self.tree.is_none() && self.rest().len() <= limit).then(|| self.rest())
     }
 
+    /// The encoding, which is short, is complete, and another one follows.
+    pub(super) fn keep(&mut self) {
+        self.start = self.bytes.len();
+    }
+
     /// The encoding is complete, and another one follows. Gives where it ends, or its digest if it was too long to be
     /// kept.
     pub(super) fn begin_next(&mut self) -> Result<usize, Key> {
         if self.tree.is_none() {
-            self.start = self.bytes.len();
+            self.keep();
             return Ok(self.start);
         }
         let digest = self.digest();
@@ -170,16 +196,24 @@ impl Sink {
         }
     }
 
-    /// The digest under a key, for what is not an item by itself.
+    /// The digest of all encodings that were kept, under a key.
     pub(super) fn keyed_digest(&self, key: &Key) -> Key {
-        // A call with so many arguments that they were hashed on the way: by their digest, then.
-        match &self.tree {
-            None => Key(*blake3::keyed_hash(&key.0, self.rest()).as_bytes()),
-            Some(_) => {
-                let mut short = self.digest().0.to_vec();
-                short.push(Tag::Digest as u8);
-                Key(*blake3::keyed_hash(&key.0, &short).as_bytes())
-            }
+        if self.bytes.len() <= HASH_AT {
+            return Key(*blake3::keyed_hash(&key.0, &self.bytes).as_bytes());
         }
+        // A call with very many arguments: by their digest, then.
+        let mut short = blake3::hash(&self.bytes).as_bytes().to_vec();
+        short.push(Tag::Digest as u8);
+        Key(*blake3::keyed_hash(&key.0, &short).as_bytes())
     }
+}
+
+/// The bytes of a length, with room for a tag, and how many come before the last one.
+#[inline]
+fn length_bytes(length: u64) -> ([u8; 10], usize) {
+    let count = 8 - length.leading_zeros().to_le_bytes()[0] / 8;
+    let mut bytes = [0; 10];
+    bytes[..8].copy_from_slice(&length.to_le_bytes());
+    bytes[usize::from(count)] = count;
+    (bytes, count.into())
 }

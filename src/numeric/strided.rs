@@ -20,6 +20,12 @@ unsafe impl Sync for Strided<'_> {}
 /// written whole, and those that are read stay there meanwhile.
 const TILE: usize = 8;
 
+/// Tiles between the one that is copied and the one that is asked for.
+const AHEAD: usize = 4;
+
+/// Rows that are asked for, at most: what lies behind them, the processor expects by then.
+const FETCHED: usize = 64;
+
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
 
@@ -154,8 +160,25 @@ impl Plane {
         }
         let whole = self.columns / TILE * TILE;
         for first in (0..whole).step_by(TILE) {
-            self.fetch(source, first + TILE);
-            for row in 0..self.rows {
+            self.fetch(source, first + AHEAD * TILE);
+            let mut row = 0;
+            if self.row_stride == 1 {
+                // As many rows as columns at a time, in registers.
+                while row + TILE <= self.rows {
+                    let square: [[T; TILE]; TILE] = std::array::from_fn(|column| {
+                        let from = row.cast_signed() + (first + column).cast_signed() * self.column_stride;
+                        // SAFETY: the caller vouches for the elements, which are next to each other.
+                        unsafe { source.offset(from).cast::<[T; TILE]>().read() }
+                    });
+                    for (index, row) in (row..row + TILE).enumerate() {
+                        let line: [T; TILE] = std::array::from_fn(|column| square[column][index]);
+                        // SAFETY: the places are those of elements of the plane, so below `last`.
+                        unsafe { target.add(row * self.target_row + first).cast::<[T; TILE]>().write(line) };
+                    }
+                    row += TILE;
+                }
+            }
+            for row in row..self.rows {
                 (first..first + TILE).for_each(|column| copy(row, column));
             }
         }
@@ -164,12 +187,14 @@ impl Plane {
         }
     }
 
-    /// Asks for the tile that comes next. Its columns are far from each other, where no processor expects them.
+    /// Asks for a tile that comes soon. Its columns are far from each other, where no processor expects them.
     #[inline]
     fn fetch<T>(&self, source: *const T, first: usize) {
         #[cfg(target_arch = "x86_64")]
         for column in first..self.columns.min(first + TILE) {
-            for row in (0..self.rows).step_by((LINE / size_of::<T>() / self.row_stride.unsigned_abs().max(1)).max(1)) {
+            for row in (0..self.rows.min(FETCHED))
+                .step_by((LINE / size_of::<T>() / self.row_stride.unsigned_abs().max(1)).max(1))
+            {
                 let from = row.cast_signed() * self.row_stride + column.cast_signed() * self.column_stride;
                 // SAFETY: a hint, which reads nothing and may be given for any address.
                 unsafe {

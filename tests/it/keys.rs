@@ -16,6 +16,10 @@ fn key<T: Serialize + ?Sized>(value: &T) -> Key {
     key_of(value).unwrap()
 }
 
+fn few_numbers() -> impl Strategy<Value = BTreeSet<u16>> {
+    prop::collection::btree_set(any::<u16>(), 0..6)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
@@ -27,6 +31,66 @@ proptest! {
         if !text(&a).contains("NaN") {
             prop_assert_eq!(key(&a) == key(&b), a == b);
         }
+    }
+
+    #[test]
+    fn what_holds_a_value_means_nothing(a in values::value()) {
+        let expected = key(&a);
+        prop_assert_eq!(key(&&a), expected);
+        prop_assert_eq!(key(&Arc::new(&a)), expected);
+        prop_assert_eq!(key(&Rc::new(a.clone())), expected);
+        prop_assert_eq!(key(&Box::new(Arc::new(a.clone()))), expected);
+        prop_assert_eq!(key(&vec![Arc::new(a.clone())]), key(&[&a][..]));
+        prop_assert_ne!(key(&Some(&a)), expected);
+        prop_assert_ne!(key(&vec![&a]), expected);
+        prop_assert_ne!(key(&(&a,)), expected);
+        prop_assert_ne!(key(&(&a, &a)), key(&vec![&a, &a]));
+    }
+
+    /// Hash maps and sets within each other and within all else, filled in another order and with other room.
+    #[test]
+    fn order_means_nothing_at_any_depth(
+        outer in prop::collection::vec((any::<u8>(), prop::collection::vec((".{0,3}", few_numbers()), 0..6)), 0..6),
+    ) {
+        type Pair = (String, BTreeSet<u16>);
+        type Nested = Vec<(Option<u8>, Arc<HashMap<u8, HashMap<String, HashSet<u16>>>>)>;
+        fn build(outer: &[(u8, Vec<Pair>)], room: usize, reverse: bool) -> Nested {
+            let merged: BTreeMap<u8, BTreeMap<String, BTreeSet<u16>>> =
+                outer.iter().map(|(key, inner)| (*key, inner.iter().cloned().collect())).collect();
+            let mut map = HashMap::with_capacity(room);
+            let mut entries: Vec<_> = merged.into_iter().collect();
+            if reverse {
+                entries.reverse();
+            }
+            for (key, inner) in entries {
+                let mut entries: Vec<_> = inner.into_iter().collect();
+                if reverse {
+                    entries.reverse();
+                }
+                let mut inner = HashMap::with_capacity(room / 2);
+                for (name, set) in entries {
+                    let mut numbers: Vec<_> = set.into_iter().collect();
+                    if reverse {
+                        numbers.reverse();
+                    }
+                    inner.insert(name, numbers.into_iter().collect());
+                }
+                map.insert(key, inner);
+            }
+            vec![(Some(1), Arc::new(map))]
+        }
+        let one = build(&outer, 0, false);
+        let other = build(&outer, 50, true);
+        prop_assert_eq!(key(&one), key(&other));
+        let flat = BTreeMap::from([("rest", one)]);
+        prop_assert_eq!(key(&flat), key(&BTreeMap::from([("rest", other)])));
+    }
+
+    #[test]
+    fn equal_maps_and_only_those_have_equal_keys(a: HashMap<u8, Option<bool>>, b: HashMap<u8, Option<bool>>) {
+        prop_assert_eq!(key(&a) == key(&b), a == b);
+        let (a, b): (HashSet<_>, HashSet<_>) = (a.into_keys().collect(), b.into_keys().collect());
+        prop_assert_eq!(key(&a) == key(&b), a == b);
     }
 
     #[test]
@@ -201,16 +265,58 @@ fn arrays_are_their_elements_in_logical_order() {
     assert_eq!(key(&cube.index_axis(Axis(1), 2)), key(&cube.index_axis(Axis(1), 2).to_owned()));
 }
 
+/// Families of values that are near each other, and all members of which differ from all others.
 #[test]
 fn a_million_near_values_don_t_collide() {
-    let mut keys = HashSet::with_capacity(1_000_000);
-    for n in 0..250_000_u32 {
-        assert!(keys.insert(key(&n)));
-        assert!(keys.insert(key(&n.to_string())));
-        assert!(keys.insert(key(&Some(n))));
-        assert!(keys.insert(key(&(n / 1000, n % 1000))));
+    let mut keys = HashSet::with_capacity(1_100_000);
+    let mut add = |key: Key| assert!(keys.insert(key));
+    for n in 0..37_000_u32 {
+        // One number in every form, and one that looks like it.
+        add(key(&n));
+        add(key(&i64::from(n)));
+        add(key(&f64::from(n)));
+        add(key(&-f64::from(n)));
+        add(key(&n.to_string()));
+        add(key(&n.to_string().into_bytes()));
+        add(key(&Some(n)));
+        add(key(&Some(Some(n))));
+        add(key(&[n]));
+        add(key(&vec![n]));
+        add(key(&vec![vec![n]]));
+        add(key(&vec![Some(n), None]));
+        add(key(&vec![None, Some(n)]));
+        add(key(&(n, ())));
+        add(key(&((), n)));
+        add(key(&BTreeMap::from([(n, n)])));
+        add(key(&HashMap::from([(n, n)])));
+        add(key(&BTreeSet::from([n, n + 1])));
+        add(key(&HashSet::from([n, n + 1])));
+        add(key(&Array1::from_elem(1, n)));
+        add(key(&Array2::from_elem((1, 1), n)));
+        add(key(&Ok::<_, ()>(n)));
+        add(key(&Err::<(), _>(n)));
+        // Texts and numbers that are cut elsewhere: (1, 23) and (12, 3).
+        let digits = (n + 100_000).to_string();
+        for cut in 0..digits.len() {
+            let (a, b) = digits.split_at(cut);
+            add(key(&(a, b)));
+        }
     }
-    assert_eq!(keys.len(), 1_000_000);
+    // Numbers that are cut elsewhere, and nothing in every form.
+    for cut in 0..=1000 {
+        let numbers: Vec<u8> = (0..1000).map(|n| (n % 7) as u8).collect();
+        let (a, b) = numbers.split_at(cut);
+        add(key(&(a, b)));
+        add(key(&vec![a.to_vec(), b.to_vec()]));
+        add(key(&vec![(); cut]));
+        add(key(&vec![None::<u8>; cut + 1]));
+        add(key(&"\0".repeat(cut)));
+        add(key(&vec![0_u8; cut + 1]));
+        add(key(&vec![""; cut + 1]));
+        add(key(&vec![0_u64; cut + 1]));
+        add(key(&vec![-0.0_f64; cut + 1]));
+    }
+    assert!(keys.len() > 1_000_000, "{}", keys.len());
 }
 
 #[test]
@@ -233,4 +339,77 @@ fn keys_are_text() {
     for text in ["", "12", &"x".repeat(64), &"é".repeat(32), &"0".repeat(65)] {
         assert_eq!(text.parse::<Key>().unwrap_err().kind(), larder::ErrorKind::InvalidInput);
     }
+}
+
+/// What NaN in a set, times, texts and arrays of other things are, as joblib's users have them in arguments.
+#[test]
+fn odd_values_have_keys_that_stay() {
+    #[derive(Clone, Copy, Serialize)]
+    struct Bits(f64);
+    impl PartialEq for Bits {
+        fn eq(&self, other: &Self) -> bool {
+            self.0.to_bits() == other.0.to_bits()
+        }
+    }
+    impl Eq for Bits {}
+    impl std::hash::Hash for Bits {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            self.0.to_bits().hash(state);
+        }
+    }
+    let sets = [[1.5, f64::NAN, -0.0], [f64::NAN, -0.0, 1.5]].map(|set| HashSet::from(set.map(Bits)));
+    assert_eq!(key(&sets[0]), key(&sets[1]));
+    assert_ne!(key(&sets[0]), key(&HashSet::from([1.5, f64::NAN, 0.0].map(Bits))));
+    let times: Vec<_> = (0..9).map(|n| std::time::UNIX_EPOCH + std::time::Duration::from_millis(n)).collect();
+    assert_eq!(key(&times), key(&times.clone()));
+    assert_ne!(key(&times[1..]), key(&times[..8]));
+    assert_eq!(key(&String::from_utf8(b"same".to_vec()).unwrap()), key("same"));
+    let words = Array2::from_shape_fn((3, 4), |(i, j)| format!("{i} {j}"));
+    let mut other_order = Array2::from_elem(ndarray::ShapeBuilder::f((3, 4)), String::new());
+    other_order.assign(&words);
+    assert_eq!(key(&words), key(&other_order));
+    assert_ne!(key(&words), key(&words.t()));
+    let arrays = |first: f64| HashMap::from([("a", Array1::from_elem(9, first)), ("b", Array1::zeros(9))]);
+    assert_eq!(key(&arrays(1.0)), key(&arrays(1.0)));
+    assert_ne!(key(&arrays(1.0)), key(&arrays(2.0)));
+    assert_ne!(key(&2.0), key(&3.0));
+}
+
+#[test]
+fn an_array_in_a_file_has_the_key_of_one_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("array");
+    let array = Array2::from_shape_fn((70, 80), |(i, j)| (i * j) as f64);
+    larder::dump(&array, &path).unwrap();
+    let mapped = larder::map::<Array2<f64>>(&path).unwrap();
+    assert_eq!(key(&*mapped), key(&array));
+}
+
+/// A long argument is read for the key, and then no more than its preview needs.
+#[test]
+fn a_long_argument_is_hashed_once() {
+    #[derive(Default)]
+    struct Counting(std::sync::atomic::AtomicUsize);
+    impl Serialize for Counting {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq((0..2000_u32).inspect(|_| {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }))
+        }
+    }
+    #[larder::memoize(cache = _cache, ignore(_cache))]
+    fn count(_cache: &larder::Cache, first: &str, _long: &Counting, last: u8) -> usize {
+        first.len() + usize::from(last)
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let cache = larder::Cache::open(folder.path()).unwrap();
+    let long = Counting::default();
+    assert_eq!(count(&cache, "x", &long, 7), 8);
+    let read = long.0.into_inner();
+    assert!((2000..2100).contains(&read), "{read} elements were read");
+    let entry = cache.entries().unwrap().next().unwrap();
+    let long = Counting::default();
+    assert_eq!(entry.arguments[0].digest, key("x"));
+    assert_eq!(entry.arguments[1].digest, key(&long));
+    assert_eq!(entry.arguments[2].digest, key(&7_u8));
 }
