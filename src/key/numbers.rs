@@ -7,19 +7,16 @@ use super::sink::Tag;
 use super::tree::PIECE;
 use super::tree::{Scratch, Source, Take, index};
 use crate::Result;
-use crate::numeric::Number;
 #[cfg(feature = "ndarray")]
 use crate::numeric::Strided;
+use crate::numeric::{Number, has_nan};
 
 /// Bytes that are looked through for NaN after they were hashed: they stay in the cache between.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 16 << 10;
 
 /// A NaN as it is encoded.
 const NAN_32: u32 = 0x7fc0_0000;
 const NAN_64: u64 = 0x7ff8_0000_0000_0000;
-
-const INFINITY_32: u32 = f32::INFINITY.to_bits();
-const INFINITY_64: u64 = f64::INFINITY.to_bits();
 
 /// What follows the two parts of a complex number: it is a tuple of two floats of a run.
 const AFTER_C32: [u8; 6] = [2, 1, Tag::F32 as u8, 2, 1, Tag::Tuple as u8];
@@ -94,34 +91,46 @@ impl<'a> Numbers<'a> {
         // A part may begin and end within an element.
         let elements = range.start / self.encoded_width()..range.end.div_ceil(self.encoded_width());
         let skipped = range.start - elements.start * self.encoded_width();
-        let is_complex = self.number != self.number.part();
         let Scratch { first, second } = scratch;
-        match &self.place {
-            Place::InOrder(bytes) => {
-                let bytes = &bytes[elements.start * width..elements.end * width];
-                if !is_complex && target.take_unless(&bytes[skipped..][..range.len()], || has_nan(self.number, bytes)) {
-                    return;
-                }
-                first.clear();
-                first.extend_from_slice(bytes);
-            }
+        let bytes: &[u8] = match &self.place {
+            Place::InOrder(bytes) => &bytes[elements.start * width..elements.end * width],
             #[cfg(feature = "ndarray")]
             Place::Strided(strided) => {
                 first.resize(elements.len() * width, 0);
                 strided.copy_to(elements.start, first);
+                first
             }
-        }
-        make_nan_one(self.number, first);
-        if !is_complex {
-            return target.take(&first[skipped..][..range.len()]);
+        };
+        if self.number == self.number.part() {
+            self.give_parts(bytes, skipped..skipped + range.len(), second, target);
+            return;
         }
         second.clear();
         let after = if self.number == Number::C32 { AFTER_C32 } else { AFTER_C64 };
-        for parts in first.chunks_exact(width) {
+        for parts in bytes.chunks_exact(width) {
+            let from = second.len();
             second.extend_from_slice(parts);
+            make_nan_one(self.number, &mut second[from..]);
             second.extend_from_slice(&after);
         }
         target.take(&second[skipped..][..range.len()]);
+    }
+
+    /// Gives the bytes of a range, from numbers that lie in order.
+    fn give_parts(&self, bytes: &[u8], range: Range<usize>, scratch: &mut Vec<u8>, target: &mut impl Take) {
+        let mut at = range.start;
+        while at < range.end {
+            let until = range.end.min(at + BLOCK);
+            let width = self.number.width();
+            let whole = &bytes[at / width * width..until.next_multiple_of(width)];
+            if !target.take_unless(&bytes[at..until], || has_nan(self.number, whole)) {
+                scratch.clear();
+                scratch.extend_from_slice(whole);
+                make_nan_one(self.number, scratch);
+                target.take(&scratch[at % width..][..until - at]);
+            }
+            at = until;
+        }
     }
 }
 
@@ -155,22 +164,6 @@ fn run_of(number: Number) -> Option<Tag> {
         Number::F64 => Tag::F64,
         Number::C32 | Number::C64 => return None,
     })
-}
-
-/// Without a branch before the end, so that the compiler makes it a loop over vectors.
-fn has_nan(number: Number, bytes: &[u8]) -> bool {
-    // Without its sign, what is greater than infinity is NaN: then the difference is below zero.
-    match number.part() {
-        Number::F32 => {
-            let difference = |x: &[u8; 4]| INFINITY_32.wrapping_sub(u32::from_le_bytes(*x) & (u32::MAX >> 1));
-            bytes.as_chunks().0.iter().fold(0, |all, x| all | difference(x)) >> 31 == 1
-        }
-        Number::F64 => {
-            let difference = |x: &[u8; 8]| INFINITY_64.wrapping_sub(u64::from_le_bytes(*x) & (u64::MAX >> 1));
-            bytes.as_chunks().0.iter().fold(0, |all, x| all | difference(x)) >> 63 == 1
-        }
-        _ => false,
-    }
 }
 
 /// Replaces every NaN.

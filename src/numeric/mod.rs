@@ -7,11 +7,13 @@
 #[cfg(feature = "ndarray")]
 pub(crate) mod arrays;
 mod containers;
+mod nan;
 mod number;
 #[cfg(feature = "ndarray")]
 mod strided;
 
 pub(crate) use containers::{AS_IN_MEMORY, number, numbers, slice};
+pub(crate) use nan::has_nan;
 pub(crate) use number::{Number, with_numbers};
 #[cfg(feature = "ndarray")]
 pub(crate) use strided::Strided;

@@ -73,6 +73,24 @@ fn one_of_many_threads_computes() {
     assert_eq!((stats.misses, stats.hits), (2, 6));
 }
 
+/// Who waited for a result that is not kept computes it.
+#[test]
+fn what_is_not_kept_is_computed_by_each() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+
+    #[memoize(cache = &CACHE, store_if = |n: &u32| *n > 100)]
+    fn small(n: u32) -> u32 {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        sleep(MOMENT);
+        n + 1
+    }
+
+    let _watchdog = Watchdog::of("what_is_not_kept_is_computed_by_each");
+    assert_eq!(together(4, |_| small(1)), [2; 4]);
+    assert_eq!(RUNS.load(Ordering::SeqCst), 4);
+    assert!(!small::call(1).is_cached());
+}
+
 /// Two caches in one folder are as two processes.
 #[test]
 fn one_of_two_caches_in_one_folder_computes() {
