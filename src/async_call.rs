@@ -8,6 +8,7 @@ use crate::Result;
 use crate::cache::Cache;
 use crate::call::{self, Ask, Asked};
 use crate::explain::Explanation;
+use crate::key::call::encode;
 use crate::key::{Describe, Key};
 use crate::memo::Memo;
 use crate::memoize::{How, Question};
@@ -62,7 +63,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         AsyncCall {
-            site: Arc::new(Site::new(memo, cache, |description| describe(&arguments, description))),
+            site: Arc::new(Site::new(memo, cache, encode(|description| describe(&arguments, description)))),
             asked: Box::new(Asked { question: Question { arguments, describe, rules }, compute }),
         }
     }

@@ -4,13 +4,17 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use crate::bounds;
+use crate::builder::CacheBuilder;
 use crate::compress::Compression;
 use crate::flight::Flights;
-use crate::lock::KeyLocks;
+use crate::hot::Hot;
+use crate::key::Key;
 use crate::policy::Limits;
-use crate::stats::{Counters, Stats};
-use crate::steering::{self, Steering};
-use crate::store::{self, Entries, FunctionInfo, Layout, Trimmed};
+use crate::stats::Stats;
+use crate::steering;
+use crate::store::{Entries, FunctionInfo, Layout, Record, Trimmed};
+use crate::upkeep::{Place, Upkeep};
 use crate::{Error, ErrorKind, Result};
 
 /// A folder of stored results. Clones are the same cache.
@@ -28,21 +32,20 @@ use crate::{Error, ErrorKind, Result};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Cache(Arc<Inner>);
+pub struct Cache(pub(crate) Arc<Inner>);
 
-struct Inner {
-    /// `None` if the cache is off.
-    layout: Option<Layout>,
-    compression: Compression,
-    read_only: bool,
-    durable: bool,
+pub(crate) struct Inner {
+    pub(crate) compression: Compression,
+    pub(crate) read_only: bool,
+    pub(crate) durable: bool,
     /// Compute every call, and replace what is stored.
-    refresh: bool,
+    pub(crate) refresh: bool,
     /// The share of the hits to compute again, to see whether they are the same.
-    verify: f64,
+    pub(crate) verify: f64,
     /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
-    flights: Option<Arc<Flights>>,
-    counters: Counters,
+    pub(crate) flights: Option<Arc<Flights>>,
+    /// Where it is, what is in it, and what happened.
+    pub(crate) upkeep: Arc<Upkeep>,
 }
 
 impl Cache {
@@ -63,23 +66,19 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn builder(folder: impl AsRef<Path>) -> CacheBuilder {
-        CacheBuilder {
-            folder: folder.as_ref().to_owned(),
-            compression: Compression::NONE,
-            read_only: false,
-            durable: false,
-            steered: true,
-        }
+        CacheBuilder::new(folder.as_ref())
     }
 
     /// The cache that functions use if nothing else is said.
     ///
     /// Its folder is what the variable `LARDER_DIR` says, else `larder` in the user's cache folder
-    /// (`~/.cache/larder` on Linux). Its compressor is what `LARDER_COMPRESSION` says, else none.
-    /// If it can't be opened, that is logged, and it is off.
+    /// (`~/.cache/larder` on Linux). Its compressor is what `LARDER_COMPRESSION` says, else none. It keeps to what
+    /// `LARDER_MAX_BYTES` (`10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (`90d`) and `LARDER_MAX_IDLE` say; without
+    /// `LARDER_MAX_BYTES`, to 10 GiB. `LARDER_HOT_BYTES` is what [`hot_bytes`](CacheBuilder::hot_bytes) sets. What can't
+    /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off.
     pub fn global() -> &'static Cache {
         static GLOBAL: LazyLock<Cache> = LazyLock::new(|| {
-            Cache::open_global().unwrap_or_else(|error| {
+            Cache::global_folder().and_then(CacheBuilder::from_environment).unwrap_or_else(|error| {
                 tracing::warn!(%error, "the global cache can't be opened: nothing is cached");
                 Cache::disabled()
             })
@@ -98,17 +97,6 @@ impl Cache {
         }
     }
 
-    fn open_global() -> Result<Cache> {
-        let mut builder = Cache::builder(Cache::global_folder()?);
-        if let Ok(compression) = std::env::var("LARDER_COMPRESSION") {
-            match compression.parse() {
-                Ok(compression) => builder = builder.compression(compression),
-                Err(error) => tracing::warn!(%error, "LARDER_COMPRESSION is ignored"),
-            }
-        }
-        builder.open()
-    }
-
     /// A cache that keeps nothing: every call runs.
     ///
     /// ```
@@ -119,26 +107,25 @@ impl Cache {
     /// ```
     pub fn disabled() -> Cache {
         Cache(Arc::new(Inner {
-            layout: None,
             compression: Compression::NONE,
             read_only: false,
             durable: false,
             refresh: false,
             verify: 0.0,
             flights: None,
-            counters: Counters::default(),
+            upkeep: Upkeep::of_nothing(),
         }))
     }
 
     /// Whether results are loaded and stored at all: not so for [`disabled`](Cache::disabled), with
     /// `LARDER=off`, or if the [`global`](Cache::global) cache could not be opened.
     pub fn is_enabled(&self) -> bool {
-        self.0.layout.is_some()
+        self.place().is_some()
     }
 
     /// The folder; empty for a cache that is off.
     pub fn path(&self) -> &Path {
-        self.0.layout.as_ref().map_or(Path::new(""), Layout::root)
+        self.layout().map_or(Path::new(""), Layout::root)
     }
 
     /// All stored results, function by function.
@@ -146,29 +133,33 @@ impl Cache {
     /// # Errors
     /// If a folder can't be listed.
     pub fn entries(&self) -> Result<Entries> {
-        match &self.0.layout {
+        match self.layout() {
             Some(layout) => Entries::under(&layout.functions(), true),
             None => Ok(Entries::none()),
         }
     }
 
-    /// The functions that have stored results, by name.
+    /// The functions that have stored results, by name. Reads no entry and no folder, but what was counted.
     ///
     /// # Errors
-    /// If a folder can't be listed.
+    /// If that can't be read.
     pub fn functions(&self) -> Result<Vec<FunctionInfo>> {
-        match &self.0.layout {
-            Some(layout) => FunctionInfo::under(&layout.functions()),
-            None => Ok(Vec::new()),
-        }
+        let Some(place) = self.place() else { return Ok(Vec::new()) };
+        let root = place.layout.functions();
+        let counted = match self.0.upkeep.sums_by_folder()? {
+            Some(counted) => counted,
+            // Nobody has counted, or somebody removed it.
+            None => self.0.upkeep.recount(place)?,
+        };
+        Ok(FunctionInfo::of(&root, counted))
     }
 
-    /// What happened in this process with this cache.
+    /// What happened with this cache: in this process, in those before, and in those beside it.
     ///
     /// # Errors
-    /// None at present.
+    /// If what was counted can't be read.
     pub fn stats(&self) -> Result<Stats> {
-        Ok(self.0.counters.read())
+        Ok(self.0.upkeep.sums()?.stats())
     }
 
     /// Removes all stored results. What is not larder's stays.
@@ -177,8 +168,20 @@ impl Cache {
     /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
     pub fn clear(&self) -> Result<()> {
         match self.writable()? {
-            Some(layout) => layout.clear(),
+            Some(place) => self.0.upkeep.clear(place),
             None => Ok(()),
+        }
+    }
+
+    /// Removes stored results until the cache keeps to its own limits, and counts what is there anew: files that were
+    /// removed by hand count no longer. That happens by itself as entries are written.
+    ///
+    /// # Errors
+    /// Those of [`trim_to`](Cache::trim_to).
+    pub fn trim(&self) -> Result<Trimmed> {
+        match self.writable()? {
+            Some(place) => self.trim_to(place.bounds.limits()),
+            None => Ok(Trimmed::default()),
         }
     }
 
@@ -202,8 +205,8 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn trim_to(&self, limits: &Limits) -> Result<Trimmed> {
-        let layout = if limits.dry_run { self.layout() } else { self.writable()? };
-        layout.map_or_else(|| Ok(Trimmed::default()), |layout| layout.trim(limits))
+        let place = if limits.dry_run { self.place() } else { self.writable()? };
+        place.map_or_else(|| Ok(Trimmed::default()), |place| bounds::trim(&self.0.upkeep, place, limits))
     }
 
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
@@ -227,23 +230,56 @@ impl Cache {
         let mut found = false;
         if self.writable()?.is_some() {
             for function in self.functions()?.iter().filter(|function| function.name == name) {
-                found |= function.entries > 0;
-                Layout::clear_function(&function.path)?;
+                found |= self.clear_folder(&function.path)?;
             }
         }
         Ok(found)
     }
 
+    /// Removes one entry of a function of which nothing is known but its folder, and notes it: whether there was one.
+    pub(crate) fn forget_entry(&self, folder: &Path, key: &Key) -> Result<bool> {
+        let Some(place) = self.writable()? else { return Ok(false) };
+        let removed = self.0.upkeep.remove(folder, key)?;
+        if removed {
+            let record = Record::forgotten(*key);
+            if let Err(error) = place.layout.note(folder, &record) {
+                tracing::debug!(%error, "a call can't be noted for `explain`");
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Removes what is in a function's folder: whether there were results.
+    pub(crate) fn clear_folder(&self, folder: &Path) -> Result<bool> {
+        let removed = self.0.upkeep.remove_all(folder, false)?;
+        Layout::clear_notes(folder)?;
+        Ok(removed > 0)
+    }
+
     /// Where results are stored, for those who will change them; `None` if the cache is off.
-    pub(crate) fn writable(&self) -> Result<Option<&Layout>> {
+    pub(crate) fn writable(&self) -> Result<Option<&Place>> {
         if self.0.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
         }
-        Ok(self.0.layout.as_ref())
+        Ok(self.place())
+    }
+
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.0.upkeep.place()
     }
 
     pub(crate) fn layout(&self) -> Option<&Layout> {
-        self.0.layout.as_ref()
+        self.place().map(|place| &place.layout)
+    }
+
+    pub(crate) fn upkeep(&self) -> &Arc<Upkeep> {
+        &self.0.upkeep
+    }
+
+    /// The results in memory, if calls of this cache are answered from there.
+    #[inline]
+    pub(crate) fn hot(&self) -> Option<&Hot> {
+        if self.0.refresh || self.0.verify > 0.0 { None } else { self.0.upkeep.hot() }
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -271,10 +307,6 @@ impl Cache {
         self.0.durable
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.0.counters
-    }
-
     pub(crate) fn is_same(&self, other: &Cache) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -282,7 +314,7 @@ impl Cache {
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.layout {
+        match self.layout() {
             None => f.write_str("Cache(off)"),
             Some(layout) => f
                 .debug_struct("Cache")
@@ -291,80 +323,5 @@ impl fmt::Debug for Cache {
                 .field("read_only", &self.0.read_only)
                 .finish_non_exhaustive(),
         }
-    }
-}
-
-/// How a [`Cache`] is to be; made by [`Cache::builder`].
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until it is opened"]
-pub struct CacheBuilder {
-    folder: PathBuf,
-    compression: Compression,
-    read_only: bool,
-    durable: bool,
-    /// Whether the variable `LARDER` is heeded.
-    steered: bool,
-}
-
-impl CacheBuilder {
-    /// The compressor of new entries, unless a function has its own. Entries that are there stay
-    /// readable, whatever they were written with. Default: none.
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
-        self
-    }
-
-    /// Load results, and store and remove none. The folder need not exist. Default: false.
-    pub fn read_only(mut self, read_only: bool) -> Self {
-        self.read_only = read_only;
-        self
-    }
-
-    /// Wait until each entry has reached the disk. Without it, an entry that a power failure tore is
-    /// a miss, and nothing worse; with it, every entry waits for the disk. Default: false.
-    pub fn durable(mut self, durable: bool) -> Self {
-        self.durable = durable;
-        self
-    }
-
-    /// Ignore the variable `LARDER`: it is for programs that compute, not for one that looks after
-    /// their caches.
-    #[doc(hidden)]
-    pub fn unsteered(mut self) -> Self {
-        self.steered = false;
-        self
-    }
-
-    /// Opens the cache. The variable `LARDER` may change how: `off` keeps nothing, `refresh`
-    /// computes every call and replaces what is stored, `readonly` stores nothing. `verify` computes a tenth
-    /// of the hits again (`verify:0.5` half of them, `verify:1` all) and compares: a function that gives
-    /// another result is logged as an error and counted in [`Stats::errors`](crate::Stats::errors).
-    ///
-    /// # Errors
-    /// Those of [`Cache::open`]; [`LevelOutOfRange`](ErrorKind::LevelOutOfRange) and
-    /// [`CompressorDisabled`](ErrorKind::CompressorDisabled) for the compressor.
-    pub fn open(self) -> Result<Cache> {
-        let compression = self.compression.validate()?;
-        let layout = Layout::at(&self.folder)?;
-        let steering = if self.steered { Steering::from_environment() } else { Steering::Normal };
-        if steering == Steering::Off {
-            return Ok(Cache::disabled());
-        }
-        let read_only = self.read_only || steering == Steering::ReadOnly;
-        if !read_only {
-            layout.create()?;
-            store::collect_litter(&layout);
-        }
-        let flights = (!read_only).then(|| Arc::new(Flights::new(KeyLocks::under(layout.root()))));
-        Ok(Cache(Arc::new(Inner {
-            layout: Some(layout),
-            compression,
-            read_only,
-            durable: self.durable,
-            refresh: steering == Steering::Refresh,
-            verify: steering.share_to_verify(),
-            flights,
-            counters: Counters::default(),
-        })))
     }
 }

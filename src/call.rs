@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::cache::Cache;
 use crate::explain::{Explanation, Verdict};
+use crate::key::call::encode;
 use crate::key::{Argument, Describe, Key};
 use crate::memo::Memo;
 use crate::memoize::{self, How, Question};
@@ -183,7 +184,7 @@ impl<'a, T: 'a> Call<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         Call {
-            site: Site::new(memo, cache, |description| describe(&arguments, description)),
+            site: Site::new(memo, cache, encode(|description| describe(&arguments, description))),
             asked: Box::new(Asked { question: Question { arguments, describe, rules }, compute }),
         }
     }

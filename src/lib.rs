@@ -18,9 +18,14 @@ mod shelf;
 
 mod file_digest;
 
+mod builder;
 mod cache;
 mod key;
 
+mod hot;
+mod upkeep;
+
+mod bounds;
 mod store;
 
 mod container;
@@ -34,6 +39,7 @@ mod mapped;
 mod persist;
 
 // What several of them need.
+mod at_exit;
 mod atomic;
 mod error;
 mod faithful;
@@ -41,6 +47,7 @@ mod file;
 mod fit;
 mod in_trait;
 mod lock;
+mod marks;
 mod memory;
 mod numeric;
 mod outcome;
@@ -56,11 +63,13 @@ mod target;
 mod threads;
 #[cfg(feature = "async")]
 mod timer;
+mod units;
 mod valid;
 
 #[cfg(feature = "async")]
 pub use async_call::AsyncCall;
-pub use cache::{Cache, CacheBuilder};
+pub use builder::CacheBuilder;
+pub use cache::Cache;
 pub use call::Call;
 pub use codec::Element;
 pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, register_compressor};
@@ -78,6 +87,7 @@ pub use shelf::Shelved;
 pub use stats::Stats;
 pub use store::{Entries, Entry, FunctionInfo, Trimmed};
 pub use threads::set_threads;
+pub use units::{parse_bytes, parse_duration};
 
 #[cfg(feature = "macros")]
 pub use larder_macros::memoize;

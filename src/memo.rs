@@ -12,7 +12,7 @@ use crate::code::{Code, Items, Track};
 use crate::compress::Compression;
 use crate::file::read_now;
 use crate::key::{Function, Key, without_generics};
-use crate::stats::{Counters, Stats};
+use crate::stats::{Stats, Tally};
 use crate::store::{CodeFile, Entries, FunctionFile, Layout, brief_code};
 use crate::{Error, Result};
 
@@ -63,24 +63,30 @@ pub struct Memo {
     code: Code,
     signature: &'static str,
     compression: Option<Compression>,
-    home: RwLock<Home>,
-    counters: Counters,
+    /// In the cache of the first call, which is mostly the one of every call.
+    home: Arc<Home>,
+    /// In the cache of the last call that had another one.
+    other: RwLock<Option<Arc<Home>>>,
+    /// Whether the last call had that one.
+    is_elsewhere: AtomicBool,
 }
 
 /// Where the results of a function are.
-struct Home {
-    /// The cache of the last call, or of the option `cache` if that is the same for every call.
-    cache: Cache,
+pub(crate) struct Home {
+    pub(crate) cache: Cache,
     /// The folder in it; `None` if it is off.
-    folder: Option<Arc<Path>>,
+    pub(crate) folder: Option<Arc<Path>>,
+    /// What is counted there.
+    pub(crate) tally: Arc<Tally>,
     /// Whether this process has seen to it that the folder says whose it is.
     described: AtomicBool,
 }
 
 impl Home {
-    fn new(function: &Function, cache: Cache) -> Self {
-        let folder = cache.layout().map(|layout| layout.function(function).into());
-        Home { cache, folder, described: AtomicBool::new(false) }
+    fn new(function: &Function, cache: Cache) -> Arc<Self> {
+        let folder: Option<Arc<Path>> = cache.layout().map(|layout| layout.function(function).into());
+        let tally = cache.upkeep().tally(folder.as_deref(), &function.path);
+        Arc::new(Home { cache, folder, tally, described: AtomicBool::new(false) })
     }
 }
 
@@ -97,12 +103,13 @@ impl Memo {
         };
         Memo {
             key: function.key(),
-            home: RwLock::new(Home::new(&function, cache)),
+            home: Home::new(&function, cache),
+            other: RwLock::new(None),
+            is_elsewhere: AtomicBool::new(false),
             function,
             code: definition.code,
             signature: definition.signature,
             compression: definition.compression,
-            counters: Counters::default(),
         }
     }
 
@@ -114,15 +121,16 @@ impl Memo {
     /// The cache that holds the results. If the attribute's `cache` depends on the arguments: the
     /// one that was used last.
     pub fn cache(&self) -> Cache {
-        self.home.read().unwrap_or_else(PoisonError::into_inner).cache.clone()
+        self.last_home().cache.clone()
     }
 
-    /// What happened to this function in this process.
+    /// What happened to this function in its [`cache`](Memo::cache): in this process, those before, and those beside it.
     ///
     /// # Errors
-    /// None at present.
+    /// If the file with the counts can't be read.
     pub fn stats(&self) -> Result<Stats> {
-        Ok(self.counters.read())
+        let home = self.last_home();
+        Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), &home.tally)?.stats())
     }
 
     /// The stored results of this function.
@@ -141,8 +149,9 @@ impl Memo {
     /// # Errors
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
     pub fn clear(&self) -> Result<()> {
-        match self.cache().writable()? {
-            Some(layout) => Layout::clear_function(&layout.function(&self.function)),
+        let cache = self.cache();
+        match cache.writable()? {
+            Some(place) => cache.clear_folder(&place.layout.function(&self.function)).map(drop),
             None => Ok(()),
         }
     }
@@ -160,10 +169,6 @@ impl Memo {
     /// The key under which this function's calls have theirs.
     pub(crate) fn key(&self) -> &Key {
         &self.key
-    }
-
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
     }
 
     /// The compressor of this function's entries in `cache`.
@@ -190,29 +195,47 @@ impl Memo {
         })
     }
 
-    /// The folder of this function's entries in `cache`, which is noted as the one that was used last.
-    pub(crate) fn folder(&self, cache: &Cache) -> Option<Arc<Path>> {
-        let home = self.home.read().unwrap_or_else(PoisonError::into_inner);
-        if home.cache.is_same(cache) {
-            return home.folder.clone();
+    /// Where this function's results are in `cache`, which is noted as the one that was used last.
+    pub(crate) fn home(&self, cache: &Cache) -> Arc<Home> {
+        self.with_home(cache, Arc::clone)
+    }
+
+    #[inline]
+    pub(crate) fn with_home<T>(&self, cache: &Cache, work: impl FnOnce(&Arc<Home>) -> T) -> T {
+        let is_elsewhere = !self.home.cache.is_same(cache);
+        if self.is_elsewhere.load(Ordering::Relaxed) != is_elsewhere {
+            self.is_elsewhere.store(is_elsewhere, Ordering::Relaxed);
         }
-        drop(home);
+        if is_elsewhere { work(&self.other_home(cache)) } else { work(&self.home) }
+    }
+
+    fn other_home(&self, cache: &Cache) -> Arc<Home> {
+        let other = self.other.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(home) = other.as_ref().filter(|home| home.cache.is_same(cache)) {
+            return home.clone();
+        }
+        drop(other);
         let home = Home::new(&self.function, cache.clone());
-        let folder = home.folder.clone();
-        *self.home.write().unwrap_or_else(PoisonError::into_inner) = home;
-        folder
+        *self.other.write().unwrap_or_else(PoisonError::into_inner) = Some(home.clone());
+        home
+    }
+
+    fn last_home(&self) -> Arc<Home> {
+        let other = self.other.read().unwrap_or_else(PoisonError::into_inner);
+        match &*other {
+            Some(other) if self.is_elsewhere.load(Ordering::Relaxed) => other.clone(),
+            _ => self.home.clone(),
+        }
     }
 
     /// Makes the function's folder, and the file in it that says whose it is.
-    pub(crate) fn describe(&self, layout: &Layout, folder: &Path) -> Result<()> {
+    pub(crate) fn describe(&self, layout: &Layout, home: &Home, folder: &Path) -> Result<()> {
         let path = Layout::function_file(folder);
         // The file is compared once; after that, it is enough that nobody has removed it.
-        let home = self.home.read().unwrap_or_else(PoisonError::into_inner);
-        let is_home = home.folder.as_deref() == Some(folder);
-        if is_home && home.described.swap(true, Ordering::Relaxed) && path.exists() {
+        if home.described.swap(true, Ordering::Relaxed) && path.exists() {
             return Ok(());
         }
-        drop(home);
+        layout.expect_no_links(folder)?;
         let file = FunctionFile {
             package: self.function.package.clone(),
             name: self.function.path.clone(),

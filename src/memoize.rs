@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::shape::Shape;
-use crate::site::{Found, Site};
+use crate::site::{Found, Site, encode_for, recall};
 
 /// What a call is asked with.
 pub(crate) struct Question<A, D, R, S: Shape<R>> {
@@ -45,7 +45,12 @@ pub fn call<A, R, S: Shape<R>>(
     compute: impl FnOnce(A) -> R,
     rules: Rules<R, S>,
 ) -> R {
-    let site = Site::to_run(memo, cache, |description| describe(&arguments, description));
+    let call = encode_for(cache, |description| describe(&arguments, description));
+    // 0. In this process's memory?
+    if let Some(value) = recall(memo, cache, &call, rules) {
+        return value;
+    }
+    let site = Site::to_run(memo, cache, call);
     run(&site, How::default(), Question { arguments, describe, rules }, compute).0
 }
 

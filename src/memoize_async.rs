@@ -13,7 +13,7 @@ use crate::memoize::{How, Looked, Question, look};
 use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::shape::Shape;
-use crate::site::Site;
+use crate::site::{Site, encode_for, recall};
 
 /// [`call`](crate::memoize::call) for a function that is `async`.
 pub async fn call_async<A, R, S, F>(
@@ -29,7 +29,12 @@ where
     S: Shape<R> + 'static,
     F: Future<Output = R>,
 {
-    let site = Site::to_run(memo, cache, |description| describe(&arguments, description));
+    let call = encode_for(cache, |description| describe(&arguments, description));
+    // 0. In this process's memory?
+    if let Some(value) = recall(memo, cache, &call, rules) {
+        return value;
+    }
+    let site = Site::to_run(memo, cache, call);
     run_async(Arc::new(site), How::default(), Question { arguments, describe, rules }, compute).await.0
 }
 

@@ -4,8 +4,6 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::container::Details;
-use crate::reason::Reason;
 use crate::shape::Shape;
 use crate::store::Entry;
 
@@ -35,12 +33,9 @@ impl<R, S: Shape<R>> Rules<R, S> {
         Rules { max_age: None, valid: None, store_if: None, result: PhantomData }
     }
 
-    /// Whether a stored result is too old. One from the future, as a clock that was set back makes it,
-    /// is so old that nobody knows.
-    pub(crate) fn expired(&self, details: &Details) -> Option<Reason> {
-        let max_age = self.max_age?;
-        let age = details.created().elapsed().unwrap_or(Duration::MAX);
-        (age > max_age).then_some(Reason::Expired { age, max_age })
+    /// How old a stored result may be.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        self.max_age
     }
 
     /// Results are used until they are this old.

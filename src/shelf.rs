@@ -1,7 +1,6 @@
 //! A stored result by reference: `Shelved`.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::cache::Cache;
 use crate::file::{FileRange, open_now};
 use crate::key::{Key, StandIn};
 use crate::mapped::Mapped;
@@ -137,11 +137,7 @@ impl<T> Shelved<T> {
                     let what = "the reference does not lead to the entry of its key, so nothing is removed";
                     return Err(Error::new(ErrorKind::InvalidInput, what).at(path));
                 }
-                match fs::remove_file(path) {
-                    Ok(()) => Ok(true),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                    Err(error) => Err(Error::io(error, "can't remove").at(path)),
-                }
+                forget(path, &self.key)
             }
         }
     }
@@ -161,6 +157,20 @@ fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
             peek::<T>(path, key).and_then(|entry| Ok(entry.load()?.value)).map_err(|error| error.at(path))
         }
     }
+}
+
+/// Removes the entry in this file, as the cache that it is in would.
+fn forget(path: &Path, key: &Key) -> Result<bool> {
+    let folder = path.parent().unwrap_or(path);
+    let Some(root) = Layout::root_of(folder) else {
+        let what = "the reference does not lead into a cache, so nothing is removed";
+        return Err(Error::new(ErrorKind::InvalidInput, what).at(path));
+    };
+    if !path.exists() {
+        return Ok(false);
+    }
+    let cache = Cache::builder(root).unsteered().hot_bytes(0).open()?;
+    cache.forget_entry(folder, key)
 }
 
 /// Opens the entry, and checks that it is of this call and type.

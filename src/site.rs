@@ -1,8 +1,6 @@
 //! Where the result of one call is: the function, the cache, and the key.
 
 use std::any::type_name;
-use std::fs;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,30 +13,28 @@ use tracing::Level;
 use crate::cache::Cache;
 use crate::container::Details;
 use crate::explain::Missing;
-use crate::file_digest::{Used, used_by};
+use crate::file_digest::Used;
 use crate::flight::Turn;
-use crate::key::call::{self, Long};
+use crate::hot::{self, Since, Warm};
+use crate::key::call::{Encoded, encode};
 use crate::key::{Argument, Describe, Key, digest_of_content};
-use crate::memo::Memo;
+use crate::memo::{Home, Memo};
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::shape::Shape;
-use crate::stats::nanoseconds;
-use crate::store::{Entry, Event, Layout, Record, brief, brief_code};
-use crate::{Error, ErrorKind, Result, faithful};
+use crate::stats::{Count, nanoseconds};
+use crate::store::{self, Entry, Event, Layout, Peeked, Record, brief, brief_code};
+use crate::{Error, ErrorKind, Result, codec, faithful};
 
 pub(crate) struct Site<'a> {
     pub(crate) memo: &'a Memo,
     pub(crate) cache: Cache,
-    /// The folder of the function's entries; `None` if the cache is off.
-    folder: Option<Arc<Path>>,
+    home: Arc<Home>,
     /// The call's key, or why it has none.
     pub(crate) key: Result<Key>,
-    /// The digests of its arguments that are long.
-    long: Long,
-    /// The files that the key depends on.
-    files: Vec<Used>,
+    /// The call itself.
+    call: Encoded,
 }
 
 /// What there is of a result.
@@ -52,32 +48,24 @@ pub(crate) enum Found<R> {
 
 impl<'a> Site<'a> {
     /// Of a call that may be asked for its key.
-    pub(crate) fn new(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
-        let (keyed, files) = used_by(|| call::key(memo.key(), describe));
-        let (key, long) = match keyed {
-            Ok((key, long)) => (Ok(key), long),
-            Err(error) => (Err(error), Long::new()),
-        };
-        Site { memo, folder: memo.folder(cache), cache: cache.clone(), key, long, files }
+    pub(crate) fn new(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
+        Site { memo, home: memo.home(cache), cache: cache.clone(), key: call.key(memo.key()), call }
     }
 
     /// Of a call that will only be run: without a cache, it needs no key.
-    pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Self {
-        if cache.is_enabled() {
-            return Site::new(memo, cache, describe);
-        }
-        let key = Ok(Key::from_bytes([0; 32]));
-        Site { memo, folder: None, cache: cache.clone(), key, long: Long::new(), files: Vec::new() }
+    pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
+        let key = if cache.is_enabled() { call.key(memo.key()) } else { Ok(Key::from_bytes([0; 32])) };
+        Site { memo, home: memo.home(cache), cache: cache.clone(), key, call }
     }
 
     /// What people are shown of the arguments.
     pub(crate) fn shown(&self, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
-        call::show(&self.long, describe)
+        self.call.show(describe)
     }
 
     /// Whether a file that the key depends on is another one now: then the result is of something else.
     pub(crate) fn files_changed(&self) -> bool {
-        let Some(path) = self.files.iter().find_map(Used::changed) else { return false };
+        let Some(path) = self.call.files.iter().find_map(Used::changed) else { return false };
         let error = Error::new(ErrorKind::InvalidInput, "the file changed while the function ran").at(path);
         self.fault("a result is not stored", &error);
         true
@@ -85,7 +73,7 @@ impl<'a> Site<'a> {
 
     /// The folder and the key; `None` if the cache is off, or the call has no key.
     fn place(&self) -> Option<(&Path, &Key)> {
-        Some((self.folder.as_deref()?, self.key.as_ref().ok()?))
+        Some((self.home.folder.as_deref()?, self.key.as_ref().ok()?))
     }
 
     /// The file of the entry.
@@ -100,7 +88,7 @@ impl<'a> Site<'a> {
 
     /// Loads the result to use it, which is noted.
     pub(crate) fn take<R, S: Shape<R>>(&self, rules: Rules<R, S>) -> Found<R> {
-        self.read(rules, !self.cache.is_read_only())
+        self.read(rules, true)
     }
 
     fn read<R, S: Shape<R>>(&self, rules: Rules<R, S>, touch: bool) -> Found<R> {
@@ -114,16 +102,19 @@ impl<'a> Site<'a> {
             };
             Found::Fault(reason, error)
         };
-        let peeked = match Layout::peek(folder, key) {
+        let Some(place) = self.cache.place() else { return Found::Nothing(Reason::CacheOff) };
+        // Before the file is opened, as what is removed after that must not stay in memory.
+        let since = self.cache.upkeep().since(key).filter(|_| touch);
+        let peeked = match Peeked::open(&*place.store, folder, key) {
             Ok(Some(peeked)) => peeked,
             Ok(None) => return Found::Nothing(Reason::Absent),
             Err(error) => return fault(error),
         };
-        if let Some(expired) = rules.expired(&peeked.header.details) {
+        if let Some(expired) = self.expired(rules, peeked.header.details.created()) {
             return Found::Nothing(expired);
         }
-        if touch {
-            peeked.touch();
+        if touch && !self.cache.is_read_only() {
+            place.store.touch(peeked.file());
         }
         let loaded = peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()));
         let entry = match loaded {
@@ -131,14 +122,39 @@ impl<'a> Site<'a> {
             Err(error) => return fault(error),
         };
         let (details, size) = (&entry.header.details, entry.header.size());
-        let age = details.created().elapsed().unwrap_or_default();
-        let hit = Outcome::Hit { age, saved: details.took(), size };
-        if let Some(valid) = rules.valid
-            && !valid(&Entry::new(Layout::entry(folder, key), entry.header, size), &entry.value)
-        {
-            return Found::Nothing(Reason::Rejected);
+        let (created, took) = (details.created(), details.took());
+        let hit = Outcome::Hit { age: created.elapsed().unwrap_or_default(), saved: took, size };
+        match rules.valid {
+            Some(valid) if !valid(&Entry::new(Layout::entry(folder, key), entry.header, size), &entry.value) => {
+                return Found::Nothing(Reason::Rejected);
+            }
+            // It may be valid no longer the next time.
+            Some(_) => {}
+            None => self.keep(since, &entry.value, created, took, size),
         }
         Found::Hit(S::restored(entry.value), hit)
+    }
+
+    /// Keeps a result in memory that was read from its file, if it is small.
+    fn keep<T: Serialize>(&self, since: Option<Since>, value: &T, created: SystemTime, took: Duration, size: u64) {
+        let (Some(since), Some(call), Some(folder), Ok(key)) = (since, self.call.bytes(), &self.home.folder, &self.key)
+        else {
+            return;
+        };
+        if size > hot::LARGEST as u64 {
+            return;
+        }
+        // As it was read; what it was compressed with does not matter here.
+        let Ok(document) = guarded(|| codec::to_vec(value)) else { return };
+        if document.len() <= hot::LARGEST {
+            let warm = Warm::new(*key, document.into(), created, took, size, since);
+            self.cache.upkeep().keep(self.memo.key(), folder, call, warm);
+        }
+    }
+
+    /// Whether a result of that time is too old.
+    fn expired<R, S: Shape<R>>(&self, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
+        expired(&self.cache, rules, created)
     }
 
     /// Whether [`load`](Site::load) would find a result of this type. Its value is not read, so
@@ -148,8 +164,9 @@ impl<'a> Site<'a> {
             return matches!(self.load(rules), Found::Hit(..));
         }
         let Some((folder, key)) = self.place() else { return false };
-        Layout::peek(folder, key).ok().flatten().is_some_and(|entry| {
-            rules.expired(&entry.header.details).is_none()
+        let Some(place) = self.cache.place() else { return false };
+        Peeked::open(&*place.store, folder, key).ok().flatten().is_some_and(|entry| {
+            self.expired(rules, entry.header.details.created()).is_none()
                 && entry.expect_type::<S::Stored>().is_ok()
                 && entry.is_complete().unwrap_or(false)
         })
@@ -206,10 +223,12 @@ impl<'a> Site<'a> {
         took: Duration,
         value: &T,
     ) -> Result<u64> {
-        let Site { memo, cache, .. } = self;
-        let (Some(layout), Some((folder, key))) = (cache.layout(), self.place()) else {
+        let Site { memo, cache, home, .. } = self;
+        let (Some(there), Some((folder, key))) = (cache.place(), self.place()) else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
         };
+        let layout = &there.layout;
+        there.bounds.expect_space(layout)?;
         let started = self.clock();
         // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
         guarded(|| faithful::check(value))?;
@@ -227,15 +246,18 @@ impl<'a> Site<'a> {
             compressor: compression.to_string(),
             type_name: type_name::<T>().to_owned(),
         };
-        let put = || {
-            memo.describe(layout, folder)?;
-            guarded(|| layout.put(folder, &details, value, compression, cache.is_durable()))
+        let put = || -> Result<_> {
+            memo.describe(layout, home, folder)?;
+            let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression))?;
+            let size = draft.len();
+            Ok((there.store.put(folder, key, draft, cache.is_durable())?, size))
         };
-        let size = match put() {
+        let (before, size) = match put() {
             // Somebody removed a folder under us: once more, from the root.
             Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put())?,
             result => result?,
         };
+        cache.upkeep().stored(&home.tally, key, before, size);
         self.note(layout, Event::Stored, &details.arguments);
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok(size)
@@ -260,18 +282,14 @@ impl<'a> Site<'a> {
 
     /// Removes the stored result: whether there was one.
     pub(crate) fn forget(&self) -> Result<bool> {
-        let layout = self.cache.writable()?;
+        let place = self.cache.writable()?;
         let key = self.key.as_ref().map_err(Error::clone)?;
-        let (Some(layout), Some(folder)) = (layout, &self.folder) else { return Ok(false) };
-        let path = Layout::entry(folder, key);
-        match fs::remove_file(&path) {
-            Ok(()) => {
-                self.note(layout, Event::Forgotten, &[]);
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io(error, "can't remove").at(path)),
+        let (Some(place), Some(folder)) = (place, &self.home.folder) else { return Ok(false) };
+        let removed = self.cache.upkeep().remove(folder, key)?;
+        if removed {
+            self.note(&place.layout, Event::Forgotten, &[]);
         }
+        Ok(removed)
     }
 
     /// Whether the function gave the same result again.
@@ -279,8 +297,8 @@ impl<'a> Site<'a> {
         let digest = |value| guarded(|| digest_of_content(value));
         let same = matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now);
         if !same {
-            self.memo.counters().error();
-            self.cache.counters().error();
+            self.home.tally.add(Count::Unequal, 1);
+            self.cache.upkeep().counted();
             let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
             tracing::error!(
                 function = self.memo.name(),
@@ -300,8 +318,8 @@ impl<'a> Site<'a> {
     /// The call was a hit.
     pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
         let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
-        self.memo.counters().hit(*saved);
-        self.cache.counters().hit(*saved);
+        self.home.tally.hit(*saved, *size);
+        self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
     }
 
@@ -314,8 +332,8 @@ impl<'a> Site<'a> {
 
     /// The call was computed.
     pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
-        self.memo.counters().miss(took);
-        self.cache.counters().miss(took);
+        self.home.tally.miss(took);
+        self.cache.upkeep().counted();
         if let Ok(key) = &self.key {
             tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
         }
@@ -324,8 +342,8 @@ impl<'a> Site<'a> {
 
     /// The call went past the cache.
     pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
-        self.memo.counters().bypass(took);
-        self.cache.counters().bypass(took);
+        self.home.tally.bypass(took);
+        self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
         Outcome::Bypassed { took, reason }
     }
@@ -333,10 +351,42 @@ impl<'a> Site<'a> {
     /// The cache failed, and must not get in the way: logged and counted, that is all.
     #[cold]
     pub(crate) fn fault(&self, what: &str, error: &Error) {
-        self.memo.counters().error();
-        self.cache.counters().error();
+        self.home.tally.error(error.kind());
+        self.cache.upkeep().counted();
         tracing::warn!(function = self.memo.name(), %error, "{what}");
     }
+}
+
+/// Whether a result of that time is too old, for the function or for the cache.
+fn expired<R, S: Shape<R>>(cache: &Cache, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
+    let limit = cache.place().and_then(|place| place.bounds.limits().max_age);
+    let max_age = rules.longest().into_iter().chain(limit).min()?;
+    // One from the future, as a clock that was set back makes it, is so old that nobody knows.
+    let age = created.elapsed().unwrap_or(Duration::MAX);
+    (age > max_age).then_some(Reason::Expired { age, max_age })
+}
+
+/// Encodes a call that will only be run: without a cache, it need not be.
+#[inline]
+pub(crate) fn encode_for(cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
+    if cache.is_enabled() { encode(describe) } else { Encoded::none() }
+}
+
+/// The result of a call, if it is in memory.
+#[inline]
+pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded, rules: Rules<R, S>) -> Option<R> {
+    let hot = cache.hot()?;
+    if rules.valid.is_some() {
+        return None;
+    }
+    let warm = hot.get(memo.key(), call.bytes()?)?;
+    if expired(cache, rules, warm.created).is_some() {
+        return None;
+    }
+    let value = guarded(|| codec::from_slice::<S::Stored>(&warm.document)).ok()?;
+    memo.with_home(cache, |home| home.tally.hot_hit(warm.took));
+    tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
+    Some(S::restored(value))
 }
 
 fn since(started: Option<Instant>) -> Duration {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Key;
 use super::canonical::{self, Order};
 use super::sink::{Sink, Tag};
+use crate::file_digest::{Used, used_by};
 use crate::preview::{preview, shorten};
 use crate::{Error, Result};
 
@@ -26,7 +27,7 @@ enum Mode<'s> {
 }
 
 /// The digests of arguments that are long, by their number: so that they are made once.
-pub(crate) type Long = Vec<(usize, Key)>;
+type Long = Vec<(usize, Key)>;
 
 /// What an entry remembers of an argument.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,24 +106,64 @@ impl Describe<'_> {
     }
 }
 
-/// The key of a call of `function`; `describe` names the call's parts.
-pub(crate) fn key(function: &Key, describe: impl FnOnce(&mut Describe<'_>)) -> Result<(Key, Long)> {
-    let mut call = Sink::new();
-    let mode = Mode::Key { call: &mut call, long: Long::new(), failed: None };
-    let mut description = Describe { mode, count: 0 };
-    describe(&mut description);
-    match description.mode {
-        Mode::Key { failed: Some((name, error)), .. } => {
-            Err(error.context(&format!("the argument `{name}` has no key")))
+/// A call's parts in the canonical encoding.
+pub(crate) struct Encoded {
+    parts: Sink,
+    /// The digests of its arguments that are long.
+    long: Long,
+    /// Why there is none.
+    failed: Option<Error>,
+    /// The files that it depends on.
+    pub(crate) files: Vec<Used>,
+}
+
+/// Encodes a call; `describe` names its parts.
+#[inline]
+pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
+    let mut parts = Sink::new();
+    let ((long, failed), files) = used_by(|| {
+        let mode = Mode::Key { call: &mut parts, long: Long::new(), failed: None };
+        let mut description = Describe { mode, count: 0 };
+        describe(&mut description);
+        match description.mode {
+            Mode::Key { long, failed, .. } => (long, failed),
+            // It is the one from above.
+            Mode::Show { .. } => (Long::new(), None),
         }
-        Mode::Key { long, .. } => Ok((call.keyed_digest(function), long)),
-        // It is the one from above.
-        Mode::Show { .. } => Ok((call.keyed_digest(function), Long::new())),
+    });
+    let failed = failed.map(|(name, error)| error.context(&format!("the argument `{name}` has no key")));
+    Encoded { parts, long, failed, files }
+}
+
+impl Encoded {
+    /// Of a call that nobody asks for.
+    pub(crate) fn none() -> Self {
+        Encoded { parts: Sink::new(), long: Long::new(), failed: None, files: Vec::new() }
+    }
+
+    /// The key of this call of `function`.
+    pub(crate) fn key(&self, function: &Key) -> Result<Key> {
+        match &self.failed {
+            Some(error) => Err(error.clone()),
+            None => Ok(self.parts.keyed_digest(function)),
+        }
+    }
+
+    /// The encoding, unless it is long.
+    #[inline]
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        let bytes = self.parts.all();
+        (self.failed.is_none() && bytes.len() <= LONGEST_INLINE).then_some(bytes)
+    }
+
+    /// What an entry shows of the call.
+    pub(crate) fn show(&self, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
+        show(&self.long, describe)
     }
 }
 
 /// What an entry shows of a call's parts, of which `long` has some digests.
-pub(crate) fn show(long: &Long, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
+fn show(long: &Long, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
     let mut arguments = Vec::new();
     describe(&mut Describe { mode: Mode::Show { arguments: &mut arguments, long }, count: 0 });
     arguments

@@ -1,5 +1,7 @@
 //! Where the canonical encoding goes: its tags, its lengths, and the digest of it all.
 
+use std::cell::Cell;
+
 use super::Key;
 use super::tree::{Scratch, Source, Tree, index};
 use crate::Result;
@@ -61,6 +63,9 @@ pub(super) enum Tag {
 /// Bytes are hashed when they are more than this: BLAKE3 is fastest on many chunks at once.
 const HASH_AT: usize = 64 << 10;
 
+/// Memory of so many bytes is kept for the next sink.
+const LARGEST_KEPT: usize = 4 << 10;
+
 /// Takes the encoding: in memory while it is short, hashed piece by piece when it is long.
 pub(super) struct Sink {
     bytes: Vec<u8>,
@@ -69,9 +74,24 @@ pub(super) struct Sink {
     tree: Option<Box<Tree>>,
 }
 
+thread_local! {
+    /// The memory of the last sink.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        if self.bytes.capacity() <= LARGEST_KEPT {
+            self.bytes.clear();
+            let _ = BUFFER.try_with(|buffer| buffer.set(std::mem::take(&mut self.bytes)));
+        }
+    }
+}
+
 impl Sink {
     pub(super) fn new() -> Self {
-        Sink { bytes: Vec::with_capacity(128), start: 0, tree: None }
+        let bytes = BUFFER.try_with(Cell::take).ok().filter(|buffer| buffer.capacity() > 0);
+        Sink { bytes: bytes.unwrap_or_else(|| Vec::with_capacity(128)), start: 0, tree: None }
     }
 
     #[inline]

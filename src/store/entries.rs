@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Layout;
 use super::get::Peeked;
+use super::walk::visit;
 use crate::container::Header;
-use crate::file::{open_now, read_now};
+use crate::file::{open_entry, read_now};
 use crate::key::{Argument, Key};
+use crate::stats::{Stats, Sums};
 use crate::{Error, Result};
 
 /// One stored result, as its header tells it. The value itself is not read.
@@ -64,7 +66,7 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 impl Entry {
     /// Reads the header of the entry in this file.
     pub(crate) fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
-        let file = match open_now(&path) {
+        let file = match open_entry(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io(error, "can't open").at(path)),
@@ -191,10 +193,13 @@ pub struct FunctionInfo {
     pub package: String,
     /// Its signature, without attributes and body; empty for a closure.
     pub signature: String,
-    /// How many results are stored.
+    /// How many results are stored. Files that were removed by hand count until the next
+    /// [`trim`](crate::Cache::trim).
     pub entries: u64,
     /// Bytes of their files.
     pub bytes: u64,
+    /// What happened to it.
+    pub stats: Stats,
     /// The folder that holds them.
     pub path: PathBuf,
 }
@@ -224,20 +229,21 @@ impl FunctionInfo {
         Entries::under(&self.path, false)
     }
 
-    /// All functions under `root`, by name.
-    pub(crate) fn under(root: &Path) -> Result<Vec<FunctionInfo>> {
+    /// The functions that these were counted of, by name.
+    pub(crate) fn of(root: &Path, counted: BTreeMap<PathBuf, Sums>) -> Vec<FunctionInfo> {
         let mut functions = BTreeMap::new();
-        visit(root, true, &mut |folder, files| {
-            let file = read_now(&Layout::function_file(folder), FunctionFile::LONGEST)
+        for (folder, sums) in counted {
+            let file = read_now(&Layout::function_file(&folder), FunctionFile::LONGEST)
                 .ok()
                 .and_then(|json| serde_json::from_slice::<FunctionFile>(&json).ok());
-            if files.is_empty() && file.is_none() {
-                return;
+            let stats = sums.stats();
+            if !folder.is_dir() || (stats.entries == 0 && file.is_none()) {
+                continue;
             }
             // Without its file, a function is called after its folder.
             let file = file.unwrap_or_else(|| FunctionFile {
                 package: String::new(),
-                name: name_of_folder(root, folder),
+                name: name_of_folder(root, &folder),
                 signature: String::new(),
                 version: 0,
                 code: String::new(),
@@ -246,64 +252,18 @@ impl FunctionInfo {
                 name: file.name,
                 package: file.package,
                 signature: file.signature,
-                entries: files.len() as u64,
-                bytes: files.iter().map(|file| file.size()).sum(),
-                path: folder.to_owned(),
+                entries: stats.entries,
+                bytes: stats.bytes,
+                stats,
+                path: folder,
             };
             functions.insert((info.name.clone(), info.path.clone()), info);
-        })?;
-        Ok(functions.into_values().collect())
+        }
+        functions.into_values().collect()
     }
 }
 
 fn name_of_folder(root: &Path, folder: &Path) -> String {
     let relative = folder.strip_prefix(root).unwrap_or(folder);
     relative.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("::")
-}
-
-/// The file of an entry.
-pub(super) struct EntryFile {
-    pub(super) key: Key,
-    file: fs::DirEntry,
-}
-
-impl EntryFile {
-    pub(super) fn metadata(&self) -> io::Result<fs::Metadata> {
-        self.file.metadata()
-    }
-
-    fn size(&self) -> u64 {
-        self.metadata().map_or(0, |metadata| metadata.len())
-    }
-}
-
-/// Calls `found` for each folder with its entries. Links are not followed; what vanishes meanwhile
-/// is passed over.
-pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[EntryFile])) -> Result<()> {
-    let listing = match fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io(error, "can't list the folder").at(folder)),
-    };
-    let mut files = Vec::new();
-    let mut folders = Vec::new();
-    for item in listing {
-        let file = item.map_err(|e| Error::io(e, "can't list the folder").at(folder))?;
-        let Ok(kind) = file.file_type() else { continue };
-        if kind.is_dir() {
-            folders.push(file.path());
-        } else if kind.is_file()
-            && let Some(key) = Layout::key_of_entry(&file.file_name())
-        {
-            files.push(EntryFile { key, file });
-        }
-    }
-    found(folder, &files);
-    drop(files);
-    if deep {
-        for folder in folders {
-            visit(&folder, deep, found)?;
-        }
-    }
-    Ok(())
 }

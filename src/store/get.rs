@@ -5,23 +5,20 @@ use std::fs::File;
 use std::hash::Hasher as _;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 use twox_hash::XxHash3_64;
 
-use super::Layout;
+use super::{Layout, Store};
 use crate::codec::Input;
 use crate::compress::{Compression, believed_content};
 use crate::container::{self, FIXED, Header};
-use crate::file::{FileRange, open_now};
+use crate::file::FileRange;
 use crate::key::Key;
 use crate::{Error, ErrorKind, Result, document};
 
 /// Entries up to this size are read by one call.
 const FIRST_READ: usize = 16 << 10;
-/// An entry that was used is touched if that is not known for so long.
-const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
 const READ_BUFFER: usize = 256 << 10;
 
@@ -41,33 +38,16 @@ pub(crate) struct Loaded<T> {
     pub(crate) value: T,
 }
 
-impl Layout {
-    /// Opens the entry with this key and reads its header. `None` if there is no such entry.
-    pub(crate) fn peek(folder: &Path, key: &Key) -> Result<Option<Peeked>> {
-        let path = Layout::entry(folder, key);
-        let file = match open_now(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io(error, "can't open").at(path)),
-        };
-        Peeked::read(file, key).map(Some).map_err(|error| error.at(&path))
-    }
-}
-
 impl Peeked {
+    /// Opens the entry with this key and reads its header. `None` if there is no such entry.
+    pub(crate) fn open(store: &dyn Store, folder: &Path, key: &Key) -> Result<Option<Self>> {
+        let Some(file) = store.get(folder, key)? else { return Ok(None) };
+        Peeked::read(file, key).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
+    }
+
     /// The file.
     pub(crate) fn file(&self) -> &File {
         &self.file
-    }
-
-    /// Notes that the entry was used, in the time of its file: the time of access is not to be relied on.
-    /// Not each time, as that would cost as much as reading it.
-    pub(crate) fn touch(&self) {
-        let long_ago = self.file.metadata().and_then(|metadata| metadata.modified());
-        if long_ago.is_ok_and(|used| used.elapsed().is_ok_and(|idle| idle > TOUCH_AFTER)) {
-            // Nothing is lost if somebody else owns it.
-            let _ = self.file.set_modified(SystemTime::now());
-        }
     }
 
     /// An error if the value is of another type.

@@ -68,6 +68,18 @@ pub(crate) fn brief_code(code: &[u8]) -> [u8; 16] {
 }
 
 impl Record {
+    /// Of a call that was forgotten now, and of which nothing else is known.
+    pub(crate) fn forgotten(key: Key) -> Self {
+        Record {
+            event: Event::Forgotten,
+            key,
+            version: 0,
+            code: [0; 16],
+            time: SystemTime::now(),
+            arguments: Vec::new(),
+        }
+    }
+
     fn encode(&self) -> Vec<u8> {
         // What no longer fits into a byte is not compared.
         let count = u8::try_from(self.arguments.len()).unwrap_or(u8::MAX);

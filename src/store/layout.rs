@@ -4,6 +4,9 @@
 //! <root>/CACHEDIR.TAG          backup programs leave the folder out
 //! <root>/.gitignore            so does git
 //! <root>/drafts/               files in the making
+//! <root>/locks                 locks of keys, see `lock/`
+//! <root>/counters              what all processes counted, see `ledger.rs`
+//! <root>/marks                 what was removed or replaced, see `marks.rs`
 //! <root>/v1/<crate>/<module>/…/<function>/     <crate>@<package> if these are not called alike
 //!     function.json            which function this is
 //!     code-<fingerprint>.json  what the function's code consisted of
@@ -23,6 +26,8 @@ use crate::{Error, ErrorKind, Result};
 /// The folder of this format's entries: another format gets another folder.
 const VERSION_FOLDER: &str = "v1";
 const DRAFTS_FOLDER: &str = "drafts";
+const COUNTERS_FILE: &str = "counters";
+const MARKS_FILE: &str = "marks";
 const FUNCTION_FILE: &str = "function.json";
 const HISTORY_FILE: &str = "history";
 const ENTRY_SUFFIX: &str = ".larder";
@@ -58,6 +63,13 @@ impl Layout {
         &self.root
     }
 
+    /// The root of the cache that this folder of a function is in.
+    pub(crate) fn root_of(folder: &Path) -> Option<&Path> {
+        let functions = folder.ancestors().filter(|ancestor| ancestor.file_name().is_some_and(|n| n == VERSION_FOLDER));
+        // The tag says that it is a cache, and not just any folder of that name.
+        functions.filter_map(Path::parent).find(|root| root.join("CACHEDIR.TAG").is_file())
+    }
+
     /// Creates what every cache has.
     pub(crate) fn create(&self) -> Result<()> {
         create_private_folder(&self.root).map_err(|error| {
@@ -84,6 +96,26 @@ impl Layout {
 
     pub(crate) fn drafts(&self) -> PathBuf {
         self.root.join(DRAFTS_FOLDER)
+    }
+
+    pub(crate) fn counters(&self) -> PathBuf {
+        self.root.join(COUNTERS_FILE)
+    }
+
+    pub(crate) fn marks(&self) -> PathBuf {
+        self.root.join(MARKS_FILE)
+    }
+
+    /// An error if a link within the cache leads to this folder: it may lead anywhere.
+    pub(crate) fn expect_no_links(&self, folder: &Path) -> Result<()> {
+        let within = folder.ancestors().take_while(|ancestor| *ancestor != self.root);
+        for ancestor in within {
+            if fs::symlink_metadata(ancestor).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
+                let what = "a link is in the place of the cache's folder, and links are not followed; remove it";
+                return Err(Error::new(ErrorKind::InvalidInput, what).at(ancestor));
+            }
+        }
+        Ok(())
     }
 
     /// The folder that all functions are under.
@@ -125,9 +157,9 @@ impl Layout {
         name.to_str()?.strip_suffix(ENTRY_SUFFIX)?.parse().ok()
     }
 
-    /// Removes the entries in one function's folder, and leaves the folders within it: they belong
-    /// to other functions.
-    pub(crate) fn clear_function(folder: &Path) -> Result<()> {
+    /// Removes what is noted in one function's folder beside its entries, and leaves the folders within it: they
+    /// belong to other functions.
+    pub(crate) fn clear_notes(folder: &Path) -> Result<()> {
         let failed = |e, path: &Path| Error::io(e, "can't remove").at(path);
         let listing = match fs::read_dir(folder) {
             Ok(listing) => listing,
@@ -136,9 +168,7 @@ impl Layout {
         };
         for item in listing {
             let path = item.map_err(|e| failed(e, folder))?.path();
-            let ours =
-                path.file_name().is_some_and(|name| Layout::key_of_entry(name).is_some() || is_about_function(name));
-            if ours
+            if path.file_name().is_some_and(is_about_function)
                 && let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
             {

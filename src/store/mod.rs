@@ -1,5 +1,9 @@
-//! Entries in a folder.
+//! Entries, and where they are kept.
+//!
+//! A [`Store`] keeps them; there is one, the [`Directory`]. Everything else here is what they are: which file is
+//! where, how one is written and read, and what is noted beside them.
 
+mod directory;
 mod layout;
 
 mod get;
@@ -8,15 +12,63 @@ mod put;
 mod code;
 mod entries;
 mod history;
+mod ledger;
 mod litter;
 mod trim;
+mod walk;
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::Result;
+use crate::atomic::Draft;
+use crate::key::Key;
 
 pub use entries::{Entries, Entry, FunctionInfo};
 pub use trim::Trimmed;
 
 pub(crate) use code::CodeFile;
+pub(crate) use directory::Directory;
 pub(crate) use entries::FunctionFile;
 pub(crate) use get::Peeked;
 pub(crate) use history::{Event, Record, brief, brief_code};
 pub(crate) use layout::Layout;
+pub(crate) use ledger::{Counted, Ledger, name_of_folder};
 pub(crate) use litter::collect as collect_litter;
+pub(crate) use put::write;
+pub(crate) use walk::Listed;
+
+/// Where entries are kept, in the folders of functions, under the keys of calls.
+///
+/// What a store gives is not believed: an entry's header, checksum and type are compared by whoever reads it.
+/// Several processes use one store at the same time.
+pub(crate) trait Store: Send + Sync {
+    /// Opens an entry; `None` if there is no such entry. It stays readable when it is removed or replaced meanwhile.
+    ///
+    /// # Errors
+    /// If there may be one, and it can't be opened.
+    fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>>;
+
+    /// Makes a draft the entry, in one step that others see whole or not at all. Gives the size of the one that was
+    /// replaced.
+    ///
+    /// # Errors
+    /// If it can't be stored. What was there is there still.
+    fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>>;
+
+    /// Removes an entry; gives its size, or `None` if there is none.
+    ///
+    /// # Errors
+    /// If it can't be removed.
+    fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>>;
+
+    /// Notes that an entry was used, so that it is not the next to go. To within a minute is enough.
+    fn touch(&self, file: &File);
+
+    /// Calls `found` for each entry in a folder, and in the folders within it if `deep`. What comes or goes meanwhile
+    /// may be told or not.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()>;
+}

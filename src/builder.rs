@@ -1,0 +1,205 @@
+//! How a cache is to be.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bounds::Bounds;
+use crate::cache::{Cache, Inner};
+use crate::compress::Compression;
+use crate::flight::Flights;
+use crate::lock::KeyLocks;
+use crate::policy::{Limits, Order};
+use crate::steering::Steering;
+use crate::store::{self, Directory, Layout};
+use crate::units::{parse_bytes, parse_duration};
+use crate::upkeep::Upkeep;
+use crate::{Error, ErrorKind, Result};
+
+/// What results in memory take, unless something else is said.
+const HOT_BYTES: u64 = 32 << 20;
+
+/// What the global cache takes on the disk, unless something else is said.
+const GLOBAL_MAX_BYTES: u64 = 10 << 30;
+
+/// How a [`Cache`] is to be; made by [`Cache::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is opened"]
+pub struct CacheBuilder {
+    folder: PathBuf,
+    compression: Compression,
+    read_only: bool,
+    durable: bool,
+    limits: Limits,
+    order: Order,
+    hot_bytes: u64,
+    /// Whether the variable `LARDER` is heeded.
+    steered: bool,
+}
+
+impl CacheBuilder {
+    pub(crate) fn new(folder: &Path) -> Self {
+        CacheBuilder {
+            folder: folder.to_owned(),
+            compression: Compression::NONE,
+            read_only: false,
+            durable: false,
+            limits: Limits::default(),
+            order: Order::default(),
+            hot_bytes: HOT_BYTES,
+            steered: true,
+        }
+    }
+
+    /// Opens the global cache, as the variables say.
+    pub(crate) fn from_environment(folder: PathBuf) -> Result<Cache> {
+        let mut builder = CacheBuilder::new(&folder).max_bytes(GLOBAL_MAX_BYTES);
+        if let Some(compression) = variable("LARDER_COMPRESSION", str::parse) {
+            builder = builder.compression(compression);
+        }
+        if let Some(bytes) = variable("LARDER_MAX_BYTES", parse_bytes) {
+            builder = builder.max_bytes(bytes);
+        }
+        if let Some(entries) = variable("LARDER_MAX_ENTRIES", |text| {
+            text.trim().parse().map_err(|_| Error::new(ErrorKind::InvalidInput, format!("{text:?} is no number")))
+        }) {
+            builder = builder.max_entries(entries);
+        }
+        if let Some(age) = variable("LARDER_MAX_AGE", parse_duration) {
+            builder = builder.max_age(age);
+        }
+        if let Some(idle) = variable("LARDER_MAX_IDLE", parse_duration) {
+            builder = builder.max_idle(idle);
+        }
+        if let Some(bytes) = variable("LARDER_HOT_BYTES", parse_bytes) {
+            builder = builder.hot_bytes(bytes);
+        }
+        builder.open()
+    }
+
+    /// The compressor of new entries, unless a function has its own. Entries that are there stay
+    /// readable, whatever they were written with. Default: none.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Load results, and store and remove none. The folder need not exist. Default: false.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Wait until each entry has reached the disk. Without it, an entry that a power failure tore is
+    /// a miss, and nothing worse; with it, every entry waits for the disk. Default: false.
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+
+    /// Keep to so many bytes on the disk: as entries are written, those that were used least recently go.
+    /// Default: no limit. [`parse_bytes`](crate::parse_bytes) reads what people write, such as `"10GB"`.
+    ///
+    /// Several processes may together go over it for about a second.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::builder(folder.path()).max_entries(3).open()?;
+    /// for n in 0..10 {
+    ///     cache.get_or_compute("square", &n, || n * n);
+    /// }
+    /// assert_eq!(cache.stats()?.entries, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.limits.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Keep to so many entries, as with [`max_bytes`](CacheBuilder::max_bytes). Default: no limit.
+    pub fn max_entries(mut self, entries: u64) -> Self {
+        self.limits.max_entries = Some(entries);
+        self
+    }
+
+    /// Use results until they are this old, and remove them then. Default: however old. A function's own `max_age`
+    /// may be shorter.
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.limits.max_age = Some(max_age);
+        self
+    }
+
+    /// Remove results that were not used for so long. When a result was used is known to within a minute. Default:
+    /// however long.
+    pub fn max_idle(mut self, max_idle: Duration) -> Self {
+        self.limits.max_idle = Some(max_idle);
+        self
+    }
+
+    /// When something has to go: of what was not used for long, first what saves the least time for the space that it
+    /// takes, instead of what was used least recently. That reads the headers of half of the entries for each
+    /// time that it looks through them. Default: false.
+    pub fn weigh_cost(mut self, weigh_cost: bool) -> Self {
+        self.order = if weigh_cost { Order::CheapestFirst } else { Order::LeastRecentlyUsed };
+        self
+    }
+
+    /// Keep so many bytes of results in this process's memory, so that a repeated hit touches no file; those of
+    /// up to 64 KiB, encoded. 0 keeps none. Default: 32 MiB.
+    ///
+    /// What another process removes or replaces is not used any more from then on. A folder that was removed by
+    /// hand is noticed within a second.
+    pub fn hot_bytes(mut self, bytes: u64) -> Self {
+        self.hot_bytes = bytes;
+        self
+    }
+
+    /// Ignore the variable `LARDER`: it is for programs that compute, not for one that looks after
+    /// their caches.
+    #[doc(hidden)]
+    pub fn unsteered(mut self) -> Self {
+        self.steered = false;
+        self
+    }
+
+    /// Opens the cache. The variable `LARDER` may change how: `off` keeps nothing, `refresh`
+    /// computes every call and replaces what is stored, `readonly` stores nothing. `verify` computes a tenth
+    /// of the hits again (`verify:0.5` half of them, `verify:1` all) and compares: a function that gives
+    /// another result is logged as an error and counted in [`Stats::errors`](crate::Stats::errors).
+    ///
+    /// # Errors
+    /// Those of [`Cache::open`]; [`LevelOutOfRange`](ErrorKind::LevelOutOfRange) and
+    /// [`CompressorDisabled`](ErrorKind::CompressorDisabled) for the compressor;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a limit that nothing fits into.
+    pub fn open(self) -> Result<Cache> {
+        let compression = self.compression.validate()?;
+        self.limits.validate()?;
+        let layout = Layout::at(&self.folder)?;
+        let steering = if self.steered { Steering::from_environment() } else { Steering::Normal };
+        if steering == Steering::Off {
+            return Ok(Cache::disabled());
+        }
+        let read_only = self.read_only || steering == Steering::ReadOnly;
+        if !read_only {
+            layout.create()?;
+            store::collect_litter(&layout);
+        }
+        let flights = (!read_only).then(|| Arc::new(Flights::new(KeyLocks::under(layout.root()))));
+        let bounds = Bounds::new(self.limits, self.order);
+        Ok(Cache(Arc::new(Inner {
+            compression,
+            read_only,
+            durable: self.durable,
+            refresh: steering == Steering::Refresh,
+            verify: steering.share_to_verify(),
+            flights,
+            upkeep: Upkeep::of(layout, Arc::new(Directory), bounds, read_only, self.hot_bytes),
+        })))
+    }
+}
+
+/// What a variable says, if it says anything that can be read.
+fn variable<T>(name: &str, parse: impl FnOnce(&str) -> Result<T>) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    parse(&text).inspect_err(|error| tracing::warn!(%error, "{name} is ignored")).ok()
+}

@@ -1,0 +1,446 @@
+//! What is done for a cache beside its calls: about once a second, by one thread for all caches, while there is
+//! anything to do.
+//!
+//! - What was counted goes into the ledger.
+//! - Results in memory are dropped if somebody removed the folder that they are from. While nobody looks after
+//!   that, they are not used: the first call after a pause looks itself.
+//! - Entries that were used in memory are touched, so that they don't look idle.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use crate::bounds::{Bounds, Found};
+use crate::hot::{Hot, Since, Warm};
+use crate::key::Key;
+use crate::lock::KeyLocks;
+use crate::marks::{Current, Identity, Marks};
+use crate::stats::{Count, Sums, Tally};
+use crate::store::{Counted, Layout, Ledger, Store, name_of_folder};
+use crate::{Result, at_exit};
+
+const TICK: Duration = Duration::from_secs(1);
+
+/// Ticks without news after which nobody looks any more.
+const IDLE_TICKS: u32 = 3;
+
+/// Ticks from one time to the next that what was used in memory is touched.
+const TOUCH_TICKS: u32 = 60;
+
+/// How often the ledger is tried at the end of the process, and the time between.
+const LAST_TRIES: u32 = 10;
+const LAST_PAUSE: Duration = Duration::from_millis(5);
+
+/// What one cache needs looking after.
+pub(crate) struct Upkeep {
+    /// Where it is; `None` if it is off.
+    place: Option<Place>,
+    tallies: Mutex<BTreeMap<String, Arc<Tally>>>,
+    hot: Option<Hot>,
+    marks: Current,
+    /// The folders of functions with results in memory, by the functions' keys.
+    watched: Mutex<BTreeMap<Key, Watched>>,
+    /// Whether the thread is at it.
+    awake: AtomicBool,
+    ticks: Mutex<Ticks>,
+}
+
+/// A folder, and which one had its name.
+type Watched = (Arc<Path>, Option<Identity>);
+
+pub(crate) struct Place {
+    pub(crate) layout: Layout,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bounds: Bounds,
+    ledger: Ledger,
+    read_only: bool,
+}
+
+#[derive(Default)]
+struct Ticks {
+    idle: u32,
+    since_touched: u32,
+    /// What there was of the counters at the last one.
+    seen: Sums,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Upkeep {
+    /// For a cache that is off.
+    pub(crate) fn of_nothing() -> Arc<Self> {
+        Arc::new(Upkeep::new(None, 0))
+    }
+
+    /// For the cache in this folder, which keeps so many bytes of results in memory.
+    pub(crate) fn of(
+        layout: Layout,
+        store: Arc<dyn Store>,
+        bounds: Bounds,
+        read_only: bool,
+        hot_bytes: u64,
+    ) -> Arc<Self> {
+        let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
+        let upkeep = Upkeep::new(Some(Place { layout, store, bounds, ledger, read_only }), hot_bytes);
+        upkeep.look_for_marks();
+        Arc::new(upkeep)
+    }
+
+    fn new(place: Option<Place>, hot_bytes: u64) -> Self {
+        Upkeep {
+            place,
+            tallies: Mutex::default(),
+            hot: (hot_bytes > 0).then(|| Hot::new(hot_bytes)),
+            marks: Current::default(),
+            watched: Mutex::default(),
+            awake: AtomicBool::new(false),
+            ticks: Mutex::default(),
+        }
+    }
+
+    /// Where the cache is; `None` if it is off.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// Opens the marks if they are not open, or are no longer those that others use.
+    fn look_for_marks(&self) {
+        let Some(place) = &self.place else { return };
+        let marks = Marks::open(place.layout.marks(), place.read_only)
+            .inspect_err(|error| {
+                if !place.read_only {
+                    tracing::debug!(%error, "results are not kept in memory, as it can't be seen who removes them");
+                }
+            })
+            .ok();
+        self.marks.set(marks.map(Arc::new));
+    }
+
+    /// Counts for the function with this folder; for a cache that is off, with this name.
+    pub(crate) fn tally(&self, folder: Option<&Path>, name: &str) -> Arc<Tally> {
+        let name = match (&self.place, folder) {
+            (Some(place), Some(folder)) => name_of_folder(&place.layout.functions(), folder),
+            _ => name.to_owned(),
+        };
+        locked(&self.tallies).entry(name).or_default().clone()
+    }
+
+    /// What all processes counted of this function.
+    pub(crate) fn sums_of(&self, folder: Option<&Path>, tally: &Tally) -> Result<Sums> {
+        let mut sums = match (&self.place, folder) {
+            (Some(place), Some(folder)) => place.ledger.of(&name_of_folder(&place.layout.functions(), folder))?,
+            _ => Sums::default(),
+        };
+        sums.add(&tally.unflushed());
+        Ok(sums)
+    }
+
+    /// What all processes counted of all functions.
+    pub(crate) fn sums(&self) -> Result<Sums> {
+        let mut sums = Sums::default();
+        if let Some(place) = &self.place {
+            place.ledger.read()?.iter().flatten().for_each(|record| sums.add(&record.sums));
+        }
+        locked(&self.tallies).values().for_each(|tally| sums.add(&tally.unflushed()));
+        Ok(sums)
+    }
+
+    /// What all processes counted, by folder. `None` if that is not known, so that a scan has to tell.
+    pub(crate) fn sums_by_folder(&self) -> Result<Option<BTreeMap<PathBuf, Sums>>> {
+        let Some(place) = &self.place else { return Ok(Some(BTreeMap::new())) };
+        let Some(records) = place.ledger.read()? else { return Ok(None) };
+        let mut all = BTreeMap::new();
+        for record in records {
+            let Some(folder) = record.folder else { return Ok(None) };
+            all.insert(place.layout.functions().join(folder), record.sums);
+        }
+        for (folder, tally) in &*locked(&self.tallies) {
+            all.entry(place.layout.functions().join(folder)).or_default().add(&tally.unflushed());
+        }
+        Ok(Some(all))
+    }
+
+    /// Notes what a scan found.
+    pub(crate) fn found(&self, place: &Place, found: &[Found]) {
+        let root = place.layout.functions();
+        let mut counted = BTreeMap::<String, Counted>::new();
+        for found in found {
+            let counted = counted.entry(name_of_folder(&root, &found.folder)).or_default();
+            counted.entries += 1;
+            counted.bytes += found.candidate.size;
+        }
+        place.bounds.set(found.len() as u64, found.iter().map(|found| found.candidate.size).sum());
+        self.correct(place, &counted);
+    }
+
+    /// Counts what is there, where nobody has.
+    pub(crate) fn recount(&self, place: &Place) -> Result<BTreeMap<PathBuf, Sums>> {
+        let counted = place.count(&place.layout.functions())?;
+        self.correct(place, &counted);
+        let root = place.layout.functions();
+        Ok(counted.into_iter().map(|(folder, counted)| (root.join(folder), counted.sums())).collect())
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&self, place: &Place) -> Result<()> {
+        self.remove_all(&place.layout.functions(), true)?;
+        // What others stored meanwhile goes as well, and what is noted beside it.
+        place.layout.clear()?;
+        if let Some(marks) = self.marks.get() {
+            marks.change_all();
+        }
+        place.bounds.set(0, 0);
+        self.correct(place, &BTreeMap::new());
+        Ok(())
+    }
+
+    /// Notes that this is all there is.
+    fn correct(&self, place: &Place, counted: &BTreeMap<String, Counted>) {
+        if place.read_only {
+            return;
+        }
+        for _ in 0..LAST_TRIES {
+            match self.flush().and_then(|done| Ok(done && place.ledger.correct(counted)?)) {
+                Ok(false) => thread::sleep(LAST_PAUSE),
+                Ok(true) => return,
+                Err(error) => return tracing::debug!(%error, "can't note what was counted"),
+            }
+        }
+    }
+
+    /// Puts what was counted into the ledger: whether that could be done.
+    fn flush(&self) -> Result<bool> {
+        let Some(place) = self.place.as_ref().filter(|place| !place.read_only) else { return Ok(true) };
+        // Somebody removed it: it begins with what is there, so that it names every function.
+        if !place.ledger.exists() {
+            let counted = place.count(&place.layout.functions())?;
+            if !(counted.is_empty() || place.ledger.correct(&counted)?) {
+                return Ok(false);
+            }
+            // What this process stored was found now.
+            locked(&self.tallies).values().for_each(|tally| tally.contents_are_known());
+        }
+        let tallies: Vec<_> =
+            locked(&self.tallies).iter().map(|(folder, tally)| (folder.clone(), tally.clone())).collect();
+        place.ledger.add(&tallies)
+    }
+
+    /// An entry was stored, instead of one of `before` bytes.
+    pub(crate) fn stored(self: &Arc<Self>, tally: &Tally, key: &Key, before: Option<u64>, size: u64) {
+        let Some(place) = &self.place else { return };
+        if before.is_some() {
+            self.changed(key);
+        }
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        tally.contents(i64::from(before.is_none()), signed(size) - signed(before.unwrap_or(0)));
+        tally.add(Count::BytesWritten, size);
+        place.bounds.stored(before, size);
+        self.counted();
+        place.bounds.enforce(self, place, false);
+    }
+
+    /// Removes an entry, for all processes: whether there was one. Nothing else removes entries.
+    pub(crate) fn remove(&self, folder: &Path, key: &Key) -> Result<bool> {
+        let Some(place) = &self.place else { return Ok(false) };
+        let Some(size) = place.store.remove(folder, key)? else { return Ok(false) };
+        self.changed(key);
+        self.tally(Some(folder), "").contents(-1, -i64::try_from(size).unwrap_or(i64::MAX));
+        place.bounds.removed(size);
+        Ok(true)
+    }
+
+    /// Removes the entries in a folder, and with `deep` in those within it.
+    pub(crate) fn remove_all(&self, folder: &Path, deep: bool) -> Result<u64> {
+        let Some(place) = &self.place else { return Ok(0) };
+        let mut all = Vec::new();
+        place.store.list(folder, deep, &mut |folder, listed| all.push((folder.to_owned(), listed.key)))?;
+        let mut removed = 0;
+        for (folder, key) in all {
+            removed += u64::from(self.remove(&folder, &key)?);
+        }
+        Ok(removed)
+    }
+
+    /// Tells everybody that the entry of this key was removed or replaced. To be called when it has been.
+    fn changed(&self, key: &Key) {
+        if let Some(marks) = self.marks.get() {
+            marks.change(key);
+        }
+    }
+
+    /// The results in memory, if somebody looks after them. To be asked for each call.
+    #[inline]
+    pub(crate) fn hot(self: &Arc<Self>) -> Option<&Hot> {
+        let hot = self.hot.as_ref()?;
+        (self.awake.load(Ordering::Acquire) || self.wake()).then_some(hot)
+    }
+
+    /// What the cache is like before the file of this key is opened; `None` if its result is not to be kept in memory.
+    pub(crate) fn since(&self, key: &Key) -> Option<Since> {
+        Some(self.hot.as_ref()?.since(self.marks.get()?, key))
+    }
+
+    /// Keeps a result in memory that was read from a file in `folder`.
+    pub(crate) fn keep(&self, function: &Key, folder: &Arc<Path>, call: &[u8], warm: Warm) {
+        let Some(hot) = &self.hot else { return };
+        locked(&self.watched).entry(*function).or_insert_with(|| (folder.clone(), Identity::of(folder)));
+        hot.put(function, call, warm);
+    }
+
+    /// Sees to it that the thread is at it: whether it is.
+    #[cold]
+    pub(crate) fn wake(self: &Arc<Self>) -> bool {
+        if self.place.is_none() {
+            return false;
+        }
+        // Who knows what happened while nobody looked.
+        self.check_folders();
+        at_exit::flush_counters();
+        let mut kept = locked(&KEPT);
+        if self.awake.load(Ordering::Acquire) {
+            return true;
+        }
+        if !kept.running {
+            kept.running = thread::Builder::new().name("larder-upkeep".to_owned()).spawn(run).is_ok();
+        }
+        if !kept.caches.iter().any(|cache| cache.as_ptr() == Arc::as_ptr(self)) {
+            kept.caches.push(Arc::downgrade(self));
+        }
+        locked(&self.ticks).idle = 0;
+        self.awake.store(kept.running, Ordering::Release);
+        kept.running
+    }
+
+    /// Something was counted.
+    #[inline]
+    pub(crate) fn counted(self: &Arc<Self>) {
+        if !self.awake.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    /// Drops what is in memory if its folder, or the root, is gone or another one.
+    fn check_folders(&self) {
+        let Some(hot) = &self.hot else { return };
+        let marks_are_there = self.marks.get().is_some_and(|marks| marks.is_there());
+        let mut watched = locked(&self.watched);
+        let folders_are_there = watched.values().all(|(folder, identity)| Identity::of(folder) == *identity);
+        if !(marks_are_there && folders_are_there) {
+            watched.clear();
+            drop(watched);
+            hot.forget_all();
+            if !marks_are_there {
+                self.look_for_marks();
+            }
+        }
+    }
+
+    /// Notes the use of entries whose files were not touched for it.
+    fn touch_used(&self) {
+        let (Some(place), Some(hot)) = (&self.place, &self.hot) else { return };
+        if place.read_only {
+            return;
+        }
+        let watched = locked(&self.watched).clone();
+        for (function, key) in hot.used() {
+            let Some((folder, _)) = watched.get(&function) else { continue };
+            if let Ok(Some(file)) = place.store.get(folder, &key) {
+                place.store.touch(&file);
+            }
+        }
+    }
+
+    /// Whether to go on.
+    fn tick(&self) -> bool {
+        self.check_folders();
+        if let Err(error) = self.flush() {
+            tracing::debug!(%error, "can't note what was counted");
+        }
+        if let Some(place) = self.place.as_ref().filter(|place| !place.read_only && place.bounds.are_limits()) {
+            // What others have stored counts as well.
+            if let Ok(stats) = self.sums().map(|sums| sums.stats()) {
+                place.bounds.set(stats.entries, stats.bytes);
+            }
+            place.bounds.enforce(self, place, true);
+        }
+        let mut ticks = locked(&self.ticks);
+        ticks.since_touched += 1;
+        if ticks.since_touched >= TOUCH_TICKS {
+            ticks.since_touched = 0;
+            self.touch_used();
+        }
+        let mut sums = Sums::default();
+        locked(&self.tallies).values().for_each(|tally| sums.add(&tally.sums()));
+        ticks.idle = if sums == ticks.seen { ticks.idle + 1 } else { 0 };
+        ticks.seen = sums;
+        ticks.idle < IDLE_TICKS
+    }
+}
+
+impl Place {
+    /// Counts the entries in a folder and in those within it.
+    fn count(&self, folder: &Path) -> Result<BTreeMap<String, Counted>> {
+        let root = self.layout.functions();
+        let mut all = BTreeMap::<String, Counted>::new();
+        self.store.list(folder, true, &mut |folder, listed| {
+            let counted = all.entry(name_of_folder(&root, folder)).or_default();
+            counted.entries += 1;
+            counted.bytes += listed.metadata().map_or(0, |metadata| metadata.len());
+        })?;
+        Ok(all)
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+/// The caches that are looked after.
+static KEPT: Mutex<Kept> = Mutex::new(Kept { caches: Vec::new(), running: false });
+
+struct Kept {
+    caches: Vec<Weak<Upkeep>>,
+    running: bool,
+}
+
+/// What the thread does.
+fn run() {
+    loop {
+        thread::sleep(TICK);
+        let caches: Vec<_> = locked(&KEPT).caches.iter().filter_map(Weak::upgrade).collect();
+        for cache in caches {
+            if cache.tick() {
+                continue;
+            }
+            // First it is asleep, then what was counted until then is written: whoever counts now wakes it.
+            cache.awake.store(false, Ordering::Release);
+            locked(&KEPT).caches.retain(|kept| kept.as_ptr() != Arc::as_ptr(&cache));
+            let _ = cache.flush();
+        }
+        let mut kept = locked(&KEPT);
+        kept.caches.retain(|cache| cache.strong_count() > 0);
+        if kept.caches.is_empty() {
+            kept.running = false;
+            return;
+        }
+    }
+}
+
+/// Puts what was counted into the ledgers, at the end of the process.
+pub(crate) fn flush_all() {
+    let mut caches: Vec<_> = locked(&KEPT).caches.iter().filter_map(Weak::upgrade).collect();
+    for _ in 0..LAST_TRIES {
+        caches.retain(|cache| matches!(cache.flush(), Ok(false)));
+        if caches.is_empty() {
+            return;
+        }
+        thread::sleep(LAST_PAUSE);
+    }
+}
