@@ -198,7 +198,7 @@ impl Bounds {
     /// Looks through all entries: removes what is too old or too idle, and lines up what should go next.
     fn scan(&self, state: &mut State, upkeep: &Upkeep, place: &Place) -> Result<()> {
         let started = Instant::now();
-        let found = find(&*place.store, &place.layout, None)?;
+        let found = find(&*place.store, &place.layout, false)?;
         upkeep.found(place, &found);
         state.scanned = Some(Instant::now());
 
@@ -250,22 +250,17 @@ impl Bounds {
     }
 }
 
-/// All entries, with what is known of them without opening them; if the age counts, with when they were written.
-pub(crate) fn find(store: &dyn Store, layout: &Layout, max_age: Option<Duration>) -> Result<Vec<Found>> {
+/// All entries, with what is known of them without opening them, or `exactly` when they were written.
+fn find(store: &dyn Store, layout: &Layout, exactly: bool) -> Result<Vec<Found>> {
     let mut all = Vec::new();
-    let now = SystemTime::now();
     store.list(&layout.functions(), true, &mut |folder, entry| {
         // What vanishes meanwhile needs no removing.
         let Ok(metadata) = entry.metadata() else { return };
         let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        // It was written before it was used: what was not used for so long need not be asked.
-        let is_old = max_age.is_some_and(|max_age| now.duration_since(used).is_ok_and(|idle| idle > max_age));
-        let written = match max_age {
-            Some(_) if !is_old => written(Layout::entry(folder, &entry.key), entry.key),
-            _ => None,
-        };
-        let candidate =
-            Candidate { size: metadata.len(), used, written: Some(written.unwrap_or(used)), took: Duration::MAX };
+        // An entry is written before it is used. So what was not used for so long is too old, and the rest is not used
+        // any more when it is: that will do, if nobody asks for all of them at once.
+        let written = if exactly { written(Layout::entry(folder, &entry.key), entry.key) } else { Some(used) };
+        let candidate = Candidate { size: metadata.len(), used, written, took: Duration::MAX };
         all.push(Found { folder: folder.to_owned(), key: entry.key, candidate });
     })?;
     Ok(all)
@@ -278,7 +273,7 @@ fn written(path: PathBuf, key: Key) -> Option<SystemTime> {
 
 /// Removes entries until the limits hold, and counts what is there anew; with `dry_run`, only tells what would go.
 pub(crate) fn trim(upkeep: &Upkeep, place: &Place, limits: &Limits) -> Result<Trimmed> {
-    let found = find(&*place.store, &place.layout, limits.max_age)?;
+    let found = find(&*place.store, &place.layout, limits.max_age.is_some())?;
     let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
     let bytes: u64 = candidates.iter().map(|candidate| candidate.size).sum();
     let mut trimmed = Trimmed { kept: found.len() as u64, kept_bytes: bytes, ..Trimmed::default() };

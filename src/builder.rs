@@ -144,8 +144,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Keep so many bytes of results in this process's memory, so that a repeated hit touches no file; those of
-    /// up to 64 KiB, encoded. 0 keeps none. Default: 32 MiB.
+    /// Keep so many bytes of results in this process's memory, so that a repeated hit touches no file: results of
+    /// up to 64 KiB, from the second time on that they are read. 0 keeps none. Default: 32 MiB.
     ///
     /// What another process removes or replaces is not used any more from then on. A folder that was removed by
     /// hand is noticed within a second.

@@ -22,8 +22,14 @@ pub(crate) const LARGEST: usize = 64 << 10;
 /// What an entry takes beside its bytes, about.
 const OVERHEAD: usize = 256;
 
+/// Keys of which it is remembered that they were read once.
+const REMEMBERED: usize = 1 << 12;
+
 /// The results of one cache.
 pub(crate) struct Hot {
+    /// The keys that were read once, by their first bytes, and where they overlap the last of them. A result is kept
+    /// when it is read for the second time: those that are read once would only drive out others.
+    once: Box<[AtomicU64]>,
     map: Map<Place, Arc<Warm>, Weight, BuildHasherDefault<Made>>,
     /// What was put in before this changed is not used.
     generation: AtomicU64,
@@ -128,13 +134,32 @@ impl Hot {
     pub(crate) fn new(bytes: u64) -> Self {
         let about = usize::try_from(bytes / 512).unwrap_or(usize::MAX).min(1 << 16);
         let map = Map::with(about, bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default());
-        Hot { map, generation: AtomicU64::new(0) }
+        let once = (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect();
+        Hot { once, map, generation: AtomicU64::new(0) }
     }
 
     /// What the cache is like now: to be asked before the file of `key` is opened.
     pub(crate) fn since(&self, marks: Arc<Marks>, key: &Key) -> Since {
         let slot = Marks::slot(key);
         Since { mark: marks.read(slot), generation: self.generation.load(Ordering::Acquire), marks, slot }
+    }
+
+    /// Whether the entry of this key was read before.
+    pub(crate) fn is_second(&self, key: &Key) -> bool {
+        let (place, mark) = self.remembered(key);
+        place.swap(mark, Ordering::Relaxed) == mark
+    }
+
+    /// The entry of this key is another one: it was not read yet.
+    pub(crate) fn is_new(&self, key: &Key) {
+        self.remembered(key).0.store(0, Ordering::Relaxed);
+    }
+
+    fn remembered(&self, key: &Key) -> (&AtomicU64, u64) {
+        let mut mark = [0; 8];
+        mark.copy_from_slice(&key.as_bytes()[8..16]);
+        let mark = u64::from_le_bytes(mark);
+        (&self.once[usize::from(u16::from_le_bytes([key.as_bytes()[8], key.as_bytes()[9]])) % REMEMBERED], mark)
     }
 
     /// The result of this call, unless it may have been removed.
@@ -214,6 +239,9 @@ mod tests {
         let (f, g, key) = (Key::from_bytes([7; 32]), Key::from_bytes([8; 32]), Key::from_bytes([1; 32]));
         let since = hot.since(marks.clone(), &key);
         hot.put(&f, b"1", warm(since.clone(), 1, 10));
+        assert!(!hot.is_second(&key) && hot.is_second(&key));
+        hot.is_new(&key);
+        assert!(!hot.is_second(&key));
         assert_eq!(*hot.get(&f, b"1").unwrap().document, [1; 10]);
         assert!(hot.get(&f, b"2").is_none() && hot.get(&g, b"1").is_none() && hot.get(&f, b"").is_none());
         assert_eq!(hot.used(), [(f, key)]);

@@ -174,12 +174,22 @@ struct Lane([AtomicU64; NUMBERS]);
 /// What this process counted of one function in one cache.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// The function's folder, from the root on.
+    name: String,
     lanes: [Lane; LANES],
     /// What of it the file has.
     flushed: Mutex<Sums>,
 }
 
 impl Tally {
+    pub(crate) fn of(name: String) -> Self {
+        Tally { name, ..Tally::default() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     #[inline]
     pub(crate) fn add(&self, count: Count, number: u64) {
         self.lanes[lane()].0[count as usize].fetch_add(number, Ordering::Relaxed);

@@ -20,7 +20,7 @@ use crate::lock::KeyLocks;
 use crate::marks::{Current, Identity, Marks};
 use crate::stats::{Count, Sums, Tally};
 use crate::store::{Counted, Layout, Ledger, Store, name_of_folder};
-use crate::{Result, at_exit};
+use crate::{Error, Result, at_exit};
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -88,6 +88,10 @@ impl Upkeep {
         let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
         let upkeep = Upkeep::new(Some(Place { layout, store, bounds, ledger, read_only }), hot_bytes);
         upkeep.look_for_marks();
+        // From now on everything is counted; what is there already is counted here.
+        if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.ledger.exists())) {
+            let _ = upkeep.recount(place);
+        }
         Arc::new(upkeep)
     }
 
@@ -127,13 +131,13 @@ impl Upkeep {
             (Some(place), Some(folder)) => name_of_folder(&place.layout.functions(), folder),
             _ => name.to_owned(),
         };
-        locked(&self.tallies).entry(name).or_default().clone()
+        locked(&self.tallies).entry(name.clone()).or_insert_with(|| Arc::new(Tally::of(name))).clone()
     }
 
     /// What all processes counted of this function.
     pub(crate) fn sums_of(&self, folder: Option<&Path>, tally: &Tally) -> Result<Sums> {
         let mut sums = match (&self.place, folder) {
-            (Some(place), Some(folder)) => place.ledger.of(&name_of_folder(&place.layout.functions(), folder))?,
+            (Some(place), Some(_)) => place.ledger.of(tally.name()).unwrap_or_else(unreadable),
             _ => Sums::default(),
         };
         sums.add(&tally.unflushed());
@@ -144,7 +148,8 @@ impl Upkeep {
     pub(crate) fn sums(&self) -> Result<Sums> {
         let mut sums = Sums::default();
         if let Some(place) = &self.place {
-            place.ledger.read()?.iter().flatten().for_each(|record| sums.add(&record.sums));
+            let all = place.ledger.read().unwrap_or_else(unreadable);
+            all.iter().flatten().for_each(|record| sums.add(&record.sums));
         }
         locked(&self.tallies).values().for_each(|tally| sums.add(&tally.unflushed()));
         Ok(sums)
@@ -153,7 +158,7 @@ impl Upkeep {
     /// What all processes counted, by folder. `None` if that is not known, so that a scan has to tell.
     pub(crate) fn sums_by_folder(&self) -> Result<Option<BTreeMap<PathBuf, Sums>>> {
         let Some(place) = &self.place else { return Ok(Some(BTreeMap::new())) };
-        let Some(records) = place.ledger.read()? else { return Ok(None) };
+        let Some(records) = place.ledger.read().unwrap_or_else(unreadable) else { return Ok(None) };
         let mut all = BTreeMap::new();
         for record in records {
             let Some(folder) = record.folder else { return Ok(None) };
@@ -225,8 +230,7 @@ impl Upkeep {
             // What this process stored was found now.
             locked(&self.tallies).values().for_each(|tally| tally.contents_are_known());
         }
-        let tallies: Vec<_> =
-            locked(&self.tallies).iter().map(|(folder, tally)| (folder.clone(), tally.clone())).collect();
+        let tallies: Vec<_> = locked(&self.tallies).values().cloned().collect();
         place.ledger.add(&tallies)
     }
 
@@ -236,10 +240,14 @@ impl Upkeep {
         if before.is_some() {
             self.changed(key);
         }
+        if let Some(hot) = &self.hot {
+            hot.is_new(key);
+        }
         let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         tally.contents(i64::from(before.is_none()), signed(size) - signed(before.unwrap_or(0)));
         tally.add(Count::BytesWritten, size);
         place.bounds.stored(before, size);
+        self.settle(place, tally);
         self.counted();
         place.bounds.enforce(self, place, false);
     }
@@ -249,9 +257,18 @@ impl Upkeep {
         let Some(place) = &self.place else { return Ok(false) };
         let Some(size) = place.store.remove(folder, key)? else { return Ok(false) };
         self.changed(key);
-        self.tally(Some(folder), "").contents(-1, -i64::try_from(size).unwrap_or(i64::MAX));
+        let tally = self.tally(Some(folder), "");
+        tally.contents(-1, -i64::try_from(size).unwrap_or(i64::MAX));
         place.bounds.removed(size);
+        self.settle(place, &tally);
         Ok(true)
+    }
+
+    /// Notes at once what entries came or went, so that other processes know, and a kill loses nothing.
+    fn settle(&self, place: &Place, tally: &Tally) {
+        if let Err(error) = place.ledger.add_one(tally) {
+            tracing::debug!(%error, "can't note what was counted");
+        }
     }
 
     /// Removes the entries in a folder, and with `deep` in those within it.
@@ -282,7 +299,8 @@ impl Upkeep {
 
     /// What the cache is like before the file of this key is opened; `None` if its result is not to be kept in memory.
     pub(crate) fn since(&self, key: &Key) -> Option<Since> {
-        Some(self.hot.as_ref()?.since(self.marks.get()?, key))
+        let hot = self.hot.as_ref().filter(|hot| hot.is_second(key))?;
+        Some(hot.since(self.marks.get()?, key))
     }
 
     /// Keeps a result in memory that was read from a file in `folder`.
@@ -380,6 +398,12 @@ impl Upkeep {
         ticks.seen = sums;
         ticks.idle < IDLE_TICKS
     }
+}
+
+/// Then what this process counted has to do.
+fn unreadable<T: Default>(error: Error) -> T {
+    tracing::debug!(%error, "can't read what was counted");
+    T::default()
 }
 
 impl Place {

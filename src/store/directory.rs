@@ -31,13 +31,8 @@ impl Store for Directory {
     fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
         let path = Layout::entry(folder, key);
         let before = size(&path);
-        match draft.publish(&path, durable) {
-            // Nothing else puts a folder there; what is in it is left alone.
-            Err(error) if path.is_dir() => Err(fs::remove_dir(&path).err().map_or(error, |_| {
-                Error::new(crate::ErrorKind::InvalidInput, "a folder was in the place of the entry").at(path)
-            })),
-            published => published.map(|()| before),
-        }
+        draft.publish(&path, durable)?;
+        Ok(before)
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {

@@ -8,15 +8,15 @@
 //!         768 256  32 numbers (u64), see `stats.rs`
 //! ```
 //!
-//! Integers are little-endian. A process adds what it counted about once a second, under a lock, and never waits
-//! for the lock: it counts on, and adds more the next time. The file may be removed at any time: then counting begins
+//! Integers are little-endian. A process adds entries as they come and go, and the rest about once a second; under a
+//! lock, for which it never waits: it counts on, and adds more the next time. The file may be removed at any time: then counting begins
 //! anew, and `Counted` is what a scan finds. A record that is damaged is as good as none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use twox_hash::XxHash3_64;
 
@@ -42,6 +42,13 @@ const LOCK: Key = Key::from_bytes([1; 32]);
 pub(crate) struct Ledger {
     path: PathBuf,
     locks: KeyLocks,
+    opened: Mutex<Option<Opened>>,
+}
+
+/// The file, and where in it the records are that were needed so far.
+struct Opened {
+    file: File,
+    places: HashMap<Id, u64>,
 }
 
 /// One function.
@@ -72,7 +79,7 @@ fn id(folder: &str) -> Id {
 
 impl Ledger {
     pub(crate) fn at(path: PathBuf, locks: KeyLocks) -> Self {
-        Ledger { path, locks }
+        Ledger { path, locks, opened: Mutex::default() }
     }
 
     pub(crate) fn exists(&self) -> bool {
@@ -92,14 +99,14 @@ impl Ledger {
 
     fn read_all(&self) -> Result<Option<Records>> {
         match crate::file::open_entry(&self.path) {
-            Ok(file) => self.records(&file).map(|(all, _)| Some(all)),
+            Ok(file) => self.records(&file).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io(error, "can't read what was counted").at(&self.path)),
         }
     }
 
-    /// The records of the file, where each is, and where the next one goes.
-    fn records(&self, file: &File) -> Result<(Records, u64)> {
+    /// The records of the file, and where each is.
+    fn records(&self, file: &File) -> Result<Records> {
         let len = file.metadata().map_err(|e| Error::io(e, "can't read the length").at(&self.path))?.len();
         // What a crash has torn at the end is written over.
         let count = (len / RECORD as u64).min(MOST_RECORDS);
@@ -111,85 +118,130 @@ impl Ledger {
                 all.entry(id).or_insert((at, record));
             }
         }
-        Ok((all, count * RECORD as u64))
+        Ok(all)
     }
 
     /// Adds what these have counted: whether there was nobody else at it.
-    pub(crate) fn add(&self, tallies: &[(String, Arc<Tally>)]) -> Result<bool> {
-        let news: Vec<_> = tallies.iter().map(|(folder, tally)| (folder, tally, tally.unflushed())).collect();
-        if news.iter().all(|(_, _, news)| news.is_zero()) {
+    pub(crate) fn add(&self, tallies: &[Arc<Tally>]) -> Result<bool> {
+        self.add_all(tallies.iter().map(|tally| &**tally))
+    }
+
+    /// The same of one.
+    pub(crate) fn add_one(&self, tally: &Tally) -> Result<bool> {
+        self.add_all(std::iter::once(tally))
+    }
+
+    fn add_all<'t>(&self, tallies: impl Iterator<Item = &'t Tally> + Clone) -> Result<bool> {
+        if tallies.clone().all(|tally| tally.unflushed().is_zero()) {
             return Ok(true);
         }
-        let Some(_lock) = self.lock() else { return Ok(false) };
-        let (file, all, mut end) = self.open()?;
-        for (folder, tally, news) in news.iter().filter(|(_, _, news)| !news.is_zero()) {
-            let mut sums = Sums::default();
-            let at = match all.get(&id(folder)) {
-                Some((at, record)) => {
-                    sums = record.sums;
-                    *at
-                }
-                None => {
-                    end += RECORD as u64;
-                    end - RECORD as u64
-                }
-            };
-            sums.add(news);
-            self.write(&file, at, folder, &sums)?;
-            tally.flushed(news);
+        let Some((mut opened, _lock)) = self.lock() else { return Ok(false) };
+        let opened = self.open(&mut opened)?;
+        for tally in tallies {
+            // Under the lock, as another thread may be at it.
+            let news = tally.unflushed();
+            if !news.is_zero() {
+                self.change(opened, tally.name(), |sums| sums.add(&news))?;
+                tally.flushed(&news);
+            }
         }
         Ok(true)
     }
 
     /// Notes what a scan of everything found, instead of what was counted: whether there was nobody else at it.
     pub(crate) fn correct(&self, found: &BTreeMap<String, Counted>) -> Result<bool> {
-        let Some(_lock) = self.lock() else { return Ok(false) };
-        let (file, all, mut end) = self.open()?;
+        let Some((mut opened, _lock)) = self.lock() else { return Ok(false) };
+        let opened = self.open(&mut opened)?;
         for (folder, counted) in found {
-            let known = all.get(&id(folder));
-            let at = known.map_or(end, |(at, _)| *at);
-            if known.is_none() {
-                if *counted == Counted::default() {
-                    continue;
-                }
-                end += RECORD as u64;
-            }
-            let mut sums = known.map_or(Sums::default(), |(_, record)| record.sums);
-            set_contents(&mut sums, *counted);
-            self.write(&file, at, folder, &sums)?;
+            self.change(opened, folder, |sums| set_contents(sums, *counted))?;
         }
-        for (at, record) in all.values() {
+        for (_, record) in self.records(&opened.file)?.values() {
             let Some(folder) = &record.folder else { continue };
             if !found.contains_key(folder) {
-                let mut sums = record.sums;
-                set_contents(&mut sums, Counted::default());
-                self.write(&file, *at, folder, &sums)?;
+                self.change(opened, folder, |sums| set_contents(sums, Counted::default()))?;
             }
         }
         Ok(true)
     }
 
-    /// `None` if somebody else has it. Where there are no locks, one does without: two that add at one time
-    /// then lose what one of them counted.
-    fn lock(&self) -> Option<Option<KeyLock>> {
+    /// `None` if somebody else has it. Where there are no locks, one does without: two processes that add at one
+    /// time then lose what one of them counted.
+    fn lock(&self) -> Option<(MutexGuard<'_, Option<Opened>>, Option<KeyLock>)> {
+        let opened = match self.opened.try_lock() {
+            Ok(opened) => opened,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
         match self.locks.ask(&LOCK) {
-            Ok(Asked::Mine(lock)) => Some(Some(lock)),
+            Ok(Asked::Mine(lock)) => Some((opened, Some(lock))),
             Ok(Asked::Theirs) => None,
-            Err(_) => Some(None),
+            Err(_) => Some((opened, None)),
         }
     }
 
-    fn open(&self) -> Result<(File, Records, u64)> {
-        let file =
-            open_to_change(&self.path).map_err(|e| Error::io(e, "can't write what was counted").at(&self.path))?;
-        let (all, end) = self.records(&file)?;
-        Ok((file, all, end))
+    /// The file, which is opened once, and again if somebody removed it.
+    fn open<'o>(&self, opened: &'o mut Option<Opened>) -> Result<&'o mut Opened> {
+        if opened.as_ref().is_some_and(|opened| !is_linked(&opened.file)) {
+            *opened = None;
+        }
+        if opened.is_none() {
+            let file = open_to_change(&self.path).map_err(|e| self.failed(e))?;
+            *opened = Some(Opened { file, places: HashMap::new() });
+        }
+        opened.as_mut().ok_or_else(|| self.failed(io::ErrorKind::NotFound.into()))
     }
 
-    fn write(&self, file: &File, at: u64, folder: &str, sums: &Sums) -> Result<()> {
-        write_all_at(file, &encode(folder, sums), at)
-            .map_err(|e| Error::io(e, "can't write what was counted").at(&self.path))
+    /// Changes the record of a folder, or adds it.
+    fn change(&self, opened: &mut Opened, folder: &str, change: impl FnOnce(&mut Sums)) -> Result<()> {
+        let id = id(folder);
+        let known = match opened.places.get(&id).and_then(|at| Some((*at, self.record_at(opened, *at, id)?))) {
+            Some(known) => Some(known),
+            None => {
+                let all = self.records(&opened.file)?;
+                opened.places = all.iter().map(|(id, (at, _))| (*id, *at)).collect();
+                all.get(&id).map(|(at, record)| (*at, record.sums))
+            }
+        };
+        let (at, mut sums) = match known {
+            Some(known) => known,
+            None => {
+                let len = opened.file.metadata().map_err(|e| self.failed(e))?.len();
+                let end = len / RECORD as u64 * RECORD as u64;
+                (end, Sums::default())
+            }
+        };
+        let before = sums;
+        change(&mut sums);
+        if sums != before {
+            write_all_at(&opened.file, &encode(folder, &sums), at).map_err(|e| self.failed(e))?;
+            opened.places.insert(id, at);
+        }
+        Ok(())
     }
+
+    /// The record at this place, if it is the one of this function.
+    fn record_at(&self, opened: &Opened, at: u64, id: Id) -> Option<Sums> {
+        let mut bytes = [0; RECORD];
+        FileRange::new(&opened.file, at, at + RECORD as u64).read_exact_at(0, &mut bytes).ok()?;
+        decode(&bytes).filter(|(found, _)| *found == id).map(|(_, record)| record.sums)
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        Error::io(error, "can't write what was counted").at(&self.path)
+    }
+}
+
+/// Whether the file still has a name.
+#[cfg(unix)]
+fn is_linked(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+}
+
+/// Windows removes no file that is open.
+#[cfg(not(unix))]
+fn is_linked(_: &File) -> bool {
+    true
 }
 
 impl Counted {
@@ -251,8 +303,8 @@ mod tests {
         Ledger::at(root.join("counters"), KeyLocks::under(root))
     }
 
-    fn tally(misses: u64) -> Arc<Tally> {
-        let tally = Tally::default();
+    fn tally(folder: &str, misses: u64) -> Arc<Tally> {
+        let tally = Tally::of(folder.to_owned());
         (0..misses).for_each(|_| tally.miss(Duration::ZERO));
         tally.contents(misses.cast_signed(), 10 * misses.cast_signed());
         Arc::new(tally)
@@ -264,10 +316,10 @@ mod tests {
         let (here, there) = (ledger(root.path()), ledger(root.path()));
         assert_eq!(here.read().unwrap(), None);
         let long = "x/".repeat(500);
-        let mine = [("a/f".to_owned(), tally(3)), (long.clone(), tally(1)), ("never".to_owned(), tally(0))];
+        let mine = [tally("a/f", 3), tally(&long, 1), tally("never", 0)];
         assert!(here.add(&mine).unwrap());
         assert!(here.add(&mine).unwrap());
-        assert!(there.add(&[("a/f".to_owned(), tally(4)), ("b".to_owned(), tally(5))]).unwrap());
+        assert!(there.add(&[tally("a/f", 4), tally("b", 5)]).unwrap());
         let misses = |folder: &str| here.of(folder).unwrap().stats().misses;
         assert_eq!((misses("a/f"), misses("b"), misses(&long), misses("never")), (7, 5, 1, 0));
         let names: Vec<_> = here.read().unwrap().unwrap().into_iter().map(|record| record.folder).collect();
@@ -280,7 +332,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (ledger(root.path()), ledger(root.path()));
         let lock = there.lock();
-        let mine = [("a".to_owned(), tally(1))];
+        let mine = [tally("a", 1)];
         assert!(!here.add(&mine).unwrap());
         drop(lock);
         assert!(here.add(&mine).unwrap());
@@ -291,13 +343,13 @@ mod tests {
     fn what_is_damaged_is_as_good_as_none() {
         let root = tempfile::tempdir().unwrap();
         let ledger = ledger(root.path());
-        ledger.add(&[("a".to_owned(), tally(1)), ("b".to_owned(), tally(2))]).unwrap();
+        ledger.add(&[tally("a", 1), tally("b", 2)]).unwrap();
         let file = open_to_change(&ledger.path).unwrap();
         write_all_at(&file, b"?", 900).unwrap();
         file.set_len(2 * RECORD as u64 + 100).unwrap();
         assert_eq!(ledger.of("a").unwrap(), Sums::default());
         assert_eq!(ledger.of("b").unwrap().stats().misses, 2);
-        ledger.add(&[("a".to_owned(), tally(1))]).unwrap();
+        ledger.add(&[tally("a", 1)]).unwrap();
         assert_eq!(ledger.of("a").unwrap().stats().misses, 1);
         assert_eq!(ledger.read().unwrap().unwrap().len(), 2);
     }
@@ -306,7 +358,7 @@ mod tests {
     fn a_scan_knows_better() {
         let root = tempfile::tempdir().unwrap();
         let ledger = ledger(root.path());
-        ledger.add(&[("a".to_owned(), tally(1)), ("b".to_owned(), tally(2))]).unwrap();
+        ledger.add(&[tally("a", 1), tally("b", 2)]).unwrap();
         let found = BTreeMap::from([
             ("a".to_owned(), Counted { entries: 7, bytes: 8 }),
             ("c".to_owned(), Counted { entries: 1, bytes: 2 }),
