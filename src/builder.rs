@@ -10,6 +10,7 @@ use crate::compress::Compression;
 use crate::flight::Flights;
 use crate::lock::KeyLocks;
 use crate::policy::{Limits, Order};
+use crate::secret::Secret;
 use crate::steering::Steering;
 use crate::store::{self, Directory, Layout};
 use crate::units::{parse_bytes, parse_duration};
@@ -33,6 +34,7 @@ pub struct CacheBuilder {
     limits: Limits,
     order: Order,
     hot_bytes: u64,
+    secret: Option<Secret>,
     /// Whether the variable `LARDER` is heeded.
     steered: bool,
 }
@@ -47,6 +49,7 @@ impl CacheBuilder {
             limits: Limits::default(),
             order: Order::default(),
             hot_bytes: HOT_BYTES,
+            secret: None,
             steered: true,
         }
     }
@@ -154,6 +157,26 @@ impl CacheBuilder {
         self
     }
 
+    /// Believe only entries that were written with this secret: what others put into the folder is a miss, which is
+    /// counted as an error. For a folder that others can write to. Default: whoever can write there is believed.
+    ///
+    /// Entries are sealed, not encrypted. An entry is read whole and its seal is compared, at BLAKE3's speed, before
+    /// it is used; so results can't be [mapped](crate::Shelved::map), and a [`Shelved`](crate::Shelved) reference can be
+    /// loaded only by the process that made it.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let open = |secret| larder::Cache::builder(folder.path()).secret([secret; 32]).open();
+    /// assert_eq!(open(1)?.get_or_compute("answer", &(), || 42), 42);
+    /// assert_eq!(open(1)?.get_or_compute("answer", &(), || 43), 42);
+    /// assert_eq!(open(2)?.get_or_compute("answer", &(), || 43), 43);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn secret(mut self, secret: [u8; 32]) -> Self {
+        self.secret = Some(Secret::new(&secret));
+        self
+    }
+
     /// Ignore the variable `LARDER`: it is for programs that compute, not for one that looks after
     /// their caches.
     #[doc(hidden)]
@@ -193,6 +216,7 @@ impl CacheBuilder {
             refresh: steering == Steering::Refresh,
             verify: steering.share_to_verify(),
             flights,
+            secret: self.secret,
             upkeep: Upkeep::of(layout, Arc::new(Directory), bounds, read_only, self.hot_bytes),
         })))
     }

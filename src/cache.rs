@@ -11,6 +11,7 @@ use crate::flight::Flights;
 use crate::hot::Hot;
 use crate::key::Key;
 use crate::policy::Limits;
+use crate::secret::Secret;
 use crate::stats::Stats;
 use crate::steering;
 use crate::store::{Entries, FunctionInfo, Layout, Record, Trimmed};
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) verify: f64,
     /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
     pub(crate) flights: Option<Arc<Flights>>,
+    pub(crate) secret: Option<Secret>,
     /// Where it is, what is in it, and what happened.
     pub(crate) upkeep: Arc<Upkeep>,
 }
@@ -113,6 +115,7 @@ impl Cache {
             refresh: false,
             verify: 0.0,
             flights: None,
+            secret: None,
             upkeep: Upkeep::of_nothing(),
         }))
     }
@@ -305,6 +308,10 @@ impl Cache {
 
     pub(crate) fn is_durable(&self) -> bool {
         self.0.durable
+    }
+
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        self.0.secret.as_ref()
     }
 
     pub(crate) fn is_same(&self, other: &Cache) -> bool {

@@ -74,7 +74,10 @@ impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Ask<R> for Question<A, D, 
         |site, value| {
             let key = *site.key.as_ref().map_err(Error::clone)?;
             let place = match (value, site.path()) {
-                (None, Some(path)) => Place::Stored { path, read_only: site.cache.is_read_only() },
+                (None, Some(path)) => {
+                    let secret = site.cache.secret().copied();
+                    Place::Stored { path, read_only: site.cache.is_read_only(), sealed: secret.is_some(), secret }
+                }
                 (None, None) => return Err(Error::new(ErrorKind::NotFound, "the cache is off")),
                 (Some(value), _) => match S::stored(value) {
                     Some(stored) => Place::Here(document::to_vec(stored)?.into()),

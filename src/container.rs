@@ -8,7 +8,7 @@
 //!     16      8  length of the payload
 //!     24      8  length of the document, before compression
 //!     32      8  checksum of the payload
-//!     40     16  zero
+//!     40     16  the seal, or zero; see `secret.rs`
 //!     56      8  XXH3-64 of bytes 0 to 55 and of all from 64 to the payload
 //!     64      H  the details: a CBOR map
 //!           …    zeros, up to a multiple of 64
@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use crate::key::{Argument, Key};
+use crate::secret::{NO_SEAL, Seal, Sealing};
 use crate::{Error, ErrorKind, Result, codec, document};
 
 const MAGIC: [u8; 8] = *b"\x89LARDER\n";
@@ -76,6 +77,10 @@ pub(crate) struct Payload {
     pub(crate) checksum: u64,
 }
 
+/// Where the seal is; its end is where the checksum begins.
+const SEAL: std::ops::Range<usize> = 40..56;
+const CHECKSUM: std::ops::Range<usize> = 56..64;
+
 /// A header as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -83,6 +88,7 @@ pub(crate) struct Header {
     pub(crate) payload: Payload,
     /// Where the payload begins.
     pub(crate) payload_at: u64,
+    pub(crate) seal: Seal,
 }
 
 impl Header {
@@ -108,13 +114,24 @@ pub(crate) fn encode(details: &Details) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Fills in what is known of the payload, and the header's checksum.
-pub(crate) fn complete(header: &mut [u8], payload: Payload) {
+/// Fills in what is known of the payload, the seal if there is to be one, and the header's checksum.
+pub(crate) fn complete(header: &mut [u8], payload: Payload, sealing: Option<Sealing>) {
     header[16..24].copy_from_slice(&payload.len.to_le_bytes());
     header[24..32].copy_from_slice(&payload.document_len.to_le_bytes());
     header[32..40].copy_from_slice(&payload.checksum.to_le_bytes());
+    if let Some(sealing) = sealing {
+        let seal = sealing.end(header);
+        header[SEAL].copy_from_slice(&seal);
+    }
     let checksum = checksum(header);
-    header[56..64].copy_from_slice(&checksum.to_le_bytes());
+    header[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// The header as it was when the seal was made.
+pub(crate) fn unsealed(header: &[u8]) -> Vec<u8> {
+    let mut unsealed = header.to_vec();
+    unsealed[SEAL.start..CHECKSUM.end].fill(0);
+    unsealed
 }
 
 /// The checksum of a header, but for the eight bytes that hold it.
@@ -178,5 +195,7 @@ pub(crate) fn decode(header: &[u8]) -> Result<Header> {
     let details = codec::from_slice(&header[FIXED..FIXED + details])
         .map_err(|error| error.with_kind(ErrorKind::Damaged).context("the header's details"))?;
     let payload = Payload { len: le_u64(header, 16), document_len: le_u64(header, 24), checksum: le_u64(header, 32) };
-    Ok(Header { details, payload, payload_at: header.len() as u64 })
+    let mut seal = NO_SEAL;
+    seal.copy_from_slice(&header[SEAL]);
+    Ok(Header { details, payload, payload_at: header.len() as u64, seal })
 }

@@ -56,6 +56,7 @@ mod policy;
 mod preview;
 mod reason;
 mod rules;
+mod secret;
 mod shape;
 mod stats;
 mod steering;

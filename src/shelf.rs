@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cache::Cache;
-use crate::file::{FileRange, open_now};
+use crate::file::{FileRange, open_entry};
 use crate::key::{Key, StandIn};
 use crate::mapped::Mapped;
+use crate::secret::Secret;
 use crate::shape::Shape;
 use crate::store::{Layout, Peeked};
 use crate::{Error, ErrorKind, Result, document};
@@ -62,6 +63,12 @@ pub(crate) enum Place {
         path: PathBuf,
         /// Whether the cache was opened read-only.
         read_only: bool,
+        /// Whether the cache has a secret.
+        #[serde(default)]
+        sealed: bool,
+        /// That does not travel.
+        #[serde(skip)]
+        secret: Option<Secret>,
     },
     /// Here: the document.
     #[serde(rename = "document")]
@@ -106,11 +113,15 @@ impl<T> Shelved<T> {
     where
         T: DeserializeOwned,
     {
-        let Place::Stored { path, .. } = &self.place else {
+        let Place::Stored { path, sealed, .. } = &self.place else {
             return Err(Error::new(ErrorKind::NotMappable, "the result is in no cache, so in no file; use `get`"));
         };
+        if *sealed {
+            let what = "the cache has a secret, and what is mapped could be changed while it is used; use `get`";
+            return Err(Error::new(ErrorKind::NotMappable, what).at(path));
+        }
         let map = || {
-            let entry = peek::<T>(path, &self.key)?;
+            let entry = peek::<T>(path, &self.key, None)?;
             let range = FileRange::new(entry.file(), entry.header.payload_at, entry.header.size());
             if !entry.is_complete()? {
                 return Err(Error::truncated());
@@ -128,10 +139,10 @@ impl<T> Shelved<T> {
     pub fn forget(&self) -> Result<bool> {
         match &self.place {
             Place::Here(_) => Ok(false),
-            Place::Stored { path, read_only: true } => {
+            Place::Stored { path, read_only: true, .. } => {
                 Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(path))
             }
-            Place::Stored { path, read_only: false } => {
+            Place::Stored { path, read_only: false, .. } => {
                 // A reference may come from anywhere: it removes this entry, and no other file.
                 if path.file_name().and_then(Layout::key_of_entry) != Some(self.key) {
                     let what = "the reference does not lead to the entry of its key, so nothing is removed";
@@ -153,9 +164,14 @@ impl<T: DeserializeOwned, E> Shelved<Result<T, E>> {
 fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
     match place {
         Place::Here(document) => document::from_slice(document),
-        Place::Stored { path, .. } => {
-            peek::<T>(path, key).and_then(|entry| Ok(entry.load()?.value)).map_err(|error| error.at(path))
+        Place::Stored { path, sealed: true, secret: None, .. } => {
+            let what = "the result is in a cache with a secret, which does not travel with the reference; \
+                        call the function here";
+            Err(Error::new(ErrorKind::PermissionDenied, what).at(path))
         }
+        Place::Stored { path, secret, .. } => peek::<T>(path, key, secret.as_ref())
+            .and_then(|entry| Ok(entry.load()?.value))
+            .map_err(|error| error.at(path)),
     }
 }
 
@@ -174,15 +190,15 @@ fn forget(path: &Path, key: &Key) -> Result<bool> {
 }
 
 /// Opens the entry, and checks that it is of this call and type.
-fn peek<T>(path: &Path, key: &Key) -> Result<Peeked> {
-    let file = open_now(path).map_err(|error| match error.kind() {
+fn peek<T>(path: &Path, key: &Key, secret: Option<&Secret>) -> Result<Peeked> {
+    let file = open_entry(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::new(
             ErrorKind::NotFound,
             "the shelved result is gone: it was evicted or removed; call the function again",
         ),
         _ => Error::io(error, "can't open"),
     })?;
-    let entry = Peeked::read(file, key)?;
+    let entry = Peeked::read(file, key)?.expect_seal(secret)?;
     entry.expect_type::<T>()?;
     Ok(entry)
 }

@@ -25,6 +25,7 @@ use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::stats::{Count, nanoseconds};
 use crate::store::{self, Entry, Event, Layout, Peeked, Record, brief, brief_code};
+use crate::upkeep::Place;
 use crate::{Error, ErrorKind, Result, codec, faithful};
 
 pub(crate) struct Site<'a> {
@@ -105,7 +106,7 @@ impl<'a> Site<'a> {
         let Some(place) = self.cache.place() else { return Found::Nothing(Reason::CacheOff) };
         // Before the file is opened, as what is removed after that must not stay in memory.
         let since = self.cache.upkeep().since(key).filter(|_| touch);
-        let peeked = match Peeked::open(&*place.store, folder, key) {
+        let peeked = match self.open(place, folder, key) {
             Ok(Some(peeked)) => peeked,
             Ok(None) => return Found::Nothing(Reason::Absent),
             Err(error) => return fault(error),
@@ -133,6 +134,12 @@ impl<'a> Site<'a> {
             None => self.keep(since, &entry.value, created, took, size),
         }
         Found::Hit(S::restored(entry.value), hit)
+    }
+
+    /// Opens the entry, if it may be believed.
+    fn open(&self, place: &Place, folder: &Path, key: &Key) -> Result<Option<Peeked>> {
+        let Some(peeked) = Peeked::open(&*place.store, folder, key)? else { return Ok(None) };
+        peeked.expect_seal(self.cache.secret()).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
     }
 
     /// Keeps a result in memory that was read from its file, if it is small.
@@ -165,7 +172,7 @@ impl<'a> Site<'a> {
         }
         let Some((folder, key)) = self.place() else { return false };
         let Some(place) = self.cache.place() else { return false };
-        Peeked::open(&*place.store, folder, key).ok().flatten().is_some_and(|entry| {
+        self.open(place, folder, key).ok().flatten().is_some_and(|entry| {
             self.expired(rules, entry.header.details.created()).is_none()
                 && entry.expect_type::<S::Stored>().is_ok()
                 && entry.is_complete().unwrap_or(false)
@@ -248,7 +255,7 @@ impl<'a> Site<'a> {
         };
         let put = || -> Result<_> {
             memo.describe(layout, home, folder)?;
-            let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression))?;
+            let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression, cache.secret()))?;
             let size = draft.len();
             Ok((there.store.put(folder, key, draft, cache.is_durable())?, size))
         };

@@ -15,6 +15,7 @@ use crate::compress::{Compression, believed_content};
 use crate::container::{self, FIXED, Header};
 use crate::file::FileRange;
 use crate::key::Key;
+use crate::secret::{NO_SEAL, Secret, is_same};
 use crate::{Error, ErrorKind, Result, document};
 
 /// Entries up to this size are read by one call.
@@ -30,6 +31,8 @@ pub(crate) struct Peeked {
     rest: Vec<u8>,
     /// Whether that is all there is.
     complete: bool,
+    /// The header as it was sealed; empty if it is not.
+    sealed: Vec<u8>,
 }
 
 /// An entry whose value has been read.
@@ -78,9 +81,29 @@ impl Peeked {
         }
         // A read that falls short of the buffer has met the end, for a regular file.
         let complete = len < bytes.len();
+        let sealed = if header.seal == NO_SEAL { Vec::new() } else { container::unsealed(&bytes[..header_len]) };
         bytes.truncate(len);
         bytes.drain(..header_len);
-        Ok(Peeked { file, header, rest: bytes, complete })
+        Ok(Peeked { file, header, rest: bytes, complete, sealed })
+    }
+
+    /// Makes sure that the entry was written by somebody who knows the secret, if there is one. What was read
+    /// for that is what is used from now on.
+    pub(crate) fn expect_seal(mut self, secret: Option<&Secret>) -> Result<Self> {
+        let Some(secret) = secret else { return Ok(self) };
+        if !self.complete {
+            if !self.is_complete()? {
+                return Err(Error::truncated());
+            }
+            self.file.read_to_end(&mut self.rest).map_err(|e| Error::io(e, "can't read to the end"))?;
+            self.complete = true;
+        }
+        let mut sealing = secret.begin();
+        sealing.update(&self.rest);
+        if self.sealed.is_empty() || !is_same(&sealing.end(&self.sealed), &self.header.seal) {
+            return Err(Error::damaged("the entry was not sealed with this cache's secret: somebody else wrote it"));
+        }
+        Ok(self)
     }
 
     /// Whether the file is as long as its header says.

@@ -10,6 +10,7 @@ use twox_hash::XxHash3_64;
 use crate::atomic::{Access, Draft};
 use crate::compress::Compression;
 use crate::container::{self, Details, Payload};
+use crate::secret::{Sealing, Secret};
 use crate::target::Target;
 use crate::{Error, Result, document};
 
@@ -19,6 +20,7 @@ pub(crate) fn write<T: Serialize + ?Sized>(
     details: &Details,
     value: &T,
     compression: Compression,
+    secret: Option<&Secret>,
 ) -> Result<Draft> {
     // 1. The header, with room for what is not known yet.
     let mut header = container::encode(details)?;
@@ -26,17 +28,26 @@ pub(crate) fn write<T: Serialize + ?Sized>(
     draft.write_all(&header).map_err(|e| Error::io(e, "can't write"))?;
 
     // 2. The value, encoded and compressed on its way.
+    let mut sealing = secret.map(Secret::begin);
+    let mut sealed;
+    let target: &mut dyn Target = match &mut sealing {
+        None => &mut draft,
+        Some(sealing) => {
+            sealed = Sealed { writer: &mut draft, sealing };
+            &mut sealed
+        }
+    };
     let payload = if compression == Compression::NONE {
-        let written = document::write(value, &mut draft)?;
+        let written = document::write(value, target)?;
         Payload { len: written.len, document_len: written.len, checksum: written.checksum }
     } else {
-        let mut summed = Summed { writer: &mut draft, len: 0, checksum: XxHash3_64::new() };
+        let mut summed = Summed { writer: target, len: 0, checksum: XxHash3_64::new() };
         let written = compression.compress(&mut summed, |writer| document::write(value, writer))?;
         Payload { len: summed.len, document_len: written.len, checksum: summed.checksum.finish() }
     };
 
     // 3. What is known now.
-    container::complete(&mut header, payload);
+    container::complete(&mut header, payload, sealing);
     draft.overwrite_start(&header)?;
     Ok(draft)
 }
@@ -62,6 +73,30 @@ impl Write for Summed<'_> {
 }
 
 impl Target for Summed<'_> {
+    fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
+        self.writer.array_ahead(width, bytes)
+    }
+}
+
+/// Seals what passes.
+struct Sealed<'w> {
+    writer: &'w mut dyn Target,
+    sealing: &'w mut Sealing,
+}
+
+impl Write for Sealed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.writer.write(bytes)?;
+        self.sealing.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Target for Sealed<'_> {
     fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
         self.writer.array_ahead(width, bytes)
     }
