@@ -135,6 +135,15 @@ impl Bounds {
         over(self.limits.max_entries, &self.entries) || over(self.limits.max_bytes, &self.bytes)
     }
 
+    /// Whether it is so much over them that whoever stores more has to wait.
+    fn is_far_over(&self) -> bool {
+        let over = |max: Option<u64>, there: &AtomicI64, some: u64| {
+            let most = max.map(|max| max.saturating_add(max / 64).saturating_add(some));
+            most.is_some_and(|most| there.load(Ordering::Relaxed) > i64::try_from(most).unwrap_or(i64::MAX))
+        };
+        over(self.limits.max_entries, &self.entries, 2) || over(self.limits.max_bytes, &self.bytes, 0)
+    }
+
     /// How long to wait from one scan for what is too old to the next.
     fn rhythm(&self) -> Option<Duration> {
         let shortest = [self.limits.max_age, self.limits.max_idle].into_iter().flatten().min()?;
@@ -151,6 +160,9 @@ impl Bounds {
             let mut state = match self.state.try_lock() {
                 Ok(state) => state,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if self.is_far_over() => {
+                    self.state.lock().unwrap_or_else(PoisonError::into_inner)
+                }
                 Err(TryLockError::WouldBlock) => return,
             };
             if let Err(error) = self.enforce_now(&mut state, upkeep, place, in_passing) {

@@ -422,6 +422,7 @@ impl Place {
 
 impl Drop for Upkeep {
     fn drop(&mut self) {
+        self.touch_used();
         let _ = self.flush();
     }
 }

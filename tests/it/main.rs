@@ -57,6 +57,18 @@ mod habits;
 /// Why a call hits or misses.
 mod explain;
 
+/// Results in memory.
+mod hot;
+
+/// What is counted.
+mod counted;
+
+/// Limits.
+mod bounds;
+
+/// Sealed entries.
+mod secret;
+
 /// Making a cache smaller.
 mod trim;
 

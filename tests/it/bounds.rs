@@ -1,0 +1,206 @@
+//! Limits, which are enforced as entries are written.
+
+use std::fs;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use larder::{Cache, CacheBuilder, ErrorKind, Reason, memoize};
+use tempfile::{TempDir, tempdir};
+
+fn cache(limit: impl FnOnce(CacheBuilder) -> CacheBuilder) -> (TempDir, Cache) {
+    let folder = tempdir().unwrap();
+    let cache = limit(Cache::builder(folder.path())).open().unwrap();
+    (folder, cache)
+}
+
+/// A result of about a kilobyte.
+fn store(cache: &Cache, n: u32) {
+    cache.get_or_compute("f", &n, || vec![n; 256]);
+}
+
+fn there(cache: &Cache) -> Vec<u32> {
+    let mut there: Vec<u32> =
+        cache.entries().unwrap().map(|entry| entry.arguments[0].preview.parse().unwrap()).collect();
+    there.sort_unstable();
+    there
+}
+
+/// Makes an entry look as if it was used so long ago.
+fn age(cache: &Cache, n: u32, seconds: u64) {
+    let entry = cache.entries().unwrap().find(|entry| entry.arguments[0].preview == n.to_string()).unwrap();
+    let file = fs::File::options().write(true).open(entry.path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+}
+
+#[test]
+fn there_are_never_more_entries_than_allowed() {
+    let (_folder, cache) = cache(|builder| builder.max_entries(10));
+    for n in 0..50 {
+        store(&cache, n);
+        if n < 10 {
+            age(&cache, n, 1000 - u64::from(n));
+        }
+        assert!(there(&cache).len() <= 10, "{n}");
+        assert!(there(&cache).contains(&n));
+        assert_eq!(cache.stats().unwrap().entries, there(&cache).len() as u64);
+    }
+    assert_eq!(there(&cache).len(), 10);
+}
+
+#[test]
+fn there_are_never_more_bytes_than_allowed() {
+    let (_folder, cache) = cache(|builder| builder.max_bytes(larder::parse_bytes("20 KiB").unwrap()));
+    for n in 0..100 {
+        store(&cache, n);
+        assert!(cache.entries().unwrap().map(|entry| entry.size).sum::<u64>() <= 20 << 10);
+    }
+    assert!(there(&cache).len() >= 10, "{:?}", there(&cache));
+    // One that is larger than all of it is not left.
+    cache.get_or_compute("f", &1000, || vec![7_u64; 10_000]);
+    assert!(cache.entries().unwrap().map(|entry| entry.size).sum::<u64>() <= 20 << 10);
+}
+
+#[test]
+fn what_was_used_least_recently_goes_first() {
+    let (_folder, cache) = cache(|builder| builder.max_entries(8));
+    for n in 0..8 {
+        store(&cache, n);
+        age(&cache, n, 10_000 - u64::from(n));
+    }
+    // A hit is a use.
+    store(&cache, 0);
+    store(&cache, 8);
+    store(&cache, 9);
+    assert_eq!(there(&cache), [0, 3, 4, 5, 6, 7, 8, 9]);
+    // Also of one that was lined up to go.
+    store(&cache, 3);
+    store(&cache, 10);
+    assert_eq!(there(&cache), [0, 3, 5, 6, 7, 8, 9, 10]);
+}
+
+#[test]
+fn limits_hold_for_what_other_caches_have_stored() {
+    let (folder, cache) = cache(|builder| builder);
+    for n in 0..30 {
+        store(&cache, n);
+        age(&cache, n, 10_000 - u64::from(n));
+    }
+    let bounded = Cache::builder(folder.path()).max_entries(5).open().unwrap();
+    assert_eq!(there(&bounded).len(), 30);
+    store(&bounded, 100);
+    assert_eq!(there(&bounded), [26, 27, 28, 29, 100]);
+    assert_eq!(cache.trim().unwrap().removed, 0);
+}
+
+#[test]
+fn threads_keep_to_the_limits_together() {
+    let (_folder, cache) = cache(|builder| builder.max_entries(20));
+    let most = Mutex::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (cache, most) = (&cache, &most);
+            scope.spawn(move || {
+                for n in 0..100 {
+                    store(cache, 1000 * thread + n);
+                    let mut most = most.lock().unwrap();
+                    *most = (*most).max(cache.entries().unwrap().len());
+                }
+            });
+        }
+    });
+    // A few may be stored while another thread makes room.
+    assert!(most.into_inner().unwrap() <= 24);
+    assert_eq!(cache.entries().unwrap().len(), 20);
+    assert_eq!(cache.stats().unwrap().entries, 20);
+}
+
+#[test]
+fn what_is_idle_goes_when_something_is_stored() {
+    let (_folder, cache) = cache(|builder| builder.max_idle(Duration::from_secs(3600)));
+    for n in 0..5 {
+        store(&cache, n);
+    }
+    age(&cache, 1, 4000);
+    age(&cache, 3, 4000);
+    let again = Cache::builder(cache.path()).max_idle(Duration::from_secs(3600)).open().unwrap();
+    store(&again, 7);
+    assert_eq!(there(&again), [0, 2, 4, 7]);
+}
+
+#[test]
+fn what_is_too_old_is_not_used_and_goes() {
+    #[memoize(cache = cache, ignore(cache), max_age = "1h")]
+    fn now(n: u32, cache: &Cache) -> u128 {
+        let _ = (n, cache);
+        SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos()
+    }
+
+    let (_folder, cache) = cache(|builder| builder.max_age(Duration::from_millis(200)));
+    let first = now(1, &cache);
+    let mut calls = 0;
+    let last = loop {
+        let value = now(1, &cache);
+        if value != first {
+            break value;
+        }
+        calls += 1;
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    assert!(last - first >= 200_000_000, "{calls} calls");
+    std::thread::sleep(Duration::from_millis(250));
+    // Who looks after the cache may have removed it meanwhile.
+    let explained = now::call(1, &cache).explain();
+    assert!(matches!(explained.reason(), Some(Reason::Expired { .. } | Reason::Evicted)), "{explained}");
+    now(2, &cache);
+    assert_eq!(there(&cache), [2]);
+}
+
+#[test]
+fn what_is_expensive_may_stay_longer() {
+    for (weighed, left) in [(true, vec![0, 2, 3]), (false, vec![1, 2, 3])] {
+        let (_folder, cache) = cache(|builder| builder.max_entries(3).weigh_cost(weighed));
+        for n in 0..3 {
+            cache.get_or_compute("f", &n, || std::thread::sleep(Duration::from_millis(if n == 0 { 100 } else { 1 })));
+            age(&cache, n, 5000 - u64::from(n));
+        }
+        cache.get_or_compute("f", &3, || ());
+        assert_eq!(there(&cache), left, "{weighed}");
+    }
+}
+
+#[test]
+fn absurd_limits_are_refused() {
+    let folder = tempdir().unwrap();
+    let builder = || Cache::builder(folder.path());
+    for (builder, name) in [
+        (builder().max_bytes(0), "max_bytes"),
+        (builder().max_entries(0), "max_entries"),
+        (builder().max_age(Duration::ZERO), "max_age"),
+        (builder().max_idle(Duration::ZERO), "max_idle"),
+    ] {
+        let error = builder.open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    assert!(builder().max_bytes(1).max_entries(u64::MAX).open().is_ok());
+}
+
+/// It is open, so it is there for whoever has it, removed or not.
+#[test]
+fn what_is_in_use_is_not_torn() {
+    let (_folder, cache) = cache(|builder| builder.max_entries(1));
+    let table = |n: u64| cache.get_or_compute("table", &n, || vec![n; 300_000]);
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let table = &table;
+            scope.spawn(move || {
+                for round in 0..40 {
+                    let n = (round + thread) % 3;
+                    assert_eq!(table(n), vec![n; 300_000]);
+                }
+            });
+        }
+    });
+    let stats = cache.stats().unwrap();
+    assert_eq!(stats.errors, 0, "{stats:?}");
+}

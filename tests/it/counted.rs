@@ -1,0 +1,143 @@
+//! What is counted, over processes and functions.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use larder::{Cache, ErrorKind, Stats};
+use tempfile::tempdir;
+
+use crate::child;
+
+fn numbers(stats: &Stats) -> (u64, u64, u64, u64) {
+    (stats.hits, stats.misses, stats.entries, stats.errors)
+}
+
+/// Makes some calls, in a process of its own.
+#[test]
+fn makes_calls() {
+    let Some(root) = child::root() else { return };
+    let cache = Cache::open(root).unwrap();
+    for n in 0..10 {
+        for _ in 0..5 {
+            cache.get_or_compute("slow", &n, || std::thread::sleep(Duration::from_millis(2)));
+        }
+    }
+    cache.get_or_compute("other", &std::process::id(), || 1);
+    if std::env::var("LARDER_TEST_DO").unwrap() == "wait to be killed" {
+        std::thread::sleep(Duration::from_secs(3));
+        // As if by kill -9: nothing is done at the end.
+        std::process::abort();
+    }
+}
+
+fn run(root: &Path, what: &str) {
+    child::run("counted::makes_calls", root, &[("LARDER_TEST_DO", what)]);
+}
+
+#[test]
+fn counts_outlive_processes() {
+    let root = tempdir().unwrap();
+    run(root.path(), "end");
+    let cache = Cache::open(root.path()).unwrap();
+    let stats = cache.stats().unwrap();
+    assert_eq!(numbers(&stats), (40, 11, 11, 0));
+    assert_eq!(stats.hot_hits, 20);
+    assert!(stats.computed >= Duration::from_millis(20) && stats.saved >= Duration::from_millis(80));
+    assert!(stats.bytes_written == stats.bytes && stats.bytes_read > 0);
+    let on_disk: u64 = cache.entries().unwrap().map(|entry| entry.size).sum();
+    assert_eq!(stats.bytes, on_disk);
+    run(root.path(), "end");
+    assert_eq!(numbers(&cache.stats().unwrap()), (90, 12, 12, 0));
+    let functions = cache.functions().unwrap();
+    let slow = functions.iter().find(|function| function.name == "slow").unwrap();
+    assert_eq!(numbers(&slow.stats), (90, 10, 10, 0));
+    assert_eq!((slow.entries, slow.stats.computed), (10, slow.stats.computed.max(Duration::from_millis(20))));
+}
+
+#[test]
+fn a_process_that_is_killed_loses_a_second_at_most() {
+    let root = tempdir().unwrap();
+    let killed = std::panic::catch_unwind(|| run(root.path(), "wait to be killed"));
+    assert!(killed.is_err());
+    assert_eq!(numbers(&Cache::open(root.path()).unwrap().stats().unwrap()), (40, 11, 11, 0));
+}
+
+#[test]
+fn entries_are_counted_as_they_come_and_go() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let count = |cache: &Cache| {
+        let stats = cache.stats().unwrap();
+        let all: Vec<_> = cache.entries().unwrap().collect();
+        assert_eq!((stats.entries, stats.bytes), (all.len() as u64, all.iter().map(|entry| entry.size).sum()));
+        let functions = cache.functions().unwrap();
+        assert_eq!(stats.entries, functions.iter().map(|function| function.entries).sum::<u64>());
+        stats.entries
+    };
+    assert_eq!(count(&cache), 0);
+    for n in 0..20_u64 {
+        cache.get_or_compute(if n % 2 == 0 { "even" } else { "odd" }, &n, || vec![n; usize::try_from(n).unwrap()]);
+    }
+    assert_eq!(count(&cache), 20);
+    // Another process sees it at once.
+    assert_eq!(count(&Cache::open(root.path()).unwrap()), 20);
+    assert!(cache.clear_function("odd").unwrap());
+    assert_eq!(count(&cache), 10);
+    cache.trim_to(&larder::Limits { max_entries: Some(4), ..larder::Limits::default() }).unwrap();
+    assert_eq!(count(&cache), 4);
+    // What is removed by hand is found when somebody looks through it.
+    fs::remove_file(cache.entries().unwrap().next().unwrap().path).unwrap();
+    assert_eq!(cache.stats().unwrap().entries, 4);
+    assert_eq!(cache.trim().unwrap().kept, 3);
+    assert_eq!(count(&cache), 3);
+    cache.clear().unwrap();
+    assert_eq!(count(&cache), 0);
+    // Counts of what happened stay.
+    assert_eq!(cache.stats().unwrap().misses, 20);
+}
+
+#[test]
+fn counters_that_are_gone_or_damaged_begin_anew_with_what_is_there() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    for n in 0..5 {
+        cache.get_or_compute("f", &n, || n);
+    }
+    drop(cache);
+    fs::remove_file(root.path().join("counters")).unwrap();
+    let read_only = Cache::builder(root.path()).read_only(true).open().unwrap();
+    assert_eq!(read_only.functions().unwrap()[0].entries, 5);
+    assert!(!root.path().join("counters").exists());
+    let cache = Cache::open(root.path()).unwrap();
+    assert_eq!(numbers(&cache.stats().unwrap()), (0, 0, 5, 0));
+    fs::write(root.path().join("counters"), vec![0x55; 5000]).unwrap();
+    assert_eq!(cache.get_or_compute("f", &1, || 9), 1);
+    assert_eq!(cache.stats().unwrap().hits, 1);
+    cache.trim().unwrap();
+    assert_eq!(cache.stats().unwrap().entries, 5);
+}
+
+#[test]
+fn faults_are_counted_by_kind() {
+    let root = tempdir().unwrap();
+    let cache = Cache::builder(root.path()).hot_bytes(0).open().unwrap();
+    for n in 0..3 {
+        cache.get_or_compute("f", &n, || n);
+    }
+    for (entry, content) in
+        cache.entries().unwrap().zip(["", "nonsense that is longer than a header, so that it is read on and on"])
+    {
+        fs::write(entry.path, content).unwrap();
+    }
+    for n in 0..3 {
+        assert_eq!(cache.get_or_compute("f", &n, || n), n);
+    }
+    let stats = cache.stats().unwrap();
+    let kinds: BTreeSet<_> = stats.errors_by_kind.keys().copied().collect();
+    assert_eq!(kinds, BTreeSet::from([ErrorKind::Truncated, ErrorKind::NotLarder]));
+    assert_eq!(stats.errors, 2);
+    let json = serde_json::to_value(&stats).unwrap();
+    assert_eq!(json["errors_by_kind"]["not-larder"], 1);
+}
