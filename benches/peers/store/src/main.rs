@@ -53,6 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !filler.status()?.success() {
         return Err("the process that stores results failed".into());
     }
+    // What it wrote goes to the disk now, not while others are measured.
+    drop(Command::new("sync").status());
     FOLDER.set(folder.path().to_owned()).expect("nobody else says it");
     if serves {
         serve::serve(effort)?;
