@@ -35,7 +35,7 @@ README = HERE.parent / "README.md"
 
 
 def use_own_packages():
-    """Starts this script again in an environment of its own, with the packages of requirements.txt."""
+    """Starts the script again in an environment of its own, with the packages of requirements.txt."""
     home = TARGET / "peers-python"
     if Path(sys.prefix).resolve() == home.resolve():
         return
@@ -47,7 +47,7 @@ def use_own_packages():
         subprocess.run([*pip, "-r", HERE / "requirements.txt"], check=True)
         installed.write_text(wanted)
     python = str(home / "bin/python")
-    os.execv(python, [python, __file__, *sys.argv[1:]])
+    os.execv(python, [python, *sys.argv])
 
 
 use_own_packages()
@@ -63,16 +63,21 @@ PATIENCE = 4.0
 GROUPS = ["plain", "small", "keys", "objects", "compressors", "threads", "blocks"]
 
 
-class Larder:
-    """The Rust program that larder.rs is, in a folder of its own."""
+def build(name, *command):
+    """The program of that name, which the command builds."""
+    command = ["cargo", *command, "--message-format=json"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    messages = [json.loads(line) for line in lines if line.startswith("{")]
+    [program] = {m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name}
+    return program
 
-    def __init__(self, folder):
-        build = ["cargo", "bench", "--bench", "peers", "--features", "full", "--no-run", "--message-format=json"]
-        lines = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-        messages = [json.loads(line) for line in lines if line.startswith("{")]
-        [program] = {m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "peers"}
+
+class Larder:
+    """A Rust program that answers, in a folder of its own."""
+
+    def __init__(self, command, folder):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen([program, "serve"], cwd=folder, text=True, bufsize=1, **pipes)
+        self.process = subprocess.Popen(command, cwd=folder, text=True, bufsize=1, **pipes)
         self.size = None
 
     def ask(self, command):
@@ -94,6 +99,10 @@ class Larder:
             return self.ask(command)
 
         return ask
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def timed(operation, check=None, before=None):
@@ -470,7 +479,7 @@ class Bench:
         self.table.row(f"decode {name}", "pickle.loads", loads, self.larder.asking(f"decode {count}"), Target(below=1))
 
 
-def machine(folder):
+def machine(folder, versions):
     """Where the table comes from."""
     say = lambda *command: subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
     try:
@@ -486,18 +495,18 @@ def machine(folder):
             f"- Processor: {cpu}, {os.cpu_count()} cores",
             f"- System: {platform.system()} {platform.release().split('-')[0]}, files on {say('df', '--output=fstype', str(folder)).split()[-1]}, "
             f"huge pages `{pages}`",
-            f"- Versions: {say('rustc', '--version').split(' (')[0]}, Python {platform.python_version()}, "
-            f"numpy {np.__version__}, joblib {joblib.__version__}, Blosc2 {blosc2.__version__}",
+            f"- Versions: {say('rustc', '--version').split(' (')[0]}, Python {platform.python_version()}, {versions}",
             f"- larder at {say('git', 'describe', '--always', '--dirty')}, {datetime.date.today()}",
         ]
     )
 
 
-def write(text):
-    """Puts the table between its markers in the README."""
-    before, rest = README.read_text().split("<!-- table -->")
-    _, after = rest.split("<!-- /table -->")
-    README.write_text(f"{before}<!-- table -->\n{text}\n<!-- /table -->{after}")
+def write(text, name="table"):
+    """Puts the text between the markers of that name in the README."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, rest = README.read_text().split(start)
+    _, after = rest.split(end)
+    README.write_text(f"{before}{start}\n{text}\n{end}{after}")
 
 
 def main():
@@ -511,8 +520,10 @@ def main():
     # Not in /tmp, which may be memory.
     with tempfile.TemporaryDirectory(dir=TARGET, prefix="peers-") as folder:
         folder = Path(folder)
-        about = machine(folder)
-        larder = Larder(folder)
+        versions = f"numpy {np.__version__}, joblib {joblib.__version__}, Blosc2 {blosc2.__version__}"
+        about = machine(folder, versions)
+        program = build("peers", "bench", "--bench", "peers", "--features", "full", "--no-run")
+        larder = Larder([program, "serve"], folder)
         table = Table(3 if args.quick else PAIRS)
         bench = Bench(folder, larder, table, 1 / 16 if args.quick else 1)
         for group in args.only:
