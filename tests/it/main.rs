@@ -48,6 +48,12 @@ mod process;
 /// Of all who make one call at one time, one computes.
 mod once;
 
+/// Many processes with many threads, in one folder.
+mod stress;
+
+/// Random numbers, for the modules around.
+mod random;
+
 /// Files by what they hold.
 mod file_digest;
 
