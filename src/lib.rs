@@ -37,6 +37,7 @@ mod persist;
 mod atomic;
 mod error;
 mod faithful;
+mod fault;
 mod file;
 mod fit;
 mod in_trait;

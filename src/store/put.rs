@@ -12,7 +12,7 @@ use crate::atomic::{Access, Draft};
 use crate::compress::Compression;
 use crate::container::{self, Details, Payload};
 use crate::target::Target;
-use crate::{Error, Result, document};
+use crate::{Error, Result, document, fault};
 
 impl Layout {
     /// Stores a value as the entry that `details` describes, in the function's `folder`, which is
@@ -39,6 +39,7 @@ impl Layout {
             let written = compression.compress(&mut summed, |writer| document::write(value, writer))?;
             Payload { len: summed.len, document_len: written.len, checksum: summed.checksum.finish() }
         };
+        fault::point("encoded").map_err(|e| Error::io(e, "can't write"))?;
 
         // 3. What is known now.
         container::complete(&mut header, payload);
