@@ -33,6 +33,9 @@ mod map;
 /// Damage, by accident and by hand.
 mod damage;
 
+/// What a power failure leaves.
+mod torn;
+
 /// Documents made by hand.
 mod craft;
 
