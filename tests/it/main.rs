@@ -36,6 +36,14 @@ mod damage;
 /// What a power failure leaves.
 mod torn;
 
+/// Faults of what is around a cache.
+#[cfg(target_os = "linux")]
+mod faults;
+
+/// What the system refuses.
+#[cfg(target_os = "linux")]
+mod refused;
+
 /// Documents made by hand.
 mod craft;
 

@@ -21,12 +21,12 @@ static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwr
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// Ends the process if a test hangs, so that it is seen which one.
-struct Watchdog {
+pub(crate) struct Watchdog {
     _alive: mpsc::Sender<()>,
 }
 
 impl Watchdog {
-    fn of(test: &'static str) -> Self {
+    pub(crate) fn of(test: &'static str) -> Self {
         let (sender, receiver) = mpsc::channel::<()>();
         thread::spawn(move || {
             if receiver.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
