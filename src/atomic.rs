@@ -8,7 +8,7 @@ use fs2::FileExt;
 use tempfile::NamedTempFile;
 
 use crate::target::Target;
-use crate::{Error, Result, lock};
+use crate::{Error, Result, fault, lock};
 
 /// What is smaller stays in memory until it is complete, and is then written by one call. So a
 /// value that turns out not to be representable has not touched the disk.
@@ -65,6 +65,7 @@ impl Draft {
                     .and_then(|()| file.seek(SeekFrom::Start(0)))
                     .and_then(|_| file.write_all(bytes))
                     .and_then(|()| file.seek(SeekFrom::End(0)))
+                    .and_then(|_| fault::point("header in place"))
                     .map_err(|e| Error::io(e, "can't write").at(file.path()))?;
             }
         }
@@ -81,13 +82,17 @@ impl Draft {
         };
         spill(&mut file, &mut self.buffer)
             .and_then(|()| if self.allocated > self.len { file.as_file().set_len(self.len) } else { Ok(()) })
+            .and_then(|()| fault::point("written"))
             .map_err(|e| Error::io(e, "can't write").at(file.path()))?;
         if durable {
-            file.as_file().sync_all().map_err(|e| Error::io(e, "can't sync").at(file.path()))?;
+            let synced = file.as_file().sync_all().and_then(|()| fault::point("synced"));
+            synced.map_err(|e| Error::io(e, "can't sync").at(file.path()))?;
         }
-        self.put_in_place(file, target).map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
+        let put = self.put_in_place(file, target).and_then(|()| fault::point("in place"));
+        put.map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
         if durable && let Some(folder) = target.parent() {
-            sync_folder(folder).map_err(|e| Error::io(e, "can't sync the folder").at(folder))?;
+            let synced = sync_folder(folder).and_then(|()| fault::point("folder synced"));
+            synced.map_err(|e| Error::io(e, "can't sync the folder").at(folder))?;
         }
         Ok(())
     }
@@ -131,13 +136,15 @@ impl Draft {
         }
         #[cfg(not(unix))]
         let _ = self.access;
-        let file =
-            builder.tempfile_in(&self.folder).map_err(|e| Error::io(e, "can't create a file").at(&self.folder))?;
+        let failed = |e| Error::io(e, "can't create a file").at(&self.folder);
+        let file = builder.tempfile_in(&self.folder).map_err(failed)?;
+        fault::point("created").map_err(failed)?;
         // Held until the draft is published or this process ends: it tells drafts from litter. Where
         // there are no locks, its age will have to.
         if self.access == Access::Private {
             let _ = lock::try_exclusive(file.as_file());
         }
+        fault::point("locked").map_err(failed)?;
         Ok(file)
     }
 }
@@ -152,7 +159,10 @@ impl Write for Draft {
             Some(file) => {
                 spill(file, &mut self.buffer)?;
                 // What another thread is summing is then still in a cache that both have.
-                bytes.chunks(WRITTEN_AT_ONCE).try_for_each(|bytes| file.write_all(bytes))?;
+                bytes.chunks(WRITTEN_AT_ONCE).try_for_each(|bytes| {
+                    file.write_all(bytes)?;
+                    fault::point("piece written")
+                })?;
             }
         }
         self.len += bytes.len() as u64;
@@ -184,7 +194,7 @@ impl Target for Draft {
             Err(_) => {}
         }
         self.file = Some(file);
-        Ok(())
+        fault::point("space taken")
     }
 }
 

@@ -43,6 +43,7 @@ mod at_exit;
 mod atomic;
 mod error;
 mod faithful;
+mod fault;
 mod file;
 mod fit;
 mod in_trait;

@@ -14,7 +14,7 @@ use crate::file::read_now;
 use crate::key::{Function, Key, without_generics};
 use crate::stats::{Stats, Tally};
 use crate::store::{CodeFile, Entries, FunctionFile, Layout, brief_code};
-use crate::{Error, Result};
+use crate::{Error, Result, fault};
 
 /// What the attribute knows of a function.
 #[derive(Clone, Debug)]
@@ -249,6 +249,7 @@ impl Memo {
             return self.describe_code(layout, folder);
         }
         create_private_folder(folder)?;
+        fault::point("folder made").map_err(|e| Error::io(e, "can't create the folder").at(folder))?;
         self.describe_code(layout, folder)?;
         atomic::write(&layout.drafts(), &path, Access::Private, &json)
     }

@@ -63,7 +63,7 @@ pub(crate) fn run<A, R, S: Shape<R>>(
 ) -> (R, Outcome) {
     let rules = question.rules;
     // 1. Look up, check, decode.
-    let miss = match look(site, how, rules) {
+    let mut miss = match look(site, how, rules) {
         Looked::Hit(value, hit) => return (value, hit),
         Looked::Miss(miss) => miss,
         Looked::Bypass(reason) => {
@@ -73,7 +73,16 @@ pub(crate) fn run<A, R, S: Shape<R>>(
         }
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
-    let turn = if miss.is_for_all() { site.join() } else { Turn::Alone };
+    let mut turn = if miss.is_for_all() { site.join() } else { Turn::Alone };
+    while matches!(turn, Turn::Look) {
+        match miss.look_again(site, rules, &turn) {
+            Ok(hit) => return hit,
+            Err(missed) => {
+                turn = if missed.is_gone { site.join() } else { Turn::Alone };
+                miss = missed;
+            }
+        }
+    }
     let miss = match miss.look_again(site, rules, &turn) {
         Ok(hit) => {
             turn.land(End::Stored);
@@ -104,6 +113,9 @@ pub(crate) struct Miss<R> {
     refresh: bool,
     /// What is stored, if the call is made to see whether it is the same.
     verified: Option<R>,
+    /// There was nothing when it was looked up again. If it had just been stored, somebody has removed it,
+    /// and of all who waited for it, one computes it again.
+    pub(crate) is_gone: bool,
     /// What the entry will show of the arguments, which are gone once the function has run.
     shown: Vec<Argument>,
 }
@@ -117,7 +129,7 @@ pub(crate) fn look<R, S: Shape<R>>(site: &Site<'_>, how: How, rules: Rules<R, S>
         return Looked::Bypass(Reason::NoKey { what: error.to_string() });
     }
     let refresh = how.refresh || site.cache.refreshes();
-    let miss = |reason| Looked::Miss(Miss { reason, refresh, verified: None, shown: Vec::new() });
+    let miss = |reason| Looked::Miss(Miss { reason, refresh, verified: None, is_gone: false, shown: Vec::new() });
     if refresh {
         return miss(Reason::Refreshed);
     }
@@ -127,6 +139,7 @@ pub(crate) fn look<R, S: Shape<R>>(site: &Site<'_>, how: How, rules: Rules<R, S>
             reason: Reason::Verified { same: true },
             refresh,
             verified: Some(value),
+            is_gone: false,
             shown: Vec::new(),
         }),
         Found::Hit(value, hit) => {
@@ -152,7 +165,7 @@ impl<R> Miss<R> {
 
     /// What others have stored meanwhile, if this turn says that they may have.
     pub(crate) fn look_again<S: Shape<R>>(
-        self,
+        mut self,
         site: &Site<'_>,
         rules: Rules<R, S>,
         turn: &Turn,
@@ -162,7 +175,9 @@ impl<R> Miss<R> {
         }
         let started = site.clock();
         // A fault has been reported when it was met first.
-        let Found::Hit(value, hit) = site.take(rules) else { return Err(self) };
+        let found = site.take(rules);
+        self.is_gone = matches!(found, Found::Nothing(Reason::Absent));
+        let Found::Hit(value, hit) = found else { return Err(self) };
         site.hit(&hit, started);
         Ok((value, hit))
     }

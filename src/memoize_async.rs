@@ -53,7 +53,7 @@ where
     let rules = question.rules;
     // 1. Look up, check, decode.
     let looked = off_thread(&site, move |site| look(site, how, rules)).await;
-    let miss = match looked {
+    let mut miss = match looked {
         Looked::Hit(value, hit) => return (value, hit),
         Looked::Miss(miss) => miss,
         Looked::Bypass(reason) => {
@@ -63,7 +63,16 @@ where
         }
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
-    let turn = if miss.is_for_all() { site.join_as_task().await } else { Turn::Alone };
+    let mut turn = if miss.is_for_all() { site.join_as_task().await } else { Turn::Alone };
+    while matches!(turn, Turn::Look) {
+        match off_thread(&site, move |site| miss.look_again(site, rules, &Turn::Look)).await {
+            Ok(hit) => return hit,
+            Err(missed) => {
+                turn = if missed.is_gone { site.join_as_task().await } else { Turn::Alone };
+                miss = missed;
+            }
+        }
+    }
     let shown = question.shown(&site);
     let arguments = question.arguments;
     let flight = turn.flight();

@@ -38,10 +38,10 @@ impl CodeFile {
             .is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
     }
 
-    /// Writes the file, unless it is there.
+    /// Writes the file, unless it is there and whole.
     pub(crate) fn keep(&self, layout: &Layout, folder: &Path, fingerprint: &[u8; 16]) -> Result<()> {
         let path = CodeFile::path(folder, fingerprint);
-        if path.exists() {
+        if CodeFile::read(folder, fingerprint).as_ref() == Some(self) {
             return Ok(());
         }
         let json =

@@ -12,7 +12,7 @@ use crate::compress::Compression;
 use crate::container::{self, Details, Payload};
 use crate::secret::{Sealing, Secret};
 use crate::target::Target;
-use crate::{Error, Result, document};
+use crate::{Error, Result, document, fault};
 
 /// Writes a value as the entry that `details` describes; gives the draft, to be put into a store.
 pub(crate) fn write<T: Serialize + ?Sized>(
@@ -45,6 +45,7 @@ pub(crate) fn write<T: Serialize + ?Sized>(
         let written = compression.compress(&mut summed, |writer| document::write(value, writer))?;
         Payload { len: summed.len, document_len: written.len, checksum: summed.checksum.finish() }
     };
+    fault::point("encoded").map_err(|e| Error::io(e, "can't write"))?;
 
     // 3. What is known now.
     container::complete(&mut header, payload, sealing);

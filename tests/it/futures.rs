@@ -281,3 +281,33 @@ fn an_async_method_of_a_trait_runs_once() {
     assert_eq!(TRAIT_RUNS.load(Ordering::SeqCst), 4);
     assert_eq!(block_on(is_send(client().into_text(1))), "x1");
 }
+
+/// Of those who waited for a result that was removed before they had loaded it, one computes it.
+#[test]
+fn a_task_computes_again_only_because_it_was_forgotten() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+
+    #[memoize(cache = &CACHE)]
+    async fn forgotten(n: u32) -> u32 {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        smol::Timer::after(Duration::from_millis(1)).await;
+        n
+    }
+
+    let times = AtomicU32::new(0);
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let times = &times;
+            scope.spawn(move || {
+                for turn in 0..200 {
+                    if turn % 8 == thread && forgotten::call(1).forget().unwrap() {
+                        times.fetch_add(1, Ordering::SeqCst);
+                    }
+                    assert_eq!(block_on(forgotten(1)), 1);
+                }
+            });
+        }
+    });
+    let (runs, times) = (RUNS.load(Ordering::SeqCst), times.into_inner());
+    assert!(runs > 1 && runs <= 1 + times, "{runs} runs, forgotten {times} times");
+}

@@ -33,6 +33,17 @@ mod map;
 /// Damage, by accident and by hand.
 mod damage;
 
+/// What a power failure leaves.
+mod torn;
+
+/// Faults of what is around a cache.
+#[cfg(target_os = "linux")]
+mod faults;
+
+/// What the system refuses.
+#[cfg(target_os = "linux")]
+mod refused;
+
 /// Documents made by hand.
 mod craft;
 
@@ -47,6 +58,12 @@ mod process;
 
 /// Of all who make one call at one time, one computes.
 mod once;
+
+/// Many processes with many threads, in one folder.
+mod stress;
+
+/// Random numbers, for the modules around.
+mod random;
 
 /// Files by what they hold.
 mod file_digest;

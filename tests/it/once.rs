@@ -21,12 +21,12 @@ static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwr
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// Ends the process if a test hangs, so that it is seen which one.
-struct Watchdog {
+pub(crate) struct Watchdog {
     _alive: mpsc::Sender<()>,
 }
 
 impl Watchdog {
-    fn of(test: &'static str) -> Self {
+    pub(crate) fn of(test: &'static str) -> Self {
         let (sender, receiver) = mpsc::channel::<()>();
         thread::spawn(move || {
             if receiver.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
@@ -311,9 +311,9 @@ fn when_the_process_that_computes_is_killed_another_takes_over() {
 #[test]
 fn without_locks_everybody_computes_and_nobody_fails() {
     let folder = tempdir().unwrap();
-    let cache = Cache::open(folder.path()).unwrap();
     // What can't be opened can't be locked.
     fs::create_dir_all(folder.path().join("locks/full")).unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
     assert_eq!(cache.get_or_compute("f", &1, || 2), 2);
     assert_eq!(cache.get_or_compute("f", &1, || 3), 2);
 }

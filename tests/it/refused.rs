@@ -1,0 +1,315 @@
+//! What the system refuses: rights, space, descriptors. The function runs, the fault is counted, and when there
+//! is enough again calls hit again.
+
+use std::ffi::CStr;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use larder::{Cache, ErrorKind, Limits, memoize};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tempfile::{TempDir, tempdir};
+
+use crate::child;
+use crate::faults::{call, counted, works_again};
+
+fn drafts(cache: &Cache) -> usize {
+    fs::read_dir(cache.path().join("drafts")).unwrap().count()
+}
+
+/// Sets the modes of all folders and files from here on.
+fn set_modes(path: &Path, folder: u32, file: u32) {
+    let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let mut all = vec![path.to_owned()];
+    let mut at = 0;
+    while at < all.len() {
+        if all[at].is_dir() {
+            // As long as it is to be listed.
+            set(&all[at], 0o700);
+            let within: Vec<_> = fs::read_dir(&all[at]).unwrap().map(|file| file.unwrap().path()).collect();
+            all.extend(within);
+        }
+        at += 1;
+    }
+    for path in all.iter().rev() {
+        set(path, if path.is_dir() { folder } else { file });
+    }
+}
+
+/// A folder for a child that has no rights but those that modes give; and the program that it is.
+fn for_anybody() -> (TempDir, PathBuf) {
+    let root = tempdir().unwrap();
+    fs::set_permissions(root.path(), Permissions::from_mode(0o777)).unwrap();
+    let program = root.path().join("program");
+    let this = std::env::current_exe().unwrap();
+    // The way to it may be closed to others.
+    if fs::hard_link(&this, &program).is_err() {
+        fs::copy(&this, &program).unwrap();
+    }
+    (root, program)
+}
+
+/// The same test of another program, or by another one.
+fn instead(mut command: Command, as_it_is: &Command) -> Command {
+    command.args(as_it_is.get_args());
+    for (name, value) in as_it_is.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+fn succeeds(mut command: Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs a test as somebody whom modes stop.
+fn run_as_anybody(test: &str, root: &Path, program: &Path, variables: &[(&str, &str)]) {
+    let mut command = instead(Command::new(program), &child::command(test, root));
+    if rustix::process::getuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    command.envs(variables.iter().copied());
+    succeeds(command);
+}
+
+#[memoize]
+fn global(n: usize) -> usize {
+    n + 1
+}
+
+#[test]
+fn calls_in_a_folder_of_somebody_else() {
+    let Some(root) = child::root() else { return };
+    let folder = root.join("cache");
+    let readable = std::env::var("READABLE").is_ok();
+    match Cache::open(&folder) {
+        Ok(cache) => {
+            assert!(readable);
+            // It was stored by somebody else, and is used; what is new is not stored.
+            assert_eq!(counted(&cache, || call(&cache, 1, || panic!("it is there"))), 0);
+            for _ in 0..2 {
+                assert_eq!(counted(&cache, || call(&cache, 2, || {})), 1);
+            }
+            assert!(cache.clear_function("a::f").is_err());
+            assert_eq!(cache.entries().unwrap().len(), 1);
+        }
+        Err(error) => {
+            assert!(!readable, "{error}");
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+            assert!(error.path().is_some() && error.to_string().contains("owner"), "{error}");
+        }
+    }
+    if let Ok(cache) = Cache::builder(&folder).read_only(true).open() {
+        let faults = counted(&cache, || call(&cache, 1, || assert!(!readable)));
+        assert_eq!(faults, u64::from(!readable));
+    }
+    // Of the global cache, nobody asks whether it could be opened.
+    assert_eq!((global(1), global(1)), (2, 2));
+    assert_eq!(global::memo().cache().is_enabled(), readable);
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_used_as_far_as_it_goes() {
+    let (root, program) = for_anybody();
+    let path = root.path().join("cache");
+    let cache = Cache::open(&path).unwrap();
+    call(&cache, 1, || {});
+    let variables = [("LARDER_DIR", path.to_str().unwrap()), ("READABLE", "yes")];
+    let child =
+        |variables| run_as_anybody("refused::calls_in_a_folder_of_somebody_else", root.path(), &program, variables);
+    set_modes(&path, 0o555, 0o444);
+    child(&variables);
+    set_modes(&path, 0o000, 0o000);
+    child(&variables[..1]);
+    set_modes(&path, 0o700, 0o600);
+    works_again(&cache, &[1, 2]);
+}
+
+#[test]
+fn loses_its_rights() {
+    let Some(root) = child::root() else { return };
+    let cache = Cache::open(root.join("cache")).unwrap();
+    let set = |place: &str, mode| fs::set_permissions(cache.path().join(place), Permissions::from_mode(mode)).unwrap();
+    // What may no longer be written to, or not even be entered; with the faults of a call that is stored, and of
+    // one that is not.
+    let places = [
+        ("", 0o500, [0, 0]),
+        ("", 0o000, [2, 2]),
+        ("v1", 0o500, [0, 0]),
+        ("v1", 0o000, [2, 2]),
+        ("v1/a/f", 0o500, [0, 1]),
+        ("v1/a/f", 0o000, [2, 2]),
+        ("drafts", 0o500, [0, 1]),
+        ("drafts", 0o000, [0, 1]),
+    ];
+    for (place, mode, faults) in places {
+        let what = format!("{place:?} {mode:o}");
+        cache.clear_function("a::f").unwrap();
+        call(&cache, 1, || {});
+        // While it runs.
+        let meanwhile = counted(&cache, || call(&cache, 2, || set(place, mode)));
+        assert_eq!(meanwhile, faults[1].min(1), "{what}");
+        assert_eq!(counted(&cache, || call(&cache, 1, || {})), faults[0], "{what}");
+        assert_eq!(counted(&cache, || call(&cache, 3, || {})), faults[1], "{what}");
+        set(place, 0o700);
+        works_again(&cache, &[1, 2, 3]);
+    }
+    // An entry alone.
+    let entry = cache.entries().unwrap().next().unwrap();
+    fs::set_permissions(&entry.path, Permissions::from_mode(0o000)).unwrap();
+    let n = entry.arguments[0].preview.parse().unwrap();
+    assert_eq!(counted(&cache, || call(&cache, n, || {})), 1);
+    works_again(&cache, &[1, 2, 3]);
+}
+
+#[test]
+fn rights_may_be_taken_away_and_given_back() {
+    let (root, program) = for_anybody();
+    run_as_anybody("refused::loses_its_rights", root.path(), &program, &[]);
+}
+
+/// Sets the soft limit.
+fn limit(resource: Resource, current: Option<u64>) {
+    let maximum = getrlimit(resource).maximum;
+    setrlimit(resource, Rlimit { current, maximum }).unwrap();
+}
+
+#[test]
+fn writes_no_more_than_a_limit() {
+    let Some(root) = child::root() else { return };
+    let cache = Cache::open(root.join("cache")).unwrap();
+    larder::dump(&1, root.join("dump")).unwrap();
+    // Below the limit; by one write, by several, and with its space taken before.
+    let sizes = [1000, 100_000, 900_000, 5_000_000];
+    limit(Resource::Fsize, Some(64 << 10));
+    for (n, faults) in sizes.into_iter().zip([0, 1, 1, 1]) {
+        assert_eq!(counted(&cache, || call(&cache, n, || {})), faults, "{n}");
+        assert_eq!(drafts(&cache), 0, "{n}");
+    }
+    let names: Vec<_> = (0..100_000).map(|n| n.to_string()).collect();
+    let texts = || assert_eq!(cache.get_or_compute("texts", &1, || names.clone()), names);
+    assert_eq!(counted(&cache, texts), 1);
+    assert!(larder::dump(&names, root.join("dump")).is_err());
+    assert_eq!(larder::load::<i32>(root.join("dump")).unwrap(), 1);
+    assert_eq!(counted(&cache, || call(&cache, sizes[0], || panic!("it is there"))), 0);
+    assert_eq!(cache.entries().unwrap().map(|entry| assert_eq!(entry.fault, None)).count(), 1);
+
+    limit(Resource::Fsize, None);
+    works_again(&cache, &sizes);
+    assert_eq!(counted(&cache, texts), 0);
+    assert_eq!(fs::read_dir(&root).unwrap().count(), 2, "a draft of the dump is left");
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_full_disk() {
+    let root = tempdir().unwrap();
+    let as_it_is = child::command("refused::writes_no_more_than_a_limit", root.path());
+    // Who grows a file beyond the limit gets a signal as well, which a shell can turn off for its children.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(as_it_is.get_program());
+    succeeds(instead(shell, &as_it_is));
+}
+
+/// A file system in memory of 2 MiB; `None` where nobody may mount one.
+struct Disk(TempDir);
+
+impl Disk {
+    fn new() -> Option<Self> {
+        let folder = tempdir().unwrap();
+        let options: &CStr = c"size=2m,mode=700";
+        match mount("none", folder.path(), "tmpfs", MountFlags::empty(), options) {
+            Ok(()) => Some(Disk(folder)),
+            Err(rustix::io::Errno::PERM) => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        unmount(self.0.path(), UnmountFlags::DETACH).unwrap();
+    }
+}
+
+#[test]
+fn a_full_disk_is_survived() {
+    let Some(disk) = Disk::new() else { return };
+    let cache = Cache::open(disk.0.path().join("cache")).unwrap();
+    // The last two take their space before they are written.
+    let sizes = [1000, 300_000, 800_000, 1_000_000, 1_500_000, 5_000_000];
+    let faults: Vec<_> = sizes.iter().map(|&n| counted(&cache, || call(&cache, n, || {}))).collect();
+    assert_eq!(faults, [0, 0, 0, 1, 1, 1]);
+    assert_eq!(drafts(&cache), 0);
+    let error = larder::dump(&vec![1_u8; 5_000_000], disk.0.path().join("dump")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
+
+    // Until nothing at all fits.
+    let filler = disk.0.path().join("filler");
+    let mut full = File::create(&filler).unwrap();
+    let filled = io::copy(&mut io::repeat(1), &mut full).unwrap_err();
+    assert_eq!(filled.kind(), io::ErrorKind::StorageFull);
+    for cache in [&cache, &Cache::open(cache.path()).unwrap()] {
+        for &n in &sizes[..3] {
+            assert_eq!(counted(cache, || call(cache, n, || panic!("{n} is there"))), 0);
+        }
+        assert_eq!(counted(cache, || call(cache, 2000, || {})), 1);
+        assert_eq!(counted(cache, || assert_eq!(cache.get_or_compute("another", &1, || 1), 1)), 1);
+        assert_eq!(drafts(cache), 0);
+    }
+    let trimmed = cache.trim_to(&Limits { max_entries: Some(0), ..Limits::default() }).unwrap();
+    assert_eq!((trimmed.removed, trimmed.kept), (3, 0));
+    works_again(&cache, &[2000, 700_000]);
+    drop(full);
+    fs::remove_file(filler).unwrap();
+    works_again(&cache, &[1_000_000]);
+}
+
+#[test]
+fn uses_up_all_descriptors() {
+    let Some(root) = child::root() else { return };
+    let cache = Cache::open(root.join("cache")).unwrap();
+    let never = Cache::open(root.join("never")).unwrap();
+    call(&cache, 1, || {});
+    limit(Resource::Nofile, Some(64));
+    let mut open = Vec::new();
+    let use_up = |open: &mut Vec<File>| {
+        let error = loop {
+            match File::open("/dev/null") {
+                Ok(file) => open.push(file),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MFILE.raw_os_error()));
+    };
+    use_up(&mut open);
+    // Neither can be looked up, nor stored; nor could the lock be taken, if it had not been before.
+    for cache in [&cache, &never] {
+        assert_eq!(counted(cache, || call(cache, 1, || {})), 2);
+        assert_eq!(counted(cache, || call(cache, 2, || {})), 2);
+    }
+    assert!(Cache::open(root.join("another")).is_err());
+    assert!(cache.entries().is_err());
+    // One is enough to load.
+    open.pop();
+    assert_eq!(counted(&cache, || call(&cache, 1, || panic!("it is there"))), 0);
+    open.clear();
+    // While the function runs.
+    assert_eq!(counted(&cache, || call(&cache, 3, || use_up(&mut open))), 1);
+    open.clear();
+    works_again(&cache, &[1, 2, 3]);
+    works_again(&never, &[1, 2]);
+}
+
+#[test]
+fn a_process_without_descriptors_computes() {
+    let root = tempdir().unwrap();
+    child::run("refused::uses_up_all_descriptors", root.path(), &[]);
+}
