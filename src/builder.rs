@@ -12,7 +12,7 @@ use crate::lock::KeyLocks;
 use crate::policy::{Limits, Order};
 use crate::secret::Secret;
 use crate::steering::Steering;
-use crate::store::{self, Directory, Layout};
+use crate::store::{self, Directory, Layout, Store};
 use crate::units::{parse_bytes, parse_duration};
 use crate::upkeep::Upkeep;
 use crate::{Error, ErrorKind, Result};
@@ -35,6 +35,7 @@ pub struct CacheBuilder {
     order: Order,
     hot_bytes: u64,
     secret: Option<Secret>,
+    store: Arc<dyn Store>,
     /// Whether the variable `LARDER` is heeded.
     steered: bool,
 }
@@ -50,6 +51,7 @@ impl CacheBuilder {
             order: Order::default(),
             hot_bytes: HOT_BYTES,
             secret: None,
+            store: Arc::new(Directory),
             steered: true,
         }
     }
@@ -177,6 +179,13 @@ impl CacheBuilder {
         self
     }
 
+    /// Keep entries elsewhere.
+    #[cfg(test)]
+    pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = store;
+        self
+    }
+
     /// Ignore the variable `LARDER`: it is for programs that compute, not for one that looks after
     /// their caches.
     #[doc(hidden)]
@@ -217,7 +226,7 @@ impl CacheBuilder {
             verify: steering.share_to_verify(),
             flights,
             secret: self.secret,
-            upkeep: Upkeep::of(layout, Arc::new(Directory), bounds, read_only, self.hot_bytes),
+            upkeep: Upkeep::of(layout, self.store, bounds, read_only, self.hot_bytes),
         })))
     }
 }

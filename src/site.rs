@@ -257,7 +257,9 @@ impl<'a> Site<'a> {
             memo.describe(layout, home, folder)?;
             let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression, cache.secret()))?;
             let size = draft.len();
-            Ok((there.store.put(folder, key, draft, cache.is_durable())?, size))
+            // It may have been published before something failed.
+            let before = there.store.put(folder, key, draft, cache.is_durable());
+            Ok((before.inspect_err(|_| cache.upkeep().changed(key))?, size))
         };
         let (before, size) = match put() {
             // Somebody removed a folder under us: once more, from the root.

@@ -255,8 +255,10 @@ impl Upkeep {
     /// Removes an entry, for all processes: whether there was one. Nothing else removes entries.
     pub(crate) fn remove(&self, folder: &Path, key: &Key) -> Result<bool> {
         let Some(place) = &self.place else { return Ok(false) };
-        let Some(size) = place.store.remove(folder, key)? else { return Ok(false) };
+        let removed = place.store.remove(folder, key)?;
+        // Also where there was none: somebody may have removed the file by hand, and not what is in memory.
         self.changed(key);
+        let Some(size) = removed else { return Ok(false) };
         let tally = self.tally(Some(folder), "");
         tally.contents(-1, -i64::try_from(size).unwrap_or(i64::MAX));
         place.bounds.removed(size);
@@ -284,7 +286,7 @@ impl Upkeep {
     }
 
     /// Tells everybody that the entry of this key was removed or replaced. To be called when it has been.
-    fn changed(&self, key: &Key) {
+    pub(crate) fn changed(&self, key: &Key) {
         if let Some(marks) = self.marks.get() {
             marks.change(key);
         }

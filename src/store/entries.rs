@@ -124,42 +124,75 @@ impl Entry {
     }
 }
 
-/// The entries that there were when this was asked for; each header is read when its turn comes.
+/// The entries in a folder, as they are found: function by function, in no order. Each header is read when its turn
+/// comes, and nothing is gathered, however many there are.
 ///
-/// An entry that has been removed since is passed over. An entry that can't be read has a
-/// [`fault`](Entry::fault).
+/// An entry that comes or goes meanwhile may be given or not. One that can't be read has a [`fault`](Entry::fault).
 #[derive(Debug)]
 pub struct Entries {
+    /// Where this began, and whether the folders within it belong to it.
+    start: Option<(PathBuf, bool)>,
+    /// Folders that are still to be listed.
     folders: Vec<PathBuf>,
-    /// Keys with the index of their folder, last one first.
-    found: Vec<(usize, Key)>,
+    listing: Option<(PathBuf, fs::ReadDir)>,
+    given: usize,
 }
 
 impl Entries {
     pub(crate) fn none() -> Self {
-        Entries { folders: Vec::new(), found: Vec::new() }
+        Entries { start: None, folders: Vec::new(), listing: None, given: 0 }
     }
 
     /// Finds the entries under `folder`; with those of the folders within it, if `deep`.
     pub(crate) fn under(folder: &Path, deep: bool) -> Result<Self> {
-        let mut entries = Entries::none();
-        visit(folder, deep, &mut |folder, files| {
-            let index = entries.folders.len();
-            entries.folders.push(folder.to_owned());
-            entries.found.extend(files.iter().map(|file| (index, file.key)));
-        })?;
-        entries.found.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(entries)
+        let listing = match fs::read_dir(folder) {
+            Ok(listing) => Some((folder.to_owned(), listing)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io(error, "can't list the folder").at(folder)),
+        };
+        Ok(Entries { start: Some((folder.to_owned(), deep)), folders: Vec::new(), listing, given: 0 })
     }
 
-    /// How many are still to come.
+    /// How many are still to come. This lists the folders once more.
     pub fn len(&self) -> usize {
-        self.found.len()
+        let Some((start, deep)) = &self.start else { return 0 };
+        let mut all: usize = 0;
+        // What can't be listed has none to give.
+        let _ = visit(start, *deep, &mut |_, files| all += files.len());
+        all.saturating_sub(self.given)
     }
 
     /// Whether none is left.
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.len() == 0
+    }
+
+    /// The next entry's folder and key.
+    fn find(&mut self) -> Option<(PathBuf, Key)> {
+        let (_, deep) = self.start.as_ref()?;
+        loop {
+            let Some((folder, listing)) = &mut self.listing else {
+                let folder = self.folders.pop()?;
+                match fs::read_dir(&folder) {
+                    Ok(listing) => self.listing = Some((folder, listing)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => tracing::warn!(folder = %folder.display(), %error, "a folder can't be listed"),
+                }
+                continue;
+            };
+            let Some(item) = listing.next() else {
+                self.listing = None;
+                continue;
+            };
+            let Ok((item, kind)) = item.and_then(|item| item.file_type().map(|kind| (item, kind))) else { continue };
+            if kind.is_dir() && *deep {
+                self.folders.push(item.path());
+            } else if kind.is_file()
+                && let Some(key) = Layout::key_of_entry(&item.file_name())
+            {
+                return Some((folder.clone(), key));
+            }
+        }
     }
 }
 
@@ -168,18 +201,15 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<Entry> {
         loop {
-            let (folder, key) = self.found.pop()?;
-            let path = Layout::entry(&self.folders[folder], &key);
+            let (folder, key) = self.find()?;
+            self.given += 1;
+            let path = Layout::entry(&folder, &key);
             match Entry::read(path.clone(), key) {
                 Ok(Some(entry)) => return Some(entry),
                 Ok(None) => {}
                 Err(fault) => return Some(Entry::faulty(path, key, &fault)),
             }
         }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.found.len()))
     }
 }
 

@@ -11,6 +11,8 @@ mod put;
 
 mod code;
 mod entries;
+#[cfg(test)]
+mod faulty;
 mod history;
 mod ledger;
 mod litter;
@@ -42,7 +44,7 @@ pub(crate) use walk::Listed;
 ///
 /// What a store gives is not believed: an entry's header, checksum and type are compared by whoever reads it.
 /// Several processes use one store at the same time.
-pub(crate) trait Store: Send + Sync {
+pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     /// Opens an entry; `None` if there is no such entry. It stays readable when it is removed or replaced meanwhile.
     ///
     /// # Errors

@@ -1,0 +1,271 @@
+//! A store that fails when it is told to, and random calls of a cache in it against a model.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+
+use super::{Directory, Listed, Store};
+use crate::atomic::Draft;
+use crate::cache::Cache;
+use crate::key::Key;
+use crate::key::call::encode;
+use crate::memo::{Definition, Memo};
+use crate::memoize::{How, Question, run};
+use crate::rules::Rules;
+use crate::shape::Plain;
+use crate::site::{Site, recall};
+use crate::{Error, ErrorKind, Result};
+
+/// What goes wrong the next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Get,
+    /// The entry is there when it is opened, and what is read is of no use.
+    Damaged,
+    /// Nothing is published.
+    PutBefore,
+    /// It is published, and an error is reported all the same.
+    PutAfter,
+    Remove,
+    List,
+}
+
+/// A directory with faults, which are used up one by one.
+#[derive(Debug, Default)]
+struct Faulty {
+    next: Mutex<Vec<Fault>>,
+}
+
+impl Faulty {
+    fn fails(&self, fault: Fault) -> bool {
+        let mut next = self.next.lock().unwrap();
+        let found = next.iter().position(|next| *next == fault);
+        found.map(|index| next.swap_remove(index)).is_some()
+    }
+
+    fn fail(&self, fault: Fault) -> Result<()> {
+        if self.fails(fault) { Err(Error::io(io::ErrorKind::Other.into(), "made to fail")) } else { Ok(()) }
+    }
+}
+
+impl Store for Faulty {
+    fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>> {
+        self.fail(Fault::Get)?;
+        if self.fails(Fault::Damaged) && Directory.get(folder, key)?.is_some() {
+            return tempfile::tempfile().map(Some).map_err(|e| Error::io(e, "no file"));
+        }
+        Directory.get(folder, key)
+    }
+
+    fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
+        self.fail(Fault::PutBefore)?;
+        let put = Directory.put(folder, key, draft, durable)?;
+        self.fail(Fault::PutAfter)?;
+        Ok(put)
+    }
+
+    fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
+        self.fail(Fault::Remove)?;
+        Directory.remove(folder, key)
+    }
+
+    fn touch(&self, file: &File) {
+        Directory.touch(file);
+    }
+
+    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
+        self.fail(Fault::List)?;
+        Directory.list(folder, deep, found)
+    }
+}
+
+/// What is done; most of it by one of two caches in one folder, which are as two processes.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Call(usize, u8),
+    Refresh(usize, u8),
+    Forget(usize, u8),
+    Clear(usize),
+    Trim(usize, u8),
+    Reopen(usize),
+    Fault(usize, Fault),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let which = 0..2_usize;
+    let argument = 0..4_u8;
+    let fault = prop::sample::select(vec![
+        Fault::Get,
+        Fault::Damaged,
+        Fault::PutBefore,
+        Fault::PutAfter,
+        Fault::Remove,
+        Fault::List,
+    ]);
+    prop_oneof![
+        12 => (which.clone(), argument.clone()).prop_map(|(cache, n)| Step::Call(cache, n)),
+        3 => (which.clone(), argument.clone()).prop_map(|(cache, n)| Step::Refresh(cache, n)),
+        3 => (which.clone(), argument.clone()).prop_map(|(cache, n)| Step::Forget(cache, n)),
+        1 => which.clone().prop_map(Step::Clear),
+        1 => (which.clone(), argument).prop_map(|(cache, n)| Step::Trim(cache, n)),
+        1 => which.clone().prop_map(Step::Reopen),
+        2 => (which, fault).prop_map(|(cache, fault)| Step::Fault(cache, fault)),
+    ]
+}
+
+/// The model: what is stored, as far as that is known.
+#[derive(Clone, Debug, PartialEq)]
+enum Stored {
+    Nothing,
+    /// One of these, or nothing, where a fault has left that open.
+    Maybe(Vec<u64>),
+    Value(u64),
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    stores: [Arc<Faulty>; 2],
+    caches: [Cache; 2],
+    memo: Memo,
+    stored: HashMap<u8, Stored>,
+    computed: u64,
+}
+
+fn open(folder: &Path, store: &Arc<Faulty>) -> Cache {
+    let faults = std::mem::take(&mut *store.next.lock().unwrap());
+    let cache = Cache::builder(folder).unsteered().store(store.clone()).open().unwrap();
+    *store.next.lock().unwrap() = faults;
+    cache
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = [Arc::<Faulty>::default(), Arc::default()];
+        let caches = [open(folder.path(), &stores[0]), open(folder.path(), &stores[1])];
+        let memo = Memo::new(Definition::of_closure("model", "u64"), caches[0].clone());
+        World { folder, stores, caches, memo, stored: HashMap::new(), computed: 0 }
+    }
+
+    /// Calls the function, of which each run gives another value: gives what came, and whether it was computed.
+    fn call(&mut self, which: usize, n: u8, refresh: bool) -> (u64, bool) {
+        let next = self.computed + 1;
+        let mut computed = false;
+        let cache = &self.caches[which];
+        let rules = Rules::<u64, Plain<u64>>::new(PhantomData);
+        let call = encode(|description| description.argument("n", &n));
+        let value = match recall(&self.memo, cache, &call, rules).filter(|_| !refresh) {
+            Some(value) => value,
+            None => {
+                let site = Site::to_run(&self.memo, cache, call);
+                let describe = |n: &u8, description: &mut crate::key::Describe<'_>| description.argument("n", n);
+                let question = Question { arguments: n, describe, rules };
+                let how = How { refresh, ..How::default() };
+                let compute = |_| {
+                    computed = true;
+                    next
+                };
+                run(&site, how, question, compute).0
+            }
+        };
+        self.computed += u64::from(computed);
+        (value, computed)
+    }
+
+    fn take(&mut self, n: u8) -> Stored {
+        self.stored.get(&n).cloned().unwrap_or(Stored::Nothing)
+    }
+
+    fn pending(&self, which: usize) -> Vec<Fault> {
+        self.stores[which].next.lock().unwrap().clone()
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Call(which, n) | Step::Refresh(which, n) => {
+                let refresh = matches!(step, Step::Refresh(..));
+                let (before, faults) = (self.take(n), self.pending(which));
+                let (value, computed) = self.call(which, n, refresh);
+                if computed {
+                    assert_eq!(value, self.computed);
+                    let excused = refresh || faults.contains(&Fault::Get) || faults.contains(&Fault::Damaged);
+                    assert!(excused || !matches!(before, Stored::Value(_)), "{n} was stored: {before:?}");
+                    let after = if faults.contains(&Fault::PutBefore) { before } else { Stored::Value(value) };
+                    self.stored.insert(n, after);
+                } else {
+                    match before {
+                        Stored::Value(stored) => assert_eq!(value, stored, "a stale value of {n}"),
+                        Stored::Maybe(stored) => assert!(stored.contains(&value), "{value} of {n}, not of {stored:?}"),
+                        Stored::Nothing => panic!("a value of {n} that is not stored: {value}"),
+                    }
+                }
+            }
+            Step::Forget(which, n) => {
+                let (before, fails) = (self.take(n), self.pending(which).contains(&Fault::Remove));
+                let call = encode(|description| description.argument("n", &n));
+                match Site::new(&self.memo, &self.caches[which], call).forget() {
+                    Ok(removed) => {
+                        assert!(!fails);
+                        match before {
+                            Stored::Value(_) => assert!(removed),
+                            Stored::Nothing => assert!(!removed),
+                            Stored::Maybe(_) => {}
+                        }
+                        self.stored.insert(n, Stored::Nothing);
+                    }
+                    Err(error) => assert!(fails && error.kind() == ErrorKind::Io),
+                }
+            }
+            Step::Clear(which) => match self.caches[which].clear() {
+                Ok(()) => self.stored.clear(),
+                Err(_) => self.anything_may_be_gone(),
+            },
+            Step::Trim(which, left) => {
+                let limits = crate::Limits { max_entries: Some(left.into()), ..crate::Limits::default() };
+                if let Ok(trimmed) = self.caches[which].trim_to(&limits) {
+                    assert!(trimmed.kept <= left.into());
+                }
+                self.anything_may_be_gone();
+            }
+            Step::Reopen(which) => self.caches[which] = open(self.folder.path(), &self.stores[which]),
+            Step::Fault(which, fault) => self.stores[which].next.lock().unwrap().push(fault),
+        }
+    }
+
+    fn anything_may_be_gone(&mut self) {
+        for stored in self.stored.values_mut() {
+            if let Stored::Value(value) = stored {
+                *stored = Stored::Maybe(vec![*value]);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever fails: no value is stale or another one, what is stored hits, and what was removed does not.
+    #[test]
+    fn a_cache_is_a_map_whatever_fails(steps in prop::collection::vec(step(), 1..60)) {
+        let mut world = World::new();
+        for step in steps {
+            world.step(step);
+        }
+        // When nothing fails any more, everything is as it should be.
+        world.stores.iter().for_each(|store| store.next.lock().unwrap().clear());
+        for n in 0..4 {
+            let (first, _) = world.call(0, n, true);
+            prop_assert_eq!(world.call(1, n, false), (first, false));
+            prop_assert_eq!(world.call(0, n, false), (first, false));
+        }
+        let all: Vec<_> = world.caches[0].entries().unwrap().collect();
+        prop_assert_eq!(all.len(), 4);
+        world.caches[0].trim().unwrap();
+        prop_assert_eq!(world.caches[1].stats().unwrap().entries, 4);
+    }
+}
