@@ -28,6 +28,15 @@ fn small(n: u64) -> u64 {
     n + 1
 }
 
+/// The same without memory: each hit reads the file.
+static COLD: LazyLock<Cache> =
+    LazyLock::new(|| Cache::builder(FOLDER.path().join("cold")).hot_bytes(0).open().unwrap());
+
+#[memoize(cache = &COLD)]
+fn from_disk(n: u64) -> u64 {
+    n + 1
+}
+
 #[memoize(cache = &CACHE)]
 fn large(n: u64) -> Array2<f64> {
     Array2::from_shape_fn((4000, 4000), |(i, j)| (i * j) as f64 + n as f64)
@@ -38,6 +47,8 @@ fn hit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hit");
     small(7);
     group.bench_function("f(u64)", |b| b.iter(|| small(black_box(7))));
+    from_disk(7);
+    group.bench_function("f(u64) from its file", |b| b.iter(|| from_disk(black_box(7))));
     let path = small::memo().entries().unwrap().next().unwrap().path;
     let mut buffer = vec![0; 16 << 10];
     group.bench_function("f(u64), floor: open, read, close", |b| {

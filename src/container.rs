@@ -21,6 +21,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
@@ -81,17 +82,37 @@ pub(crate) struct Payload {
 const SEAL: std::ops::Range<usize> = 40..56;
 const CHECKSUM: std::ops::Range<usize> = 56..64;
 
-/// A header as it is read.
+/// What a call needs to know of an entry: reading the rest as well would take longer than the file system does.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Glance {
+    pub(crate) key: Key,
+    created: u64,
+    took: u64,
+    pub(crate) compressor: String,
+    pub(crate) type_name: String,
+}
+
+impl Glance {
+    pub(crate) fn created(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.created)
+    }
+
+    pub(crate) fn took(&self) -> Duration {
+        Duration::from_nanos(self.took)
+    }
+}
+
+/// A header as it is read, whole or at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) details: Details,
+pub(crate) struct Header<D = Details> {
+    pub(crate) details: D,
     pub(crate) payload: Payload,
     /// Where the payload begins.
     pub(crate) payload_at: u64,
     pub(crate) seal: Seal,
 }
 
-impl Header {
+impl<D> Header<D> {
     /// Bytes of the whole file.
     pub(crate) fn size(&self) -> u64 {
         self.payload_at.saturating_add(self.payload.len)
@@ -184,7 +205,7 @@ fn not_an_entry() -> Error {
 }
 
 /// Reads a header from exactly its bytes.
-pub(crate) fn decode(header: &[u8]) -> Result<Header> {
+pub(crate) fn decode<D: DeserializeOwned>(header: &[u8]) -> Result<Header<D>> {
     if header_len(header)? != header.len() {
         return Err(Error::truncated());
     }

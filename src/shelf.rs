@@ -169,9 +169,9 @@ fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
                         call the function here";
             Err(Error::new(ErrorKind::PermissionDenied, what).at(path))
         }
-        Place::Stored { path, secret, .. } => peek::<T>(path, key, secret.as_ref())
-            .and_then(|entry| Ok(entry.load()?.value))
-            .map_err(|error| error.at(path)),
+        Place::Stored { path, secret, .. } => {
+            peek::<T>(path, key, secret.as_ref()).and_then(|mut entry| entry.load()).map_err(|error| error.at(path))
+        }
     }
 }
 

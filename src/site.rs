@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tracing::Level;
 
 use crate::cache::Cache;
-use crate::container::Details;
+use crate::container::{Details, Glance, Header};
 use crate::explain::Missing;
 use crate::file_digest::Used;
 use crate::flight::Turn;
@@ -106,34 +106,40 @@ impl<'a> Site<'a> {
         let Some(place) = self.cache.place() else { return Found::Nothing(Reason::CacheOff) };
         // Before the file is opened, as what is removed after that must not stay in memory.
         let since = self.cache.upkeep().since(key).filter(|_| touch);
-        let peeked = match self.open(place, folder, key) {
+        let mut peeked = match self.open(place, folder, key) {
             Ok(Some(peeked)) => peeked,
             Ok(None) => return Found::Nothing(Reason::Absent),
             Err(error) => return fault(error),
         };
-        if let Some(expired) = self.expired(rules, peeked.header.details.created()) {
+        let created = peeked.header.details.created();
+        if let Some(expired) = self.expired(rules, created) {
             return Found::Nothing(expired);
         }
-        if touch && !self.cache.is_read_only() {
+        if touch && !self.cache.is_read_only() && self.cache.upkeep().is_touch_due(key) {
             place.store.touch(peeked.file());
         }
         let loaded = peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()));
-        let entry = match loaded {
-            Ok(entry) => entry,
+        let value = match loaded {
+            Ok(value) => value,
             Err(error) => return fault(error),
         };
-        let (details, size) = (&entry.header.details, entry.header.size());
-        let (created, took) = (details.created(), details.took());
-        let hit = Outcome::Hit { age: created.elapsed().unwrap_or_default(), saved: took, size };
+        let size = peeked.header.size();
+        let hit =
+            Outcome::Hit { age: created.elapsed().unwrap_or_default(), saved: peeked.header.details.took(), size };
         match rules.valid {
-            Some(valid) if !valid(&Entry::new(Layout::entry(folder, key), entry.header, size), &entry.value) => {
-                return Found::Nothing(Reason::Rejected);
-            }
             // It may be valid no longer the next time.
-            Some(_) => {}
-            None => self.keep(since, &entry.value, created, took, size),
+            Some(valid) => {
+                let header = match peeked.whole_header() {
+                    Ok(header) => header,
+                    Err(error) => return fault(error),
+                };
+                if !valid(&Entry::new(Layout::entry(folder, key), header, size), &value) {
+                    return Found::Nothing(Reason::Rejected);
+                }
+            }
+            None => self.keep(since, &value, &peeked.header),
         }
-        Found::Hit(S::restored(entry.value), hit)
+        Found::Hit(S::restored(value), hit)
     }
 
     /// Opens the entry, if it may be believed.
@@ -143,18 +149,19 @@ impl<'a> Site<'a> {
     }
 
     /// Keeps a result in memory that was read from its file, if it is small.
-    fn keep<T: Serialize>(&self, since: Option<Since>, value: &T, created: SystemTime, took: Duration, size: u64) {
+    fn keep<T: Serialize>(&self, since: Option<Since>, value: &T, header: &Header<Glance>) {
         let (Some(since), Some(call), Some(folder), Ok(key)) = (since, self.call.bytes(), &self.home.folder, &self.key)
         else {
             return;
         };
+        let size = header.size();
         if size > hot::LARGEST as u64 {
             return;
         }
         // As it was read; what it was compressed with does not matter here.
         let Ok(document) = guarded(|| codec::to_vec(value)) else { return };
         if document.len() <= hot::LARGEST {
-            let warm = Warm::new(*key, document.into(), created, took, size, since);
+            let warm = Warm::new(*key, document.into(), header.details.created(), header.details.took(), size, since);
             self.cache.upkeep().keep(self.memo.key(), folder, call, warm);
         }
     }

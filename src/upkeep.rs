@@ -8,10 +8,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::bounds::{Bounds, Found};
 use crate::hot::{Hot, Since, Warm};
@@ -43,6 +43,8 @@ pub(crate) struct Upkeep {
     marks: Current,
     /// The folders of functions with results in memory, by the functions' keys.
     watched: Mutex<BTreeMap<Key, Watched>>,
+    /// When entries were touched.
+    touched: Touched,
     /// Whether the thread is at it.
     awake: AtomicBool,
     ticks: Mutex<Ticks>,
@@ -102,6 +104,7 @@ impl Upkeep {
             hot: (hot_bytes > 0).then(|| Hot::new(hot_bytes)),
             marks: Current::default(),
             watched: Mutex::default(),
+            touched: Touched::default(),
             awake: AtomicBool::new(false),
             ticks: Mutex::default(),
         }
@@ -305,6 +308,11 @@ impl Upkeep {
         Some(hot.since(self.marks.get()?, key))
     }
 
+    /// Whether it may be a minute ago that the entry of this key was touched: asking its file takes a while as well.
+    pub(crate) fn is_touch_due(&self, key: &Key) -> bool {
+        self.touched.is_due(key)
+    }
+
     /// Keeps a result in memory that was read from a file in `folder`.
     pub(crate) fn keep(&self, function: &Key, folder: &Arc<Path>, call: &[u8], warm: Warm) {
         let Some(hot) = &self.hot else { return };
@@ -426,6 +434,27 @@ impl Drop for Upkeep {
     fn drop(&mut self) {
         self.touch_used();
         let _ = self.flush();
+    }
+}
+
+/// Which entries were touched in this minute, as far as that is remembered.
+struct Touched(Box<[AtomicU64]>);
+
+impl Default for Touched {
+    fn default() -> Self {
+        Touched((0..1 << 10).map(|_| AtomicU64::new(0)).collect())
+    }
+}
+
+impl Touched {
+    fn is_due(&self, key: &Key) -> bool {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&key.as_bytes()[16..24]);
+        let number = u64::from_le_bytes(bytes);
+        let minute = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs() / 60;
+        let place = &self.0[usize::from(u16::from_le_bytes([bytes[0], bytes[1]])) % self.0.len()];
+        let mark = number ^ minute;
+        place.swap(mark, Ordering::Relaxed) != mark
     }
 }
 

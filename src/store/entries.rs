@@ -76,7 +76,8 @@ impl Entry {
         if !peeked.is_complete()? {
             return Err(Error::truncated().at(path));
         }
-        Ok(Some(Entry::new(path, peeked.header, size)))
+        let header = peeked.whole_header().map_err(|error| error.at(&path))?;
+        Ok(Some(Entry::new(path, header, size)))
     }
 
     /// The entry with this header.

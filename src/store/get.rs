@@ -1,6 +1,7 @@
 //! Loading: find, check, decompress, decode.
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::fs::File;
 use std::hash::Hasher as _;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,7 +13,7 @@ use twox_hash::XxHash3_64;
 use super::{Layout, Store};
 use crate::codec::Input;
 use crate::compress::{Compression, believed_content};
-use crate::container::{self, FIXED, Header};
+use crate::container::{self, FIXED, Glance, Header};
 use crate::file::FileRange;
 use crate::key::Key;
 use crate::secret::{NO_SEAL, Secret, is_same};
@@ -26,19 +27,25 @@ const READ_BUFFER: usize = 256 << 10;
 /// An entry whose header has been read and checked.
 pub(crate) struct Peeked {
     file: File,
-    pub(crate) header: Header,
-    /// What was read of the file beyond the header.
-    rest: Vec<u8>,
+    pub(crate) header: Header<Glance>,
+    /// What was read of the file, of which `len` bytes count.
+    bytes: Vec<u8>,
+    len: usize,
     /// Whether that is all there is.
     complete: bool,
-    /// The header as it was sealed; empty if it is not.
-    sealed: Vec<u8>,
 }
 
-/// An entry whose value has been read.
-pub(crate) struct Loaded<T> {
-    pub(crate) header: Header,
-    pub(crate) value: T,
+thread_local! {
+    /// The memory that was read into last, `FIRST_READ` bytes of it.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Peeked {
+    fn drop(&mut self) {
+        if self.bytes.len() == FIRST_READ {
+            let _ = BUFFER.try_with(|buffer| buffer.set(std::mem::take(&mut self.bytes)));
+        }
+    }
 }
 
 impl Peeked {
@@ -65,7 +72,10 @@ impl Peeked {
     /// Reads the header of the entry that should have this key.
     pub(crate) fn read(mut file: File, key: &Key) -> Result<Self> {
         let failed = |e| Error::io(e, "can't read");
-        let mut bytes = vec![0; FIRST_READ];
+        let mut bytes = BUFFER.try_with(Cell::take).unwrap_or_default();
+        if bytes.len() != FIRST_READ {
+            bytes = vec![0; FIRST_READ];
+        }
         let mut len = read_until(&mut file, &mut bytes, 0, FIXED).map_err(failed)?;
         let header_len = container::header_len(&bytes[..len])?;
         if header_len > bytes.len() {
@@ -75,16 +85,28 @@ impl Peeked {
         if len < header_len {
             return Err(Error::truncated());
         }
-        let header = container::decode(&bytes[..header_len])?;
+        let header: Header<Glance> = container::decode(&bytes[..header_len])?;
         if header.details.key != *key {
             return Err(Error::damaged("the entry is of another call: its file was renamed"));
         }
         // A read that falls short of the buffer has met the end, for a regular file.
         let complete = len < bytes.len();
-        let sealed = if header.seal == NO_SEAL { Vec::new() } else { container::unsealed(&bytes[..header_len]) };
-        bytes.truncate(len);
-        bytes.drain(..header_len);
-        Ok(Peeked { file, header, rest: bytes, complete, sealed })
+        Ok(Peeked { file, header, bytes, len, complete })
+    }
+
+    /// The bytes of the header.
+    fn head(&self) -> &[u8] {
+        &self.bytes[..index(self.header.payload_at)]
+    }
+
+    /// What was read of the payload.
+    fn rest(&self) -> &[u8] {
+        &self.bytes[index(self.header.payload_at)..self.len]
+    }
+
+    /// The whole header.
+    pub(crate) fn whole_header(&self) -> Result<Header> {
+        container::decode(self.head())
     }
 
     /// Makes sure that the entry was written by somebody who knows the secret, if there is one. What was read
@@ -95,12 +117,14 @@ impl Peeked {
             if !self.is_complete()? {
                 return Err(Error::truncated());
             }
-            self.file.read_to_end(&mut self.rest).map_err(|e| Error::io(e, "can't read to the end"))?;
+            self.bytes.truncate(self.len);
+            self.file.read_to_end(&mut self.bytes).map_err(|e| Error::io(e, "can't read to the end"))?;
+            self.len = self.bytes.len();
             self.complete = true;
         }
         let mut sealing = secret.begin();
-        sealing.update(&self.rest);
-        if self.sealed.is_empty() || !is_same(&sealing.end(&self.sealed), &self.header.seal) {
+        sealing.update(self.rest());
+        if self.header.seal == NO_SEAL || !is_same(&sealing.end(&container::unsealed(self.head())), &self.header.seal) {
             return Err(Error::damaged("the entry was not sealed with this cache's secret: somebody else wrote it"));
         }
         Ok(self)
@@ -109,7 +133,7 @@ impl Peeked {
     /// Whether the file is as long as its header says.
     pub(crate) fn is_complete(&self) -> Result<bool> {
         let actual = if self.complete {
-            self.header.payload_at + self.rest.len() as u64
+            self.header.payload_at + self.rest().len() as u64
         } else {
             self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len()
         };
@@ -121,27 +145,26 @@ impl Peeked {
     }
 
     /// Reads the value.
-    pub(crate) fn load<T: DeserializeOwned>(self) -> Result<Loaded<T>> {
+    pub(crate) fn load<T: DeserializeOwned>(&mut self) -> Result<T> {
         let payload = self.header.payload;
         let compressed = self.is_compressed();
         // The whole file is here already: no need to go through readers.
         if !compressed && self.complete {
-            if self.rest.len() as u64 != payload.len {
-                return Err(wrong_length(self.rest.len() as u64, payload.len));
+            if self.rest().len() as u64 != payload.len {
+                return Err(wrong_length(self.rest().len() as u64, payload.len));
             }
-            let (value, checksum) = document::checked_from_slice(&self.rest)?;
+            let (value, checksum) = document::checked_from_slice(self.rest())?;
             if checksum != payload.checksum {
                 return Err(wrong_checksum());
             }
-            return Ok(Loaded { header: self.header, value });
+            return Ok(value);
         }
         // Before anything is believed that the header says of the length.
         if compressed && !self.is_complete()? {
             return Err(Error::truncated());
         }
         if compressed {
-            let (header, (value, _)) = self.stream(|input| document::read(input))?;
-            return Ok(Loaded { header, value });
+            return self.stream(|input| document::read(input)).map(|(value, _)| value);
         }
         // A large one is read from wherever it is needed.
         let actual = self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
@@ -154,16 +177,18 @@ impl Peeked {
         if checksum != payload.checksum {
             return Err(wrong_checksum());
         }
-        Ok(Loaded { header: self.header, value })
+        Ok(value)
     }
 
     /// Reads a compressed value.
-    fn stream<R>(self, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<(Header, R)> {
-        let Peeked { file, header, rest, .. } = self;
-        let payload = header.payload;
+    fn stream<R>(&mut self, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<R> {
+        let payload = self.header.payload;
         // One that is not in this build, or not registered, is named.
-        header.details.compressor.parse::<Compression>()?;
-        let source = BufReader::with_capacity(READ_BUFFER, rest.chain(file));
+        self.header.details.compressor.parse::<Compression>()?;
+        let rest = &self.bytes[index(self.header.payload_at)..self.len];
+        // A whole one needs no more memory than it has.
+        let capacity = if self.complete { rest.len().max(1) } else { READ_BUFFER };
+        let source = BufReader::with_capacity(capacity, rest.chain(&mut self.file));
         let mut source = Summed { source, len: 0, checksum: XxHash3_64::new() };
         let expected = believed_content(payload.len);
         let result = Compression::decompress_whole(&mut source, |content| document::within(content, expected, read));
@@ -180,8 +205,13 @@ impl Peeked {
         if len != payload.len || !rest.is_empty() {
             return Err(wrong_length(len + rest.len() as u64, payload.len));
         }
-        Ok((header, result))
+        Ok(result)
     }
+}
+
+/// A place within what is in memory.
+fn index(at: u64) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
 }
 
 fn wrong_length(found: u64, expected: u64) -> Error {

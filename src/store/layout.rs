@@ -149,7 +149,13 @@ impl Layout {
     }
 
     pub(crate) fn entry(folder: &Path, key: &Key) -> PathBuf {
-        folder.join(format!("{key}{ENTRY_SUFFIX}"))
+        // One allocation, as each call makes one of these.
+        let mut path = std::ffi::OsString::with_capacity(folder.as_os_str().len() + 1 + 64 + ENTRY_SUFFIX.len());
+        path.push(folder);
+        path.push(std::path::MAIN_SEPARATOR_STR);
+        path.push(blake3::Hash::from_bytes(*key.as_bytes()).to_hex().as_str());
+        path.push(ENTRY_SUFFIX);
+        path.into()
     }
 
     /// The key that an entry's file is named after; `None` for other files.
