@@ -20,6 +20,9 @@ const WRITTEN_AT_ONCE: usize = 1 << 20;
 /// Space for arrays of as many bytes is taken before they are written.
 const SMALLEST_ALLOCATED: u64 = 1 << 20;
 
+/// Others may go on removing the folder that a file is to be put into.
+const TRIES: u32 = 8;
+
 /// Drafts have names that no two processes on any two hosts choose alike.
 pub(crate) const DRAFT_SUFFIX: &str = ".larder-draft";
 const RANDOM_CHARACTERS: usize = 20;
@@ -98,16 +101,19 @@ impl Draft {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place that publishes")]
-    fn put_in_place(&self, file: NamedTempFile, target: &Path) -> io::Result<()> {
-        let Err(failed) = file.persist(target) else { return Ok(()) };
-        // Somebody removed the target's folder since it was made. One of ours is made again.
-        match target.parent() {
-            Some(folder) if failed.error.kind() == io::ErrorKind::NotFound && self.access == Access::Private => {
-                create_private_folder(folder).map_err(io::Error::from)?;
-                failed.file.persist(target).map(drop).map_err(|failed| failed.error)
+    fn put_in_place(&self, mut file: NamedTempFile, target: &Path) -> io::Result<()> {
+        for _ in 1..TRIES {
+            let Err(failed) = file.persist(target) else { return Ok(()) };
+            // Somebody removed the target's folder since it was made. One of ours is made again.
+            match target.parent() {
+                Some(folder) if failed.error.kind() == io::ErrorKind::NotFound && self.access == Access::Private => {
+                    create_private_folder(folder).map_err(io::Error::from)?;
+                }
+                _ => return Err(failed.error),
             }
-            _ => Err(failed.error),
+            file = failed.file;
         }
+        file.persist(target).map(drop).map_err(|failed| failed.error)
     }
 
     /// [`publish`](Draft::publish), with the permissions of the file that is replaced.
