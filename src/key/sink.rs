@@ -147,6 +147,10 @@ impl Sink {
     /// The end of an item: a length and the tag.
     #[inline]
     pub(super) fn end(&mut self, length: u64, tag: Tag) {
+        // Most are short: a byte, and that it is one.
+        if let Ok(byte @ 1..) = u8::try_from(length) {
+            return self.write_few([byte, 1, tag as u8]);
+        }
         let (mut bytes, count) = length_bytes(length);
         bytes[count + 1] = tag as u8;
         if self.rest().len() + bytes.len() > HASH_AT {
