@@ -123,7 +123,7 @@ fn what_lies_in_another_things_place_is_survived() {
     for swap in SWAPS {
         for meanwhile in [false, true] {
             let root = tempdir().unwrap();
-            let cache = Cache::open(root.path().join("cache")).unwrap();
+            let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
             let what = format!("{} in the place of {:?}, while it runs: {meanwhile}", swap.what, swap.place);
             call(&cache, 1, || {});
             let path = match swap.place {
@@ -161,7 +161,7 @@ fn what_lies_in_another_things_place_is_survived() {
 fn what_is_removed_while_the_function_runs_is_made_again() {
     for place in ["", "v1", "v1/a", "v1/a/f", "drafts"] {
         let root = tempdir().unwrap();
-        let cache = Cache::open(root.path().join("cache")).unwrap();
+        let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
         call(&cache, 1, || {});
         call(&cache, 2, || fs::remove_dir_all(cache.path().join(place)).unwrap());
         call(&cache, 2, || panic!("it is not there without {place}"));

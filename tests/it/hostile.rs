@@ -737,6 +737,42 @@ fn what_is_no_file_is_an_error_at_once() {
     assert_eq!(in_time(move || listed.functions()).unwrap().len(), 1);
 }
 
+/// It may lead anywhere.
+#[test]
+#[cfg(unix)]
+fn a_link_in_the_place_of_a_folder_is_not_followed() {
+    use std::os::unix::fs::symlink;
+    for place in ["v1", "v1/a", "v1/a/f"] {
+        let folder = tempdir().unwrap();
+        let outside = folder.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        let cache = Cache::open(folder.path().join("cache")).unwrap();
+        let link = cache.path().join(place);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(&outside, &link).unwrap();
+        assert_eq!(cache.get_or_compute("a::f", &1, || 2), 2);
+        assert_eq!(cache.get_or_compute("a::f", &1, || 3), 3);
+        assert_eq!(cache.stats().unwrap().errors_by_kind[&ErrorKind::InvalidInput], 2, "{place}");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{place}");
+        fs::remove_file(&link).unwrap();
+        assert_eq!(cache.get_or_compute("a::f", &1, || 4), 4);
+        assert_eq!(cache.get_or_compute("a::f", &1, || 5), 4);
+    }
+    // Nor are those in the place of our other files.
+    for place in ["counters", "marks", "locks"] {
+        let folder = tempdir().unwrap();
+        let outside = folder.path().join("outside");
+        fs::write(&outside, "mine").unwrap();
+        fs::create_dir(folder.path().join("cache")).unwrap();
+        symlink(&outside, folder.path().join("cache").join(place)).unwrap();
+        let cache = Cache::open(folder.path().join("cache")).unwrap();
+        assert_eq!(cache.get_or_compute("a::f", &1, || 2), 2);
+        assert_eq!(cache.get_or_compute("a::f", &1, || 3), 2);
+        drop(cache);
+        assert_eq!(fs::read_to_string(&outside).unwrap(), "mine", "{place}");
+    }
+}
+
 /// A source without an end: what was asked for ends it, or whoever gave the source.
 #[test]
 fn an_endless_source_ends_with_an_error() {

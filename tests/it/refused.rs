@@ -136,7 +136,7 @@ fn a_folder_of_somebody_else_is_used_as_far_as_it_goes() {
 #[test]
 fn loses_its_rights() {
     let Some(root) = child::root() else { return };
-    let cache = Cache::open(root.join("cache")).unwrap();
+    let cache = Cache::builder(root.join("cache")).hot_bytes(0).open().unwrap();
     let set = |place: &str, mode| fs::set_permissions(cache.path().join(place), Permissions::from_mode(mode)).unwrap();
     // What may no longer be written to, or not even be entered; with the faults of a call that is stored, and of
     // one that is not.
@@ -185,7 +185,7 @@ fn limit(resource: Resource, current: Option<u64>) {
 #[test]
 fn writes_no_more_than_a_limit() {
     let Some(root) = child::root() else { return };
-    let cache = Cache::open(root.join("cache")).unwrap();
+    let cache = Cache::builder(root.join("cache")).hot_bytes(0).open().unwrap();
     larder::dump(&1, root.join("dump")).unwrap();
     // Below the limit; by one write, by several, and with its space taken before.
     let sizes = [1000, 100_000, 900_000, 5_000_000];
@@ -239,6 +239,22 @@ impl Drop for Disk {
     }
 }
 
+/// There would be room for a small result; others need it more.
+#[test]
+fn a_disk_that_is_almost_full_is_left_to_others() {
+    let Some(disk) = Disk::new() else { return };
+    let mut filler = File::create(disk.0.path().join("filler")).unwrap();
+    let cache = Cache::open(disk.0.path().join("cache")).unwrap();
+    io::copy(&mut io::repeat(1), &mut filler).unwrap_err();
+    let full = filler.metadata().unwrap().len();
+    filler.set_len(full - (24 << 10)).unwrap();
+    assert_eq!(counted(&cache, || call(&cache, 10, || {})), 1);
+    assert_eq!(cache.stats().unwrap().errors_by_kind[&ErrorKind::NoSpace], 1);
+    fs::write(disk.0.path().join("another"), [1; 4096]).unwrap();
+    filler.set_len(0).unwrap();
+    works_again(&Cache::open(cache.path()).unwrap(), &[10]);
+}
+
 #[test]
 fn a_full_disk_is_survived() {
     let Some(disk) = Disk::new() else { return };
@@ -275,7 +291,7 @@ fn a_full_disk_is_survived() {
 #[test]
 fn uses_up_all_descriptors() {
     let Some(root) = child::root() else { return };
-    let cache = Cache::open(root.join("cache")).unwrap();
+    let cache = Cache::builder(root.join("cache")).hot_bytes(0).open().unwrap();
     let never = Cache::open(root.join("never")).unwrap();
     call(&cache, 1, || {});
     limit(Resource::Nofile, Some(64));
