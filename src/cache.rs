@@ -14,7 +14,7 @@ use crate::policy::Limits;
 use crate::secret::Secret;
 use crate::stats::Stats;
 use crate::steering;
-use crate::store::{Entries, FunctionInfo, Layout, Record, Trimmed};
+use crate::store::{Entries, FunctionInfo, Layout, Record, Trimmed, Verified};
 use crate::upkeep::{Place, Upkeep};
 use crate::{Error, ErrorKind, Result};
 
@@ -163,6 +163,29 @@ impl Cache {
     /// If what was counted can't be read.
     pub fn stats(&self) -> Result<Stats> {
         Ok(self.0.upkeep.sums()?.stats())
+    }
+
+    /// Reads every entry, and compares its checksums, and its seal if the cache has a secret. Removes nothing.
+    ///
+    /// # Errors
+    /// If the folder can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("answer", &(), || 42);
+    /// std::fs::write(&cache.entries()?.next().unwrap().path, "nonsense")?;
+    ///
+    /// let verified = cache.verify()?;
+    /// assert_eq!((verified.entries, verified.faulty.len()), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verify(&self) -> Result<Verified> {
+        let mut verified = Verified::default();
+        if let Some(place) = self.place() {
+            self.entries()?.for_each(|entry| verified.add(&*place.store, self.secret(), entry));
+        }
+        Ok(verified)
     }
 
     /// Removes all stored results. What is not larder's stays.

@@ -87,7 +87,7 @@ pub use policy::Limits;
 pub use reason::{Change, ChangeKind, Difference, Reason};
 pub use shelf::Shelved;
 pub use stats::Stats;
-pub use store::{Entries, Entry, FunctionInfo, Trimmed};
+pub use store::{Entries, Entry, FunctionInfo, Trimmed, Verified};
 pub use threads::set_threads;
 pub use units::{parse_bytes, parse_duration};
 

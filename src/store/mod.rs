@@ -17,6 +17,7 @@ mod history;
 mod ledger;
 mod litter;
 mod trim;
+mod verify;
 mod walk;
 
 use std::fs::File;
@@ -28,6 +29,7 @@ use crate::key::Key;
 
 pub use entries::{Entries, Entry, FunctionInfo};
 pub use trim::Trimmed;
+pub use verify::Verified;
 
 pub(crate) use code::CodeFile;
 pub(crate) use directory::Directory;

@@ -182,6 +182,35 @@ fn an_entry_under_another_entrys_name_is_not_believed() {
 }
 
 #[test]
+fn verifying_finds_what_is_damaged_and_nothing_else() {
+    let folder = tempdir().unwrap();
+    for (index, method) in method_names().iter().enumerate() {
+        let cache = Cache::builder(folder.path()).compression(method.parse().unwrap()).open().unwrap();
+        for n in [10_u32, 100_000] {
+            cache.get_or_compute(&format!("{index}"), &n, || (0..n).collect::<Vec<_>>());
+        }
+    }
+    let cache = Cache::open(folder.path()).unwrap();
+    let verified = cache.verify().unwrap();
+    assert_eq!((verified.entries, verified.faulty), (2 * method_names().len() as u64, vec![]));
+    assert_eq!(verified.bytes, cache.stats().unwrap().bytes);
+    for entry in cache.entries().unwrap().collect::<Vec<_>>() {
+        let whole = fs::read(&entry.path).unwrap();
+        for at in [whole.len() - 1, whole.len() / 2] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x20;
+            fs::write(&entry.path, bytes).unwrap();
+            let faulty = cache.verify().unwrap().faulty;
+            assert_eq!(faulty.iter().map(|entry| entry.key).collect::<Vec<_>>(), [entry.key], "{}", entry.compressor);
+            assert!(faulty[0].fault.is_some() && entry.path.exists());
+        }
+        fs::write(&entry.path, whole).unwrap();
+    }
+    assert!(cache.verify().unwrap().faulty.is_empty());
+    assert_eq!(Cache::disabled().verify().unwrap().entries, 0);
+}
+
+#[test]
 fn an_entry_of_a_newer_format_is_a_miss_and_says_so() {
     let entry = OneEntry::new(Compression::NONE);
     entry.call();
