@@ -57,11 +57,19 @@ fn once<T>(work: impl FnOnce() -> T) -> (Duration, T) {
 
 /// Hits and misses, in turns, with few entries and with many.
 fn calls(few: &Cache, many: &Cache, entries: u64) {
-    let hit = |cache: &Cache, entries: u64| {
-        // Spread over all of them, in no order that the disk knows.
-        median(|index| _ = black_box(number(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % entries, cache)))
-    };
-    let hits: Vec<_> = (0..5).map(|_| (hit(few, FEW), hit(many, entries))).collect();
+    // Spread over all of them, in no order that the disk knows.
+    let spread = |index: u64| index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % entries;
+    // As many different ones of both, again and again: what differs is how many there are beside them.
+    let hit =
+        |cache: &Cache, which: &dyn Fn(u64) -> u64| median(|index| _ = black_box(number(which(index % FEW), cache)));
+    let hits: Vec<_> = (0..5).map(|_| (hit(few, &|n| n), hit(many, &spread))).collect();
+    let mut first = FEW;
+    let once: Vec<_> = (0..5)
+        .map(|_| {
+            first += CALLS;
+            (hit(few, &|n| n), median(|index| _ = black_box(number(spread(first + index), many))))
+        })
+        .collect();
     let mut next = 1 << 40;
     let mut miss = |cache: &Cache| {
         median(|_| {
@@ -70,7 +78,7 @@ fn calls(few: &Cache, many: &Cache, entries: u64) {
         })
     };
     let misses: Vec<_> = (0..3).map(|_| (miss(few), miss(many))).collect();
-    for (what, mut pairs) in [("hit", hits), ("miss", misses)] {
+    for (what, mut pairs) in [("hit", hits), ("hit of one that was not looked at for long", once), ("miss", misses)] {
         pairs.sort_by_key(|(few, many)| many.as_nanos() * 1000 / few.as_nanos().max(1));
         let (few, many) = pairs[pairs.len() / 2];
         let ratio = many.as_secs_f64() / few.as_secs_f64();

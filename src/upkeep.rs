@@ -199,9 +199,7 @@ impl Upkeep {
         self.remove_all(&place.layout.functions(), true)?;
         // What others stored meanwhile goes as well, and what is noted beside it.
         place.layout.clear()?;
-        if let Some(marks) = self.marks.get() {
-            marks.change_all();
-        }
+        self.all_changed();
         place.bounds.set(0, 0);
         self.correct(place, &BTreeMap::new());
         Ok(())
@@ -276,16 +274,41 @@ impl Upkeep {
         }
     }
 
-    /// Removes the entries in a folder, and with `deep` in those within it.
+    /// Removes the entries in a folder, and with `deep` in those within it. Gives how many there were.
     pub(crate) fn remove_all(&self, folder: &Path, deep: bool) -> Result<u64> {
         let Some(place) = &self.place else { return Ok(0) };
-        let mut all = Vec::new();
-        place.store.list(folder, deep, &mut |folder, listed| all.push((folder.to_owned(), listed.key)))?;
+        let mut all = BTreeMap::<PathBuf, Vec<Key>>::new();
+        place.store.list(folder, deep, &mut |folder, listed| match all.get_mut(folder) {
+            Some(keys) => keys.push(listed.key),
+            None => _ = all.insert(folder.to_owned(), vec![listed.key]),
+        })?;
+        // There may be millions: others are told once, and it is counted once.
         let mut removed = 0;
-        for (folder, key) in all {
-            removed += u64::from(self.remove(&folder, &key)?);
+        let result = all.iter().try_for_each(|(folder, keys)| {
+            let (mut entries, mut bytes) = (0_i64, 0_i64);
+            let result = keys.iter().try_for_each(|key| {
+                if let Some(size) = place.store.remove(folder, key)? {
+                    entries += 1;
+                    bytes += i64::try_from(size).unwrap_or(i64::MAX);
+                    place.bounds.removed(size);
+                }
+                Ok(())
+            });
+            removed += entries.cast_unsigned();
+            let tally = self.tally(Some(folder), "");
+            tally.contents(-entries, -bytes);
+            self.settle(place, &tally);
+            result
+        });
+        self.all_changed();
+        result.map(|()| removed)
+    }
+
+    /// Tells everybody that any entry may have been removed.
+    fn all_changed(&self) {
+        if let Some(marks) = self.marks.get() {
+            marks.change_all();
         }
-        Ok(removed)
     }
 
     /// Tells everybody that the entry of this key was removed or replaced. To be called when it has been.
