@@ -36,6 +36,8 @@ pub(crate) struct Flight {
 #[derive(Default)]
 struct State {
     end: Option<End>,
+    /// Threads that wait.
+    waiting: u32,
     #[cfg(feature = "async")]
     task: task::State,
 }
@@ -130,6 +132,7 @@ impl Flight {
         let mut seen = self.progress().filter(|_| looking.is_some());
         let mut waits = 0;
         let mut state = locked(&self.state);
+        state.waiting += 1;
         loop {
             if let Some(end) = state.end {
                 return Some(end);
@@ -159,10 +162,14 @@ impl Flight {
     fn land(&self, end: End) {
         let mut state = locked(&self.state);
         state.end = Some(end);
+        // Waking nobody takes a while as well.
+        let waits = state.waiting > 0;
         #[cfg(feature = "async")]
         let tasks = state.task.take_waiting();
         drop(state);
-        self.ended.notify_all();
+        if waits {
+            self.ended.notify_all();
+        }
         // A waker is others' code, so no lock is held meanwhile.
         #[cfg(feature = "async")]
         tasks.into_iter().for_each(std::task::Waker::wake);

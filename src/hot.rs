@@ -16,6 +16,8 @@ use twox_hash::XxHash3_64;
 use crate::key::Key;
 use crate::marks::Marks;
 
+mod near;
+
 /// Results of more encoded bytes are read from their files, where the kernel keeps them.
 pub(crate) const LARGEST: usize = 64 << 10;
 
@@ -30,6 +32,8 @@ pub(crate) struct Hot {
     /// The keys that were read once, by their first bytes, and where they overlap the last of them. A result is kept
     /// when it is read for the second time: those that are read once would only drive out others.
     once: Box<[AtomicU64]>,
+    /// Another one for each.
+    number: u64,
     map: Map<Place, Arc<Warm>, Weight, BuildHasherDefault<Made>>,
     /// What was put in before this changed is not used.
     generation: AtomicU64,
@@ -135,7 +139,9 @@ impl Hot {
         let about = usize::try_from(bytes / 512).unwrap_or(usize::MAX).min(1 << 16);
         let map = Map::with(about, bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default());
         let once = (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect();
-        Hot { once, map, generation: AtomicU64::new(0) }
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Hot { once, number, map, generation: AtomicU64::new(0) }
     }
 
     /// What the cache is like now: to be asked before the file of `key` is opened.
@@ -162,18 +168,31 @@ impl Hot {
         (&self.once[usize::from(u16::from_le_bytes([key.as_bytes()[8], key.as_bytes()[9]])) % REMEMBERED], mark)
     }
 
-    /// The result of this call, unless it may have been removed.
+    /// Lets `take` have the result of this call, unless it may have been removed.
     #[inline]
-    pub(crate) fn get(&self, function: &Key, call: &[u8]) -> Option<Arc<Warm>> {
-        let warm = self.map.get(&Sought::new(function, call))?;
+    pub(crate) fn get<R>(&self, function: &Key, call: &[u8], take: impl FnOnce(&Warm) -> Option<R>) -> Option<R> {
+        let sought = Sought::new(function, call);
+        let find = || self.map.get(&sought);
+        near::get(
+            self.number,
+            &sought,
+            |warm| self.is_current(warm),
+            find,
+            |warm| {
+                // Others' cache lines are left alone where nothing changes.
+                if !warm.used.load(Ordering::Relaxed) {
+                    warm.used.store(true, Ordering::Relaxed);
+                }
+                take(warm)
+            },
+        )
+    }
+
+    /// Whether nobody can have removed it.
+    #[inline]
+    fn is_current(&self, warm: &Warm) -> bool {
         let since = &warm.since;
-        let is_there =
-            since.marks.read(since.slot) == since.mark && self.generation.load(Ordering::Acquire) == since.generation;
-        // Others' cache lines are left alone where nothing changes.
-        if is_there && !warm.used.load(Ordering::Relaxed) {
-            warm.used.store(true, Ordering::Relaxed);
-        }
-        is_there.then_some(warm)
+        since.marks.read(since.slot) == since.mark && self.generation.load(Ordering::Acquire) == since.generation
     }
 
     /// Keeps a result for as long as there is room.
@@ -242,21 +261,25 @@ mod tests {
         assert!(!hot.is_second(&key) && hot.is_second(&key));
         hot.is_new(&key);
         assert!(!hot.is_second(&key));
-        assert_eq!(*hot.get(&f, b"1").unwrap().document, [1; 10]);
-        assert!(hot.get(&f, b"2").is_none() && hot.get(&g, b"1").is_none() && hot.get(&f, b"").is_none());
+        assert_eq!(hot.get(&f, b"1", |warm| Some(warm.document.to_vec())).unwrap(), [1; 10]);
+        assert!(
+            hot.get(&f, b"2", |_| Some(())).is_none()
+                && hot.get(&g, b"1", |_| Some(())).is_none()
+                && hot.get(&f, b"", |_| Some(())).is_none()
+        );
         assert_eq!(hot.used(), [(f, key)]);
         assert!(hot.used().is_empty());
         marks.change(&Key::from_bytes([3; 32]));
-        assert!(hot.get(&f, b"1").is_some());
+        assert!(hot.get(&f, b"1", |_| Some(())).is_some());
         marks.change(&key);
-        assert!(hot.get(&f, b"1").is_none());
+        assert!(hot.get(&f, b"1", |_| Some(())).is_none());
         // What was asked for before the change is of no use after it.
         hot.put(&f, b"1", warm(since, 1, 10));
-        assert!(hot.get(&f, b"1").is_none());
+        assert!(hot.get(&f, b"1", |_| Some(())).is_none());
         hot.put(&f, b"1", warm(hot.since(marks, &key), 1, 10));
-        assert!(hot.get(&f, b"1").is_some());
+        assert!(hot.get(&f, b"1", |_| Some(())).is_some());
         hot.forget_all();
-        assert!(hot.get(&f, b"1").is_none());
+        assert!(hot.get(&f, b"1", |_| Some(())).is_none());
     }
 
     #[test]
@@ -269,6 +292,6 @@ mod tests {
             hot.put(&f, &n.to_le_bytes(), warm(since, 1, 1000));
             assert!(hot.weight() <= 100 << 10);
         }
-        assert!((0..10_000_u32).filter(|n| hot.get(&f, &n.to_le_bytes()).is_some()).count() > 20);
+        assert!((0..10_000_u32).filter(|n| hot.get(&f, &n.to_le_bytes(), |_| Some(())).is_some()).count() > 20);
     }
 }

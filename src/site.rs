@@ -395,14 +395,15 @@ pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded,
     if rules.valid.is_some() {
         return None;
     }
-    let warm = hot.get(memo.key(), call.bytes()?)?;
-    if expired(cache, rules, warm.created).is_some() {
-        return None;
-    }
-    let value = guarded(|| codec::from_slice::<S::Stored>(&warm.document)).ok()?;
-    memo.with_home(cache, |home| home.tally.hot_hit(warm.took));
-    tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
-    Some(S::restored(value))
+    hot.get(memo.key(), call.bytes()?, |warm| {
+        if expired(cache, rules, warm.created).is_some() {
+            return None;
+        }
+        let value = guarded(|| codec::from_slice::<S::Stored>(&warm.document)).ok()?;
+        memo.with_home(cache, |home| home.tally.hot_hit(warm.took));
+        tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
+        Some(S::restored(value))
+    })
 }
 
 fn since(started: Option<Instant>) -> Duration {
