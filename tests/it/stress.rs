@@ -283,6 +283,8 @@ fn is_in_order(root: &Path) {
         File::options().write(true).open(draft.unwrap().path()).unwrap().set_times(long_ago).unwrap();
     }
     let cache = Cache::open(&path).unwrap();
+    // A store may lose against a `clear`, which is counted. From here on, nothing fails.
+    let errors = cache.stats().unwrap().errors;
     let mut entries = 0;
     let folder = "v1/it@larder/stress/work";
     let folders = ["", "drafts", "v1", "v1/it@larder", "v1/it@larder/stress", folder];
@@ -315,7 +317,7 @@ fn is_in_order(root: &Path) {
         assert_eq!(work(0, n, &cache, root), result(0, n));
         assert!(work::call(0, n, &cache, root).is_cached());
     }
-    assert_eq!(cache.stats().unwrap().errors, 0);
+    assert_eq!(cache.stats().unwrap().errors, errors);
 }
 
 /// The lines of what was told, as a word and numbers.
