@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::key::Key;
 use crate::policy::{Candidate, Limits, Order, victims};
+use crate::stats::Level;
 use crate::store::{Entry, Layout, Store, Trimmed};
 use crate::upkeep::{Place, Upkeep};
 use crate::{Error, ErrorKind, Result};
@@ -122,10 +123,15 @@ impl Bounds {
         self.bytes.fetch_sub(i64::try_from(size).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
-    /// How much there is, as all processes counted it.
-    pub(crate) fn set(&self, entries: u64, bytes: u64) {
-        self.entries.store(entries.cast_signed(), Ordering::Relaxed);
-        self.bytes.store(bytes.cast_signed(), Ordering::Relaxed);
+    /// How much there is, as far as this process knows.
+    pub(crate) fn level(&self) -> Level {
+        (self.entries.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+
+    /// There is more than was known, or less.
+    pub(crate) fn shift(&self, entries: i64, bytes: i64) {
+        self.entries.fetch_add(entries, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn is_over(&self) -> bool {
@@ -177,10 +183,11 @@ impl Bounds {
 
     fn enforce_now(&self, state: &mut State, upkeep: &Upkeep, place: &Place, in_passing: bool) -> Result<()> {
         if !state.counted {
+            let before = self.level();
             match upkeep.sums_by_folder()? {
                 Some(_) => {
-                    let stats = upkeep.sums()?.stats();
-                    self.set(stats.entries, stats.bytes);
+                    let (entries, bytes) = upkeep.sums()?.contents();
+                    self.shift(entries - before.0, bytes - before.1);
                 }
                 None => self.scan(state, upkeep, place)?,
             }
@@ -210,8 +217,9 @@ impl Bounds {
     /// Looks through all entries: removes what is too old or too idle, and lines up what should go next.
     fn scan(&self, state: &mut State, upkeep: &Upkeep, place: &Place) -> Result<()> {
         let started = Instant::now();
+        let before = upkeep.before(place);
         let found = find(&*place.store, &place.layout, false)?;
-        upkeep.found(place, &found);
+        upkeep.found(place, &before, &found);
         state.scanned = Some(Instant::now());
 
         let mut candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
@@ -285,12 +293,13 @@ fn written(path: PathBuf, key: Key) -> Option<SystemTime> {
 
 /// Removes entries until the limits hold, and counts what is there anew; with `dry_run`, only tells what would go.
 pub(crate) fn trim(upkeep: &Upkeep, place: &Place, limits: &Limits) -> Result<Trimmed> {
+    let before = upkeep.before(place);
     let found = find(&*place.store, &place.layout, limits.max_age.is_some())?;
     let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
     let bytes: u64 = candidates.iter().map(|candidate| candidate.size).sum();
     let mut trimmed = Trimmed { kept: found.len() as u64, kept_bytes: bytes, ..Trimmed::default() };
     if !limits.dry_run {
-        upkeep.found(place, &found);
+        upkeep.found(place, &before, &found);
     }
     for index in victims(&candidates, limits, Order::LeastRecentlyUsed, SystemTime::now()) {
         if !limits.dry_run {

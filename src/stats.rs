@@ -110,6 +110,9 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Entries and their bytes, which may come and go.
+pub(crate) type Level = (i64, i64);
+
 /// One of each number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums(pub(crate) [u64; NUMBERS]);
@@ -133,6 +136,11 @@ impl Sums {
 
     pub(crate) fn set(&mut self, count: Count, value: u64) {
         self.0[count as usize] = value;
+    }
+
+    /// Entries and their bytes.
+    pub(crate) fn contents(&self) -> Level {
+        (self.get(Count::Entries).cast_signed(), self.get(Count::Bytes).cast_signed())
     }
 
     /// A number that may have gone down. Below zero is what was forgotten to be counted up.
@@ -228,16 +236,6 @@ impl Tally {
     pub(crate) fn contents(&self, entries: i64, bytes: i64) {
         self.add(Count::Entries, entries.cast_unsigned());
         self.add(Count::Bytes, bytes.cast_unsigned());
-    }
-
-    /// Somebody else has told the file what was stored here.
-    pub(crate) fn contents_are_known(&self) {
-        let mut known = Sums::default();
-        let unflushed = self.unflushed();
-        for count in [Count::Entries, Count::Bytes] {
-            known.set(count, unflushed.get(count));
-        }
-        self.flushed(&known);
     }
 
     pub(crate) fn sums(&self) -> Sums {

@@ -6,7 +6,7 @@
 //!   that, they are not used: the first call after a pause looks itself.
 //! - Entries that were used in memory are touched, so that they don't look idle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,8 +18,8 @@ use crate::hot::{Hot, Since, Warm};
 use crate::key::Key;
 use crate::lock::KeyLocks;
 use crate::marks::{Current, Identity, Marks};
-use crate::stats::{Count, Sums, Tally};
-use crate::store::{Counted, Layout, Ledger, Store, name_of_folder};
+use crate::stats::{Count, Level, Sums, Tally};
+use crate::store::{Counted, Layout, Ledger, LedgerRecord as Record, Store, name_of_folder};
 use crate::{Error, Result, at_exit};
 
 const TICK: Duration = Duration::from_secs(1);
@@ -48,6 +48,12 @@ pub(crate) struct Upkeep {
     /// Whether the thread is at it.
     awake: AtomicBool,
     ticks: Mutex<Ticks>,
+}
+
+/// What was thought to be there.
+pub(crate) struct Before {
+    folders: BTreeMap<String, Level>,
+    bounds: Level,
 }
 
 /// A folder, and which one had its name.
@@ -134,6 +140,10 @@ impl Upkeep {
             (Some(place), Some(folder)) => name_of_folder(&place.layout.functions(), folder),
             _ => name.to_owned(),
         };
+        self.tally_of(name)
+    }
+
+    fn tally_of(&self, name: String) -> Arc<Tally> {
         locked(&self.tallies).entry(name.clone()).or_insert_with(|| Arc::new(Tally::of(name))).clone()
     }
 
@@ -173,8 +183,25 @@ impl Upkeep {
         Ok(Some(all))
     }
 
-    /// Notes what a scan found.
-    pub(crate) fn found(&self, place: &Place, found: &[Found]) {
+    /// What is thought to be there before a scan: folder by folder, and for the limits.
+    pub(crate) fn before(&self, place: &Place) -> Before {
+        let known = place.ledger.read().unwrap_or_else(unreadable);
+        Before { folders: self.levels(known.unwrap_or_default()), bounds: place.bounds.level() }
+    }
+
+    /// Entries and bytes of each folder, of which the ledger knows these.
+    fn levels(&self, known: Vec<Record>) -> BTreeMap<String, Level> {
+        let known = known.into_iter().filter_map(|record| Some((record.folder?, record.sums)));
+        let mut all: BTreeMap<_, _> = known.collect();
+        for (folder, tally) in &*locked(&self.tallies) {
+            all.entry(folder.clone()).or_default().add(&tally.unflushed());
+        }
+        all.into_iter().map(|(folder, sums)| (folder, sums.contents())).collect()
+    }
+
+    /// Puts right what was counted, by what a scan of everything found. What comes and goes meanwhile is counted by
+    /// whoever does it, so it is the difference to what was thought `before` that is put right.
+    pub(crate) fn found(&self, place: &Place, before: &Before, found: &[Found]) {
         let root = place.layout.functions();
         let mut counted = BTreeMap::<String, Counted>::new();
         for found in found {
@@ -182,14 +209,44 @@ impl Upkeep {
             counted.entries += 1;
             counted.bytes += found.candidate.size;
         }
-        place.bounds.set(found.len() as u64, found.iter().map(|found| found.candidate.size).sum());
-        self.correct(place, &counted);
+        self.put_right(place, before, &counted);
+    }
+
+    fn put_right(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
+        self.shift(&before.folders, counted);
+        let sum = counted.values().fold((0, 0), |sum, counted| {
+            let (entries, bytes) = counted.level();
+            (sum.0 + entries, sum.1 + bytes)
+        });
+        place.bounds.shift(sum.0 - before.bounds.0, sum.1 - before.bounds.1);
+        for _ in 0..LAST_TRIES {
+            match self.flush() {
+                Ok(false) => thread::sleep(LAST_PAUSE),
+                Ok(true) => return,
+                Err(error) => return tracing::debug!(%error, "can't note what was counted"),
+            }
+        }
+    }
+
+    /// Counts what differs.
+    fn shift(&self, before: &BTreeMap<String, Level>, counted: &BTreeMap<String, Counted>) {
+        let folders: BTreeSet<&String> = before.keys().chain(counted.keys()).collect();
+        for folder in folders {
+            let (entries, bytes) = counted.get(folder).map_or((0, 0), |counted| counted.level());
+            let thought = before.get(folder).copied().unwrap_or_default();
+            if (entries, bytes) != thought {
+                self.tally_of(folder.clone()).contents(entries - thought.0, bytes - thought.1);
+            }
+        }
     }
 
     /// Counts what is there, where nobody has.
     pub(crate) fn recount(&self, place: &Place) -> Result<BTreeMap<PathBuf, Sums>> {
+        let before = self.before(place);
         let counted = place.count(&place.layout.functions())?;
-        self.correct(place, &counted);
+        if !place.read_only {
+            self.put_right(place, &before, &counted);
+        }
         let root = place.layout.functions();
         Ok(counted.into_iter().map(|(folder, counted)| (root.join(folder), counted.sums())).collect())
     }
@@ -200,23 +257,8 @@ impl Upkeep {
         // What others stored meanwhile goes as well, and what is noted beside it.
         place.layout.clear()?;
         self.all_changed();
-        place.bounds.set(0, 0);
-        self.correct(place, &BTreeMap::new());
-        Ok(())
-    }
-
-    /// Notes that this is all there is.
-    fn correct(&self, place: &Place, counted: &BTreeMap<String, Counted>) {
-        if place.read_only {
-            return;
-        }
-        for _ in 0..LAST_TRIES {
-            match self.flush().and_then(|done| Ok(done && place.ledger.correct(counted)?)) {
-                Ok(false) => thread::sleep(LAST_PAUSE),
-                Ok(true) => return,
-                Err(error) => return tracing::debug!(%error, "can't note what was counted"),
-            }
-        }
+        // Files that were removed by hand before count no longer.
+        self.recount(place).map(drop)
     }
 
     /// Puts what was counted into the ledger: whether that could be done.
@@ -224,12 +266,8 @@ impl Upkeep {
         let Some(place) = self.place.as_ref().filter(|place| !place.read_only) else { return Ok(true) };
         // Somebody removed it: it begins with what is there, so that it names every function.
         if !place.ledger.exists() {
-            let counted = place.count(&place.layout.functions())?;
-            if !(counted.is_empty() || place.ledger.correct(&counted)?) {
-                return Ok(false);
-            }
-            // What this process stored was found now.
-            locked(&self.tallies).values().for_each(|tally| tally.contents_are_known());
+            let before = self.levels(Vec::new());
+            self.shift(&before, &place.count(&place.layout.functions())?);
         }
         let tallies: Vec<_> = locked(&self.tallies).values().cloned().collect();
         place.ledger.add(&tallies)
@@ -414,8 +452,9 @@ impl Upkeep {
         }
         if let Some(place) = self.place.as_ref().filter(|place| !place.read_only && place.bounds.are_limits()) {
             // What others have stored counts as well.
-            if let Ok(stats) = self.sums().map(|sums| sums.stats()) {
-                place.bounds.set(stats.entries, stats.bytes);
+            let before = place.bounds.level();
+            if let Ok((entries, bytes)) = self.sums().map(|sums| sums.contents()) {
+                place.bounds.shift(entries - before.0, bytes - before.1);
             }
             place.bounds.enforce(self, place, true);
         }

