@@ -91,7 +91,9 @@ impl<'a> Numbers<'a> {
         // A part may begin and end within an element.
         let elements = range.start / self.encoded_width()..range.end.div_ceil(self.encoded_width());
         let skipped = range.start - elements.start * self.encoded_width();
-        let Scratch { first, second } = scratch;
+        #[cfg(feature = "ndarray")]
+        let first = &mut scratch.first;
+        let second = &mut scratch.second;
         let bytes: &[u8] = match &self.place {
             Place::InOrder(bytes) => &bytes[elements.start * width..elements.end * width],
             #[cfg(feature = "ndarray")]
