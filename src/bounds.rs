@@ -301,10 +301,13 @@ pub(crate) fn trim(upkeep: &Upkeep, place: &Place, limits: &Limits) -> Result<Tr
     if !limits.dry_run {
         upkeep.found(place, &before, &found);
     }
-    for index in victims(&candidates, limits, Order::LeastRecentlyUsed, SystemTime::now()) {
+    let victims = victims(&candidates, limits, Order::LeastRecentlyUsed, SystemTime::now());
+    for (done, index) in (1..).zip(&victims) {
+        let index = *index;
         if !limits.dry_run {
             upkeep.remove(&found[index].folder, &found[index].key)?;
         }
+        place.progress.tell(done, victims.len() as u64);
         let size = candidates[index].size;
         trimmed.removed += 1;
         trimmed.removed_bytes += size;

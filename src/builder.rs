@@ -10,6 +10,7 @@ use crate::compress::Compression;
 use crate::flight::Flights;
 use crate::lock::KeyLocks;
 use crate::policy::{Limits, Order};
+use crate::progress::{Progress, Watcher};
 use crate::secret::Secret;
 use crate::steering::Steering;
 use crate::store::{self, Directory, Layout, Store};
@@ -36,6 +37,7 @@ pub struct CacheBuilder {
     hot_bytes: u64,
     secret: Option<Secret>,
     store: Arc<dyn Store>,
+    progress: Watcher,
     /// Whether the variable `LARDER` is heeded.
     steered: bool,
 }
@@ -52,6 +54,7 @@ impl CacheBuilder {
             hot_bytes: HOT_BYTES,
             secret: None,
             store: Arc::new(Directory),
+            progress: Watcher::default(),
             steered: true,
         }
     }
@@ -179,6 +182,25 @@ impl CacheBuilder {
         self
     }
 
+    /// Tell how far [`verify`](Cache::verify), [`clear`](Cache::clear) and [`trim`](Cache::trim) have come, entry by entry.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicU64, Ordering};
+    /// # let folder = tempfile::tempdir()?;
+    /// static DONE: AtomicU64 = AtomicU64::new(0);
+    /// let cache = larder::Cache::builder(folder.path()).on_progress(|p| DONE.store(p.done, Ordering::Relaxed)).open()?;
+    /// for n in 0..10 {
+    ///     cache.get_or_compute("square", &n, || n * n);
+    /// }
+    /// cache.clear()?;
+    /// assert_eq!(DONE.load(Ordering::Relaxed), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_progress(mut self, watch: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Watcher::new(watch);
+        self
+    }
+
     /// Keep entries elsewhere.
     #[cfg(test)]
     pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
@@ -226,7 +248,7 @@ impl CacheBuilder {
             verify: steering.share_to_verify(),
             flights,
             secret: self.secret,
-            upkeep: Upkeep::of(layout, self.store, bounds, read_only, self.hot_bytes),
+            upkeep: Upkeep::of(layout, self.store, bounds, self.progress, read_only, self.hot_bytes),
         })))
     }
 }

@@ -14,7 +14,7 @@ use crate::policy::Limits;
 use crate::secret::Secret;
 use crate::stats::Stats;
 use crate::steering;
-use crate::store::{Entries, FunctionInfo, Layout, Record, Trimmed, Verified};
+use crate::store::{self, Activity, Entries, Entry, FunctionInfo, Layout, Record, Trimmed, Verified};
 use crate::upkeep::{Place, Upkeep};
 use crate::{Error, ErrorKind, Result};
 
@@ -165,6 +165,14 @@ impl Cache {
         Ok(self.0.upkeep.sums()?.stats())
     }
 
+    /// What happened in each hour of the last year in which anything did, oldest first. It is noted about once a second.
+    ///
+    /// # Errors
+    /// If that can't be read.
+    pub fn activity(&self) -> Result<Vec<Activity>> {
+        self.0.upkeep.activity()
+    }
+
     /// Reads every entry, and compares its checksums, and its seal if the cache has a secret. Removes nothing.
     ///
     /// # Errors
@@ -183,9 +191,68 @@ impl Cache {
     pub fn verify(&self) -> Result<Verified> {
         let mut verified = Verified::default();
         if let Some(place) = self.place() {
-            self.entries()?.for_each(|entry| verified.add(&*place.store, self.secret(), entry));
+            let total = self.stats()?.entries;
+            for (done, entry) in (1..).zip(self.entries()?) {
+                verified.add(&*place.store, self.secret(), entry);
+                place.progress.tell(done, total);
+            }
         }
         Ok(verified)
+    }
+
+    /// The entries whose keys begin with these hexadecimal digits. Only their headers are read, however many others there
+    /// are.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("answer", &(), || 42);
+    /// let key = cache.entries()?.next().unwrap().key;
+    ///
+    /// assert_eq!(cache.find(&key.to_string()[..8])?[0].function, "answer");
+    /// assert!(cache.find("no digits")?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn find(&self, digits: &str) -> Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        if let Some(place) = self.place() {
+            let digits = digits.to_ascii_lowercase();
+            place.store.list(&place.layout.functions(), true, &mut |folder, listed| {
+                if listed.key.to_string().starts_with(&digits) {
+                    found.extend(Entry::at(folder, listed.key));
+                }
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// The stored results that were used last, that one first, at most so many. Of the others only the files' times are read.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    pub fn used_last(&self, most: usize) -> Result<Vec<Entry>> {
+        match self.place() {
+            Some(place) => store::used_last(&*place.store, &place.layout.functions(), true, most),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Removes one entry, whatever it is like. Gives whether it was there.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, [`ReadOnly`](ErrorKind::ReadOnly), and what
+    /// the file system reports.
+    pub fn remove(&self, entry: &Entry) -> Result<bool> {
+        match (self.writable()?, entry.path.parent()) {
+            (Some(place), Some(folder)) if folder.starts_with(place.layout.functions()) => {
+                self.forget_entry(folder, &entry.key)
+            }
+            (None, _) => Ok(false),
+            _ => Err(Error::new(ErrorKind::InvalidInput, "the entry is of another cache").at(&entry.path)),
+        }
     }
 
     /// Removes all stored results. What is not larder's stays.

@@ -54,6 +54,37 @@ pub enum ErrorKind {
     InvalidInput,
 }
 
+impl ErrorKind {
+    /// Its name, as JSON has it: `no-space`.
+    ///
+    /// ```
+    /// assert_eq!(larder::ErrorKind::WrongType.name(), "wrong-type");
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorKind::NotFound => "not-found",
+            ErrorKind::PermissionDenied => "permission-denied",
+            ErrorKind::NoSpace => "no-space",
+            ErrorKind::ReadOnly => "read-only",
+            ErrorKind::Locked => "locked",
+            ErrorKind::Io => "io",
+            ErrorKind::NotLarder => "not-larder",
+            ErrorKind::Truncated => "truncated",
+            ErrorKind::Damaged => "damaged",
+            ErrorKind::WrongType => "wrong-type",
+            ErrorKind::NewerFormat => "newer-format",
+            ErrorKind::UnknownCompressor => "unknown-compressor",
+            ErrorKind::AlreadyRegistered => "already-registered",
+            ErrorKind::CompressorDisabled => "compressor-disabled",
+            ErrorKind::LevelOutOfRange => "level-out-of-range",
+            ErrorKind::NotMappable => "not-mappable",
+            ErrorKind::NotRepresentable => "not-representable",
+            ErrorKind::LimitExceeded => "limit-exceeded",
+            ErrorKind::InvalidInput => "invalid-input",
+        }
+    }
+}
+
 /// Every fault of this crate: a [kind](ErrorKind), the path that it is about, a sentence, a cause.
 ///
 /// ```

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::key::{Argument, Key};
-use crate::reason::{Change, ChangeKind, Difference, Reason, readable};
+use crate::readable::{self, duration};
+use crate::reason::{Cause, Change, ChangeKind, Difference, Reason};
 use crate::store::{CodeFile, Entries, Entry, Event, Layout, Record, brief, brief_code};
 
 /// Why a call would hit or miss: what [`Call::explain`](crate::Call::explain) gives. As text, a
@@ -85,7 +86,7 @@ impl fmt::Display for Explanation {
         write!(f, "`{}` would ", self.function)?;
         match &self.verdict {
             Verdict::Hit { age, saves, size } => {
-                write!(f, "hit: computed {} ago in {}, {size} bytes", readable(*age), readable(*saves))?;
+                write!(f, "hit: computed {} ago in {}, {}", duration(*age), duration(*saves), readable::size(*size))?;
             }
             Verdict::Miss(reason) => write!(f, "miss: {reason}")?,
         }
@@ -117,16 +118,20 @@ const MOST_TRIED: usize = 8;
 impl Missing<'_> {
     /// Why there is nothing. Reads the function's folder, and no other.
     pub(crate) fn reason(&self) -> Reason {
-        let history = self.history();
+        self.reason_after(&self.history())
+    }
+
+    /// Why there was nothing after these calls.
+    pub(crate) fn reason_after(&self, history: &[Record]) -> Reason {
         if let Some(last) = history.iter().rfind(|record| record.key == self.key) {
             return match last.event {
-                Event::Stored => Reason::Evicted,
+                Event::Stored(_) => Reason::Evicted,
                 Event::Forgotten => Reason::Forgotten,
             };
         }
         let mine: Vec<_> = self.arguments.iter().map(brief).collect();
         let code = brief_code(self.code);
-        let stored = || history.iter().filter(|record| record.event == Event::Stored);
+        let stored = || history.iter().filter(|record| matches!(record.event, Event::Stored(_)));
         if let Some(same) = stored().rfind(|record| record.arguments == mine) {
             return match same.version {
                 version if version != self.version => Reason::VersionChanged { stored: version, now: self.version },
@@ -209,7 +214,7 @@ fn record(entry: Entry) -> Record {
     let digits = |at: usize| entry.code.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let code: Vec<u8> = (0..16).map_while(digits).collect();
     Record {
-        event: Event::Stored,
+        event: Event::Stored(Cause::Absent),
         key: entry.key,
         version: entry.version,
         code: brief_code(&code),

@@ -14,6 +14,7 @@ mod site;
 
 mod explain;
 mod flight;
+mod recent;
 mod shelf;
 
 mod file_digest;
@@ -55,6 +56,8 @@ mod outcome;
 mod patience;
 mod policy;
 mod preview;
+mod progress;
+mod readable;
 mod reason;
 mod rules;
 mod secret;
@@ -84,10 +87,12 @@ pub use memo::Memo;
 pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
 pub use policy::Limits;
+pub use progress::Progress;
+pub use recent::Recent;
 pub use reason::{Change, ChangeKind, Difference, Reason};
 pub use shelf::Shelved;
 pub use stats::Stats;
-pub use store::{Entries, Entry, FunctionInfo, Trimmed, Verified};
+pub use store::{Activity, Entries, Entry, FunctionInfo, Trimmed, Verified};
 pub use threads::set_threads;
 pub use units::{parse_bytes, parse_duration};
 

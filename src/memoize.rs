@@ -215,7 +215,7 @@ impl<R> Miss<R> {
             Some(_) if site.cache.is_read_only() => (None, End::NotKept),
             Some(_) if site.files_changed() => (None, End::Failed),
             Some(stored) if rules.store_if.is_some_and(|store_if| !store_if(stored)) => (None, End::NotKept),
-            Some(stored) => match site.store(self.shown, took, stored) {
+            Some(stored) => match site.store(self.shown, self.reason.cause(), took, stored) {
                 Ok(size) => (Some(size), End::Stored),
                 Err(error) => {
                     site.fault("a result can't be stored: it will be computed again", &error);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::readable::duration;
+
 /// Why a call is computed and not loaded. As text, a sentence without its subject.
 ///
 /// [`Call::explain`](crate::Call::explain) tells it beforehand, and
@@ -81,6 +83,34 @@ pub enum Reason {
     Absent,
 }
 
+/// Why a result was computed that is stored now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// There was none.
+    Absent,
+    Refreshed,
+    Expired,
+    Damaged,
+    Unreadable,
+    Rejected,
+    Verified,
+}
+
+impl Reason {
+    /// What is noted of it.
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            Reason::Refreshed => Cause::Refreshed,
+            Reason::Expired { .. } => Cause::Expired,
+            Reason::Damaged { .. } => Cause::Damaged,
+            Reason::Unreadable { .. } => Cause::Unreadable,
+            Reason::Rejected => Cause::Rejected,
+            Reason::Verified { .. } => Cause::Verified,
+            _ => Cause::Absent,
+        }
+    }
+}
+
 /// One argument that is another one than in the nearest stored call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -150,7 +180,7 @@ impl fmt::Display for Reason {
                 f.write_str("expired: it is from the future, so the clock was set back since")
             }
             Reason::Expired { age, max_age } => {
-                write!(f, "expired: {} old, and may be {}", readable(*age), readable(*max_age))
+                write!(f, "expired: {} old, and may be {}", duration(*age), duration(*max_age))
             }
             Reason::Evicted => f.write_str("evicted: it was stored, and is gone"),
             Reason::Forgotten => f.write_str("forgotten: it was stored, and removed on request"),
@@ -193,41 +223,5 @@ impl fmt::Display for Change {
             "body" => write!(f, "the function itself {did}"),
             item => write!(f, "`{item}` {did}"),
         }
-    }
-}
-
-/// A duration for people: two units, or one and a fraction below a minute.
-pub(crate) fn readable(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    if seconds < 60 {
-        return match duration {
-            d if d < Duration::from_micros(1) => format!("{} ns", d.as_nanos()),
-            d if d < Duration::from_millis(1) => format!("{:.1} µs", d.as_secs_f64() * 1e6),
-            d if d < Duration::from_secs(1) => format!("{:.1} ms", d.as_secs_f64() * 1e3),
-            d => format!("{:.1} s", d.as_secs_f64()),
-        };
-    }
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours) {
-        (0, 0) => format!("{minutes} min {} s", seconds % 60),
-        (0, hours) => format!("{hours} h {} min", minutes % 60),
-        (days, hours) => format!("{days} d {} h", hours % 24),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_readable() {
-        let of = |seconds| readable(Duration::from_secs_f64(seconds));
-        assert_eq!(of(0.000_000_5), "500 ns");
-        assert_eq!(of(0.000_001_5), "1.5 µs");
-        assert_eq!(of(0.25), "250.0 ms");
-        assert_eq!(of(1.26), "1.3 s");
-        assert_eq!(of(61.0), "1 min 1 s");
-        assert_eq!(of(7325.0), "2 h 2 min");
-        assert_eq!(of(100_000.0), "1 d 3 h");
     }
 }

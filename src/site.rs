@@ -20,7 +20,7 @@ use crate::key::call::{Encoded, encode};
 use crate::key::{Argument, Describe, Key, digest_of_content};
 use crate::memo::{Home, Memo};
 use crate::outcome::Outcome;
-use crate::reason::Reason;
+use crate::reason::{Cause, Reason};
 use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::stats::{Count, nanoseconds};
@@ -133,7 +133,7 @@ impl<'a> Site<'a> {
                     Ok(header) => header,
                     Err(error) => return fault(error),
                 };
-                if !valid(&Entry::new(Layout::entry(folder, key), header, size), &value) {
+                if !valid(&Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref()), &value) {
                     return Found::Nothing(Reason::Rejected);
                 }
             }
@@ -234,6 +234,7 @@ impl<'a> Site<'a> {
     pub(crate) fn store<T: Serialize + DeserializeOwned>(
         &self,
         arguments: Vec<Argument>,
+        cause: Cause,
         took: Duration,
         value: &T,
     ) -> Result<u64> {
@@ -274,7 +275,7 @@ impl<'a> Site<'a> {
             result => result?,
         };
         cache.upkeep().stored(&home.tally, key, before, size);
-        self.note(layout, Event::Stored, &details.arguments);
+        self.note(layout, Event::Stored(cause), &details.arguments);
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok(size)
     }

@@ -18,8 +18,9 @@ use crate::hot::{Hot, Since, Warm};
 use crate::key::Key;
 use crate::lock::KeyLocks;
 use crate::marks::{Current, Identity, Marks};
+use crate::progress::Watcher;
 use crate::stats::{Count, Level, Sums, Tally};
-use crate::store::{Counted, Layout, Ledger, LedgerRecord as Record, Store, name_of_folder};
+use crate::store::{Activity, Counted, Hours, Layout, Ledger, LedgerRecord as Record, Store, name_of_folder};
 use crate::{Error, Result, at_exit};
 
 const TICK: Duration = Duration::from_secs(1);
@@ -39,6 +40,8 @@ pub(crate) struct Upkeep {
     /// Where it is; `None` if it is off.
     place: Option<Place>,
     tallies: Mutex<BTreeMap<String, Arc<Tally>>>,
+    /// What of it is noted under its hour.
+    noted: Mutex<Sums>,
     hot: Option<Hot>,
     marks: Current,
     /// The folders of functions with results in memory, by the functions' keys.
@@ -63,7 +66,9 @@ pub(crate) struct Place {
     pub(crate) layout: Layout,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bounds: Bounds,
+    pub(crate) progress: Watcher,
     ledger: Ledger,
+    hours: Hours,
     read_only: bool,
 }
 
@@ -90,11 +95,13 @@ impl Upkeep {
         layout: Layout,
         store: Arc<dyn Store>,
         bounds: Bounds,
+        progress: Watcher,
         read_only: bool,
         hot_bytes: u64,
     ) -> Arc<Self> {
         let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
-        let upkeep = Upkeep::new(Some(Place { layout, store, bounds, ledger, read_only }), hot_bytes);
+        let hours = Hours::at(layout.activity(), KeyLocks::under(layout.root()));
+        let upkeep = Upkeep::new(Some(Place { layout, store, bounds, progress, ledger, hours, read_only }), hot_bytes);
         upkeep.look_for_marks();
         // From now on everything is counted; what is there already is counted here.
         if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.ledger.exists())) {
@@ -107,6 +114,7 @@ impl Upkeep {
         Upkeep {
             place,
             tallies: Mutex::default(),
+            noted: Mutex::default(),
             hot: (hot_bytes > 0).then(|| Hot::new(hot_bytes)),
             marks: Current::default(),
             watched: Mutex::default(),
@@ -270,7 +278,34 @@ impl Upkeep {
             self.shift(&before, &place.count(&place.layout.functions())?);
         }
         let tallies: Vec<_> = locked(&self.tallies).values().cloned().collect();
-        place.ledger.add(&tallies)
+        let is_noted = self.note_hour(place);
+        Ok(place.ledger.add(&tallies)? && is_noted)
+    }
+
+    /// Notes under this hour what happened since the last time: whether that could be done, or never can.
+    fn note_hour(&self, place: &Place) -> bool {
+        let mut noted = locked(&self.noted);
+        let sums = self.own_sums();
+        let added = place.hours.add(&sums.minus(&noted)).unwrap_or_else(|error| {
+            tracing::debug!(%error, "it is not noted when this happened");
+            true
+        });
+        if added {
+            *noted = sums;
+        }
+        added
+    }
+
+    /// What this process counted.
+    pub(crate) fn own_sums(&self) -> Sums {
+        let mut sums = Sums::default();
+        locked(&self.tallies).values().for_each(|tally| sums.add(&tally.sums()));
+        sums
+    }
+
+    /// The hours in which anything happened.
+    pub(crate) fn activity(&self) -> Result<Vec<Activity>> {
+        self.place.as_ref().map_or_else(|| Ok(Vec::new()), |place| place.hours.read())
     }
 
     /// An entry was stored, instead of one of `before` bytes.
@@ -321,7 +356,8 @@ impl Upkeep {
             None => _ = all.insert(folder.to_owned(), vec![listed.key]),
         })?;
         // There may be millions: others are told once, and it is counted once.
-        let mut removed = 0;
+        let (mut removed, mut looked_at) = (0, 0);
+        let total = all.values().map(|keys| keys.len() as u64).sum();
         let result = all.iter().try_for_each(|(folder, keys)| {
             let (mut entries, mut bytes) = (0_i64, 0_i64);
             let result = keys.iter().try_for_each(|key| {
@@ -330,6 +366,8 @@ impl Upkeep {
                     bytes += i64::try_from(size).unwrap_or(i64::MAX);
                     place.bounds.removed(size);
                 }
+                looked_at += 1;
+                place.progress.tell(looked_at, total);
                 Ok(())
             });
             removed += entries.cast_unsigned();
@@ -464,8 +502,7 @@ impl Upkeep {
             ticks.since_touched = 0;
             self.touch_used();
         }
-        let mut sums = Sums::default();
-        locked(&self.tallies).values().for_each(|tally| sums.add(&tally.sums()));
+        let sums = self.own_sums();
         ticks.idle = if sums == ticks.seen { ticks.idle + 1 } else { 0 };
         ticks.seen = sums;
         ticks.idle < IDLE_TICKS

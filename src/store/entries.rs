@@ -1,5 +1,6 @@
 //! Listing what is there.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -8,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::Layout;
+use super::{Directory, Layout, Store};
 use super::get::Peeked;
 use super::walk::visit;
 use crate::container::Header;
@@ -36,6 +37,9 @@ pub struct Entry {
     /// When this was computed. As JSON: seconds since 1970.
     #[serde(serialize_with = "seconds_since_1970")]
     pub created: SystemTime,
+    /// When it was used last, to within a minute, or written. As JSON: seconds since 1970.
+    #[serde(serialize_with = "seconds_since_1970")]
+    pub used: SystemTime,
     /// How long the function ran. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
@@ -55,11 +59,11 @@ pub struct Entry {
     pub fault: Option<String>,
 }
 
-fn seconds_since_1970<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn seconds_since_1970<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     seconds(&time.duration_since(UNIX_EPOCH).unwrap_or_default(), serializer)
 }
 
-fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
@@ -71,17 +75,23 @@ impl Entry {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io(error, "can't open").at(path)),
         };
-        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        let metadata = file.metadata().ok();
         let peeked = Peeked::read(file, &key).map_err(|error| error.at(&path))?;
         if !peeked.is_complete()? {
             return Err(Error::truncated().at(path));
         }
         let header = peeked.whole_header().map_err(|error| error.at(&path))?;
-        Ok(Some(Entry::new(path, header, size)))
+        Ok(Some(Entry::new(path, header, metadata.as_ref())))
     }
 
-    /// The entry with this header.
-    pub(crate) fn new(path: PathBuf, header: Header, size: u64) -> Entry {
+    /// The entry of this key in a function's folder, readable or not; `None` if there is none.
+    pub(crate) fn at(folder: &Path, key: Key) -> Option<Entry> {
+        let path = Layout::entry(folder, &key);
+        Entry::read(path.clone(), key).unwrap_or_else(|fault| Some(Entry::faulty(path, key, &fault)))
+    }
+
+    /// The entry with this header, in a file of which this is known.
+    pub(crate) fn new(path: PathBuf, header: Header, metadata: Option<&fs::Metadata>) -> Entry {
         let (created, took) = (header.details.created(), header.details.took());
         let details = header.details;
         Entry {
@@ -92,8 +102,9 @@ impl Entry {
             code: details.code,
             arguments: details.arguments,
             created,
+            used: metadata.and_then(|metadata| metadata.modified().ok()).unwrap_or(created),
             took,
-            size,
+            size: metadata.map_or(0, fs::Metadata::len),
             document_size: header.payload.document_len,
             payload_at: header.payload_at,
             compressor: details.compressor,
@@ -105,6 +116,7 @@ impl Entry {
 
     /// What can be said of an entry whose header can't be read.
     fn faulty(path: PathBuf, key: Key, fault: &Error) -> Entry {
+        let metadata = fs::symlink_metadata(&path).ok();
         Entry {
             key,
             function: String::new(),
@@ -113,8 +125,9 @@ impl Entry {
             code: String::new(),
             arguments: Vec::new(),
             created: UNIX_EPOCH,
+            used: metadata.as_ref().and_then(|metadata| metadata.modified().ok()).unwrap_or(UNIX_EPOCH),
             took: Duration::ZERO,
-            size: fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len()),
+            size: metadata.map_or(0, |metadata| metadata.len()),
             document_size: 0,
             payload_at: 0,
             compressor: String::new(),
@@ -204,11 +217,8 @@ impl Iterator for Entries {
         loop {
             let (folder, key) = self.find()?;
             self.given += 1;
-            let path = Layout::entry(&folder, &key);
-            match Entry::read(path.clone(), key) {
-                Ok(Some(entry)) => return Some(entry),
-                Ok(None) => {}
-                Err(fault) => return Some(Entry::faulty(path, key, &fault)),
+            if let Some(entry) = Entry::at(&folder, key) {
+                return Some(entry);
             }
         }
     }
@@ -260,6 +270,14 @@ impl FunctionInfo {
         Entries::under(&self.path, false)
     }
 
+    /// The stored results that were used last, at most so many: of the others only the files' times are read.
+    ///
+    /// # Errors
+    /// If the folder can't be listed.
+    pub fn used_last(&self, most: usize) -> Result<Vec<Entry>> {
+        used_last(&Directory, &self.path, false, most)
+    }
+
     /// The functions that these were counted of, by name.
     pub(crate) fn of(root: &Path, counted: BTreeMap<PathBuf, Sums>) -> Vec<FunctionInfo> {
         let mut functions = BTreeMap::new();
@@ -292,6 +310,23 @@ impl FunctionInfo {
         }
         functions.into_values().collect()
     }
+}
+
+/// The entries in a folder that were used last, that one first; with those of the folders within it, if `deep`.
+pub(crate) fn used_last(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
+    let mut all = Vec::new();
+    store.list(folder, deep, &mut |folder, listed| {
+        // What vanishes meanwhile was not used last.
+        if let Ok(used) = listed.metadata().and_then(|metadata| metadata.modified()) {
+            all.push((Reverse(used), listed.key, folder.to_owned()));
+        }
+    })?;
+    if most < all.len() {
+        all.select_nth_unstable(most);
+        all.truncate(most);
+    }
+    all.sort_unstable();
+    Ok(all.into_iter().filter_map(|(_, key, folder)| Entry::at(&folder, key)).collect())
 }
 
 fn name_of_folder(root: &Path, folder: &Path) -> String {

@@ -2,7 +2,7 @@
 //! what was there and what is like it without opening the entries.
 //!
 //! ```text
-//! record = "R" 4c ‖ kind (u8) ‖ n (u8) ‖ version (u64) ‖ time (u64, nanoseconds since 1970)
+//! record = "RL" ‖ kind (u8) ‖ n (u8) ‖ version (u64) ‖ time (u64, nanoseconds since 1970)
 //!          ‖ code (16 bytes) ‖ key (32 bytes) ‖ n × first 8 bytes of an argument's digest ‖ XXH3-64 (u64)
 //! ```
 //!
@@ -20,6 +20,7 @@ use super::Layout;
 use crate::atomic::{self, Access};
 use crate::file::{append_now, read_now};
 use crate::key::{Argument, Key};
+use crate::reason::Cause;
 use crate::stats::nanoseconds;
 use crate::{Error, Result};
 
@@ -34,10 +35,22 @@ const LONGEST: u64 = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// Its result was stored.
-    Stored,
+    Stored(Cause),
     /// It was removed on request.
     Forgotten,
 }
+
+/// Events in the order of their numbers in the file: append only.
+const EVENTS: [Event; 8] = [
+    Event::Stored(Cause::Absent),
+    Event::Forgotten,
+    Event::Stored(Cause::Refreshed),
+    Event::Stored(Cause::Expired),
+    Event::Stored(Cause::Damaged),
+    Event::Stored(Cause::Unreadable),
+    Event::Stored(Cause::Rejected),
+    Event::Stored(Cause::Verified),
+];
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +98,7 @@ impl Record {
         let count = u8::try_from(self.arguments.len()).unwrap_or(u8::MAX);
         let mut bytes = Vec::with_capacity(FIXED + 8 * usize::from(count) + CHECKSUM);
         bytes.extend_from_slice(&MARK);
-        bytes.push(match self.event {
-            Event::Stored => 0,
-            Event::Forgotten => 1,
-        });
+        bytes.push(EVENTS.iter().zip(0..).find(|(event, _)| **event == self.event).map_or(0, |(_, number)| number));
         bytes.push(count);
         bytes.extend_from_slice(&self.version.to_le_bytes());
         let time = nanoseconds(self.time.duration_since(UNIX_EPOCH).unwrap_or_default());
@@ -103,11 +113,7 @@ impl Record {
     /// The record at the start of `bytes`, and how long it is.
     fn decode(bytes: &[u8]) -> Option<(Record, usize)> {
         let fixed = bytes.get(..FIXED)?;
-        let event = match fixed[2] {
-            0 => Event::Stored,
-            1 => Event::Forgotten,
-            _ => return None,
-        };
+        let event = *EVENTS.get(usize::from(fixed[2]))?;
         let content = FIXED + 8 * usize::from(fixed[3]);
         let (content, checksum) = bytes.get(..content + CHECKSUM)?.split_at(content);
         if fixed[..2] != MARK || XxHash3_64::oneshot(content).to_le_bytes() != *checksum {
@@ -178,7 +184,7 @@ mod tests {
 
     fn record(number: u64) -> Record {
         Record {
-            event: if number.is_multiple_of(3) { Event::Forgotten } else { Event::Stored },
+            event: EVENTS[number as usize % EVENTS.len()],
             key: crate::key_of(&number).unwrap(),
             version: number,
             code: brief_code(&number.to_le_bytes()),

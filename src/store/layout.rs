@@ -6,6 +6,7 @@
 //! <root>/drafts/               files in the making
 //! <root>/locks                 locks of keys, see `lock/`
 //! <root>/counters              what all processes counted, see `ledger.rs`
+//! <root>/activity              what happened in each hour, see `activity.rs`
 //! <root>/marks                 what was removed or replaced, see `marks.rs`
 //! <root>/v1/<crate>/<module>/…/<function>/     <crate>@<package> if these are not called alike
 //!     function.json            which function this is
@@ -27,6 +28,7 @@ use crate::{Error, ErrorKind, Result};
 const VERSION_FOLDER: &str = "v1";
 const DRAFTS_FOLDER: &str = "drafts";
 const COUNTERS_FILE: &str = "counters";
+const ACTIVITY_FILE: &str = "activity";
 const MARKS_FILE: &str = "marks";
 const FUNCTION_FILE: &str = "function.json";
 const HISTORY_FILE: &str = "history";
@@ -100,6 +102,10 @@ impl Layout {
 
     pub(crate) fn counters(&self) -> PathBuf {
         self.root.join(COUNTERS_FILE)
+    }
+
+    pub(crate) fn activity(&self) -> PathBuf {
+        self.root.join(ACTIVITY_FILE)
     }
 
     pub(crate) fn marks(&self) -> PathBuf {

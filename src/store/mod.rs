@@ -9,6 +9,7 @@ mod layout;
 mod get;
 mod put;
 
+mod activity;
 mod code;
 mod entries;
 #[cfg(test)]
@@ -27,13 +28,15 @@ use crate::Result;
 use crate::atomic::Draft;
 use crate::key::Key;
 
+pub use activity::Activity;
 pub use entries::{Entries, Entry, FunctionInfo};
 pub use trim::Trimmed;
 pub use verify::Verified;
 
+pub(crate) use activity::Hours;
 pub(crate) use code::CodeFile;
 pub(crate) use directory::Directory;
-pub(crate) use entries::FunctionFile;
+pub(crate) use entries::{FunctionFile, seconds_since_1970, used_last};
 pub(crate) use get::Peeked;
 pub(crate) use history::{Event, Record, brief, brief_code};
 pub(crate) use layout::Layout;

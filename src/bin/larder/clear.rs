@@ -5,8 +5,11 @@ use std::io::{self, IsTerminal as _, Write};
 use larder::FunctionInfo;
 use serde::Serialize;
 
+use crate::failure::Failure;
 use crate::format::{count, one_line, size};
-use crate::{Failure, Place, say, select, write_json};
+use crate::output::{say, write_json};
+use crate::place::Place;
+use crate::select;
 
 /// What was, or will be, removed.
 #[derive(Serialize)]
@@ -49,7 +52,7 @@ pub(crate) fn clear(place: &Place, function: Option<&str>, yes: bool, out: &mut 
         if !yes && !confirm(&format!("Remove {} from {}?", removed.describe(), place.root.display()))? {
             return Err(Failure::Failed("nothing was removed".to_owned()));
         }
-        let cache = place.change()?;
+        let cache = place.watched(false, "removing")?;
         match (function, &functions[..]) {
             (Some(_), [function]) => {
                 if !cache.clear_function(&function.name)? && function.entries > 0 {

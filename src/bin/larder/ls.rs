@@ -1,13 +1,17 @@
-//! `larder ls`: the functions, or the entries of one.
+//! `larder ls`: the functions, or entries.
 
 use std::cmp::Reverse;
 use std::io::Write;
+use std::time::SystemTime;
 
-use comfy_table::{CellAlignment, Table, presets};
-use larder::Entry;
+use larder::{Cache, Entry, FunctionInfo};
 
-use crate::format::{age, count, cut, cut_fairly, duration, one_line, size};
-use crate::{Failure, Place, say, select, write_json};
+use crate::args::{Filter, Ls, Sort};
+use crate::failure::Failure;
+use crate::format::{age, count, cut, cut_fairly, duration, number, one_line, size};
+use crate::output::{say, write_json};
+use crate::place::Place;
+use crate::{select, table};
 
 /// Digits of a key that a table shows; they are enough for `larder show`.
 const KEY_DIGITS: usize = 12;
@@ -15,83 +19,178 @@ const KEY_DIGITS: usize = 12;
 /// Characters of the arguments that a table shows.
 const ARGUMENTS_WIDTH: usize = 60;
 
-/// Lists the functions by name.
-pub(crate) fn functions(place: &Place, out: &mut dyn Write) -> Result<(), Failure> {
-    let functions = place.look()?.functions()?;
+/// Rows that are listed if nothing else is said.
+const PAGE: usize = 100;
+
+/// Lists functions, or the entries that are asked for.
+pub(crate) fn ls(place: &Place, ls: &Ls, out: &mut dyn Write) -> Result<(), Failure> {
+    let cache = place.look()?;
+    if ls.function.is_none() && !ls.filter.is_any() && !matches!(ls.sort, Some(Sort::Used | Sort::Created | Sort::Took)) {
+        return functions(place, &cache, ls, out);
+    }
+    if matches!(ls.sort, Some(Sort::Entries | Sort::Saved)) {
+        return Err(Failure::Usage("entries have no such order; functions have".to_owned()));
+    }
+    entries(place, &cache, ls, out)
+}
+
+impl Ls {
+    /// How many rows to list.
+    fn most(&self, place: &Place) -> usize {
+        match self.limit {
+            Some(0) => usize::MAX,
+            Some(limit) => limit,
+            None if place.json => usize::MAX,
+            None => PAGE,
+        }
+    }
+}
+
+fn functions(place: &Place, cache: &Cache, ls: &Ls, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut functions = cache.functions()?;
+    let (all, entries, bytes) = (functions.len(), sum(&functions, |f| f.entries), sum(&functions, |f| f.bytes));
+    match ls.sort {
+        Some(Sort::Size) => functions.sort_by_key(|function| Reverse(function.bytes)),
+        Some(Sort::Entries) => functions.sort_by_key(|function| Reverse(function.entries)),
+        Some(Sort::Saved) => functions.sort_by_key(|function| Reverse(function.stats.saved)),
+        _ => {}
+    }
+    if ls.reverse {
+        functions.reverse();
+    }
+    functions.truncate(ls.most(place));
     if place.json {
         return write_json(out, &functions);
     }
-    if functions.is_empty() {
+    if all == 0 {
         say(&place.nothing_cached());
         return Ok(());
     }
-    let rows =
-        functions.iter().map(|function| [one_line(&function.name), function.entries.to_string(), size(function.bytes)]);
-    write_table(out, ["FUNCTION", "ENTRIES", "SIZE"], &[1, 2], rows)?;
+    let rows = functions.iter().map(|function| {
+        let stats = &function.stats;
+        let name = one_line(&function.name);
+        let (hits, computed) = (number(stats.hits), number(stats.misses));
+        [name, number(function.entries), size(function.bytes), hits, computed, duration(stats.saved)]
+    });
+    table::write(out, ["FUNCTION", "ENTRIES", "SIZE", "HITS", "COMPUTED", "SAVED"], &[1, 2, 3, 4, 5], rows)?;
     out.flush()?;
-    let entries = count(functions.iter().map(|function| function.entries).sum(), "entry", "entries");
-    let bytes = size(functions.iter().map(|function| function.bytes).sum());
-    say(&format!("{entries}, {bytes} in {}", place.root.display()));
+    let entries = count(entries, "entry", "entries");
+    let cut = if functions.len() < all { format!("{} of {all} functions; ", functions.len()) } else { String::new() };
+    say(&format!("{cut}{entries}, {} in {}", size(bytes), place.root.display()));
     Ok(())
 }
 
-/// Lists the entries of one function, newest first.
-pub(crate) fn entries(place: &Place, function: &str, out: &mut dyn Write) -> Result<(), Failure> {
-    let functions = place.look()?.functions()?;
-    let function = select::function(place, &functions, function)?;
-    let mut entries: Vec<_> = function.entries()?.collect();
-    entries.sort_by_key(|entry| (Reverse(entry.created), entry.key));
+fn sum(functions: &[FunctionInfo], number: impl Fn(&FunctionInfo) -> u64) -> u64 {
+    functions.iter().map(number).sum()
+}
+
+fn entries(place: &Place, cache: &Cache, ls: &Ls, out: &mut dyn Write) -> Result<(), Failure> {
+    let functions = cache.functions()?;
+    let function = match &ls.function {
+        None => None,
+        Some(function) => Some(select::function(place, &functions, function)?),
+    };
+    let most = ls.most(place);
+    let (entries, all) = listed(cache, function, ls, most)?;
     if place.json {
         return write_json(out, &entries);
     }
     if entries.is_empty() {
-        say(&format!("nothing is cached of {} in {}", one_line(&function.name), place.root.display()));
+        let what = function.map_or_else(String::new, |function| format!(" of {}", one_line(&function.name)));
+        let such = if ls.filter.is_any() { "no such entry is cached" } else { "nothing is cached" };
+        say(&format!("{such}{what} in {}", place.root.display()));
         return Ok(());
     }
-    write_table(out, ["KEY", "AGE", "TOOK", "SIZE", "COMPRESSOR", "ARGUMENTS"], &[2, 3], entries.iter().map(row))
+    if function.is_some() {
+        let header = ["KEY", "AGE", "USED", "TOOK", "SIZE", "COMPRESSOR", "ARGUMENTS"];
+        table::write_marked(out, header, &[3, 4], entries.iter().map(|entry| (row(entry), entry.fault.is_some())))?;
+    } else {
+        let header = ["KEY", "FUNCTION", "AGE", "USED", "TOOK", "SIZE", "COMPRESSOR", "ARGUMENTS"];
+        let rows = entries.iter().map(|entry| {
+            let [key, rest @ ..] = row(entry);
+            let [age, used, took, size, compressor, arguments] = rest;
+            let row = [key, one_line(&entry.function), age, used, took, size, compressor, arguments];
+            (row, entry.fault.is_some())
+        });
+        table::write_marked(out, header, &[4, 5], rows)?;
+    }
+    out.flush()?;
+    if (entries.len() as u64) < all {
+        say(&format!("{} of {}; `--limit 0` lists all", number(entries.len() as u64), count(all, "entry", "entries")));
+    }
+    Ok(())
 }
 
-fn row(entry: &Entry) -> [String; 6] {
-    let key = cut_key(entry);
+/// The entries to list, and how many there are of their kind.
+fn listed(cache: &Cache, function: Option<&FunctionInfo>, ls: &Ls, most: usize) -> Result<(Vec<Entry>, u64), Failure> {
+    // What was used last is known without reading a header, however many there are.
+    if matches!(ls.sort, None | Some(Sort::Used)) && !ls.reverse && !ls.filter.is_any() && most < usize::MAX {
+        let entries = match function {
+            Some(function) => function.used_last(most)?,
+            None => cache.used_last(most)?,
+        };
+        return Ok((entries, function.map_or(cache.stats()?.entries, |function| function.entries)));
+    }
+    let entries = match function {
+        Some(function) => function.entries()?,
+        None => cache.entries()?,
+    };
+    let mut entries: Vec<_> = entries.filter(|entry| ls.filter.lets_pass(entry)).collect();
+    match ls.sort {
+        Some(Sort::Name) => entries.sort_by_key(|entry| entry.key),
+        Some(Sort::Size) => entries.sort_by_key(|entry| (Reverse(entry.size), entry.key)),
+        Some(Sort::Created) => entries.sort_by_key(|entry| (Reverse(entry.created), entry.key)),
+        Some(Sort::Took) => entries.sort_by_key(|entry| (Reverse(entry.took), entry.key)),
+        _ => entries.sort_by_key(|entry| (Reverse(entry.used), entry.key)),
+    }
+    if ls.reverse {
+        entries.reverse();
+    }
+    let all = entries.len() as u64;
+    entries.truncate(most);
+    Ok((entries, all))
+}
+
+impl Filter {
+    fn is_any(&self) -> bool {
+        let Filter { older_than, newer_than, idle, larger_than, smaller_than, code, faulty } = self;
+        let times = [older_than, newer_than, idle].into_iter().any(Option::is_some);
+        times || larger_than.is_some() || smaller_than.is_some() || code.is_some() || *faulty
+    }
+
+    fn lets_pass(&self, entry: &Entry) -> bool {
+        // What is from the future is of now.
+        let since = |time: SystemTime| time.elapsed().unwrap_or_default();
+        // Of an entry that can't be read, only its file is known.
+        let readable = entry.fault.is_none();
+        self.older_than.is_none_or(|age| readable && since(entry.created) > age)
+            && self.newer_than.is_none_or(|age| readable && since(entry.created) <= age)
+            && self.idle.is_none_or(|idle| since(entry.used) > idle)
+            && self.larger_than.is_none_or(|size| entry.size > size)
+            && self.smaller_than.is_none_or(|size| entry.size < size)
+            && self.code.as_ref().is_none_or(|code| readable && entry.code.starts_with(&code.to_ascii_lowercase()))
+            && (!self.faulty || !readable)
+    }
+}
+
+fn row(entry: &Entry) -> [String; 7] {
+    let key = entry.key.to_string().chars().take(KEY_DIGITS).collect();
+    let used = age(entry.used.elapsed().unwrap_or_default());
     if let Some(fault) = &entry.fault {
         // The path would leave no room for what is wrong.
         let fault = fault.strip_prefix(&format!("{}: ", entry.path.display())).unwrap_or(fault);
         let unknown = || "?".to_owned();
         let fault = cut(&one_line(&format!("can't be read: {fault}")), ARGUMENTS_WIDTH);
-        return [key, unknown(), unknown(), size(entry.size), unknown(), fault];
+        return [key, unknown(), used, unknown(), size(entry.size), unknown(), fault];
     }
     let arguments = entry.arguments.iter().map(|a| one_line(&format!("{} = {}", a.name, a.preview)));
     [
         key,
         age(entry.created.elapsed().unwrap_or_default()),
+        used,
         duration(entry.took),
         size(entry.size),
         one_line(&entry.compressor),
         cut_fairly(arguments.collect(), ARGUMENTS_WIDTH).join(", "),
     ]
-}
-
-fn cut_key(entry: &Entry) -> String {
-    entry.key.to_string().chars().take(KEY_DIGITS).collect()
-}
-
-/// Writes columns with two spaces between them, those of `numbers` to the right.
-fn write_table<const N: usize>(
-    out: &mut dyn Write,
-    header: [&str; N],
-    numbers: &[usize],
-    rows: impl Iterator<Item = [String; N]>,
-) -> Result<(), Failure> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header).add_rows(rows);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if numbers.contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
 }

@@ -1,108 +1,80 @@
-//! The program `larder`: looks at a cache, and clears it.
+//! The program `larder`: looks into a cache, and looks after it.
 
 mod args;
 
 mod clear;
+mod doctor;
+mod explain;
+mod export;
 mod ls;
+mod path;
+mod recompress;
+mod report;
 mod show;
+mod stats;
+mod top;
+mod trim;
+mod verify;
 
+mod failure;
 mod format;
+mod output;
+mod place;
+#[path = "../../readable.rs"]
+mod readable;
 mod select;
+mod table;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use larder::Cache;
-use serde::Serialize;
+use anstream::AutoStream;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Args, Command};
+use failure::Failure;
+use output::say;
+use place::Place;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    // Takes the colours out where nobody wants them.
+    let stdout = io::stdout().lock();
+    let choice = AutoStream::choice(&stdout);
+    let mut out = io::BufWriter::new(AutoStream::new(stdout, choice));
     let (code, message) = match run(args, &mut out).and_then(|()| Ok(out.flush()?)) {
         Ok(()) | Err(Failure::Unread) => return ExitCode::SUCCESS,
         Err(Failure::Failed(message)) => (1, message),
         Err(Failure::Usage(message)) => (2, message),
     };
+    // What was found before it failed comes first.
+    let _ = out.flush();
     say(&format!("larder: {message}"));
     ExitCode::from(code)
 }
 
 fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let root = match args.root {
-        Some(root) => root,
-        None => Cache::global_folder()?,
-    };
-    let place = Place { root, json: args.json };
+    let place = Place::of(args.root, args.json)?;
     match args.command {
-        Command::Ls { function: None } => ls::functions(&place, out),
-        Command::Ls { function: Some(function) } => ls::entries(&place, &function, out),
-        Command::Show { key } => show::entry(&place, &key, out),
+        Command::Stats { function } => stats::stats(&place, function.as_deref(), out),
+        Command::Ls(ls) => ls::ls(&place, &ls, out),
+        Command::Show { key, full } => show::show(&place, &key, full, out),
+        Command::Explain { key, other } => explain::explain(&place, &key, other.as_ref(), out),
+        Command::Verify { delete } => verify::verify(&place, delete, out),
+        Command::Trim(trim) => trim::trim(&place, &trim, out),
         Command::Clear { function, yes } => clear::clear(&place, function.as_deref(), yes, out),
-    }
-}
-
-/// Which cache, and for whom.
-struct Place {
-    root: PathBuf,
-    /// Write for programs instead of people.
-    json: bool,
-}
-
-impl Place {
-    /// Opens the cache to look at it. Nothing is created, also if there is nothing.
-    fn look(&self) -> Result<Cache, Failure> {
-        Ok(Cache::builder(&self.root).unsteered().read_only(true).open()?)
-    }
-
-    /// Opens the cache to change it.
-    fn change(&self) -> Result<Cache, Failure> {
-        Ok(Cache::builder(&self.root).unsteered().open()?)
-    }
-
-    fn nothing_cached(&self) -> String {
-        format!("nothing is cached in {}", self.root.display())
-    }
-}
-
-/// Why a command ends without having done what was asked.
-#[derive(Debug)]
-enum Failure {
-    /// It was asked in a wrong way: exit code 2.
-    Usage(String),
-    /// It could not be done: exit code 1.
-    Failed(String),
-    /// Whoever read the output has read enough, as `head` does: exit code 0.
-    Unread,
-}
-
-impl From<larder::Error> for Failure {
-    fn from(error: larder::Error) -> Self {
-        Failure::Failed(error.to_string())
-    }
-}
-
-/// What can happen on the way to stdout.
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::Unread,
-            _ => Failure::Failed(format!("can't write: {error}")),
+        Command::Recompress { compression, function } => {
+            recompress::recompress(&place, compression, function.as_deref(), out)
+        }
+        Command::Export { file, function } => export::export(&place, &file, function.as_deref(), out),
+        Command::Import { file } => export::import(&place, &file, out),
+        Command::Path { function } => path::path(&place, function.as_deref(), out),
+        Command::Doctor => doctor::doctor(&place, out),
+        Command::Top { every } => top::top(&place, every),
+        Command::Report { file } => report::report(&place, &file, out),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "larder", &mut io::stdout().lock());
+            Ok(())
         }
     }
-}
-
-/// Writes what `--json` promises: one value, whole or not at all.
-fn write_json<T: Serialize + ?Sized>(out: &mut dyn Write, value: &T) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::Failed(format!("can't write as JSON: {error}")))?;
-    Ok(writeln!(out, "{json}")?)
-}
-
-/// Writes a line to stderr. If that can't be read either, there is nobody to tell.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -3,8 +3,9 @@
 use larder::{Cache, Entry, FunctionInfo};
 
 use crate::args::KeyPrefix;
+use crate::failure::Failure;
 use crate::format::one_line;
-use crate::{Failure, Place};
+use crate::place::Place;
 
 /// How many of the things that could be meant an error lists.
 const MOST_LISTED: usize = 10;
@@ -52,12 +53,11 @@ fn hint(place: &Place, functions: &[FunctionInfo], wanted: &str) -> String {
 /// The entry whose key begins so.
 pub(crate) fn entry(place: &Place, cache: &Cache, wanted: &KeyPrefix) -> Result<Entry, Failure> {
     let KeyPrefix(wanted) = wanted;
-    let entries = cache.entries()?;
-    if entries.is_empty() {
-        return Err(Failure::Failed(format!("no key begins with {wanted}; {}", place.nothing_cached())));
-    }
-    let mut found: Vec<_> = entries.filter(|entry| entry.key.to_string().starts_with(wanted)).collect();
+    let mut found = cache.find(wanted)?;
     match (found.pop(), &found[..]) {
+        (None, _) if cache.entries()?.is_empty() => {
+            Err(Failure::Failed(format!("no key begins with {wanted}; {}", place.nothing_cached())))
+        }
         (None, _) => Err(Failure::Failed(format!("no key in {} begins with {wanted}", place.root.display()))),
         (Some(entry), []) => Ok(entry),
         (Some(last), _) => {

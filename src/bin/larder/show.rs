@@ -6,11 +6,14 @@ use std::path::Path;
 use larder::Entry;
 
 use crate::args::KeyPrefix;
+use crate::failure::Failure;
 use crate::format::{age, duration, one_line, size};
-use crate::{Failure, Place, select, write_json};
+use crate::output::write_json;
+use crate::place::Place;
+use crate::select;
 
 /// Shows the entry whose key begins so.
-pub(crate) fn entry(place: &Place, key: &KeyPrefix, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn show(place: &Place, key: &KeyPrefix, _full: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let entry = select::entry(place, &place.look()?, key)?;
     if place.json {
         return write_json(out, &entry);

@@ -1,0 +1,13 @@
+use std::io::Write;
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::place::Place;
+
+pub(crate) fn export(_: &Place, _: &Path, _: Option<&str>, _: &mut dyn Write) -> Result<(), Failure> {
+    Err(Failure::Failed("to be written".to_owned()))
+}
+
+pub(crate) fn import(_: &Place, _: &Path, _: &mut dyn Write) -> Result<(), Failure> {
+    Err(Failure::Failed("to be written".to_owned()))
+}

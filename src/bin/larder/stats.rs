@@ -1,0 +1,57 @@
+//! `larder stats`: what the cache did.
+
+use std::io::Write;
+
+use larder::Stats;
+
+use crate::failure::Failure;
+use crate::format::{duration, number, size};
+use crate::output::{say, write_json};
+use crate::place::Place;
+use crate::select;
+
+/// Says what all processes together did with the cache, or with one function.
+pub(crate) fn stats(place: &Place, function: Option<&str>, out: &mut dyn Write) -> Result<(), Failure> {
+    let cache = place.look()?;
+    let stats = match function {
+        None => cache.stats()?,
+        Some(function) => select::function(place, &cache.functions()?, function)?.stats.clone(),
+    };
+    if place.json {
+        return write_json(out, &stats);
+    }
+    if stats == Stats::default() {
+        say(&place.nothing_cached());
+        return Ok(());
+    }
+    let mut line = |name: &str, value: String| writeln!(out, "{}", format!("{name:<12}{value}").trim_end());
+    let calls = stats.hits + stats.misses + stats.bypasses;
+    line("calls", number(calls))?;
+    line("hits", format!("{} ({}), {} of them from memory", number(stats.hits), share(stats.hits, calls), number(stats.hot_hits)))?;
+    line("computed", format!("{}, in {}", number(stats.misses), duration(stats.computed)))?;
+    if stats.bypasses > 0 {
+        line("bypasses", format!("{}, which went past the cache", number(stats.bypasses)))?;
+    }
+    line("time saved", duration(stats.saved))?;
+    line("entries", format!("{}, {}", number(stats.entries), size(stats.bytes)))?;
+    line("read", size(stats.bytes_read))?;
+    line("written", size(stats.bytes_written))?;
+    let kinds = stats.errors_by_kind.iter().map(|(kind, count)| format!("{count} {}", kind.name()));
+    let unequal = (stats.unequal > 0).then(|| format!("{} not the same when verified", stats.unequal));
+    match stats.errors {
+        0 => line("errors", "none".to_owned())?,
+        errors => {
+            let kinds: Vec<_> = kinds.chain(unequal).collect();
+            line("errors", format!("{}: {}", number(errors), kinds.join(", ")))?;
+        }
+    }
+    Ok(())
+}
+
+/// A share as a percentage, rounded down: only all is 100 %.
+fn share(part: u64, all: u64) -> String {
+    match (u128::from(part) * 1000).checked_div(all.into()) {
+        None => "none".to_owned(),
+        Some(share) => format!("{}.{} %", share / 10, share % 10),
+    }
+}
