@@ -130,8 +130,16 @@ pub(crate) fn within<R>(
 
 /// Reads a document, and stops after it. Gives its checksum as well.
 pub(crate) fn read<T: DeserializeOwned>(input: &mut Input<'_>) -> Result<(T, u64)> {
+    read_with(input, |input, stored| read_value(input, stored))
+}
+
+/// The same, where `read` reads the value, of which it is told the name of the type.
+pub(crate) fn read_with<R>(
+    input: &mut Input<'_>,
+    read: impl FnOnce(&mut Input<'_>, &str) -> Result<R>,
+) -> Result<(R, u64)> {
     let stored = open(input)?;
-    let value = read_value(input, &stored)?;
+    let value = read(input, &stored)?;
     Ok((value, close(input)?))
 }
 

@@ -118,7 +118,7 @@ const MOST_TRIED: usize = 8;
 impl Missing<'_> {
     /// Why there is nothing. Reads the function's folder, and no other.
     pub(crate) fn reason(&self) -> Reason {
-        self.reason_after(&self.history())
+        self.reason_after(&history(self.folder))
     }
 
     /// Why there was nothing after these calls.
@@ -148,19 +148,6 @@ impl Missing<'_> {
         Reason::ArgumentsDiffer { differences: self.differences(&nearest) }
     }
 
-    /// What is known of the function's calls, oldest first.
-    fn history(&self) -> Vec<Record> {
-        let history = Layout::recall(self.folder);
-        if !history.is_empty() {
-            return history;
-        }
-        // Somebody removed it, or brought the entries from elsewhere.
-        let entries = Entries::under(self.folder, false).into_iter().flatten();
-        let mut history: Vec<_> = entries.take(MOST_READ).filter(|entry| entry.fault.is_none()).map(record).collect();
-        history.sort_by_key(|record| record.time);
-        history
-    }
-
     /// The arguments that are others than in these calls, which are all equally near.
     fn differences(&self, nearest: &[&Record]) -> Vec<Difference> {
         let there = nearest.iter().rev().take(MOST_TRIED).find_map(|record| {
@@ -184,13 +171,30 @@ impl Missing<'_> {
 
     /// How the code of now differs from that of then.
     fn changes(&self, then: &[u8; 16]) -> Vec<Change> {
-        let Some(then) = CodeFile::read(self.folder, then) else { return Vec::new() };
-        let now = self.parts;
-        let mut changes = compare(&then.items, &now.items, |path| path.clone());
-        changes.extend(compare(&then.predicates, &now.predicates, |predicate| format!("cfg({predicate})")));
-        changes.extend(compare(&then.environment, &now.environment, |name| format!("env {name}")));
-        changes
+        CodeFile::read(self.folder, then).map_or_else(Vec::new, |then| changes(&then, self.parts))
     }
+}
+
+/// What is known of the calls of the function with this folder, oldest first.
+pub(crate) fn history(folder: &Path) -> Vec<Record> {
+    let history = Layout::recall(folder);
+    if !history.is_empty() {
+        return history;
+    }
+    // Somebody removed it, or brought the entries from elsewhere.
+    let entries = Entries::under(folder, false).into_iter().flatten();
+    let readable = entries.take(MOST_READ).filter(|entry| entry.fault.is_none());
+    let mut history: Vec<_> = readable.map(|entry| record_of(&entry)).collect();
+    history.sort_by_key(|record| record.time);
+    history
+}
+
+/// How code differs from what it was.
+pub(crate) fn changes(then: &CodeFile, now: &CodeFile) -> Vec<Change> {
+    let mut changes = compare(&then.items, &now.items, |path| path.clone());
+    changes.extend(compare(&then.predicates, &now.predicates, |predicate| format!("cfg({predicate})")));
+    changes.extend(compare(&then.environment, &now.environment, |name| format!("env {name}")));
+    changes
 }
 
 fn compare<V: PartialEq>(
@@ -210,7 +214,7 @@ fn compare<V: PartialEq>(
 }
 
 /// What the history would say of an entry.
-fn record(entry: Entry) -> Record {
+pub(crate) fn record_of(entry: &Entry) -> Record {
     let digits = |at: usize| entry.code.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let code: Vec<u8> = (0..16).map_while(digits).collect();
     Record {

@@ -12,6 +12,7 @@ mod memoize;
 mod memoize_async;
 mod site;
 
+mod compare;
 mod explain;
 mod flight;
 mod recent;
@@ -38,6 +39,7 @@ mod codec;
 
 mod mapped;
 mod persist;
+mod value;
 
 // What several of them need.
 mod at_exit;
@@ -77,6 +79,7 @@ pub use builder::CacheBuilder;
 pub use cache::Cache;
 pub use call::Call;
 pub use codec::Element;
+pub use compare::Comparison;
 pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, register_compressor};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Explanation, Verdict};
@@ -95,6 +98,8 @@ pub use stats::Stats;
 pub use store::{Activity, Entries, Entry, FunctionInfo, Trimmed, Verified};
 pub use threads::set_threads;
 pub use units::{parse_bytes, parse_duration};
+
+pub use value::{NumberArray, Value};
 
 #[cfg(feature = "macros")]
 pub use larder_macros::memoize;

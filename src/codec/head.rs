@@ -8,7 +8,7 @@ use super::wire::{self, Major};
 use crate::{Error, Result};
 
 /// What a head announces.
-pub(super) enum Head {
+pub(crate) enum Head {
     Unsigned(u64),
     Negative(u64),
     Bytes(u64),
@@ -25,7 +25,7 @@ pub(super) enum Head {
 
 impl Input<'_> {
     /// The head that begins with this byte, which has been read.
-    pub(super) fn head_after(&mut self, initial: u8) -> Result<Head> {
+    pub(crate) fn head_after(&mut self, initial: u8) -> Result<Head> {
         let indefinite = initial & 31 == wire::INDEFINITE;
         Ok(match Major::of(initial) {
             Major::Unsigned => Head::Unsigned(self.argument(initial)?),

@@ -4,7 +4,7 @@ use std::io::{BufRead, ErrorKind as IoKind};
 
 use super::Major;
 use super::checksum::{Checksum, PIECE, of_short};
-use super::parallel;
+use super::{parallel, wire};
 use crate::file::FileRange;
 use crate::{Error, Result};
 
@@ -274,6 +274,18 @@ impl<'r> Input<'r> {
             }
         }
         Ok(())
+    }
+
+    /// Fills `target`.
+    pub(crate) fn fill(&mut self, target: &mut [u8]) -> Result<()> {
+        self.read_exact(target)
+    }
+
+    /// Passes over a break, if one comes next: whether it does.
+    pub(crate) fn take_break(&mut self) -> Result<bool> {
+        let is_break = self.peek()? == wire::BREAK;
+        self.at += usize::from(is_break);
+        Ok(is_break)
     }
 
     /// Passes over `len` bytes.

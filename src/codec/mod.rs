@@ -17,7 +17,7 @@ mod sequence;
 mod arrays;
 mod bulk;
 mod output;
-mod typed;
+pub(crate) mod typed;
 mod vector;
 
 mod checksum;
@@ -41,11 +41,12 @@ pub(crate) use decode::Decoder;
 pub(crate) use encoder::Encoder;
 pub(crate) use find::Cursor;
 pub use find::Element;
+pub(crate) use head::Head;
 pub(crate) use in_place::InPlace;
 pub(crate) use input::Input;
 pub(crate) use output::Output;
 pub(crate) use skip::{MAX_SKIPPED_DEPTH, skip_value};
-pub(crate) use wire::Major;
+pub(crate) use wire::{Major, TAG_BIG_NEGATIVE, TAG_BIG_POSITIVE, TAG_CHAR, TAG_SOME};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

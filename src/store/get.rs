@@ -159,12 +159,24 @@ impl Peeked {
             }
             return Ok(value);
         }
+        self.read_value(document::read)
+    }
+
+    /// Reads the value in another way than as what it is.
+    pub(crate) fn look<R>(&mut self, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<R> {
+        self.read_value(|input| document::read_with(input, |input, _| read(input)))
+    }
+
+    /// Reads the value with `read`, which gives the document's checksum as well.
+    fn read_value<R>(&mut self, read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>) -> Result<R> {
+        let payload = self.header.payload;
+        let compressed = self.is_compressed();
         // Before anything is believed that the header says of the length.
         if compressed && !self.is_complete()? {
             return Err(Error::truncated());
         }
         if compressed {
-            return self.stream(|input| document::read(input)).map(|(value, _)| value);
+            return self.stream(read).map(|(value, _)| value);
         }
         // A large one is read from wherever it is needed.
         let actual = self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
@@ -172,7 +184,7 @@ impl Peeked {
             return Err(wrong_length(actual.saturating_sub(self.header.payload_at), payload.len));
         }
         let mut input = Input::from_file(FileRange::new(&self.file, self.header.payload_at, actual));
-        let (value, checksum) = document::read(&mut input)?;
+        let (value, checksum) = read(&mut input)?;
         input.expect_end()?;
         if checksum != payload.checksum {
             return Err(wrong_checksum());

@@ -1,9 +1,78 @@
+//! `larder explain`: how an entry came to be, and what differs between two.
+
 use std::io::Write;
+use std::time::SystemTime;
+
+use larder::{Comparison, Entry, Recent};
+use serde::Serialize;
 
 use crate::args::KeyPrefix;
 use crate::failure::Failure;
+use crate::format::{age, duration, one_line};
+use crate::output::write_json;
 use crate::place::Place;
+use crate::select;
 
-pub(crate) fn explain(_: &Place, _: &KeyPrefix, _: Option<&KeyPrefix>, _: &mut dyn Write) -> Result<(), Failure> {
-    Err(Failure::Failed("to be written".to_owned()))
+#[derive(Serialize)]
+struct Explained<'e> {
+    entry: &'e Entry,
+    history: Vec<Recent>,
+    /// The entry that it is compared with.
+    other: Option<&'e Entry>,
+    comparison: Option<Comparison>,
+}
+
+/// Explains one entry, by itself and beside another one.
+pub(crate) fn explain(
+    place: &Place,
+    key: &KeyPrefix,
+    other: Option<&KeyPrefix>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let cache = place.look()?;
+    let entry = readable(select::entry(place, &cache, key)?)?;
+    let named = other.map(|other| select::entry(place, &cache, other).and_then(readable)).transpose()?;
+    let is_named = named.is_some();
+    let other = named.or_else(|| entry.nearest());
+    let comparison = other.as_ref().map(|other| entry.compare(other));
+    let explained = Explained { entry: &entry, history: entry.history(), other: other.as_ref(), comparison };
+    if place.json {
+        return write_json(out, &explained);
+    }
+    writeln!(out, "{}", describe(&entry))?;
+    for event in explained.history {
+        let why = event.why.map_or("removed on request".to_owned(), |why| format!("computed: {why}"));
+        writeln!(out, "  {}: {}", ago(event.at), one_line(&why))?;
+    }
+    match (explained.other, explained.comparison) {
+        (Some(other), Some(comparison)) => {
+            let beside = if is_named { "beside" } else { "most like it is" };
+            writeln!(out, "{beside} {}", describe(other))?;
+            for line in comparison.to_string().lines() {
+                writeln!(out, "  {}", one_line(line))?;
+            }
+        }
+        _ => writeln!(out, "it is the function's only entry")?,
+    }
+    Ok(())
+}
+
+/// Of an entry that can't be read there is nothing to explain.
+fn readable(entry: Entry) -> Result<Entry, Failure> {
+    match &entry.fault {
+        None => Ok(entry),
+        Some(fault) => Err(Failure::Failed(one_line(fault))),
+    }
+}
+
+fn describe(entry: &Entry) -> String {
+    let key = entry.key.to_string();
+    let arguments: Vec<_> = entry.arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
+    let call = format!("{} `{}` with {}", &key[..12], entry.function, arguments.join(", "));
+    let call = if arguments.is_empty() { format!("{} `{}`", &key[..12], entry.function) } else { call };
+    one_line(&format!("{call}, computed {} in {}", ago(entry.created), duration(entry.took)))
+}
+
+fn ago(time: SystemTime) -> String {
+    age(time.elapsed().unwrap_or_default())
 }

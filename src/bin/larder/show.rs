@@ -1,9 +1,10 @@
-//! `larder show`: all that an entry's header tells.
+//! `larder show`: what is known of an entry, and its value.
 
 use std::io::Write;
 use std::path::Path;
 
-use larder::Entry;
+use larder::{Entry, Value};
+use serde::Serialize;
 
 use crate::args::KeyPrefix;
 use crate::failure::Failure;
@@ -12,44 +13,69 @@ use crate::output::write_json;
 use crate::place::Place;
 use crate::select;
 
+/// Elements of a container that are shown if not all are asked for.
+const MOST: usize = 12;
+
+/// The same for programs.
+const MOST_JSON: usize = 1000;
+
+#[derive(Serialize)]
+struct Shown<'e> {
+    #[serde(flatten)]
+    entry: &'e Entry,
+    /// `None` if it can't be read; then `fault` says why.
+    value: Option<Value>,
+}
+
 /// Shows the entry whose key begins so.
-pub(crate) fn show(place: &Place, key: &KeyPrefix, _full: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let entry = select::entry(place, &place.look()?, key)?;
+pub(crate) fn show(place: &Place, key: &KeyPrefix, full: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut entry = select::entry(place, &place.look()?, key)?;
+    let most = if place.json { MOST_JSON } else { MOST };
+    let value = match entry.fault {
+        None => entry.value(if full { usize::MAX } else { most }).map_err(|error| error.to_string()),
+        Some(ref fault) => Err(fault.clone()),
+    };
+    let value = value.map_err(|fault| entry.fault = Some(fault)).ok();
     if place.json {
-        return write_json(out, &entry);
+        return write_json(out, &Shown { entry: &entry, value });
     }
+    write_header(&entry, out)?;
+    match value {
+        // Each line by itself, so that a text in it does nothing to the terminal.
+        Some(value) => format!("{value:#}").lines().try_for_each(|line| writeln!(out, "{}", one_line(line)))?,
+        None => return Err(Failure::Failed(one_line(entry.fault.as_deref().unwrap_or_default()))),
+    }
+    Ok(())
+}
+
+/// What is known of the entry without its value.
+fn write_header(entry: &Entry, out: &mut dyn Write) -> Result<(), Failure> {
     let mut line = |name: &str, value: &str| writeln!(out, "{}", one_line(&format!("{name:<12}{value}")).trim_end());
     line("key", &entry.key.to_string())?;
     line("file", &entry.path.display().to_string())?;
     line("size", &bytes(entry.size))?;
-    if let Some(fault) = &entry.fault {
-        line("fault", fault)?;
+    if entry.function.is_empty() {
+        // Its header can't be read.
         return Ok(());
     }
     line("function", &entry.function)?;
     line("package", &entry.package)?;
     line("version", &entry.version.to_string())?;
     line("code", &entry.code)?;
-    line(
-        "computed",
-        &format!(
-            "{} ({})",
-            humantime::format_rfc3339_seconds(entry.created),
-            age(entry.created.elapsed().unwrap_or_default())
-        ),
-    )?;
+    let ago = |time: std::time::SystemTime| age(time.elapsed().unwrap_or_default());
+    line("computed", &format!("{} ({})", humantime::format_rfc3339_seconds(entry.created), ago(entry.created)))?;
+    line("used", &format!("{} ({})", humantime::format_rfc3339_seconds(entry.used), ago(entry.used)))?;
     line("took", &duration(entry.took))?;
-    line("type", &entry.type_name)?;
     line("compressor", &entry.compressor)?;
-    line(
-        "value",
-        &format!("{} of CBOR, stored from byte {} of the file", bytes(entry.document_size), entry.payload_at),
-    )?;
-    line("extract", &extraction(&entry))?;
+    let document = bytes(entry.document_size);
+    line("stored", &format!("{document} of CBOR, from byte {} of the file", entry.payload_at))?;
+    line("extract", &extraction(entry))?;
     for (index, argument) in entry.arguments.iter().enumerate() {
         let name = if index == 0 { "arguments" } else { "" };
         line(name, &format!("{} = {}  ({})", argument.name, argument.preview, argument.digest))?;
     }
+    line("type", &entry.type_name)?;
+    line("value", "")?;
     Ok(())
 }
 
