@@ -2,11 +2,15 @@
 #![expect(unsafe_code, reason = "the C library is asked to call a function at the end")]
 
 use std::panic::catch_unwind;
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 
-/// Flushes what was counted when the process ends: `main` returns, or somebody calls `exit`. Not when it is killed.
-pub(crate) fn flush_counters() {
+/// What is to be done, in this order.
+static TASKS: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
+
+/// Does `task` when the process ends: `main` returns, or somebody calls `exit`. Not when it is killed.
+pub(crate) fn run(task: fn()) {
     static ONCE: Once = Once::new();
+    TASKS.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     ONCE.call_once(|| {
         // SAFETY: `atexit` may be called at any time, and `at_exit` is a function of the program, which nobody
         // unloads before its end: larder is linked into it.
@@ -15,6 +19,9 @@ pub(crate) fn flush_counters() {
 }
 
 extern "C" fn at_exit() {
-    // C's frames can't be unwound.
-    let _ = catch_unwind(crate::upkeep::flush_all);
+    let tasks = std::mem::take(&mut *TASKS.lock().unwrap_or_else(PoisonError::into_inner));
+    for task in tasks {
+        // C's frames can't be unwound.
+        let _ = catch_unwind(task);
+    }
 }

@@ -240,7 +240,7 @@ impl CacheBuilder {
         }
         let flights = (!read_only).then(|| Arc::new(Flights::new(KeyLocks::under(layout.root()))));
         let bounds = Bounds::new(self.limits, self.order);
-        Ok(Cache(Arc::new(Inner {
+        Ok(Cache::new(Inner {
             compression,
             read_only,
             durable: self.durable,
@@ -249,7 +249,7 @@ impl CacheBuilder {
             flights,
             secret: self.secret,
             upkeep: Upkeep::of(layout, self.store, bounds, self.progress, read_only, self.hot_bytes),
-        })))
+        }))
     }
 }
 

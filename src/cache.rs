@@ -14,6 +14,7 @@ use crate::policy::Limits;
 use crate::secret::Secret;
 use crate::stats::Stats;
 use crate::steering;
+use crate::summary::{self, Summary};
 use crate::store::{self, Activity, Entries, Entry, FunctionInfo, Layout, Record, Trimmed, Verified};
 use crate::upkeep::{Place, Upkeep};
 use crate::{Error, ErrorKind, Result};
@@ -48,6 +49,12 @@ pub(crate) struct Inner {
     pub(crate) secret: Option<Secret>,
     /// Where it is, what is in it, and what happened.
     pub(crate) upkeep: Arc<Upkeep>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        summary::ended(&self.upkeep);
+    }
 }
 
 impl Cache {
@@ -108,7 +115,7 @@ impl Cache {
     /// # Ok::<(), larder::Error>(())
     /// ```
     pub fn disabled() -> Cache {
-        Cache(Arc::new(Inner {
+        Cache::new(Inner {
             compression: Compression::NONE,
             read_only: false,
             durable: false,
@@ -117,7 +124,12 @@ impl Cache {
             flights: None,
             secret: None,
             upkeep: Upkeep::of_nothing(),
-        }))
+        })
+    }
+
+    pub(crate) fn new(inner: Inner) -> Cache {
+        summary::opened(&inner.upkeep);
+        Cache(Arc::new(inner))
     }
 
     /// Whether results are loaded and stored at all: not so for [`disabled`](Cache::disabled), with
@@ -163,6 +175,25 @@ impl Cache {
     /// If what was counted can't be read.
     pub fn stats(&self) -> Result<Stats> {
         Ok(self.0.upkeep.sums()?.stats())
+    }
+
+    /// What happened with this cache in this process. With the variable `LARDER_REPORT=1`, it is printed to stderr when the
+    /// process ends, one line for each cache that was used.
+    ///
+    /// # Errors
+    /// If what is stored can't be read.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// for _ in 0..3 {
+    ///     cache.get_or_compute("answer", &(), || 42);
+    /// }
+    /// assert!(cache.summary()?.to_string().starts_with("larder: 2 hits, 1 computed, saved "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn summary(&self) -> Result<Summary> {
+        Summary::of(&self.0.upkeep)
     }
 
     /// What happened in each hour of the last year in which anything did, oldest first. It is noted about once a second.

@@ -53,6 +53,8 @@ mod in_trait;
 mod lock;
 mod marks;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metered;
 mod numeric;
 mod outcome;
 mod patience;
@@ -66,6 +68,7 @@ mod secret;
 mod shape;
 mod stats;
 mod steering;
+mod summary;
 mod target;
 mod threads;
 #[cfg(feature = "async")]
@@ -96,6 +99,7 @@ pub use reason::{Change, ChangeKind, Difference, Reason};
 pub use shelf::Shelved;
 pub use stats::Stats;
 pub use store::{Activity, Entries, Entry, FunctionInfo, Trimmed, Verified};
+pub use summary::Summary;
 pub use threads::set_threads;
 pub use units::{parse_bytes, parse_duration};
 

@@ -187,6 +187,9 @@ pub(crate) struct Tally {
     lanes: [Lane; LANES],
     /// What of it the file has.
     flushed: Mutex<Sums>,
+    /// What of it was told to whoever collects metrics.
+    #[cfg(feature = "metrics")]
+    metered: Mutex<Sums>,
 }
 
 impl Tally {
@@ -249,6 +252,15 @@ impl Tally {
     /// What the file does not have yet.
     pub(crate) fn unflushed(&self) -> Sums {
         self.sums().minus(&self.flushed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells whoever collects metrics what was counted since the last time.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn meter(&self) {
+        let mut metered = self.metered.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = self.sums();
+        crate::metered::tell(&self.name, &metered, &sums);
+        *metered = sums;
     }
 
     /// The file has these as well now.

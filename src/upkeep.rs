@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -127,6 +127,20 @@ impl Upkeep {
     /// Where the cache is; `None` if it is off.
     pub(crate) fn place(&self) -> Option<&Place> {
         self.place.as_ref()
+    }
+
+    /// The folder of the cache; empty if it is off.
+    pub(crate) fn root(&self) -> &Path {
+        self.place.as_ref().map_or(Path::new(""), |place| place.layout.root())
+    }
+
+    /// What all processes counted in the cache of this folder.
+    pub(crate) fn sums_in(root: &Path) -> Result<Sums> {
+        let layout = Layout::at(root)?;
+        let mut sums = Sums::default();
+        let records = Ledger::at(layout.counters(), KeyLocks::under(root)).read()?;
+        records.iter().flatten().for_each(|record| sums.add(&record.sums));
+        Ok(sums)
     }
 
     /// Opens the marks if they are not open, or are no longer those that others use.
@@ -271,6 +285,8 @@ impl Upkeep {
 
     /// Puts what was counted into the ledger: whether that could be done.
     fn flush(&self) -> Result<bool> {
+        #[cfg(feature = "metrics")]
+        locked(&self.tallies).values().for_each(|tally| tally.meter());
         let Some(place) = self.place.as_ref().filter(|place| !place.read_only) else { return Ok(true) };
         // Somebody removed it: it begins with what is there, so that it names every function.
         if !place.ledger.exists() {
@@ -427,7 +443,7 @@ impl Upkeep {
         }
         // Who knows what happened while nobody looked.
         self.check_folders();
-        at_exit::flush_counters();
+        AT_EXIT.call_once(|| at_exit::run(flush_all));
         let mut kept = locked(&KEPT);
         if self.awake.load(Ordering::Acquire) {
             return true;
@@ -560,6 +576,9 @@ impl Touched {
 /// The caches that are looked after.
 static KEPT: Mutex<Kept> = Mutex::new(Kept { caches: Vec::new(), running: false });
 
+/// Whether the end of the process is waited for.
+static AT_EXIT: Once = Once::new();
+
 struct Kept {
     caches: Vec<Weak<Upkeep>>,
     running: bool,
@@ -594,7 +613,7 @@ pub(crate) fn flush_all() {
     for _ in 0..LAST_TRIES {
         caches.retain(|cache| matches!(cache.flush(), Ok(false)));
         if caches.is_empty() {
-            return;
+            break;
         }
         thread::sleep(LAST_PAUSE);
     }
