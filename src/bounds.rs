@@ -69,6 +69,11 @@ pub(crate) struct Found {
     pub(crate) candidate: Candidate,
 }
 
+/// Of a disk of so many bytes, those that are left to others.
+pub(crate) fn left_free(total: u64) -> u64 {
+    (total / 50).min(MOST_LEFT_FREE)
+}
+
 impl Bounds {
     pub(crate) fn new(limits: Limits, order: Order) -> Self {
         Bounds {
@@ -97,8 +102,7 @@ impl Bounds {
             // Where it can't be known, writing will tell.
             let available = fs2::available_space(layout.root()).unwrap_or(u64::MAX);
             let total = fs2::total_space(layout.root()).unwrap_or(u64::MAX);
-            let left_free = (total / 50).min(MOST_LEFT_FREE);
-            *space = Space { asked: Some(Instant::now()), allowance: available.saturating_sub(left_free) };
+            *space = Space { asked: Some(Instant::now()), allowance: available.saturating_sub(left_free(total)) };
         }
         if space.allowance > 0 {
             return Ok(());

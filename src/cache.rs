@@ -14,8 +14,8 @@ use crate::policy::Limits;
 use crate::secret::Secret;
 use crate::stats::Stats;
 use crate::steering;
-use crate::summary::{self, Summary};
 use crate::store::{self, Activity, Entries, Entry, FunctionInfo, Layout, Record, Trimmed, Verified};
+use crate::summary::{self, Summary};
 use crate::upkeep::{Place, Upkeep};
 use crate::{Error, ErrorKind, Result};
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use crate::as_json::seconds;
 use crate::key::{Argument, Key};
 use crate::readable::{self, duration};
 use crate::reason::{Cause, Change, ChangeKind, Difference, Reason};
@@ -55,9 +56,11 @@ pub enum Verdict {
     /// The result would be loaded.
     #[non_exhaustive]
     Hit {
-        /// How long ago it was computed.
+        /// How long ago it was computed. As JSON: seconds.
+        #[serde(serialize_with = "seconds")]
         age: Duration,
-        /// How long that took.
+        /// How long that took. As JSON: seconds.
+        #[serde(serialize_with = "seconds")]
         saves: Duration,
         /// Bytes of the entry's file.
         size: u64,

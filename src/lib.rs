@@ -13,6 +13,7 @@ mod memoize_async;
 mod site;
 
 mod compare;
+mod doctor;
 mod explain;
 mod flight;
 mod recent;
@@ -42,6 +43,7 @@ mod persist;
 mod value;
 
 // What several of them need.
+mod as_json;
 mod at_exit;
 mod atomic;
 mod error;
@@ -84,6 +86,7 @@ pub use call::Call;
 pub use codec::Element;
 pub use compare::Comparison;
 pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, register_compressor};
+pub use doctor::{Finding, Health};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Explanation, Verdict};
 pub use file_digest::FileDigest;
@@ -94,8 +97,8 @@ pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
 pub use policy::Limits;
 pub use progress::Progress;
-pub use recent::Recent;
 pub use reason::{Change, ChangeKind, Difference, Reason};
+pub use recent::Recent;
 pub use shelf::Shelved;
 pub use stats::Stats;
 pub use store::{Activity, Entries, Entry, FunctionInfo, Trimmed, Verified};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::as_json::seconds;
 use crate::readable::duration;
 
 /// Why a call is computed and not loaded. As text, a sentence without its subject.
@@ -40,9 +41,11 @@ pub enum Reason {
     /// The stored result is older than the option `max_age` allows.
     #[non_exhaustive]
     Expired {
-        /// How old it is; `Duration::MAX` if it is from the future.
+        /// How old it is; `Duration::MAX` if it is from the future. As JSON: seconds.
+        #[serde(serialize_with = "seconds")]
         age: Duration,
-        /// How old it may be.
+        /// How old it may be. As JSON: seconds.
+        #[serde(serialize_with = "seconds")]
         max_age: Duration,
     },
     /// The result was stored and is gone: a limit evicted it, or somebody removed its file.

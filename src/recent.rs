@@ -7,11 +7,12 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::Result;
+use crate::as_json::seconds_since_1970;
 use crate::cache::Cache;
 use crate::explain::Missing;
 use crate::key::{Argument, Key};
 use crate::reason::Cause;
-use crate::store::{CodeFile, Entry, Event, Layout, Record, brief, seconds_since_1970};
+use crate::store::{CodeFile, Entry, Event, Layout, Record, brief};
 
 /// One call whose result was stored, or removed on request: what [`Cache::recent`] gives.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -92,8 +93,14 @@ fn reason(folder: &Path, arguments: &[Argument], before: &[Record], record: &Rec
     let parts = CodeFile::read(folder, &record.code).unwrap_or_default();
     // Another one may have taken its place since.
     let shown = if arguments.iter().map(brief).eq(record.arguments.iter().copied()) { arguments } else { &[] };
-    let missing =
-        Missing { folder, key: record.key, version: record.version, code: &record.code, parts: &parts, arguments: shown };
+    let missing = Missing {
+        folder,
+        key: record.key,
+        version: record.version,
+        code: &record.code,
+        parts: &parts,
+        arguments: shown,
+    };
     missing.reason_after(before).to_string()
 }
 

@@ -133,7 +133,10 @@ impl<'a> Site<'a> {
                     Ok(header) => header,
                     Err(error) => return fault(error),
                 };
-                if !valid(&Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref()), &value) {
+                if !valid(
+                    &Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref()),
+                    &value,
+                ) {
                     return Found::Nothing(Reason::Rejected);
                 }
             }

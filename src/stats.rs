@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::ErrorKind;
+use crate::as_json::seconds;
 
 /// What happened to a function or to a whole cache, in this process, those before and those beside it.
 ///
@@ -42,9 +43,11 @@ pub struct Stats {
     pub errors_by_kind: BTreeMap<ErrorKind, u64>,
     /// Results that were not the stored ones when they were computed again (`LARDER=verify`). They are errors as well.
     pub unequal: u64,
-    /// Time that functions ran.
+    /// Time that functions ran. As JSON: seconds.
+    #[serde(serialize_with = "seconds")]
     pub computed: Duration,
-    /// Time that functions would have run, had their results not been loaded.
+    /// Time that functions would have run, had their results not been loaded. As JSON: seconds.
+    #[serde(serialize_with = "seconds")]
     pub saved: Duration,
     /// Bytes of entries that were read from files.
     pub bytes_read: u64,

@@ -125,12 +125,10 @@ mod tests {
 
     #[test]
     fn it_is_one_line() {
-        let stats = Stats { hits: 1204, misses: 3, saved: Duration::from_secs(8040), bytes: 812 << 20, ..Stats::default() };
+        let stats =
+            Stats { hits: 1204, misses: 3, saved: Duration::from_secs(8040), bytes: 812 << 20, ..Stats::default() };
         let mut summary = Summary { stats, path: PathBuf::from("/data/cache") };
-        assert_eq!(
-            summary.to_string(),
-            "larder: 1,204 hits, 3 computed, saved 2 h 14 min, 812.0 MiB in /data/cache"
-        );
+        assert_eq!(summary.to_string(), "larder: 1,204 hits, 3 computed, saved 2 h 14 min, 812.0 MiB in /data/cache");
         summary.stats.bypasses = 1;
         summary.stats.errors = 2;
         assert!(summary.to_string().contains("3 computed, 1 call went past it, 2 faults, saved"));

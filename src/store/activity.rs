@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use twox_hash::XxHash3_64;
 
-use super::entries::{seconds, seconds_since_1970};
+use crate::as_json::{seconds, seconds_since_1970};
 use crate::file::{FileRange, open_entry, open_to_change, write_all_at};
 use crate::key::Key;
 use crate::lock::{Asked, KeyLocks};
@@ -211,7 +211,7 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         assert!(bytes.len() as u64 <= SLOTS * SLOT as u64);
         bytes.iter_mut().for_each(|byte| *byte ^= u8::from(*byte != 0));
-        std::fs::write(&path, bytes).unwrap();
+        write_all_at(&open_to_change(&path).unwrap(), &bytes, 0).unwrap();
         assert!(hours.read().unwrap().is_empty());
         assert!(hours.add(&tally.sums()).unwrap());
         assert_eq!(hours.read().unwrap().last().unwrap().hits, 1);

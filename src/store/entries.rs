@@ -7,11 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::{Directory, Layout, Store};
 use super::get::Peeked;
 use super::walk::visit;
+use super::{Directory, Layout, Store};
+use crate::as_json::{seconds, seconds_since_1970};
 use crate::container::Header;
 use crate::file::{open_entry, read_now};
 use crate::key::{Argument, Key};
@@ -57,14 +58,6 @@ pub struct Entry {
     pub path: PathBuf,
     /// Why the header can't be read; the fields that it would have told are empty then.
     pub fault: Option<String>,
-}
-
-pub(crate) fn seconds_since_1970<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    seconds(&time.duration_since(UNIX_EPOCH).unwrap_or_default(), serializer)
-}
-
-pub(crate) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
 }
 
 impl Entry {

@@ -184,7 +184,7 @@ mod tests {
 
     fn record(number: u64) -> Record {
         Record {
-            event: EVENTS[number as usize % EVENTS.len()],
+            event: EVENTS[usize::try_from(number).unwrap() % EVENTS.len()],
             key: crate::key_of(&number).unwrap(),
             version: number,
             code: brief_code(&number.to_le_bytes()),

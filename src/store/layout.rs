@@ -198,8 +198,20 @@ impl Layout {
     }
 }
 
+/// Whether a cache has something of this name in its root.
+pub(super) fn is_of_root(name: &std::ffi::OsStr) -> bool {
+    let names = ["CACHEDIR.TAG", ".gitignore", "locks", DRAFTS_FOLDER, COUNTERS_FILE, ACTIVITY_FILE, MARKS_FILE];
+    names.iter().any(|known| name == *known)
+}
+
+/// Whether a folder of this name is of another version of the format.
+pub(super) fn is_version(name: &std::ffi::OsStr) -> bool {
+    let digits = name.to_str().and_then(|name| name.strip_prefix('v'));
+    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Whether a file of this name says something of the function, or of its calls.
-fn is_about_function(name: &std::ffi::OsStr) -> bool {
+pub(super) fn is_about_function(name: &std::ffi::OsStr) -> bool {
     name == FUNCTION_FILE || name == HISTORY_FILE || name.to_str().is_some_and(CodeFile::is_named)
 }
 

@@ -16,14 +16,24 @@ const TOO_OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Removes the drafts of processes that were killed. Faults leave the rest for the next time.
 pub(crate) fn collect(layout: &Layout) {
-    let Ok(drafts) = fs::read_dir(layout.drafts()) else { return };
-    for draft in drafts.flatten() {
-        let is_draft = draft.file_name().to_str().is_some_and(|name| name.ends_with(DRAFT_SUFFIX));
-        if is_draft && draft.file_type().is_ok_and(|kind| kind.is_file()) && is_litter(&draft.path()) {
-            let removed = fs::remove_file(draft.path());
-            tracing::debug!(path = %draft.path().display(), removed = removed.is_ok(), "found a draft without a writer");
-        }
+    for draft in litter(layout) {
+        let removed = fs::remove_file(draft.path());
+        tracing::debug!(path = %draft.path().display(), removed = removed.is_ok(), "found a draft without a writer");
     }
+}
+
+/// The number of such drafts, and their bytes.
+pub(crate) fn find(layout: &Layout) -> (u64, u64) {
+    let bytes = |draft: fs::DirEntry| draft.metadata().map_or(0, |metadata| metadata.len());
+    litter(layout).map(bytes).fold((0, 0), |(files, sum), bytes| (files + 1, sum + bytes))
+}
+
+fn litter(layout: &Layout) -> impl Iterator<Item = fs::DirEntry> {
+    let drafts = fs::read_dir(layout.drafts()).into_iter().flatten().flatten();
+    drafts.filter(|draft| {
+        let is_draft = draft.file_name().to_str().is_some_and(|name| name.ends_with(DRAFT_SUFFIX));
+        is_draft && draft.file_type().is_ok_and(|kind| kind.is_file()) && is_litter(&draft.path())
+    })
 }
 
 fn is_litter(draft: &Path) -> bool {

@@ -17,6 +17,7 @@ mod faulty;
 mod history;
 mod ledger;
 mod litter;
+mod survey;
 mod trim;
 mod verify;
 mod walk;
@@ -36,13 +37,14 @@ pub use verify::Verified;
 pub(crate) use activity::Hours;
 pub(crate) use code::CodeFile;
 pub(crate) use directory::Directory;
-pub(crate) use entries::{FunctionFile, seconds_since_1970, used_last};
+pub(crate) use entries::{FunctionFile, used_last};
 pub(crate) use get::Peeked;
 pub(crate) use history::{Event, Record, brief, brief_code};
 pub(crate) use layout::Layout;
 pub(crate) use ledger::{Counted, Ledger, Record as LedgerRecord, name_of_folder};
-pub(crate) use litter::collect as collect_litter;
+pub(crate) use litter::{collect as collect_litter, find as find_litter};
 pub(crate) use put::write;
+pub(crate) use survey::Found;
 pub(crate) use walk::Listed;
 
 /// Where entries are kept, in the folders of functions, under the keys of calls.

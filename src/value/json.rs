@@ -31,7 +31,9 @@ impl Serialize for Value {
             Value::F64(value) => serializer.serialize_f64(*value),
             Value::Char(value) => serializer.serialize_char(*value),
             Value::Text { text, omitted: 0 } => serializer.serialize_str(text),
-            Value::Text { text, omitted } => serializer.serialize_str(&format!("{text}{}", left_out(*omitted, "bytes"))),
+            Value::Text { text, omitted } => {
+                serializer.serialize_str(&format!("{text}{}", left_out(*omitted, "bytes")))
+            }
             Value::Bytes { bytes, omitted } => {
                 let mut map = serializer.serialize_map(Some(2))?;
                 map.serialize_entry("bytes", &(bytes.len() as u64 + omitted))?;

@@ -108,7 +108,13 @@ impl Kept {
 }
 
 /// Reads `count` numbers, of which at most about `most` of each row are kept.
-pub(super) fn read(input: &mut Input<'_>, number: Number, count: u64, shape: Option<Vec<u64>>, most: usize) -> Result<NumberArray> {
+pub(super) fn read(
+    input: &mut Input<'_>,
+    number: Number,
+    count: u64,
+    shape: Option<Vec<u64>>,
+    most: usize,
+) -> Result<NumberArray> {
     let shape = shape.unwrap_or_else(|| vec![count]);
     if shape.iter().try_fold(1_u64, |all, len| all.checked_mul(*len)) != Some(count) {
         return Err(Error::damaged(format!("{count} elements do not have the shape {shape:?}")));

@@ -1,7 +1,9 @@
 //! Reading a value of which nothing is known.
 
 use super::{Value, numbers};
-use crate::codec::{Head, Input, MAX_SKIPPED_DEPTH, TAG_BIG_NEGATIVE, TAG_BIG_POSITIVE, TAG_CHAR, TAG_SOME, skip_value, typed};
+use crate::codec::{
+    Head, Input, MAX_SKIPPED_DEPTH, TAG_BIG_NEGATIVE, TAG_BIG_POSITIVE, TAG_CHAR, TAG_SOME, skip_value, typed,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of the longest text that is taken for the name of a field or a variant, and always kept.

@@ -117,7 +117,6 @@ mod cli;
 /// What it formats, where entries that took hours are hard to come by.
 #[cfg(feature = "cli")]
 #[path = "../../src/readable.rs"]
-#[expect(dead_code, reason = "not all of it is for tests")]
 mod readable;
 
 /// Bytes and digests that never change.

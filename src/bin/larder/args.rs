@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use larder::{Compression, parse_bytes, parse_duration};
 
@@ -183,22 +183,23 @@ pub(crate) enum Sort {
 
 /// Limits to keep to.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = true)]
+#[group(skip)]
+#[command(group = ArgGroup::new("limits").required(true).multiple(true))]
 pub(crate) struct Trim {
     /// Bytes of all entries: `10GB`
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    #[arg(long, group = "limits", value_name = "SIZE", value_parser = parse_bytes)]
     pub(crate) max_bytes: Option<u64>,
     /// How many entries
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, group = "limits", value_name = "COUNT")]
     pub(crate) max_entries: Option<u64>,
     /// Time since an entry was computed: `90d`
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, group = "limits", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<Duration>,
     /// Time since an entry was used
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, group = "limits", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_idle: Option<Duration>,
     /// Only say what would go
-    #[arg(long, group = "dry")]
+    #[arg(long)]
     pub(crate) dry_run: bool,
 }
 

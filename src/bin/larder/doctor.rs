@@ -1,8 +1,42 @@
+//! `larder doctor`: what keeps the cache from working.
+
 use std::io::Write;
-use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use larder::Health;
+
 use crate::failure::Failure;
+use crate::format::{count, one_line};
+use crate::output::write_json;
 use crate::place::Place;
 
-pub(crate) fn doctor(_: &Place, _: &mut dyn Write) -> Result<(), Failure> {
-    Err(Failure::Failed("to be written".to_owned()))
+/// Looks at everything, and says what to do.
+pub(crate) fn doctor(place: &Place, out: &mut dyn Write) -> Result<(), Failure> {
+    let findings = place.look()?.diagnose();
+    let faults = findings.iter().filter(|finding| finding.health == Health::Fault).count();
+    if place.json {
+        write_json(out, &findings)?;
+    } else {
+        writeln!(out, "{}", one_line(&format!("{:<10}{}", "cache", place.root.display())))?;
+        for finding in &findings {
+            let style = style(finding.health);
+            let what = one_line(&finding.what);
+            writeln!(out, "{:<10}{style}{:<6}{style:#}{what}", finding.about, finding.health)?;
+            if let Some(advice) = &finding.advice {
+                writeln!(out, "{:16}-> {}", "", one_line(advice))?;
+            }
+        }
+    }
+    match faults {
+        0 => Ok(()),
+        faults => Err(Failure::Failed(format!("found {}", count(faults as u64, "fault", "faults")))),
+    }
+}
+
+fn style(health: Health) -> Style {
+    match health {
+        Health::Good => AnsiColor::Green.on_default(),
+        Health::Note => AnsiColor::Yellow.on_default(),
+        _ => AnsiColor::Red.on_default().bold(),
+    }
 }

@@ -25,7 +25,8 @@ const PAGE: usize = 100;
 /// Lists functions, or the entries that are asked for.
 pub(crate) fn ls(place: &Place, ls: &Ls, out: &mut dyn Write) -> Result<(), Failure> {
     let cache = place.look()?;
-    if ls.function.is_none() && !ls.filter.is_any() && !matches!(ls.sort, Some(Sort::Used | Sort::Created | Sort::Took)) {
+    if ls.function.is_none() && !ls.filter.is_any() && !matches!(ls.sort, Some(Sort::Used | Sort::Created | Sort::Took))
+    {
         return functions(place, &cache, ls, out);
     }
     if matches!(ls.sort, Some(Sort::Entries | Sort::Saved)) {

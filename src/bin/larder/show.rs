@@ -42,8 +42,10 @@ pub(crate) fn show(place: &Place, key: &KeyPrefix, full: bool, out: &mut dyn Wri
     write_header(&entry, out)?;
     match value {
         // Each line by itself, so that a text in it does nothing to the terminal.
-        Some(value) => format!("{value:#}").lines().try_for_each(|line| writeln!(out, "{}", one_line(line)))?,
-        None => return Err(Failure::Failed(one_line(entry.fault.as_deref().unwrap_or_default()))),
+        Some(value) => {
+            format!("{:<12}{value:#}", "value").lines().try_for_each(|line| writeln!(out, "{}", one_line(line)))?
+        }
+        None => writeln!(out, "{:<12}{}", "fault", one_line(entry.fault.as_deref().unwrap_or_default()))?,
     }
     Ok(())
 }
@@ -75,7 +77,6 @@ fn write_header(entry: &Entry, out: &mut dyn Write) -> Result<(), Failure> {
         line(name, &format!("{} = {}  ({})", argument.name, argument.preview, argument.digest))?;
     }
     line("type", &entry.type_name)?;
-    line("value", "")?;
     Ok(())
 }
 

@@ -27,7 +27,15 @@ pub(crate) fn stats(place: &Place, function: Option<&str>, out: &mut dyn Write) 
     let mut line = |name: &str, value: String| writeln!(out, "{}", format!("{name:<12}{value}").trim_end());
     let calls = stats.hits + stats.misses + stats.bypasses;
     line("calls", number(calls))?;
-    line("hits", format!("{} ({}), {} of them from memory", number(stats.hits), share(stats.hits, calls), number(stats.hot_hits)))?;
+    line(
+        "hits",
+        format!(
+            "{} ({}), {} of them from memory",
+            number(stats.hits),
+            share(stats.hits, calls),
+            number(stats.hot_hits)
+        ),
+    )?;
     line("computed", format!("{}, in {}", number(stats.misses), duration(stats.computed)))?;
     if stats.bypasses > 0 {
         line("bypasses", format!("{}, which went past the cache", number(stats.bypasses)))?;

@@ -37,7 +37,8 @@ pub(crate) fn write_marked<const N: usize>(
         }
     }
     // The header first; each row is one line, as no cell has line breaks.
-    let styles = std::iter::once(HEADER).chain(faults.into_iter().map(|fault| if fault { FAULT } else { Style::new() }));
+    let styles =
+        std::iter::once(HEADER).chain(faults.into_iter().map(|fault| if fault { FAULT } else { Style::new() }));
     for (line, style) in table.lines().zip(styles) {
         writeln!(out, "{style}{}{style:#}", line.trim_end())?;
     }

@@ -21,10 +21,9 @@ pub(crate) fn trim(place: &Place, trim: &Trim, out: &mut dyn Write) -> Result<()
     };
     // Where there is nothing, nothing is made.
     let nothing_there = place.look()?.functions()?.is_empty();
-    let trimmed = place.watched(trim.dry_run || nothing_there, "removing")?.trim_to(&Limits {
-        dry_run: trim.dry_run || nothing_there,
-        ..limits
-    })?;
+    let trimmed = place
+        .watched(trim.dry_run || nothing_there, "removing")?
+        .trim_to(&Limits { dry_run: trim.dry_run || nothing_there, ..limits })?;
     if place.json {
         return write_json(out, &trimmed);
     }

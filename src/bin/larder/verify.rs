@@ -39,15 +39,19 @@ pub(crate) fn verify(place: &Place, delete: bool, out: &mut dyn Write) -> Result
         let all = format!("{}, {}", count(verified.entries, "entry", "entries"), size(verified.bytes));
         match verified.faulty.len() {
             0 => say(&format!("{all}: all are as they were written")),
-            faulty if faulty == deleted => say(&format!("{all}: {faulty} can't be used and were removed")),
+            faulty if faulty == deleted => {
+                let were = if faulty == 1 { "was" } else { "were" };
+                say(&format!("{all}: {faulty} can't be used and {were} removed"));
+            }
             _ => {}
         }
     }
     match verified.faulty.len() - deleted {
         0 => Ok(()),
         left => {
+            let it = if left == 1 { "it" } else { "them" };
             let left = count(left as u64, "entry", "entries");
-            Err(Failure::Failed(format!("{left} can't be used, and will be computed anew; `--delete` removes them")))
+            Err(Failure::Failed(format!("{left} can't be used, and will be computed anew; `--delete` removes {it}")))
         }
     }
 }

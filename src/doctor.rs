@@ -1,0 +1,286 @@
+//! What keeps a cache from working, and how to mend it.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::bounds::left_free;
+use crate::cache::Cache;
+use crate::key::Key;
+use crate::lock::{Asked, KeyLocks};
+use crate::marks::Marks;
+use crate::readable::{count, size};
+use crate::store::{Found, Layout, find_litter};
+use crate::upkeep::Place;
+
+/// What was looked at, and how it is: what [`Cache::diagnose`] gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What was looked at, in a word or two.
+    pub about: &'static str,
+    /// How it is.
+    pub health: Health,
+    /// What was found.
+    pub what: String,
+    /// What to do about it; `None` if there is nothing to do.
+    pub advice: Option<String>,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// It works, and could be better.
+    Note,
+    /// It keeps the cache from working, or others from being safe.
+    Fault,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Health::Good => "good",
+            Health::Note => "note",
+            Health::Fault => "fault",
+        })
+    }
+}
+
+/// The byte that is tried to be locked: no call's key is this by chance.
+const LOCK: Key = Key::from_bytes([3; 32]);
+
+/// A file that is so far from the future is there because a clock was wrong.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Cache {
+    /// Looks for what keeps the cache from working: permissions, locks, free space, what others have left in the folder.
+    /// No result is touched; a file is made and removed again, to see whether that can be done.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// assert!(cache.diagnose().iter().all(|finding| finding.health < larder::Health::Fault));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn diagnose(&self) -> Vec<Finding> {
+        let mut findings = vec![steering()];
+        let Some(place) = self.place() else {
+            findings.push(fault("cache", "it is off".to_owned(), "open it in a folder that can be created"));
+            return findings;
+        };
+        let root = place.layout.root();
+        match fs::metadata(root) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => {
+                let what = format!("{} is a file", root.display());
+                findings.push(fault("folder", what, "remove it, or choose another folder with LARDER_DIR"));
+                return findings;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let what = format!("{} does not exist; the first result that is stored makes it", root.display());
+                findings.push(Finding { about: "folder", health: Health::Good, what, advice: None });
+                return findings;
+            }
+            Err(error) => {
+                let what = format!("{}: {error}", root.display());
+                findings.push(fault("folder", what, "check the owner and the mode of the folders above"));
+                return findings;
+            }
+        }
+        findings.push(access(root));
+        let writable = writing(&place.layout);
+        let can_write = writable.health == Health::Good;
+        findings.push(writable);
+        findings.push(space(root));
+        if can_write {
+            findings.push(locks(root));
+            findings.push(memory(&place.layout));
+        }
+        findings.push(litter(&place.layout));
+        findings.extend(contents(self, place));
+        findings
+    }
+}
+
+fn good(about: &'static str, what: impl Into<String>) -> Finding {
+    Finding { about, health: Health::Good, what: what.into(), advice: None }
+}
+
+fn note(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Finding {
+    Finding { about, health: Health::Note, what: what.into(), advice: Some(advice.into()) }
+}
+
+fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Finding {
+    Finding { about, health: Health::Fault, what: what.into(), advice: Some(advice.into()) }
+}
+
+/// Whether programs that are started from here use their caches.
+fn steering() -> Finding {
+    match std::env::var("LARDER") {
+        Err(_) => good("steering", "LARDER is not set: programs use their caches"),
+        Ok(mode) => {
+            let what =
+                format!("LARDER={mode} is set here, so programs that are started here don't use caches as usual");
+            note("steering", what, "`unset LARDER` if that is not meant")
+        }
+    }
+}
+
+#[cfg(unix)]
+fn access(root: &Path) -> Finding {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(metadata) = fs::metadata(root) else { return good("access", "not known") };
+    let mode = metadata.mode() & 0o777;
+    let root = root.display();
+    match mode {
+        mode if mode & 0o022 != 0 => fault(
+            "access",
+            format!("others may write to the folder (mode {mode:o}), and programs believe what they find there"),
+            format!("`chmod 700 {root}`; or seal the entries with `CacheBuilder::secret`"),
+        ),
+        mode if mode & 0o055 != 0 => note(
+            "access",
+            format!("others may look into the folder (mode {mode:o})"),
+            format!("`chmod 700 {root}` if the results are not for everybody"),
+        ),
+        mode => good("access", format!("nobody but its owner may enter the folder (mode {mode:o})")),
+    }
+}
+
+#[cfg(not(unix))]
+fn access(_: &Path) -> Finding {
+    good("access", "as the folder above it says")
+}
+
+/// Makes a file and removes it.
+fn writing(layout: &Layout) -> Finding {
+    let folder = if layout.drafts().is_dir() { layout.drafts() } else { layout.root().to_owned() };
+    match tempfile::tempfile_in(&folder) {
+        Ok(_) => good("writing", "results can be stored"),
+        Err(error) => fault(
+            "writing",
+            format!("nothing can be stored in {}: {error}", folder.display()),
+            "check the owner and the mode of the folder, and whether the disk is mounted read-only",
+        ),
+    }
+}
+
+fn space(root: &Path) -> Finding {
+    let (Ok(available), Ok(total)) = (fs2::available_space(root), fs2::total_space(root)) else {
+        return note("space", "the system does not tell how much is free", "nothing; writing will tell");
+    };
+    let what = format!("{} of {} are free", size(available), size(total));
+    if available <= left_free(total) {
+        let advice = "nothing more is stored so that others can go on: remove something, or `larder trim`";
+        return fault("space", what, advice);
+    }
+    good("space", what)
+}
+
+fn locks(root: &Path) -> Finding {
+    match KeyLocks::under(root).ask(&LOCK) {
+        Ok(Asked::Mine(_) | Asked::Theirs) => good("locks", "of processes that make the same call, one computes"),
+        Err(error) => note(
+            "locks",
+            format!("there are none here, so each process that makes the same call computes it: {error}"),
+            "put the cache on a disk of this machine, or mount the file system with locks",
+        ),
+    }
+}
+
+fn memory(layout: &Layout) -> Finding {
+    if !layout.marks().exists() {
+        return good("memory", "no process has kept results in memory yet");
+    }
+    match Marks::open(layout.marks(), true) {
+        Ok(_) => good("memory", "results can be kept in memory, as it is seen who removes them"),
+        Err(error) => note(
+            "memory",
+            format!("results are not kept in memory, as it can't be seen who removes them: {error}"),
+            format!("remove {}", layout.marks().display()),
+        ),
+    }
+}
+
+fn litter(layout: &Layout) -> Finding {
+    let (files, bytes) = find_litter(layout);
+    match files {
+        0 => good("litter", "no process has left unfinished files"),
+        files => note(
+            "litter",
+            format!(
+                "{} of processes that were killed, {}",
+                count(files, "unfinished file", "unfinished files"),
+                size(bytes)
+            ),
+            "nothing: whoever opens the cache next removes what is older than a minute",
+        ),
+    }
+}
+
+/// What is in the folders of functions, and beside them.
+fn contents(cache: &Cache, place: &Place) -> Vec<Finding> {
+    let found = match Found::in_root(&place.layout) {
+        Ok(found) => found,
+        Err(error) => {
+            return vec![fault("contents", error.to_string(), "check the owner and the mode of that folder")];
+        }
+    };
+    let mut findings = Vec::new();
+    let entries = count(found.entries, "entry", "entries");
+    match cache.stats() {
+        Ok(stats) if stats.entries == found.entries => {
+            findings.push(good("counts", format!("{entries} are there, and counted")))
+        }
+        Ok(stats) => findings.push(note(
+            "counts",
+            format!("{entries} are there, and {} counted: files came or went by hand", stats.entries),
+            "`larder trim` with any limit counts anew; programs that keep to limits do so by themselves",
+        )),
+        Err(error) => {
+            findings.push(note("counts", error.to_string(), format!("remove {}", place.layout.counters().display())))
+        }
+    }
+    let list = |paths: &[PathBuf]| {
+        let names: Vec<_> = paths.iter().take(3).map(|path| path.display().to_string()).collect();
+        let more = paths.len().saturating_sub(names.len());
+        names.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    };
+    if !found.links.is_empty() {
+        findings.push(fault(
+            "links",
+            format!("links are not followed, so nothing is stored beyond them: {}", list(&found.links)),
+            "remove them; to move the cache, link its root or set LARDER_DIR",
+        ));
+    }
+    if !found.versions.is_empty() {
+        findings.push(note(
+            "versions",
+            format!("entries of other versions of the format: {}", list(&found.versions)),
+            "remove them, if no program of that version of larder is used any more",
+        ));
+    }
+    match &found.foreign[..] {
+        [] => findings.push(good("files", "all are larder's")),
+        foreign => findings.push(note(
+            "files",
+            format!("{} not larder's: {}", count(foreign.len() as u64, "file is", "files are"), list(foreign)),
+            "nothing; they are left alone, and count for no limit",
+        )),
+    }
+    if found.newest.is_some_and(|newest| newest.duration_since(SystemTime::now()).is_ok_and(|ahead| ahead > FAR)) {
+        findings.push(note(
+            "clock",
+            "entries are from the future: a clock was wrong, or is",
+            "set the clock; entries with a `max_age` that are from the future are computed anew",
+        ));
+    }
+    findings
+}
