@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::container::Header;
 use crate::file::{open_entry, read_now};
 use crate::key::{Argument, Key};
 use crate::stats::{Stats, Sums};
+use crate::threads::threads;
 use crate::{Error, Result};
 
 /// One stored result, as its header tells it. The value itself is not read.
@@ -307,20 +309,43 @@ impl FunctionInfo {
 
 /// The entries in a folder that were used last, that one first; with those of the folders within it, if `deep`.
 pub(crate) fn used_last(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
-    let mut all = Vec::new();
-    store.list(folder, deep, &mut |folder, listed| {
-        // What vanishes meanwhile was not used last.
-        if let Ok(used) = listed.metadata().and_then(|metadata| metadata.modified()) {
-            all.push((Reverse(used), listed.key, folder.to_owned()));
+    let mut folders: Vec<PathBuf> = Vec::new();
+    let mut listed = Vec::new();
+    store.list(folder, deep, &mut |folder, entry| {
+        if folders.last().is_none_or(|last| last != folder) {
+            folders.push(folder.to_owned());
         }
+        listed.push((folders.len() - 1, entry.key));
     })?;
+    // Asking for so many times is what takes long.
+    let share = listed.len().div_ceil(threads()).max(SMALLEST_SHARE);
+    let mut all: Vec<_> = thread::scope(|scope| {
+        let folders = &folders;
+        let times = |entries: &[(usize, Key)]| -> Vec<_> {
+            let time = |(folder, key): &(usize, Key)| {
+                let file = fs::symlink_metadata(Layout::entry(&folders[*folder], key));
+                // What vanishes meanwhile was not used last.
+                Some((Reverse(file.and_then(|file| file.modified()).ok()?), *folder, *key))
+            };
+            entries.iter().filter_map(time).collect()
+        };
+        let others: Vec<_> = listed.chunks(share).skip(1).map(|entries| scope.spawn(move || times(entries))).collect();
+        let first = times(&listed[..share.min(listed.len())]);
+        others.into_iter().filter_map(|other| other.join().ok()).fold(first, |mut all, more| {
+            all.extend(more);
+            all
+        })
+    });
     if most < all.len() {
         all.select_nth_unstable(most);
         all.truncate(most);
     }
     all.sort_unstable();
-    Ok(all.into_iter().filter_map(|(_, key, folder)| Entry::at(&folder, key)).collect())
+    Ok(all.into_iter().filter_map(|(_, folder, key)| Entry::at(&folders[folder], key)).collect())
 }
+
+/// Entries that are not worth a thread of their own.
+const SMALLEST_SHARE: usize = 4096;
 
 fn name_of_folder(root: &Path, folder: &Path) -> String {
     let relative = folder.strip_prefix(root).unwrap_or(folder);

@@ -80,6 +80,9 @@ mod hot;
 /// What is counted.
 mod counted;
 
+/// Looking into a cache from a program.
+mod inside;
+
 /// Limits.
 mod bounds;
 

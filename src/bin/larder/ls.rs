@@ -9,7 +9,7 @@ use larder::{Cache, Entry, FunctionInfo};
 use crate::args::{Filter, Ls, Sort};
 use crate::failure::Failure;
 use crate::format::{age, count, cut, cut_fairly, duration, number, one_line, size};
-use crate::output::{say, write_json};
+use crate::output::{Bar, say, write_json};
 use crate::place::Place;
 use crate::{select, table};
 
@@ -136,7 +136,10 @@ fn listed(cache: &Cache, function: Option<&FunctionInfo>, ls: &Ls, most: usize) 
         Some(function) => function.entries()?,
         None => cache.entries()?,
     };
-    let mut entries: Vec<_> = entries.filter(|entry| ls.filter.lets_pass(entry)).collect();
+    let total = function.map_or(cache.stats()?.entries, |function| function.entries);
+    let bar = Bar::new("reading");
+    let seen = (1..).zip(entries).inspect(|(done, _)| bar.show(*done, total)).map(|(_, entry)| entry);
+    let mut entries: Vec<_> = seen.filter(|entry| ls.filter.lets_pass(entry)).collect();
     match ls.sort {
         Some(Sort::Name) => entries.sort_by_key(|entry| entry.key),
         Some(Sort::Size) => entries.sort_by_key(|entry| (Reverse(entry.size), entry.key)),
