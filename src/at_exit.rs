@@ -20,8 +20,11 @@ pub(crate) fn run(task: fn()) {
 
 extern "C" fn at_exit() {
     let tasks = std::mem::take(&mut *TASKS.lock().unwrap_or_else(PoisonError::into_inner));
-    for task in tasks {
-        // C's frames can't be unwound.
-        let _ = catch_unwind(task);
-    }
+    // A subscriber may need what this thread has no more.
+    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
+        for task in tasks {
+            // C's frames can't be unwound.
+            let _ = catch_unwind(task);
+        }
+    });
 }

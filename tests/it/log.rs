@@ -98,3 +98,51 @@ fn each_step_of_a_call_is_told_to_those_who_ask() {
     assert_eq!(steps(&call), ["looked up in vain", "joined", "stored", "computed"]);
     assert_eq!(steps(&call), ["hit"]);
 }
+
+/// A subscriber that keeps something for each thread, as most do, can't be told anything at the end of the process.
+#[test]
+fn nothing_is_told_when_the_process_ends() {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+
+    struct Remembering;
+
+    impl Subscriber for Remembering {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn event(&self, event: &Event<'_>) {
+            LAST.with(|last| *last.borrow_mut() = event.metadata().name().to_owned());
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    let Some(root) = crate::child::root() else {
+        let root = tempfile::tempdir().unwrap();
+        let said = crate::child::run("log::nothing_is_told_when_the_process_ends", root.path(), &[]);
+        assert!(!said.contains("panicked"), "{said}");
+        return;
+    };
+    tracing::subscriber::set_global_default(Remembering).unwrap();
+    let cache = Cache::open(root.join("cache")).unwrap();
+    cache.get_or_compute("f", &1, || 1);
+    cache.get_or_compute("f", &1, || 1);
+    LAST.with(|last| assert!(!last.borrow().is_empty()));
+    // What was counted can't be written any more, and that would be told.
+    std::fs::remove_dir_all(&root).unwrap();
+    std::mem::forget(cache);
+    // On this thread, which has told something before.
+    std::process::exit(0);
+}
