@@ -114,6 +114,14 @@ mod registered;
 #[cfg(feature = "cli")]
 mod cli;
 
+/// The page that it writes.
+#[cfg(feature = "cli")]
+mod report;
+
+/// How that lays out its map.
+#[cfg(feature = "cli")]
+mod treemap;
+
 /// What it formats, where entries that took hours are hard to come by.
 #[cfg(feature = "cli")]
 #[path = "../../src/readable.rs"]
