@@ -118,6 +118,10 @@ mod cli;
 #[cfg(feature = "cli")]
 mod report;
 
+/// That page in a browser.
+#[cfg(feature = "cli")]
+mod browser;
+
 /// How that lays out its map.
 #[cfg(feature = "cli")]
 mod treemap;

@@ -1,9 +1,10 @@
-//! `larder report`: the page, as text and in a browser.
+//! `larder report`: the page, as text.
 
 use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use larder::Cache;
 use serde_json::{Value, json};
@@ -24,14 +25,14 @@ fn larder(root: &Path, args: &[&str]) -> (Option<i32>, String, String) {
 
 /// The JSON that a run writes, in silence.
 #[track_caller]
-fn json_of(root: &Path, args: &[&str]) -> Value {
+pub(crate) fn json_of(root: &Path, args: &[&str]) -> Value {
     let (code, stdout, stderr) = larder(root, args);
     assert_eq!((code, &*stderr), (Some(0), ""), "{stdout}");
     serde_json::from_str(&stdout).unwrap()
 }
 
 /// The page of a cache, which is in no folder of it.
-fn page_of(root: &Path) -> String {
+pub(crate) fn page_of(root: &Path) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.html");
     let (code, stdout, stderr) = larder(root, &["report", file.to_str().unwrap()]);
@@ -44,7 +45,7 @@ fn opened(root: &Path, compression: &str) -> Cache {
 }
 
 /// Functions in modules, of several compressors and of two codes, with hits.
-fn stocked() -> TempDir {
+pub(crate) fn stocked() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let functions = [
         ("weather::models::fit", "none", 3_000),
@@ -71,7 +72,7 @@ fn stocked() -> TempDir {
     folder
 }
 
-fn hostile() -> TempDir {
+pub(crate) fn hostile() -> TempDir {
     let folder = stocked();
     let cache = opened(folder.path(), "none");
     cache.get_or_compute(SCRIPT_NAME, &IMAGE, || vec![1.5_f64; 4_000]);
@@ -98,7 +99,7 @@ fn seconds(value: &Value) -> f64 {
 
 /// Each number of `stats --json` is in the page, once and equal.
 #[track_caller]
-fn assert_tells(page: &str, stats: &Value) {
+pub(crate) fn assert_tells(page: &str, stats: &Value) {
     let mut expected = Vec::new();
     for (name, value) in stats.as_object().unwrap() {
         match &**name {
@@ -281,6 +282,59 @@ fn it_is_written_where_one_is() {
     }
 }
 
+/// Notes what happened in an hour, as `src/store/activity.rs` does.
+fn note_hour(root: &Path, hour: u64, hits: u64, computed: u64) {
+    let mut slot = [0; 128];
+    for (place, number) in [(8, hour), (16, hits), (32, computed)] {
+        slot[place..place + 8].copy_from_slice(&number.to_le_bytes());
+    }
+    let checksum = twox_hash::XxHash3_64::oneshot(&slot[8..]);
+    slot[..8].copy_from_slice(&checksum.to_le_bytes());
+    let path = root.join("activity");
+    let mut file = fs::File::options().write(true).create(true).truncate(false).open(path).unwrap();
+    file.seek(SeekFrom::Start(hour % (367 * 24) * 128)).unwrap();
+    file.write_all(&slot).unwrap();
+}
+
+/// The heights of the bars of this kind, from left to right.
+fn heights(page: &str, kind: &str) -> Vec<f64> {
+    let kind = format!("<rect class=\"{kind}\"");
+    page.split(&kind).skip(1).map(|bar| attributes(bar, "height")[0].parse().unwrap()).collect()
+}
+
+#[test]
+fn what_happened_is_shown_by_hours_or_days() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(opened(folder.path(), "none").get_or_compute("f", &1, || 1));
+    fs::remove_file(folder.path().join("activity")).unwrap();
+    let page = page_of(folder.path());
+    assert!(!page.contains("<svg"), "{page}");
+
+    let now = UNIX_EPOCH.elapsed().unwrap().as_secs() / 3600;
+    note_hour(folder.path(), now - 50, 500, 0);
+    note_hour(folder.path(), now - 3, 1000, 400);
+    note_hour(folder.path(), now, 0, 750);
+    // A clock that was wrong.
+    note_hour(folder.path(), now - 3 * 367 * 24 + 5, 9, 9);
+    note_hour(folder.path(), now + 1000, 9, 9);
+    let page = page_of(folder.path());
+    assert!(page.contains("Calls by the hour, in UTC."), "{page}");
+    assert!(page.contains("1,500 hits and 1,150 computed calls in all"), "{page}");
+    // The scale goes to 2,000.
+    assert_eq!(heights(&page, "hits"), [25.0, 50.0]);
+    assert_eq!(heights(&page, "computed"), [20.0, 37.5]);
+    assert!(page.contains("viewBox=\"0 0 510 100\""), "{page}");
+
+    note_hour(folder.path(), now - 9 * 24, 0, 6000);
+    let page = page_of(folder.path());
+    assert!(page.contains("Calls by the day, in UTC."), "{page}");
+    assert_eq!(heights(&page, "computed")[0], 100.0);
+    let table = page.split("<details>").nth(1).unwrap().split("</details>").next().unwrap();
+    let calls: Vec<_> = table.split("<td class=\"number\">").skip(1).map(|td| td.split('<').next().unwrap()).collect();
+    assert_eq!(calls[..2], ["0", "6,000"]);
+    assert_eq!(data(&page)["activity"].as_array().unwrap().len(), 6);
+}
+
 /// A style as four percentages.
 fn percentages(style: &str) -> [f64; 4] {
     let mut parts = style.split(';').map(|part| part.split(':').nth(1).unwrap().trim_end_matches('%').parse().unwrap());
@@ -306,124 +360,4 @@ fn areas_in_the_page_are_in_proportion_to_bytes() {
         }
         assert!((sum - 10_000.0).abs() < 0.1, "{sum}");
     }
-}
-
-/// A browser that needs no screen; if there is none, says that `test` is skipped.
-fn browser(test: &str) -> Option<&'static str> {
-    let there = |program: &&str| {
-        let mut command = Command::new(program);
-        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(there);
-    if found.is_none() {
-        assert!(std::env::var_os("LARDER_TEST_ALL").is_none(), "{test} can't run: there is no chromium");
-        eprintln!("SKIPPED {test}: there is no chromium");
-    }
-    found
-}
-
-/// What becomes of a page when its scripts ran, and what the console says.
-fn browse(browser: &str, page: &str) -> (String, Vec<String>) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("page.html");
-    fs::write(&file, page).unwrap();
-    let mut command = Command::new(browser);
-    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]);
-    command.args(["--virtual-time-budget=3000", "--window-size=1200,900", "--dump-dom"]);
-    command.arg(format!("--user-data-dir={}", folder.path().join("profile").display()));
-    let output = command.arg(format!("file://{}", file.display())).stdin(Stdio::null()).output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{stderr}");
-    let console = stderr.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect();
-    (String::from_utf8(output.stdout).unwrap(), console)
-}
-
-/// What an expression over the `view` and the `page` gives, when the page is shown in a frame of this width.
-fn framed(browser: &str, page: &str, width: u32, expression: &str) -> Value {
-    let page = page.replace('&', "&amp;").replace('"', "&quot;");
-    let harness = format!(
-        "<!DOCTYPE html><title>frame</title><iframe id=frame width={width} height=800 style='border:0' srcdoc=\"{page}\">\
-         </iframe><pre id=result></pre><script>const frame = document.getElementById('frame');\
-         frame.onload = () => {{ const view = frame.contentWindow, page = frame.contentDocument;\
-         document.getElementById('result').textContent = JSON.stringify({expression}); }};</script>"
-    );
-    let (dom, console) = browse(browser, &harness);
-    assert_eq!(console, [""; 0]);
-    let result = dom.rsplit("<pre id=\"result\">").next().unwrap().split("</pre>").next().unwrap();
-    let result = result.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    serde_json::from_str(&result).unwrap_or_else(|error| panic!("{error}: {result}"))
-}
-
-#[test]
-fn a_browser_shows_the_same_numbers_without_a_complaint() {
-    let Some(browser) = browser("a_browser_shows_the_same_numbers_without_a_complaint") else { return };
-    let folder = hostile();
-    let page = page_of(folder.path());
-    let (dom, console) = browse(browser, &page);
-    assert_eq!(console, [""; 0]);
-    assert!(dom.contains("data-ready=\"true\"") && !dom.contains("data-hacked"), "{dom}");
-    assert_tells(&dom, &json_of(folder.path(), &["stats", "--json"]));
-
-    // Were there something to complain of, it would be seen: nothing else runs, and nothing is fetched.
-    let more =
-        "<img src=\"https://larder.invalid/a.png\"><script>document.documentElement.dataset.hacked = '1'</script>";
-    let (dom, console) = browse(browser, &page.replace("</main>", &format!("{more}</main>")));
-    let complaints = console.iter().filter(|line| line.contains("Content Security Policy")).count();
-    assert!(complaints >= 2, "{console:?}");
-    assert!(!dom.contains("data-hacked"));
-}
-
-#[test]
-fn the_page_fits_a_telephone() {
-    let Some(browser) = browser("the_page_fits_a_telephone") else { return };
-    let empty = tempfile::tempdir().unwrap();
-    for folder in [hostile(), empty] {
-        let page = page_of(folder.path());
-        for width in [360, 700, 1100] {
-            let seen = framed(browser, &page, width, "page.documentElement.dataset");
-            assert_eq!((&seen["ready"], &seen["width"]), (&json!("true"), &json!(width.to_string())), "{seen}");
-            let scroll: u32 = seen["scrollWidth"].as_str().unwrap().parse().unwrap();
-            assert!(scroll <= width, "{scroll} in {width}");
-        }
-    }
-}
-
-#[test]
-fn tables_are_sorted_and_cells_are_reached_by_keyboard() {
-    let Some(browser) = browser("tables_are_sorted_and_cells_are_reached_by_keyboard") else { return };
-    let folder = stocked();
-    let page = page_of(folder.path());
-    let expression = r##"(() => {
-        const table = page.querySelector("#functions table");
-        const rows = () => Array.from(table.tBodies[0].rows, (row) => row.cells[0].textContent);
-        const before = rows();
-        const button = table.tHead.rows[0].cells[6].querySelector("button");
-        button.click();
-        const down = rows();
-        const state = button.closest("th").getAttribute("aria-sort");
-        button.click();
-        const shown = (map) => page.querySelector(map).offsetParent !== null;
-        const cell = page.querySelector(".map.wide a");
-        const bar = page.querySelector("svg g.period");
-        cell.focus();
-        const tip = page.querySelector(".tip");
-        return { before, down, up: rows(), state, wide: shown(".map.wide"), narrow: shown(".map.narrow"),
-            focused: page.activeElement === cell, tip: tip.hidden ? "" : tip.textContent, title: cell.title,
-            label: cell.getAttribute("aria-label"), row: page.querySelector(cell.getAttribute("href")).cells[0].textContent,
-            bar: bar.dataset.tip };
-    })()"##;
-    let seen = framed(browser, &page, 1000, expression);
-    let names: Vec<_> = seen["before"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    assert!(names.is_sorted() && names.len() == 5, "{seen}");
-    let json = json_of(folder.path(), &["ls", "--json", "--sort", "size"]);
-    let expected: Vec<_> = json.as_array().unwrap().iter().map(|function| function["name"].clone()).collect();
-    assert_eq!((expected.len(), &expected[0]), (5, &json!("weather::models::fit")));
-    assert_eq!(seen["down"], json!(expected));
-    assert_eq!(seen["up"], json!(expected.into_iter().rev().collect::<Vec<_>>()));
-    assert_eq!((&seen["state"], &seen["focused"]), (&json!("descending"), &json!(true)));
-    assert_eq!((&seen["wide"], &seen["narrow"], &seen["title"]), (&json!(true), &json!(false), &json!("")));
-    assert!(seen["tip"].as_str().unwrap().starts_with("weather::models::fit\n"), "{seen}");
-    assert_eq!((&seen["tip"], &seen["row"]), (&seen["label"], &json!("weather::models::fit")));
-    assert!(seen["bar"].as_str().unwrap().contains(" hits, "), "{seen}");
 }

@@ -104,7 +104,7 @@ fn map(shape: &str, cells: &[Cell<'_>], map: &Map, within: Rect, total: u64) -> 
                 @for (cell, rect) in cells.iter().zip(&map.cells) {
                     @let text = text(cell, total);
                     li style=(place(rect, within)) {
-                        a.cell.(class(cell)) href=(target(cell)) title=(text) aria-label=(text) data-bytes=(cell.bytes) {
+                        a.cell.(class(cell)) href=(target(cell)) title=(text) aria-label=(text.replace('\n', ", ")) data-bytes=(cell.bytes) {
                             span.label {
                                 @match cell.what {
                                     What::Function(function, _) => (name(&function.name)),
