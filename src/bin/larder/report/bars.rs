@@ -62,7 +62,9 @@ fn bars(name: &Markup, saved: Duration, computed: Duration, longest: Duration) -
 /// A bar as long as its part of the longest. It says nothing that the number beside it does not.
 pub(crate) fn bar(class: &str, value: f64, longest: f64) -> Markup {
     html! {
-        span.bar aria-hidden="true" { span.(class) style=(format!("width:{}%", percent(value, longest))) {} }
+        span.bar aria-hidden="true" {
+            @if value > 0.0 { span.(class) style=(format!("width:{}%", percent(value, longest))) {} }
+        }
     }
 }
 
