@@ -305,7 +305,7 @@ fn heights(page: &str, kind: &str) -> Vec<f64> {
 #[test]
 fn what_happened_is_shown_by_hours_or_days() {
     let folder = tempfile::tempdir().unwrap();
-    drop(opened(folder.path(), "none").get_or_compute("f", &1, || 1));
+    opened(folder.path(), "none").get_or_compute("f", &1, || 1);
     fs::remove_file(folder.path().join("activity")).unwrap();
     let page = page_of(folder.path());
     assert!(!page.contains("<svg"), "{page}");
