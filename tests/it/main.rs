@@ -117,6 +117,18 @@ mod registered;
 #[cfg(feature = "cli")]
 mod cli;
 
+/// The page that it writes.
+#[cfg(feature = "cli")]
+mod report;
+
+/// That page in a browser.
+#[cfg(feature = "cli")]
+mod browser;
+
+/// How that lays out its map.
+#[cfg(feature = "cli")]
+mod treemap;
+
 /// What it formats, where entries that took hours are hard to come by.
 #[cfg(feature = "cli")]
 #[path = "../../src/readable.rs"]
