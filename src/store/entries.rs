@@ -229,6 +229,11 @@ pub struct FunctionInfo {
     pub package: String,
     /// Its signature, without attributes and body; empty for a closure.
     pub signature: String,
+    /// The version that the attribute gave it last, or 0.
+    pub version: u64,
+    /// The fingerprint of its code that was used last, in hexadecimal digits; empty for a function of which only the
+    /// folder is known.
+    pub code: String,
     /// How many results are stored. Files that were removed by hand count until the next
     /// [`trim`](crate::Cache::trim).
     pub entries: u64,
@@ -296,6 +301,8 @@ impl FunctionInfo {
                 name: file.name,
                 package: file.package,
                 signature: file.signature,
+                version: file.version,
+                code: file.code,
                 entries: stats.entries,
                 bytes: stats.bytes,
                 stats,

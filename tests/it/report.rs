@@ -92,9 +92,9 @@ fn data(page: &str) -> Value {
     serde_json::from_str(block.split("</script>").next().unwrap()).unwrap()
 }
 
-/// A duration in seconds, in either form that JSON has it.
+/// A duration in seconds.
 fn seconds(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| value["secs"].as_f64().unwrap() + value["nanos"].as_f64().unwrap() / 1e9)
+    value.as_f64().unwrap()
 }
 
 /// Each number of `stats --json` is in the page, once and equal.

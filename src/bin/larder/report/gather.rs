@@ -230,7 +230,9 @@ impl Sums {
     /// A function, and what was found of it.
     fn function(&self, function: FunctionInfo) -> Function {
         let codes = self.codes.get(&function.path);
-        let current = codes.and_then(|codes| codes.iter().max_by_key(|(_, code)| code.latest));
+        // What was used last, if anything is stored of it.
+        let rank = |(name, code): &(&String, &OfCode)| (**name == function.code, code.latest);
+        let current = codes.and_then(|codes| codes.iter().max_by_key(rank));
         let all = codes.into_iter().flat_map(BTreeMap::values);
         let (entries, bytes) = all.fold((0, 0), |sum, code| (sum.0 + code.sum.entries, sum.1 + code.sum.bytes));
         let (code, current) = current.map_or((String::new(), Sum::default()), |(name, code)| (name.clone(), code.sum));
