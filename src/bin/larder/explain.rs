@@ -8,10 +8,13 @@ use serde::Serialize;
 
 use crate::args::KeyPrefix;
 use crate::failure::Failure;
-use crate::format::{age, duration, one_line};
+use crate::format::{age, cut_fairly, duration, one_line};
 use crate::output::write_json;
 use crate::place::Place;
 use crate::select;
+
+/// Characters of the arguments that are shown.
+const ARGUMENTS_WIDTH: usize = 80;
 
 #[derive(Serialize)]
 struct Explained<'e> {
@@ -41,8 +44,10 @@ pub(crate) fn explain(
     }
     writeln!(out, "{}", describe(&entry))?;
     for event in explained.history {
-        let why = event.why.map_or("removed on request".to_owned(), |why| format!("computed: {why}"));
-        writeln!(out, "  {}: {}", ago(event.at), one_line(&why))?;
+        let when = ago(event.at);
+        let line =
+            event.why.map_or_else(|| format!("removed on request {when}"), |why| format!("stored {when}: {why}"));
+        writeln!(out, "  {}", one_line(&line))?;
     }
     match (explained.other, explained.comparison) {
         (Some(other), Some(comparison)) => {
@@ -68,7 +73,8 @@ fn readable(entry: Entry) -> Result<Entry, Failure> {
 fn describe(entry: &Entry) -> String {
     let key = entry.key.to_string();
     let arguments: Vec<_> = entry.arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
-    let call = format!("{} `{}` with {}", &key[..12], entry.function, arguments.join(", "));
+    let shown = cut_fairly(arguments.clone(), ARGUMENTS_WIDTH).join(", ");
+    let call = format!("{} `{}` with {shown}", &key[..12], entry.function);
     let call = if arguments.is_empty() { format!("{} `{}`", &key[..12], entry.function) } else { call };
     one_line(&format!("{call}, computed {} in {}", ago(entry.created), duration(entry.took)))
 }

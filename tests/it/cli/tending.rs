@@ -61,7 +61,10 @@ fn an_entry_is_explained_beside_the_one_most_like_it() {
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     let lines: Vec<_> = run.stdout.lines().collect();
     assert!(lines[0].starts_with(&format!("{} `fit` with args = (2, \"a\"), computed ", &second[..12])), "{run:?}");
-    assert!(lines[1].contains(": computed: never computed with these arguments: argument `args`"), "{run:?}");
+    assert!(
+        lines[1].starts_with("  stored ")
+            && lines[1].contains(": never computed with these arguments: argument `args`")
+    );
     assert!(lines[2].starts_with(&format!("beside {} `fit` with args = (1, \"a\")", &first[..12])), "{run:?}");
     assert_eq!(lines[3..], [r#"  argument `args`: (2, "a") here, (1, "a") there"#]);
 
@@ -82,9 +85,10 @@ fn an_entry_is_explained_beside_the_one_most_like_it() {
     assert!(cache.remove(&entry).unwrap());
     cache.get_or_compute("other", &(1, "a"), || 1);
     let run = larder(folder.path(), &["explain", &alone]);
-    let told: Vec<_> = run.stdout.lines().filter_map(|line| line.split_once(": ").map(|(_, what)| what)).collect();
-    let forgotten = "computed: forgotten: it was stored, and removed on request";
-    assert_eq!(told[..3], ["computed: never computed", "removed on request", forgotten], "{run:?}");
+    let told: Vec<_> = run.stdout.lines().collect();
+    assert!(told[1].starts_with("  stored ") && told[1].ends_with(": never computed"), "{run:?}");
+    assert!(told[2].starts_with("  removed on request "), "{run:?}");
+    assert!(told[3].ends_with(": forgotten: it was stored, and removed on request"), "{run:?}");
     assert!(larder(folder.path(), &["explain", "0000"]).error(1).contains("no key"));
     let entry = entries_of(&cache, "fit").remove(0);
     damage(&entry);
@@ -115,7 +119,7 @@ fn code_and_version_are_compared() {
     let entry = entries_of(&cache, "twice").into_iter().find(|entry| entry.version == 2).unwrap();
     let run = larder(folder.path(), &["explain", &entry.key.to_string()]);
     let lines: Vec<_> = run.stdout.lines().collect();
-    assert!(lines[1].ends_with(": computed: version changed: 1 is stored, it is 2 now"), "{run:?}");
+    assert!(lines[1].ends_with(": version changed: 1 is stored, it is 2 now"), "{run:?}");
     assert!(lines[2].starts_with("most like it is "), "{run:?}");
     assert_eq!(lines[3..], ["  version: 2 here, 1 there", "  code: the function itself changed here"]);
 }
