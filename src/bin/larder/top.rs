@@ -1,8 +1,0 @@
-use std::io::Write;
-use std::path::Path;
-use crate::failure::Failure;
-use crate::place::Place;
-
-pub(crate) fn top(_: &Place, _: std::time::Duration) -> Result<(), Failure> {
-    Err(Failure::Failed("to be written".to_owned()))
-}
