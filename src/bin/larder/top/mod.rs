@@ -82,7 +82,8 @@ fn grant(wish: Wish, state: &mut State, watch: &mut Watch<'_>) -> Result<Option<
         Wish::Nothing | Wish::Leave => Ok(None),
         Wish::OpenFunction { name, path } => {
             let entries = watch.entries(&path)?;
-            state.pages.push(Page::Entries { name, path, entries, on: Cursor::default(), stale: false });
+            let (on, listed) = (Cursor::default(), SystemTime::now());
+            state.pages.push(Page::Entries { name, path, entries, on, listed, stale: false });
             Ok(None)
         }
         Wish::OpenEntry { key, why } => match watch.entry(&key)? {

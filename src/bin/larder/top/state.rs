@@ -51,8 +51,8 @@ pub(crate) enum Pane {
 
 /// What covers the two panes.
 pub(crate) enum Page {
-    /// The entries of a function, used last first.
-    Entries { name: String, path: PathBuf, entries: Vec<Entry>, on: Cursor, stale: bool },
+    /// The entries of a function, used last first; `stale` if something happened since they were listed.
+    Entries { name: String, path: PathBuf, entries: Vec<Entry>, on: Cursor, listed: SystemTime, stale: bool },
     /// One entry, and why it was computed if that is known.
     Entry { entry: Box<Entry>, why: Option<String>, scrolled: u16 },
 }
@@ -118,7 +118,8 @@ impl State {
         now: SystemTime,
         after: Duration,
     ) -> u64 {
-        let selected = self.rows.get(self.on_row.at).map(|row| row.path.clone());
+        // Who is at the first one wants to see whichever is first.
+        let selected = self.rows.get(self.on_row.at).filter(|_| self.on_row.at > 0).map(|row| row.path.clone());
         let before: HashMap<_, _> = self.rows.drain(..).map(|row| (row.path.clone(), row)).collect();
         self.rows = functions.into_iter().map(Row::of).collect();
         if self.looked {

@@ -24,14 +24,18 @@ pub(crate) const MOST_ENTRIES: usize = 1000;
 /// Of all time, at most this part is for one kind of looking.
 const PART: u32 = 10;
 
+/// A list that took longer to make stays as it is until it is opened again: keys would wait for it.
+const LONG: Duration = Duration::from_millis(100);
+
 /// How often something may be done that took so long the last time.
 struct Pace {
     next: Instant,
+    took: Duration,
 }
 
 impl Pace {
     fn new() -> Self {
-        Pace { next: Instant::now() }
+        Pace { next: Instant::now(), took: Duration::ZERO }
     }
 
     fn is_due(&self) -> bool {
@@ -41,7 +45,8 @@ impl Pace {
     fn spend<T>(&mut self, at_least: Duration, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();
-        self.next = start + at_least.max(start.elapsed() * PART);
+        self.took = start.elapsed();
+        self.next = start + at_least.max(self.took * PART);
         result
     }
 }
@@ -126,14 +131,17 @@ impl<'p> Watch<'p> {
     }
 
     fn refresh_list(&mut self, state: &mut State) -> Result<(), String> {
-        let Some(Page::Entries { path, entries, on, stale, .. }) = state.pages.first_mut() else { return Ok(()) };
-        if *stale && self.lists.is_due() {
+        let Some(Page::Entries { path, entries, on, stale, listed, .. }) = state.pages.first_mut() else {
+            return Ok(());
+        };
+        if *stale && self.lists.took < LONG && self.lists.is_due() {
             let selected = entries.get(on.at).map(|entry| entry.key);
             *entries = self.entries(&path.clone())?;
             let place = selected.and_then(|key| entries.iter().position(|entry| entry.key == key));
             // Who is at the top wants to see what is new.
             on.at = if on.at == 0 { 0 } else { place.unwrap_or(on.at).min(entries.len().saturating_sub(1)) };
             *stale = false;
+            *listed = SystemTime::now();
         }
         Ok(())
     }
@@ -155,20 +163,14 @@ impl<'p> Watch<'p> {
     /// Removes what the user said yes to: whether there was anything.
     pub(crate) fn remove(&mut self, removal: &Removal) -> Result<bool, String> {
         // To change a cache creates it, so this looks first.
-        let was_there = match removal {
-            Removal::Function { name, .. } => {
-                self.cache()?.functions().map_err(say)?.iter().any(|function| function.name == *name)
-            }
-            Removal::Entry { key, .. } => self.entry(key)?.is_some(),
-        };
-        if !was_there {
-            return Ok(false);
-        }
-        let cache = self.place.change().map_err(words)?;
         let removed = match removal {
-            Removal::Function { name, .. } => cache.clear_function(name).map_err(say)?,
+            Removal::Function { name, .. } => {
+                let functions = self.cache()?.functions().map_err(say)?;
+                functions.iter().any(|function| function.name == *name)
+                    && self.place.change().map_err(words)?.clear_function(name).map_err(say)?
+            }
             Removal::Entry { key, .. } => match self.entry(key)? {
-                Some(entry) => cache.remove(&entry).map_err(say)?,
+                Some(entry) => self.place.change().map_err(words)?.remove(&entry).map_err(say)?,
                 None => false,
             },
         };

@@ -34,7 +34,7 @@ const COLUMNS: [Column; 7] = [
         title: "SAVED",
         by: Some(By::Saved),
         least: 10,
-        text: |row, _| duration(row.saved),
+        text: |row, _| if row.saved.is_zero() { "-".to_owned() } else { duration(row.saved) },
         style: |_, palette| palette.good(),
     },
     Column { title: "HIT %", by: Some(By::HitRate), least: 5, text: |row, _| percent(row), style: rate_style },

@@ -24,11 +24,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, palette: Pa
 
 fn draw_title(frame: &mut Frame<'_>, area: Rect, state: &State, palette: Palette) {
     let watched = SystemTime::now().duration_since(state.since).unwrap_or_default();
-    let since = humantime::format_rfc3339_seconds(state.since).to_string();
+    let since = match area.width {
+        ..100 => String::new(),
+        _ => format!(", since {}", humantime::format_rfc3339_seconds(state.since)),
+    };
     let watching = match watched.as_secs() {
         0 => String::new(),
-        _ if area.width < 100 => format!("watching for {} ", duration(whole_seconds(watched))),
-        _ => format!("watching for {}, since {since} ", duration(whole_seconds(watched))),
+        seconds @ ..60 => format!("watching for {seconds} s{since} "),
+        _ => format!("watching for {}{since} ", duration(watched)),
     };
     let name = " larder top ";
     let room = usize::from(area.width).saturating_sub(name.len() + watching.chars().count() + 2);
@@ -36,11 +39,6 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, state: &State, palette: Palette
     let line = Line::from_iter([Span::styled(name, palette.selected().bold()), Span::raw(format!(" {root}"))]);
     frame.render_widget(line, area);
     frame.render_widget(Line::styled(watching, palette.quiet()).right_aligned(), area);
-}
-
-/// Nobody needs tenths of a second here.
-fn whole_seconds(time: std::time::Duration) -> std::time::Duration {
-    std::time::Duration::from_secs(time.as_secs())
 }
 
 fn sums(state: &State, palette: Palette) -> Line<'static> {

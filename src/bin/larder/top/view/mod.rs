@@ -82,9 +82,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &mut State, palette: Palette) {
     header::draw(frame, top, state, palette);
     let keys = keys(state);
     match state.pages.last_mut() {
-        Some(Page::Entries { name, path, entries, on, .. }) => {
+        Some(Page::Entries { name, path, entries, on, listed, stale }) => {
+            let title = match stale {
+                true => format!("{}, used last first, as of {}", one_line(name), pages::ago(*listed)),
+                false => format!("{}, used last first", one_line(name)),
+            };
             let all = state.rows.iter().find(|row| row.path == *path).map_or(0, |row| row.entries);
-            pages::draw_entries(frame, middle, (name.as_str(), entries.as_slice(), all), on, palette);
+            pages::draw_entries(frame, middle, (&title, entries.as_slice(), all), on, palette);
         }
         Some(Page::Entry { entry, why, scrolled }) => {
             pages::draw_entry(frame, middle, entry, why.as_deref(), scrolled, palette);

@@ -22,11 +22,11 @@ const COLUMNS: [u16; 4] = [12, 10, 10, 10];
 /// Characters before each value of an entry.
 const LABEL: usize = 12;
 
-/// Draws the entries of a function: its name, what is listed, and how many there are.
+/// Draws the entries of a function, under this title: what is listed, and how many there are.
 pub(super) fn draw_entries(
     frame: &mut Frame<'_>,
     area: Rect,
-    (name, entries, all): (&str, &[Entry], u64),
+    (title, entries, all): (&str, &[Entry], u64),
     on: &mut Cursor,
     palette: Palette,
 ) {
@@ -57,17 +57,16 @@ pub(super) fn draw_entries(
         all if all > shown => format!("{} of {}", number(shown), count(all, "entry", "entries")),
         all => count(all, "entry", "entries"),
     };
-    let title = format!("{}, used last first", one_line(name));
     let table = Table::new(rows, COLUMNS.map(Constraint::Length).into_iter().chain([Constraint::Fill(1)]))
         .header(Row::new(header).style(palette.quiet()))
         .row_highlight_style(palette.selected())
-        .block(rule(&title, how_many, true, palette));
+        .block(rule(title, how_many, true, palette));
     scroll(on, usize::from(area.height.saturating_sub(2)), entries.len());
     let mut place = TableState::new().with_offset(on.offset).with_selected(on.at);
     frame.render_stateful_widget(table, area, &mut place);
 }
 
-fn ago(time: SystemTime) -> String {
+pub(super) fn ago(time: SystemTime) -> String {
     age(time.elapsed().unwrap_or_default())
 }
 
