@@ -13,6 +13,7 @@ mod rows;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -392,23 +393,37 @@ fn picture() {
     weather::forecast(0..40);
     let mut command = program(Path::new(".cache/larder"));
     command.current_dir(home);
-    let mut terminal = Terminal::run(command, (104, 30));
+    let mut terminal = Terminal::run(command, (112, 28));
     terminal.see("weather::load_station");
     let start = Instant::now();
-    for round in 0.. {
+    let done = AtomicBool::new(false);
+    let screen = thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0.. {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                // More at some times than at others.
+                let seconds = start.elapsed().as_secs_f64();
+                let calls = 2.5 + 1.5 * (seconds / 4.0).sin() + (seconds / 1.3).sin();
+                for call in 0..calls.max(0.0) as u64 {
+                    weather::forecast((3 * round + 7 * call) % 40..(3 * round + 7 * call) % 40 + 1);
+                }
+                if round % 6 == 0 {
+                    weather::forecast(40 + round / 6..41 + round / 6);
+                }
+                thread::sleep(Duration::from_millis(60));
+            }
+        });
+        terminal.press(DOWN);
         // As long as the chart is to be, which has a bar for each second.
-        let seconds = start.elapsed().as_secs_f64();
-        if seconds > 50.0 {
-            break;
+        while start.elapsed() < Duration::from_secs(62) {
+            thread::sleep(Duration::from_secs(1));
         }
-        // More at some times than at others.
-        let calls = 8.0 + 5.0 * (seconds / 3.0).sin() + 4.0 * (seconds / 1.1).sin();
-        (0..calls.max(0.0) as u64).for_each(|call| weather::forecast((round + call) % 38..(round + call) % 38 + 3));
-        weather::forecast(40 + round / 12..41 + round / 12);
-        thread::sleep(Duration::from_millis(50));
-    }
-    terminal.press(DOWN);
-    let screen = terminal.wait("news", |screen| screen.contents().contains(" new"));
+        let screen = terminal.wait("news", |screen| screen.contents().matches(" hits, +").count() > 3);
+        done.store(true, Ordering::Relaxed);
+        screen
+    });
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/top.svg");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, draw::svg(&screen, "larder top")).unwrap();

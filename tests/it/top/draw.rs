@@ -60,7 +60,7 @@ fn run(screen: &Screen, row: u16, start: u16, columns: u16, svg: &mut String) ->
     let (x, y) = (MARGIN + f64::from(start) * WIDTH, BAR + f64::from(row) * HEIGHT);
     let width = f64::from(end - start) * WIDTH;
     if paper != PAPER {
-        writeln!(svg, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" fill=\"{paper}\"/>")
+        writeln!(svg, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" shape-rendering=\"crispEdges\" fill=\"{paper}\"/>")
             .unwrap();
     }
     if !text.trim().is_empty() {

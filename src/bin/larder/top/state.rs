@@ -111,13 +111,7 @@ impl State {
     }
 
     /// Takes in a look, so long after the one before: how many calls may have been stored or removed since.
-    pub(crate) fn look(
-        &mut self,
-        functions: Vec<FunctionInfo>,
-        totals: Stats,
-        now: SystemTime,
-        after: Duration,
-    ) -> u64 {
+    pub(crate) fn look(&mut self, functions: Vec<FunctionInfo>, totals: Stats, after: Duration) -> u64 {
         // Who is at the first one wants to see whichever is first.
         let selected = self.rows.get(self.on_row.at).filter(|_| self.on_row.at > 0).map(|row| row.path.clone());
         let before: HashMap<_, _> = self.rows.drain(..).map(|row| (row.path.clone(), row)).collect();
@@ -131,7 +125,6 @@ impl State {
         }
         self.looked = true;
         self.totals = totals;
-        self.add_hits(now);
         self.sort(selected.as_deref());
         if let Some(Page::Entries { path, stale, .. }) = self.pages.first_mut() {
             *stale |= self.rows.iter().any(|row| row.path == *path && row.news != Default::default());
@@ -152,7 +145,8 @@ impl State {
         }
     }
 
-    fn add_hits(&mut self, now: SystemTime) {
+    /// Adds the hits of this look, after the calls that were stored before it.
+    pub(crate) fn add_hits(&mut self, now: SystemTime) {
         let hits: Vec<_> = self.rows.iter().filter(|row| row.news.hits > 0).collect();
         let hits: Vec<_> =
             hits.iter().map(|row| Event::hits(&row.name, row.news.hits, row.news.hot_hits, now)).collect();

@@ -105,7 +105,7 @@ impl<'p> Watch<'p> {
         let functions = cache.functions().map_err(say)?;
         let totals = cache.stats().map_err(say)?;
         let after = std::mem::replace(&mut self.last, Instant::now()).elapsed();
-        let changes = state.look(functions, totals, SystemTime::now(), after);
+        let changes = state.look(functions, totals, after);
         if changes > 0 {
             self.counted = self.counted.saturating_add(usize::try_from(changes).unwrap_or(usize::MAX));
             self.owed = LOOKS_AFTER;
@@ -118,6 +118,7 @@ impl<'p> Watch<'p> {
                 self.counted = 0;
             }
         }
+        state.add_hits(SystemTime::now());
         self.refresh_list(state)
     }
 

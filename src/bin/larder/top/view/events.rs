@@ -16,6 +16,9 @@ use crate::format::{age, count, cut, cut_fairly, number, one_line};
 /// Characters of an age with the space after it.
 const AGE: usize = 11;
 
+/// Characters of a reason that are shown before arguments have more.
+const LEAST_WHY: usize = 15;
+
 /// Lines that the event at hand may take to be readable in full.
 const MOST_LINES: usize = 4;
 
@@ -88,8 +91,8 @@ fn wrap(event: &Event, room: usize, lines: usize) -> Vec<(String, String)> {
     let arguments: Vec<_> = arguments.iter().map(|argument| one_line(argument)).collect();
     if lines == 1 {
         let all = arguments.join(", ");
-        // The reason tells most, and what differs in it.
-        let share = room.saturating_sub(why.chars().count() + 2).max(room * 2 / 5);
+        // Of which kind the reason is, its first words tell.
+        let share = room.saturating_sub(2 + why.chars().count().min(LEAST_WHY));
         let shown = if all.chars().count() <= share { all } else { cut_fairly(arguments, share).join(", ") };
         let gap = if shown.is_empty() { "" } else { "  " };
         let left = room.saturating_sub(shown.chars().count() + gap.len());

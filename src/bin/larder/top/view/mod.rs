@@ -111,7 +111,9 @@ fn panes(frame: &mut Frame<'_>, area: Rect, state: &mut State, palette: Palette)
     // A title, a header, and the functions; the rest is for events, which need the more room.
     let wanted = u16::try_from(state.rows.len()).unwrap_or(u16::MAX).saturating_add(2);
     let functions = wanted.min(area.height * 3 / 5).max(4);
-    let [above, below] = Layout::vertical([Constraint::Length(functions), Constraint::Fill(1)]).areas(area);
+    let gap = u16::from(area.height >= 20);
+    let [above, below] =
+        Layout::vertical([Constraint::Length(functions), Constraint::Fill(1)]).spacing(gap).areas(area);
     functions::draw(frame, above, state, palette);
     events::draw(frame, below, state, palette);
 }
