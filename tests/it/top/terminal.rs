@@ -47,7 +47,7 @@ impl Terminal {
 
         let shown = Shown { parser: Parser::new(rows, columns, 0), ended: false };
         let shown = Arc::new((Mutex::new(shown), Condvar::new()));
-        let master = File::from(OwnedFd::from(master));
+        let master = File::from(master);
         let (mut reader, writer) = (master.try_clone().unwrap(), shown.clone());
         thread::spawn(move || {
             let mut bytes = [0; 4096];
