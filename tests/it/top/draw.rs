@@ -60,8 +60,12 @@ fn run(screen: &Screen, row: u16, start: u16, columns: u16, svg: &mut String) ->
     let (x, y) = (MARGIN + f64::from(start) * WIDTH, BAR + f64::from(row) * HEIGHT);
     let width = f64::from(end - start) * WIDTH;
     if paper != PAPER {
-        writeln!(svg, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" shape-rendering=\"crispEdges\" fill=\"{paper}\"/>")
-            .unwrap();
+        writeln!(
+            svg,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" \
+             shape-rendering=\"crispEdges\" fill=\"{paper}\"/>"
+        )
+        .unwrap();
     }
     if !text.trim().is_empty() {
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace(' ', "\u{a0}");

@@ -84,7 +84,14 @@ impl Terminal {
     /// Waits until this text is seen.
     #[track_caller]
     pub(super) fn see(&self, text: &str) -> String {
-        self.wait(text, |screen| screen.contents().contains(text)).contents()
+        self.see_all(&[text])
+    }
+
+    /// Waits until all of these are seen: a screen does not come at once.
+    #[track_caller]
+    pub(super) fn see_all(&self, texts: &[&str]) -> String {
+        let has_all = |screen: &Screen| texts.iter().all(|text| screen.contents().contains(text));
+        self.wait(&format!("{texts:?}"), has_all).contents()
     }
 
     #[track_caller]

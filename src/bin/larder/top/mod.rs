@@ -24,6 +24,9 @@ use watch::Watch;
 /// Nobody sees more than this.
 const SHORTEST: Duration = Duration::from_millis(100);
 
+/// For longer, systems can't wait.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// Shows the cache until the user leaves.
 pub(crate) fn top(place: &Place, every: Duration) -> Result<(), Failure> {
     if place.json {
@@ -58,7 +61,7 @@ fn run(terminal: &mut DefaultTerminal, place: &Place, every: Duration) -> io::Re
         if is_new {
             terminal.draw(|frame| view::draw(frame, &mut state, palette))?;
         }
-        is_new = event::poll(watch.wait())?;
+        is_new = event::poll(watch.wait().min(LONGEST))?;
         // Whatever was typed meanwhile is done before it is shown.
         while event::poll(Duration::ZERO)? {
             let Event::Key(key) = event::read()? else { continue };

@@ -10,7 +10,7 @@ use ratatui::widgets::{List, ListItem, ListState};
 
 use super::super::events::{Event, What};
 use super::super::state::{Pane, State};
-use super::{Palette, end_of, rule, scroll};
+use super::{Palette, end_of, rule, scroll, width as columns};
 use crate::format::{age, count, cut, cut_fairly, number, one_line};
 
 /// Characters of an age with the space after it.
@@ -28,7 +28,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &mut State, palette
     let seen = usize::from(area.height.saturating_sub(1));
     let width = usize::from(area.width);
     let now = SystemTime::now();
-    let name_width = all.iter().take(100).map(|event| event.function.chars().count()).max().unwrap_or(0).min(width / 4);
+    let name_width = all.iter().take(100).map(|event| columns(&event.function)).max().unwrap_or(0).min(width / 4);
     let texts: Vec<_> = all
         .iter()
         .enumerate()
@@ -66,6 +66,8 @@ fn text(
         What::Hits { .. } => ("○", palette.good()),
     };
     let ago = age(now.duration_since(event.at).unwrap_or_default());
+    let name = end_of(&event.function, name_width);
+    let gap = " ".repeat((name_width + 2).saturating_sub(columns(&name)));
     let before = AGE + 2 + name_width + 2;
     let room = width.saturating_sub(before);
     let mut rest = wrap(event, room, lines).into_iter();
@@ -73,7 +75,7 @@ fn text(
     let first = Line::from_iter([
         Span::styled(format!("{ago:>width$} ", width = AGE - 1), palette.quiet()),
         Span::styled(format!("{mark} "), style),
-        Span::raw(format!("{:<name_width$}  ", end_of(&event.function, name_width))),
+        Span::raw(name + &gap),
         Span::raw(strong),
         Span::styled(weak, palette.quiet()),
     ]);

@@ -54,7 +54,7 @@ const COLUMNS: [Column; 7] = [
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &mut State, palette: Palette) {
     let wide = area.width >= WIDE;
     let spacing = if wide { 2 } else { 1 };
-    let longest = state.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let longest = state.rows.iter().map(|row| super::width(&row.name)).max().unwrap_or(0);
     let mut columns = Vec::new();
     let mut room = usize::from(area.width);
     for column in COLUMNS {

@@ -171,12 +171,18 @@ fn footer(keys: &[(&'static str, &'static str)], palette: Palette) -> Line<'stat
     Line::from_iter(spans)
 }
 
-/// The end of a name, as far as it fits: it says more than the beginning.
+/// Columns of a terminal that a text takes: two for some characters.
+fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// The end of a name, as far as it fits into so many columns: it says more than the beginning.
 fn end_of(name: &str, limit: usize) -> String {
     let name = one_line(name);
-    let len = name.chars().count();
-    if len <= limit {
+    if width(&name) <= limit {
         return name;
     }
-    std::iter::once('…').chain(name.chars().skip(len + 1 - limit.max(1))).collect()
+    let ends = name.char_indices().map(|(at, _)| &name[at..]);
+    let end = ends.skip(1).find(|end| width(end) < limit).unwrap_or_default();
+    format!("…{end}")
 }

@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState};
 
 use super::super::state::Cursor;
-use super::{Palette, rule, scroll};
+use super::{Palette, rule, scroll, width};
 use crate::format::{age, count, cut, cut_fairly, duration, number, one_line, size};
 
 /// Digits of a key that a table shows; they are enough for `larder show`.
@@ -82,9 +82,8 @@ pub(super) fn draw_entry(
     let mut lines = Vec::new();
     let room = usize::from(area.width).saturating_sub(LABEL + 2).max(1);
     for (label, value, style) in fields(entry, why, palette) {
-        let value: Vec<char> = one_line(&value).chars().collect();
+        let mut pieces = broken(&one_line(&value), room).into_iter();
         // An empty value has a line as well.
-        let mut pieces = value.chunks(room).map(|piece| piece.iter().collect::<String>());
         let first = pieces.next().unwrap_or_default();
         lines.push(Line::from_iter([
             Span::styled(format!(" {label:<LABEL$}"), palette.quiet()),
@@ -98,6 +97,24 @@ pub(super) fn draw_entry(
         if most > 0 { format!("{} of {} lines", lines.len() - usize::from(most), lines.len()) } else { String::new() };
     let page = Paragraph::new(Text::from(lines)).scroll((*scrolled, 0)).block(rule("Entry", position, true, palette));
     frame.render_widget(page, area);
+}
+
+/// A text in pieces of at most so many columns.
+fn broken(text: &str, room: usize) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    let mut left = 0;
+    for c in text.chars() {
+        let columns = width(c.encode_utf8(&mut [0; 4]));
+        match pieces.last_mut() {
+            Some(piece) if columns <= left => piece.push(c),
+            _ => {
+                pieces.push(c.into());
+                left = room;
+            }
+        }
+        left = left.saturating_sub(columns);
+    }
+    pieces
 }
 
 fn fields(entry: &Entry, why: Option<&str>, palette: Palette) -> Vec<(&'static str, String, Style)> {
