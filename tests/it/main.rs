@@ -155,3 +155,7 @@ mod log;
 /// Changes of the code that a function reaches.
 #[cfg(feature = "macros")]
 mod tracking;
+
+/// The cache at work, on a terminal.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod top;
