@@ -27,6 +27,7 @@ mod hot;
 mod upkeep;
 
 mod bounds;
+mod recompress;
 mod store;
 
 mod container;
@@ -88,8 +89,8 @@ pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
 pub use policy::Limits;
 pub use progress::Progress;
-pub use recent::Recent;
 pub use reason::{Change, ChangeKind, Difference, Reason};
+pub use recent::Recent;
 pub use shelf::Shelved;
 pub use stats::Stats;
 pub use store::{Activity, Entries, Entry, FunctionInfo, Trimmed, Verified};
