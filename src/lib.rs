@@ -26,6 +26,8 @@ mod key;
 mod hot;
 mod upkeep;
 
+#[cfg(feature = "archive")]
+mod archive;
 mod bounds;
 mod recompress;
 mod store;
@@ -72,6 +74,8 @@ mod timer;
 mod units;
 mod valid;
 
+#[cfg(feature = "archive")]
+pub use archive::Carried;
 #[cfg(feature = "async")]
 pub use async_call::AsyncCall;
 pub use builder::CacheBuilder;
@@ -89,8 +93,8 @@ pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
 pub use policy::Limits;
 pub use progress::Progress;
-pub use reason::{Change, ChangeKind, Difference, Reason};
 pub use recent::Recent;
+pub use reason::{Change, ChangeKind, Difference, Reason};
 pub use shelf::Shelved;
 pub use stats::Stats;
 pub use store::{Activity, Entries, Entry, FunctionInfo, Trimmed, Verified};

@@ -114,6 +114,9 @@ mod registered;
 #[cfg(feature = "cli")]
 mod cli;
 
+/// Entries that are compressed anew, and carried to another cache.
+mod carry;
+
 /// What it formats, where entries that took hours are hard to come by.
 #[cfg(feature = "cli")]
 #[path = "../../src/readable.rs"]
