@@ -40,8 +40,9 @@ impl<'w> Packer<'w> {
             peeked => Ok(peeked),
         });
         let name = || {
-            Name::of(&place.layout, &path)
-                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no function of this cache has such a folder").at(&path))
+            Name::of(&place.layout, &path).ok_or_else(|| {
+                Error::new(ErrorKind::InvalidInput, "no function of this cache has such a folder").at(&path)
+            })
         };
         let (peeked, name) = match opened.and_then(|peeked| Ok((peeked, name()?))) {
             Ok((Some(peeked), name)) => (peeked, name),

@@ -9,7 +9,7 @@ use larder::{Carried, Compression};
 use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
-use crate::format::{count, one_line, size};
+use crate::format::{count, number, one_line, size};
 use crate::output::{Bar, say, write_json};
 use crate::place::Place;
 use crate::select;
@@ -18,12 +18,7 @@ use crate::select;
 const EXTENSIONS: [&str; 7] = ["gz", "zst", "xz", "bz2", "lz4", "lzma", "z"];
 
 /// Writes the archive beside its name, and gives it that when it is whole.
-pub(crate) fn export(
-    place: &Place,
-    file: &Path,
-    function: Option<&str>,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
+pub(crate) fn export(place: &Place, file: &Path, function: Option<&str>, out: &mut dyn Write) -> Result<(), Failure> {
     let compression = compression_of(file)?;
     let cache = place.look()?;
     let functions = cache.functions()?;
@@ -84,7 +79,8 @@ pub(crate) fn tell(place: &Place, carried: &Carried, line: &str, out: &mut dyn W
     }
     match carried.refused {
         0 => Ok(()),
-        refused => Err(Failure::Failed(format!("{} left out, as they can't be used", count(refused, "file was", "files were")))),
+        1 => Err(Failure::Failed("1 file was left out, as it can't be used".to_owned())),
+        refused => Err(Failure::Failed(format!("{} files were left out, as they can't be used", number(refused)))),
     }
 }
 

@@ -91,7 +91,10 @@ pub(crate) fn recompress(
     }
     match done.faults.len() as u64 {
         0 => Ok(()),
-        left => Err(Failure::Failed(format!("{} can't be compressed anew and stay as they are", count(left, "entry", "entries")))),
+        1 => Err(Failure::Failed("1 entry can't be compressed anew, and stays as it is".to_owned())),
+        left => {
+            Err(Failure::Failed(format!("{} entries can't be compressed anew, and stay as they are", number(left))))
+        }
     }
 }
 

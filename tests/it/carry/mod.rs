@@ -1,5 +1,11 @@
 //! Entries are compressed anew, and carried to another cache.
 
+#[cfg(feature = "archive")]
+mod archived;
+#[cfg(feature = "archive")]
+mod hostile;
+#[cfg(feature = "cli")]
+mod program;
 mod recompressed;
 
 use std::cell::Cell;
