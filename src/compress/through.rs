@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read, Write};
 
 use super::segments::Members;
 use super::{Compression, Method};
-use crate::target::Plain;
+use crate::target::{Plain, Target};
 use crate::{Error, Result};
 
 impl Compression {
@@ -15,7 +15,7 @@ impl Compression {
         target: &mut dyn Write,
         write: impl FnOnce(&mut dyn Write) -> Result<R>,
     ) -> Result<R> {
-        self.compress(&mut Plain(target), |target| write(target))
+        self.compress(&mut Plain(target), |target| write(&mut Unflushed(target)))
     }
 
     /// Lets `read` read all that `source` holds, compressed or not, which the first bytes tell. For the program `larder`.
@@ -34,6 +34,19 @@ impl Compression {
         // What `read` did not want may be damaged as well.
         io::copy(&mut content, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
         Ok(result)
+    }
+}
+
+/// A compressor that is flushed cuts its content in two, and not each can.
+struct Unflushed<'w>(&'w mut dyn Target);
+
+impl Write for Unflushed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -55,7 +55,11 @@ fn computes(cache: &Cache, n: u32) -> bool {
 }
 
 fn entry_of(cache: &Cache, n: u32) -> Entry {
-    cache.entries().unwrap().find(|entry| entry.arguments[0].preview == n.to_string()).unwrap()
+    cache
+        .entries()
+        .unwrap()
+        .find(|entry| entry.arguments.first().is_some_and(|argument| argument.preview == n.to_string()))
+        .unwrap()
 }
 
 /// What follows the header.
