@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use fs2::FileExt;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, PersistError};
 
 use crate::target::Target;
-use crate::{Error, Result, fault, lock};
+use crate::{Error, ErrorKind, Result, fault, lock};
 
 /// What is smaller stays in memory until it is complete, and is then written by one call. So a
 /// value that turns out not to be representable has not touched the disk.
@@ -78,7 +79,79 @@ impl Draft {
     /// Gives the draft the name `target`, replacing what has it.
     ///
     /// `durable` waits until the content and the name have reached the disk.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that publishes")]
     pub(crate) fn publish(mut self, target: &Path, durable: bool) -> Result<()> {
+        let file = self.complete(durable)?;
+        let put = self.put_in_place(file, target, |file| file.persist(target)).and_then(|()| fault::point("in place"));
+        put.map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
+        sync_folder_of(target, durable)
+    }
+
+    /// The same, unless something has that name: whether nothing had.
+    #[cfg(feature = "archive")]
+    pub(crate) fn publish_new(mut self, target: &Path, durable: bool) -> Result<bool> {
+        let file = self.complete(durable)?;
+        match self.put_in_place(file, target, |file| file.persist_noclobber(target)) {
+            Ok(()) => sync_folder_of(target, durable).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(Error::io(error, "can't put the new file in place").at(target)),
+        }
+    }
+
+    /// Gives the draft the name `target`, if the file of that name is the `expected` one still, and this time of
+    /// modification: whether it was. The two are exchanged in one step, which fails if nothing has that name. So what
+    /// somebody removes meanwhile does not come back.
+    ///
+    /// # Errors
+    /// If the system can't exchange two files in one step, too. What was there is there still.
+    pub(crate) fn replace<I: PartialEq>(
+        mut self,
+        target: &Path,
+        expected: &I,
+        identity: impl Fn(&Path) -> Option<I>,
+        modified: SystemTime,
+        durable: bool,
+    ) -> Result<bool> {
+        let file = self.complete(durable)?;
+        let failed = |e| Error::io(e, "can't put the new file in place").at(target);
+        file.as_file().set_modified(modified).map_err(failed)?;
+        if identity(target).as_ref() != Some(expected) {
+            return Ok(false);
+        }
+        let mut put_in = identity(file.path());
+        if !exchange(file.path(), target).map_err(failed)? {
+            return Ok(false);
+        }
+        let mut taken_out = identity(file.path());
+        if taken_out.as_ref() == Some(expected) {
+            return sync_folder_of(target, durable).map(|()| true);
+        }
+        // Somebody has replaced it since it was looked at: that one is put back, or the one after it.
+        while exchange(file.path(), target).map_err(failed)? {
+            let next = identity(file.path());
+            if next == put_in {
+                break;
+            }
+            (put_in, taken_out) = (taken_out, next);
+        }
+        Ok(false)
+    }
+
+    /// All of it in its file, to be read.
+    #[cfg(feature = "archive")]
+    pub(crate) fn reopen(&mut self) -> Result<File> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.create()?,
+        };
+        spill(&mut file, &mut self.buffer).map_err(|e| Error::io(e, "can't write").at(file.path()))?;
+        let reopened = file.reopen().map_err(|e| Error::io(e, "can't open").at(file.path()))?;
+        self.file = Some(file);
+        Ok(reopened)
+    }
+
+    /// The file, with all that belongs into it.
+    fn complete(&mut self, durable: bool) -> Result<NamedTempFile> {
         let mut file = match self.file.take() {
             Some(file) => file,
             None => self.create()?,
@@ -91,19 +164,17 @@ impl Draft {
             let synced = file.as_file().sync_all().and_then(|()| fault::point("synced"));
             synced.map_err(|e| Error::io(e, "can't sync").at(file.path()))?;
         }
-        let put = self.put_in_place(file, target).and_then(|()| fault::point("in place"));
-        put.map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
-        if durable && let Some(folder) = target.parent() {
-            let synced = sync_folder(folder).and_then(|()| fault::point("folder synced"));
-            synced.map_err(|e| Error::io(e, "can't sync the folder").at(folder))?;
-        }
-        Ok(())
+        Ok(file)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that publishes")]
-    fn put_in_place(&self, mut file: NamedTempFile, target: &Path) -> io::Result<()> {
+    fn put_in_place(
+        &self,
+        mut file: NamedTempFile,
+        target: &Path,
+        mut persist: impl FnMut(NamedTempFile) -> Result<File, PersistError>,
+    ) -> io::Result<()> {
         for _ in 1..TRIES {
-            let Err(failed) = file.persist(target) else { return Ok(()) };
+            let Err(failed) = persist(file) else { return Ok(()) };
             // Somebody removed the target's folder since it was made. One of ours is made again.
             match target.parent() {
                 Some(folder) if failed.error.kind() == io::ErrorKind::NotFound && self.access == Access::Private => {
@@ -113,7 +184,7 @@ impl Draft {
             }
             file = failed.file;
         }
-        file.persist(target).map(drop).map_err(|failed| failed.error)
+        persist(file).map(drop).map_err(|failed| failed.error)
     }
 
     /// [`publish`](Draft::publish), with the permissions of the file that is replaced.
@@ -208,6 +279,39 @@ fn spill(file: &mut NamedTempFile, buffer: &mut Vec<u8>) -> io::Result<()> {
     file.write_all(buffer)?;
     buffer.clear();
     Ok(())
+}
+
+/// Exchanges the files of two names: whether both had one.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Err(no_exchange()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
+    Err(no_exchange())
+}
+
+fn no_exchange() -> io::Error {
+    let what = "this file system can't exchange two files in one step, so what others remove meanwhile might come back; \
+                entries that are computed anew will have the new compressor";
+    Error::new(ErrorKind::Io, what).into()
+}
+
+fn sync_folder_of(target: &Path, durable: bool) -> Result<()> {
+    match target.parent().filter(|_| durable) {
+        Some(folder) => sync_folder(folder)
+            .and_then(|()| fault::point("folder synced"))
+            .map_err(|e| Error::io(e, "can't sync the folder").at(folder)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(unix)]

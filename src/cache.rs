@@ -277,12 +277,9 @@ impl Cache {
     /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, [`ReadOnly`](ErrorKind::ReadOnly), and what
     /// the file system reports.
     pub fn remove(&self, entry: &Entry) -> Result<bool> {
-        match (self.writable()?, entry.path.parent()) {
-            (Some(place), Some(folder)) if folder.starts_with(place.layout.functions()) => {
-                self.forget_entry(folder, &entry.key)
-            }
-            (None, _) => Ok(false),
-            _ => Err(Error::new(ErrorKind::InvalidInput, "the entry is of another cache").at(&entry.path)),
+        match self.writable()? {
+            Some(place) => self.forget_entry(place.folder_of(entry)?, &entry.key),
+            None => Ok(false),
         }
     }
 

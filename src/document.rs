@@ -10,7 +10,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{Decoder, Encoder, Input, MAX_SKIPPED_DEPTH, Major, Output, skip_value};
+use crate::codec::{Decoder, Encoder, Input, MAX_SKIPPED_DEPTH, Major, Output, copy_value, skip_value};
 use crate::compress::Content;
 use crate::preview::shorten;
 use crate::target::Target;
@@ -105,11 +105,28 @@ fn check_slice(bytes: &[u8]) -> Result<()> {
     input.expect_end()
 }
 
-/// Reads a document without making a value of it: is it what was written?
-pub(crate) fn check(input: &mut Input<'_>) -> Result<()> {
+/// Reads a document without making a value of it: is it what was written? Gives its checksum.
+pub(crate) fn check(input: &mut Input<'_>) -> Result<u64> {
     open(input)?;
     skip_value(input, MAX_SKIPPED_DEPTH)?;
-    close(input).map(drop)
+    close(input)
+}
+
+/// Writes a document as it is read, in the memory of a piece of it; `writer` is told of arrays as when it was written.
+///
+/// # Errors
+/// If the copy would be another one, too.
+pub(crate) fn copy(input: &mut Input<'_>, writer: &mut dyn Target) -> Result<Written> {
+    let type_name = open(input)?;
+    let mut output = Output::new(writer);
+    begin(&mut output, &type_name)?;
+    copy_value(input, &mut output, MAX_SKIPPED_DEPTH)?;
+    let checksum = close(input)?;
+    let written = end(output)?;
+    if written.checksum == checksum {
+        return Ok(written);
+    }
+    Err(Error::damaged("the checksum does not fit the copy: the content is not as larder writes it"))
 }
 
 /// Lets `read` read a document of a stream's content, of which about `expected` bytes will come, and

@@ -109,6 +109,12 @@ impl Flights {
         }
     }
 
+    /// Takes the place of somebody who computes this call, unless somebody does: for a moment, without waiting.
+    pub(crate) fn exclude(self: &Arc<Self>, key: &Key) -> Option<Lead> {
+        let mut lead = self.enter(key, Some((thread::current().id(), Worker::here()))).ok()?;
+        (lead.ask() == Step::Through).then_some(lead)
+    }
+
     /// Begins a flight, unless there is one.
     fn enter(self: &Arc<Self>, key: &Key, leader: Option<(ThreadId, Worker)>) -> Result<Lead, Arc<Flight>> {
         let mut running = locked(&self.running);

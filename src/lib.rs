@@ -28,7 +28,10 @@ mod key;
 mod hot;
 mod upkeep;
 
+#[cfg(feature = "archive")]
+mod archive;
 mod bounds;
+mod recompress;
 mod store;
 
 mod container;
@@ -78,6 +81,8 @@ mod timer;
 mod units;
 mod valid;
 
+#[cfg(feature = "archive")]
+pub use archive::Carried;
 #[cfg(feature = "async")]
 pub use async_call::AsyncCall;
 pub use builder::CacheBuilder;

@@ -112,7 +112,7 @@ impl<T> Mapped<T> {
     /// [`Damaged`](ErrorKind::Damaged) if the file is not what was written.
     pub fn verify(&self) -> Result<()> {
         let mut input = Input::from_slice(self.map.bytes());
-        document::check(&mut input).and_then(|()| input.expect_end()).map_err(|error| error.at(&self.path))
+        document::check(&mut input).and_then(|_| input.expect_end()).map_err(|error| error.at(&self.path))
     }
 
     /// The numbers of an array within the value, where they lie.

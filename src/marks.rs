@@ -42,6 +42,11 @@ impl Identity {
     pub(crate) fn of(path: &Path) -> Option<Identity> {
         std::fs::symlink_metadata(path).ok().and_then(|metadata| identity(&metadata))
     }
+
+    /// Of an open file.
+    pub(crate) fn of_file(file: &File) -> Option<Identity> {
+        file.metadata().ok().and_then(|metadata| identity(&metadata))
+    }
 }
 
 #[cfg(unix)]

@@ -20,8 +20,8 @@ use crate::lock::KeyLocks;
 use crate::marks::{Current, Identity, Marks};
 use crate::progress::Watcher;
 use crate::stats::{Count, Level, Sums, Tally};
-use crate::store::{Activity, Counted, Hours, Layout, Ledger, LedgerRecord as Record, Store, name_of_folder};
-use crate::{Error, Result, at_exit};
+use crate::store::{Activity, Counted, Entry, Hours, Layout, Ledger, LedgerRecord as Record, Store, name_of_folder};
+use crate::{Error, ErrorKind, Result, at_exit};
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -532,6 +532,15 @@ fn unreadable<T: Default>(error: Error) -> T {
 }
 
 impl Place {
+    /// The folder of an entry.
+    ///
+    /// # Errors
+    /// If it is of another cache.
+    pub(crate) fn folder_of<'e>(&self, entry: &'e Entry) -> Result<&'e Path> {
+        let folder = entry.path.parent().filter(|folder| folder.starts_with(self.layout.functions()));
+        folder.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the entry is of another cache").at(&entry.path))
+    }
+
     /// Counts the entries in a folder and in those within it.
     fn count(&self, folder: &Path) -> Result<BTreeMap<String, Counted>> {
         let root = self.layout.functions();

@@ -392,3 +392,30 @@ fn bombs_take_little() {
     }
     hostile.end();
 }
+
+/// Entries are compressed anew and carried in pieces, also where they are sealed.
+#[test]
+fn an_entry_is_carried_in_little_memory() {
+    let _alone = alone();
+    larder::set_threads(std::num::NonZeroUsize::new(2).unwrap());
+    let folder = tempdir().unwrap();
+    let open = |name: &str| Cache::builder(folder.path().join(name)).secret([7; 32]).hot_bytes(0).open().unwrap();
+    let (cache, other) = (open("here"), open("there"));
+    cache.get_or_compute("numbers", &(), || (0..8_000_000_u32).map(|n| f64::from(n).sqrt()).collect::<Vec<_>>());
+    let archive = folder.path().join("archive");
+    let entry = || cache.entries().unwrap().next().unwrap();
+    for method in ["gzip:1", "blocks-lz4", "lz4", "none"] {
+        let (taken, size) = peak(|| cache.recompress(&entry(), method.parse().unwrap()).unwrap().unwrap());
+        // What the threads that read gzip and write blocks take does not grow with the entry.
+        assert!(size > 4 << 20 && taken < 32 << 20, "{method}: {taken} bytes");
+    }
+    #[cfg(feature = "archive")]
+    {
+        let writer = std::fs::File::create(&archive).unwrap();
+        let (taken, carried) = peak(|| cache.export(cache.entries().unwrap(), writer).unwrap());
+        assert!(carried.entries == 1 && taken < 2 << 20, "{taken} bytes");
+        let (taken, carried) = peak(|| other.import(std::fs::File::open(&archive).unwrap()).unwrap());
+        assert!(carried.entries == 1 && carried.bytes > 64_000_000 && taken < 4 << 20, "{taken} bytes");
+    }
+    drop((archive, other));
+}

@@ -28,6 +28,7 @@ mod head;
 mod items;
 mod numbers;
 
+mod copy;
 mod input;
 mod skip;
 mod strings;
@@ -37,6 +38,7 @@ mod in_place;
 #[cfg(feature = "ndarray")]
 mod shaped;
 
+pub(crate) use copy::copy_value;
 pub(crate) use decode::Decoder;
 pub(crate) use encoder::Encoder;
 pub(crate) use find::Cursor;

@@ -16,6 +16,8 @@ mod segments;
 #[cfg(any(feature = "zlib", feature = "xz"))]
 mod stepwise;
 mod text;
+#[cfg(feature = "archive")]
+mod through;
 #[cfg(feature = "xz")]
 mod xz;
 #[cfg(feature = "zlib")]

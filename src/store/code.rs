@@ -10,9 +10,6 @@ use crate::atomic::{self, Access};
 use crate::file::read_now;
 use crate::{Error, Result};
 
-/// Bytes of the longest file that is read.
-const LONGEST: u64 = 16 << 20;
-
 /// What `code-<fingerprint>.json` holds. Everything is text, so that people can read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CodeFile {
@@ -25,6 +22,9 @@ pub(crate) struct CodeFile {
 }
 
 impl CodeFile {
+    /// Bytes of the longest file that is read.
+    pub(crate) const LONGEST: u64 = 16 << 20;
+
     /// The file of the code with this fingerprint, of which names of files have the beginning.
     pub(crate) fn path(folder: &Path, fingerprint: &[u8; 16]) -> PathBuf {
         let digits: String = fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -51,6 +51,6 @@ impl CodeFile {
 
     /// What is known of the code with this fingerprint.
     pub(crate) fn read(folder: &Path, fingerprint: &[u8; 16]) -> Option<CodeFile> {
-        serde_json::from_slice(&read_now(&CodeFile::path(folder, fingerprint), LONGEST).ok()?).ok()
+        serde_json::from_slice(&read_now(&CodeFile::path(folder, fingerprint), CodeFile::LONGEST).ok()?).ok()
     }
 }

@@ -9,6 +9,7 @@ use super::{Layout, Listed, Store};
 use crate::atomic::Draft;
 use crate::file::open_entry;
 use crate::key::Key;
+use crate::marks::Identity;
 use crate::{Error, Result};
 
 /// An entry that was used is touched if that is not known for so long.
@@ -33,6 +34,20 @@ impl Store for Directory {
         let before = size(&path);
         draft.publish(&path, durable)?;
         Ok(before)
+    }
+
+    fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>> {
+        let path = Layout::entry(folder, key);
+        let metadata = opened.metadata().map_err(|e| Error::io(e, "can't look at the file").at(&path))?;
+        let used = metadata.modified().unwrap_or_else(|_| SystemTime::now());
+        let Some(identity) = Identity::of_file(opened) else { return Ok(None) };
+        let replaced = draft.replace(&path, &identity, Identity::of, used, durable)?;
+        Ok(replaced.then_some(metadata.len()))
+    }
+
+    #[cfg(feature = "archive")]
+    fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool> {
+        draft.publish_new(&Layout::entry(folder, key), durable)
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {

@@ -69,6 +69,18 @@ impl Store for Faulty {
         Ok(put)
     }
 
+    fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>> {
+        self.fail(Fault::PutBefore)?;
+        let replaced = Directory.replace(folder, key, draft, opened, durable)?;
+        self.fail(Fault::PutAfter)?;
+        Ok(replaced)
+    }
+
+    #[cfg(feature = "archive")]
+    fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool> {
+        Directory.add(folder, key, draft, durable)
+    }
+
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
         self.fail(Fault::Remove)?;
         Directory.remove(folder, key)

@@ -12,11 +12,11 @@ use twox_hash::XxHash3_64;
 
 use super::{Layout, Store};
 use crate::codec::Input;
-use crate::compress::{Compression, believed_content};
+use crate::compress::{Compression, Content, believed_content};
 use crate::container::{self, FIXED, Glance, Header};
 use crate::file::FileRange;
 use crate::key::Key;
-use crate::secret::{NO_SEAL, Secret, is_same};
+use crate::secret::{NO_SEAL, Sealing, Secret, is_same};
 use crate::{Error, ErrorKind, Result, document};
 
 /// Entries up to this size are read by one call.
@@ -124,10 +124,15 @@ impl Peeked {
         }
         let mut sealing = secret.begin();
         sealing.update(self.rest());
+        self.compare_seal(sealing)?;
+        Ok(self)
+    }
+
+    fn compare_seal(&self, sealing: Sealing) -> Result<()> {
         if self.header.seal == NO_SEAL || !is_same(&sealing.end(&container::unsealed(self.head())), &self.header.seal) {
             return Err(Error::damaged("the entry was not sealed with this cache's secret: somebody else wrote it"));
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Whether the file is as long as its header says.
@@ -176,7 +181,7 @@ impl Peeked {
             return Err(Error::truncated());
         }
         if compressed {
-            return self.stream(read).map(|(value, _)| value);
+            return self.stream(None, read);
         }
         // A large one is read from wherever it is needed.
         let actual = self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
@@ -192,31 +197,59 @@ impl Peeked {
         Ok(value)
     }
 
-    /// Reads a compressed value.
-    fn stream<R>(&mut self, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<R> {
+    /// Lets `read` read the document piece by piece, and give its checksum as well. Gives what it made of it if all
+    /// bytes are those that were written, by somebody who knows the secret, if there is one: what `read` itself
+    /// saw is not to be believed before that.
+    pub(crate) fn pass<R>(
+        &mut self,
+        secret: Option<&Secret>,
+        read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>,
+    ) -> Result<R> {
+        if !self.is_complete()? {
+            return Err(Error::truncated());
+        }
+        self.stream(secret, read)
+    }
+
+    fn stream<R>(
+        &mut self,
+        secret: Option<&Secret>,
+        read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>,
+    ) -> Result<R> {
         let payload = self.header.payload;
+        let compressed = self.is_compressed();
         // One that is not in this build, or not registered, is named.
         self.header.details.compressor.parse::<Compression>()?;
         let rest = &self.bytes[index(self.header.payload_at)..self.len];
         // A whole one needs no more memory than it has.
         let capacity = if self.complete { rest.len().max(1) } else { READ_BUFFER };
         let source = BufReader::with_capacity(capacity, rest.chain(&mut self.file));
-        let mut source = Summed { source, len: 0, checksum: XxHash3_64::new() };
-        let expected = believed_content(payload.len);
-        let result = Compression::decompress_whole(&mut source, |content| document::within(content, expected, read));
+        let mut source = Summed { source, len: 0, checksum: XxHash3_64::new(), sealing: secret.map(Secret::begin) };
+        let result = if compressed {
+            let expected = believed_content(payload.len);
+            Compression::decompress_whole(&mut source, |content| document::within(content, expected, read))
+        } else {
+            let content = Content { reader: &mut source, verified: false };
+            document::within(content, payload.len, read)
+        };
         // After an error it is the checksum that tells whether the bytes are to blame.
         if result.is_err() {
             io::copy(&mut source, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
         }
         let len = source.len;
-        if source.checksum.finish() != payload.checksum {
+        if compressed && source.checksum.finish() != payload.checksum {
             return Err(if len < payload.len { Error::truncated() } else { wrong_checksum() });
         }
-        let result = result?;
+        let (result, checksum) = result?;
+        if !compressed && checksum != payload.checksum {
+            return Err(wrong_checksum());
+        }
         let rest = source.source.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
         if len != payload.len || !rest.is_empty() {
             return Err(wrong_length(len + rest.len() as u64, payload.len));
         }
+        let sealing = source.sealing.take();
+        sealing.map_or(Ok(()), |sealing| self.compare_seal(sealing))?;
         Ok(result)
     }
 }
@@ -248,11 +281,12 @@ fn read_until(file: &mut File, bytes: &mut [u8], mut len: usize, wanted: usize) 
     Ok(len)
 }
 
-/// Counts and sums what is taken from a reader.
+/// Counts, sums and seals what is taken from a reader.
 struct Summed<R> {
     source: BufReader<R>,
     len: u64,
     checksum: XxHash3_64,
+    sealing: Option<Sealing>,
 }
 
 impl<R: Read> Read for Summed<R> {
@@ -269,7 +303,11 @@ impl<R: Read> BufRead for Summed<R> {
     }
 
     fn consume(&mut self, count: usize) {
-        self.checksum.write(&self.source.buffer()[..count]);
+        let taken = &self.source.buffer()[..count];
+        self.checksum.write(taken);
+        if let Some(sealing) = &mut self.sealing {
+            sealing.update(taken);
+        }
         self.len += count as u64;
         self.source.consume(count);
     }

@@ -164,6 +164,12 @@ impl Layout {
         path.into()
     }
 
+    /// Whether a folder of a function may have this name.
+    #[cfg(feature = "archive")]
+    pub(crate) fn is_safe(name: &str) -> bool {
+        safe_name(name) == name
+    }
+
     /// The key that an entry's file is named after; `None` for other files.
     pub(crate) fn key_of_entry(name: &std::ffi::OsStr) -> Option<Key> {
         name.to_str()?.strip_suffix(ENTRY_SUFFIX)?.parse().ok()

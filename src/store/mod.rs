@@ -43,7 +43,7 @@ pub(crate) use history::{Event, Record, brief, brief_code};
 pub(crate) use layout::Layout;
 pub(crate) use ledger::{Counted, Ledger, Record as LedgerRecord, name_of_folder};
 pub(crate) use litter::{collect as collect_litter, find as find_litter};
-pub(crate) use put::write;
+pub(crate) use put::{write, write_with};
 pub(crate) use survey::Found;
 pub(crate) use walk::Listed;
 
@@ -64,6 +64,21 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// If it can't be stored. What was there is there still.
     fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>>;
+
+    /// Puts a draft in the place of the entry that was `opened`, which says the same; when it was used last is kept. Gives
+    /// the size of the one that was replaced; `None` if the entry is another one by now, or gone: then nothing comes
+    /// back of what was removed.
+    ///
+    /// # Errors
+    /// If it can't be stored. What was there is there still.
+    fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>>;
+
+    /// Makes a draft the entry, unless there is one: whether there was none.
+    ///
+    /// # Errors
+    /// If it can't be stored.
+    #[cfg(feature = "archive")]
+    fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool>;
 
     /// Removes an entry; gives its size, or `None` if there is none.
     ///

@@ -10,9 +10,10 @@ use twox_hash::XxHash3_64;
 use crate::atomic::{Access, Draft};
 use crate::compress::Compression;
 use crate::container::{self, Details, Payload};
+use crate::document::{self, Written};
 use crate::secret::{Sealing, Secret};
 use crate::target::Target;
-use crate::{Error, Result, document, fault};
+use crate::{Error, Result, fault};
 
 /// Writes a value as the entry that `details` describes; gives the draft, to be put into a store.
 pub(crate) fn write<T: Serialize + ?Sized>(
@@ -21,6 +22,17 @@ pub(crate) fn write<T: Serialize + ?Sized>(
     value: &T,
     compression: Compression,
     secret: Option<&Secret>,
+) -> Result<Draft> {
+    write_with(drafts, details, compression, secret, |target| document::write(value, target))
+}
+
+/// The same of a document that `document` writes.
+pub(crate) fn write_with(
+    drafts: &Path,
+    details: &Details,
+    compression: Compression,
+    secret: Option<&Secret>,
+    document: impl FnOnce(&mut dyn Target) -> Result<Written>,
 ) -> Result<Draft> {
     // 1. The header, with room for what is not known yet.
     let mut header = container::encode(details)?;
@@ -38,11 +50,11 @@ pub(crate) fn write<T: Serialize + ?Sized>(
         }
     };
     let payload = if compression == Compression::NONE {
-        let written = document::write(value, target)?;
+        let written = document(target)?;
         Payload { len: written.len, document_len: written.len, checksum: written.checksum }
     } else {
         let mut summed = Summed { writer: target, len: 0, checksum: XxHash3_64::new() };
-        let written = compression.compress(&mut summed, |writer| document::write(value, writer))?;
+        let written = compression.compress(&mut summed, document)?;
         Payload { len: summed.len, document_len: written.len, checksum: summed.checksum.finish() }
     };
     fault::point("encoded").map_err(|e| Error::io(e, "can't write"))?;

@@ -129,6 +129,10 @@ mod browser;
 #[cfg(feature = "cli")]
 mod treemap;
 
+/// Entries that are compressed anew, and carried to another cache.
+#[cfg(feature = "cli")]
+mod carry;
+
 /// What it formats, where entries that took hours are hard to come by.
 #[cfg(feature = "cli")]
 #[path = "../../src/readable.rs"]

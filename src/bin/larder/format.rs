@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(crate) use crate::readable::{count, duration, number, size};
+pub(crate) use crate::readable::{count, duration, number, one_line, size};
 
 /// How long ago something was: `just now`, `5 min ago`.
 pub(crate) fn age(age: Duration) -> String {
@@ -35,13 +35,4 @@ pub(crate) fn cut_fairly(mut texts: Vec<String>, limit: usize) -> Vec<String> {
         left = left.saturating_sub(texts[index].chars().count());
     }
     texts
-}
-
-/// A text as one line that does nothing to a terminal: control characters are escaped.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
-    }
-    line
 }

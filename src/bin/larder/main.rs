@@ -6,6 +6,7 @@ mod clear;
 mod doctor;
 mod explain;
 mod export;
+mod import;
 mod ls;
 mod path;
 mod recompress;
@@ -67,7 +68,7 @@ fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
             recompress::recompress(&place, compression, function.as_deref(), out)
         }
         Command::Export { file, function } => export::export(&place, &file, function.as_deref(), out),
-        Command::Import { file } => export::import(&place, &file, out),
+        Command::Import { file } => import::import(&place, &file, out),
         Command::Path { function } => path::path(&place, function.as_deref(), out),
         Command::Doctor => doctor::doctor(&place, out),
         Command::Top { every } => top::top(&place, every),

@@ -1,0 +1,248 @@
+//! The commands `recompress`, `export` and `import`, as they are run.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use larder::Cache;
+use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
+
+use super::{assert_counted, computes, entry_of, open};
+
+/// What a run gave: stdout, stderr, exit code.
+type Run = (String, String, i32);
+
+fn larder(root: &Path, args: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_larder"))
+        .env_remove("LARDER")
+        .env_remove("LARDER_DIR")
+        .stdin(Stdio::null())
+        .arg("--root")
+        .arg(root)
+        .args(args)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code().unwrap())
+}
+
+/// The JSON that a run gave, and its exit code.
+#[track_caller]
+fn json_of((stdout, stderr, code): Run) -> (Value, i32) {
+    (serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}")), code)
+}
+
+/// A cache with two large entries of one function, and a small one of another.
+fn stocked() -> (TempDir, Cache) {
+    let root = tempdir().unwrap();
+    let cache = open(root.path(), "none");
+    computes(&cache, 1);
+    computes(&cache, 2);
+    cache.get_or_compute("other::small", &1, || "small".to_owned());
+    (root, cache)
+}
+
+fn bytes_of(cache: &Cache) -> u64 {
+    cache.entries().unwrap().map(|entry| entry.size).sum()
+}
+
+#[test]
+fn recompress_says_what_became_of_what() {
+    let (root, cache) = stocked();
+    let before = bytes_of(&cache);
+    let (stdout, stderr, code) = larder(root.path(), &["recompress", "gzip:6"]);
+    assert_eq!((&*stdout, code), ("", 0), "{stderr}");
+    let after = bytes_of(&cache);
+    let size = |bytes| crate::readable::size(bytes);
+    let share = after * 1000 / before;
+    let line = format!(
+        "recompressed 3 of 3 entries with gzip:6: {} became {} ({}.{} %)\n",
+        size(before),
+        size(after),
+        share / 10,
+        share % 10
+    );
+    assert_eq!(stderr, line);
+    assert!(after < before && cache.entries().unwrap().all(|entry| entry.compressor == "gzip:6"));
+    assert!(!computes(&cache, 1) && !computes(&cache, 2));
+    assert_counted(&cache);
+
+    let again = larder(root.path(), &["recompress", "gzip:6"]);
+    assert_eq!(again, (String::new(), "recompressed 0 of 3 entries with gzip:6\n".to_owned(), 0));
+}
+
+#[test]
+fn recompress_of_one_function_in_json() {
+    let (root, cache) = stocked();
+    let (done, code) = json_of(larder(root.path(), &["recompress", "lz4", "model", "--json"]));
+    assert_eq!(code, 0);
+    assert_eq!(done["compression"], "lz4");
+    assert_eq!((&done["entries"], &done["recompressed"], &done["unchanged"]), (&json!(2), &json!(2), &json!(0)));
+    assert_eq!((&done["passed_over"], &done["faults"]), (&json!(0), &json!([])));
+    let models = || cache.entries().unwrap().filter(|entry| entry.function == "carry::model");
+    assert_eq!(done["bytes_after"], models().map(|entry| entry.size).sum::<u64>());
+    assert!(done["bytes_before"].as_u64() > done["bytes_after"].as_u64());
+    assert!(models().all(|entry| entry.compressor == "lz4"));
+    assert_eq!(cache.entries().unwrap().filter(|entry| entry.compressor == "none").count(), 1);
+    let (done, _) = json_of(larder(root.path(), &["--json", "recompress", "lz4"]));
+    assert_eq!((&done["recompressed"], &done["unchanged"]), (&json!(1), &json!(2)));
+}
+
+#[test]
+fn recompress_leaves_what_it_can_not_read() {
+    let (root, cache) = stocked();
+    let damaged = entry_of(&cache, 2).path;
+    let mut bytes = fs::read(&damaged).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&damaged, &bytes).unwrap();
+    let (stdout, stderr, code) = larder(root.path(), &["recompress", "lz4"]);
+    assert_eq!((&*stdout, code), ("", 1));
+    let lines: Vec<_> = stderr.lines().collect();
+    assert!(lines[0].starts_with(damaged.to_str().unwrap()), "{stderr}");
+    assert!(lines[1].starts_with("recompressed 2 of 3 entries with lz4: "), "{stderr}");
+    assert_eq!(lines[2], "larder: 1 entry can't be compressed anew, and stays as it is");
+    assert!(fs::read(&damaged).unwrap() == bytes);
+    let (done, code) = json_of(larder(root.path(), &["recompress", "zlib:1", "--json"]));
+    assert_eq!((done["faults"].as_array().unwrap().len(), code), (1, 1));
+}
+
+#[test]
+fn recompress_of_nothing_makes_nothing() {
+    let folder = tempdir().unwrap();
+    let root = folder.path().join("none");
+    let run = larder(&root, &["recompress", "lz4"]);
+    assert_eq!(run, (String::new(), "recompressed 0 of 0 entries with lz4\n".to_owned(), 0));
+    assert!(!root.exists());
+    let (_, stderr, code) = larder(&root, &["recompress", "lz4", "never"]);
+    assert!(code == 1 && stderr.starts_with("larder: no function is called `never`"), "{stderr}");
+    for method in ["never", "gzip:10", "lz4:1"] {
+        let (stdout, stderr, code) = larder(&root, &["recompress", method]);
+        assert!(code == 2 && stdout.is_empty() && stderr.contains(method), "{stderr}");
+    }
+}
+
+#[test]
+fn export_and_import_with_any_compressor() {
+    let (root, cache) = stocked();
+    let folder = tempdir().unwrap();
+    let mut sizes = Vec::new();
+    for extension in ["tar", "tar.gz", "tar.zst", "tar.xz", "tar.bz2", "tar.lz4", "tar.lzma", "tar.z", "TAR.GZ"] {
+        let file = folder.path().join(format!("all.{extension}"));
+        let path = file.to_str().unwrap();
+        let (stdout, stderr, code) = larder(root.path(), &["export", path]);
+        let bytes = fs::metadata(&file).unwrap().len();
+        let size = |bytes| crate::readable::size(bytes);
+        assert_eq!((&*stdout, code), ("", 0));
+        assert_eq!(stderr, format!("exported 3 entries ({}) to {path}, {}\n", size(bytes_of(&cache)), size(bytes)));
+        sizes.push(bytes);
+
+        let there = folder.path().join(format!("there-{extension}"));
+        let (stdout, stderr, code) = larder(&there, &["import", path]);
+        assert_eq!((&*stdout, code), ("", 0), "{stderr}");
+        assert_eq!(stderr, format!("imported 3 entries ({})\n", size(bytes_of(&cache))));
+        let other = open(&there, "none");
+        assert!(!computes(&other, 1) && !computes(&other, 2));
+        assert_counted(&other);
+        let again = larder(&there, &["import", path]).1;
+        assert_eq!(again, "imported 0 entries (0 B); 3 there already\n");
+    }
+    assert!(sizes[1..].iter().all(|size| *size < sizes[0] * 2 / 3), "{sizes:?}");
+    // Nothing is left beside them.
+    let left = fs::read_dir(folder.path()).unwrap().filter(|item| item.as_ref().unwrap().path().is_file()).count();
+    assert_eq!(left, sizes.len());
+}
+
+#[test]
+fn export_of_one_function_in_json() {
+    let (root, cache) = stocked();
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("models.tar.gz");
+    let path = file.to_str().unwrap();
+    let (carried, code) = json_of(larder(root.path(), &["export", path, "model", "--json"]));
+    let bytes: u64 =
+        cache.entries().unwrap().filter(|entry| entry.function == "carry::model").map(|entry| entry.size).sum();
+    assert_eq!(code, 0);
+    assert_eq!(carried, json!({"entries": 2, "bytes": bytes, "skipped": 0, "refused": 0, "faults": []}));
+    let there = folder.path().join("there");
+    computes(&open(&there, "none"), 1);
+    let (carried, code) = json_of(larder(&there, &["import", path, "--json"]));
+    assert_eq!((&carried["entries"], &carried["skipped"], code), (&json!(1), &json!(1), 0));
+    assert_eq!(open(&there, "none").entries().unwrap().len(), 2);
+}
+
+#[test]
+fn what_makes_no_sense_is_said() {
+    let (root, cache) = stocked();
+    let folder = tempdir().unwrap();
+    for name in ["all", "all.zip", "all.tar.rar", "all.gz", "all.target"] {
+        let (stdout, stderr, code) = larder(root.path(), &["export", folder.path().join(name).to_str().unwrap()]);
+        assert!(code == 2 && stdout.is_empty() && stderr.contains(name), "{stderr}");
+        assert!(
+            stderr.ends_with("there are .tar, .tar.gz, .tar.zst, .tar.xz, .tar.bz2, .tar.lz4, .tar.lzma, .tar.z\n")
+        );
+    }
+    let nowhere = folder.path().join("none/all.tar");
+    let (_, stderr, code) = larder(root.path(), &["export", nowhere.to_str().unwrap()]);
+    assert!(code == 1 && stderr.contains(nowhere.to_str().unwrap()), "{stderr}");
+    let (_, stderr, code) = larder(root.path(), &["import", nowhere.to_str().unwrap()]);
+    assert!(code == 1 && stderr.contains(nowhere.to_str().unwrap()), "{stderr}");
+    let (_, stderr, code) = larder(root.path(), &["export", folder.path().join("a.tar").to_str().unwrap(), "never"]);
+    assert!(code == 1 && stderr.contains("no function is called `never`"), "{stderr}");
+    assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
+
+    // An archive of nothing.
+    let file = folder.path().join("nothing.tar");
+    let none = folder.path().join("root");
+    let (_, stderr, code) = larder(&none, &["export", file.to_str().unwrap()]);
+    assert!(code == 0 && stderr.starts_with("exported 0 entries (0 B) to "), "{stderr}");
+    assert!(!none.exists());
+    assert_eq!(larder(&none, &["import", file.to_str().unwrap()]).1, "imported 0 entries (0 B)\n");
+
+    // Something else.
+    fs::write(&file, "no archive".repeat(1000)).unwrap();
+    let (stdout, stderr, code) = larder(&none, &["import", file.to_str().unwrap()]);
+    assert!(code == 1 && stdout.is_empty(), "{stderr}");
+    assert!(stderr.contains("0 entries were imported, and no more: this is no tar archive"), "{stderr}");
+    assert_counted(&cache);
+}
+
+#[test]
+fn a_cut_or_damaged_archive_is_told_of() {
+    let (root, cache) = stocked();
+    let folder = tempdir().unwrap();
+    for extension in ["tar", "tar.gz", "tar.xz", "tar.zst", "tar.z"] {
+        let file = folder.path().join(format!("all.{extension}"));
+        let path = file.to_str().unwrap();
+        assert_eq!(larder(root.path(), &["export", path]).2, 0);
+        let whole = fs::read(&file).unwrap();
+        for cut in [whole.len() / 2, whole.len() * 9 / 10] {
+            fs::write(&file, &whole[..cut]).unwrap();
+            let there = tempdir().unwrap();
+            let (stdout, stderr, code) = larder(there.path(), &["import", path]);
+            assert!(code == 1 && stdout.is_empty(), "{extension}, {cut}: {stderr}");
+            assert!(
+                stderr.contains("imported, and no more: ") && stderr.contains("too early"),
+                "{extension}: {stderr}"
+            );
+            let imported = open(there.path(), "none");
+            assert!(imported.verify().unwrap().faulty.is_empty());
+            assert_counted(&imported);
+        }
+    }
+    // One of its entries is damaged: the others are taken in.
+    let file = folder.path().join("all.tar");
+    larder(root.path(), &["export", file.to_str().unwrap()]);
+    let mut bytes = fs::read(&file).unwrap();
+    let entry = fs::read(entry_of(&cache, 2).path).unwrap();
+    let at = bytes.windows(entry.len()).position(|window| window == entry).unwrap();
+    bytes[at + entry.len() - 1] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let there = tempdir().unwrap();
+    let (stdout, stderr, code) = larder(there.path(), &["import", file.to_str().unwrap()]);
+    assert_eq!((&*stdout, code), ("", 1));
+    let lines: Vec<_> = stderr.lines().collect();
+    assert!(lines[0].starts_with("v1/carry/model/") && lines[0].contains("checksum"), "{stderr}");
+    assert!(lines[1].starts_with("imported 2 entries ("), "{stderr}");
+    assert_eq!(lines[2], "larder: 1 file was left out, as it can't be used");
+}
