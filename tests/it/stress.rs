@@ -300,7 +300,10 @@ fn is_in_order(root: &Path) {
             Some("function.json" | "history") => {}
             Some(rest) if rest.starts_with("code-") && rest.ends_with(".json") => {}
             Some(rest) if rest.len() == 64 + 7 && rest.ends_with(".larder") => entries += 1,
-            _ => assert!(["CACHEDIR.TAG", ".gitignore", "locks", "counters", "marks"].contains(&name), "{name}"),
+            _ => assert!(
+                ["CACHEDIR.TAG", ".gitignore", "locks", "counters", "activity", "marks"].contains(&name),
+                "{name}"
+            ),
         }
     }
     let listed: Vec<_> = cache.entries().unwrap().collect();
