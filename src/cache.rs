@@ -12,10 +12,9 @@ use crate::hot::Hot;
 use crate::key::Key;
 use crate::policy::Limits;
 use crate::secret::Secret;
-use crate::stats::Stats;
 use crate::steering;
-use crate::store::{self, Activity, Entries, Entry, FunctionInfo, Layout, Record, Trimmed, Verified};
-use crate::summary::{self, Summary};
+use crate::store::{Entry, Layout, Record, Trimmed};
+use crate::summary;
 use crate::upkeep::{Place, Upkeep};
 use crate::{Error, ErrorKind, Result};
 
@@ -141,134 +140,6 @@ impl Cache {
     /// The folder; empty for a cache that is off.
     pub fn path(&self) -> &Path {
         self.layout().map_or(Path::new(""), Layout::root)
-    }
-
-    /// All stored results, function by function.
-    ///
-    /// # Errors
-    /// If a folder can't be listed.
-    pub fn entries(&self) -> Result<Entries> {
-        match self.layout() {
-            Some(layout) => Entries::under(&layout.functions(), true),
-            None => Ok(Entries::none()),
-        }
-    }
-
-    /// The functions that have stored results, by name. Reads no entry and no folder, but what was counted.
-    ///
-    /// # Errors
-    /// If that can't be read.
-    pub fn functions(&self) -> Result<Vec<FunctionInfo>> {
-        let Some(place) = self.place() else { return Ok(Vec::new()) };
-        let root = place.layout.functions();
-        let counted = match self.0.upkeep.sums_by_folder()? {
-            Some(counted) => counted,
-            // Nobody has counted, or somebody removed it.
-            None => self.0.upkeep.recount(place)?,
-        };
-        Ok(FunctionInfo::of(&root, counted))
-    }
-
-    /// What happened with this cache: in this process, in those before, and in those beside it.
-    ///
-    /// # Errors
-    /// If what was counted can't be read.
-    pub fn stats(&self) -> Result<Stats> {
-        Ok(self.0.upkeep.sums()?.stats())
-    }
-
-    /// What happened with this cache in this process. With the variable `LARDER_REPORT=1`, it is printed to stderr when the
-    /// process ends, one line for each cache that was used.
-    ///
-    /// # Errors
-    /// If what is stored can't be read.
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir()?;
-    /// let cache = larder::Cache::open(folder.path())?;
-    /// for _ in 0..3 {
-    ///     cache.get_or_compute("answer", &(), || 42);
-    /// }
-    /// assert!(cache.summary()?.to_string().starts_with("larder: 2 hits, 1 computed, saved "));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn summary(&self) -> Result<Summary> {
-        Summary::of(&self.0.upkeep)
-    }
-
-    /// What happened in each hour of the last year in which anything did, oldest first. It is noted about once a second.
-    ///
-    /// # Errors
-    /// If that can't be read.
-    pub fn activity(&self) -> Result<Vec<Activity>> {
-        self.0.upkeep.activity()
-    }
-
-    /// Reads every entry, and compares its checksums, and its seal if the cache has a secret. Removes nothing.
-    ///
-    /// # Errors
-    /// If the folder can't be listed.
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir()?;
-    /// let cache = larder::Cache::open(folder.path())?;
-    /// cache.get_or_compute("answer", &(), || 42);
-    /// std::fs::write(&cache.entries()?.next().unwrap().path, "nonsense")?;
-    ///
-    /// let verified = cache.verify()?;
-    /// assert_eq!((verified.entries, verified.faulty.len()), (1, 1));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn verify(&self) -> Result<Verified> {
-        let mut verified = Verified::default();
-        if let Some(place) = self.place() {
-            let total = self.stats()?.entries;
-            for (done, entry) in (1..).zip(self.entries()?) {
-                verified.add(&*place.store, self.secret(), entry);
-                place.progress.tell(done, total);
-            }
-        }
-        Ok(verified)
-    }
-
-    /// The entries whose keys begin with these hexadecimal digits. Only their headers are read, however many others there
-    /// are.
-    ///
-    /// # Errors
-    /// If a folder can't be listed.
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir()?;
-    /// let cache = larder::Cache::open(folder.path())?;
-    /// cache.get_or_compute("answer", &(), || 42);
-    /// let key = cache.entries()?.next().unwrap().key;
-    ///
-    /// assert_eq!(cache.find(&key.to_string()[..8])?[0].function, "answer");
-    /// assert!(cache.find("no digits")?.is_empty());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn find(&self, digits: &str) -> Result<Vec<Entry>> {
-        let mut found = Vec::new();
-        if let Some(place) = self.place() {
-            let digits = digits.to_ascii_lowercase();
-            place.store.list(&place.layout.functions(), true, &mut |folder, listed| {
-                if listed.key.to_string().starts_with(&digits) {
-                    found.extend(Entry::at(folder, listed.key));
-                }
-            })?;
-        }
-        Ok(found)
-    }
-
-    /// The stored results that were used last, that one first, at most so many. Of the others only the files' times are read.
-    ///
-    /// # Errors
-    /// If a folder can't be listed.
-    pub fn used_last(&self, most: usize) -> Result<Vec<Entry>> {
-        match self.place() {
-            Some(place) => store::used_last(&*place.store, &place.layout.functions(), true, most),
-            None => Ok(Vec::new()),
-        }
     }
 
     /// Removes one entry, whatever it is like. Gives whether it was there.

@@ -23,6 +23,7 @@ mod file_digest;
 
 mod builder;
 mod cache;
+mod inspect;
 mod key;
 
 mod hot;
