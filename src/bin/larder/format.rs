@@ -36,3 +36,11 @@ pub(crate) fn cut_fairly(mut texts: Vec<String>, limit: usize) -> Vec<String> {
     }
     texts
 }
+
+/// A share as a percentage, rounded down: only all is 100 %.
+pub(crate) fn share(part: u64, all: u64) -> String {
+    match (u128::from(part) * 1000).checked_div(all.into()) {
+        None => "none".to_owned(),
+        Some(share) => format!("{}.{} %", share / 10, share % 10),
+    }
+}

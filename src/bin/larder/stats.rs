@@ -5,7 +5,7 @@ use std::io::Write;
 use larder::Stats;
 
 use crate::failure::Failure;
-use crate::format::{duration, number, size};
+use crate::format::{duration, number, share, size};
 use crate::output::{say, write_json};
 use crate::place::Place;
 use crate::select;
@@ -54,12 +54,4 @@ pub(crate) fn stats(place: &Place, function: Option<&str>, out: &mut dyn Write) 
         }
     }
     Ok(())
-}
-
-/// A share as a percentage, rounded down: only all is 100 %.
-fn share(part: u64, all: u64) -> String {
-    match (u128::from(part) * 1000).checked_div(all.into()) {
-        None => "none".to_owned(),
-        Some(share) => format!("{}.{} %", share / 10, share % 10),
-    }
 }

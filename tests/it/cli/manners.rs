@@ -122,6 +122,8 @@ fn sizes_and_times_are_readable() {
     }
     assert_eq!([999, 1204, 1_234_567].map(format::number), ["999", "1,204", "1,234,567"]);
     assert_eq!(format::count(1, "entry", "entries"), "1 entry");
+    let shares = [(1, 3), (2999, 3000), (3, 3), (0, 0)].map(|(part, all)| format::share(part, all));
+    assert_eq!(shares, ["33.3 %", "99.9 %", "100.0 %", "none"]);
     assert_eq!(format::cut("jam", 3), "jam");
     assert_eq!(format::cut("jams", 3), "ja…");
 

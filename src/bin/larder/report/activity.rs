@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::bars::legend;
 use super::gather::seconds;
-use super::page::{date_and_time, day, hour, section};
+use super::parts::{date_and_time, day, hour, section};
 use crate::format::{count, number};
 
 const HOUR: u64 = 3600;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::gather::Function;
-use super::page::{name, percent, section};
+use super::parts::{name, percent, section};
 use crate::format::{count, duration};
 
 /// Functions that have a bar of their own, at most.

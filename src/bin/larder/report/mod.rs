@@ -4,6 +4,7 @@ mod activity;
 mod bars;
 mod gather;
 mod page;
+mod parts;
 mod space;
 mod tables;
 mod treemap;

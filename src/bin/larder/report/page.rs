@@ -1,19 +1,16 @@
 //! The page as a whole.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::gather::Gathered;
-use super::treemap::segments;
+use super::parts::{date_and_time, moment};
 use super::{activity, bars, space, tables};
-use crate::format::{count, cut, duration, number, one_line, size};
+use crate::format::{count, duration, number, one_line, share, size};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-
-/// Characters of a name that are shown.
-const LONGEST_NAME: usize = 200;
 
 /// The page as HTML.
 pub(crate) fn page(gathered: &Gathered) -> serde_json::Result<String> {
@@ -140,64 +137,4 @@ fn errors(gathered: &Gathered) -> Markup {
 /// A number of `larder stats --json`, for people and for programs.
 fn stat(name: &str, value: impl maud::Render, text: &str) -> Markup {
     html! { span data-stat=(name) data-value=(value) { (text) } }
-}
-
-/// A section with a heading, which it is called after.
-pub(crate) fn section(id: &str, heading: &str, content: &Markup) -> Markup {
-    let heading_id = format!("{id}-heading");
-    html! {
-        section id=(id) aria-labelledby=(heading_id) {
-            h2 id=(heading_id) { (heading) }
-            (content)
-        }
-    }
-}
-
-/// The name of a function: its modules step back, and lines break between them.
-pub(crate) fn name(name: &str) -> Markup {
-    let shown = cut(&one_line(name), LONGEST_NAME);
-    let segments = segments(&shown);
-    let (own, modules) = segments.split_last().map_or(("", &[][..]), |(own, modules)| (*own, modules));
-    html! {
-        bdi.name {
-            @if !modules.is_empty() {
-                span.modules { @for module in modules { (module) "::" wbr; } }
-            }
-            span.own { (own) }
-        }
-    }
-}
-
-/// A share as a percentage, rounded down: only all is 100 %.
-pub(crate) fn share(part: u64, all: u64) -> String {
-    match (u128::from(part) * 1000).checked_div(all.into()) {
-        None => "none".to_owned(),
-        Some(share) => format!("{}.{} %", share / 10, share % 10),
-    }
-}
-
-/// How much of the largest: the length of a bar, in percent.
-pub(crate) fn percent(part: f64, all: f64) -> f64 {
-    if all > 0.0 { (part / all * 1e4).round() / 100.0 } else { 0.0 }
-}
-
-fn moment(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
-}
-
-pub(crate) fn date_and_time(seconds: u64) -> String {
-    let moment = moment(seconds);
-    format!("{} {} UTC", &moment[..10], &moment[11..16])
-}
-
-/// A day as an axis has it: `Nov 25`.
-pub(crate) fn day(seconds: u64) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let moment = moment(seconds);
-    let month = moment[5..7].parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
-    format!("{} {}", month.unwrap_or(&"?"), moment[8..10].trim_start_matches('0'))
-}
-
-pub(crate) fn hour(seconds: u64) -> String {
-    moment(seconds)[11..16].to_owned()
 }

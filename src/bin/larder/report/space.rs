@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 
 use super::gather::{Function, Gathered};
-use super::page::{name, section, share};
+use super::parts::{name, section};
 use super::treemap::{Item, Map, Rect, nested, segments};
-use crate::format::{count, duration, number, one_line, size};
+use crate::format::{count, duration, number, one_line, share, size};
 
 /// Functions that have a cell of their own, at most; and the part of the whole that they need for it.
 const MOST_CELLS: usize = 60;

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 
 use super::bars::bar;
 use super::gather::{Age, Compressor, Function, Gathered, Unreadable};
-use super::page::{date_and_time, name, section, share};
-use crate::format::{age, count, cut, cut_fairly, duration, number, one_line, size};
+use super::parts::{date_and_time, name, section};
+use crate::format::{age, count, cut, cut_fairly, duration, number, one_line, share, size};
 
 /// Rows that a table shows, at most. The data in the page has all.
 const MOST_ROWS: usize = 1000;
