@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use crate::bounds;
 use crate::builder::CacheBuilder;
 use crate::compress::Compression;
 use crate::flight::Flights;
@@ -198,7 +197,7 @@ impl Cache {
     /// ```
     pub fn trim_to(&self, limits: &Limits) -> Result<Trimmed> {
         let place = if limits.dry_run { self.place() } else { self.writable()? };
-        place.map_or_else(|| Ok(Trimmed::default()), |place| bounds::trim(&self.0.upkeep, place, limits))
+        place.map_or_else(|| Ok(Trimmed::default()), |place| self.0.upkeep.trim(place, limits))
     }
 
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under

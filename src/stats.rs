@@ -257,12 +257,12 @@ impl Tally {
         self.sums().minus(&self.flushed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Tells whoever collects metrics what was counted since the last time.
+    /// Tells whoever collects metrics what was counted until the last time, and until now.
     #[cfg(feature = "metrics")]
-    pub(crate) fn meter(&self) {
+    pub(crate) fn meter(&self, tell: impl FnOnce(&str, &Sums, &Sums)) {
         let mut metered = self.metered.lock().unwrap_or_else(PoisonError::into_inner);
         let sums = self.sums();
-        crate::metered::tell(&self.name, &metered, &sums);
+        tell(&self.name, &metered, &sums);
         *metered = sums;
     }
 

@@ -25,7 +25,7 @@ impl Upkeep {
         place.bounds.stored(before, size);
         self.settle(place, tally);
         self.counted();
-        place.bounds.enforce(self, place, false);
+        self.enforce(place, false);
     }
 
     /// Removes an entry, for all processes: whether there was one. Nothing else removes entries.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+use super::limits::Found;
 use super::{LAST_PAUSE, LAST_TRIES, Place, Upkeep, locked};
-use crate::bounds::Found;
 use crate::stats::{Level, Sums, Tally};
 use crate::store::{Activity, Counted, LedgerRecord as Record, name_of_folder};
 use crate::{Error, Result};
@@ -150,7 +150,7 @@ impl Upkeep {
     /// Puts what was counted into the ledger: whether that could be done.
     pub(super) fn flush(&self) -> Result<bool> {
         #[cfg(feature = "metrics")]
-        locked(&self.tallies).values().for_each(|tally| tally.meter());
+        locked(&self.tallies).values().for_each(|tally| tally.meter(crate::metered::tell));
         let Some(place) = self.place.as_ref().filter(|place| !place.read_only) else { return Ok(true) };
         // Somebody removed it: it begins with what is there, so that it names every function.
         if !place.ledger.exists() {

@@ -8,6 +8,7 @@
 
 mod contents;
 mod counting;
+mod limits;
 mod thread;
 mod warmth;
 
@@ -27,6 +28,7 @@ use crate::stats::{Sums, Tally};
 use crate::store::{Entry, Hours, Layout, Ledger, Store};
 use crate::{Error, ErrorKind, Result};
 
+use limits::Line;
 pub(crate) use thread::flush_all;
 use warmth::{Touched, Watched};
 
@@ -57,6 +59,8 @@ pub(crate) struct Place {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bounds: Bounds,
     pub(crate) progress: Watcher,
+    /// What the limits will remove next.
+    line: Mutex<Line>,
     ledger: Ledger,
     hours: Hours,
     read_only: bool,
@@ -91,7 +95,10 @@ impl Upkeep {
     ) -> Arc<Self> {
         let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
         let hours = Hours::at(layout.activity(), KeyLocks::under(layout.root()));
-        let upkeep = Upkeep::new(Some(Place { layout, store, bounds, progress, ledger, hours, read_only }), hot_bytes);
+        let upkeep = Upkeep::new(
+            Some(Place { layout, store, bounds, progress, line: Mutex::default(), ledger, hours, read_only }),
+            hot_bytes,
+        );
         upkeep.look_for_marks();
         // From now on everything is counted; what is there already is counted here.
         if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.ledger.exists())) {

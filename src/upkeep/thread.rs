@@ -72,7 +72,7 @@ impl Upkeep {
             if let Ok((entries, bytes)) = self.sums().map(|sums| sums.contents()) {
                 place.bounds.shift(entries - before.0, bytes - before.1);
             }
-            place.bounds.enforce(self, place, true);
+            self.enforce(place, true);
         }
         let mut ticks = locked(&self.ticks);
         ticks.since_touched += 1;
