@@ -7,15 +7,18 @@
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::allow_attributes,
+    clippy::print_stdout,
     reason = "it is a benchmark"
 )]
 
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group};
 use larder::{Cache, memoize};
 use ndarray::Array2;
 use tempfile::TempDir;
@@ -97,5 +100,57 @@ fn explain(criterion: &mut Criterion) {
     group.bench_function("f(u64), of 10,000", |b| b.iter(|| small::call(black_box(u64::MAX)).explain()));
 }
 
-criterion_group!(benches, hit, miss, explain);
-criterion_main!(benches);
+/// The cache of two processes: `LARDER_BENCH_ROOT` names it in the second one.
+static SHARED: LazyLock<Cache> = LazyLock::new(|| {
+    let root = std::env::var_os(ROOT).map_or_else(|| FOLDER.path().join("shared"), Into::into);
+    Cache::open(root).unwrap()
+});
+
+const ROOT: &str = "LARDER_BENCH_ROOT";
+
+/// When it was done, in nanoseconds since 1970.
+#[memoize(cache = &SHARED)]
+fn slow(n: u64) -> u64 {
+    println!("begun {n}");
+    std::thread::sleep(Duration::from_millis(20));
+    nanoseconds()
+}
+
+fn nanoseconds() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos().try_into().unwrap()
+}
+
+/// From the end of the function in another process until its result is here: it is stored, noticed and read.
+fn wait(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("wait");
+    group.sample_size(10);
+    let mut n = 0_u64;
+    group.bench_function("for another process", |b| {
+        b.iter_custom(|times| {
+            let mut waited = 0;
+            for _ in 0..times {
+                n += 1;
+                let mut other = Command::new(std::env::current_exe().unwrap());
+                other.env(ROOT, SHARED.path()).arg(n.to_string()).stdout(Stdio::piped());
+                let mut other = other.spawn().unwrap();
+                let mut begun = String::new();
+                BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut begun).unwrap();
+                let done = slow(n);
+                waited += nanoseconds() - done;
+                assert!(other.wait().unwrap().success());
+            }
+            Duration::from_nanos(waited)
+        });
+    });
+}
+
+criterion_group!(benches, hit, miss, explain, wait);
+
+fn main() {
+    if std::env::var_os(ROOT).is_some() {
+        slow(std::env::args().nth(1).unwrap().parse().unwrap());
+        return;
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -1,9 +1,10 @@
 //! What is written where: JSON to stdout, lines and progress to stderr.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -35,9 +36,9 @@ pub(crate) struct Bar {
 impl Bar {
     pub(crate) fn new(doing: &'static str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_message(doing);
-        let style = "{msg} {bar:30} {human_pos} of {human_len}, {per_sec}, {eta} left";
+        let style = "{msg} {bar:30} {human_pos} of {human_len}, {rate}/s, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
+            bar.set_style(style.with_key("rate", write_rate));
         }
         Bar { bar, started: Instant::now() }
     }
@@ -50,6 +51,11 @@ impl Bar {
         self.bar.set_length(total);
         self.bar.set_position(done);
     }
+}
+
+/// Entries a second, without a fraction.
+fn write_rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let _ = write!(out, "{:.0}", state.per_sec());
 }
 
 /// A line that is on its way is taken back, so that what is said next stands by itself.
