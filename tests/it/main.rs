@@ -160,6 +160,10 @@ mod log;
 #[cfg(feature = "macros")]
 mod tracking;
 
+/// A terminal that is not there.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod terminal;
+
 /// The cache at work, on a terminal.
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod top;

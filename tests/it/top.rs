@@ -1,7 +1,6 @@
 //! `larder top`, in a terminal that is not there.
 
 mod draw;
-mod terminal;
 mod weather;
 
 #[path = "../../src/bin/larder/top/events.rs"]
@@ -21,9 +20,9 @@ use larder::{Cache, Entry};
 use tempfile::TempDir;
 use vt100::{Color, Screen};
 
+use crate::terminal::Terminal;
 use events::{Event, Events, MOST_KEPT, What};
 use rows::{By, Order, Row};
-use terminal::Terminal;
 
 const ENTER: &str = "\r";
 const ESCAPE: &str = "\u{1b}";

@@ -226,6 +226,34 @@ fn the_doctor_finds_links_and_open_doors() {
     assert!(run.stdout.contains("links     fault "), "{run:?}");
 }
 
+/// Where somebody looks, headings stand out and a question waits for its answer.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal_there_are_colours_and_questions() {
+    use crate::terminal::Terminal;
+    let (folder, cache) = stocked();
+    let run = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = program();
+        command.arg("--root").arg(folder.path()).args(args).env_remove("NO_COLOR").env("TERM", "xterm");
+        command.envs(variables.iter().copied());
+        Terminal::run(command, (100, 24))
+    };
+    let is_bold = |screen: &vt100::Screen| screen.cell(0, 0).is_some_and(vt100::Cell::bold);
+    for (variables, colours) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
+        let terminal = run(&["ls"], variables);
+        terminal.see("FUNCTION");
+        let (code, screen, _) = terminal.end();
+        assert_eq!((code, is_bold(&screen)), (Some(0), colours), "{}", screen.contents());
+    }
+    for (answer, left, code) in [("no\n", 4, 1), ("y\n", 0, 0)] {
+        let mut terminal = run(&["clear"], &[]);
+        terminal.see("[y/N]");
+        terminal.press(answer);
+        let (ended, screen, _) = terminal.end();
+        assert_eq!((ended, cache.entries().unwrap().len()), (Some(code), left), "{}", screen.contents());
+    }
+}
+
 #[test]
 fn paths_are_printed() {
     let (folder, cache) = stocked();

@@ -18,7 +18,7 @@ use vt100::{Parser, Screen};
 /// What takes longer won't come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     master: File,
     shown: Arc<(Mutex<Shown>, Condvar)>,
@@ -32,7 +32,7 @@ struct Shown {
 
 impl Terminal {
     /// Runs a program in a terminal of so many columns and rows.
-    pub(super) fn run(mut command: Command, (columns, rows): (u16, u16)) -> Terminal {
+    pub(crate) fn run(mut command: Command, (columns, rows): (u16, u16)) -> Terminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -66,30 +66,30 @@ impl Terminal {
         Terminal { child, master, shown }
     }
 
-    pub(super) fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).unwrap();
     }
 
-    pub(super) fn resize(&self, columns: u16, rows: u16) {
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
         self.shown.0.lock().unwrap().parser.screen_mut().set_size(rows, columns);
         tcsetwinsize(&self.master, size(columns, rows)).unwrap();
     }
 
     /// Waits until the screen is so, and gives it.
     #[track_caller]
-    pub(super) fn wait(&self, what: &str, is_so: impl Fn(&Screen) -> bool) -> Screen {
+    pub(crate) fn wait(&self, what: &str, is_so: impl Fn(&Screen) -> bool) -> Screen {
         self.wait_for(what, |shown| is_so(shown.parser.screen()))
     }
 
     /// Waits until this text is seen.
     #[track_caller]
-    pub(super) fn see(&self, text: &str) -> String {
+    pub(crate) fn see(&self, text: &str) -> String {
         self.see_all(&[text])
     }
 
     /// Waits until all of these are seen: a screen does not come at once.
     #[track_caller]
-    pub(super) fn see_all(&self, texts: &[&str]) -> String {
+    pub(crate) fn see_all(&self, texts: &[&str]) -> String {
         let has_all = |screen: &Screen| texts.iter().all(|text| screen.contents().contains(text));
         self.wait(&format!("{texts:?}"), has_all).contents()
     }
@@ -110,7 +110,7 @@ impl Terminal {
 
     /// Waits for the end: the exit code, what is on the screen then, and whether keys are shown and given line by line.
     #[track_caller]
-    pub(super) fn end(mut self) -> (Option<i32>, Screen, bool) {
+    pub(crate) fn end(mut self) -> (Option<i32>, Screen, bool) {
         let start = Instant::now();
         let mut shown = self.shown.0.lock().unwrap();
         while !shown.ended {
@@ -124,7 +124,7 @@ impl Terminal {
     }
 
     /// Whether what is typed is shown, and given line by line.
-    pub(super) fn is_cooked(&self) -> bool {
+    pub(crate) fn is_cooked(&self) -> bool {
         let modes = tcgetattr(&self.master).unwrap().local_modes;
         modes.contains(LocalModes::ICANON | LocalModes::ECHO)
     }
