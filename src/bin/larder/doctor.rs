@@ -12,7 +12,7 @@ use crate::place::Place;
 
 /// Looks at everything, and says what to do.
 pub(crate) fn doctor(place: &Place, out: &mut dyn Write) -> Result<(), Failure> {
-    let findings = place.look()?.diagnose();
+    let findings = place.look_anyway()?.diagnose();
     let faults = findings.iter().filter(|finding| finding.health == Health::Fault).count();
     if place.json {
         write_json(out, &findings)?;

@@ -25,6 +25,15 @@ impl Place {
 
     /// Opens the cache to look at it. Nothing is created, also if there is nothing.
     pub(crate) fn look(&self) -> Result<Cache, Failure> {
+        if self.root.is_file() {
+            let root = self.root.display();
+            return Err(Failure::Failed(format!("{root} is a file; a cache is a folder, see `larder doctor`")));
+        }
+        self.look_anyway()
+    }
+
+    /// The same, whatever is there.
+    pub(crate) fn look_anyway(&self) -> Result<Cache, Failure> {
         Ok(self.builder().read_only(true).open()?)
     }
 

@@ -28,7 +28,9 @@ fn a_cache_that_is_empty_or_missing_has_nothing_and_stays_missing() {
 fn a_root_that_is_a_file_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let run = larder(file.path(), &["ls"]);
-    assert!(run.error(1).starts_with("larder: "), "{run:?}");
+    let path = file.path().display();
+    assert_eq!(run.error(1), format!("larder: {path} is a file; a cache is a folder, see `larder doctor`\n"));
+    assert!(larder(file.path(), &["doctor"]).stdout.contains("is a file"));
 }
 
 #[test]
