@@ -70,6 +70,9 @@ fuzz_target!(|data: &[u8]| {
     std::fs::write(file, content).expect("the file can be written");
     for entry in cache.entries().expect("the folder can be listed") {
         let _ = format!("{entry:?}");
+        if let Ok(value) = entry.value(4) {
+            let _ = format!("{value} {value:#}");
+        }
     }
     let value = cache.get_or_compute("f", &1, || "computed".to_owned());
     assert!(right || ["stored", "computed"].contains(&value.as_str()), "another value came back: {value}");

@@ -188,3 +188,62 @@ fn shape_of(pairs: &[(Value, Value)]) -> Option<Vec<u64>> {
     });
     axes.collect::<Option<Vec<_>>>().filter(|axes| axes.len() <= MOST_AXES)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::document;
+
+    /// What is changed gives an error or another value, and takes no more memory or time than it has bytes.
+    #[test]
+    fn whatever_is_read_is_an_error_or_a_value() {
+        let numbers: Vec<f32> = (0..50_u8).map(f32::from).collect();
+        let map: BTreeMap<u8, Option<&str>> = [(1, Some("text")), (2, None)].into();
+        let array = (1, [2, 25], &numbers);
+        #[derive(serde::Serialize)]
+        struct Array<'n> {
+            v: u8,
+            dim: (u64, u64),
+            data: &'n [f32],
+        }
+        let array = (array, Array { v: 1, dim: (2, 25), data: &numbers });
+        let sample = document::to_vec(&(map, array, 'x', u128::MAX, i128::MIN, vec![true; 3], ((), "é".repeat(300))));
+        let sample = sample.unwrap();
+        let read = |bytes: &[u8]| {
+            let mut input = Input::from_slice(bytes);
+            document::read_with(&mut input, |input, _| value(input, 4)).map(|(value, _)| {
+                let _ = (value.to_string(), format!("{value:#}"), serde_json::to_string(&value));
+            })
+        };
+        read(&sample).unwrap();
+        let mut errors = 0;
+        for at in 0..sample.len() {
+            for change in [0x01, 0x1f, 0x20, 0x40, 0x80, 0xe0, 0xff] {
+                let mut bytes = sample.clone();
+                bytes[at] ^= change;
+                errors += usize::from(read(&bytes).is_err());
+            }
+            assert!(read(&sample[..at]).is_err());
+        }
+        // The checksum sees to it that nothing of that is believed.
+        assert_eq!(errors, sample.len() * 7);
+    }
+
+    /// Lengths that are lies are not believed.
+    #[test]
+    fn axes_may_be_as_long_as_they_like_where_one_is_empty() {
+        // {"v": 1, "dim": [2^60, 0], "data": typed array of nothing}
+        let mut bytes = b"\xa3\x61v\x01\x63dim\x82\x1b\x10\0\0\0\0\0\0\0\x00\x64data".to_vec();
+        bytes.extend(b"\xd8\x56\x40");
+        let read = value(&mut Input::from_slice(&bytes), usize::MAX).unwrap();
+        let Value::Numbers(array) = read else { panic!("{read:?}") };
+        assert_eq!((&*array.shape, array.kind, array.whole), (&[1 << 60, 0][..], "f64", true));
+        assert_eq!(array.corner, Value::Seq { items: Vec::new(), omitted: 0 });
+        // Nested as deep as it likes, too.
+        let deep = [0x81; 100_000];
+        let error = value(&mut Input::from_slice(&deep), 4).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    }
+}
