@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use twox_hash::XxHash3_64;
 
@@ -84,6 +84,13 @@ impl Ledger {
 
     pub(crate) fn exists(&self) -> bool {
         self.path.exists()
+    }
+
+    /// Does something while nobody in this process adds: what was counted is either in the file then, or still to be
+    /// added.
+    pub(crate) fn while_nobody_adds<R>(&self, run: impl FnOnce() -> R) -> R {
+        let _held = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        run()
     }
 
     /// All functions. `None` if nobody has counted anything.

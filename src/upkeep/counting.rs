@@ -11,6 +11,9 @@ use crate::stats::{Level, Sums, Tally};
 use crate::store::{Activity, Counted, LedgerRecord as Record, name_of_folder};
 use crate::{Error, Result};
 
+/// How often an entry's coming or going is tried to be noted at once.
+const SETTLE_TRIES: u32 = 4;
+
 /// What was thought to be there.
 pub(crate) struct Before {
     folders: BTreeMap<String, Level>,
@@ -33,38 +36,45 @@ impl Upkeep {
 
     /// What all processes counted of this function.
     pub(crate) fn sums_of(&self, folder: Option<&Path>, tally: &Tally) -> Result<Sums> {
-        let mut sums = match (&self.place, folder) {
-            (Some(place), Some(_)) => place.ledger.of(tally.name()).unwrap_or_else(unreadable),
-            _ => Sums::default(),
-        };
-        sums.add(&tally.unflushed());
-        Ok(sums)
+        let (Some(place), Some(_)) = (&self.place, folder) else { return Ok(tally.unflushed()) };
+        place.ledger.while_nobody_adds(|| {
+            let mut sums = place.ledger.of(tally.name()).unwrap_or_else(unreadable);
+            sums.add(&tally.unflushed());
+            Ok(sums)
+        })
     }
 
     /// What all processes counted of all functions.
     pub(crate) fn sums(&self) -> Result<Sums> {
         let mut sums = Sums::default();
-        if let Some(place) = &self.place {
-            let all = place.ledger.read().unwrap_or_else(unreadable);
-            all.iter().flatten().for_each(|record| sums.add(&record.sums));
-        }
-        locked(&self.tallies).values().for_each(|tally| sums.add(&tally.unflushed()));
+        let mut add_unflushed = || locked(&self.tallies).values().for_each(|tally| sums.add(&tally.unflushed()));
+        let Some(place) = &self.place else {
+            add_unflushed();
+            return Ok(sums);
+        };
+        let all = place.ledger.while_nobody_adds(|| {
+            add_unflushed();
+            place.ledger.read().unwrap_or_else(unreadable)
+        });
+        all.iter().flatten().for_each(|record| sums.add(&record.sums));
         Ok(sums)
     }
 
     /// What all processes counted, by folder. `None` if that is not known, so that a scan has to tell.
     pub(crate) fn sums_by_folder(&self) -> Result<Option<BTreeMap<PathBuf, Sums>>> {
         let Some(place) = &self.place else { return Ok(Some(BTreeMap::new())) };
-        let Some(records) = place.ledger.read().unwrap_or_else(unreadable) else { return Ok(None) };
-        let mut all = BTreeMap::new();
-        for record in records {
-            let Some(folder) = record.folder else { return Ok(None) };
-            all.insert(place.layout.functions().join(folder), record.sums);
-        }
-        for (folder, tally) in &*locked(&self.tallies) {
-            all.entry(place.layout.functions().join(folder)).or_default().add(&tally.unflushed());
-        }
-        Ok(Some(all))
+        place.ledger.while_nobody_adds(|| {
+            let Some(records) = place.ledger.read().unwrap_or_else(unreadable) else { return Ok(None) };
+            let mut all = BTreeMap::new();
+            for record in records {
+                let Some(folder) = record.folder else { return Ok(None) };
+                all.insert(place.layout.functions().join(folder), record.sums);
+            }
+            for (folder, tally) in &*locked(&self.tallies) {
+                all.entry(place.layout.functions().join(folder)).or_default().add(&tally.unflushed());
+            }
+            Ok(Some(all))
+        })
     }
 
     /// What this process counted.
@@ -81,8 +91,10 @@ impl Upkeep {
 
     /// What is thought to be there before a scan: folder by folder, and for the limits.
     pub(crate) fn before(&self, place: &Place) -> Before {
-        let known = place.ledger.read().unwrap_or_else(unreadable);
-        Before { folders: self.levels(known.unwrap_or_default()), bounds: place.bounds.level() }
+        place.ledger.while_nobody_adds(|| {
+            let known = place.ledger.read().unwrap_or_else(unreadable);
+            Before { folders: self.levels(known.unwrap_or_default()), bounds: place.bounds.level() }
+        })
     }
 
     /// Entries and bytes of each folder, of which the ledger knows these.
@@ -115,6 +127,11 @@ impl Upkeep {
             (sum.0 + entries, sum.1 + bytes)
         });
         place.bounds.shift(sum.0 - before.bounds.0, sum.1 - before.bounds.1);
+        self.flush_surely();
+    }
+
+    /// Puts what was counted into the ledger, and waits for its turn for that.
+    pub(crate) fn flush_surely(&self) {
         for _ in 0..LAST_TRIES {
             match self.flush() {
                 Ok(false) => thread::sleep(LAST_PAUSE),
@@ -178,8 +195,13 @@ impl Upkeep {
 
     /// Notes at once what entries came or went, so that other processes know, and a kill loses nothing.
     pub(super) fn settle(&self, place: &Place, tally: &Tally) {
-        if let Err(error) = place.ledger.add_one(tally) {
-            tracing::debug!(%error, "can't note what was counted");
+        // Others are done in microseconds. What they keep from being noted now, the thread notes within a second.
+        for _ in 0..SETTLE_TRIES {
+            match place.ledger.add_one(tally) {
+                Ok(false) => thread::yield_now(),
+                Ok(true) => return,
+                Err(error) => return tracing::debug!(%error, "can't note what was counted"),
+            }
         }
     }
 }

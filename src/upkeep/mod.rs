@@ -155,6 +155,6 @@ impl Place {
 impl Drop for Upkeep {
     fn drop(&mut self) {
         self.touch_used();
-        let _ = self.flush();
+        self.flush_surely();
     }
 }
