@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::cache::Cache;
+use crate::key::Key;
 use crate::stats::Stats;
 use crate::store::{self, Activity, Entries, Entry, FunctionInfo, Verified};
 use crate::summary::Summary;
@@ -99,6 +100,13 @@ impl Cache {
         let mut found = Vec::new();
         if let Some(place) = self.place() {
             let digits = digits.to_ascii_lowercase();
+            // A whole key is the name of a file in one of the functions' folders, most likely in one that was counted.
+            if let Ok(key) = digits.parse::<Key>() {
+                found.extend(self.functions()?.iter().filter_map(|function| Entry::at(&function.path, key)));
+                if !found.is_empty() {
+                    return Ok(found);
+                }
+            }
             place.store.list(&place.layout.functions(), true, &mut |folder, listed| {
                 if listed.key.to_string().starts_with(&digits) {
                     found.extend(Entry::at(folder, listed.key));
