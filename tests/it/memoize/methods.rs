@@ -21,7 +21,10 @@ static NEW_RUNS: AtomicU32 = AtomicU32::new(0);
 impl Scale {
     #[memoize(cache = self.cache.as_ref().unwrap_or(&CACHE))]
     fn apply(&self, data: &[f64]) -> Vec<f64> {
-        count!(METHOD_RUNS);
+        // Those of the other test are none of ours.
+        if self.cache.is_none() {
+            count!(METHOD_RUNS);
+        }
         data.iter().map(|x| x * self.factor).collect()
     }
 
