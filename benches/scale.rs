@@ -102,6 +102,9 @@ fn main() {
     assert!(stats.entries >= entries);
     let (took, _) = once(|| many.entries().unwrap().next().unwrap());
     println!("| the first of `entries()` | | {took:.2?} | streams |");
+    let (took, last) = once(|| many.used_last(100).unwrap());
+    assert_eq!(last.len(), 100);
+    println!("| `used_last(100)`, the first page of `larder ls` | | {took:.2?} | 200 ms of 100,000 |");
     let (took, trimmed) = once(|| many.trim_to(&Limits { max_entries: Some(entries), ..Limits::default() }).unwrap());
     println!("| `trim_to`, {} of {} | | {took:.2?} | |", trimmed.removed, trimmed.removed + trimmed.kept);
     let (took, ()) = once(|| many.clear().unwrap());

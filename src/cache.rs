@@ -233,7 +233,7 @@ impl Cache {
         let removed = self.0.upkeep.remove(folder, key)?;
         if removed {
             let record = Record::forgotten(*key);
-            if let Err(error) = place.layout.note(folder, &record) {
+            if let Err(error) = place.histories.note(&place.layout, folder, &record) {
                 tracing::debug!(%error, "a call can't be noted for `explain`");
             }
         }

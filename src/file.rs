@@ -40,6 +40,16 @@ pub(crate) fn append_now(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// What is known of a file that still has a name; `None` if somebody removed it. Windows removes no file that is open.
+pub(crate) fn linked(file: &File) -> Option<std::fs::Metadata> {
+    let metadata = file.metadata().ok()?;
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(&metadata) == 0 {
+        return None;
+    }
+    Some(metadata)
+}
+
 /// Opens a file of ours for reading: a link or a pipe that somebody planted in its place is neither followed nor
 /// waited for.
 #[cfg(target_os = "linux")]

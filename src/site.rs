@@ -278,13 +278,13 @@ impl<'a> Site<'a> {
             result => result?,
         };
         cache.upkeep().stored(&home.tally, key, before, size);
-        self.note(layout, Event::Stored(cause), &details.arguments);
+        self.note(there, Event::Stored(cause), &details.arguments);
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok(size)
     }
 
     /// Notes for later what became of this call. That it can't be noted is no fault of the result.
-    fn note(&self, layout: &Layout, event: Event, arguments: &[Argument]) {
+    fn note(&self, there: &Place, event: Event, arguments: &[Argument]) {
         let Some((folder, key)) = self.place() else { return };
         let function = self.memo.function();
         let record = Record {
@@ -295,7 +295,7 @@ impl<'a> Site<'a> {
             time: SystemTime::now(),
             arguments: arguments.iter().map(brief).collect(),
         };
-        if let Err(error) = layout.note(folder, &record) {
+        if let Err(error) = there.histories.note(&there.layout, folder, &record) {
             tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }
     }
@@ -307,7 +307,7 @@ impl<'a> Site<'a> {
         let (Some(place), Some(folder)) = (place, &self.home.folder) else { return Ok(false) };
         let removed = self.cache.upkeep().remove(folder, key)?;
         if removed {
-            self.note(&place.layout, Event::Forgotten, &[]);
+            self.note(place, Event::Forgotten, &[]);
         }
         Ok(removed)
     }

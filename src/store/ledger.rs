@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use twox_hash::XxHash3_64;
 
-use crate::file::{FileRange, open_to_change, write_all_at};
+use crate::file::{FileRange, linked, open_to_change, write_all_at};
 use crate::key::Key;
 use crate::lock::{Asked, KeyLock, KeyLocks};
 use crate::stats::{Count, Level, NUMBERS, Sums, Tally};
@@ -172,7 +172,7 @@ impl Ledger {
 
     /// The file, which is opened once, and again if somebody removed it.
     fn open<'o>(&self, opened: &'o mut Option<Opened>) -> Result<&'o mut Opened> {
-        if opened.as_ref().is_some_and(|opened| !is_linked(&opened.file)) {
+        if opened.as_ref().is_some_and(|opened| linked(&opened.file).is_none()) {
             *opened = None;
         }
         if opened.is_none() {
@@ -220,19 +220,6 @@ impl Ledger {
     fn failed(&self, error: io::Error) -> Error {
         Error::io(error, "can't write what was counted").at(&self.path)
     }
-}
-
-/// Whether the file still has a name.
-#[cfg(unix)]
-fn is_linked(file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
-}
-
-/// Windows removes no file that is open.
-#[cfg(not(unix))]
-fn is_linked(_: &File) -> bool {
-    true
 }
 
 impl Counted {

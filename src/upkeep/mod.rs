@@ -25,7 +25,7 @@ use crate::lock::KeyLocks;
 use crate::marks::Current;
 use crate::progress::Watcher;
 use crate::stats::{Sums, Tally};
-use crate::store::{Entry, Hours, Layout, Ledger, Store};
+use crate::store::{Entry, Histories, Hours, Layout, Ledger, Store};
 use crate::{Error, ErrorKind, Result};
 
 use limits::Line;
@@ -59,6 +59,7 @@ pub(crate) struct Place {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bounds: Bounds,
     pub(crate) progress: Watcher,
+    pub(crate) histories: Histories,
     /// What the limits will remove next.
     line: Mutex<Line>,
     ledger: Ledger,
@@ -96,7 +97,17 @@ impl Upkeep {
         let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
         let hours = Hours::at(layout.activity(), KeyLocks::under(layout.root()));
         let upkeep = Upkeep::new(
-            Some(Place { layout, store, bounds, progress, line: Mutex::default(), ledger, hours, read_only }),
+            Some(Place {
+                layout,
+                store,
+                bounds,
+                progress,
+                histories: Histories::default(),
+                line: Mutex::default(),
+                ledger,
+                hours,
+                read_only,
+            }),
             hot_bytes,
         );
         upkeep.look_for_marks();
