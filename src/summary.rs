@@ -91,6 +91,8 @@ pub(crate) fn opened(upkeep: &Arc<Upkeep>) {
 pub(crate) fn ended(upkeep: &Upkeep) {
     if let Some(reported) = &*REPORTED {
         let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may look after it still; it is not to be counted twice.
+        reported.caches.retain(|cache| !std::ptr::eq(cache.as_ptr(), upkeep));
         reported.ended.entry(upkeep.root().to_owned()).or_default().add(&upkeep.own_sums());
     }
 }

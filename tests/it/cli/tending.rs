@@ -198,10 +198,19 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     fs::create_dir(root.join("v2")).unwrap();
     fs::write(root.join("v1/notes.txt"), "mine").unwrap();
     fs::remove_file(one_entry(&cache, "area").path).unwrap();
+    // An unfinished file of long ago, and an entry from the day after tomorrow.
+    let set_time = |path: &Path, time: SystemTime| {
+        fs::File::options().append(true).create(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    let hours = |hours: u64| Duration::from_secs(3600 * hours);
+    set_time(&root.join("drafts/.x.larder-draft"), SystemTime::now() - hours(1));
+    set_time(&one_entry(&cache, "demo::other::fit").path, SystemTime::now() + hours(48));
     let json = larder(root, &["doctor", "--json"]).json();
     let of = |about: &str| json.as_array().unwrap().iter().find(|finding| finding["about"] == about).unwrap();
     assert_eq!((&of("versions")["health"], &of("files")["health"]), (&"note".into(), &"note".into()));
     assert!(of("files")["what"].as_str().unwrap().contains("notes.txt"));
+    assert!(of("litter")["what"].as_str().unwrap().starts_with("1 unfinished file of "), "{json}");
+    assert_eq!(of("clock")["health"], "note");
     assert!(of("counts")["what"].as_str().unwrap().starts_with("3 entries are there, and 4 counted"), "{json}");
     assert!(of("counts")["advice"].is_string());
 
