@@ -167,7 +167,7 @@ pub(crate) fn explain<T>(asked: &(impl Ask<T> + ?Sized), site: &Site<'_>) -> Exp
         function: site.memo.name().to_owned(),
         key: site.key.as_ref().ok().copied().filter(|_| site.cache.is_enabled()),
         verdict,
-        untracked: site.memo.untracked().map(str::to_owned),
+        unseen: site.memo.unseen().iter().map(|why| (*why).to_owned()).collect(),
     }
 }
 

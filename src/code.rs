@@ -2,6 +2,7 @@
 
 use twox_hash::XxHash3_128;
 
+use crate::binary;
 use crate::store::CodeFile;
 
 /// What is known of a function's code.
@@ -9,8 +10,8 @@ use crate::store::CodeFile;
 pub struct Code {
     /// How far it is followed.
     pub track: Track,
-    /// Why it is followed no further than the function's body, if that was not asked for.
-    pub fallback: Option<&'static str>,
+    /// What of it the attribute can't see, a sentence each. If there is any, the running program stands for it.
+    pub unseen: &'static [&'static str],
     /// What it consists of.
     pub items: Items,
     /// The `cfg`s that are named there, and whether they are true.
@@ -56,6 +57,11 @@ pub enum Track {
 impl Code {
     /// XXH3-128 of it all; nothing for code that is not tracked.
     pub(crate) fn fingerprint(&self) -> Vec<u8> {
+        match self.track {
+            Track::None => return Vec::new(),
+            Track::Type(name) => return name.as_bytes().to_vec(),
+            Track::Reachable | Track::Body => {}
+        }
         let mut hasher = XxHash3_128::new();
         // No text holds a zero byte, and each begins with its kind.
         let mut text = |text: &str| hasher.write(&[text.as_bytes(), &[0]].concat());
@@ -68,23 +74,45 @@ impl Code {
         for (variable, value) in self.environment {
             text(&format!("env {variable} {value:?}"));
         }
-        match self.track {
-            Track::None => Vec::new(),
-            Track::Type(name) => name.as_bytes().to_vec(),
-            Track::Reachable | Track::Body => hasher.finish_128().to_be_bytes().to_vec(),
+        if self.track == Track::Reachable {
+            text(&format!("target {}", target()));
         }
+        if !self.unseen.is_empty() {
+            text(&format!("binary {}", binary::identity()));
+        }
+        hasher.finish_128().to_be_bytes().to_vec()
     }
 
     /// What it consists of, as text.
     pub(crate) fn parts(&self) -> CodeFile {
         let Code { items, predicates, environment, .. } = self;
+        let items = items.iter().map(|(path, digest)| (path.to_owned(), format!("{digest:032x}")));
+        let built = (self.track == Track::Reachable).then(|| ("target".to_owned(), target()));
+        let binary = (!self.unseen.is_empty()).then(|| ("this binary".to_owned(), binary::identity().to_owned()));
         CodeFile {
-            items: items.iter().map(|(path, digest)| (path.to_owned(), format!("{digest:032x}"))).collect(),
+            items: items.chain(built).chain(binary).collect(),
             predicates: predicates.iter().map(|(text, truth)| ((*text).to_owned(), *truth)).collect(),
             environment: environment
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
                 .collect(),
+            unseen: self.unseen.iter().map(|why| (*why).to_owned()).collect(),
         }
     }
+}
+
+/// The platform that the program is built for, as far as code can tell platforms apart. Code that is not tracked
+/// may depend on it, as with `usize::BITS`.
+fn target() -> String {
+    let environments = [
+        (cfg!(target_env = "gnu"), "gnu"),
+        (cfg!(target_env = "musl"), "musl"),
+        (cfg!(target_env = "msvc"), "msvc"),
+        (cfg!(target_env = "sgx"), "sgx"),
+        (cfg!(target_env = "uclibc"), "uclibc"),
+    ];
+    let environment = environments.iter().find(|(is_it, _)| *is_it).map_or("", |(_, name)| name);
+    let endian = if cfg!(target_endian = "big") { "big" } else { "little" };
+    let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+    format!("{arch} {os} {environment} {} {endian}", usize::BITS)
 }

@@ -43,9 +43,9 @@ pub struct Explanation {
     pub key: Option<Key>,
     /// What would become of the call.
     pub verdict: Verdict,
-    /// Why the function's code is followed no further than its body, if that was not asked for: then
-    /// a change elsewhere is not seen.
-    pub untracked: Option<String>,
+    /// What of the function's code the attribute can't see, a sentence each. If there is any, results are found
+    /// again by the same build only.
+    pub unseen: Vec<String>,
 }
 
 /// What would become of a call.
@@ -93,9 +93,9 @@ impl fmt::Display for Explanation {
             }
             Verdict::Miss(reason) => write!(f, "miss: {reason}")?,
         }
-        match &self.untracked {
-            Some(why) => write!(f, " (only the function's own body is tracked: {why})"),
-            None => Ok(()),
+        match self.unseen.as_slice() {
+            [] => Ok(()),
+            unseen => write!(f, " (other builds compute it again, since not all code is seen: {})", unseen.join("; ")),
         }
     }
 }

@@ -3,6 +3,7 @@
 // The way of a call, in the order in which it goes through these files.
 #[cfg(feature = "async")]
 mod async_call;
+mod binary;
 mod call;
 mod closure;
 mod code;

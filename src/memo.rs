@@ -45,7 +45,7 @@ impl Definition {
             version: 0,
             code: Code {
                 track: Track::Type(stored),
-                fallback: None,
+                unseen: &[],
                 items: Items::new(""),
                 predicates: &[],
                 environment: &[],
@@ -176,9 +176,10 @@ impl Memo {
         self.compression.unwrap_or_else(|| cache.compression())
     }
 
-    /// Why the code is followed no further than the body, if that was not asked for.
-    pub(crate) fn untracked(&self) -> Option<&'static str> {
-        self.code.fallback
+    /// What of the function's code the attribute could not see when it was compiled, a sentence each. If there is
+    /// any, the identity of the running program is in the key: results are found again by the same build only.
+    pub fn unseen(&self) -> &'static [&'static str] {
+        self.code.unseen
     }
 
     /// What the code consists of.

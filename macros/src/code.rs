@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
+use crate::build::units::is_passing;
 use crate::fingerprint::{self, Reading};
 use crate::function::Item;
 use crate::options::{Options, Track};
@@ -15,8 +16,10 @@ use crate::reach::{self, Reach};
 pub(crate) struct Code {
     /// A variant of larder's `Track`.
     pub(crate) track: Ident,
-    /// Why it is followed no further than its body.
-    pub(crate) fallback: Option<String>,
+    /// What of it can't be seen, a sentence each.
+    pub(crate) unseen: Vec<String>,
+    /// What the compiler says about that, if anything.
+    pub(crate) note: Option<String>,
     /// A line for each item: the digest and the path. One text, since a compiler takes a microsecond
     /// for each token of a list, and there may be a thousand items.
     pub(crate) items: String,
@@ -28,19 +31,31 @@ impl Code {
     pub(crate) fn of(options: &Options, item: &Item) -> Self {
         let depends = &options.depends;
         let depends = quote!(#(#depends),*);
-        let (reach, track, fallback) = match options.track {
-            Track::None => return Code::untracked(),
-            Track::Body if options.depends.is_empty() => (reach::of_body(item), "Body", None),
-            Track::Body => match reach::reach(None, depends) {
-                Ok(reach) => (reach.with(reach::of_body(item)), "Body", None),
-                Err(why) => (reach::of_body(item), "Body", Some(why)),
-            },
-            Track::Reachable => match reach::reach(Some(item), depends) {
-                Ok(reach) => (reach, "Reachable", None),
-                Err(why) => (reach::of_body(item), "Body", Some(why)),
-            },
+        let of_body = |why: String| {
+            let mut reach = reach::of_body(item);
+            reach.unseen.push(why);
+            reach
         };
-        let Reach { items, predicates, environment } = reach;
+        let (reach, track) = match options.track {
+            Track::None => return Code::untracked(),
+            Track::Body if options.depends.is_empty() => {
+                // The user wants to know of nothing else.
+                (Reach { unseen: Vec::new(), ..reach::of_body(item) }, "Body")
+            }
+            Track::Body => (reach::reach(None, depends).map_or_else(of_body, |reach| reach.with(reach::of_body(item))), "Body"),
+            Track::Reachable => (reach::reach(Some(item), depends).unwrap_or_else(of_body), "Reachable"),
+        };
+        let noted: Vec<&str> = reach.unseen.iter().map(String::as_str).filter(|why| !is_passing(why)).collect();
+        let is_noted = !noted.is_empty() && reach.is_read && !options.track_is_written && !reach.is_quiet;
+        let note = is_noted.then(|| {
+            format!(
+                "larder does not see all that this function depends on, so each build of other code computes it again. \
+                 Not seen: {}. To accept that, write `track = \"reachable\"` in the attribute, or `quiet = true` in \
+                 `[package.metadata.larder]`",
+                noted.join("; ")
+            )
+        });
+        let Reach { items, predicates, environment, unseen, .. } = reach;
         let tokens = fingerprint::body(item, &mut Symbols::new());
         let body = fingerprint::of(&tokens, tokens.all(), Reading::Code);
         let mut items: Vec<(String, u128)> = items.into_iter().chain([("body".to_owned(), body)]).collect();
@@ -58,11 +73,18 @@ impl Code {
         // Those that are no tokens are no predicates either.
         let predicates = predicates.iter().filter_map(|text| text.parse().ok()).collect();
         let track = Ident::new(track, Span::mixed_site());
-        Code { track, fallback, items: lines, predicates, environment }
+        Code { track, unseen, note, items: lines, predicates, environment }
     }
 
     fn untracked() -> Self {
         let track = Ident::new("None", Span::mixed_site());
-        Code { track, fallback: None, items: String::new(), predicates: Vec::new(), environment: Vec::new() }
+        Code {
+            track,
+            unseen: Vec::new(),
+            note: None,
+            items: String::new(),
+            predicates: Vec::new(),
+            environment: Vec::new(),
+        }
     }
 }

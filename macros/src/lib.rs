@@ -11,6 +11,7 @@ mod function;
 mod lifetimes;
 mod place;
 
+mod build;
 mod code;
 mod fingerprint;
 mod reach;

@@ -50,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<LitInt>,
     pub(crate) track: Track,
+    /// The option is written out.
+    pub(crate) track_is_written: bool,
     /// Items that the code depends on besides those it is seen to reach.
     pub(crate) depends: Vec<Path>,
     pub(crate) ignore: Vec<Ident>,
@@ -140,7 +142,10 @@ impl Options {
                 }
                 self.version = Some(version);
             }
-            "track" => self.track = Track::parse(&value(name, "track = \"reachable\"", input)?)?,
+            "track" => {
+                self.track = Track::parse(&value(name, "track = \"reachable\"", input)?)?;
+                self.track_is_written = true;
+            }
             "depends" => {
                 if !input.peek(syn::token::Paren) {
                     let message = "write what the code depends on like this: `depends(helper, module::CONSTANT)`";

@@ -19,6 +19,9 @@ pub(crate) struct CodeFile {
     pub(crate) predicates: BTreeMap<String, bool>,
     /// The variables that they read when they were compiled.
     pub(crate) environment: BTreeMap<String, Option<String>>,
+    /// What the attribute could not see, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unseen: Vec<String>,
 }
 
 impl CodeFile {

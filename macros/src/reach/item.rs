@@ -224,6 +224,8 @@ pub(crate) struct Import {
     pub(crate) name: Option<Symbol>,
     /// Begins with `::`.
     pub(crate) absolute: bool,
+    /// The attributes of the `use`: the file, and where in it.
+    pub(crate) attributes: Option<(usize, Range<usize>)>,
 }
 
 /// The imports of the `use` whose keyword is at `keyword`.
@@ -248,7 +250,7 @@ fn branch(
         if tokens.is_path_sign(index) {
             index += 2;
         } else if tokens.is(index, b'*') {
-            imports.push(Import { path, name: None, absolute });
+            imports.push(Import { path, name: None, absolute, attributes: None });
             return index + 1;
         } else if tokens.opens(index, b'{') {
             let close = tokens.close_of(index);
@@ -262,7 +264,7 @@ fn branch(
         } else if tokens.is_name(index, known::AS) {
             let name = tokens.name(index + 1).unwrap_or(known::UNDERSCORE);
             drop_self(&mut path);
-            imports.push(Import { path, name: Some(name), absolute });
+            imports.push(Import { path, name: Some(name), absolute, attributes: None });
             return index + 2;
         } else if let Some(name) = tokens.name(index) {
             path.push(name);
@@ -271,7 +273,7 @@ fn branch(
             if !goes_on {
                 drop_self(&mut path);
                 let name = path.last().copied();
-                imports.push(Import { name: Some(name.unwrap_or(known::UNDERSCORE)), path, absolute });
+                imports.push(Import { name: Some(name.unwrap_or(known::UNDERSCORE)), path, absolute, attributes: None });
                 return index;
             }
         } else if tokens.is(index, b'$') {

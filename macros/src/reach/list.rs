@@ -1,16 +1,18 @@
 //! The list of what a function's code consists of: paths and digests.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use super::invocation::Invocation;
 use super::item::Form;
-use super::manifest::{Extern, Lock};
+use super::manifest::Package;
 use super::names::Scope;
-use super::program::Item;
+use super::program::{Item, text_value};
+use super::pure::why_not_pure;
 use super::symbols::known;
 use super::token::{Kind, Tokens};
 use super::walk::{Reached, label};
-use super::{files, paths};
+use crate::build::invocation::Invocation;
+use crate::build::native;
 use crate::fingerprint::{self, Reading};
 
 /// The path of an item, and the digest of its tokens.
@@ -105,79 +107,143 @@ fn has_reader(tokens: &Tokens, item: &Item) -> bool {
     false
 }
 
-/// Everything that counts but the function's own body, sorted by its path.
+/// Everything that counts but the function's own body, sorted by its path. What can't be seen is added to
+/// `unseen`.
 pub(crate) fn items(
-    scope: &Scope,
+    scope: &mut Scope,
     reached: &Reached,
     itself: Option<usize>,
     invocation: &Invocation,
-    lock: Option<&Lock>,
-    listed: &mut dyn FnMut(usize) -> (String, u128),
-) -> Result<Vec<(String, u128)>, String> {
-    let program = &scope.program;
+    unseen: &mut BTreeSet<String>,
+    listed: &mut dyn FnMut(&Scope, usize) -> (String, u128),
+) -> Vec<(String, u128)> {
     let mut items: BTreeSet<(String, u128)> = BTreeSet::new();
+    let mut foreign = BTreeSet::new();
     for index in reached.items.iter().copied().filter(|index| Some(*index) != itself) {
-        let item = &program.items[index];
+        let item = &scope.program.items[index];
         // A `use` or the like has nothing of its own.
         if !matches!(item.form, Form::Use | Form::ExternCrate | Form::Module) {
-            items.insert(listed(index));
+            items.insert(listed(scope, index));
+        }
+        if is_foreign(scope, index) {
+            foreign.insert(index);
         }
     }
+    items.extend(native_libraries(scope, &foreign, invocation, unseen));
     for (package, name) in &reached.crates {
-        let package = &program.packages[*package];
-        let text = program.symbols.text(*name);
-        let known = || lock.ok_or("there is no Cargo.lock that has the versions of the crates");
-        let (name, digest) = match package.externs.get(text) {
-            Some(Extern::Path(dir)) => (text.to_owned(), sources(dir)),
-            Some(Extern::Locked(name)) => {
-                let versions = known()?.versions(name).unwrap_or_else(|| lock.map(Lock::whole).unwrap_or_default());
-                (name.clone(), fingerprint::of_bytes(versions.as_bytes()))
+        let text = scope.program.symbols.text(*name).to_owned();
+        for unit in scope.units_named(*package, &text) {
+            // A macro crate beside this one counts with its sources, as its code runs in the compiler.
+            let label = format!("crate {}", scope.units.package(unit));
+            match scope.units.digest(unit) {
+                Ok(digest) => {
+                    items.insert((label, digest));
+                }
+                Err(why) => {
+                    unseen.insert(why);
+                }
             }
-            None => (text.to_owned(), fingerprint::of_bytes(known()?.whole().as_bytes())),
-        };
-        items.insert((format!("crate {name}"), digest));
+        }
     }
-    let facts = &reached.facts;
-    items.extend(facts.files.iter().map(|(path, digest)| (path.clone(), *digest)));
+    for (package, name) in &reached.macros {
+        let text = scope.program.symbols.text(*name).to_owned();
+        for unit in scope.units_named(*package, &text) {
+            unseen.extend(why_not_pure(scope, unit));
+        }
+    }
+    items.extend(reached.facts.files.iter().map(|(path, digest)| (path.clone(), *digest)));
     for index in reached.packages.iter().copied().chain([scope.own]).collect::<BTreeSet<_>>() {
-        let package = &program.packages[index];
-        let is_own = index == scope.own;
-        let edition = if is_own { &invocation.edition } else { &package.edition };
-        let prefix = if is_own { String::new() } else { format!("{} ", package.name) };
-        items.insert((format!("{prefix}edition"), fingerprint::of_bytes(edition.as_bytes())));
-        if let (false, Some((lib, _))) = (is_own, &package.lib) {
-            let features = invocation.features_of(&package.name, lib);
-            items.insert((format!("crate {} features", package.name), fingerprint::of_bytes(features.as_bytes())));
-        }
-        let depends_on_build = !(facts.predicates.is_empty() && facts.environment.is_empty() && facts.files.is_empty());
-        let build_script = package.build_script.as_ref().filter(|_| depends_on_build);
-        let manifest = package.dir.join("Cargo.toml");
-        let is_about_package = |name: &String| name.starts_with("CARGO_PKG_");
-        let manifest = (!is_own && facts.environment.iter().any(is_about_package)).then_some(&manifest);
-        for path in build_script.into_iter().chain(manifest) {
-            items.insert((files::label(path, &package.dir, &package.name, is_own), files::digest(path)));
-        }
+        items.extend(settings(scope, index, invocation, unseen));
     }
-    Ok(items.into_iter().collect())
+    items.into_iter().collect()
 }
 
-/// One digest for a macro crate and the crates beside it that it uses: what its code does, it does in
-/// the compiler.
-fn sources(dir: &std::path::Path) -> u128 {
-    let mut dirs = vec![paths::normal(dir)];
-    let mut seen = BTreeSet::new();
-    let mut bytes = Vec::new();
-    while let Some(dir) = dirs.pop() {
-        if !seen.insert(dir.clone()) {
-            continue;
-        }
-        bytes.extend_from_slice(&files::digest_of_sources(&dir.join("src")).to_be_bytes());
-        let package = super::manifest::Package::read(&dir);
-        for known in package.iter().flat_map(|package| package.externs.values()) {
-            if let Extern::Path(dir) = known {
-                dirs.push(paths::normal(dir));
+/// What decides about a package's code beside it: its edition, and for one beside this one its features and what its
+/// build script sets. Of the package that is compiled, the compiler knows the latter two.
+fn settings(
+    scope: &mut Scope,
+    index: usize,
+    invocation: &Invocation,
+    unseen: &mut BTreeSet<String>,
+) -> Vec<(String, u128)> {
+    let Package { name, edition, unit, has_build_script, .. } = &scope.program.packages[index];
+    let (name, edition, has_build_script) = (name.clone(), edition.clone(), *has_build_script);
+    let digest = |text: &str| fingerprint::of_bytes(text.as_bytes());
+    let Some(unit) = *unit else { return vec![("edition".to_owned(), digest(&invocation.edition))] };
+    let features = scope.units.features(unit);
+    let mut settings =
+        vec![(format!("{name} edition"), digest(&edition)), (format!("crate {name} features"), digest(&features))];
+    if has_build_script {
+        match scope.units.build_script(unit) {
+            Some((output, _)) => {
+                settings.push((format!("crate {name} build script"), digest(&native::settings(&output))));
+            }
+            None => {
+                unseen.insert(format!("what the build script of `{name}` sets"));
             }
         }
     }
-    fingerprint::of_bytes(&bytes)
+    settings
+}
+
+/// Whether code leads to functions that are no Rust: an `extern` block, or one within a function.
+fn is_foreign(scope: &Scope, index: usize) -> bool {
+    let item = &scope.program.items[index];
+    let tokens = &scope.program.files[item.file].tokens;
+    item.form == Form::Foreign
+        || item.range.clone().any(|at| {
+            let after = at + 1 + usize::from(tokens.get(at + 1).is_some_and(|token| token.kind == Kind::Text));
+            tokens.is_name(at, known::EXTERN) && tokens.opens(after, b'{')
+        })
+}
+
+/// The libraries that `extern` blocks may lead to: those that the build scripts of their packages made, and those in
+/// folders that the compiler was told.
+fn native_libraries(
+    scope: &mut Scope,
+    foreign: &BTreeSet<usize>,
+    invocation: &Invocation,
+    unseen: &mut BTreeSet<String>,
+) -> BTreeSet<(String, u128)> {
+    if foreign.is_empty() {
+        return BTreeSet::new();
+    }
+    let mut folders = invocation.native_dirs.clone();
+    let mut names: BTreeSet<String> = invocation.native.iter().cloned().collect();
+    for index in foreign {
+        let item = &scope.program.items[*index];
+        let tokens = &scope.program.files[item.file].tokens;
+        // `#[link(name = "…")]`
+        names.extend(item.range.clone().filter_map(|at| {
+            let is_name = tokens.name(at).is_some_and(|_| tokens.text_of(&tokens.list[at]) == "name");
+            let text = tokens.get(at + 2).filter(|token| is_name && tokens.is(at + 1, b'=') && token.kind == Kind::Text);
+            text_value(tokens.text_of(text?))
+        }));
+        let package = &scope.program.packages[scope.program.package_of(item.module)];
+        let (name, has_build_script) = (package.name.clone(), package.has_build_script);
+        let made = match package.unit {
+            _ if !has_build_script => continue,
+            Some(unit) => scope.units.build_script(unit),
+            None => own_build_script(),
+        };
+        match made {
+            Some((output, out_dir)) => {
+                folders.push(out_dir);
+                folders.extend(native::search_folders(&output));
+                names.extend(native::linked(&output));
+            }
+            None => {
+                unseen.insert(format!("the libraries that the build script of `{name}` makes"));
+            }
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    native::libraries(&folders, &names)
+}
+
+/// What the build script of the package that is compiled printed, beside its `OUT_DIR`.
+fn own_build_script() -> Option<(String, PathBuf)> {
+    let out_dir = PathBuf::from(std::env::var_os("OUT_DIR")?);
+    Some((std::fs::read_to_string(out_dir.parent()?.join("output")).ok()?, out_dir))
 }

@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! lexer, token     a file's tokens
-//! item, program    cut into items, module by module        manifest, invocation: which files, which crates
+//! item, program    cut into items, module by module        manifest: editions, renamed crates
 //! names            what a name means where it stands
 //! scan             what a stretch of code names
 //! blocks, walk     from there to all that can be reached
 //! roots, list      where to begin; what is found, as paths and digests
+//! pure             macros of other crates, which make more than can be seen
 //! ```
 //!
 //! A file is read once for all functions of a crate. All that runs for every token is plain loops over
@@ -16,15 +17,14 @@
 mod blocks;
 mod built_in;
 mod files;
-mod invocation;
 mod item;
 mod lexer;
 mod list;
 mod manifest;
 mod names;
 mod notation;
-mod paths;
 mod program;
+mod pure;
 mod roots;
 mod scan;
 pub(crate) mod symbols;
@@ -37,29 +37,37 @@ use std::path::PathBuf;
 
 use proc_macro2::Span;
 
-use self::invocation::Invocation;
-use self::manifest::{Lock, Package};
+use self::manifest::Package;
 use self::names::Scope;
 use self::roots::{Position, Search};
 use self::token::Tokens;
 use self::walk::Ground;
+use crate::build::invocation::Invocation;
+use crate::build::paths;
+use crate::build::units::Units;
 use crate::fingerprint;
 use crate::function::Item;
 
 /// What a function's code depends on besides its own tokens.
+#[derive(Default)]
 pub(crate) struct Reach {
     pub(crate) items: Vec<(String, u128)>,
     /// The predicates of `cfg`s.
     pub(crate) predicates: Vec<String>,
     /// The variables of `env!`.
     pub(crate) environment: Vec<String>,
+    /// What of it can't be seen, a sentence each.
+    pub(crate) unseen: Vec<String>,
+    /// The package wants no notes about that.
+    pub(crate) is_quiet: bool,
+    /// Files were read, as a build does.
+    pub(crate) is_read: bool,
 }
 
 /// What is known of the compilation that is going on.
 struct Compilation {
     ground: Ground,
     invocation: Invocation,
-    lock: Option<Lock>,
     /// By item: its path and its digest.
     listed: HashMap<usize, (String, u128)>,
 }
@@ -74,7 +82,8 @@ impl Reach {
         self.items.extend(other.items);
         self.predicates.extend(other.predicates);
         self.environment.extend(other.environment);
-        for texts in [&mut self.predicates, &mut self.environment] {
+        self.unseen.extend(other.unseen);
+        for texts in [&mut self.predicates, &mut self.environment, &mut self.unseen] {
             texts.sort();
             texts.dedup();
         }
@@ -86,22 +95,23 @@ impl Reach {
 pub(crate) fn of_body(function: &Item) -> Reach {
     let mut scope = Scope::default();
     let tokens = fingerprint::body(function, &mut scope.program.symbols);
-    let facts = scan::facts(&tokens);
+    let (facts, unseen) = scan::facts(&tokens);
     Reach {
-        items: Vec::new(),
         predicates: facts.predicates.into_iter().collect(),
         environment: facts.environment.into_iter().collect(),
+        unseen: unseen.into_iter().collect(),
+        ..Reach::default()
     }
 }
 
-/// What a function reaches, or why that can't be told. `depends` are paths that it is said to depend
+/// What a function reaches, or why none of it can be told. `depends` are paths that it is said to depend
 /// on; without a function, it is about these alone.
 pub(crate) fn reach(function: Option<&Item>, depends: proc_macro2::TokenStream) -> Result<Reach, String> {
     // Nothing is read, and nothing kept, where the compiler is rust-analyzer.
     let position = Position::of(Span::call_site());
     let position = position.ok_or("the compiler does not say where the function is, as in an editor")?;
     COMPILATION.with_borrow_mut(|compilation| match compilation.get_or_insert_with(Compilation::begin) {
-        Ok(compilation) => compilation.reach(function, depends, &position),
+        Ok(compilation) => Ok(compilation.reach(function, depends, &position)),
         Err(why) => Err(why.clone()),
     })
 }
@@ -109,33 +119,22 @@ pub(crate) fn reach(function: Option<&Item>, depends: proc_macro2::TokenStream) 
 impl Compilation {
     fn begin() -> Result<Self, String> {
         let invocation = Invocation::of_this_process()?;
-        let variable = |name: &str| std::env::var(name).map_err(|_| format!("cargo has not set {name}"));
-        let dir = paths::normal(&PathBuf::from(variable("CARGO_MANIFEST_DIR")?));
-        let package = Package::read(&dir)?;
-        let out_dir = invocation.out_dir.clone().unwrap_or_default();
-        let lock = Lock::find(&[&dir, &out_dir], &package.name, &variable("CARGO_PKG_VERSION")?);
-        let mut compilation = Compilation { ground: Ground::default(), invocation, lock, listed: HashMap::new() };
-        let package = compilation.with_externs(package);
-        compilation.ground.scope.add_package(package);
-        let root = compilation.invocation.root.clone();
-        compilation.ground.scope.program.read_krate(&root, 0, "")?;
+        let root = invocation.root.clone();
+        // Without cargo, the folder of the root file is the package.
+        let dir = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or(root.parent().map(PathBuf::from));
+        let dir = paths::normal(&dir.unwrap_or_default());
+        let mut compilation = Compilation { ground: Ground::default(), invocation, listed: HashMap::new() };
+        let scope = &mut compilation.ground.scope;
+        scope.units = Units::of(&compilation.invocation);
+        scope.externs.clone_from(&compilation.invocation.externs);
+        scope.beginning = compilation.invocation.beginning();
+        let package = Package::read(&dir).unwrap_or_else(|why| {
+            scope.unseen.insert(why);
+            Package { name: std::env::var("CARGO_PKG_NAME").unwrap_or_default(), dir, ..Package::default() }
+        });
+        scope.add_package(package);
+        scope.program.read_krate(&root, 0, "")?;
         Ok(compilation)
-    }
-
-    /// With the crates whose library is called otherwise than its package, which the manifest can't
-    /// tell and the compiler was told.
-    fn with_externs(&self, mut package: Package) -> Package {
-        for (name, _) in &self.invocation.externs {
-            let is_own = package.lib.as_ref().is_some_and(|(lib, _)| lib == name);
-            if is_own || package.externs.contains_key(name) {
-                continue;
-            }
-            let library = self.invocation.library_of(name).unwrap_or_default();
-            let known = self.lock.as_ref().and_then(|lock| lock.package_of(&library));
-            let known = known.map_or(library.clone(), str::to_owned);
-            package.externs.insert(name.clone(), manifest::Extern::Locked(known));
-        }
-        package
     }
 
     fn reach(
@@ -143,7 +142,7 @@ impl Compilation {
         function: Option<&Item>,
         depends: proc_macro2::TokenStream,
         position: &Position,
-    ) -> Result<Reach, String> {
+    ) -> Reach {
         let symbols = &mut self.ground.scope.program.symbols;
         let tokens = function.map(|function| fingerprint::body(function, symbols)).unwrap_or_default();
         let depends = Tokens::of_stream(depends, symbols);
@@ -156,18 +155,25 @@ impl Compilation {
         };
         let mut itself = None;
         let reached = self.ground.reach(&mut |scope| {
-            let (roots, item) = roots::find(scope, &search)?;
+            let (roots, item) = roots::find(scope, &search);
             itself = item;
-            Ok(roots)
-        })?;
-        let scope = &self.ground.scope;
+            roots
+        });
+        let scope = &mut self.ground.scope;
+        scope.check_files();
         let known = &mut self.listed;
-        let mut listed = |index| known.entry(index).or_insert_with(|| list::item(scope, index)).clone();
-        let items = list::items(scope, &reached, itself, &self.invocation, self.lock.as_ref(), &mut listed)?;
-        Ok(Reach {
+        let mut listed =
+            |scope: &Scope, index| known.entry(index).or_insert_with(|| list::item(scope, index)).clone();
+        let mut unseen = reached.unseen.clone();
+        let items = list::items(scope, &reached, itself, &self.invocation, &mut unseen, &mut listed);
+        unseen.extend(scope.unseen.iter().cloned());
+        Reach {
             items,
             predicates: reached.facts.predicates.into_iter().collect(),
             environment: reached.facts.environment.into_iter().collect(),
-        })
+            unseen: unseen.into_iter().collect(),
+            is_read: true,
+            is_quiet: scope.program.packages[scope.own].settings.quiet,
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! What a name means where it stands. Where it may mean several things, it means all of them: items
 //! for different `cfg`s, a function and a type of one name, a glob and an import.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::item::Form;
-use super::manifest::{Extern, Package};
+use super::manifest::Package;
 use super::program::Program;
 use super::symbols::{Symbol, known};
+use crate::build::clock::Beginning;
+use crate::build::units::{Origin, Units, changed_meanwhile};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Meaning {
@@ -46,8 +49,16 @@ pub(crate) struct Scope {
     pub(crate) names: Names,
     /// The package that is compiled.
     pub(crate) own: usize,
-    /// Why code that is needed can't be read.
-    pub(crate) failure: Option<String>,
+    /// The libraries of the build.
+    pub(crate) units: Units,
+    /// The libraries that the compiler was given: their names in the code, and the files.
+    pub(crate) externs: Vec<(String, PathBuf)>,
+    /// When this compilation began.
+    pub(crate) beginning: Option<Beginning>,
+    /// By library: why what its macros make can't be seen, if it can't.
+    pub(crate) purity: HashMap<usize, Option<String>>,
+    /// Why code that is needed can't be read, or is not what was compiled.
+    pub(crate) unseen: BTreeSet<String>,
     /// By symbol: the last scan that saw it, and the last that looked it up alone.
     seen: [Vec<u32>; 2],
     scans: u32,
@@ -85,11 +96,7 @@ impl Scope {
                 }
             }
         }
-        let externs = program.packages.iter().flat_map(|package| {
-            let own = package.lib.as_ref().map(|(name, _)| name);
-            package.externs.keys().chain(own)
-        });
-        for symbol in externs.filter_map(|name| program.symbols.find(name)) {
+        for symbol in self.crate_names().iter().filter_map(|name| self.program.symbols.find(name)) {
             names.meaningful[symbol as usize] = true;
         }
         self.names = names;
@@ -250,101 +257,179 @@ impl Scope {
         }
     }
 
-    /// The crate that a package's code calls by this name.
+    /// The crates that a package's code calls by this name: several, if the package uses several versions.
     pub(crate) fn crate_named(&mut self, module: usize, name: Symbol) -> Vec<Meaning> {
         let package = self.program.package_of(module);
         let text = self.program.symbols.text(name).to_owned();
-        let known = &self.program.packages[package];
-        // The other targets of a package use its library.
-        if let Some((lib, path)) = &known.lib
-            && *lib == text
-            && !is_larder(&known.name)
-        {
-            let path = path.clone();
-            return self.root_module(&path, package, &text);
-        }
-        let Some(place) = known.externs.get(&text).cloned() else { return Vec::new() };
-        match place {
-            Extern::Locked(package) if is_larder(&package) => Vec::new(),
-            Extern::Locked(_) => vec![Meaning::Outside(package, name)],
-            Extern::Path(dir) => match self.package_at(&dir) {
-                Ok(there) => {
-                    let known = &self.program.packages[there];
-                    match &known.lib {
-                        _ if is_larder(&known.name) => Vec::new(),
-                        _ if known.is_proc_macro => vec![Meaning::Outside(package, name)],
-                        Some((lib, path)) => {
-                            let (lib, path) = (lib.clone(), path.clone());
-                            self.root_module(&path, there, &lib)
-                        }
-                        None => Vec::new(),
-                    }
-                }
-                Err(why) => {
-                    self.failure.get_or_insert(why);
-                    Vec::new()
-                }
-            },
-        }
-    }
-
-    /// What a `use` names that leads nowhere: it may be a crate whose library is called otherwise than
-    /// its package.
-    pub(crate) fn unknown_crate(&self, module: usize, path: &[Symbol]) -> Option<(usize, Symbol)> {
-        let (first, _) = path.split_first().filter(|(_, rest)| !rest.is_empty())?;
-        let package = self.program.package_of(module);
-        let known = &self.program.packages[package];
-        let text = self.program.symbols.text(*first);
-        let is_known = known.externs.contains_key(text)
-            || known.lib.as_ref().is_some_and(|(lib, _)| lib == text)
-            || matches!(text, "std" | "core" | "alloc" | "proc_macro" | "test" | "crate" | "self" | "super" | "Self")
-            || is_larder(text);
-        (!is_known).then_some((package, *first))
-    }
-
-    fn root_module(&mut self, path: &std::path::Path, package: usize, label: &str) -> Vec<Meaning> {
-        let path = super::paths::normal(path);
-        match self.program.read_krate(&path, package, label) {
-            Ok(krate) => vec![Meaning::Module(self.program.krates[krate].root)],
-            Err(why) => {
-                self.failure.get_or_insert(why);
-                Vec::new()
+        let mut meanings = Vec::new();
+        for unit in self.units_named(package, &text) {
+            match self.units.get(unit).name.as_str() {
+                // What a result is does not depend on how it is kept.
+                "larder" | "larder_macros" => {}
+                _ if self.is_followed(unit) => meanings.extend(self.root_of_unit(unit)),
+                _ => meanings.push(Meaning::Outside(package, name)),
             }
         }
+        meanings
+    }
+
+    /// The libraries that a package's code calls by this name.
+    pub(crate) fn units_named(&mut self, package: usize, name: &str) -> Vec<usize> {
+        let Some(own) = self.program.packages[package].unit else {
+            let files: Vec<PathBuf> =
+                self.externs.iter().filter(|(known, _)| known == name).map(|(_, file)| file.clone()).collect();
+            return files.iter().map(|file| self.units.at(file)).collect();
+        };
+        let renamed = self.program.packages[package].renamed.get(name).cloned();
+        let mut units = self.units.uses(own);
+        units.retain(|unit| {
+            self.units.get(*unit).name == name
+                || renamed.as_ref().is_some_and(|renamed| self.units.package(*unit) == *renamed)
+        });
+        units
+    }
+
+    /// The names of crates that any code here can use.
+    fn crate_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.externs.iter().map(|(name, _)| name.clone()).collect();
+        for package in &self.program.packages {
+            names.extend(package.renamed.keys().cloned());
+            names.extend(package.unit.iter().flat_map(|unit| self.units.known_uses(*unit)));
+        }
+        names
+    }
+
+    /// Whether a library's code is read: it is in a folder that may change, and no copy that cargo made.
+    pub(crate) fn is_followed(&self, unit: usize) -> bool {
+        match &self.units.get(unit).origin {
+            Origin::Folder(dir) => !dir.join(".cargo-checksum.json").is_file() && !self.units.is_proc_macro(unit),
+            Origin::Fixed(_) | Origin::Unknown => false,
+        }
+    }
+
+    /// The crates outside whose names are all in a module: what is not found may be theirs.
+    pub(crate) fn outside_globs(&mut self, module: usize) -> Vec<Meaning> {
+        let root = self.program.root_of(module);
+        let (mut outside, mut todo, mut seen) = (Vec::new(), vec![module, root], BTreeSet::new());
+        while let Some(module) = todo.pop() {
+            if !seen.insert(module) {
+                continue;
+            }
+            for import in self.program.modules[module].imports.clone().iter().filter(|import| import.name.is_none()) {
+                let mut meanings = self.resolve(module, &import.path, import.absolute).meanings;
+                if let [name] = import.path[..] {
+                    meanings.extend(self.crate_named(module, name));
+                }
+                for meaning in meanings {
+                    match meaning {
+                        Meaning::Outside(..) => outside.push(meaning),
+                        Meaning::Module(there) => todo.push(there),
+                        Meaning::Item(_) => {}
+                    }
+                }
+            }
+        }
+        outside
+    }
+
+    /// What `use`s of a name in any module mean outside, for code that may stand anywhere.
+    pub(crate) fn outside_imports(&mut self, name: Symbol) -> Vec<Meaning> {
+        let mut outside = Vec::new();
+        for module in 0..self.program.modules.len() {
+            for import in self.program.modules[module].imports.clone().iter().filter(|import| import.name == Some(name)) {
+                let meanings = self.resolve(module, &import.path, import.absolute).meanings;
+                outside.extend(meanings.into_iter().filter(|meaning| matches!(meaning, Meaning::Outside(..))));
+            }
+        }
+        outside
+    }
+
+    fn root_of_unit(&mut self, unit: usize) -> Option<Meaning> {
+        let known = self.units.get(unit);
+        let (Origin::Folder(dir), Some(info)) = (&known.origin, &known.info) else { return None };
+        let (name, dir, root) = (known.name.clone(), dir.clone(), info.sources.first()?.clone());
+        let package = self.package_of_unit(unit, &dir);
+        match self.program.read_krate(&crate::build::paths::normal(&root), package, &name) {
+            Ok(krate) => Some(Meaning::Module(self.program.krates[krate].root)),
+            Err(why) => {
+                self.unseen.insert(why);
+                None
+            }
+        }
+    }
+
+    /// The index of the package that a library is of, which becomes known.
+    fn package_of_unit(&mut self, unit: usize, dir: &Path) -> usize {
+        if let Some(index) = self.program.packages.iter().position(|package| package.unit == Some(unit)) {
+            return index;
+        }
+        let name = self.units.package(unit);
+        let mut package = Package::read(dir).unwrap_or_else(|why| {
+            self.unseen.insert(why);
+            Package { name, dir: dir.to_owned(), ..Package::default() }
+        });
+        package.unit = Some(unit);
+        package.environment = self.units.get(unit).info.clone().unwrap_or_default().environment;
+        // Names in its code can mean these.
+        self.units.uses(unit);
+        self.add_package(package);
+        self.program.packages.len() - 1
     }
 
     /// Reads all crates beside this one that it can get types from.
     pub(crate) fn read_all_beside(&mut self) {
-        for krate in 0..self.program.krates.len() {
-            let (package, root) = (self.program.krates[krate].package, self.program.krates[krate].root);
-            let externs: Vec<String> = self.program.packages[package].externs.keys().cloned().collect();
-            for name in externs {
-                let symbol = self.program.symbols.intern(&name);
-                self.crate_named(root, symbol);
+        let mut todo: Vec<usize> = Vec::new();
+        for (_, file) in self.externs.clone() {
+            todo.push(self.units.at(&file));
+        }
+        let mut seen = BTreeSet::new();
+        while let Some(unit) = todo.pop() {
+            let is_larder = matches!(self.units.get(unit).name.as_str(), "larder" | "larder_macros");
+            if seen.insert(unit) && !is_larder && self.is_followed(unit) {
+                self.root_of_unit(unit);
+                todo.extend(self.units.uses(unit));
             }
         }
     }
 
-    /// The index of the package in a folder, which becomes known.
-    pub(crate) fn package_at(&mut self, dir: &std::path::Path) -> Result<usize, String> {
-        let dir = super::paths::normal(dir);
-        if let Some(index) = self.program.packages.iter().position(|package| package.dir == dir) {
-            return Ok(index);
-        }
-        let package = Package::read(&dir)?;
-        self.add_package(package);
-        Ok(self.program.packages.len() - 1)
-    }
-
     pub(crate) fn add_package(&mut self, package: Package) {
-        for name in package.externs.keys().chain(package.lib.iter().map(|(name, _)| name)) {
-            self.program.symbols.intern(name);
-        }
         self.program.packages.push(package);
+        for name in self.crate_names() {
+            self.program.symbols.intern(&name);
+        }
     }
-}
 
-/// This crate itself: what a result is does not depend on how it is kept.
-pub(crate) fn is_larder(package: &str) -> bool {
-    matches!(package, "larder" | "larder-macros")
+    /// Notes what of the files that have been read is not what was compiled.
+    pub(crate) fn check_files(&mut self) {
+        self.unseen.extend(std::mem::take(&mut self.program.unread));
+        for krate in 0..self.program.krates.len() {
+            let package = self.program.krates[krate].package;
+            let checked = match self.program.packages[package].unit {
+                Some(unit) => self.units.check(unit),
+                None => Ok(()),
+            };
+            self.unseen.extend(checked.err());
+        }
+        let Some(beginning) = &self.beginning else {
+            self.unseen.insert("nobody noted when this compilation began, as cargo does".to_owned());
+            return;
+        };
+        let own = &self.program.packages[self.own].dir;
+        let mut folders = BTreeSet::new();
+        for file in self.program.files.iter().filter(|file| file.package == self.own) {
+            if crate::build::units::is_written_by_build_script(&file.path) {
+                continue;
+            }
+            if !beginning.is_before(&file.path) {
+                self.unseen.insert(changed_meanwhile(&file.path));
+            }
+            // A folder that was moved here has files that did not change.
+            folders.extend(file.path.ancestors().skip(1).take_while(|dir| dir != own));
+        }
+        for folder in folders {
+            if !beginning.is_before(folder) {
+                self.unseen.insert(changed_meanwhile(folder));
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::built_in;
 use super::item::{self, Form, Header, Import};
 use super::manifest::Package;
 use super::symbols::{Symbol, Symbols, known};
@@ -14,6 +15,8 @@ use super::token::{Kind, Token, Tokens};
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
+    /// The package that it was read for.
+    pub(crate) package: usize,
     pub(crate) tokens: Tokens,
 }
 
@@ -76,6 +79,8 @@ pub(crate) struct Program {
     pub(crate) krates: Vec<Krate>,
     pub(crate) packages: Vec<Package>,
     pub(crate) blocks: Vec<Block>,
+    /// Why some of the files can't be read.
+    pub(crate) unread: Vec<String>,
     /// By the root file.
     known: HashMap<PathBuf, usize>,
 }
@@ -105,7 +110,7 @@ impl Program {
         if let Some(known) = self.known.get(root) {
             return Ok(*known);
         }
-        let file = self.read_file(root)?.ok_or_else(|| format!("can't read {}", name_of(root)))?;
+        let file = self.read_file(root, package)?.ok_or_else(|| format!("can't read {}", name_of(root)))?;
         let krate = self.krates.len();
         let module = self.modules.len();
         self.krates.push(Krate { package, root: module, macros: HashMap::new() });
@@ -118,12 +123,12 @@ impl Program {
     }
 
     /// The index of a file that is there, and becomes known.
-    pub(crate) fn read_file(&mut self, path: &Path) -> Result<Option<usize>, String> {
+    pub(crate) fn read_file(&mut self, path: &Path, package: usize) -> Result<Option<usize>, String> {
         let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
         let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", name_of(path)))?;
         let tokens = Tokens::of_text(text, &mut self.symbols).map_err(|why| format!("{}: {why}", name_of(path)))?;
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        self.files.push(Arc::new(File { path, tokens }));
+        self.files.push(Arc::new(File { path, package, tokens }));
         Ok(Some(self.files.len() - 1))
     }
 
@@ -147,16 +152,19 @@ impl Program {
             match raw.form {
                 Form::Module => self.add_module(module, file, &raw, place)?,
                 Form::Use => {
-                    let imports = item::imports(tokens, raw.keyword, raw.range.end);
+                    let mut imports = item::imports(tokens, raw.keyword, raw.range.end);
+                    if tokens.is(raw.range.start, b'#') || tokens.list[raw.range.start].kind == Kind::Doc {
+                        imports.iter_mut().for_each(|import| import.attributes = Some((file, attributes.clone())));
+                    }
                     self.modules[module].imports.extend(imports);
                 }
                 Form::ExternCrate => {
                     let renamed = tokens.is_name(raw.keyword + 3, known::AS);
                     let name = if renamed { tokens.name(raw.keyword + 4) } else { Some(raw.name) };
-                    let import = Import { path: vec![raw.name], name, absolute: true };
+                    let import = Import { path: vec![raw.name], name, absolute: true, attributes: None };
                     self.modules[module].imports.push(import);
                     if tokens.list[attributes].iter().any(|token| token.is_name(known::MACRO_USE)) {
-                        let all = Import { path: vec![raw.name], name: None, absolute: true };
+                        let all = Import { path: vec![raw.name], name: None, absolute: true, attributes: None };
                         self.modules[module].imports.push(all);
                     }
                 }
@@ -169,6 +177,9 @@ impl Program {
     fn add_item(&mut self, module: usize, file: usize, raw: &item::Raw, place: &Place) -> Result<(), String> {
         let source = Arc::clone(&self.files[file]);
         let tokens = &source.tokens;
+        if raw.form == Form::Opaque && self.include(module, file, raw, place)? {
+            return Ok(());
+        }
         let index = self.push_item(module, file, raw);
         match raw.form {
             Form::Impl => self.add_block(index, file, raw),
@@ -232,6 +243,36 @@ impl Program {
         self.blocks.push(Block { item: index, header, members });
     }
 
+    /// Adds the items of a file that is included in the place of an item. `false` if this is something else, or
+    /// if the file can't be told or read.
+    fn include(&mut self, module: usize, file: usize, raw: &item::Raw, place: &Place) -> Result<bool, String> {
+        let source = Arc::clone(&self.files[file]);
+        let tokens = &source.tokens;
+        // `include!`, and `std::include!` and its like.
+        let mut name = raw.keyword;
+        while tokens.is_path_sign(name) || tokens.is_path_sign(name + 1) {
+            name += if tokens.is_path_sign(name) { 2 } else { 3 };
+        }
+        let is_include = tokens.is_name(name, known::INCLUDE) && tokens.is(name + 1, b'!');
+        if !is_include || place.depth > 100 || !tokens.get(name + 2).is_some_and(|token| token.kind == Kind::Open) {
+            return Ok(false);
+        }
+        let package = self.package_of(module);
+        let variable = |name: &str| self.packages[package].variable(name);
+        let Some(path) = built_in::text(tokens, name + 3..tokens.close_of(name + 2), &variable) else {
+            return Ok(false);
+        };
+        let path = place.file_dir.join(path);
+        let Some(included) = self.read_file(&path, package)? else { return Ok(false) };
+        // The `cfg`s on the `include!` are those of all that is in the file.
+        self.modules[module].attributes.push((file, raw.range.start..raw.keyword));
+        let file_dir = path.parent().unwrap_or(Path::new("")).to_owned();
+        let inner = Place { file_dir, depth: place.depth + 1, ..place.clone() };
+        let all = self.files[included].tokens.all();
+        self.fill(module, included, all, &inner)?;
+        Ok(true)
+    }
+
     /// Finds `impl` blocks in the body of a function, a constant and the like.
     fn find_blocks_within(&mut self, index: usize) {
         let item = &self.items[index];
@@ -273,7 +314,14 @@ impl Program {
         }
         for (path, owns_folder) in candidates {
             // A file that is missing belongs to a module that is switched off, or the compiler says so.
-            let Some(file) = self.read_file(&path)? else { continue };
+            let file = match self.read_file(&path, self.package_of(parent)) {
+                Ok(Some(file)) => file,
+                Ok(None) => continue,
+                Err(why) => {
+                    self.unread.push(why);
+                    continue;
+                }
+            };
             let module = self.push_module(parent, raw.name, attributes.clone());
             let file_dir = path.parent().unwrap_or(Path::new("")).to_owned();
             let child_dir = if owns_folder { file_dir.clone() } else { place.child_dir.join(&name) };

@@ -10,7 +10,7 @@ use syn::visit::{self, Visit};
 
 use super::item::{self, Form};
 use super::names::{Meaning, Scope};
-use super::paths::normal;
+use crate::build::paths::normal;
 use super::program::begins_statement;
 use super::scan::{Stand, dir_of, scan};
 use super::symbols::{Symbol, known};
@@ -96,9 +96,18 @@ pub(crate) struct Search<'a> {
 }
 
 /// The roots, and the item that is the function itself.
-pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> Result<(Roots, Option<usize>), String> {
-    let here = item_at(scope, search.position);
-    let (index, token) = here.ok_or("the file that the function is in is not among the modules of its crate")?;
+pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> (Roots, Option<usize>) {
+    let Some((index, token)) = item_at(scope, search.position) else {
+        let mut roots = Roots { is_generic: true, is_open: true, ..Roots::default() };
+        let why = "the file that the function is in is not among the modules of its crate";
+        roots.named.unseen.insert(why.to_owned());
+        scope.read_all_beside();
+        let stand = Stand { module: roots.module, anywhere: true, dir: None, around: None };
+        for tokens in [search.tokens, search.depends] {
+            scan(scope, tokens, tokens.all(), stand.clone(), &mut roots.named);
+        }
+        return (roots, None);
+    };
     let item = &scope.program.items[index];
     let (module, form, open, block) = (item.module, item.form, item.open, item.block);
     let file = Arc::clone(&scope.program.files[item.file]);
@@ -130,7 +139,7 @@ pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> Result<(Roots, Opt
     if stand.around.is_some() {
         locals(scope, index, token, &mut roots);
     }
-    let Some(function) = search.function else { return Ok((roots, None)) };
+    let Some(function) = search.function else { return (roots, None) };
     // Whose types the callers choose: the function's own, and those of the block or trait around it.
     let mut bounds = Bounds::default();
     bounds.visit_signature(&function.sig);
@@ -144,7 +153,7 @@ pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> Result<(Roots, Opt
         scope.read_all_beside();
     }
     roots.is_open = bounds.is_generic && bounds.traits.iter().any(|path| is_outside(scope, module, path));
-    Ok((roots, is_itself.then_some(index)))
+    (roots, is_itself.then_some(index))
 }
 
 /// Items beside a function within a function: those that it names, and what these name.

@@ -6,12 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::item;
+use super::manifest::Package;
 use super::names::{Meaning, Scope};
 use super::notation::{begins_use, captured, is_predicate, memoize_attribute};
 use super::program::{File, text_value};
 use super::symbols::{Symbol, known};
 use super::token::{Kind, Tokens};
-use super::{built_in, files};
+use super::{built_in, files, pure};
+use crate::build::units::{changed_meanwhile, is_written_by_build_script};
 use crate::fingerprint;
 
 /// What is named.
@@ -25,8 +27,10 @@ pub(crate) struct Named {
     /// Crates whose code is not read: the package that uses it, and its name there.
     pub(crate) crates: BTreeSet<(usize, Symbol)>,
     pub(crate) facts: Facts,
-    /// Why not all can be told that is named.
-    pub(crate) failure: Option<String>,
+    /// Crates whose macros are used: the package that uses them, and their names there.
+    pub(crate) macros: BTreeSet<(usize, Symbol)>,
+    /// What can't be told of what is named, a sentence each.
+    pub(crate) unseen: BTreeSet<String>,
 }
 
 /// What the code depends on besides code.
@@ -35,7 +39,7 @@ pub(crate) struct Facts {
     /// The predicates of `cfg`s.
     pub(crate) predicates: BTreeSet<String>,
     pub(crate) environment: BTreeSet<String>,
-    /// Files, and the digests of their bytes.
+    /// Files and variables of packages beside this one, and their digests.
     pub(crate) files: BTreeMap<String, u128>,
 }
 
@@ -64,6 +68,8 @@ pub(crate) struct Stand<'a> {
 struct Local {
     names: HashMap<Symbol, Vec<Meaning>>,
     globs: Vec<usize>,
+    /// Crates outside whose names are all here.
+    outside: Vec<Meaning>,
 }
 
 struct Scanner<'s, 't> {
@@ -104,10 +110,10 @@ impl Scanner<'_, '_> {
                     meanings.extend(self.scope.crate_named(self.stand.module, first));
                 }
                 for meaning in &meanings {
-                    if import.name.is_none()
-                        && let Meaning::Module(module) = meaning
-                    {
-                        self.local.globs.push(*module);
+                    match meaning {
+                        Meaning::Module(module) if import.name.is_none() => self.local.globs.push(*module),
+                        Meaning::Outside(..) if import.name.is_none() => self.local.outside.push(*meaning),
+                        _ => {}
                     }
                     self.reach(*meaning);
                 }
@@ -140,6 +146,7 @@ impl Scanner<'_, '_> {
                         at = close + 1;
                         continue;
                     }
+                    self.attribute(at + 2, close);
                     attribute_end = close;
                 }
                 Kind::Text => self.text(at, attribute_end > at),
@@ -181,6 +188,7 @@ impl Scanner<'_, '_> {
         let last = path[path.len() - 1];
         if is_macro && !fingerprint::is_plain_macro(self.scope.program.symbols.text(last)) {
             self.input_end = self.input_end.max(tokens.close_of(next + 1));
+            self.foreign_macro(&path);
         }
         match last {
             known::CFG | known::CFG_ATTR | known::CFG_SELECT => self.condition(last, next),
@@ -202,6 +210,64 @@ impl Scanner<'_, '_> {
             && !(at > range.start + 2 && (tokens.name(at - 3).is_some() || tokens.is(at - 3, b'>')));
         self.path(&path, absolute, is_macro, in_attribute);
         next
+    }
+
+    /// What an attribute is, or derives: all of these are macros. `at` is behind its bracket.
+    fn attribute(&mut self, mut at: usize, close: usize) {
+        let tokens = self.tokens;
+        let mut path = Vec::new();
+        while at < close {
+            if let Some(name) = tokens.name(at) {
+                path.push(name);
+            } else if !tokens.is(at, b':') && !tokens.is(at, b'$') {
+                break;
+            }
+            at += 1;
+        }
+        let Some(last) = path.last().copied() else { return };
+        let inner = match tokens.get(at) {
+            Some(token) if token.kind == Kind::Open && at < close => at + 1..tokens.close_of(at),
+            _ => close..close,
+        };
+        match self.scope.program.symbols.text(last) {
+            "derive" if path.len() == 1 => {
+                for part in built_in::arguments(tokens, inner) {
+                    let path: Vec<Symbol> = part.filter_map(|at| tokens.name(at)).collect();
+                    self.foreign_macro(&path);
+                }
+            }
+            "cfg_attr" if path.len() == 1 => {
+                for part in built_in::arguments(tokens, inner).into_iter().skip(1) {
+                    self.attribute(part.start, part.end);
+                }
+            }
+            "unsafe" if path.len() == 1 => self.attribute(inner.start, inner.end),
+            _ => self.foreign_macro(&path),
+        }
+    }
+
+    /// The use of a macro: if it may be another crate's, that crate is noted.
+    fn foreign_macro(&mut self, path: &[Symbol]) {
+        let (Some(first), Some(last)) = (path.first(), path.last()) else { return };
+        let mut meanings: Vec<Meaning> = self.local.names.get(first).cloned().unwrap_or_default();
+        if self.scope.is_meaningful(*first) {
+            meanings.extend(self.scope.resolve(self.stand.module, path, false).meanings);
+        }
+        if self.stand.anywhere && path.len() == 1 {
+            meanings.extend(self.scope.outside_imports(*last));
+        }
+        let is_ours = self.scope.program.krates.iter().any(|krate| krate.macros.contains_key(last));
+        let is_built_in = pure::is_built_in(self.scope.program.symbols.text(*last));
+        if path.len() == 1 && meanings.is_empty() && !is_ours && !is_built_in {
+            meanings.clone_from(&self.local.outside);
+            meanings.extend(self.scope.outside_globs(self.stand.module));
+        }
+        for meaning in meanings {
+            if let Meaning::Outside(package, name) = meaning {
+                self.named.macros.insert((package, name));
+                self.named.crates.insert((package, name));
+            }
+        }
     }
 
     fn path(&mut self, path: &[Symbol], absolute: bool, is_macro: bool, in_attribute: bool) {
@@ -323,41 +389,63 @@ impl Scanner<'_, '_> {
         while end < tokens.close_of(open) && !tokens.is(end, b',') {
             end = tokens.after(end);
         }
-        match built_in::text(tokens, open + 1..end, &|_| None) {
-            Some(name) => {
+        let Some(name) = built_in::text(tokens, open + 1..end, &|_| None) else {
+            self.unseen("the name of a variable in `env!` is not written out");
+            return;
+        };
+        match self.package().filter(|package| package.unit.is_some()) {
+            // The compiler says what it is here.
+            None => {
                 self.named.facts.environment.insert(name);
             }
-            None => self.fail("the name of a variable in `env!` is not written out"),
+            // The compiler has noted what it was there.
+            Some(package) => {
+                let label = format!("variable {}::{name}", package.name);
+                let is_place = matches!(name.as_str(), "OUT_DIR" | "CARGO_MANIFEST_DIR");
+                let value = format!("{:?}", package.environment.get(&name).filter(|_| !is_place));
+                self.named.facts.files.insert(label, fingerprint::of_bytes(value.as_bytes()));
+            }
         }
+    }
+
+    /// The package that the code is in.
+    fn package(&self) -> Option<&Package> {
+        let program = &self.scope.program;
+        program.modules.get(self.stand.module)?;
+        program.packages.get(program.package_of(self.stand.module))
     }
 
     /// `include!("path")` and the like.
     fn file(&mut self, is_code: bool, open: usize) {
         let tokens = self.tokens;
-        let package = self.scope.program.package_of(self.stand.module);
-        let base = self.scope.program.packages[package].dir.clone();
-        let is_own = package == self.scope.own;
-        let variable = |name: &str| match name {
-            "CARGO_MANIFEST_DIR" => Some(base.to_string_lossy().into_owned()),
-            "OUT_DIR" if !is_own => None,
-            _ => std::env::var(name).ok(),
-        };
+        let number = self.scope.program.package_of(self.stand.module);
+        let package = &self.scope.program.packages[number];
+        let variable = |name: &str| package.variable(name);
         let Some(path) = built_in::text(tokens, open + 1..tokens.close_of(open), &variable) else {
-            self.fail("which file is included is not written out");
+            self.unseen("which file is included is not written out");
             return;
         };
         let path = match (Path::new(&path).is_absolute(), self.stand.dir) {
             (true, _) => path.into(),
             (false, Some(dir)) => dir.join(path),
             (false, None) => {
-                self.fail("a macro includes a file by a path that depends on where the macro stands");
+                self.unseen("a macro includes a file by a path that depends on where the macro stands");
                 return;
             }
         };
-        let label = files::label(&path, &base, self.scope.program.packages[package].name.as_str(), is_own);
+        let is_own = number == self.scope.own;
+        let out_dir = package.variable("OUT_DIR");
+        let label = files::label(&path, &package.dir, package.name.as_str(), out_dir.as_deref(), is_own);
         self.named.facts.files.insert(label, files::digest(&path));
+        if is_own {
+            let beginning = self.scope.beginning.as_ref();
+            let is_before = beginning.is_some_and(|beginning| beginning.is_before(&path));
+            if !is_before && !is_written_by_build_script(&path) {
+                self.named.unseen.insert(changed_meanwhile(&path));
+            }
+        }
         if is_code {
-            match self.scope.program.read_file(&path) {
+            match self.scope.program.read_file(&path, number) {
                 Ok(Some(file)) => {
                     let file = Arc::clone(&self.scope.program.files[file]);
                     let dir = file.path.parent().map(Path::to_owned);
@@ -366,7 +454,7 @@ impl Scanner<'_, '_> {
                 }
                 // A switched-off `include!` may have no file.
                 Ok(None) => {}
-                Err(why) => self.fail(&why),
+                Err(why) => self.unseen(&why),
             }
         }
     }
@@ -389,13 +477,13 @@ impl Scanner<'_, '_> {
         }
     }
 
-    fn fail(&mut self, why: &str) {
-        self.named.failure.get_or_insert_with(|| why.to_owned());
+    fn unseen(&mut self, why: &str) {
+        self.named.unseen.insert(why.to_owned());
     }
 }
 
 /// What code asks of `cfg`s and variables, as far as its own tokens tell.
-pub(crate) fn facts(tokens: &Tokens) -> Facts {
+pub(crate) fn facts(tokens: &Tokens) -> (Facts, BTreeSet<String>) {
     let mut scope = Scope::default();
     let mut named = Named::default();
     let stand = Stand { module: 0, anywhere: false, dir: None, around: None };
@@ -417,7 +505,7 @@ pub(crate) fn facts(tokens: &Tokens) -> Facts {
             _ => {}
         }
     }
-    named.facts
+    (named.facts, named.unseen)
 }
 
 /// The folder of a file, for paths that count from it.

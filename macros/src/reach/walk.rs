@@ -35,7 +35,11 @@ struct Home {
     facts: Facts,
     /// Modules whose names are all here.
     globs: Vec<usize>,
-    failure: Option<String>,
+    macros: BTreeSet<(usize, Symbol)>,
+    unseen: BTreeSet<String>,
+    /// What the attributes of `use`s name, with the name that the `use` brings if it is no trait's: that of a
+    /// trait need not occur where its methods do.
+    imports: Vec<(Option<Symbol>, Rc<Named>)>,
 }
 
 /// Everything that a function reaches.
@@ -45,6 +49,10 @@ pub(crate) struct Reached {
     pub(crate) crates: BTreeSet<(usize, Symbol)>,
     pub(crate) facts: Facts,
     pub(crate) packages: BTreeSet<usize>,
+    /// Crates whose macros are used.
+    pub(crate) macros: BTreeSet<(usize, Symbol)>,
+    /// What can't be seen, a sentence each.
+    pub(crate) unseen: BTreeSet<String>,
 }
 
 /// Where to begin.
@@ -62,10 +70,7 @@ pub(crate) struct Roots {
 impl Ground {
     /// All that can be reached from what `roots` gives, which is asked again after more crates have
     /// been read.
-    pub(crate) fn reach(
-        &mut self,
-        roots: &mut dyn FnMut(&mut Scope) -> Result<Roots, String>,
-    ) -> Result<Reached, String> {
+    pub(crate) fn reach(&mut self, roots: &mut dyn FnMut(&mut Scope) -> Roots) -> Reached {
         loop {
             if self.krates != self.scope.program.krates.len() {
                 self.krates = self.scope.program.krates.len();
@@ -76,19 +81,16 @@ impl Ground {
             }
             let krates = self.scope.program.krates.len();
             let found = if krates == self.krates {
-                let roots = roots(&mut self.scope)?;
+                let roots = roots(&mut self.scope);
                 let mut walk = Walk { ground: self, reached: Reached::default(), todo: Todo::default() };
                 walk.begin(&roots);
-                walk.run()?;
+                walk.run();
                 Some(walk.reached)
             } else {
                 None
             };
-            if let Some(why) = &self.scope.failure {
-                return Err(why.clone());
-            }
             match found {
-                Some(reached) if self.krates == self.scope.program.krates.len() => return Ok(reached),
+                Some(reached) if self.krates == self.scope.program.krates.len() => return reached,
                 _ => {}
             }
         }
@@ -136,15 +138,27 @@ impl Ground {
             let mut named = Named::default();
             scan(&mut self.scope, &file.tokens, range, stand, &mut named);
             home.facts.extend(&named.facts);
-            home.failure = home.failure.or(named.failure);
+            home.macros.extend(named.macros);
+            home.unseen.extend(named.unseen);
         }
         for import in self.scope.program.modules[module].imports.clone() {
             let mut meanings = self.scope.resolve(module, &import.path, import.absolute).meanings;
             if let [name] = import.path[..] {
                 meanings.extend(self.scope.crate_named(module, name));
             }
-            if meanings.is_empty() {
-                home.crates.extend(self.scope.unknown_crate(module, &import.path));
+            if let Some((file, range)) = import.attributes {
+                let file = Arc::clone(&self.scope.program.files[file]);
+                let stand = Stand { module, anywhere: false, dir: dir_of(&file), around: None };
+                let mut named = Named::default();
+                scan(&mut self.scope, &file.tokens, range, stand, &mut named);
+                let may_be_trait = meanings.is_empty()
+                    || meanings.iter().any(|meaning| match meaning {
+                        Meaning::Item(item) => self.scope.program.items[*item].form == Form::Trait,
+                        Meaning::Outside(..) => true,
+                        Meaning::Module(_) => false,
+                    });
+                let name = import.name.filter(|name| !may_be_trait && *name != known::UNDERSCORE);
+                home.imports.push((name, Rc::new(named)));
             }
             for meaning in meanings {
                 match meaning {
@@ -163,10 +177,12 @@ impl Ground {
 }
 
 /// What waits for a name to occur.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Waiting {
     Member(usize),
     Block(usize),
+    /// The attributes of a `use`.
+    Import(Rc<Named>),
 }
 
 #[derive(Default)]
@@ -178,7 +194,6 @@ struct Todo {
     traits: BTreeSet<usize>,
     homes: BTreeSet<usize>,
     touched: BTreeSet<usize>,
-    failure: Option<String>,
 }
 
 struct Walk<'g> {
@@ -206,7 +221,7 @@ impl Walk<'_> {
         }
     }
 
-    fn run(&mut self) -> Result<(), String> {
+    fn run(&mut self) {
         while let Some(index) = self.todo.items.pop() {
             let named = self.ground.scan_of(index);
             self.absorb(&named);
@@ -226,7 +241,6 @@ impl Walk<'_> {
                 self.quiet_traits(index);
             }
         }
-        self.todo.failure.take().map_or(Ok(()), Err)
     }
 
     fn item(&mut self, index: usize) {
@@ -236,9 +250,8 @@ impl Walk<'_> {
     }
 
     fn absorb(&mut self, named: &Named) {
-        if let Some(why) = &named.failure {
-            self.todo.failure.get_or_insert_with(|| why.clone());
-        }
+        self.reached.macros.extend(&named.macros);
+        self.reached.unseen.extend(named.unseen.iter().cloned());
         for index in &named.items {
             if self.ground.scope.program.items[*index].form == Form::Trait {
                 self.named_trait(*index);
@@ -263,10 +276,7 @@ impl Walk<'_> {
             return;
         }
         for waiting in self.todo.waiting.remove(&name).unwrap_or_default() {
-            match waiting {
-                Waiting::Member(item) => self.item(item),
-                Waiting::Block(block) => self.block(block),
-            }
+            self.woken(waiting);
         }
         for block in self.ground.blocks.by_name.get(&name).cloned().unwrap_or_default() {
             self.block(block);
@@ -275,12 +285,17 @@ impl Walk<'_> {
 
     fn wait(&mut self, name: Symbol, waiting: Waiting) {
         if self.todo.names.get(name as usize).copied().unwrap_or(false) {
-            match waiting {
-                Waiting::Member(item) => self.item(item),
-                Waiting::Block(block) => self.block(block),
-            }
+            self.woken(waiting);
         } else {
             self.todo.waiting.entry(name).or_default().push(waiting);
+        }
+    }
+
+    fn woken(&mut self, waiting: Waiting) {
+        match waiting {
+            Waiting::Member(item) => self.item(item),
+            Waiting::Block(block) => self.block(block),
+            Waiting::Import(named) => self.absorb(&named),
         }
     }
 
@@ -350,8 +365,13 @@ impl Walk<'_> {
         self.touch(module);
         self.reached.packages.insert(self.ground.scope.program.package_of(module));
         let home = self.ground.home_of(module);
-        if let Some(why) = &home.failure {
-            self.todo.failure.get_or_insert_with(|| why.clone());
+        self.reached.macros.extend(&home.macros);
+        self.reached.unseen.extend(home.unseen.iter().cloned());
+        for (name, named) in home.imports.clone() {
+            match name {
+                Some(name) => self.wait(name, Waiting::Import(named)),
+                None => self.absorb(&named),
+            }
         }
         self.reached.crates.extend(&home.crates);
         self.reached.facts.extend(&home.facts);

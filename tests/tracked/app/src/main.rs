@@ -17,8 +17,8 @@ static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(std::env::var("CACH
 fn report(name: &str, memo: &larder::Memo, (_, outcome): (u64, Outcome)) {
     let code = memo.tracked();
     println!("{} {}", if outcome.is_hit() { "hit" } else { "computed" }, name.replace(' ', ""));
-    if let Some(why) = code.fallback {
-        println!("fallback {name}: {why}");
+    for why in code.unseen {
+        println!("unseen {name}: {why}");
     }
     for (path, digest) in code.items.iter() {
         println!("item {name} {digest:032x} {path}");

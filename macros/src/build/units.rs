@@ -1,0 +1,369 @@
+//! The libraries that a crate was given, and those that they use: what they were compiled from.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use super::clock::Beginning;
+use super::dep_info::DepInfo;
+use super::invocation::Invocation;
+use super::metadata::{self, HASH_LENGTH};
+use super::notes::{Note, Notes};
+use super::{md5, paths};
+use crate::fingerprint;
+
+/// A library.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    /// The crate's own name.
+    pub(crate) name: String,
+    hash: String,
+    library: PathBuf,
+    pub(crate) info: Option<DepInfo>,
+    pub(crate) origin: Origin,
+    note: Option<Option<Note>>,
+    uses: Option<Vec<usize>>,
+    checked: Option<Result<(), String>>,
+}
+
+/// Where a crate's sources are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Where cargo keeps what a registry or a commit has: the path there identifies the content.
+    Fixed(String),
+    /// In a folder that may change: a path dependency, a patch, a vendored crate.
+    Folder(PathBuf),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// The libraries of a build.
+#[derive(Debug, Default)]
+pub(crate) struct Units {
+    list: Vec<Unit>,
+    by_hash: HashMap<String, usize>,
+    /// The libraries in the folders that the compiler looks in, by hash.
+    files: Option<HashMap<String, PathBuf>>,
+    notes: HashMap<PathBuf, Notes>,
+    folders: Vec<PathBuf>,
+    /// Where the compiler runs.
+    dir: PathBuf,
+    /// The compiler keeps digests of sources that are not MD5.
+    other_digests: bool,
+}
+
+/// Variables that say where things are, and not what they are.
+const PLACES: [&str; 6] =
+    ["OUT_DIR", "CARGO", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_TARGET_TMPDIR", "CARGO_PRIMARY_PACKAGE"];
+
+impl Units {
+    pub(crate) fn of(invocation: &Invocation) -> Self {
+        let mut folders = invocation.dependency_dirs.clone();
+        folders.extend(invocation.externs.iter().filter_map(|(_, file)| file.parent().map(Path::to_owned)));
+        folders.sort();
+        folders.dedup();
+        // On Windows with Microsoft's tools these are SHA-256.
+        let other_digests = cfg!(target_env = "msvc") || invocation.other_digests;
+        Units { folders, dir: invocation.dir.clone(), other_digests, ..Units::default() }
+    }
+
+    pub(crate) fn get(&self, unit: usize) -> &Unit {
+        &self.list[unit]
+    }
+
+    /// The library in a file.
+    pub(crate) fn at(&mut self, library: &Path) -> usize {
+        let (name, hash) = name_and_hash(library).unwrap_or_default();
+        if let Some(known) = self.by_hash.get(&hash).filter(|_| !hash.is_empty()) {
+            return *known;
+        }
+        let file = library.with_file_name(format!("{name}-{hash}.d"));
+        let info = DepInfo::read(&file, &self.dir);
+        let origin = info.as_ref().and_then(|info| info.sources.first()).map_or(Origin::Unknown, |root| origin(root));
+        let unit = self.list.len();
+        self.by_hash.insert(hash.clone(), unit);
+        let library = library.to_owned();
+        self.list.push(Unit { name, hash, library, info, origin, note: None, uses: None, checked: None });
+        unit
+    }
+
+    fn files(&mut self) -> &HashMap<String, PathBuf> {
+        let folders = &self.folders;
+        self.files.get_or_insert_with(|| {
+            let mut files = HashMap::new();
+            for file in folders.iter().flat_map(std::fs::read_dir).flatten().flatten() {
+                let path = file.path();
+                let is_library = path.extension().and_then(OsStr::to_str).is_some_and(|extension| {
+                    matches!(extension, "rlib" | "rmeta" | "so" | "dylib" | "dll")
+                });
+                if let Some((_, hash)) = name_and_hash(&path).filter(|_| is_library) {
+                    files.insert(hash, path);
+                }
+            }
+            files
+        })
+    }
+
+    fn notes_of(&mut self, unit: usize) -> &mut Notes {
+        let folder = self.list[unit].library.parent().unwrap_or(Path::new("")).to_owned();
+        self.notes.entry(folder.clone()).or_insert_with(|| Notes::beside(&folder))
+    }
+
+    pub(crate) fn note(&mut self, unit: usize) -> Option<Note> {
+        if self.list[unit].note.is_none() {
+            let (hash, name) = (self.list[unit].hash.clone(), self.list[unit].name.clone());
+            let note = self.notes_of(unit).of(&hash, &name);
+            self.list[unit].note = Some(note);
+        }
+        self.list[unit].note.clone().flatten()
+    }
+
+    /// The features that a library was built with, or what changes when they do.
+    pub(crate) fn features(&mut self, unit: usize) -> String {
+        // The hash depends on the features as well.
+        self.note(unit).map_or_else(|| self.list[unit].hash.clone(), |note| note.features)
+    }
+
+    /// The name of the package that a library is of.
+    pub(crate) fn package(&mut self, unit: usize) -> String {
+        let hash = self.list[unit].hash.clone();
+        let noted = self.notes_of(unit).package(&hash);
+        noted.unwrap_or_else(|| self.list[unit].name.clone())
+    }
+
+    /// What the build script of a library's package printed, and its `OUT_DIR`.
+    pub(crate) fn build_script(&mut self, unit: usize) -> Option<(String, PathBuf)> {
+        let (package, note) = (self.package(unit), self.note(unit));
+        self.notes_of(unit).build_script(&package, note.as_ref())
+    }
+
+    /// All libraries that a library uses, also through others.
+    pub(crate) fn uses(&mut self, unit: usize) -> Vec<usize> {
+        if let Some(known) = &self.list[unit].uses {
+            return known.clone();
+        }
+        let hashes = if self.is_proc_macro(unit) {
+            // Its metadata has no table of crates, since nobody links it. It was finished before it was used.
+            match self.note(unit) {
+                Some(note) => self.notes_of(unit).uses(&note),
+                None => Vec::new(),
+            }
+        } else {
+            metadata::read(&self.list[unit].library).map(|bytes| metadata::hashes(&bytes)).unwrap_or_default()
+        };
+        let own = self.list[unit].hash.clone();
+        let mut uses = BTreeSet::new();
+        for hash in hashes.into_iter().filter(|hash| *hash != own) {
+            let Some(file) = self.files().get(&hash).cloned() else { continue };
+            uses.insert(self.at(&file));
+        }
+        let uses: Vec<usize> = uses.into_iter().collect();
+        self.list[unit].uses = Some(uses.clone());
+        uses
+    }
+
+    /// The names of the crates that a library uses, if they have been asked for.
+    pub(crate) fn known_uses(&self, unit: usize) -> impl Iterator<Item = String> {
+        let uses = self.list[unit].uses.iter().flatten();
+        uses.map(|unit| self.list[*unit].name.clone())
+    }
+
+    /// A library and all that it uses, macros included.
+    pub(crate) fn closure(&mut self, unit: usize) -> BTreeSet<usize> {
+        let (mut closure, mut todo) = (BTreeSet::new(), vec![unit]);
+        while let Some(unit) = todo.pop() {
+            if closure.insert(unit) {
+                todo.extend(self.uses(unit));
+            }
+        }
+        closure
+    }
+
+    pub(crate) fn is_proc_macro(&self, unit: usize) -> bool {
+        let extension = self.list[unit].library.extension().and_then(OsStr::to_str);
+        matches!(extension, Some("so" | "dylib" | "dll"))
+    }
+
+    /// One digest for a library and all that it uses: versions, features, and sources that may change.
+    pub(crate) fn digest(&mut self, unit: usize) -> Result<u128, String> {
+        let mut lines = BTreeSet::new();
+        for unit in self.closure(unit) {
+            let mut line = self.identity(unit)?;
+            line.push_str(&self.features(unit));
+            lines.insert(line);
+        }
+        Ok(fingerprint::of_bytes(lines.into_iter().collect::<Vec<_>>().join("\n").as_bytes()))
+    }
+
+    fn identity(&mut self, unit: usize) -> Result<String, String> {
+        let Unit { name, hash, origin, info, .. } = &self.list[unit];
+        let (name, origin, info) = (name.clone(), origin.clone(), info.clone());
+        let mut line = match (&origin, &info) {
+            // The hash depends on the version, the source and the features, and on those of what it uses.
+            (Origin::Unknown, _) | (_, None) => return Ok(format!("{name} {hash} ")),
+            (Origin::Fixed(id), _) => format!("{name} {id} "),
+            (Origin::Folder(_), _) => format!("{name} "),
+        };
+        if matches!(origin, Origin::Folder(_)) {
+            self.check(unit)?;
+        }
+        let info = info.unwrap_or_default();
+        for source in &info.sources {
+            let (label, counts) = match &origin {
+                Origin::Folder(dir) => (paths::label(source, dir), true),
+                // What a build script made.
+                _ => (paths::label(source, Path::new("")), is_generated(source, &info)),
+            };
+            if counts {
+                let label = if is_generated(source, &info) { file_name(source) } else { label };
+                line.push_str(&format!("{label} {:032x} ", digest_of_file(source)));
+            }
+        }
+        for (variable, value) in &info.environment {
+            if !PLACES.contains(&variable.as_str()) && !variable.starts_with("CARGO_BIN_EXE_") {
+                line.push_str(&format!("{variable}={value:?} "));
+            }
+        }
+        Ok(line)
+    }
+
+    /// Whether the sources of a library are still those that it was compiled from.
+    pub(crate) fn check(&mut self, unit: usize) -> Result<(), String> {
+        if self.list[unit].checked.is_none() {
+            let checked = self.compare(unit);
+            self.list[unit].checked = Some(checked);
+        }
+        self.list[unit].checked.clone().unwrap_or(Ok(()))
+    }
+
+    fn compare(&mut self, unit: usize) -> Result<(), String> {
+        let Unit { name, hash, info, library, .. } = &self.list[unit];
+        let (name, hash, library) = (name.clone(), hash.clone(), library.clone());
+        let info = info.clone().ok_or_else(|| format!("the compiler left no list of the sources of crate `{name}`"))?;
+        let mut by_digest = BTreeMap::new();
+        let mut by_time = Vec::new();
+        for source in info.sources {
+            let is_code = source.extension().is_some_and(|extension| extension == "rs");
+            if is_code && !self.other_digests {
+                let bytes = std::fs::read(&source).map_err(|_| changed(&name, &source))?;
+                by_digest.insert(source, md5::digest(&bytes));
+            } else if !is_written_by_build_script(&source) {
+                by_time.push(source);
+            }
+        }
+        let bytes = if self.is_proc_macro(unit) { std::fs::read(&library).ok() } else { metadata::read(&library) };
+        let bytes = bytes.ok_or_else(|| format!("the metadata of crate `{name}` can't be read"))?;
+        let digests: Vec<[u8; 16]> = by_digest.values().copied().collect();
+        let found = metadata::contains(&bytes, &digests);
+        if let Some((source, _)) = by_digest.keys().zip(found).find(|(_, found)| !found) {
+            return Err(changed(&name, source));
+        }
+        if by_time.is_empty() {
+            return Ok(());
+        }
+        let beginning = self.notes_of(unit).beginning(&hash).and_then(|path| Beginning::of(&path));
+        let beginning = beginning.ok_or_else(|| format!("nobody noted when crate `{name}` was compiled"))?;
+        match by_time.iter().find(|source| !beginning.is_before(source)) {
+            Some(source) => Err(changed(&name, source)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a path is in the `OUT_DIR` of a package: `build/<package>-<hash>/out`. What a build script writes, it
+/// writes before the compiler begins.
+pub(crate) fn is_written_by_build_script(source: &Path) -> bool {
+    let parts: Vec<&OsStr> = source.components().map(Component::as_os_str).collect();
+    parts.windows(2).any(|pair| pair[0] == "build" && pair[1].to_str().is_some_and(|name| ends_with_hash(name)))
+}
+
+fn ends_with_hash(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(_, hash)| is_hash(hash))
+}
+
+/// How a sentence ends that says so of a file. The next build sees it, so it is of no interest to people.
+const CHANGED: &str = "changed after the compiler read it";
+
+fn changed(krate: &str, source: &Path) -> String {
+    format!("`{}` of crate `{krate}` {CHANGED}", file_name(source))
+}
+
+/// The same for a file of the crate that is compiled.
+pub(crate) fn changed_meanwhile(path: &Path) -> String {
+    format!("`{}` {CHANGED}", file_name(path))
+}
+
+/// Whether the next build will see what this one does not.
+pub(crate) fn is_passing(unseen: &str) -> bool {
+    unseen.ends_with(CHANGED)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn is_generated(source: &Path, info: &DepInfo) -> bool {
+    let out_dir = info.environment.get("OUT_DIR").and_then(Option::as_deref);
+    out_dir.is_some_and(|dir| source.starts_with(dir))
+}
+
+/// XXH3-128 of a file's bytes; zero if it can't be read.
+pub(crate) fn digest_of_file(path: &Path) -> u128 {
+    std::fs::read(path).map_or(0, |bytes| fingerprint::of_bytes(&bytes))
+}
+
+/// `lib<name>-<hash>.rlib` and its like.
+fn name_and_hash(library: &Path) -> Option<(String, String)> {
+    let stem = library.file_stem()?.to_str()?;
+    let (name, hash) = stem.rsplit_once('-')?;
+    // On Windows, `.dll` has no prefix, and neither has `.d`.
+    let name = name.strip_prefix("lib").filter(|_| library.extension() != Some(OsStr::new("dll"))).unwrap_or(name);
+    is_hash(hash).then(|| (name.to_owned(), hash.to_owned()))
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == HASH_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Where the crate with this root file comes from.
+fn origin(root: &Path) -> Origin {
+    let parts: Vec<String> = root.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    // `registry/src/<index>/<name>-<version>/…` and `git/checkouts/<repository>-<hash>/<commit>/…`
+    let fixed = parts.windows(4).enumerate().find_map(|(index, window)| match [&*window[0], &*window[1]] {
+        ["registry", "src"] => Some(format!("{} {}", window[2], window[3])),
+        ["git", "checkouts"] => Some(parts[index + 2..parts.len() - 1].join("/")),
+        _ => None,
+    });
+    if let Some(id) = fixed {
+        return Origin::Fixed(id);
+    }
+    // The package's folder is the nearest with a manifest.
+    let mut folders = root.ancestors().skip(1);
+    let dir = folders.find(|dir| dir.join("Cargo.toml").is_file()).or(root.parent());
+    dir.map_or(Origin::Unknown, |dir| Origin::Folder(paths::normal(dir)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_libraries_are_read() {
+        let of = |name: &str| name_and_hash(Path::new(name));
+        let known = Some(("serde_json".to_owned(), "129980eff87b5c3c".to_owned()));
+        assert_eq!(of("/t/deps/libserde_json-129980eff87b5c3c.rmeta"), known);
+        assert_eq!(of("serde_json-129980eff87b5c3c.dll"), known);
+        assert_eq!(of("libx.rlib"), None);
+        assert_eq!(of("libx-1.rlib"), None);
+    }
+
+    #[test]
+    fn origins_are_told_by_where_the_root_is() {
+        let of = |path: &str| origin(Path::new(path));
+        let fixed = |id: &str| Origin::Fixed(id.to_owned());
+        assert_eq!(of("/c/registry/src/index-1/rand-0.9.0/src/lib.rs"), fixed("index-1 rand-0.9.0"));
+        assert_eq!(of("/c/git/checkouts/x-12/ab34/sub/src/lib.rs"), fixed("x-12/ab34/sub/src"));
+        let own = paths::normal(Path::new(env!("CARGO_MANIFEST_DIR")));
+        assert_eq!(origin(&own.join("src/lib.rs")), Origin::Folder(own));
+    }
+}

@@ -1,0 +1,134 @@
+//! Macros of other crates that make the same code of the same input. All others may read files, ask for variables
+//! or make `cfg`s, which nobody sees here: then the running binary stands for what they made.
+
+use super::names::Scope;
+use super::symbols::{Symbols, known};
+use super::token::{Kind, Tokens};
+
+/// Packages whose macros read no files and no variables and make no `cfg`s, as their sources say. Those with macros
+/// by attribute, derive or function, and the crates that re-export them. Last looked through in November 2026; a
+/// macro that is added to one of them later is taken for pure as well.
+#[rustfmt::skip]
+const PURE: [&str; 125] = [
+    // serde 1, serde_with 3, serde_json 1, serde_repr 0.1, schemars 1, rkyv 0.8, borsh 1, postcard 1, minicbor 2
+    "serde", "serde_core", "serde_derive", "serde_json", "serde_repr", "serde_with", "serde_with_macros", "schemars",
+    "schemars_derive", "rkyv", "rkyv_derive", "bytecheck", "bytecheck_derive", "ptr_meta", "ptr_meta_derive", "borsh",
+    "borsh-derive", "postcard", "postcard-derive", "minicbor", "minicbor-derive", "typetag", "typetag-impl", "erased-serde",
+    // thiserror 2, anyhow 1, eyre 0.6, snafu 0.8, miette 7, displaydoc 0.2
+    "thiserror", "thiserror-impl", "anyhow", "eyre", "color-eyre", "snafu", "snafu-derive", "miette", "miette-derive",
+    "displaydoc",
+    // tracing 0.1, log 0.4
+    "tracing", "tracing-core", "tracing-attributes", "log",
+    // tokio 1, futures 0.3, async-trait 0.1, async-stream 0.3, async-recursion 1, pin-project 1, smol 2, rayon 1
+    "tokio", "tokio-macros", "futures", "futures-util", "futures-macro", "async-trait", "async-stream",
+    "async-stream-impl", "async-recursion", "pin-project", "pin-project-internal", "pin-project-lite", "smol", "rayon",
+    "rayon-core",
+    // derive_more 2, strum 0.27, bon 3, derive_builder 0.20, typed-builder 0.21, derive-new 0.7, derive-where 1,
+    // getset 0.1, educe 0.6, derivative 2, smart-default 0.7, auto_impl 1, delegate 0.13, enum-map 2, num_enum 0.7
+    "derive_more", "derive_more-impl", "strum", "strum_macros", "bon", "bon-macros", "derive_builder",
+    "derive_builder_macro", "derive_builder_core", "typed-builder", "typed-builder-macro", "derive-new", "derive-where",
+    "getset", "educe", "derivative", "smart-default", "auto_impl", "delegate", "enum-map", "enum-map-derive",
+    "num_enum", "num_enum_derive", "num-derive", "bitflags", "bitfield", "modular-bitfield", "modular-bitfield-impl",
+    "enumflags2", "enumflags2_derive",
+    // ndarray 0.17, nalgebra 0.34, num 0.4, bytemuck 1, zerocopy 0.8, zeroize 1, smallvec 1, arrayvec 0.7, hex 0.4
+    "ndarray", "nalgebra", "nalgebra-macros", "num-complex", "num-traits", "num-bigint", "num-rational", "bytemuck",
+    "bytemuck_derive", "zerocopy", "zerocopy-derive", "zeroize", "zeroize_derive", "smallvec", "arrayvec", "hex-literal",
+    "approx", "ordered-float", "rust_decimal", "rust_decimal_macros", "uuid", "chrono", "time-macros", "jiff", "faer",
+    "indexmap", "phf_macros", "maplit", "itertools",
+    // paste 1, quote 1, indoc 2, lazy_static 1, once_cell 1, cfg-if 1, static_assertions 1, matches 0.1, regex 1
+    "paste", "pastey", "cfg-if", "quote", "indoc", "unindent", "lazy_static", "once_cell", "static_assertions", "seq-macro",
+    // What is for tests only: criterion 0.8, proptest 1, approx 0.5, test-case 3
+    "pretty_assertions", "proptest", "criterion",
+];
+
+/// Names in a `macro_rules!` that make what can't be seen of where they are used.
+const TELLING: [&str; 8] = [
+    "include", "include_str", "include_bytes", "env", "option_env", "cfg", "cfg_attr", "cfg_select",
+];
+
+/// Why what the macros of a crate make can't be seen; `None` if it can. The crate is the library `unit`.
+pub(super) fn why_not_pure(scope: &mut Scope, unit: usize) -> Option<String> {
+    if let Some(known) = scope.purity.get(&unit) {
+        return known.clone();
+    }
+    let why = judge(scope, unit);
+    scope.purity.insert(unit, why.clone());
+    why
+}
+
+fn judge(scope: &mut Scope, unit: usize) -> Option<String> {
+    if is_known(scope, unit) {
+        return None;
+    }
+    let package = scope.units.package(unit);
+    let unknown = |package: &str| {
+        format!(
+            "what macros of `{package}` read when they are expanded; if that is nothing but their input, name the \
+             package in `pure-macros` of `[package.metadata.larder]`"
+        )
+    };
+    if scope.units.is_proc_macro(unit) {
+        return Some(unknown(&package));
+    }
+    // It may give away the macros of others.
+    for used in scope.units.closure(unit) {
+        if scope.units.is_proc_macro(used) && !is_known(scope, used) {
+            return Some(unknown(&scope.units.package(used)));
+        }
+    }
+    let Some(info) = scope.units.get(unit).info.clone() else { return Some(unknown(&package)) };
+    let mut symbols = Symbols::new();
+    for source in info.sources {
+        let Ok(text) = std::fs::read_to_string(&source) else { continue };
+        if !text.contains("macro_rules!") {
+            continue;
+        }
+        let Ok(tokens) = Tokens::of_text(text, &mut symbols) else { return Some(unknown(&package)) };
+        if (0..tokens.list.len()).any(|at| is_telling(&tokens, at)) {
+            return Some(unknown(&package));
+        }
+    }
+    None
+}
+
+fn is_known(scope: &mut Scope, unit: usize) -> bool {
+    let package = scope.units.package(unit);
+    PURE.contains(&package.as_str()) || scope.program.packages[scope.own].settings.pure_macros.contains(&package)
+}
+
+/// Whether a `macro_rules!` begins here that makes what can't be seen.
+fn is_telling(tokens: &Tokens, at: usize) -> bool {
+    let is_macro = tokens.is_name(at, known::MACRO_RULES)
+        && tokens.is(at + 1, b'!')
+        && tokens.get(at + 3).is_some_and(|token| token.kind == Kind::Open);
+    is_macro
+        && (at + 4..tokens.close_of(at + 3)).any(|at| {
+            let token = &tokens.list[at];
+            token.kind == Kind::Name && TELLING.contains(&tokens.text_of(token))
+        })
+}
+
+/// Macros, derives and attributes of the language and its standard library.
+#[rustfmt::skip]
+const BUILT_IN: [&str; 106] = [
+    // Macros.
+    "vec", "format", "print", "println", "eprint", "eprintln", "write", "writeln", "panic", "assert", "assert_eq",
+    "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "matches", "todo", "unimplemented", "unreachable",
+    "format_args", "concat", "stringify", "env", "option_env", "include", "include_str", "include_bytes", "cfg",
+    "cfg_select", "line", "column", "file", "module_path", "compile_error", "thread_local", "dbg", "try", "addr_of",
+    "addr_of_mut", "offset_of", "pin", "join", "ready", "asm", "global_asm", "naked_asm", "macro_rules", "concat_bytes",
+    "is_x86_feature_detected", "is_aarch64_feature_detected", "select", "assert_matches",
+    // Derives.
+    "Clone", "Copy", "Debug", "Default", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd",
+    // Attributes.
+    "allow", "expect", "warn", "deny", "forbid", "must_use", "inline", "cold", "repr", "non_exhaustive", "derive",
+    "default", "test", "ignore", "should_panic", "bench", "track_caller", "target_feature", "no_mangle", "export_name",
+    "link", "link_name", "link_section", "path", "macro_use", "macro_export", "automatically_derived", "deprecated",
+    "global_allocator", "cfg_attr", "doc", "unsafe", "no_implicit_prelude", "used", "recursion_limit",
+    "type_length_limit", "proc_macro", "proc_macro_derive", "proc_macro_attribute", "no_std", "no_main",
+    "panic_handler", "feature", "memoize", "instruction_set",
+];
+
+pub(super) fn is_built_in(name: &str) -> bool {
+    BUILT_IN.contains(&name)
+}
