@@ -42,7 +42,9 @@ impl Code {
                 // The user wants to know of nothing else.
                 (Reach { unseen: Vec::new(), ..reach::of_body(item) }, "Body")
             }
-            Track::Body => (reach::reach(None, depends).map_or_else(of_body, |reach| reach.with(reach::of_body(item))), "Body"),
+            Track::Body => {
+                (reach::reach(None, depends).map_or_else(of_body, |reach| reach.with(reach::of_body(item))), "Body")
+            }
             Track::Reachable => (reach::reach(Some(item), depends).unwrap_or_else(of_body), "Reachable"),
         };
         let noted: Vec<&str> = reach.unseen.iter().map(String::as_str).filter(|why| !is_passing(why)).collect();

@@ -279,14 +279,14 @@ impl<'f> Parts<'f> {
     /// What is known of the function's code.
     fn code(&self) -> TokenStream {
         let larder = &self.larder;
-        let Code { track, unseen, note, items, predicates, environment } =
-            Code::of(self.options, &self.function.item);
+        let Code { track, unseen, note, items, predicates, environment } = Code::of(self.options, &self.function.item);
         let depends = self.options.depends.iter();
         let uses = depends.map(|path| quote_spanned!(path.span()=> #[allow(unused_imports)] use #path as _;));
         let texts = predicates.iter().map(ToString::to_string);
         let note = note.map(|note| {
             // An attribute can warn of nothing by itself; the use of what is deprecated is a warning.
-            let not_all_is_seen = Ident::new("not_all_is_seen", Span::mixed_site().located_at(self.function.name().span()));
+            let not_all_is_seen =
+                Ident::new("not_all_is_seen", Span::mixed_site().located_at(self.function.name().span()));
             quote! {
                 #[deprecated(note = #note)]
                 #[allow(non_upper_case_globals)]

@@ -116,7 +116,12 @@ mod tests {
     fn lines_of_maps_are_read() {
         let line = b"7f0a-7f0b r-xp 00001000 fe:00 1234    /home/u/a lib.so (deleted)";
         assert_eq!(path_of_code(line), Some(b"/home/u/a lib.so (deleted)".as_slice()));
-        for other in ["7f0a-7f0b r--p 00001000 fe:00 1234    /home/u/lib.so", "7f-80 r-xp 0 00:00 0    [vdso]", "7f-80 r-xp 0 00:00 0 ", ""] {
+        for other in [
+            "7f0a-7f0b r--p 00001000 fe:00 1234    /home/u/lib.so",
+            "7f-80 r-xp 0 00:00 0    [vdso]",
+            "7f-80 r-xp 0 00:00 0 ",
+            "",
+        ] {
             assert_eq!(path_of_code(other.as_bytes()), None, "{other}");
         }
     }

@@ -57,6 +57,7 @@ mod hostile;
 mod process;
 
 /// Of all who make one call at one time, one computes.
+mod never_stale;
 mod once;
 
 /// Many processes with many threads, in one folder.

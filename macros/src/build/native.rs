@@ -34,15 +34,19 @@ pub(crate) fn libraries(folders: &[PathBuf], names: &BTreeSet<String>) -> BTreeS
 
 fn is_system(folder: &Path) -> bool {
     let folder = paths::normal(folder);
-    ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/System", "/usr/local/lib"].iter().any(|system| folder.starts_with(system))
+    ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/System", "/usr/local/lib"]
+        .iter()
+        .any(|system| folder.starts_with(system))
 }
 
 fn gather(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();
-        let is_linked = path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| {
-            LINKED.contains(&extension)
-        }) || path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so."));
+        let is_linked = path
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .is_some_and(|extension| LINKED.contains(&extension))
+            || path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so."));
         if is_linked {
             files.push(path);
         } else if depth > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -53,7 +57,9 @@ fn gather(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) {
 
 /// The folders that a build script tells the linker to look in.
 pub(crate) fn search_folders(output: &str) -> Vec<PathBuf> {
-    values(output, "rustc-link-search").map(|value| value.split_once('=').map_or(value, |(_, path)| path).into()).collect()
+    values(output, "rustc-link-search")
+        .map(|value| value.split_once('=').map_or(value, |(_, path)| path).into())
+        .collect()
 }
 
 /// The libraries that a build script tells the linker to link.

@@ -93,9 +93,10 @@ impl Units {
             let mut files = HashMap::new();
             for file in folders.iter().flat_map(std::fs::read_dir).flatten().flatten() {
                 let path = file.path();
-                let is_library = path.extension().and_then(OsStr::to_str).is_some_and(|extension| {
-                    matches!(extension, "rlib" | "rmeta" | "so" | "dylib" | "dll")
-                });
+                let is_library = path
+                    .extension()
+                    .and_then(OsStr::to_str)
+                    .is_some_and(|extension| matches!(extension, "rlib" | "rmeta" | "so" | "dylib" | "dll"));
                 if let Some((_, hash)) = name_and_hash(&path).filter(|_| is_library) {
                     files.insert(hash, path);
                 }

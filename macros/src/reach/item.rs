@@ -273,7 +273,12 @@ fn branch(
             if !goes_on {
                 drop_self(&mut path);
                 let name = path.last().copied();
-                imports.push(Import { name: Some(name.unwrap_or(known::UNDERSCORE)), path, absolute, attributes: None });
+                imports.push(Import {
+                    name: Some(name.unwrap_or(known::UNDERSCORE)),
+                    path,
+                    absolute,
+                    attributes: None,
+                });
                 return index;
             }
         } else if tokens.is(index, b'$') {

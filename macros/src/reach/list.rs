@@ -216,7 +216,8 @@ fn native_libraries(
         // `#[link(name = "…")]`
         names.extend(item.range.clone().filter_map(|at| {
             let is_name = tokens.name(at).is_some_and(|_| tokens.text_of(&tokens.list[at]) == "name");
-            let text = tokens.get(at + 2).filter(|token| is_name && tokens.is(at + 1, b'=') && token.kind == Kind::Text);
+            let text =
+                tokens.get(at + 2).filter(|token| is_name && tokens.is(at + 1, b'=') && token.kind == Kind::Text);
             text_value(tokens.text_of(text?))
         }));
         let package = &scope.program.packages[scope.program.package_of(item.module)];

@@ -137,12 +137,7 @@ impl Compilation {
         Ok(compilation)
     }
 
-    fn reach(
-        &mut self,
-        function: Option<&Item>,
-        depends: proc_macro2::TokenStream,
-        position: &Position,
-    ) -> Reach {
+    fn reach(&mut self, function: Option<&Item>, depends: proc_macro2::TokenStream, position: &Position) -> Reach {
         let symbols = &mut self.ground.scope.program.symbols;
         let tokens = function.map(|function| fingerprint::body(function, symbols)).unwrap_or_default();
         let depends = Tokens::of_stream(depends, symbols);
@@ -162,8 +157,7 @@ impl Compilation {
         let scope = &mut self.ground.scope;
         scope.check_files();
         let known = &mut self.listed;
-        let mut listed =
-            |scope: &Scope, index| known.entry(index).or_insert_with(|| list::item(scope, index)).clone();
+        let mut listed = |scope: &Scope, index| known.entry(index).or_insert_with(|| list::item(scope, index)).clone();
         let mut unseen = reached.unseen.clone();
         let items = list::items(scope, &reached, itself, &self.invocation, &mut unseen, &mut listed);
         unseen.extend(scope.unseen.iter().cloned());

@@ -336,7 +336,8 @@ impl Scope {
     pub(crate) fn outside_imports(&mut self, name: Symbol) -> Vec<Meaning> {
         let mut outside = Vec::new();
         for module in 0..self.program.modules.len() {
-            for import in self.program.modules[module].imports.clone().iter().filter(|import| import.name == Some(name)) {
+            for import in self.program.modules[module].imports.clone().iter().filter(|import| import.name == Some(name))
+            {
                 let meanings = self.resolve(module, &import.path, import.absolute).meanings;
                 outside.extend(meanings.into_iter().filter(|meaning| matches!(meaning, Meaning::Outside(..))));
             }

@@ -42,9 +42,8 @@ const PURE: [&str; 125] = [
 ];
 
 /// Names in a `macro_rules!` that make what can't be seen of where they are used.
-const TELLING: [&str; 8] = [
-    "include", "include_str", "include_bytes", "env", "option_env", "cfg", "cfg_attr", "cfg_select",
-];
+const TELLING: [&str; 8] =
+    ["include", "include_str", "include_bytes", "env", "option_env", "cfg", "cfg_attr", "cfg_select"];
 
 /// Why what the macros of a crate make can't be seen; `None` if it can. The crate is the library `unit`.
 pub(super) fn why_not_pure(scope: &mut Scope, unit: usize) -> Option<String> {

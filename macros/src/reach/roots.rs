@@ -10,12 +10,12 @@ use syn::visit::{self, Visit};
 
 use super::item::{self, Form};
 use super::names::{Meaning, Scope};
-use crate::build::paths::normal;
 use super::program::begins_statement;
 use super::scan::{Stand, dir_of, scan};
 use super::symbols::{Symbol, known};
 use super::token::{Kind, Tokens};
 use super::walk::Roots;
+use crate::build::paths::normal;
 use crate::fingerprint;
 use crate::function::Item as Function;
 

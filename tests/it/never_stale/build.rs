@@ -1,0 +1,166 @@
+//! A workspace in a temporary folder, and what its program says.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::{TempDir, tempdir};
+
+/// The start of each program: `report` prints the memoized function's value, the plain one, and whether it was a hit.
+const PRELUDE: &str = "
+static CACHE: std::sync::LazyLock<larder::Cache> =
+    std::sync::LazyLock::new(|| larder::Cache::open(std::env::var(\"CACHE\").unwrap()).unwrap());
+#[allow(dead_code)]
+fn report<T: std::fmt::Debug>(plain: T, (value, outcome): (T, larder::Outcome)) {
+    println!(\"{value:?}\\n{plain:?}\\n{}\", outcome.is_hit());
+}
+";
+
+pub(super) struct Build {
+    /// The program is called as its test, since all of them share a folder.
+    pub(super) name: String,
+    dir: TempDir,
+    cache: TempDir,
+    /// Besides cargo's own.
+    pub(super) variables: Vec<(&'static str, String)>,
+}
+
+/// What a program printed.
+#[derive(Debug, PartialEq)]
+pub(super) struct Said {
+    pub(super) value: String,
+    pub(super) is_hit: bool,
+    pub(super) warnings: String,
+}
+
+impl Build {
+    /// A workspace of one package, `app`, whose `src/main.rs` begins with the prelude. `dependencies` are lines of
+    /// its manifest.
+    pub(super) fn of_program(dependencies: &str, main: &str) -> Self {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap().rsplit("::").next().unwrap().to_owned();
+        let build = Build { name, dir: tempdir().unwrap(), cache: tempdir().unwrap(), variables: Vec::new() };
+        build.write("Cargo.toml", "[workspace]\nmembers = [\"app\"]\nresolver = \"3\"\n");
+        build.write("app/Cargo.toml", &build.manifest("2024", dependencies));
+        build.write("app/src/main.rs", &format!("{PRELUDE}{main}"));
+        // The versions that are there already.
+        std::fs::copy(repository().join("Cargo.lock"), build.path("Cargo.lock")).unwrap();
+        build
+    }
+
+    /// With a package beside it, of this manifest and library.
+    pub(super) fn beside(self, name: &str, dependencies: &str, lib: &str) -> Self {
+        self.edit("Cargo.toml", "members = [", &format!("members = [\"{name}\", "));
+        self.write(&format!("{name}/Cargo.toml"), &manifest(name, dependencies));
+        self.write(&format!("{name}/src/lib.rs"), lib);
+        self
+    }
+
+    pub(super) fn with(self, file: &str, text: &str) -> Self {
+        self.write(file, text);
+        self
+    }
+
+    pub(super) fn manifest(&self, edition: &str, dependencies: &str) -> String {
+        manifest(&self.name, &format!("larder = {}\n{dependencies}", larder())).replace("2024", edition)
+    }
+
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.dir.path().join(file)
+    }
+
+    pub(super) fn write(&self, file: &str, text: &str) {
+        let path = self.path(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub(super) fn edit(&self, file: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path(file)).unwrap();
+        assert!(text.contains(from), "{file} has no {from:?}");
+        self.write(file, &text.replacen(from, to, 1));
+    }
+
+    /// The texts of the cache's files whose names begin so.
+    pub(super) fn cached(&self, prefix: &str) -> Vec<String> {
+        let (mut texts, mut folders) = (Vec::new(), vec![self.cache.path().to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else if entry.file_name().to_string_lossy().starts_with(prefix) {
+                    texts.push(std::fs::read_to_string(entry.path()).unwrap());
+                }
+            }
+        }
+        texts
+    }
+
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(arguments).current_dir(self.dir.path());
+        command.env("CARGO_TARGET_DIR", target()).env("CACHE", self.cache.path()).stdin(Stdio::null());
+        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "LARDER", "LARDER_DIR", "CARGO_BUILD_TARGET"] {
+            command.env_remove(name);
+        }
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Builds and runs the program. What the memoized function gives is what the code gives.
+    pub(super) fn run(&self) -> Said {
+        self.run_with(&[])
+    }
+
+    pub(super) fn run_with(&self, arguments: &[&str]) -> Said {
+        let arguments = [&["run", "--quiet", "-p", &self.name], arguments].concat();
+        said(self.command(&arguments).output().unwrap())
+    }
+
+    /// Runs the program's tests, which say what the program says.
+    pub(super) fn test(&self) -> Said {
+        said(self.command(&["test", "--quiet", "-p", &self.name, "--", "--nocapture"]).output().unwrap())
+    }
+
+    /// `before` is the value at first, and `after` the one behind an edit, which is then taken back.
+    pub(super) fn follows(&self, (before, after): (&str, &str), (file, from, to): (&str, &str, &str)) {
+        let first = self.run();
+        assert_eq!(first.value, before, "at first: {first:?}");
+        assert!(self.run().is_hit, "unchanged");
+        self.edit(file, from, to);
+        let edited = self.run();
+        assert_eq!((edited.value.as_str(), edited.is_hit), (after, false), "edited: {edited:?}");
+        assert!(self.run().is_hit, "unchanged after the edit");
+        self.edit(file, to, from);
+        assert_eq!(self.run().value, before, "taken back");
+        assert!(self.run().is_hit, "unchanged after it was taken back");
+    }
+}
+
+pub(super) fn said(output: Output) -> Said {
+    let (text, warnings) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{text}{warnings}");
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("test ") && !line.is_empty()).collect();
+    let at =
+        lines.iter().position(|line| *line == "true" || *line == "false").unwrap_or_else(|| panic!("{text}{warnings}"));
+    assert_eq!(lines[at - 2], lines[at - 1], "memoized and plain\n{text}{warnings}");
+    Said { value: lines[at - 2].to_owned(), is_hit: lines[at] == "true", warnings }
+}
+
+pub(super) fn manifest(name: &str, dependencies: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n{dependencies}\n")
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn larder() -> String {
+    format!("{{ path = {:?}, default-features = false, features = [\"macros\"] }}", repository())
+}
+
+/// One folder for all of them, so that crates from the registry are built once.
+pub(super) fn target() -> PathBuf {
+    repository().join("target/never-stale")
+}
