@@ -56,6 +56,9 @@ mod hostile;
 /// One process after another.
 mod process;
 
+/// Hits that are computed again, to see whether they are the same.
+mod verify;
+
 /// Of all who make one call at one time, one computes.
 mod once;
 
