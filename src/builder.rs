@@ -40,6 +40,7 @@ pub struct CacheBuilder {
     progress: Watcher,
     /// Whether the variable `LARDER` is heeded.
     steered: bool,
+    is_global: bool,
 }
 
 impl CacheBuilder {
@@ -56,6 +57,7 @@ impl CacheBuilder {
             store: Arc::new(Directory),
             progress: Watcher::default(),
             steered: true,
+            is_global: false,
         }
     }
 
@@ -82,6 +84,7 @@ impl CacheBuilder {
         if let Some(bytes) = variable("LARDER_HOT_BYTES", parse_bytes) {
             builder = builder.hot_bytes(bytes);
         }
+        builder.is_global = true;
         builder.open()
     }
 
@@ -247,6 +250,7 @@ impl CacheBuilder {
         let bounds = Bounds::new(self.limits, self.order);
         Ok(Cache::new(Inner {
             compression,
+            is_global: self.is_global,
             read_only,
             durable: self.durable,
             refresh: steering == Steering::Refresh,

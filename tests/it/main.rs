@@ -163,6 +163,10 @@ mod log;
 #[cfg(feature = "macros")]
 mod tracking;
 
+/// Several programs in one cache.
+#[cfg(feature = "macros")]
+mod programs;
+
 /// A terminal that is not there.
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod terminal;
