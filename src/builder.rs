@@ -40,6 +40,7 @@ pub struct CacheBuilder {
     progress: Watcher,
     /// Whether the variable `LARDER` is heeded.
     steered: bool,
+    is_global: bool,
 }
 
 impl CacheBuilder {
@@ -56,6 +57,7 @@ impl CacheBuilder {
             store: Arc::new(Directory),
             progress: Watcher::default(),
             steered: true,
+            is_global: false,
         }
     }
 
@@ -82,6 +84,7 @@ impl CacheBuilder {
         if let Some(bytes) = variable("LARDER_HOT_BYTES", parse_bytes) {
             builder = builder.hot_bytes(bytes);
         }
+        builder.is_global = true;
         builder.open()
     }
 
@@ -217,9 +220,14 @@ impl CacheBuilder {
     }
 
     /// Opens the cache. The variable `LARDER` may change how: `off` keeps nothing, `refresh`
-    /// computes every call and replaces what is stored, `readonly` stores nothing. `verify` computes a tenth
-    /// of the hits again (`verify:0.5` half of them, `verify:1` all) and compares: a function that gives
-    /// another result is logged as an error and counted in [`Stats::errors`](crate::Stats::errors).
+    /// computes every call and replaces what is stored, `readonly` stores nothing.
+    ///
+    /// `verify` computes a tenth of the hits again (`verify:0.5` half of them, `verify:1` all) and compares. A function
+    /// that gives another result, an `Err` or a panic is logged as an error and counted in
+    /// [`Stats::unequal`](crate::Stats::unequal). The caller gets the stored result in any case, and it stays stored, so
+    /// the program does what it does without `verify`. Of as many results that are stored anew, the caller gets what a
+    /// hit would give: the value as its `Deserialize` makes it from what its `Serialize` wrote. So a field that serde
+    /// skips shows at the first call.
     ///
     /// # Errors
     /// Those of [`Cache::open`]; [`LevelOutOfRange`](ErrorKind::LevelOutOfRange) and
@@ -242,6 +250,7 @@ impl CacheBuilder {
         let bounds = Bounds::new(self.limits, self.order);
         Ok(Cache::new(Inner {
             compression,
+            is_global: self.is_global,
             read_only,
             durable: self.durable,
             refresh: steering == Steering::Refresh,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use crate::builder::CacheBuilder;
+use crate::closure;
 use crate::compress::Compression;
 use crate::flight::Flights;
 use crate::hot::Hot;
@@ -36,6 +37,8 @@ pub struct Cache(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) compression: Compression,
+    /// Programs that know nothing of each other use it.
+    pub(crate) is_global: bool,
     pub(crate) read_only: bool,
     pub(crate) durable: bool,
     /// Compute every call, and replace what is stored.
@@ -78,6 +81,9 @@ impl Cache {
 
     /// The cache that functions use if nothing else is said.
     ///
+    /// All programs of the user share it. So the name of a closure is one in its crate there, see
+    /// [`get_or_compute`](Cache::get_or_compute).
+    ///
     /// Its folder is what the variable `LARDER_DIR` says, else `larder` in the user's cache folder
     /// (`~/.cache/larder` on Linux). Its compressor is what `LARDER_COMPRESSION` says, else none. It keeps to what
     /// `LARDER_MAX_BYTES` (`10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (`90d`) and `LARDER_MAX_IDLE` say; without
@@ -115,6 +121,7 @@ impl Cache {
     pub fn disabled() -> Cache {
         Cache::new(Inner {
             compression: Compression::NONE,
+            is_global: false,
             read_only: false,
             durable: false,
             refresh: false,
@@ -203,6 +210,10 @@ impl Cache {
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
     /// this name. Gives whether there were any.
     ///
+    /// In the [`global`](Cache::global) cache, where a closure `load` of the crate `app` is listed as `app::load`, `load`
+    /// means this program's own closures of that name: those of the crate that the program is called after, and of the
+    /// crates whose closures this process has called. Others are named in full.
+    ///
     /// # Errors
     /// Those of [`clear`](Cache::clear).
     ///
@@ -220,7 +231,9 @@ impl Cache {
     pub fn clear_function(&self, name: &str) -> Result<bool> {
         let mut found = false;
         if self.writable()?.is_some() {
-            for function in self.functions()?.iter().filter(|function| function.name == name) {
+            let own: Vec<String> = if self.is_global() { closure::own_names(name) } else { Vec::new() };
+            let is_meant = |listed: &String| listed == name || own.contains(listed);
+            for function in self.functions()?.iter().filter(|function| is_meant(&function.name)) {
                 found |= self.clear_folder(&function.path)?;
             }
         }
@@ -271,6 +284,11 @@ impl Cache {
     #[inline]
     pub(crate) fn hot(&self) -> Option<&Hot> {
         if self.0.refresh || self.0.verify > 0.0 { None } else { self.0.upkeep.hot() }
+    }
+
+    /// Whether this is [`global`](Cache::global), or a clone of it.
+    pub(crate) fn is_global(&self) -> bool {
+        self.0.is_global
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

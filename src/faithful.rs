@@ -29,12 +29,23 @@ pub(crate) fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<()> {
         if !document::guesses::<T>(&trial.bytes).map_err(|error| unreadable::<T>(&error))? {
             return Ok(());
         }
-        trial = Trial::new(usize::MAX);
-        document::write(value, &mut trial)?;
+        return read_back(value).map(drop);
     }
-    let back: T = document::from_slice(&trial.bytes).map_err(|error| unreadable::<T>(&error))?;
+    back_from(value, &trial.bytes).map(drop)
+}
+
+/// The value as it comes back from its own encoding, however long that is.
+///
+/// # Errors
+/// Those of [`check`].
+pub(crate) fn read_back<T: Serialize + DeserializeOwned>(value: &T) -> Result<T> {
+    back_from(value, &document::to_vec(value)?)
+}
+
+fn back_from<T: Serialize + DeserializeOwned>(value: &T, encoding: &[u8]) -> Result<T> {
+    let back: T = document::from_slice(encoding).map_err(|error| unreadable::<T>(&error))?;
     if digest_of_content(value)? == digest_of_content(&back)? {
-        return Ok(());
+        return Ok(back);
     }
     Err(refused::<T>(
         "comes back from its own serialisation as another value; if it holds an untagged enum, put the more specific \

@@ -51,6 +51,7 @@ mod value;
 mod as_json;
 mod at_exit;
 mod atomic;
+mod crates_in;
 mod error;
 mod faithful;
 mod fault;
@@ -63,6 +64,7 @@ mod memory;
 #[cfg(feature = "metrics")]
 mod metered;
 mod numeric;
+mod origin;
 mod outcome;
 mod patience;
 mod policy;

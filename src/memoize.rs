@@ -1,5 +1,6 @@
 //! THE call: from the arguments to the result.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::cache::Cache;
@@ -92,9 +93,9 @@ pub(crate) fn run<A, R, S: Shape<R>>(
     };
     // 3. Compute.
     let started = Instant::now();
-    let value = compute(question.arguments);
+    let (miss, ran) = miss.compute(|| compute(question.arguments));
     // 4. Encode, compress, publish.
-    let (outcome, end) = miss.end(site, rules, &value, started.elapsed());
+    let (value, outcome, end) = miss.end(site, rules, ran, started.elapsed());
     turn.land(end);
     (value, outcome)
 }
@@ -118,6 +119,14 @@ pub(crate) struct Miss<R> {
     pub(crate) is_gone: bool,
     /// What the entry will show of the arguments, which are gone once the function has run.
     shown: Vec<Argument>,
+}
+
+/// What the function did.
+pub(crate) enum Ran<R> {
+    /// It gave this.
+    New(R),
+    /// It ran to verify what is stored, and gave this; `None` if it panicked.
+    Again { stored: R, now: Option<R> },
 }
 
 pub(crate) fn look<R, S: Shape<R>>(site: &Site<'_>, how: How, rules: Rules<R, S>) -> Looked<R> {
@@ -194,36 +203,54 @@ impl<R> Miss<R> {
         self
     }
 
-    /// The function has run: keep what it returned.
+    /// Runs the function. If the result is stored, a normal run would not have met a panic, so it is caught.
+    pub(crate) fn compute(mut self, compute: impl FnOnce() -> R) -> (Self, Ran<R>) {
+        let ran = match self.verified.take() {
+            None => Ran::New(compute()),
+            Some(stored) => Ran::Again { stored, now: catch_unwind(AssertUnwindSafe(compute)).ok() },
+        };
+        (self, ran)
+    }
+
+    /// Takes the stored result, if the function is to run only to verify it.
+    #[cfg(feature = "async")]
+    pub(crate) fn take_verified(&mut self) -> Option<R> {
+        self.verified.take()
+    }
+
+    /// The function has run: keeps what it returned, or compares it. Gives what the caller gets.
     pub(crate) fn end<S: Shape<R>>(
-        mut self,
+        self,
         site: &Site<'_>,
         rules: Rules<R, S>,
-        value: &R,
+        ran: Ran<R>,
         took: Duration,
-    ) -> (Outcome, End) {
-        let stored = S::stored(value);
-        if let (Some(before), Some(now)) = (self.verified.as_ref().and_then(S::stored), stored) {
-            let same = site.compare(before, now);
-            self.reason = Reason::Verified { same };
-            if same {
-                return (site.computed(took, None, self.reason), End::Stored);
+    ) -> (R, Outcome, End) {
+        match ran {
+            Ran::New(value) => self.keep(site, rules, value, took),
+            Ran::Again { stored, now } => {
+                let same =
+                    S::stored(&stored).is_some_and(|before| site.compare(before, now.as_ref().and_then(S::stored)));
+                (stored, site.computed(took, None, Reason::Verified { same }), End::Stored)
             }
         }
-        let (size, end) = match stored {
-            None => (None, End::Failed),
-            Some(_) if site.cache.is_read_only() => (None, End::NotKept),
-            Some(_) if site.files_changed() => (None, End::Failed),
-            Some(stored) if rules.store_if.is_some_and(|store_if| !store_if(stored)) => (None, End::NotKept),
+    }
+
+    fn keep<S: Shape<R>>(self, site: &Site<'_>, rules: Rules<R, S>, value: R, took: Duration) -> (R, Outcome, End) {
+        let (back, size, end) = match S::stored(&value) {
+            None => (None, None, End::Failed),
+            Some(_) if site.cache.is_read_only() => (None, None, End::NotKept),
+            Some(_) if site.files_changed("a result is not stored") => (None, None, End::Failed),
+            Some(stored) if rules.store_if.is_some_and(|store_if| !store_if(stored)) => (None, None, End::NotKept),
             Some(stored) => match site.store(self.shown, self.reason.cause(), took, stored) {
-                Ok(size) => (Some(size), End::Stored),
+                Ok((size, back)) => (back, Some(size), End::Stored),
                 Err(error) => {
                     site.fault("a result can't be stored: it will be computed again", &error);
-                    (None, End::NotKept)
+                    (None, None, End::NotKept)
                 }
             },
         };
-        (site.computed(took, size, self.reason), end)
+        (back.map_or(value, S::restored), site.computed(took, size, self.reason), end)
     }
 }
 

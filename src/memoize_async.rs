@@ -2,14 +2,18 @@
 //!
 //! Files are read and written by threads of the crate `blocking`, whatever runs the task.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use crate::cache::Cache;
 use crate::flight::{End, Turn};
 use crate::key::Describe;
 use crate::memo::Memo;
-use crate::memoize::{How, Looked, Question, look};
+use crate::memoize::{How, Looked, Miss, Question, Ran, look};
 use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::shape::Shape;
@@ -91,11 +95,11 @@ where
         };
         // 3. Compute.
         let started = Instant::now();
-        let value = compute(arguments).await;
+        let (miss, ran) = compute_async(miss, || compute(arguments)).await;
         let took = started.elapsed();
         // 4. Encode, compress, publish.
         off_thread(&site, move |site| {
-            let (outcome, end) = miss.end(site, rules, &value, took);
+            let (value, outcome, end) = miss.end(site, rules, ran, took);
             turn.land(end);
             (value, outcome)
         })
@@ -105,6 +109,24 @@ where
         Some(flight) => flight.watch(rest).await,
         None => rest.await,
     }
+}
+
+/// [`Miss::compute`] for a function that is `async`.
+async fn compute_async<R, F: Future<Output = R>>(mut miss: Miss<R>, compute: impl FnOnce() -> F) -> (Miss<R>, Ran<R>) {
+    let Some(stored) = miss.take_verified() else { return (miss, Ran::New(compute().await)) };
+    let Ok(future) = catch_unwind(AssertUnwindSafe(compute)) else {
+        return (miss, Ran::Again { stored, now: None });
+    };
+    let mut future = pin!(future);
+    let now = poll_fn(|context| {
+        // A future that panicked is not polled again.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    });
+    let now = now.await;
+    (miss, Ran::Again { stored, now })
 }
 
 /// Does what may read and write files elsewhere. Without a cache, there is nothing to be read.

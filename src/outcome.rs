@@ -18,13 +18,15 @@ pub enum Outcome {
         /// Bytes of the entry's file.
         size: u64,
     },
-    /// The function ran, with the cache at hand.
+    /// The function ran, with the cache at hand. With `LARDER=verify`, the value may be the stored one all the same:
+    /// see [`Reason::Verified`].
     #[non_exhaustive]
     Computed {
         /// How long it ran.
         took: Duration,
         /// Bytes of the new entry's file; `None` if the result was not stored: it is an `Err`, the
-        /// option `store_if` said no, the cache is read-only, or storing failed, which was logged.
+        /// option `store_if` said no, the cache is read-only, a result was only verified, or storing failed, which
+        /// was logged.
         size: Option<u64>,
         /// Why it was computed.
         reason: Reason,

@@ -68,10 +68,10 @@ pub enum Reason {
     },
     /// It was asked for: by `refresh`, or by `LARDER=refresh`.
     Refreshed,
-    /// The stored result was tried, as `LARDER=verify` asks for.
+    /// The function ran to verify what is stored, as `LARDER=verify` asks for. The caller gets the stored result.
     #[non_exhaustive]
     Verified {
-        /// Whether the function gave the same result again.
+        /// Whether the function gave the same result again. An `Err` or a panic is another one.
         same: bool,
     },
     /// The cache is off.

@@ -64,11 +64,12 @@ impl<'a> Site<'a> {
         self.call.show(describe)
     }
 
-    /// Whether a file that the key depends on is another one now: then the result is of something else.
-    pub(crate) fn files_changed(&self) -> bool {
+    /// Whether a file that the key depends on is another one now: then the result is of something else, and `what` is
+    /// reported.
+    pub(crate) fn files_changed(&self, what: &str) -> bool {
         let Some(path) = self.call.files.iter().find_map(Used::changed) else { return false };
         let error = Error::new(ErrorKind::InvalidInput, "the file changed while the function ran").at(path);
-        self.fault("a result is not stored", &error);
+        self.fault(what, &error);
         true
     }
 
@@ -233,14 +234,14 @@ impl<'a> Site<'a> {
         missing.reason()
     }
 
-    /// Stores a result; gives the size of the file.
+    /// Stores a result. Gives the size of the file, and with `LARDER=verify` the value as a hit would give it.
     pub(crate) fn store<T: Serialize + DeserializeOwned>(
         &self,
         arguments: Vec<Argument>,
         cause: Cause,
         took: Duration,
         value: &T,
-    ) -> Result<u64> {
+    ) -> Result<(u64, Option<T>)> {
         let Site { memo, cache, home, .. } = self;
         let (Some(there), Some((folder, key))) = (cache.place(), self.place()) else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
@@ -249,7 +250,12 @@ impl<'a> Site<'a> {
         there.bounds.expect_space(layout)?;
         let started = self.clock();
         // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
-        guarded(|| faithful::check(value))?;
+        let back = if cache.verifies() {
+            Some(guarded(|| faithful::read_back(value))?)
+        } else {
+            guarded(|| faithful::check(value))?;
+            None
+        };
         let compression = memo.compression(cache);
         let function = memo.function();
         let details = Details {
@@ -280,7 +286,7 @@ impl<'a> Site<'a> {
         cache.upkeep().stored(&home.tally, key, before, size);
         self.note(there, Event::Stored(cause), &details.arguments);
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
-        Ok(size)
+        Ok((size, back))
     }
 
     /// Notes for later what became of this call. That it can't be noted is no fault of the result.
@@ -312,19 +318,25 @@ impl<'a> Site<'a> {
         Ok(removed)
     }
 
-    /// Whether the function gave the same result again.
-    pub(crate) fn compare<T: Serialize>(&self, before: &T, now: &T) -> bool {
+    /// Whether the function gave the result again that is stored. `now` is `None` if it gave none that can be stored: an
+    /// `Err`, or a panic.
+    pub(crate) fn compare<T: Serialize>(&self, before: &T, now: Option<&T>) -> bool {
         let digest = |value| guarded(|| digest_of_content(value));
-        let same = matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now);
-        if !same {
+        let same =
+            now.is_some_and(|now| matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now));
+        // Of another file, another result is no wonder.
+        if !same && !self.files_changed("a result can't be verified") {
             self.home.tally.add(Count::Unequal, 1);
             self.cache.upkeep().counted();
             let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
+            let gave = if now.is_some() { "another result" } else { "an `Err` or a panic" };
             tracing::error!(
                 function = self.memo.name(),
                 key,
+                gave,
                 "a function does not give the result again that is stored: it depends on more than its arguments and its \
-                 code (time, chance, a file, the order of threads); the result is replaced"
+                 code (time, chance, a file, the order of threads); the stored result is used and kept, `LARDER=refresh` \
+                 replaces it"
             );
         }
         same

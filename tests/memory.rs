@@ -176,6 +176,9 @@ fn a_key_takes_little_memory() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, vec![7; 40 * MIB]).unwrap();
+    for n in 0..40_000 {
+        std::fs::File::create(folder.path().join(format!("{n} is a name of some length"))).unwrap();
+    }
     for threads in [1, 2, 3] {
         larder::set_threads(threads.try_into().unwrap());
         let check = |what: &str, bound: usize, key: &dyn Fn() -> larder::Result<Key>| {
@@ -195,6 +198,7 @@ fn a_key_takes_little_memory() {
         check("transposed complex numbers", 2 * bound, &|| key_of(&complex.t()));
         check("a map of vectors", bound, &|| key_of(&ordered));
         check("a file", bound, &|| FileDigest::of(&file).digest());
+        check("a folder of many files", bound, &|| FileDigest::of(folder.path()).digest());
         check("a hash map", 32 * 2 * entries + 4 * MIB, &|| key_of(&map));
     }
 }

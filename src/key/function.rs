@@ -50,6 +50,9 @@ impl Function {
 
 /// A path without what is in angle brackets.
 pub(crate) fn without_generics(path: &str) -> String {
+    if !path.contains('<') {
+        return path.to_owned();
+    }
     let mut depth = 0;
     path.chars()
         .filter(|&c| {

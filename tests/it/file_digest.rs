@@ -44,9 +44,6 @@ fn what_can_not_be_read_is_the_functions_own_affair() {
     assert_eq!(result.unwrap_err().kind(), io::ErrorKind::NotFound);
     let Outcome::Bypassed { reason: Reason::NoKey { what, .. }, .. } = outcome else { panic!("{outcome:?}") };
     assert!(what.contains("`path`") && what.contains("missing"), "{what}");
-    let error = FileDigest::of(folder.path()).digest().unwrap_err();
-    assert_eq!((error.kind(), error.path()), (ErrorKind::InvalidInput, Some(folder.path())));
-    assert!(error.to_string().contains("folder"));
     assert_ne!(FileDigest::of(&missing), FileDigest::of(&missing));
 }
 
@@ -79,4 +76,228 @@ fn it_is_a_value() {
     let json = serde_json::to_value(&digest).unwrap();
     assert_eq!(json["digest"], digest.digest().unwrap().to_string());
     assert_eq!(json["path"], path.to_str().unwrap());
+}
+
+/// The digest of a folder, in which something is made.
+fn of_tree(make: impl FnOnce(&Path)) -> larder::Key {
+    let folder = tempdir().unwrap();
+    make(folder.path());
+    FileDigest::of(folder.path()).digest().unwrap()
+}
+
+fn write(folder: &Path, name: &str, content: &str) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+#[test]
+fn a_folder_is_the_names_kinds_and_contents_in_it() {
+    let plain = of_tree(|folder| {
+        write(folder, "a", "one");
+        write(folder, "b/c", "two");
+    });
+    // Made in another order, at another time, by others.
+    let same = of_tree(|folder| {
+        write(folder, "b/c", "two");
+        write(folder, "a", "one");
+        let times = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+        fs::File::options().write(true).open(folder.join("a")).unwrap().set_times(times).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(folder.join("b/c"), fs::Permissions::from_mode(0o700)).unwrap();
+        }
+    });
+    assert_eq!(plain, same);
+    let others: [&dyn Fn(&Path); 8] = [
+        &|_| {},
+        // Another content, name, place, kind.
+        &|folder| {
+            write(folder, "a", "two");
+            write(folder, "b/c", "one");
+        },
+        &|folder| {
+            write(folder, "a", "one");
+            write(folder, "b/d", "two");
+        },
+        &|folder| {
+            write(folder, "a", "one");
+            write(folder, "bc", "two");
+        },
+        &|folder| {
+            write(folder, "a/b", "one");
+            write(folder, "b/c", "two");
+        },
+        // More, or less.
+        &|folder| write(folder, "a", "one"),
+        &|folder| {
+            write(folder, "a", "one");
+            write(folder, "b/c", "two");
+            fs::create_dir(folder.join("d")).unwrap();
+        },
+        &|folder| {
+            write(folder, "a", "one");
+            write(folder, "b/c", "two");
+            write(folder, "d", "");
+        },
+    ];
+    let mut all: Vec<larder::Key> = others.iter().map(of_tree).chain([plain]).collect();
+    // A file that holds nothing is not an empty folder.
+    all.push(FileDigest::of(tempfile::NamedTempFile::new().unwrap().path()).digest().unwrap());
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), count);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_where_it_leads_to_as_it_is_written() {
+    use std::os::unix::fs::symlink;
+    let of = |target: &str, content: &str| {
+        of_tree(|folder| {
+            write(folder, "a", content);
+            symlink(target, folder.join("link")).unwrap();
+        })
+    };
+    assert_eq!(of("a", "one"), of("a", "one"));
+    assert_ne!(of("a", "one"), of("./a", "one"));
+    // It may lead nowhere, or in a circle.
+    assert_ne!(of("missing", "one"), of("..", "one"));
+    let copied = of_tree(|folder| {
+        write(folder, "a", "one");
+        write(folder, "link", "a");
+    });
+    assert_ne!(of("a", "one"), copied);
+    // The folder itself may be found through a link.
+    let folder = tempdir().unwrap();
+    write(folder.path(), "real/a", "one");
+    symlink("real", folder.path().join("link")).unwrap();
+    assert_eq!(FileDigest::of(folder.path().join("link")), FileDigest::of(folder.path().join("real")));
+}
+
+#[memoize(cache = cache, ignore(cache, meanwhile), key(path = FileDigest::of(path)))]
+fn count(path: &Path, meanwhile: &dyn Fn(), cache: &Cache) -> usize {
+    let _ = cache;
+    let count = fs::read_dir(path).unwrap().count();
+    meanwhile();
+    count
+}
+
+#[test]
+fn a_folder_that_changes_while_the_function_runs_leaves_no_result() {
+    let folder = tempdir().unwrap();
+    let cache = Cache::open(folder.path().join("cache")).unwrap();
+    let tree = folder.path().join("tree");
+    write(&tree, "deep/data", "before");
+    let changes: [&dyn Fn(); 4] = [
+        &|| write(&tree, "deep/data", "after!"),
+        &|| write(&tree, "deep/more", "new"),
+        &|| fs::rename(tree.join("deep/more"), tree.join("deep/other")).unwrap(),
+        &|| fs::remove_file(tree.join("deep/other")).unwrap(),
+    ];
+    for (change, errors) in changes.into_iter().zip(1..) {
+        assert_eq!(count(&tree, change, &cache), 1);
+        assert_eq!((cache.entries().unwrap().len(), cache.stats().unwrap().errors), (0, errors));
+    }
+    assert_eq!(count(&tree, &|| {}, &cache), 1);
+    assert!(count::call(&tree, &|| {}, &cache).is_cached());
+    write(&tree, "deep/data", "later");
+    assert!(!count::call(&tree, &|| {}, &cache).is_cached());
+}
+
+/// The error of a digest that is not waited for.
+fn refused(path: &Path) -> larder::Error {
+    let path = path.to_owned();
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || send.send(FileDigest::of(path).digest()));
+    receive.recv_timeout(std::time::Duration::from_secs(60)).expect("it waits").unwrap_err()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_pipes_and_sockets_have_no_digest_and_nobody_waits_for_them() {
+    let folder = tempdir().unwrap();
+    let pipe = folder.path().join("tree/pipe");
+    fs::create_dir(folder.path().join("tree")).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let socket = folder.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for path in [&pipe, &socket, Path::new("/dev/zero"), Path::new("/dev/null"), Path::new("/dev/tty")] {
+        let error = refused(path);
+        assert_eq!((error.kind(), error.path()), (ErrorKind::InvalidInput, Some(path)), "{error}");
+        assert!(error.to_string().contains("pipe"), "{error}");
+    }
+    // Within a folder, the error names what is the cause.
+    let error = refused(&folder.path().join("tree"));
+    assert_eq!((error.kind(), error.path()), (ErrorKind::InvalidInput, Some(&*pipe)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_system_makes_as_it_is_read_goes_past_the_cache() {
+    let folder = tempdir().unwrap();
+    let cache = Cache::open(folder.path().join("cache")).unwrap();
+    let mut paths = vec!["/proc/cpuinfo", "/proc/meminfo", "/proc/self/status", "/proc/sys/kernel/ostype"];
+    // Its length is said to be a page.
+    paths.extend(["/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/uevent_seqnum"]);
+    paths.retain(|path| fs::read(path).is_ok());
+    assert!(paths.len() >= 4);
+    let content = |path: &Path| fs::read(path).unwrap().len();
+    for path in paths.iter().map(Path::new) {
+        let (length, outcome) = length::call(path, &|| {}, &cache).outcome();
+        // Some are of another length from time to time.
+        assert!(length.unwrap().abs_diff(content(path)) < 200, "{}", path.display());
+        let Outcome::Bypassed { reason: Reason::NoKey { what, .. }, .. } = outcome else { panic!("{outcome:?}") };
+        assert!(what.contains(path.to_str().unwrap()) && what.contains("no digest"), "{what}");
+    }
+    assert_eq!(cache.entries().unwrap().len(), 0);
+    assert_eq!(refused(Path::new("/proc/self")).kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn folders_within_folders_have_a_limit() {
+    let folder = tempdir().unwrap();
+    let deep = |levels| {
+        let path = folder.path().join(format!("{levels}")).join(vec!["d"; levels].join("/"));
+        fs::create_dir_all(path).unwrap();
+        FileDigest::of(folder.path().join(format!("{levels}"))).digest()
+    };
+    deep(100).unwrap();
+    let error = deep(200).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(error.path().unwrap().ends_with("d/d"), "{error}");
+}
+
+/// Whoever reads while others write gets what was there at one time, or an error.
+#[test]
+fn what_does_not_stop_changing_has_no_digest() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let folder = tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    write(&tree, "first", "");
+    let is_done = AtomicBool::new(false);
+    let is_begun = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            is_begun.wait();
+            for n in 0_u64.. {
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
+                let (next, last) = if n % 2 == 0 { ("second", "first") } else { ("first", "second") };
+                write(&tree, next, "");
+                fs::remove_file(tree.join(last)).unwrap();
+            }
+        });
+        is_begun.wait();
+        for _ in 0..200 {
+            if let Err(error) = FileDigest::of(&tree).digest() {
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+            }
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
 }

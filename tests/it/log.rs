@@ -78,6 +78,21 @@ fn calls_are_told_in_passing_and_faults_as_warnings() {
     assert!(lines[2].1.contains("no cache entry") && lines[2].1.contains(".larder"), "{}", lines[2].1);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_without_a_digest_is_one_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
+    let lines = Lines::up_to(Level::WARN);
+    tracing::subscriber::with_default(lines.clone(), || {
+        cache.get_or_compute("forecast", &larder::FileDigest::of("/proc/cpuinfo"), || 1.5);
+    });
+    let lines = lines.take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].1.contains("/proc/cpuinfo") && lines[0].1.contains("no digest"), "{lines:?}");
+}
+
 #[test]
 fn each_step_of_a_call_is_told_to_those_who_ask() {
     let folder = tempfile::tempdir().unwrap();

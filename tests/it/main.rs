@@ -56,6 +56,9 @@ mod hostile;
 /// One process after another.
 mod process;
 
+/// Hits that are computed again, to see whether they are the same.
+mod verify;
+
 /// Of all who make one call at one time, one computes.
 mod never_stale;
 mod once;
@@ -160,6 +163,10 @@ mod log;
 /// Changes of the code that a function reaches.
 #[cfg(feature = "macros")]
 mod tracking;
+
+/// Several programs in one cache.
+#[cfg(feature = "macros")]
+mod programs;
 
 /// A terminal that is not there.
 #[cfg(all(feature = "cli", target_os = "linux"))]

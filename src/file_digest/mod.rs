@@ -1,42 +1,45 @@
-//! Files as arguments, by what they hold: `FileDigest`.
+//! Files and folders as arguments, by what they hold: `FileDigest`.
+
+mod file;
+mod folder;
+mod state;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fs::{self, File, Metadata};
-use std::ops::Range;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
 use serde::ser::{Error as _, SerializeStruct as _};
 use serde::{Serialize, Serializer};
 
-use crate::file::{FileRange, open_now};
-use crate::key::{Key, Scratch, Source, StandIn, Take, Tree};
+use crate::key::{Key, StandIn};
 use crate::{Error, ErrorKind, Result};
+use file::Links;
+use state::State;
 
-/// A file that was changed so short a time ago may be changed again without another time: clocks of
-/// file systems are coarse. What it holds is not remembered.
-const RACY: Duration = Duration::from_secs(2);
-
-/// Files that are remembered.
+/// Files and folders that are remembered.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// How often a file is read anew that changes meanwhile.
+/// How often is read anew what changes meanwhile.
 const TRIES: u32 = 3;
 
-/// Bytes that are read at a time.
-const READ: usize = 256 << 10;
-
-/// What a file holds, as an argument of a memoized function: two files of equal content are equal,
+/// What a file or a folder holds, as an argument of a memoized function: two files of equal content are equal,
 /// wherever they lie.
 ///
 /// The content is read when this is made, with several threads if it is long, and in this process once for each
-/// state of the file, as its inode, size and times tell it. If the file changes while the function
-/// runs, the result is not stored.
+/// state of the file, as its inode, size and times tell it. Where these can't be relied upon (a file that has just been
+/// changed, times from the future, a file system such as FUSE or SMB), it is read each time. If the file changes while
+/// the function runs, the result is not stored.
+///
+/// Of a **folder**, these count: the name of each file, folder and link in it, at any depth; the content of each file; and
+/// where each link leads to, as it is written. Links within it are not followed. Times, permissions and owners don't
+/// count, nor does what the folder itself is called, nor the order in which the system lists it. All files are read,
+/// and with what changes there while the function runs, the result is not stored: so keep the cache elsewhere.
 ///
 /// What can't be read is an error in the place where the digest is wanted: a call with such an argument
-/// goes past the cache, and the function meets the error itself.
+/// goes past the cache, and the function meets the error itself. Devices, pipes and sockets have no digest, also in a
+/// folder, nor has a file that has another length than the file system says, as in `/proc` and `/sys`.
 ///
 /// ```
 /// # use larder::{Cache, FileDigest, memoize};
@@ -59,14 +62,14 @@ const READ: usize = 256 << 10;
 #[derive(Clone, Debug)]
 pub struct FileDigest {
     path: PathBuf,
-    read: Result<(State, Key)>,
+    read: Result<Seen>,
 }
 
 impl FileDigest {
-    /// Reads the file at this path, unless this process remembers what it holds.
+    /// Reads the file or the folder at this path, unless this process remembers what it holds.
     pub fn of(path: impl AsRef<Path>) -> FileDigest {
         let path = path.as_ref();
-        FileDigest { path: path.to_owned(), read: digest(path).map_err(|error| error.at(path)) }
+        FileDigest { path: path.to_owned(), read: read(path).map_err(|error| error.at(path)) }
     }
 
     /// The path, as it was given.
@@ -74,50 +77,73 @@ impl FileDigest {
         &self.path
     }
 
-    /// BLAKE3 of the content.
+    /// BLAKE3 of the content. For a folder, of all that is in it: DESIGN.md has the format.
     ///
     /// # Errors
-    /// What the file system reported; [`InvalidInput`](ErrorKind::InvalidInput) if the path leads to a folder, or the
-    /// file does not stop changing.
+    /// What the file system reported; [`InvalidInput`](ErrorKind::InvalidInput) for what has no digest, or does not stop
+    /// changing; [`LimitExceeded`](ErrorKind::LimitExceeded) for folders that are nested too deep. The error's path is
+    /// that of the file which is the cause.
     pub fn digest(&self) -> Result<Key> {
-        self.read.as_ref().map(|(_, key)| *key).map_err(Error::clone)
+        self.read.as_ref().map(|seen| seen.digest).map_err(Error::clone)
     }
 }
 
 /// Whether both hold the same; two that can't be read don't.
 impl PartialEq for FileDigest {
     fn eq(&self, other: &Self) -> bool {
-        matches!((&self.read, &other.read), (Ok((_, a)), Ok((_, b))) if a == b)
+        matches!((&self.read, &other.read), (Ok(a), Ok(b)) if a.digest == b.digest)
     }
 }
 
 /// In a key, what the file holds. Elsewhere, its path and the digest of what it holds.
 impl Serialize for FileDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (state, digest) = self.read.as_ref().map_err(S::Error::custom)?;
+        let seen = self.read.as_ref().map_err(S::Error::custom)?;
         if StandIn::is_wanted::<S>() {
-            note(|| Used { path: self.path.clone(), state: *state });
-            return StandIn::File.serialize(digest, serializer);
+            note(|| Used { path: self.path.clone(), seen: *seen });
+            return StandIn::File.serialize(&seen.digest, serializer);
         }
         let mut fields = serializer.serialize_struct("FileDigest", 2)?;
         fields.serialize_field("path", &self.path)?;
-        fields.serialize_field("digest", digest)?;
+        fields.serialize_field("digest", &seen.digest)?;
         fields.end()
     }
 }
 
-/// A file that a key depends on, as it was then.
+/// What was there when it was read.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    digest: Key,
+    stamp: Stamp,
+    /// Whether what is there has another stamp after any change.
+    tells: bool,
+}
+
+/// What tells whether something has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stamp {
+    File(State),
+    /// Of the states of all that is in it.
+    Folder(Key),
+}
+
+/// A file or a folder that a key depends on, as it was then.
 #[derive(Clone, Debug)]
 pub(crate) struct Used {
     path: PathBuf,
-    state: State,
+    seen: Seen,
 }
 
 impl Used {
-    /// The file, if it is another one now, or has changed.
+    /// The path, if there is another one now, or it has changed.
     pub(crate) fn changed(&self) -> Option<&Path> {
-        let same = fs::metadata(&self.path).is_ok_and(|now| State::of(&now) == self.state);
-        (!same).then_some(&self.path)
+        let Seen { digest, stamp, tells } = self.seen;
+        let is_as_it_was = || -> Result<bool> {
+            let now = if is_folder(&self.path)? { folder::stamp(&self.path)? } else { file::stamp(&self.path)? };
+            // Where the stamp does not tell, the content does.
+            Ok(now.0 == stamp && (tells || read(&self.path)?.digest == digest))
+        };
+        (!is_as_it_was().unwrap_or(false)).then_some(&self.path)
     }
 }
 
@@ -163,51 +189,7 @@ fn restore(outer: Vec<Used>) -> Vec<Used> {
     Vec::new()
 }
 
-/// What tells whether a file has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct State {
-    size: u64,
-    modified: Option<SystemTime>,
-    /// Device, inode, and the time of the last change of anything, which nobody can set.
-    #[cfg(unix)]
-    identity: (u64, u64, i64, i64),
-    #[cfg(not(unix))]
-    created: Option<SystemTime>,
-}
-
-impl State {
-    fn of(metadata: &Metadata) -> Self {
-        #[cfg(unix)]
-        use std::os::unix::fs::MetadataExt as _;
-        State {
-            size: metadata.len(),
-            modified: metadata.modified().ok(),
-            #[cfg(unix)]
-            identity: (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
-            #[cfg(not(unix))]
-            created: metadata.created().ok(),
-        }
-    }
-
-    /// Whether the file may change from now on without anybody seeing it.
-    fn is_racy(&self) -> bool {
-        let changed = self.modified.max(self.changed());
-        changed.is_none_or(|at| at.elapsed().unwrap_or_default() < RACY)
-    }
-
-    #[cfg(unix)]
-    fn changed(&self) -> Option<SystemTime> {
-        let (_, _, seconds, _) = self.identity;
-        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).ok()?))
-    }
-
-    #[cfg(not(unix))]
-    fn changed(&self) -> Option<SystemTime> {
-        self.created
-    }
-}
-
-type Remembered = HashMap<(PathBuf, State), Key>;
+type Remembered = HashMap<(PathBuf, Stamp), Key>;
 
 static REMEMBERED: LazyLock<Mutex<Remembered>> = LazyLock::new(Mutex::default);
 
@@ -215,70 +197,44 @@ fn remembered() -> std::sync::MutexGuard<'static, Remembered> {
     REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn digest(path: &Path) -> Result<(State, Key)> {
-    let failed = |e| Error::io(e, "can't read");
+/// What the file or the folder in this place holds, if it has been read in this state.
+fn recall(place: &Path, stamp: Stamp) -> Option<Key> {
+    remembered().get(&(place.to_owned(), stamp)).copied()
+}
+
+/// Remembers what a file or a folder holds, if its state tells when it holds something else.
+fn remember(place: PathBuf, seen: &Seen) {
+    if !seen.tells {
+        return;
+    }
+    let mut remembered = remembered();
+    if remembered.len() >= MOST_REMEMBERED {
+        remembered.clear();
+    }
+    remembered.insert((place, seen.stamp), seen.digest);
+}
+
+fn is_folder(path: &Path) -> Result<bool> {
+    Ok(fs::metadata(path).map_err(|e| Error::io(e, "can't open"))?.is_dir())
+}
+
+fn read(path: &Path) -> Result<Seen> {
     for _ in 0..TRIES {
-        let file = open_now(path).map_err(|e| Error::io(e, "can't open"))?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            let what = if metadata.is_dir() { "this is a folder" } else { "this is no regular file" };
-            return Err(Error::new(ErrorKind::InvalidInput, format!("{what}; only files have a digest")));
-        }
-        let state = State::of(&metadata);
-        let place = (fs::canonicalize(path).map_err(failed)?, state);
-        if let Some(key) = remembered().get(&place) {
-            return Ok((state, *key));
-        }
-        let key = read(&file, state.size)?;
-        if State::of(&file.metadata().map_err(failed)?) != state {
-            continue;
-        }
-        if !state.is_racy() {
-            let mut remembered = remembered();
-            if remembered.len() >= MOST_REMEMBERED {
-                remembered.clear();
+        let seen = if is_folder(path)? {
+            match folder::read(path) {
+                // Something in it was removed before it was looked at.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                result => result?,
             }
-            remembered.insert(place, key);
+        } else {
+            let place = fs::canonicalize(path).map_err(|e| Error::io(e, "can't read"))?;
+            file::read(path, place, Links::Followed, 0)?
+        };
+        if let Some(seen) = seen {
+            return Ok(seen);
         }
-        return Ok((state, key));
     }
-    Err(Error::new(ErrorKind::InvalidInput, "the file changes while it is read; wait until it is complete"))
-}
-
-fn read(file: &File, size: u64) -> Result<Key> {
-    #[cfg(test)]
-    READS.with(|reads| reads.set(reads.get() + 1));
-    let mut tree = Tree::new();
-    match tree.update_from(&Content { range: FileRange::new(file, 0, size), size }) {
-        // It was cut meanwhile: what was read is no file's.
-        Err(error) if error.kind() == ErrorKind::Truncated => {}
-        result => result?,
-    }
-    Ok(tree.digest())
-}
-
-/// The content of a file, from any place on.
-struct Content<'f> {
-    range: FileRange<'f>,
-    size: u64,
-}
-
-impl Source for Content<'_> {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn part(&self, range: Range<u64>, scratch: &mut Scratch, target: &mut impl Take) -> Result<()> {
-        let mut at = range.start;
-        while at < range.end {
-            let count = usize::try_from(range.end - at).unwrap_or(READ).min(READ);
-            scratch.first.resize(count, 0);
-            self.range.read_exact_at(at, &mut scratch.first)?;
-            target.take(&scratch.first);
-            at += count as u64;
-        }
-        Ok(())
-    }
+    Err(Error::new(ErrorKind::InvalidInput, "it changes while it is read; wait until it is complete"))
 }
 
 #[cfg(test)]
@@ -289,7 +245,8 @@ thread_local! {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::FileTimes;
+    use std::fs::{File, FileTimes};
+    use std::time::Duration;
 
     use super::*;
 
@@ -308,7 +265,7 @@ mod tests {
         let first = of();
         assert_eq!(of(), first);
         assert_eq!(reads(), 2, "a young file was remembered");
-        std::thread::sleep(RACY + Duration::from_millis(1100));
+        std::thread::sleep(Duration::from_millis(3100));
         assert_eq!((of(), of(), of()), (first, first, first));
         assert_eq!(reads(), 3, "an old file was not remembered");
         // Written again with the same size and time of modification.
@@ -318,6 +275,27 @@ mod tests {
         let file = File::options().write(true).open(&path).unwrap();
         file.set_times(FileTimes::new().set_modified(modified)).unwrap();
         assert_ne!(of(), first);
+    }
+
+    #[test]
+    fn of_an_old_folder_only_what_changed_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tree");
+        crate::atomic::create_private_folder(&path).unwrap();
+        crate::dump(&vec![1_u8; 2 << 20], path.join("large")).unwrap();
+        crate::dump(&1, path.join("small")).unwrap();
+        let of = || FileDigest::of(&path).digest().unwrap();
+        let first = of();
+        assert_eq!(of(), first);
+        assert_eq!(reads(), 4, "a young tree was remembered");
+        std::thread::sleep(Duration::from_millis(3100));
+        assert_eq!((of(), of(), of()), (first, first, first));
+        // Where only what is open is believed, the large file alone is remembered.
+        assert_eq!(reads(), if cfg!(target_os = "linux") { 6 } else { 8 });
+        let before = reads();
+        crate::dump(&2, path.join("small")).unwrap();
+        assert_ne!(of(), first);
+        assert_eq!(reads(), before + 1, "the large file was read again");
     }
 
     #[test]
@@ -341,6 +319,27 @@ mod tests {
         // Nobody asked here, so nothing is kept for whoever asks next.
         key(&outer);
         assert!(used_by(|| ()).1.is_empty());
+    }
+
+    #[test]
+    fn where_the_state_does_not_tell_the_content_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tree");
+        crate::atomic::create_private_folder(&path).unwrap();
+        crate::dump(&1, path.join("data")).unwrap();
+        for path in [path.join("data"), path] {
+            let used = |tells, other: bool| {
+                let mut seen = read(&path).unwrap();
+                assert!(!seen.tells, "it is young");
+                seen.tells = tells;
+                // As if it had held something else in the same state.
+                seen.digest = if other { Key::from_bytes([7; 32]) } else { seen.digest };
+                Used { path: path.clone(), seen }
+            };
+            assert_eq!(used(false, false).changed(), None);
+            assert_eq!(used(false, true).changed(), Some(&*path));
+            assert_eq!(used(true, true).changed(), None);
+        }
     }
 
     #[test]
