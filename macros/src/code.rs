@@ -25,6 +25,8 @@ pub(crate) struct Code {
     pub(crate) items: String,
     pub(crate) predicates: Vec<TokenStream>,
     pub(crate) environment: Vec<String>,
+    /// Where the types that callers choose may be from, if what they do decides about the result.
+    pub(crate) types: Option<Vec<(String, u128)>>,
 }
 
 impl Code {
@@ -57,7 +59,7 @@ impl Code {
                 noted.join("; ")
             )
         });
-        let Reach { items, predicates, environment, unseen, .. } = reach;
+        let Reach { items, predicates, environment, unseen, types, .. } = reach;
         let tokens = fingerprint::body(item, &mut Symbols::new());
         let body = fingerprint::of(&tokens, tokens.all(), Reading::Code);
         let mut items: Vec<(String, u128)> = items.into_iter().chain([("body".to_owned(), body)]).collect();
@@ -75,7 +77,7 @@ impl Code {
         // Those that are no tokens are no predicates either.
         let predicates = predicates.iter().filter_map(|text| text.parse().ok()).collect();
         let track = Ident::new(track, Span::mixed_site());
-        Code { track, unseen, note, items: lines, predicates, environment }
+        Code { track, unseen, note, items: lines, predicates, environment, types }
     }
 
     fn untracked() -> Self {
@@ -87,6 +89,7 @@ impl Code {
             items: String::new(),
             predicates: Vec::new(),
             environment: Vec::new(),
+            types: None,
         }
     }
 }

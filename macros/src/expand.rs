@@ -60,6 +60,8 @@ struct Parts<'f> {
     memo_name: Ident,
     call_name: Ident,
     body_name: Ident,
+    /// What is known of the function's code.
+    code: Code,
 }
 
 impl<'f> Parts<'f> {
@@ -78,7 +80,8 @@ impl<'f> Parts<'f> {
         };
         let memo = quote!(#owner::#memo_name());
         let body = quote!(#owner::#body_name);
-        Parts { options, function, larder, memo, body, memo_name, call_name, body_name }
+        let code = Code::of(options, &function.item);
+        Parts { options, function, larder, memo, body, memo_name, call_name, body_name, code }
     }
 
     /// The function as it was, under another name.
@@ -279,11 +282,11 @@ impl<'f> Parts<'f> {
     /// What is known of the function's code.
     fn code(&self) -> TokenStream {
         let larder = &self.larder;
-        let Code { track, unseen, note, items, predicates, environment } = Code::of(self.options, &self.function.item);
+        let Code { track, unseen, note, items, predicates, environment, .. } = &self.code;
         let depends = self.options.depends.iter();
         let uses = depends.map(|path| quote_spanned!(path.span()=> #[allow(unused_imports)] use #path as _;));
         let texts = predicates.iter().map(ToString::to_string);
-        let note = note.map(|note| {
+        let note = note.as_ref().map(|note| {
             // An attribute can warn of nothing by itself; the use of what is deprecated is a warning.
             let not_all_is_seen =
                 Ident::new("not_all_is_seen", Span::mixed_site().located_at(self.function.name().span()));

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Key;
 use super::canonical::{self, Order};
 use super::sink::{Sink, Tag};
+use crate::binary;
+use crate::crates_in::crates_in;
 use crate::file_digest::{Used, used_by};
 use crate::preview::{preview, shorten};
 use crate::{Error, Result};
@@ -60,6 +62,27 @@ impl Describe<'_> {
     /// The type of an argument whose parameter is declared as `impl Trait`.
     pub fn type_of<T: ?Sized>(&mut self, name: &'static str, _: &T) {
         self.type_parameter::<T>(name);
+    }
+
+    /// What is known of the code of the crates that a type parameter's type is from: `known` has a digest by
+    /// crate, which is 0 for crates whose code is followed anyway. For others the running program stands.
+    pub fn crates_of<T: ?Sized>(&mut self, known: &'static [(&'static str, u128)]) {
+        let Mode::Key { call, .. } = &mut self.mode else { return };
+        for krate in crates_in(std::any::type_name::<T>()) {
+            match known.iter().find(|(name, _)| *name == krate) {
+                Some((_, 0)) => continue,
+                Some((_, digest)) => call.text(&format!("crate {krate} {digest:032x}")),
+                None => call.text(&format!("binary {}", binary::identity())),
+            }
+            // A type's name never begins like that.
+            call.tag(Tag::TypeParameter);
+        }
+        call.keep();
+    }
+
+    /// The same for an argument whose parameter is declared as `impl Trait`.
+    pub fn crates_of_value<T: ?Sized>(&mut self, _: &T, known: &'static [(&'static str, u128)]) {
+        self.crates_of::<T>(known);
     }
 
     fn type_name(&mut self, name: &'static str, type_name: &'static str) {

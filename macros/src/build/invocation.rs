@@ -28,6 +28,8 @@ pub(crate) struct Invocation {
     hash: Option<String>,
     /// The digests of sources are not those that the compiler makes by itself.
     pub(crate) other_digests: bool,
+    /// Other crates can use what it makes.
+    pub(crate) is_library: bool,
     /// Where it runs.
     pub(crate) dir: PathBuf,
 }
@@ -96,6 +98,8 @@ impl Invocation {
             native: values("-l").iter().map(|text| native::name_of_library(text)).collect(),
             hash: hash.map(str::to_owned),
             other_digests: values("-Z").iter().any(|option| option.contains("src-hash-algorithm")),
+            is_library: values("--crate-type").iter().any(|kind| kind != "bin")
+                && !texts.iter().any(|text| text == "--test"),
             dir: dir.to_owned(),
         })
     }

@@ -111,6 +111,15 @@ impl Parts<'_> {
         let of_impl = function.in_trait.then(
             || quote_spanned!(mixed=> #larder::__private::Describe::type_of(__larder_description, "impl", &|| ());),
         );
+        let crates = self.crates_of_types();
+        let (of_types, of_own, of_impl_types) = match &crates {
+            None => (Vec::new(), None, None),
+            Some(crates) => (
+                types.iter().map(|ty| quote_spanned!(mixed=> #larder::__private::Describe::crates_of::<#ty>(__larder_description, #crates);)).collect(),
+                function.in_impl.then(|| quote_spanned!(mixed=> #larder::__private::Describe::crates_of::<Self>(__larder_description, #crates);)),
+                function.in_trait.then(|| quote_spanned!(mixed=> #larder::__private::Describe::crates_of_value(__larder_description, &|| (), #crates);)),
+            ),
+        };
         let parameters = function.parameters.iter().enumerate();
         let arguments = parameters
             .filter(|(_, parameter)| parameter.counts)
@@ -121,6 +130,9 @@ impl Parts<'_> {
                 #(#larder::__private::Describe::constant(__larder_description, #constant_names, &#constants);)*
                 #of_self
                 #of_impl
+                #(#of_types)*
+                #of_own
+                #of_impl_types
                 #(#arguments)*
             }
         }
@@ -133,6 +145,9 @@ impl Parts<'_> {
         let type_of = parameter
             .has_impl_trait
             .then(|| quote_spanned!(mixed=> #larder::__private::Describe::type_of(__larder_description, #name, &__larder_arguments.#index);));
+        let crates_of = self.crates_of_types().filter(|_| parameter.has_impl_trait).map(
+            |crates| quote_spanned!(mixed=> #larder::__private::Describe::crates_of_value(__larder_description, &__larder_arguments.#index, #crates);),
+        );
         // Where the user wrote it, for messages; but with names of our own.
         let written = mixed.located_at(match (&parameter.keyed_by, &parameter.ty) {
             (Some(expr), _) => expr.span(),
@@ -152,7 +167,13 @@ impl Parts<'_> {
                 (&&#larder::__private::Part(&#value)).__larder_argument(__larder_description, #name);
             },
         };
-        quote!({ #type_of #(#scope)* #describe })
+        quote!({ #type_of #crates_of #(#scope)* #describe })
+    }
+
+    /// The crates that types may be from, if what they do decides about the result.
+    fn crates_of_types(&self) -> Option<TokenStream> {
+        let crates = self.code.types.as_ref()?.iter().map(|(name, digest)| quote!((#name, #digest)));
+        Some(quote!(&[#(#crates),*]))
     }
 
     /// The arguments under their names: references as themselves, others as references.

@@ -58,6 +58,8 @@ pub(crate) struct Reach {
     pub(crate) environment: Vec<String>,
     /// What of it can't be seen, a sentence each.
     pub(crate) unseen: Vec<String>,
+    /// Where the types that callers choose may be from, if what they do decides about the result.
+    pub(crate) types: Option<Vec<(String, u128)>>,
     /// The package wants no notes about that.
     pub(crate) is_quiet: bool,
     /// Files were read, as a build does.
@@ -70,6 +72,8 @@ struct Compilation {
     invocation: Invocation,
     /// By item: its path and its digest.
     listed: HashMap<usize, (String, u128)>,
+    /// What is known of types that callers choose.
+    types: Option<Vec<(String, u128)>>,
 }
 
 thread_local! {
@@ -123,10 +127,12 @@ impl Compilation {
         // Without cargo, the folder of the root file is the package.
         let dir = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or(root.parent().map(PathBuf::from));
         let dir = paths::normal(&dir.unwrap_or_default());
-        let mut compilation = Compilation { ground: Ground::default(), invocation, listed: HashMap::new() };
+        let mut compilation =
+            Compilation { ground: Ground::default(), invocation, listed: HashMap::new(), types: None };
         let scope = &mut compilation.ground.scope;
         scope.units = Units::of(&compilation.invocation);
         scope.externs.clone_from(&compilation.invocation.externs);
+        scope.is_library = compilation.invocation.is_library;
         scope.beginning = compilation.invocation.beginning();
         let package = Package::read(&dir).unwrap_or_else(|why| {
             scope.unseen.insert(why);
@@ -159,6 +165,8 @@ impl Compilation {
         let known = &mut self.listed;
         let mut listed = |scope: &Scope, index| known.entry(index).or_insert_with(|| list::item(scope, index)).clone();
         let mut unseen = reached.unseen.clone();
+        let types =
+            reached.runs_callers_code.then(|| self.types.get_or_insert_with(|| scope.crates_of_types()).clone());
         let items = list::items(scope, &reached, itself, &self.invocation, &mut unseen, &mut listed);
         unseen.extend(scope.unseen.iter().cloned());
         Reach {
@@ -167,6 +175,7 @@ impl Compilation {
             environment: reached.facts.environment.into_iter().collect(),
             unseen: unseen.into_iter().collect(),
             is_read: true,
+            types,
             is_quiet: scope.program.packages[scope.own].settings.quiet,
         }
     }

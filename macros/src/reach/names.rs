@@ -53,6 +53,8 @@ pub(crate) struct Scope {
     pub(crate) units: Units,
     /// The libraries that the compiler was given: their names in the code, and the files.
     pub(crate) externs: Vec<(String, PathBuf)>,
+    /// Other crates can use what is compiled.
+    pub(crate) is_library: bool,
     /// When this compilation began.
     pub(crate) beginning: Option<Beginning>,
     /// By library: why what its macros make can't be seen, if it can't.
@@ -391,6 +393,33 @@ impl Scope {
                 todo.extend(self.units.uses(unit));
             }
         }
+    }
+
+    /// The crates that a type may be from, by name, each with a digest of its code; 0 stands for code that is
+    /// followed. Crates of which several versions are used are left out, since a name does not tell them apart.
+    pub(crate) fn crates_of_types(&mut self) -> Vec<(String, u128)> {
+        let own = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
+        let mut crates: Vec<(String, u128)> =
+            ["std", "core", "alloc", "larder"].map(|name| (name.to_owned(), 0)).into();
+        crates.push((own, 0));
+        let mut direct = BTreeSet::new();
+        let mut all: BTreeSet<usize> = BTreeSet::new();
+        for (_, file) in self.externs.clone() {
+            let unit = self.units.at(&file);
+            direct.insert(unit);
+            all.extend(self.units.closure(unit));
+        }
+        for unit in all.iter().copied() {
+            let name = self.units.get(unit).name.clone();
+            let is_read = self.program.packages.iter().any(|package| package.unit == Some(unit));
+            let is_alone = all.iter().filter(|other| self.units.get(**other).name == name).count() == 1;
+            if is_read && is_alone {
+                crates.push((name, 0));
+            } else if direct.contains(&unit) && is_alone && name != "larder" && !self.units.is_proc_macro(unit) {
+                crates.extend(self.units.digest(unit).ok().map(|digest| (name, digest.max(1))));
+            }
+        }
+        crates
     }
 
     pub(crate) fn add_package(&mut self, package: Package) {

@@ -98,7 +98,7 @@ pub(crate) struct Search<'a> {
 /// The roots, and the item that is the function itself.
 pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> (Roots, Option<usize>) {
     let Some((index, token)) = item_at(scope, search.position) else {
-        let mut roots = Roots { is_generic: true, is_open: true, ..Roots::default() };
+        let mut roots = Roots { is_generic: true, is_open: true, runs_callers_code: true, ..Roots::default() };
         let why = "the file that the function is in is not among the modules of its crate";
         roots.named.unseen.insert(why.to_owned());
         scope.read_all_beside();
@@ -152,7 +152,13 @@ pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> (Roots, Option<usi
     if roots.is_generic {
         scope.read_all_beside();
     }
+    let is_harmful = |path: &syn::Path| !is_harmless(path);
+    roots.runs_callers_code = bounds.traits.iter().any(is_harmful);
+    roots.has_trait_object = bounds.objects.iter().any(is_harmful);
     roots.is_open = bounds.is_generic && bounds.traits.iter().any(|path| is_outside(scope, module, path));
+    if roots.has_trait_object && scope.is_library {
+        roots.named.unseen.insert("the types of other crates that may be behind its `dyn`".to_owned());
+    }
     (roots, is_itself.then_some(index))
 }
 
@@ -223,6 +229,8 @@ impl Scope {
 struct Bounds {
     is_generic: bool,
     traits: Vec<syn::Path>,
+    /// Those of `dyn Trait`.
+    objects: Vec<syn::Path>,
 }
 
 impl Bounds {
@@ -268,6 +276,11 @@ impl<'ast> Visit<'ast> for Bounds {
 
     fn visit_type_trait_object(&mut self, ty: &'ast syn::TypeTraitObject) {
         self.is_generic = true;
+        for bound in &ty.bounds {
+            if let syn::TypeParamBound::Trait(bound) = bound {
+                self.objects.push(bound.path.clone());
+            }
+        }
         visit::visit_type_trait_object(self, ty);
     }
 
@@ -294,10 +307,13 @@ const HARMLESS: [&str; 13] = [
     "FnOnce",
 ];
 
+fn is_harmless(path: &syn::Path) -> bool {
+    path.segments.last().is_some_and(|segment| HARMLESS.contains(&segment.ident.to_string().as_str()))
+}
+
 /// Whether a trait is another crate's, with methods that a caller's type brings along.
 fn is_outside(scope: &mut Scope, module: usize, path: &syn::Path) -> bool {
-    let last = path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
-    if HARMLESS.contains(&last.as_str()) {
+    if is_harmless(path) {
         return false;
     }
     let names = path.segments.iter().map(|segment| scope.program.symbols.find(&segment.ident.to_string()));

@@ -53,6 +53,8 @@ pub(crate) struct Reached {
     pub(crate) macros: BTreeSet<(usize, Symbol)>,
     /// What can't be seen, a sentence each.
     pub(crate) unseen: BTreeSet<String>,
+    /// What types do that the function's callers choose decides about the result.
+    pub(crate) runs_callers_code: bool,
 }
 
 /// Where to begin.
@@ -65,6 +67,10 @@ pub(crate) struct Roots {
     pub(crate) is_generic: bool,
     /// A type that its callers choose may have any trait of other crates.
     pub(crate) is_open: bool,
+    /// What types do that its callers choose decides about the result.
+    pub(crate) runs_callers_code: bool,
+    /// Such a type is behind `dyn`, where nobody sees which one it is.
+    pub(crate) has_trait_object: bool,
 }
 
 impl Ground {
@@ -204,6 +210,7 @@ struct Walk<'g> {
 
 impl Walk<'_> {
     fn begin(&mut self, roots: &Roots) {
+        self.reached.runs_callers_code = roots.runs_callers_code;
         self.home(roots.module);
         self.absorb(&roots.named);
         for item in &roots.items {

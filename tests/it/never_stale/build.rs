@@ -55,6 +55,11 @@ impl Build {
         self
     }
 
+    /// The same, with larder among its dependencies.
+    pub(super) fn beside_with_larder(self, name: &str, dependencies: &str, lib: &str) -> Self {
+        self.beside(name, &format!("larder = {}\n{dependencies}", larder()), lib)
+    }
+
     pub(super) fn with(self, file: &str, text: &str) -> Self {
         self.write(file, text);
         self

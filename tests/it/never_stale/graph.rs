@@ -157,3 +157,39 @@ fn main() { report(plain(3), scaled::call(3).outcome()); }
     moved.variables.push(("CARGO_TARGET_DIR", target().join("elsewhere").to_str().unwrap().to_owned()));
     assert!(moved.run().is_hit, "another checkout and another target folder");
 }
+
+/// A type of the program decides what a function of a library does: its code is seen from neither side.
+#[test]
+fn a_trait_that_the_program_implements() {
+    let main = "
+struct Fast(u64);
+impl serde::Serialize for Fast {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> { to.serialize_u64(self.0) }
+}
+impl lib::Speed for Fast { fn speed(&self) -> u64 { self.0 * 2 } }
+fn main() { report(lib::plain(&Fast(3)), lib::run_on(&CACHE, &Fast(3))); }
+";
+    let lib = "
+pub trait Speed { fn speed(&self) -> u64; }
+impl Speed for u64 { fn speed(&self) -> u64 { *self } }
+pub fn plain<T: Speed>(t: &T) -> u64 { t.speed() + 1 }
+#[larder::memoize(cache = cache, ignore(cache))]
+fn run<T: Speed + serde::Serialize>(cache: &larder::Cache, t: &T) -> u64 { plain(t) }
+pub fn run_on<T: Speed + serde::Serialize>(cache: &larder::Cache, t: &T) -> (u64, larder::Outcome) {
+    run::call(cache, t).outcome()
+}
+";
+    let build = Build::of_program("lib = { path = \"../lib\" }\nserde = \"1\"\n", main);
+    let build = build.beside_with_larder("lib", "serde = \"1\"\n", lib);
+    build.follows(("7", "10"), ("app/src/main.rs", "self.0 * 2", "self.0 * 3"));
+    build.edit(
+        "app/src/main.rs",
+        "lib::plain(&Fast(3)), lib::run_on(&CACHE, &Fast(3))",
+        "lib::plain(&3), lib::run_on(&CACHE, &3)",
+    );
+    assert!(!build.run().is_hit);
+    build.edit("app/src/main.rs", "self.0 * 2", "self.0 * 3");
+    let run = build.run();
+    assert!(run.is_hit, "a type of the library's own, whose code is seen: {run:?}");
+    assert_eq!(run.warnings.matches("does not see").count(), 0, "{run:?}");
+}
