@@ -57,6 +57,8 @@ pub(crate) struct Scope {
     pub(crate) is_library: bool,
     /// When this compilation began.
     pub(crate) beginning: Option<Beginning>,
+    /// How many crates and files there were when files were checked.
+    checked: (usize, usize),
     /// By library: why what its macros make can't be seen, if it can't.
     pub(crate) purity: HashMap<usize, Option<String>>,
     /// Why code that is needed can't be read, or is not what was compiled.
@@ -432,6 +434,11 @@ impl Scope {
     /// Notes what of the files that have been read is not what was compiled.
     pub(crate) fn check_files(&mut self) {
         self.unseen.extend(std::mem::take(&mut self.program.unread));
+        // What was the same after it had been read is what was compiled, whatever happens to it later.
+        let read = (self.program.krates.len(), self.program.files.len());
+        if std::mem::replace(&mut self.checked, read) == read {
+            return;
+        }
         for krate in 0..self.program.krates.len() {
             let package = self.program.krates[krate].package;
             let checked = match self.program.packages[package].unit {
