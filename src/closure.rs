@@ -31,7 +31,8 @@ impl Cache {
     ///   type names. `"load"` in a crate `app` is listed as `app::load`, and is not the `"load"` of a crate `other`. The
     ///   closure may move within its crate. If a library's generic function hands on a closure of `app`, both count:
     ///   `app+library::load`. A function pointer, and what is behind `dyn`, may be anybody's code: then the name of the
-    ///   program's file counts as well.
+    ///   program's file counts as well. In the tests of `app`, that name, `app-` and digits, stands for `app`: what was
+    ///   compiled with `cfg(test)` gives the program nothing.
     ///
     /// Two programs whose crates have one name are one there. So are two that use a library which hides their code from its
     /// own closure, behind `dyn`, and chooses the name itself: it should put into `args` whose code it is.

@@ -93,6 +93,7 @@ impl State {
 }
 
 /// How far a file system is believed about its files.
+#[cfg_attr(all(not(target_os = "linux"), not(test)), expect(dead_code, reason = "only Linux is asked what it is"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trust {
     /// There are no files: the kernel makes what is read.
