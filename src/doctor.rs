@@ -13,7 +13,7 @@ use crate::key::Key;
 use crate::lock::{Asked, KeyLocks};
 use crate::marks::Marks;
 use crate::readable::{count, size};
-use crate::store::{Found, Layout, find_litter};
+use crate::store::{CodeFile, Found, Layout, find_litter};
 use crate::upkeep::Place;
 
 /// What was looked at, and how it is: what [`Cache::diagnose`] gives.
@@ -105,8 +105,35 @@ impl Cache {
         }
         findings.push(litter(&place.layout));
         findings.extend(contents(self, place));
+        findings.extend(unseen(self));
         findings
     }
+}
+
+/// Functions whose code the attribute does not see in full.
+fn unseen(cache: &Cache) -> Option<Finding> {
+    let functions = cache.functions().ok()?;
+    let unseen: Vec<String> = functions
+        .iter()
+        .filter_map(|function| {
+            let fingerprint = u128::from_str_radix(&function.code, 16).ok()?.to_be_bytes();
+            let code = CodeFile::read(&function.path, &fingerprint)?;
+            (!code.unseen.is_empty()).then(|| format!("`{}` ({})", function.name, code.unseen.join("; ")))
+        })
+        .collect();
+    let shown = unseen.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let more = unseen.len().saturating_sub(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!unseen.is_empty()).then(|| {
+        note(
+            "code",
+            format!(
+                "each build of other code computes {} again, since not all of it is seen: {shown}{more}",
+                count(unseen.len() as u64, "function", "functions")
+            ),
+            "see \"Code\" in the documentation of `#[memoize]`",
+        )
+    })
 }
 
 fn good(about: &'static str, what: impl Into<String>) -> Finding {

@@ -102,6 +102,7 @@ fn is_local(_: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files of tests")]
 mod tests {
     use super::*;
 

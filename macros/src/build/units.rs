@@ -275,7 +275,7 @@ impl Units {
 /// writes before the compiler begins.
 pub(crate) fn is_written_by_build_script(source: &Path) -> bool {
     let parts: Vec<&OsStr> = source.components().map(Component::as_os_str).collect();
-    parts.windows(2).any(|pair| pair[0] == "build" && pair[1].to_str().is_some_and(|name| ends_with_hash(name)))
+    parts.windows(2).any(|pair| pair[0] == "build" && pair[1].to_str().is_some_and(ends_with_hash))
 }
 
 fn ends_with_hash(name: &str) -> bool {

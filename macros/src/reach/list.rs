@@ -15,13 +15,23 @@ use crate::build::invocation::Invocation;
 use crate::build::native;
 use crate::fingerprint::{self, Reading};
 
-/// The path of an item, and the digest of its tokens.
-pub(crate) fn item(scope: &Scope, index: usize) -> (String, u128) {
+/// What is listed of an item.
+#[derive(Clone)]
+pub(crate) struct Listed {
+    path: String,
+    /// Of its tokens.
+    digest: u128,
+    /// It leads to functions that are no Rust.
+    is_foreign: bool,
+}
+
+pub(crate) fn item(scope: &Scope, index: usize) -> Listed {
     let item = &scope.program.items[index];
     let tokens = &scope.program.files[item.file].tokens;
     let range = if item.is_inherent { item.range.start..item.open } else { item.range.clone() };
     let reading = if has_reader(tokens, item) { Reading::Documented } else { Reading::Code };
-    (label(scope, item), fingerprint::of(tokens, range, reading))
+    let (path, digest) = (label(scope, item), fingerprint::of(tokens, range, reading));
+    Listed { path, digest, is_foreign: is_foreign(scope, index) }
 }
 
 /// Attributes that don't look at documentation.
@@ -115,7 +125,7 @@ pub(crate) fn items(
     itself: Option<usize>,
     invocation: &Invocation,
     unseen: &mut BTreeSet<String>,
-    listed: &mut dyn FnMut(&Scope, usize) -> (String, u128),
+    listed: &mut dyn FnMut(&Scope, usize) -> Listed,
 ) -> Vec<(String, u128)> {
     let mut items: BTreeSet<(String, u128)> = BTreeSet::new();
     let mut foreign = BTreeSet::new();
@@ -123,10 +133,11 @@ pub(crate) fn items(
         let item = &scope.program.items[index];
         // A `use` or the like has nothing of its own.
         if !matches!(item.form, Form::Use | Form::ExternCrate | Form::Module) {
-            items.insert(listed(scope, index));
-        }
-        if is_foreign(scope, index) {
-            foreign.insert(index);
+            let known = listed(scope, index);
+            items.insert((known.path, known.digest));
+            if known.is_foreign {
+                foreign.insert(index);
+            }
         }
     }
     items.extend(native_libraries(scope, &foreign, invocation, unseen));
@@ -190,11 +201,20 @@ fn settings(
 fn is_foreign(scope: &Scope, index: usize) -> bool {
     let item = &scope.program.items[index];
     let tokens = &scope.program.files[item.file].tokens;
-    item.form == Form::Foreign
-        || item.range.clone().any(|at| {
+    if item.form == Form::Foreign {
+        return true;
+    }
+    let mut at = item.range.start;
+    while at < item.range.end {
+        if tokens.list[at].is_name(known::EXTERN) {
             let after = at + 1 + usize::from(tokens.get(at + 1).is_some_and(|token| token.kind == Kind::Text));
-            tokens.is_name(at, known::EXTERN) && tokens.opens(after, b'{')
-        })
+            if tokens.opens(after, b'{') {
+                return true;
+            }
+        }
+        at += 1;
+    }
+    false
 }
 
 /// The libraries that `extern` blocks may lead to: those that the build scripts of their packages made, and those in

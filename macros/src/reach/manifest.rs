@@ -175,6 +175,7 @@ impl Package {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files of tests")]
 mod tests {
     use super::*;
 

@@ -37,6 +37,7 @@ use std::path::PathBuf;
 
 use proc_macro2::Span;
 
+use self::list::Listed;
 use self::manifest::Package;
 use self::names::Scope;
 use self::roots::{Position, Search};
@@ -70,8 +71,8 @@ pub(crate) struct Reach {
 struct Compilation {
     ground: Ground,
     invocation: Invocation,
-    /// By item: its path and its digest.
-    listed: HashMap<usize, (String, u128)>,
+    /// By item.
+    listed: HashMap<usize, Listed>,
     /// What is known of types that callers choose.
     types: Option<Vec<(String, u128)>>,
 }

@@ -59,6 +59,8 @@ pub(crate) struct Scope {
     pub(crate) beginning: Option<Beginning>,
     /// How many crates and files there were when files were checked.
     checked: (usize, usize),
+    /// By symbol: whether a macro of this name is std's.
+    built_in: HashMap<Symbol, bool>,
     /// By library: why what its macros make can't be seen, if it can't.
     pub(crate) purity: HashMap<usize, Option<String>>,
     /// Why code that is needed can't be read, or is not what was compiled.
@@ -119,6 +121,12 @@ impl Scope {
             seen.resize(self.program.symbols.len().max(name as usize + 1), 0);
         }
         std::mem::replace(&mut seen[name as usize], scan) != scan
+    }
+
+    /// Whether the language or its standard library has a macro, a derive or an attribute of this name.
+    pub(crate) fn is_built_in(&mut self, name: Symbol) -> bool {
+        let text = self.program.symbols.text(name);
+        *self.built_in.entry(name).or_insert_with(|| super::pure::is_built_in(text))
     }
 
     /// Whether a name can mean anything; most are those of variables.

@@ -12,7 +12,7 @@ use super::notation::{begins_use, captured, is_predicate, memoize_attribute};
 use super::program::{File, text_value};
 use super::symbols::{Symbol, known};
 use super::token::{Kind, Tokens};
-use super::{built_in, files, pure};
+use super::{built_in, files};
 use crate::build::units::{changed_meanwhile, is_written_by_build_script};
 use crate::fingerprint;
 
@@ -249,6 +249,12 @@ impl Scanner<'_, '_> {
     /// The use of a macro: if it may be another crate's, that crate is noted.
     fn foreign_macro(&mut self, path: &[Symbol]) {
         let (Some(first), Some(last)) = (path.first(), path.last()) else { return };
+        // Most macros are std's.
+        let is_built_in = self.scope.is_built_in(*last);
+        let is_meaningful = self.scope.is_meaningful(*first) || self.local.names.contains_key(first);
+        if !is_meaningful && !self.stand.anywhere && (is_built_in || path.len() > 1) {
+            return;
+        }
         let mut meanings: Vec<Meaning> = self.local.names.get(first).cloned().unwrap_or_default();
         if self.scope.is_meaningful(*first) {
             meanings.extend(self.scope.resolve(self.stand.module, path, false).meanings);
@@ -257,7 +263,6 @@ impl Scanner<'_, '_> {
             meanings.extend(self.scope.outside_imports(*last));
         }
         let is_ours = self.scope.program.krates.iter().any(|krate| krate.macros.contains_key(last));
-        let is_built_in = pure::is_built_in(self.scope.program.symbols.text(*last));
         if path.len() == 1 && meanings.is_empty() && !is_ours && !is_built_in {
             meanings.clone_from(&self.local.outside);
             meanings.extend(self.scope.outside_globs(self.stand.module));

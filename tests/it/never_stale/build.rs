@@ -85,6 +85,10 @@ impl Build {
         self.write(file, &text.replacen(from, to, 1));
     }
 
+    pub(super) fn cache_dir(&self) -> &Path {
+        self.cache.path()
+    }
+
     /// The texts of the cache's files whose names begin so.
     pub(super) fn cached(&self, prefix: &str) -> Vec<String> {
         let (mut texts, mut folders) = (Vec::new(), vec![self.cache.path().to_owned()]);

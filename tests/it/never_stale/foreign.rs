@@ -57,6 +57,9 @@ fn main() { report(plain(3), page::call(3).outcome()); }
 ";
     let build = Build::of_program("include_dir = \"0.7\"\n", main).with("app/tpl/a.txt", "old");
     build.follows(("\"3old\"", "\"3new\""), ("app/tpl/a.txt", "old", "new"));
+    let findings = larder::Cache::open(build.cache_dir()).unwrap().diagnose();
+    let finding = findings.iter().find(|finding| finding.about == "code").unwrap();
+    assert!(finding.what.contains("page` (what macros of `include_dir"), "{finding:?}");
     // The compiler says once what can't be seen, and how to be quiet about it.
     build.edit("app/tpl/a.txt", "old", "other");
     build.edit("app/src/main.rs", "fn main()", "const _: u8 = 1;\nfn main()");
