@@ -104,26 +104,50 @@ use quote::quote;
 ///
 /// # Code
 ///
-/// With `track = "reachable"`, a result is computed anew when anything changes that the function can
-/// reach in its package, or in the packages beside it (path dependencies): functions, methods,
-/// constants, types, `impl`s of operators and `Drop`, macros; files that this code includes, the `cfg`s
-/// and the `env!`s in it; and the versions in `Cargo.lock` of other crates that it names. Comments,
-/// documentation, formatting and the order of items do not count, and neither does what can't be
-/// reached. In doubt more is reached: what costs a miss is no error. Going back to earlier code finds
+/// With `track = "reachable"`, a result is computed again when anything changes that the function can
+/// reach. Comments, documentation, formatting and the order of items do not count, and neither does what
+/// can't be reached. In doubt more is reached: a miss too many is no error. Going back to earlier code finds
 /// the earlier results.
+///
+/// | what | counts |
+/// |---|---|
+/// | functions, methods, constants, statics, types, `impl`s, `macro_rules!` of the package and of path dependencies | item by item, if reached |
+/// | files of `include!`, `include_str!`, `include_bytes!`, also from `OUT_DIR` | their bytes; items of `include!` one by one |
+/// | `cfg`s, `env!`, `option_env!` in reached code | their values in this build |
+/// | editions, features and build-script `cfg`s of path dependencies | if code there is reached |
+/// | crates from registries and git that reached code names | version or commit, features, and the same of all that they use |
+/// | `[patch]`, `paths`, vendored and renamed crates, `workspace = true` | as cargo resolved them for this build |
+/// | `extern` blocks | the libraries that build scripts made or linked, outside the system's folders |
+/// | macros and derives of other crates | the crate, if its macros are known to read nothing but their input; else **the running program** |
+/// | types that a caller of a generic function brings | their crates; crates that use this one: **the running program** |
+/// | `dyn Trait` arguments of a library | **the running program** |
+/// | sources that can't be read, or that changed during the build; documentation tests | **the running program** |
+/// | target: architecture, system, C library, width of pointers | always |
+///
+/// Where the running program counts, its results are found again by the same build, and another build of other code computes
+/// them again. The compiler warns once for each such function, and [`Memo::unseen`], [`Call::explain`] and `larder doctor` tell
+/// the reasons. To accept it, write `track = "reachable"` in the attribute. For the whole package, or the workspace with
+/// `[workspace.metadata.larder]`:
+///
+/// ```toml
+/// [package.metadata.larder]
+/// pure-macros = ["my-derive"]    # packages whose macros read no files and no variables, and make no `cfg`s
+/// quiet = true                   # no warnings
+/// ```
 ///
 /// Not seen, so count up `version` when it matters:
 ///
-/// - other crates beyond the version of those that are named, such as their own dependencies;
-/// - what is read while the program runs: files, variables, statics that change;
-/// - code that callers bring along from another crate: the `impl`s of a type argument that is defined
-///   in a crate which uses this one, closures and function pointers;
-/// - what a build script of another package switches with `cfg`s or variables of its own;
-/// - how the compiler and its options change what code does, and larder itself.
+/// - what is read while the program runs: files, variables, statics that change, libraries loaded with `dlopen`;
+/// - closures and function pointers that callers bring along in an ignored argument;
+/// - libraries in the system's folders, and the compiler itself with its options, such as `debug_assertions` in crates from a
+///   registry;
+/// - larder itself.
 ///
 /// `track = "body"` looks at the function's own tokens alone, and at what `depends` names.
-/// `track = "none"` looks at nothing but `version`. Where sources can't be read, as in an editor,
-/// `"body"` is used instead, and larder knows why.
+/// `track = "none"` looks at nothing but `version`.
+///
+/// [`Memo::unseen`]: https://docs.rs/larder/latest/larder/struct.Memo.html#method.unseen
+/// [`Call::explain`]: https://docs.rs/larder/latest/larder/struct.Call.html#method.explain
 ///
 /// # Limits
 ///
