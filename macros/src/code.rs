@@ -63,6 +63,10 @@ impl Code {
         let tokens = fingerprint::body(item, &mut Symbols::new());
         let body = fingerprint::of(&tokens, tokens.all(), Reading::Code);
         let mut items: Vec<(String, u128)> = items.into_iter().chain([("body".to_owned(), body)]).collect();
+        let attributes = Tokens::of_stream(fingerprint::attributes(item), &mut Symbols::new());
+        if !attributes.list.is_empty() {
+            items.push(("attributes".to_owned(), fingerprint::of(&attributes, attributes.all(), Reading::Verbatim)));
+        }
         // Which arguments are in the key, and as what: with other ones, the same key would mean another call.
         items.extend(options.choice_of_arguments().map(|choice| {
             let tokens = Tokens::of_stream(choice, &mut Symbols::new());

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use quote::{ToTokens as _, format_ident};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident};
 use twox_hash::XxHash3_128;
 
 use crate::function::Item;
@@ -29,6 +30,16 @@ pub(crate) fn body(item: &Item, symbols: &mut Symbols) -> Tokens {
     let mut stream = sig.to_token_stream();
     stream.extend([item.body.clone()]);
     Tokens::of_stream(stream, symbols)
+}
+
+/// A function's attributes that may be macros, or decide about other macros.
+pub(crate) fn attributes(item: &Item) -> TokenStream {
+    let is_meant = |attribute: &&syn::Attribute| {
+        !["doc", "allow", "expect", "warn", "deny", "forbid", "must_use", "inline", "cold", "deprecated"]
+            .iter()
+            .any(|name| attribute.path().is_ident(name))
+    };
+    item.attrs.iter().filter(is_meant).map(ToTokens::to_token_stream).collect()
 }
 
 /// XXH3-128, which is made against accidents. What makes a key hard to forge is the BLAKE3 around it.

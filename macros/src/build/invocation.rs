@@ -14,6 +14,8 @@ use super::paths::normal;
 pub(crate) struct Invocation {
     /// The file that the compiler began with.
     pub(crate) root: PathBuf,
+    /// The same, with the links on its way.
+    pub(crate) named_root: PathBuf,
     pub(crate) edition: String,
     pub(crate) out_dir: Option<PathBuf>,
     /// The crates it was given: their name in the code, and the file.
@@ -90,6 +92,7 @@ impl Invocation {
         let hash = codegen.iter().find_map(|option| option.strip_prefix("extra-filename=-"));
         Ok(Invocation {
             root: normal(&dir.join(&arguments[root])),
+            named_root: dir.join(&arguments[root]),
             edition: values("--edition").pop().unwrap_or_else(|| "2015".to_owned()),
             out_dir: values("--out-dir").pop().map(|path| dir.join(path)),
             externs: externs.collect(),

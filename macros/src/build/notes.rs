@@ -121,6 +121,10 @@ impl Notes {
 }
 
 impl Note {
+    pub(crate) fn has_build_script(&self) -> bool {
+        self.deps.iter().any(|(name, _)| name == "build_script_build")
+    }
+
     fn parse(text: &str) -> Option<Self> {
         // A list of quoted names, in a string.
         let (features, _) = text.split_once("\"features\":\"")?.1.split_once("]\"")?;

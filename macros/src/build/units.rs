@@ -9,7 +9,7 @@ use super::dep_info::DepInfo;
 use super::invocation::Invocation;
 use super::metadata::{self, HASH_LENGTH};
 use super::notes::{Note, Notes};
-use super::{md5, paths};
+use super::{md5, native, paths};
 use crate::fingerprint;
 
 /// A library.
@@ -19,6 +19,7 @@ pub(crate) struct Unit {
     pub(crate) name: String,
     hash: String,
     library: PathBuf,
+    is_proc_macro: bool,
     pub(crate) info: Option<DepInfo>,
     pub(crate) origin: Origin,
     note: Option<Option<Note>>,
@@ -83,7 +84,18 @@ impl Units {
         let unit = self.list.len();
         self.by_hash.insert(hash.clone(), unit);
         let library = library.to_owned();
-        self.list.push(Unit { name, hash, library, info, origin, note: None, uses: None, checked: None });
+        let is_proc_macro = is_shared(&library) && !is_dylib(&origin);
+        self.list.push(Unit {
+            name,
+            hash,
+            library,
+            is_proc_macro,
+            info,
+            origin,
+            note: None,
+            uses: None,
+            checked: None,
+        });
         unit
     }
 
@@ -138,13 +150,20 @@ impl Units {
         self.notes_of(unit).build_script(&package, note.as_ref())
     }
 
+    /// The same, if the library's note says that there is one.
+    fn noted_build_script(&mut self, unit: usize) -> Option<(String, PathBuf)> {
+        let note = self.note(unit).filter(Note::has_build_script)?;
+        let package = self.package(unit);
+        self.notes_of(unit).build_script(&package, Some(&note))
+    }
+
     /// All libraries that a library uses, also through others.
     pub(crate) fn uses(&mut self, unit: usize) -> Vec<usize> {
         if let Some(known) = &self.list[unit].uses {
             return known.clone();
         }
-        let hashes = if self.is_proc_macro(unit) {
-            // Its metadata has no table of crates, since nobody links it. It was finished before it was used.
+        let hashes = if is_shared(&self.list[unit].library) {
+            // Its metadata has no table of crates, or is not at its beginning. It was finished before it was used.
             match self.note(unit) {
                 Some(note) => self.notes_of(unit).uses(&note),
                 None => Vec::new(),
@@ -181,8 +200,7 @@ impl Units {
     }
 
     pub(crate) fn is_proc_macro(&self, unit: usize) -> bool {
-        let extension = self.list[unit].library.extension().and_then(OsStr::to_str);
-        matches!(extension, Some("so" | "dylib" | "dll"))
+        self.list[unit].is_proc_macro
     }
 
     /// One digest for a library and all that it uses: versions, features, and sources that may change.
@@ -220,6 +238,9 @@ impl Units {
                 line.push_str(&format!("{label} {:032x} ", digest_of_file(source)));
             }
         }
+        if let Some((output, out_dir)) = self.noted_build_script(unit) {
+            line.push_str(&native::settings(&output).replace(&*out_dir.to_string_lossy(), "OUT_DIR"));
+        }
         for (variable, value) in &info.environment {
             if !PLACES.contains(&variable.as_str()) && !variable.starts_with("CARGO_BIN_EXE_") {
                 line.push_str(&format!("{variable}={value:?} "));
@@ -252,7 +273,7 @@ impl Units {
                 by_time.push(source);
             }
         }
-        let bytes = if self.is_proc_macro(unit) { std::fs::read(&library).ok() } else { metadata::read(&library) };
+        let bytes = if is_shared(&library) { std::fs::read(&library).ok() } else { metadata::read(&library) };
         let bytes = bytes.ok_or_else(|| format!("the metadata of crate `{name}` can't be read"))?;
         let digests: Vec<[u8; 16]> = by_digest.values().copied().collect();
         let found = metadata::contains(&bytes, &digests);
@@ -269,6 +290,19 @@ impl Units {
             None => Ok(()),
         }
     }
+}
+
+fn is_shared(library: &Path) -> bool {
+    matches!(library.extension().and_then(OsStr::to_str), Some("so" | "dylib" | "dll"))
+}
+
+/// Whether a shared library is an ordinary crate of that type, and no macros.
+fn is_dylib(origin: &Origin) -> bool {
+    let Origin::Folder(dir) = origin else { return false };
+    let manifest = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
+    let is_macro =
+        |line: &str| line.trim_start().starts_with("proc-macro") || line.trim_start().starts_with("proc_macro");
+    !manifest.lines().any(|line| is_macro(line) && line.contains("true"))
 }
 
 /// Whether a path is in the `OUT_DIR` of a package: `build/<package>-<hash>/out`. What a build script writes, it
@@ -329,10 +363,15 @@ fn is_hash(text: &str) -> bool {
 /// Where the crate with this root file comes from.
 fn origin(root: &Path) -> Origin {
     let parts: Vec<String> = root.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
-    // `registry/src/<index>/<name>-<version>/…` and `git/checkouts/<repository>-<hash>/<commit>/…`
+    // `registry/src/<index>/<name>-<version>/…` and `git/checkouts/<repository>-<hash>/<commit>/…`, which cargo marks
+    // when it has unpacked them.
+    let is_marked = |length: usize| {
+        let dir: PathBuf = root.components().take(length).collect();
+        dir.join(".cargo-ok").is_file()
+    };
     let fixed = parts.windows(4).enumerate().find_map(|(index, window)| match [&*window[0], &*window[1]] {
-        ["registry", "src"] => Some(format!("{} {}", window[2], window[3])),
-        ["git", "checkouts"] => Some(parts[index + 2..parts.len() - 1].join("/")),
+        ["registry", "src"] if is_marked(index + 4) => Some(format!("{} {}", window[2], window[3])),
+        ["git", "checkouts"] if is_marked(index + 4) => Some(parts[index + 2..parts.len() - 1].join("/")),
         _ => None,
     });
     if let Some(id) = fixed {
@@ -359,11 +398,19 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "files of the test")]
     fn origins_are_told_by_where_the_root_is() {
-        let of = |path: &str| origin(Path::new(path));
-        let fixed = |id: &str| Origin::Fixed(id.to_owned());
-        assert_eq!(of("/c/registry/src/index-1/rand-0.9.0/src/lib.rs"), fixed("index-1 rand-0.9.0"));
-        assert_eq!(of("/c/git/checkouts/x-12/ab34/sub/src/lib.rs"), fixed("x-12/ab34/sub/src"));
+        let home = std::env::temp_dir().join(format!("larder-units-{}", std::process::id()));
+        let package = home.join("registry/src/index-1/rand-0.9.0");
+        std::fs::create_dir_all(&package).unwrap();
+        assert!(matches!(origin(&package.join("src/lib.rs")), Origin::Folder(_)), "a folder that only looks like it");
+        std::fs::write(package.join(".cargo-ok"), "").unwrap();
+        assert_eq!(origin(&package.join("src/lib.rs")), Origin::Fixed("index-1 rand-0.9.0".to_owned()));
+        let checkout = home.join("git/checkouts/x-12/ab34");
+        std::fs::create_dir_all(&checkout).unwrap();
+        std::fs::write(checkout.join(".cargo-ok"), "").unwrap();
+        assert_eq!(origin(&checkout.join("sub/src/lib.rs")), Origin::Fixed("x-12/ab34/sub/src".to_owned()));
+        std::fs::remove_dir_all(&home).unwrap();
         let own = paths::normal(Path::new(env!("CARGO_MANIFEST_DIR")));
         assert_eq!(origin(&own.join("src/lib.rs")), Origin::Folder(own));
     }

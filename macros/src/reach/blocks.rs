@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::item::{self, Form};
-use super::names::Scope;
+use super::names::{Meaning, Scope};
 use super::scan::{Named, Stand, dir_of, scan};
 use super::symbols::{Symbol, known};
 use super::token::{Kind, Tokens};
@@ -42,6 +42,8 @@ pub(crate) struct Blocks {
     pub(crate) by_name: HashMap<Symbol, Vec<usize>>,
     /// Uses of macros, and what else may hold `impl` blocks, by the names of types in them.
     pub(crate) opaque: HashMap<Symbol, Vec<usize>>,
+    /// The same, by the names of members of traits in them: the `impl`s may be for any type.
+    pub(crate) opaque_by_member: HashMap<Symbol, Vec<usize>>,
     /// The names of a trait's members.
     pub(crate) members: HashMap<usize, BTreeSet<Symbol>>,
 }
@@ -50,13 +52,15 @@ impl Blocks {
     pub(crate) fn of(scope: &mut Scope) -> Self {
         let mut blocks = Blocks::default();
         for index in 0..scope.program.items.len() {
-            match scope.program.items[index].form {
-                Form::Trait => {
-                    let members = members(scope, index);
-                    blocks.members.insert(index, members);
-                }
-                Form::Opaque => blocks.add_opaque(scope, index),
-                _ => {}
+            if scope.program.items[index].form == Form::Trait {
+                let members = members(scope, index);
+                blocks.members.insert(index, members);
+            }
+        }
+        for index in 0..scope.program.items.len() {
+            let form = scope.program.items[index].form;
+            if form == Form::Opaque || form != Form::Macro && makes_names(scope, index) {
+                blocks.add_opaque(scope, index);
             }
         }
         for index in 0..scope.program.blocks.len() {
@@ -129,9 +133,15 @@ impl Blocks {
         }
     }
 
-    fn add_opaque(&mut self, scope: &Scope, index: usize) {
+    fn add_opaque(&mut self, scope: &mut Scope, index: usize) {
         let item = &scope.program.items[index];
-        let tokens = &scope.program.files[item.file].tokens;
+        let (module, keyword) = (item.module, item.keyword);
+        let file = Arc::clone(&scope.program.files[item.file]);
+        let tokens = &file.tokens;
+        if item.form != Form::Opaque && !scope.program.modules[module].opaque.contains(&index) {
+            scope.program.modules[module].opaque.push(index);
+        }
+        let item = &scope.program.items[index];
         let mut names = BTreeSet::new();
         let mut macros = vec![(item.file, item.range.clone())];
         let mut seen = BTreeSet::new();
@@ -149,10 +159,27 @@ impl Blocks {
                 }
             }
         }
+        // A macro may have been renamed on its way here.
+        let path: Vec<Symbol> = (keyword..tokens.list.len())
+            .take_while(|at| !tokens.is(*at, b'!'))
+            .filter_map(|at| tokens.name(at))
+            .collect();
+        for meaning in scope.resolve(module, &path, false).meanings {
+            if let Meaning::Item(item) = meaning {
+                let item = &scope.program.items[item];
+                let tokens = &scope.program.files[item.file].tokens;
+                names.extend(tokens.list[item.range.clone()].iter().filter_map(|token| token.name()));
+            }
+        }
         // An included file is searched for names when it is reached; before that, it may hold any.
-        let is_include = tokens.is_name(item.keyword, known::INCLUDE) && tokens.is(item.keyword + 1, b'!');
+        let is_include = tokens.is_name(keyword, known::INCLUDE) && tokens.is(keyword + 1, b'!');
         if is_include {
             names.insert(known::EMPTY);
+        }
+        for item in names.iter().filter_map(|name| scope.names.items.get(name)).flatten() {
+            for member in self.members.get(item).into_iter().flatten() {
+                self.opaque_by_member.entry(*member).or_default().push(index);
+            }
         }
         for name in names {
             if name == known::EMPTY || scope.names.items.contains_key(&name) {
@@ -160,6 +187,62 @@ impl Blocks {
             }
         }
     }
+}
+
+/// Derives and attributes of other crates that make `impl`s, and no items with names of their own.
+const MAKES_NO_NAMES: [&str; 38] = [
+    "Serialize",
+    "Deserialize",
+    "Serialize_repr",
+    "Deserialize_repr",
+    "JsonSchema",
+    "Error",
+    "Parser",
+    "Args",
+    "Subcommand",
+    "ValueEnum",
+    "Display",
+    "From",
+    "Into",
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Deref",
+    "DerefMut",
+    "AsRef",
+    "FromStr",
+    "Pod",
+    "Zeroable",
+    "FromBytes",
+    "IntoBytes",
+    "Constructor",
+    "IsVariant",
+    "TryFrom",
+    "Sum",
+    "Not",
+    "Neg",
+    "serde_as",
+    "async_trait",
+    "instrument",
+    "main",
+    "test",
+    "memoize",
+    "async_recursion",
+];
+
+/// Whether a derive or an attribute of another crate may make items beside an item.
+fn makes_names(scope: &mut Scope, index: usize) -> bool {
+    let item = &scope.program.items[index];
+    let (module, range, file) =
+        (item.module, item.range.start..item.keyword, Arc::clone(&scope.program.files[item.file]));
+    let tokens = &file.tokens;
+    if range.is_empty() || !tokens.list[range.clone()].iter().any(|token| token.is(b'#')) {
+        return false;
+    }
+    let mut named = Named::default();
+    scan(scope, tokens, range, Stand { module, anywhere: false, dir: None, around: None }, &mut named);
+    named.macro_names.iter().any(|name| !MAKES_NO_NAMES.contains(&scope.program.symbols.text(*name)))
 }
 
 /// The names of the members of a trait.

@@ -8,11 +8,13 @@ use super::manifest::Package;
 use super::names::Scope;
 use super::program::{Item, text_value};
 use super::pure::why_not_pure;
+use super::roots::Position;
 use super::symbols::known;
 use super::token::{Kind, Tokens};
 use super::walk::{Reached, label};
 use crate::build::invocation::Invocation;
-use crate::build::native;
+use crate::build::units::Origin;
+use crate::build::{native, paths};
 use crate::fingerprint::{self, Reading};
 
 /// What is listed of an item.
@@ -123,6 +125,7 @@ pub(crate) fn items(
     scope: &mut Scope,
     reached: &Reached,
     itself: Option<usize>,
+    position: &Position,
     invocation: &Invocation,
     unseen: &mut BTreeSet<String>,
     listed: &mut dyn FnMut(&Scope, usize) -> Listed,
@@ -163,10 +166,39 @@ pub(crate) fn items(
         }
     }
     items.extend(reached.facts.files.iter().map(|(path, digest)| (path.clone(), *digest)));
+    if reached.facts.tells_positions {
+        items.insert(("positions".to_owned(), positions(scope, reached, position)));
+    }
+    if scope.is_library {
+        for (_, name) in &reached.crates {
+            let text = scope.program.symbols.text(*name);
+            if REGISTRIES.contains(&text) {
+                unseen.insert(format!("what other crates register with `{text}`"));
+            }
+        }
+    }
     for index in reached.packages.iter().copied().chain([scope.own]).collect::<BTreeSet<_>>() {
         items.extend(settings(scope, index, invocation, unseen));
     }
     items.into_iter().collect()
+}
+
+/// Crates that collect, when a program is linked, what its crates register.
+const REGISTRIES: [&str; 4] = ["inventory", "linkme", "typetag", "ctor"];
+
+/// Where all that is reached stands, for code that is told so.
+fn positions(scope: &Scope, reached: &Reached, own: &Position) -> u128 {
+    let program = &scope.program;
+    let mut places = vec![format!("{} {}", own.line, own.column)];
+    for index in &reached.items {
+        let item = &program.items[*index];
+        let file = &program.files[item.file];
+        let start = file.tokens.list.get(item.range.start).map_or(0, |token| token.start as usize);
+        let lines = file.tokens.text.get(..start).map_or(0, |before| before.matches('\n').count());
+        let base = &program.packages[file.package].dir;
+        places.push(format!("{} {lines}", paths::label(&file.path, base)));
+    }
+    fingerprint::of_bytes(places.join("\n").as_bytes())
 }
 
 /// What decides about a package's code beside it: its edition, and for one beside this one its features and what its
@@ -180,10 +212,17 @@ fn settings(
     let Package { name, edition, unit, has_build_script, .. } = &scope.program.packages[index];
     let (name, edition, has_build_script) = (name.clone(), edition.clone(), *has_build_script);
     let digest = |text: &str| fingerprint::of_bytes(text.as_bytes());
-    let Some(unit) = *unit else { return vec![("edition".to_owned(), digest(&invocation.edition))] };
+    let unit = *unit;
+    let names = renames(scope, index);
+    let Some(unit) = unit else {
+        let mut settings = vec![("edition".to_owned(), digest(&invocation.edition))];
+        settings.extend((!names.is_empty()).then(|| ("names of crates".to_owned(), digest(&names))));
+        return settings;
+    };
     let features = scope.units.features(unit);
     let mut settings =
         vec![(format!("{name} edition"), digest(&edition)), (format!("crate {name} features"), digest(&features))];
+    settings.extend((!names.is_empty()).then(|| (format!("{name} names of crates"), digest(&names))));
     if has_build_script {
         match scope.units.build_script(unit) {
             Some((output, _)) => {
@@ -195,6 +234,31 @@ fn settings(
         }
     }
     settings
+}
+
+/// Which crates the renamed names of a package mean, a line each.
+fn renames(scope: &mut Scope, index: usize) -> String {
+    let package = &scope.program.packages[index];
+    let names: Vec<String> = match package.unit {
+        None => scope.externs.iter().map(|(name, _)| name.clone()).collect(),
+        Some(_) => package.renamed.keys().cloned().collect(),
+    };
+    let base = package.dir.clone();
+    let mut lines = BTreeSet::new();
+    for name in names {
+        for unit in scope.units_named(index, &name) {
+            let known = scope.units.get(unit);
+            if known.name != name {
+                let from = match &known.origin {
+                    Origin::Fixed(id) => id.clone(),
+                    Origin::Folder(dir) => paths::label(dir, &base),
+                    Origin::Unknown => known.name.clone(),
+                };
+                lines.insert(format!("{name} is {from}"));
+            }
+        }
+    }
+    lines.into_iter().collect::<Vec<_>>().join("\n")
 }
 
 /// Whether code leads to functions that are no Rust: an `extern` block, or one within a function.
@@ -227,6 +291,19 @@ fn native_libraries(
 ) -> BTreeSet<(String, u128)> {
     if foreign.is_empty() {
         return BTreeSet::new();
+    }
+    for index in foreign {
+        let item = &scope.program.items[*index];
+        let package = scope.program.package_of(item.module);
+        let has_place = scope.program.packages[package].has_build_script
+            || !invocation.native.is_empty()
+            || scope.program.files[item.file].tokens.list[item.range.clone()]
+                .iter()
+                .any(|token| token.is_name(known::LINK));
+        if !has_place {
+            // Another crate may have them, with `#[no_mangle]`.
+            unseen.insert("where the functions of an `extern` block are".to_owned());
+        }
     }
     let mut folders = invocation.native_dirs.clone();
     let mut names: BTreeSet<String> = invocation.native.iter().cloned().collect();

@@ -133,6 +133,7 @@ impl Compilation {
         let scope = &mut compilation.ground.scope;
         scope.units = Units::of(&compilation.invocation);
         scope.externs.clone_from(&compilation.invocation.externs);
+        scope.named_root.clone_from(&compilation.invocation.named_root);
         scope.is_library = compilation.invocation.is_library;
         scope.beginning = compilation.invocation.beginning();
         let package = Package::read(&dir).unwrap_or_else(|why| {
@@ -148,9 +149,12 @@ impl Compilation {
         let symbols = &mut self.ground.scope.program.symbols;
         let tokens = function.map(|function| fingerprint::body(function, symbols)).unwrap_or_default();
         let depends = Tokens::of_stream(depends, symbols);
+        let attributes = function.map(fingerprint::attributes).unwrap_or_default();
+        let attributes = Tokens::of_stream(attributes, symbols);
         let search = Search {
             function,
             tokens: &tokens,
+            attributes: &attributes,
             depends: &depends,
             position,
             positions: &|| function.map(roots::positions).unwrap_or_default(),
@@ -168,7 +172,7 @@ impl Compilation {
         let mut unseen = reached.unseen.clone();
         let types =
             reached.runs_callers_code.then(|| self.types.get_or_insert_with(|| scope.crates_of_types()).clone());
-        let items = list::items(scope, &reached, itself, &self.invocation, &mut unseen, &mut listed);
+        let items = list::items(scope, &reached, itself, position, &self.invocation, &mut unseen, &mut listed);
         unseen.extend(scope.unseen.iter().cloned());
         Reach {
             items,

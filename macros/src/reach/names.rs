@@ -53,6 +53,8 @@ pub(crate) struct Scope {
     pub(crate) units: Units,
     /// The libraries that the compiler was given: their names in the code, and the files.
     pub(crate) externs: Vec<(String, PathBuf)>,
+    /// The root file, as the compiler was given it.
+    pub(crate) named_root: PathBuf,
     /// Other crates can use what is compiled.
     pub(crate) is_library: bool,
     /// When this compilation began.
@@ -469,11 +471,13 @@ impl Scope {
                 self.unseen.insert(changed_meanwhile(&file.path));
             }
             // A folder that was moved here has files that did not change.
-            folders.extend(file.path.ancestors().skip(1).take_while(|dir| dir != own));
+            folders.extend(file.path.ancestors().skip(1).take_while(|dir| dir.starts_with(own)).map(Path::to_owned));
         }
+        // And so has a link to a folder.
+        folders.extend(self.named_root.ancestors().filter(|path| path.is_symlink()).map(Path::to_owned));
         for folder in folders {
-            if !beginning.is_before(folder) {
-                self.unseen.insert(changed_meanwhile(folder));
+            if !beginning.is_before(&folder) {
+                self.unseen.insert(changed_meanwhile(&folder));
             }
         }
     }

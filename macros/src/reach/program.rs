@@ -349,6 +349,28 @@ impl Program {
                 self.add_module(module, file, &found, place)?;
             }
         }
+        // A list of names may be one of modules, if there are such files.
+        let input = raw.open + 1..raw.range.end.saturating_sub(1);
+        let is_list = input.len() < 200
+            && tokens.list.get(input.clone()).is_some_and(|list| {
+                list.iter().all(|token| matches!(token.kind, Kind::Name | Kind::Sign | Kind::Close))
+            });
+        for at in input.filter(|_| is_list) {
+            let Some(name) = tokens.name(at) else { continue };
+            let text = self.symbols.text(name);
+            let is_file = place.child_dir.join(format!("{text}.rs")).is_file()
+                || place.child_dir.join(text).join("mod.rs").is_file();
+            if is_file && !self.modules[module].children.contains_key(&name) {
+                let found = item::Raw {
+                    form: Form::Module,
+                    name,
+                    range: raw.range.clone(),
+                    keyword: raw.keyword,
+                    open: tokens.list.len(),
+                };
+                self.add_module(module, file, &found, place)?;
+            }
+        }
         Ok(())
     }
 

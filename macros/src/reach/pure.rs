@@ -5,11 +5,12 @@ use super::names::Scope;
 use super::symbols::{Symbols, known};
 use super::token::{Kind, Tokens};
 
-/// Packages whose macros read no files and no variables and make no `cfg`s, as their sources say. Those with macros
+/// Packages whose macros read no files and no variables, make no `cfg`s and put no names together that lead to other
+/// items, as their sources say. Those with macros
 /// by attribute, derive or function, and the crates that re-export them. Last looked through in November 2026; a
 /// macro that is added to one of them later is taken for pure as well.
 #[rustfmt::skip]
-const PURE: [&str; 125] = [
+const PURE: [&str; 122] = [
     // serde 1, serde_with 3, serde_json 1, serde_repr 0.1, schemars 1, rkyv 0.8, borsh 1, postcard 1, minicbor 2
     "serde", "serde_core", "serde_derive", "serde_json", "serde_repr", "serde_with", "serde_with_macros", "schemars",
     "schemars_derive", "rkyv", "rkyv_derive", "bytecheck", "bytecheck_derive", "ptr_meta", "ptr_meta_derive", "borsh",
@@ -35,8 +36,8 @@ const PURE: [&str; 125] = [
     "bytemuck_derive", "zerocopy", "zerocopy-derive", "zeroize", "zeroize_derive", "smallvec", "arrayvec", "hex-literal",
     "approx", "ordered-float", "rust_decimal", "rust_decimal_macros", "uuid", "chrono", "time-macros", "jiff", "faer",
     "indexmap", "phf_macros", "maplit", "itertools",
-    // paste 1, quote 1, indoc 2, lazy_static 1, once_cell 1, cfg-if 1, static_assertions 1, matches 0.1, regex 1
-    "paste", "pastey", "cfg-if", "quote", "indoc", "unindent", "lazy_static", "once_cell", "static_assertions", "seq-macro",
+    // quote 1, indoc 2, lazy_static 1, once_cell 1, cfg-if 1, static_assertions 1, matches 0.1, regex 1
+    "cfg-if", "quote", "indoc", "unindent", "lazy_static", "once_cell", "static_assertions",
     // What is for tests only: criterion 0.8, proptest 1, approx 0.5, test-case 3
     "pretty_assertions", "proptest", "criterion",
 ];

@@ -88,6 +88,8 @@ pub(crate) struct Search<'a> {
     pub(crate) function: Option<&'a Function>,
     /// Signature and body.
     pub(crate) tokens: &'a Tokens,
+    /// The attributes besides `#[memoize]`.
+    pub(crate) attributes: &'a Tokens,
     /// What the option `depends` names.
     pub(crate) depends: &'a Tokens,
     pub(crate) position: &'a Position,
@@ -103,7 +105,7 @@ pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> (Roots, Option<usi
         roots.named.unseen.insert(why.to_owned());
         scope.read_all_beside();
         let stand = Stand { module: roots.module, anywhere: true, dir: None, around: None };
-        for tokens in [search.tokens, search.depends] {
+        for tokens in [search.tokens, search.attributes, search.depends] {
             scan(scope, tokens, tokens.all(), stand.clone(), &mut roots.named);
         }
         return (roots, None);
@@ -133,7 +135,7 @@ pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> (Roots, Option<usi
     }
     let dir = if made_by_macro { None } else { dir_of(&file).map(Path::to_owned) };
     let stand = Stand { module, anywhere: made_by_macro, dir: dir.as_deref(), around };
-    for tokens in [search.tokens, search.depends] {
+    for tokens in [search.tokens, search.attributes, search.depends] {
         scan(scope, tokens, tokens.all(), stand.clone(), &mut roots.named);
     }
     if stand.around.is_some() {
@@ -152,8 +154,9 @@ pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> (Roots, Option<usi
     if roots.is_generic {
         scope.read_all_beside();
     }
-    let is_harmful = |path: &syn::Path| !is_harmless(path);
-    roots.runs_callers_code = bounds.traits.iter().any(is_harmful);
+    let is_harmful = |path: &syn::Path| !is_one_of(path, &EMPTY);
+    // In a trait, `Self` is the caller's.
+    roots.runs_callers_code = form == Form::Trait || bounds.traits.iter().any(is_harmful);
     roots.has_trait_object = bounds.objects.iter().any(is_harmful);
     roots.is_open = bounds.is_generic && bounds.traits.iter().any(|path| is_outside(scope, module, path));
     if roots.has_trait_object && scope.is_library {
@@ -290,7 +293,11 @@ impl<'ast> Visit<'ast> for Bounds {
     }
 }
 
-/// Traits without methods that could run, those of keys and results, and those of closures.
+/// Traits without methods that could run, and those of closures, which can't be arguments that count.
+const EMPTY: [&str; 10] =
+    ["Send", "Sync", "Sized", "Copy", "Unpin", "UnwindSafe", "RefUnwindSafe", "Fn", "FnMut", "FnOnce"];
+
+/// These, and those of keys and results.
 const HARMLESS: [&str; 13] = [
     "Send",
     "Sync",
@@ -307,13 +314,13 @@ const HARMLESS: [&str; 13] = [
     "FnOnce",
 ];
 
-fn is_harmless(path: &syn::Path) -> bool {
-    path.segments.last().is_some_and(|segment| HARMLESS.contains(&segment.ident.to_string().as_str()))
+fn is_one_of(path: &syn::Path, names: &[&str]) -> bool {
+    path.segments.last().is_some_and(|segment| names.contains(&segment.ident.to_string().as_str()))
 }
 
 /// Whether a trait is another crate's, with methods that a caller's type brings along.
 fn is_outside(scope: &mut Scope, module: usize, path: &syn::Path) -> bool {
-    if is_harmless(path) {
+    if is_one_of(path, &HARMLESS) {
         return false;
     }
     let names = path.segments.iter().map(|segment| scope.program.symbols.find(&segment.ident.to_string()));

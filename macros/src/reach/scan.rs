@@ -29,6 +29,8 @@ pub(crate) struct Named {
     pub(crate) facts: Facts,
     /// Crates whose macros are used: the package that uses them, and their names there.
     pub(crate) macros: BTreeSet<(usize, Symbol)>,
+    /// The names of these macros.
+    pub(crate) macro_names: BTreeSet<Symbol>,
     /// What can't be told of what is named, a sentence each.
     pub(crate) unseen: BTreeSet<String>,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Facts {
     pub(crate) environment: BTreeSet<String>,
     /// Files and variables of packages beside this one, and their digests.
     pub(crate) files: BTreeMap<String, u128>,
+    /// Where code stands in its file is told to it: `line!` and the like.
+    pub(crate) tells_positions: bool,
 }
 
 impl Facts {
@@ -48,6 +52,7 @@ impl Facts {
         self.predicates.extend(other.predicates.iter().cloned());
         self.environment.extend(other.environment.iter().cloned());
         self.files.extend(other.files.iter().map(|(path, digest)| (path.clone(), *digest)));
+        self.tells_positions |= other.tells_positions;
     }
 }
 
@@ -82,12 +87,15 @@ struct Scanner<'s, 't> {
     number: u32,
     /// Where the input of a macro ends that this is in: there, anything may become of a name.
     input_end: usize,
+    /// This is in the input of a macro or in a text of an attribute.
+    is_given: bool,
 }
 
 /// Adds what the tokens in a range name.
 pub(crate) fn scan(scope: &mut Scope, tokens: &Tokens, range: Range<usize>, stand: Stand<'_>, named: &mut Named) {
     let number = scope.begin_scan();
-    let mut scanner = Scanner { scope, tokens, stand, local: Local::default(), named, number, input_end: 0 };
+    let mut scanner =
+        Scanner { scope, tokens, stand, local: Local::default(), named, number, input_end: 0, is_given: false };
     if let Some((tokens, range)) = scanner.stand.around.clone() {
         scanner.uses(tokens, range);
     }
@@ -193,6 +201,13 @@ impl Scanner<'_, '_> {
         match last {
             known::CFG | known::CFG_ATTR | known::CFG_SELECT => self.condition(last, next),
             known::ENV | known::OPTION_ENV if is_macro => self.variable(next + 1),
+            known::LINE | known::COLUMN | known::FILE if is_macro => self.named.facts.tells_positions = true,
+            known::TRACK_CALLER | known::LOCATION => self.named.facts.tells_positions = true,
+            // A macro may make a `cfg` of it.
+            known::TEST | known::DEBUG_ASSERTIONS | known::UNIX | known::WINDOWS if at < self.input_end => {
+                self.predicate(at..at + 1);
+            }
+            known::FEATURE if tokens.is(at + 1, b'=') && at < self.input_end => self.predicate(at..at + 3),
             known::INCLUDE | known::INCLUDE_STR | known::INCLUDE_BYTES if is_macro => {
                 self.file(last == known::INCLUDE, next + 1);
                 return tokens.after(next + 1);
@@ -208,7 +223,9 @@ impl Scanner<'_, '_> {
         let absolute = at > range.start + 1
             && tokens.is_path_sign(at - 2)
             && !(at > range.start + 2 && (tokens.name(at - 3).is_some() || tokens.is(at - 3, b'>')));
+        self.is_given = at < self.input_end;
         self.path(&path, absolute, is_macro, in_attribute);
+        self.is_given = false;
         next
     }
 
@@ -270,6 +287,7 @@ impl Scanner<'_, '_> {
         for meaning in meanings {
             if let Meaning::Outside(package, name) = meaning {
                 self.named.macros.insert((package, name));
+                self.named.macro_names.insert(*last);
                 self.named.crates.insert((package, name));
             }
         }
@@ -336,6 +354,11 @@ impl Scanner<'_, '_> {
             }
             Meaning::Module(module) => {
                 self.named.modules.insert(module);
+                // Whoever is given a module as a whole names the items in it.
+                if self.is_given {
+                    let items = self.scope.program.modules[module].names.values().flatten();
+                    self.named.items.extend(items);
+                }
             }
             Meaning::Outside(package, name) => {
                 self.named.crates.insert((package, name));
@@ -472,6 +495,15 @@ impl Scanner<'_, '_> {
             let Ok(tokens) = Tokens::of_text(text, &mut self.scope.program.symbols) else { return };
             let stand = Stand { around: None, ..self.stand.clone() };
             scan(self.scope, &tokens, tokens.all(), stand, self.named);
+            // As in `#[serde(with = "module")]`.
+            let path: Vec<Symbol> = tokens.all().filter_map(|at| tokens.name(at)).collect();
+            if !path.is_empty() && self.scope.is_meaningful(path[0]) {
+                self.is_given = true;
+                for meaning in self.scope.resolve(self.stand.module, &path, false).meanings {
+                    self.reach(meaning);
+                }
+                self.is_given = false;
+            }
         } else if literal.contains('{') {
             for name in captured(literal) {
                 if let Some(symbol) = self.scope.program.symbols.find(name) {
@@ -500,6 +532,7 @@ pub(crate) fn facts(tokens: &Tokens) -> (Facts, BTreeSet<String>) {
         named: &mut named,
         number: 1,
         input_end: 0,
+        is_given: false,
     };
     for at in tokens.all() {
         match tokens.name(at) {

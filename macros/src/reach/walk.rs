@@ -108,7 +108,8 @@ impl Ground {
         }
         let item = &self.scope.program.items[index];
         let file = Arc::clone(&self.scope.program.files[item.file]);
-        let (tokens, is_macro) = (&file.tokens, item.form == Form::Macro);
+        // What an `extern` block declares may be any function of that name.
+        let (tokens, is_macro) = (&file.tokens, matches!(item.form, Form::Macro | Form::Foreign));
         let around = item.holder.map(|holder| (tokens, self.scope.program.items[holder].range.clone()));
         let dir = if is_macro { None } else { dir_of(&file) };
         let stand = Stand { module: item.module, anywhere: is_macro, dir, around };
@@ -285,6 +286,9 @@ impl Walk<'_> {
         for waiting in self.todo.waiting.remove(&name).unwrap_or_default() {
             self.woken(waiting);
         }
+        for item in self.ground.blocks.opaque_by_member.get(&name).cloned().unwrap_or_default() {
+            self.item(item);
+        }
         for block in self.ground.blocks.by_name.get(&name).cloned().unwrap_or_default() {
             self.block(block);
         }
@@ -359,7 +363,11 @@ impl Walk<'_> {
         for item in self.ground.scope.program.modules[module].opaque.clone() {
             self.item(item);
         }
-        for glob in self.ground.home_of(module).globs.clone() {
+        let home = self.ground.home_of(module);
+        // An attribute on the module may make anything of it.
+        self.reached.macros.extend(&home.macros);
+        self.reached.unseen.extend(home.unseen.iter().cloned());
+        for glob in home.globs.clone() {
             self.touch(glob);
         }
     }
