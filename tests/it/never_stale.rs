@@ -5,4 +5,5 @@
 mod build;
 mod foreign;
 mod graph;
+mod made;
 mod moments;

@@ -53,6 +53,25 @@ pub(crate) fn hashes(metadata: &[u8]) -> Vec<String> {
     hashes
 }
 
+/// Whether the table of crates may have a crate of this name.
+pub(crate) fn names(metadata: &[u8], name: &str) -> bool {
+    let (mut at, mut last) = (0, 0);
+    let first = name.as_bytes().first().copied();
+    while at + name.len() <= metadata.len() && at < last + GAP {
+        if Some(metadata[at]) == first && metadata[at..].starts_with(name.as_bytes()) {
+            return true;
+        }
+        // As above, a hash says that the table goes on.
+        if metadata[at] == b'-'
+            && metadata.get(at + 1..at + 1 + HASH_LENGTH).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        {
+            last = at;
+        }
+        at += 1;
+    }
+    false
+}
+
 /// Which of these digests are in the metadata.
 pub(crate) fn contains(metadata: &[u8], digests: &[[u8; 16]]) -> Vec<bool> {
     let mut found = vec![false; digests.len()];
@@ -87,6 +106,7 @@ mod tests {
     fn hashes_are_found_in_the_first_table_only() {
         let mut bytes = b"rust\0\0\0\x0a....core-0123456789abcdef...-0123456789abcdeg-fedcba9876543210".to_vec();
         assert_eq!(hashes(&bytes), ["0123456789abcdef", "fedcba9876543210"]);
+        assert!(names(&bytes, "core") && !names(&bytes, "cure"));
         bytes.extend(vec![0; 2 * GAP]);
         bytes.extend_from_slice(b"-aaaaaaaaaaaaaaaa");
         assert_eq!(hashes(&bytes).len(), 2);

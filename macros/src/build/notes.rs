@@ -44,6 +44,14 @@ impl Notes {
         Notes { units: units.collect(), dir, ..Notes::default() }
     }
 
+    /// The hash of the only unit that is a library of this name, which has none in the name of its file.
+    pub(crate) fn hash_of(&self, library: &str) -> Option<String> {
+        let file = format!("lib-{library}");
+        let mut found = self.units.iter().filter(|(_, folder)| folder.join(&file).is_file());
+        let (hash, _) = found.next()?;
+        found.next().is_none().then(|| hash.clone())
+    }
+
     /// The file that cargo writes when it starts the compiler for a unit.
     pub(crate) fn beginning(&self, hash: &str) -> Option<PathBuf> {
         Some(self.units.get(hash)?.join("invoked.timestamp"))

@@ -20,6 +20,8 @@ pub(crate) struct Unit {
     hash: String,
     library: PathBuf,
     is_proc_macro: bool,
+    /// What it uses can't be told.
+    is_opaque: bool,
     pub(crate) info: Option<DepInfo>,
     pub(crate) origin: Origin,
     note: Option<Option<Note>>,
@@ -43,7 +45,7 @@ pub(crate) enum Origin {
 pub(crate) struct Units {
     list: Vec<Unit>,
     by_hash: HashMap<String, usize>,
-    /// The libraries in the folders that the compiler looks in, by hash.
+    /// The libraries in the folders that the compiler looks in, by hash, or by name if they have none.
     files: Option<HashMap<String, PathBuf>>,
     notes: HashMap<PathBuf, Notes>,
     folders: Vec<PathBuf>,
@@ -74,15 +76,18 @@ impl Units {
 
     /// The library in a file.
     pub(crate) fn at(&mut self, library: &Path) -> usize {
-        let (name, hash) = name_and_hash(library).unwrap_or_default();
-        if let Some(known) = self.by_hash.get(&hash).filter(|_| !hash.is_empty()) {
+        let (name, hash) = name_and_hash(library);
+        // Crates that are libraries of C as well have no hash in their names.
+        let id = if hash.is_empty() { library.with_extension("").to_string_lossy().into_owned() } else { hash.clone() };
+        if let Some(known) = self.by_hash.get(&id) {
             return *known;
         }
-        let file = library.with_file_name(format!("{name}-{hash}.d"));
+        let stem = if hash.is_empty() { name.clone() } else { format!("{name}-{hash}") };
+        let file = library.with_file_name(format!("{stem}.d"));
         let info = DepInfo::read(&file, &self.dir);
         let origin = info.as_ref().and_then(|info| info.sources.first()).map_or(Origin::Unknown, |root| origin(root));
         let unit = self.list.len();
-        self.by_hash.insert(hash.clone(), unit);
+        self.by_hash.insert(id, unit);
         let library = library.to_owned();
         let is_proc_macro = is_shared(&library) && !is_dylib(&origin);
         self.list.push(Unit {
@@ -90,6 +95,7 @@ impl Units {
             hash,
             library,
             is_proc_macro,
+            is_opaque: false,
             info,
             origin,
             note: None,
@@ -109,8 +115,9 @@ impl Units {
                     .extension()
                     .and_then(OsStr::to_str)
                     .is_some_and(|extension| matches!(extension, "rlib" | "rmeta" | "so" | "dylib" | "dll"));
-                if let Some((_, hash)) = name_and_hash(&path).filter(|_| is_library) {
-                    files.insert(hash, path);
+                let (name, hash) = name_and_hash(&path);
+                if is_library {
+                    files.insert(if hash.is_empty() { name } else { hash }, path);
                 }
             }
             files
@@ -122,9 +129,17 @@ impl Units {
         self.notes.entry(folder.clone()).or_insert_with(|| Notes::beside(&folder))
     }
 
+    /// The hash of a library, which need not be in the name of its file.
+    fn hash(&mut self, unit: usize) -> String {
+        let Unit { name, hash, .. } = &self.list[unit];
+        let (name, hash) = (name.clone(), hash.clone());
+        if hash.is_empty() { self.notes_of(unit).hash_of(&name).unwrap_or_default() } else { hash }
+    }
+
     pub(crate) fn note(&mut self, unit: usize) -> Option<Note> {
         if self.list[unit].note.is_none() {
-            let (hash, name) = (self.list[unit].hash.clone(), self.list[unit].name.clone());
+            let name = self.list[unit].name.clone();
+            let hash = self.hash(unit);
             let note = self.notes_of(unit).of(&hash, &name);
             self.list[unit].note = Some(note);
         }
@@ -134,12 +149,14 @@ impl Units {
     /// The features that a library was built with, or what changes when they do.
     pub(crate) fn features(&mut self, unit: usize) -> String {
         // The hash depends on the features as well.
-        self.note(unit).map_or_else(|| self.list[unit].hash.clone(), |note| note.features)
+        let Unit { hash, .. } = &self.list[unit];
+        let hash = hash.clone();
+        self.note(unit).map_or(hash, |note| note.features)
     }
 
     /// The name of the package that a library is of.
     pub(crate) fn package(&mut self, unit: usize) -> String {
-        let hash = self.list[unit].hash.clone();
+        let hash = self.hash(unit);
         let noted = self.notes_of(unit).package(&hash);
         noted.unwrap_or_else(|| self.list[unit].name.clone())
     }
@@ -166,14 +183,23 @@ impl Units {
             // Its metadata has no table of crates, or is not at its beginning. It was finished before it was used.
             match self.note(unit) {
                 Some(note) => self.notes_of(unit).uses(&note),
-                None => Vec::new(),
+                None => {
+                    self.list[unit].is_opaque = true;
+                    Vec::new()
+                }
             }
         } else {
-            metadata::read(&self.list[unit].library).map(|bytes| metadata::hashes(&bytes)).unwrap_or_default()
+            let bytes = metadata::read(&self.list[unit].library).unwrap_or_default();
+            self.list[unit].is_opaque = bytes.is_empty();
+            let names: Vec<String> = self.files().keys().filter(|key| !is_hash(key)).cloned().collect();
+            let mut uses = metadata::hashes(&bytes);
+            uses.extend(names.into_iter().filter(|name| metadata::names(&bytes, name)));
+            uses
         };
         let own = self.list[unit].hash.clone();
         let mut uses = BTreeSet::new();
-        for hash in hashes.into_iter().filter(|hash| *hash != own) {
+        let own_name = self.list[unit].name.clone();
+        for hash in hashes.into_iter().filter(|hash| *hash != own && *hash != own_name) {
             let Some(file) = self.files().get(&hash).cloned() else { continue };
             uses.insert(self.at(&file));
         }
@@ -208,6 +234,12 @@ impl Units {
         let mut lines = BTreeSet::new();
         for unit in self.closure(unit) {
             let mut line = self.identity(unit)?;
+            if self.list[unit].is_opaque {
+                return Err(format!("what crate `{}` uses", self.list[unit].name));
+            }
+            if self.hash(unit).is_empty() {
+                return Err(format!("the features of crate `{}`", self.list[unit].name));
+            }
             line.push_str(&self.features(unit));
             lines.insert(line);
         }
@@ -219,7 +251,8 @@ impl Units {
         let (name, origin, info) = (name.clone(), origin.clone(), info.clone());
         let mut line = match (&origin, &info) {
             // The hash depends on the version, the source and the features, and on those of what it uses.
-            (Origin::Unknown, _) | (_, None) => return Ok(format!("{name} {hash} ")),
+            (Origin::Unknown, _) | (_, None) if !hash.is_empty() => return Ok(format!("{name} {hash} ")),
+            (Origin::Unknown, _) | (_, None) => return Err(format!("what crate `{name}` was compiled from")),
             (Origin::Fixed(id), _) => format!("{name} {id} "),
             (Origin::Folder(_), _) => format!("{name} "),
         };
@@ -283,6 +316,7 @@ impl Units {
         if by_time.is_empty() {
             return Ok(());
         }
+        let hash = if hash.is_empty() { self.hash(unit) } else { hash };
         let beginning = self.notes_of(unit).beginning(&hash).and_then(|path| Beginning::of(&path));
         let beginning = beginning.ok_or_else(|| format!("nobody noted when crate `{name}` was compiled"))?;
         match by_time.iter().find(|source| !beginning.is_before(source)) {
@@ -348,12 +382,12 @@ pub(crate) fn digest_of_file(path: &Path) -> u128 {
 }
 
 /// `lib<name>-<hash>.rlib` and its like.
-fn name_and_hash(library: &Path) -> Option<(String, String)> {
-    let stem = library.file_stem()?.to_str()?;
-    let (name, hash) = stem.rsplit_once('-')?;
-    // On Windows, `.dll` has no prefix, and neither has `.d`.
+fn name_and_hash(library: &Path) -> (String, String) {
+    let stem = library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (name, hash) = stem.rsplit_once('-').filter(|(_, hash)| is_hash(hash)).unwrap_or((&stem, ""));
+    // On Windows, `.dll` has no prefix.
     let name = name.strip_prefix("lib").filter(|_| library.extension() != Some(OsStr::new("dll"))).unwrap_or(name);
-    is_hash(hash).then(|| (name.to_owned(), hash.to_owned()))
+    (name.to_owned(), hash.to_owned())
 }
 
 fn is_hash(text: &str) -> bool {
@@ -390,11 +424,10 @@ mod tests {
     #[test]
     fn names_of_libraries_are_read() {
         let of = |name: &str| name_and_hash(Path::new(name));
-        let known = Some(("serde_json".to_owned(), "129980eff87b5c3c".to_owned()));
+        let known = ("serde_json".to_owned(), "129980eff87b5c3c".to_owned());
         assert_eq!(of("/t/deps/libserde_json-129980eff87b5c3c.rmeta"), known);
         assert_eq!(of("serde_json-129980eff87b5c3c.dll"), known);
-        assert_eq!(of("libx.rlib"), None);
-        assert_eq!(of("libx-1.rlib"), None);
+        assert_eq!(of("libx.rlib"), ("x".to_owned(), String::new()));
     }
 
     #[test]

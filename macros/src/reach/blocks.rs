@@ -44,6 +44,8 @@ pub(crate) struct Blocks {
     pub(crate) opaque: HashMap<Symbol, Vec<usize>>,
     /// The same, by the names of members of traits in them: the `impl`s may be for any type.
     pub(crate) opaque_by_member: HashMap<Symbol, Vec<usize>>,
+    /// `impl` blocks of which a macro makes more: all their members are one.
+    pub(crate) whole: BTreeSet<usize>,
     /// The names of a trait's members.
     pub(crate) members: HashMap<usize, BTreeSet<Symbol>>,
 }
@@ -61,6 +63,9 @@ impl Blocks {
             let form = scope.program.items[index].form;
             if form == Form::Opaque || form != Form::Macro && makes_names(scope, index) {
                 blocks.add_opaque(scope, index);
+                if form == Form::Impl {
+                    blocks.whole.insert(index);
+                }
             }
         }
         for index in 0..scope.program.blocks.len() {

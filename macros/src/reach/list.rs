@@ -220,6 +220,9 @@ fn settings(
         return settings;
     };
     let features = scope.units.features(unit);
+    if features.is_empty() {
+        unseen.insert(format!("the features of crate `{name}`"));
+    }
     let mut settings =
         vec![(format!("{name} edition"), digest(&edition)), (format!("crate {name} features"), digest(&features))];
     settings.extend((!names.is_empty()).then(|| (format!("{name} names of crates"), digest(&names))));

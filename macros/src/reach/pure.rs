@@ -10,7 +10,7 @@ use super::token::{Kind, Tokens};
 /// by attribute, derive or function, and the crates that re-export them. Last looked through in November 2026; a
 /// macro that is added to one of them later is taken for pure as well.
 #[rustfmt::skip]
-const PURE: [&str; 122] = [
+const PURE: [&str; 125] = [
     // serde 1, serde_with 3, serde_json 1, serde_repr 0.1, schemars 1, rkyv 0.8, borsh 1, postcard 1, minicbor 2
     "serde", "serde_core", "serde_derive", "serde_json", "serde_repr", "serde_with", "serde_with_macros", "schemars",
     "schemars_derive", "rkyv", "rkyv_derive", "bytecheck", "bytecheck_derive", "ptr_meta", "ptr_meta_derive", "borsh",
@@ -18,6 +18,8 @@ const PURE: [&str; 122] = [
     // thiserror 2, anyhow 1, eyre 0.6, snafu 0.8, miette 7, displaydoc 0.2
     "thiserror", "thiserror-impl", "anyhow", "eyre", "color-eyre", "snafu", "snafu-derive", "miette", "miette-derive",
     "displaydoc",
+    // clap 4: asks for variables of the package, which are counted wherever it is used
+    "clap", "clap_builder", "clap_derive",
     // tracing 0.1, log 0.4
     "tracing", "tracing-core", "tracing-attributes", "log",
     // tokio 1, futures 0.3, async-trait 0.1, async-stream 0.3, async-recursion 1, pin-project 1, smol 2, rayon 1

@@ -157,6 +157,17 @@ pub(crate) fn find(scope: &mut Scope, search: &Search<'_>) -> (Roots, Option<usi
     let is_harmful = |path: &syn::Path| !is_one_of(path, &EMPTY);
     // In a trait, `Self` is the caller's.
     roots.runs_callers_code = form == Form::Trait || bounds.traits.iter().any(is_harmful);
+    roots.derived = bounds
+        .traits
+        .iter()
+        .filter(|path| is_harmful(path))
+        .filter_map(|path| {
+            let name = path.segments.last()?.ident.to_string();
+            // One is implemented by deriving the other.
+            scope.program.symbols.find(if name == "DeserializeOwned" { "Deserialize" } else { &name })
+        })
+        .filter(|name| scope.program.symbols.text(*name) != "Serialize")
+        .collect();
     roots.has_trait_object = bounds.objects.iter().any(is_harmful);
     roots.is_open = bounds.is_generic && bounds.traits.iter().any(|path| is_outside(scope, module, path));
     if roots.has_trait_object && scope.is_library {

@@ -288,6 +288,12 @@ impl Scanner<'_, '_> {
             if let Meaning::Outside(package, name) = meaning {
                 self.named.macros.insert((package, name));
                 self.named.macro_names.insert(*last);
+                if self.scope.program.symbols.text(name) == "clap" {
+                    // What `#[command(version)]` and its like ask for.
+                    let variables =
+                        ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_PKG_AUTHORS", "CARGO_PKG_DESCRIPTION"];
+                    self.named.facts.environment.extend(variables.map(str::to_owned));
+                }
                 self.named.crates.insert((package, name));
             }
         }

@@ -69,6 +69,8 @@ pub(crate) struct Roots {
     pub(crate) is_open: bool,
     /// What types do that its callers choose decides about the result.
     pub(crate) runs_callers_code: bool,
+    /// Traits that such a type has: types here may derive them.
+    pub(crate) derived: BTreeSet<Symbol>,
     /// Such a type is behind `dyn`, where nobody sees which one it is.
     pub(crate) has_trait_object: bool,
 }
@@ -223,6 +225,21 @@ impl Walk<'_> {
                 self.block(block);
             }
         }
+        if !roots.derived.is_empty() {
+            for index in 0..self.ground.scope.program.items.len() {
+                let item = &self.ground.scope.program.items[index];
+                let attributes = item.range.start..item.keyword;
+                if item.form != Form::Type || attributes.is_empty() {
+                    continue;
+                }
+                let tokens = &self.ground.scope.program.files[item.file].tokens;
+                let is_derived = |at: usize| tokens.name(at).is_some_and(|name| roots.derived.contains(&name));
+                if attributes.clone().any(|at| tokens.is_name(at, known::DERIVE)) && attributes.clone().any(is_derived)
+                {
+                    self.item(index);
+                }
+            }
+        }
         // An included file in the place of an item may hold anything for anything.
         for item in self.ground.blocks.opaque.get(&known::EMPTY).cloned().unwrap_or_default() {
             self.item(item);
@@ -247,6 +264,13 @@ impl Walk<'_> {
             }
             if form == Form::Impl {
                 self.quiet_traits(index);
+                if self.ground.blocks.whole.contains(&index) {
+                    for block in self.ground.blocks.by_item.get(&index).cloned().unwrap_or_default() {
+                        for member in self.ground.scope.program.blocks[block].members.clone() {
+                            self.item(member);
+                        }
+                    }
+                }
             }
         }
     }
