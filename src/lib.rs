@@ -3,7 +3,6 @@
 // The way of a call, in the order in which it goes through these files.
 #[cfg(feature = "async")]
 mod async_call;
-mod binary;
 mod call;
 mod closure;
 mod code;
@@ -51,6 +50,7 @@ mod value;
 mod as_json;
 mod at_exit;
 mod atomic;
+mod binary;
 mod crates_in;
 mod error;
 mod faithful;

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident};
-use twox_hash::XxHash3_128;
 
+use crate::digest;
 use crate::function::Item;
 use crate::reach::symbols::{Symbols, known};
 use crate::reach::token::{Kind, Tokens};
@@ -42,15 +42,11 @@ pub(crate) fn attributes(item: &Item) -> TokenStream {
     item.attrs.iter().filter(is_meant).map(ToTokens::to_token_stream).collect()
 }
 
-/// XXH3-128, which is made against accidents. What makes a key hard to forge is the BLAKE3 around it.
+/// The digest of the tokens in a range.
 pub(crate) fn of(tokens: &Tokens, range: Range<usize>, reading: Reading) -> u128 {
     let mut bytes = Vec::with_capacity(range.len() * 6);
     write(tokens, range, reading, &mut bytes);
-    of_bytes(&bytes)
-}
-
-pub(crate) fn of_bytes(bytes: &[u8]) -> u128 {
-    XxHash3_128::oneshot(bytes)
+    digest::of_bytes(&bytes)
 }
 
 /// Macros of the standard library that take expressions, and for which a comma at the end means

@@ -13,6 +13,7 @@ mod place;
 
 mod build;
 mod code;
+mod digest;
 mod fingerprint;
 mod reach;
 
@@ -122,6 +123,9 @@ use quote::quote;
 /// | types that a caller of a generic function brings | their crates; crates that use this one: **the running program** |
 /// | `dyn Trait` arguments of a library | **the running program** |
 /// | sources that can't be read, or that changed during the build; documentation tests | **the running program** |
+/// | attributes below `#[memoize]`, `line!`, `file!`, `Location::caller` | the attributes; the places of all that is reached |
+/// | what other crates register with a library (`inventory`, `linkme`, `typetag`) | **the running program** |
+/// | functions of `extern` blocks without a library of C, such as `#[no_mangle]` ones elsewhere | **the running program** |
 /// | target: architecture, system, C library, width of pointers | always |
 ///
 /// Where the running program counts, its results are found again by the same build, and another build of other code computes
@@ -139,8 +143,11 @@ use quote::quote;
 ///
 /// - what is read while the program runs: files, variables, statics that change, libraries loaded with `dlopen`;
 /// - closures and function pointers that callers bring along in an ignored argument;
-/// - libraries in the system's folders, and the compiler itself with its options, such as `debug_assertions` in crates from a
-///   registry;
+/// - libraries in the system's folders;
+/// - the compiler, and its options where they are not asked for by a `cfg` in followed code: overflow checks, and
+///   `debug_assertions` of other crates;
+/// - spaces within `stringify!`, and letters that are written as one character or as two (Unicode normalization);
+/// - a link with a build id that was chosen by hand (`--build-id=0x…` with 16 bytes or more);
 /// - larder itself.
 ///
 /// `track = "body"` looks at the function's own tokens alone, and at what `depends` names.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::paths;
-use super::units::{digest_of_file, is_written_by_build_script};
+use super::units::is_written_by_build_script;
+use crate::digest;
 
 /// Endings of what a linker takes.
 const LINKED: [&str; 8] = ["a", "o", "obj", "lib", "so", "dylib", "dll", "tbd"];
@@ -27,7 +28,7 @@ pub(crate) fn libraries(folders: &[PathBuf], names: &BTreeSet<String>) -> BTreeS
     }
     let named = files.into_iter().map(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        (format!("library {name}"), digest_of_file(&path))
+        (format!("library {name}"), digest::of_file(&path))
     });
     named.collect()
 }

@@ -10,7 +10,7 @@ use super::invocation::Invocation;
 use super::metadata::{self, HASH_LENGTH};
 use super::notes::{Note, Notes};
 use super::{md5, native, paths};
-use crate::fingerprint;
+use crate::digest;
 
 /// A library.
 #[derive(Debug)]
@@ -243,7 +243,7 @@ impl Units {
             line.push_str(&self.features(unit));
             lines.insert(line);
         }
-        Ok(fingerprint::of_bytes(lines.into_iter().collect::<Vec<_>>().join("\n").as_bytes()))
+        Ok(digest::of_bytes(lines.into_iter().collect::<Vec<_>>().join("\n").as_bytes()))
     }
 
     fn identity(&mut self, unit: usize) -> Result<String, String> {
@@ -268,7 +268,7 @@ impl Units {
             };
             if counts {
                 let label = if is_generated(source, &info) { file_name(source) } else { label };
-                line.push_str(&format!("{label} {:032x} ", digest_of_file(source)));
+                line.push_str(&format!("{label} {:032x} ", digest::of_file(source)));
             }
         }
         if let Some((output, out_dir)) = self.noted_build_script(unit) {
@@ -374,11 +374,6 @@ fn file_name(path: &Path) -> String {
 fn is_generated(source: &Path, info: &DepInfo) -> bool {
     let out_dir = info.environment.get("OUT_DIR").and_then(Option::as_deref);
     out_dir.is_some_and(|dir| source.starts_with(dir))
-}
-
-/// XXH3-128 of a file's bytes; zero if it can't be read.
-pub(crate) fn digest_of_file(path: &Path) -> u128 {
-    std::fs::read(path).map_or(0, |bytes| fingerprint::of_bytes(&bytes))
 }
 
 /// `lib<name>-<hash>.rlib` and its like.

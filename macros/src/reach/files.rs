@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::build::paths::{label as path_label, normal};
-use crate::build::units::digest_of_file;
 
 /// How a file is called in the list of items: by its path from the package's folder on, or from `OUT_DIR`.
 pub(crate) fn label(path: &Path, base: &Path, package: &str, out_dir: Option<&str>, is_own: bool) -> String {
@@ -15,10 +14,4 @@ pub(crate) fn label(path: &Path, base: &Path, package: &str, out_dir: Option<&st
         None => path_label(&path, &normal(base)),
     };
     if is_own { format!("file {path}") } else { format!("file {package}/{path}") }
-}
-
-/// The digest of a file's bytes; zero if it can't be read, as when the code that includes it is
-/// switched off.
-pub(crate) fn digest(path: &Path) -> u128 {
-    digest_of_file(path)
 }

@@ -15,6 +15,7 @@ use super::walk::{Reached, label};
 use crate::build::invocation::Invocation;
 use crate::build::units::Origin;
 use crate::build::{native, paths};
+use crate::digest;
 use crate::fingerprint::{self, Reading};
 
 /// What is listed of an item.
@@ -198,7 +199,7 @@ fn positions(scope: &Scope, reached: &Reached, own: &Position) -> u128 {
         let base = &program.packages[file.package].dir;
         places.push(format!("{} {lines}", paths::label(&file.path, base)));
     }
-    fingerprint::of_bytes(places.join("\n").as_bytes())
+    digest::of_bytes(places.join("\n").as_bytes())
 }
 
 /// What decides about a package's code beside it: its edition, and for one beside this one its features and what its
@@ -211,7 +212,7 @@ fn settings(
 ) -> Vec<(String, u128)> {
     let Package { name, edition, unit, has_build_script, .. } = &scope.program.packages[index];
     let (name, edition, has_build_script) = (name.clone(), edition.clone(), *has_build_script);
-    let digest = |text: &str| fingerprint::of_bytes(text.as_bytes());
+    let digest = |text: &str| digest::of_bytes(text.as_bytes());
     let unit = *unit;
     let names = renames(scope, index);
     let Some(unit) = unit else {

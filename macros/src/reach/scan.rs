@@ -14,7 +14,7 @@ use super::symbols::{Symbol, known};
 use super::token::{Kind, Tokens};
 use super::{built_in, files};
 use crate::build::units::{changed_meanwhile, is_written_by_build_script};
-use crate::fingerprint;
+use crate::{digest, fingerprint};
 
 /// What is named.
 #[derive(Default, Debug, Clone)]
@@ -437,7 +437,7 @@ impl Scanner<'_, '_> {
                 let label = format!("variable {}::{name}", package.name);
                 let is_place = matches!(name.as_str(), "OUT_DIR" | "CARGO_MANIFEST_DIR");
                 let value = format!("{:?}", package.environment.get(&name).filter(|_| !is_place));
-                self.named.facts.files.insert(label, fingerprint::of_bytes(value.as_bytes()));
+                self.named.facts.files.insert(label, digest::of_bytes(value.as_bytes()));
             }
         }
     }
@@ -470,7 +470,7 @@ impl Scanner<'_, '_> {
         let is_own = number == self.scope.own;
         let out_dir = package.variable("OUT_DIR");
         let label = files::label(&path, &package.dir, package.name.as_str(), out_dir.as_deref(), is_own);
-        self.named.facts.files.insert(label, files::digest(&path));
+        self.named.facts.files.insert(label, digest::of_file(&path));
         if is_own {
             let beginning = self.scope.beginning.as_ref();
             let is_before = beginning.is_some_and(|beginning| beginning.is_before(&path));
