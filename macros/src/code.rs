@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
-use crate::build::units::is_passing;
+use crate::compiled::units::is_passing;
 use crate::fingerprint::{self, Reading};
 use crate::function::Item;
 use crate::options::{Options, Track};

@@ -11,8 +11,8 @@ mod function;
 mod lifetimes;
 mod place;
 
-mod build;
 mod code;
+mod compiled;
 mod digest;
 mod fingerprint;
 mod reach;

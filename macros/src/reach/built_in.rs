@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::program::text_value;
 use super::symbols::known;
 use super::token::{Kind, Tokens};
 
@@ -62,4 +61,9 @@ pub(crate) fn arguments(tokens: &Tokens, range: Range<usize>) -> Vec<Range<usize
         arguments.push(start..range.end);
     }
     arguments
+}
+
+/// What a string literal means.
+pub(crate) fn text_value(literal: &str) -> Option<String> {
+    syn::parse_str::<syn::LitStr>(literal).ok().map(|literal| literal.value())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::build::paths::{label as path_label, normal};
+use crate::compiled::paths::{label as path_label, normal};
 
 /// How a file is called in the list of items: by its path from the package's folder on, or from `OUT_DIR`.
 pub(crate) fn label(path: &Path, base: &Path, package: &str, out_dir: Option<&str>, is_own: bool) -> String {

@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::built_in::text_value;
 use super::item::Form;
 use super::manifest::Package;
 use super::names::Scope;
-use super::program::{Item, text_value};
+use super::program::Item;
 use super::pure::why_not_pure;
 use super::roots::Position;
 use super::symbols::known;
 use super::token::{Kind, Tokens};
 use super::walk::{Reached, label};
-use crate::build::invocation::Invocation;
-use crate::build::units::Origin;
-use crate::build::{native, paths};
+use crate::compiled::invocation::Invocation;
+use crate::compiled::units::Origin;
+use crate::compiled::{native, paths};
 use crate::digest;
 use crate::fingerprint::{self, Reading};
 

@@ -1,13 +1,13 @@
 //! What `Cargo.toml` says of a package whose code is read: the edition, the crates that it renames, and larder's
 //! own settings. Which crates a build really used, and with which features, the build itself tells
-//! ([`units`](crate::build::units)).
+//! ([`units`](crate::compiled::units)).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::build::paths::normal;
+use crate::compiled::paths::normal;
 
 /// A package whose code is read.
 #[derive(Debug, Default)]

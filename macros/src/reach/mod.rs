@@ -4,8 +4,8 @@
 //! ```text
 //! lexer, token     a file's tokens
 //! item, program    cut into items, module by module        manifest: editions, renamed crates
-//! names            what a name means where it stands
-//! scan             what a stretch of code names
+//! names, crates    what a name means where it stands; which library of the build a crate is
+//! scan, macros     what a stretch of code names; whose macros it uses
 //! blocks, walk     from there to all that can be reached
 //! roots, list      where to begin; what is found, as paths and digests
 //! pure             macros of other crates, which make more than can be seen
@@ -16,10 +16,12 @@
 
 mod blocks;
 mod built_in;
+mod crates;
 mod files;
 mod item;
 mod lexer;
 mod list;
+mod macros;
 mod manifest;
 mod names;
 mod notation;
@@ -27,6 +29,7 @@ mod program;
 mod pure;
 mod roots;
 mod scan;
+mod std_macros;
 pub(crate) mod symbols;
 pub(crate) mod token;
 mod walk;
@@ -43,9 +46,9 @@ use self::names::Scope;
 use self::roots::{Position, Search};
 use self::token::Tokens;
 use self::walk::Ground;
-use crate::build::invocation::Invocation;
-use crate::build::paths;
-use crate::build::units::Units;
+use crate::compiled::invocation::Invocation;
+use crate::compiled::paths;
+use crate::compiled::units::Units;
 use crate::fingerprint;
 use crate::function::Item;
 

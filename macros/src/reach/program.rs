@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::built_in;
+use super::built_in::{self, text_value};
 use super::item::{self, Form, Header, Import};
 use super::manifest::Package;
 use super::symbols::{Symbol, Symbols, known};
@@ -432,9 +432,4 @@ fn paths_in(tokens: &Tokens, range: Range<usize>) -> Vec<(String, bool)> {
         }
     }
     paths
-}
-
-/// What a string literal means.
-pub(crate) fn text_value(literal: &str) -> Option<String> {
-    syn::parse_str::<syn::LitStr>(literal).ok().map(|literal| literal.value())
 }

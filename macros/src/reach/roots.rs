@@ -15,7 +15,7 @@ use super::scan::{Stand, dir_of, scan};
 use super::symbols::{Symbol, known};
 use super::token::{Kind, Tokens};
 use super::walk::Roots;
-use crate::build::paths::normal;
+use crate::compiled::paths::normal;
 use crate::fingerprint;
 use crate::function::Item as Function;
 

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::clock::Beginning;
 use super::dep_info::DepInfo;
 use super::invocation::Invocation;
-use super::metadata::{self, HASH_LENGTH};
+use super::metadata;
 use super::notes::{Note, Notes};
+use super::paths::{is_hash, is_written_by_build_script};
 use super::{md5, native, paths};
 use crate::digest;
 
@@ -339,17 +340,6 @@ fn is_dylib(origin: &Origin) -> bool {
     !manifest.lines().any(|line| is_macro(line) && line.contains("true"))
 }
 
-/// Whether a path is in the `OUT_DIR` of a package: `build/<package>-<hash>/out`. What a build script writes, it
-/// writes before the compiler begins.
-pub(crate) fn is_written_by_build_script(source: &Path) -> bool {
-    let parts: Vec<&OsStr> = source.components().map(Component::as_os_str).collect();
-    parts.windows(2).any(|pair| pair[0] == "build" && pair[1].to_str().is_some_and(ends_with_hash))
-}
-
-fn ends_with_hash(name: &str) -> bool {
-    name.rsplit_once('-').is_some_and(|(_, hash)| is_hash(hash))
-}
-
 /// How a sentence ends that says so of a file. The next build sees it, so it is of no interest to people.
 const CHANGED: &str = "changed after the compiler read it";
 
@@ -383,10 +373,6 @@ fn name_and_hash(library: &Path) -> (String, String) {
     // On Windows, `.dll` has no prefix.
     let name = name.strip_prefix("lib").filter(|_| library.extension() != Some(OsStr::new("dll"))).unwrap_or(name);
     (name.to_owned(), hash.to_owned())
-}
-
-fn is_hash(text: &str) -> bool {
-    text.len() == HASH_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Where the crate with this root file comes from.

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::paths;
-use super::units::is_written_by_build_script;
+use super::paths::{self, is_written_by_build_script};
 use crate::digest;
 
 /// Endings of what a linker takes.
