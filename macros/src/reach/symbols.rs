@@ -28,7 +28,7 @@ known! {
     DOC = "doc" DERIVE = "derive" ENV = "env" OPTION_ENV = "option_env" INCLUDE = "include"
     INCLUDE_STR = "include_str" INCLUDE_BYTES = "include_bytes" CONCAT = "concat" MACRO_USE = "macro_use"
     MEMOIZE = "memoize" DEPENDS = "depends" DROP = "Drop"
-    LINE = "line" COLUMN = "column" FILE = "file" TRACK_CALLER = "track_caller" LOCATION = "Location" LINK = "link"
+    LINE = "line" COLUMN = "column" FILE = "file" LOCATION = "Location" LINK = "link"
     FEATURE = "feature" TEST = "test" DEBUG_ASSERTIONS = "debug_assertions" UNIX = "unix" WINDOWS = "windows"
 }
 
