@@ -25,8 +25,8 @@ impl Cache {
     ///
     /// What the name is relative to:
     ///
-    /// - In a cache that a program [opened](Cache::open) itself, it is relative to that cache. Whoever opens the folder and
-    ///   says the name means the same.
+    /// - In a cache that a program [opened](Cache::open) itself, it is relative to that cache: every
+    ///   program that opens the folder shares the name.
     /// - In the [`global`](Cache::global) cache, which all programs share, it is relative to the crates that the closure's
     ///   type names. `"load"` in a crate `app` is listed as `app::load`, and is not the `"load"` of a crate `other`. The
     ///   closure may move within its crate. If a library's generic function hands on a closure of `app`, both count:

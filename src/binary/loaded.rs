@@ -14,7 +14,7 @@ pub(super) struct Loaded {
 const SYSTEM: [&str; 6] = ["/lib/", "/lib32/", "/lib64/", "/usr/lib/", "/usr/lib32/", "/usr/lib64/"];
 
 /// The executable, and the libraries from outside the system's folders. Fails if one of them has been
-/// removed or replaced since it was loaded: nobody can read it any more.
+/// removed or replaced since it was loaded, since it can't be read any more.
 #[cfg(target_os = "linux")]
 pub(super) fn files() -> Result<Vec<Loaded>, String> {
     use std::ffi::OsStr;

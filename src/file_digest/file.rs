@@ -20,7 +20,7 @@ pub(super) enum Links {
     Refused,
 }
 
-/// Opens a file, and nothing that might make whoever opens it wait, or that opening does something to.
+/// Opens a regular file. Opening a pipe could block, and opening a device could change it.
 fn open(path: &Path, links: Links) -> Result<(File, Metadata)> {
     let look = if links == Links::Followed { fs::metadata(path) } else { fs::symlink_metadata(path) };
     expect_file(&look.map_err(|e| Error::io(e, "can't open"))?)?;
@@ -52,8 +52,8 @@ pub(super) fn stamp(path: &Path) -> Result<(Stamp, bool)> {
     Ok((Stamp::File(state), state.tells(trust)))
 }
 
-/// Returns what the file holds, which lies at `place`; `None` if it changed meanwhile. It is remembered if it has at least
-/// so many bytes.
+/// Returns the digest of the file at `place`; `None` if it changed meanwhile. It is remembered if the file has at least
+/// `worth_remembering` bytes.
 pub(super) fn read(path: &Path, place: PathBuf, links: Links, worth_remembering: u64) -> Result<Option<Seen>> {
     let (file, metadata) = open(path, links)?;
     let trust = Trust::of(&file);
@@ -85,7 +85,7 @@ pub(super) fn read(path: &Path, place: PathBuf, links: Links, worth_remembering:
     Ok(Some(seen))
 }
 
-/// BLAKE3 of the content; `None` if there are not so many bytes, but fewer or more.
+/// Returns the BLAKE3 of the content; `None` if its length is not `size`.
 fn content(file: &File, size: u64) -> Result<Option<Key>> {
     #[cfg(test)]
     super::READS.with(|reads| reads.set(reads.get() + 1));

@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind, Result};
 /// Keeps the digest of a folder from being that of a file that holds the same bytes.
 const CONTEXT: &str = "larder 2026 the digest of a folder, version 1";
 
-/// Names of a folder that are in memory at a time: its listing is read once for each so many.
+/// Most names of one folder in memory at a time. A folder with more is listed several times.
 const MOST_NAMES: usize = 16 << 10;
 
 /// Folders within folders.
@@ -113,7 +113,7 @@ fn item(
     Ok((kind, leaf(path, kind, &metadata)?))
 }
 
-/// The first names in a folder, in the order of their bytes, that come after `after`; at most so many.
+/// Returns the first names in a folder that come after `after`, in the order of their bytes; at most `most`.
 fn names(folder: &Path, after: Option<&OsStr>, most: usize) -> Result<Vec<OsString>> {
     let failed = |e| Error::io(e, "can't list the folder").at(folder);
     // The greatest is on top, and goes when there are too many.

@@ -21,7 +21,7 @@ use state::State;
 /// Files and folders that are remembered.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// How often is read anew what changes meanwhile.
+/// How often a file is read that changes while it is read.
 const TRIES: u32 = 3;
 
 /// What a file or a folder holds, as an argument of a memoized function: two files of equal content are equal,
@@ -316,7 +316,7 @@ mod tests {
         });
         assert_eq!(paths(&within), [inner]);
         assert_eq!(paths(&without), [outer.clone(), outer.clone()]);
-        // Nobody asked here, so nothing is kept for whoever asks next.
+        // Outside of `used_by`, nothing is noted.
         key(&outer);
         assert!(used_by(|| ()).1.is_empty());
     }

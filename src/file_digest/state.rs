@@ -16,7 +16,7 @@ const RACY_ELSEWHERE: Duration = Duration::from_secs(60);
 pub(super) struct State {
     size: u64,
     modified: Option<SystemTime>,
-    /// Device, inode, and the time of the last change of anything, which nobody can set.
+    /// Device, inode, and the time of the last change of anything, which no program can set.
     #[cfg(unix)]
     identity: (u64, u64, i64, i64),
     #[cfg(not(unix))]
@@ -167,7 +167,7 @@ mod tests {
         let time = if age < 0 { now + span } else { now - span };
         file.set_times(FileTimes::new().set_modified(time)).unwrap();
         let mut state = State::of(&file.metadata().unwrap(), Trust::Full);
-        // Nobody can set this.
+        // No program can set this one.
         #[cfg(unix)]
         {
             let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();

@@ -2,7 +2,7 @@
 //! attribute reads them later; a file that changed in between is not the one that was compiled.
 //!
 //! The beginning is the time of a file that cargo writes then, and the change is what the file system notes of
-//! the file: on Unix the time of its last change of any kind, which nobody can set back, as `mv` and `cp -p`
+//! the file: on Unix the time of its last change of any kind, which no program can set back, as `mv` and `cp -p`
 //! set the time of modification. The two are compared only where one clock made them both.
 
 use std::fs::Metadata;
@@ -45,7 +45,7 @@ impl Beginning {
         } else {
             SKEW
         };
-        // Of one tick of the clock, nobody knows what was first.
+        // Within one tick of the clock, the order is unknown.
         changed.checked_add(margin).is_some_and(|changed| changed < self.at)
             && (!metadata.is_symlink() || path.canonicalize().is_ok_and(|path| self.is_before(&path)))
     }

@@ -24,7 +24,7 @@ pub(crate) struct Invocation {
     pub(crate) dependency_dirs: Vec<PathBuf>,
     /// Where it looks for libraries of C.
     pub(crate) native_dirs: Vec<PathBuf>,
-    /// The libraries of C that it is told to link.
+    /// The libraries of C to link (`-l`).
     pub(crate) native: Vec<String>,
     /// The hash that cargo adds to the names of files.
     hash: Option<String>,

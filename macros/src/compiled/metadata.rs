@@ -61,7 +61,7 @@ pub(crate) fn names(metadata: &[u8], name: &str) -> bool {
         if Some(metadata[at]) == first && metadata[at..].starts_with(name.as_bytes()) {
             return true;
         }
-        // As above, a hash says that the table goes on.
+        // As above, a hash means that the table has not ended.
         if metadata[at] == b'-'
             && metadata.get(at + 1..at + 1 + HASH_LENGTH).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
         {

@@ -101,7 +101,7 @@ impl Notes {
                     && folder.join("run-build-script-build-script-build").is_file()
             };
             let mut runs = self.units.values().filter(is_run);
-            // Of several, nobody knows which one this build used.
+            // Of several, it is unknown which one this build used.
             runs.next().cloned().filter(|_| runs.next().is_none())
         })?;
         let dir = self.dir.join("build").join(folder.file_name()?);

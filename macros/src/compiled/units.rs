@@ -37,7 +37,7 @@ pub(crate) enum Origin {
     Fixed(String),
     /// In a folder that may change: a path dependency, a patch, a vendored crate.
     Folder(PathBuf),
-    /// Nobody knows.
+    /// Unknown: the compiler left no list of sources.
     Unknown,
 }
 
@@ -319,7 +319,7 @@ impl Units {
         }
         let hash = if hash.is_empty() { self.hash(unit) } else { hash };
         let beginning = self.notes_of(unit).beginning(&hash).and_then(|path| Beginning::of(&path));
-        let beginning = beginning.ok_or_else(|| format!("nobody noted when crate `{name}` was compiled"))?;
+        let beginning = beginning.ok_or_else(|| format!("cargo did not note when crate `{name}` was compiled"))?;
         match by_time.iter().find(|source| !beginning.is_before(source)) {
             Some(source) => Err(changed(&name, source)),
             None => Ok(()),

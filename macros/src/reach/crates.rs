@@ -196,7 +196,7 @@ impl Scope {
             self.unseen.extend(checked.err());
         }
         let Some(beginning) = &self.beginning else {
-            self.unseen.insert("nobody noted when this compilation began, as cargo does".to_owned());
+            self.unseen.insert("when this compilation began, which cargo notes".to_owned());
             return;
         };
         let own = &self.program.packages[self.own].dir;

@@ -188,7 +188,7 @@ pub(crate) fn items(
 /// Crates that collect, when a program is linked, what its crates register.
 const REGISTRIES: [&str; 4] = ["inventory", "linkme", "typetag", "ctor"];
 
-/// Where all that is reached stands, for code that is told so.
+/// The positions of all reached items, for code that asks for its own.
 fn positions(scope: &Scope, reached: &Reached, own: &Position) -> u128 {
     let program = &scope.program;
     let mut places = vec![format!("{} {}", own.line, own.column)];

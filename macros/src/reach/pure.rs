@@ -1,5 +1,5 @@
 //! Macros of other crates that make the same code of the same input. All others may read files, ask for variables
-//! or make `cfg`s, which nobody sees here: then the running binary stands for what they made.
+//! or make `cfg`s, which can't be seen here: then the identity of the running program joins the key.
 
 use super::names::Scope;
 use super::symbols::{Symbols, known};

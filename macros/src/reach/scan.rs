@@ -45,7 +45,7 @@ pub(crate) struct Facts {
     pub(crate) environment: BTreeSet<String>,
     /// Files and variables of packages beside this one, and their digests.
     pub(crate) files: BTreeMap<String, u128>,
-    /// Where code stands in its file is told to it: `line!` and the like.
+    /// The code asks for its position: `line!`, `file!`, `Location`.
     pub(crate) tells_positions: bool,
 }
 
@@ -292,7 +292,7 @@ impl Scanner<'_, '_> {
             }
             Meaning::Module(module) => {
                 self.named.modules.insert(module);
-                // Whoever is given a module as a whole names the items in it.
+                // A macro that gets a module may name any item in it.
                 if self.is_given {
                     let items = self.scope.program.modules[module].names.values().flatten();
                     self.named.items.extend(items);

@@ -71,7 +71,7 @@ pub(crate) struct Roots {
     pub(crate) runs_callers_code: bool,
     /// Traits that such a type has: types here may derive them.
     pub(crate) derived: BTreeSet<Symbol>,
-    /// Such a type is behind `dyn`, where nobody sees which one it is.
+    /// Such a type is behind `dyn`, where its name is unknown.
     pub(crate) has_trait_object: bool,
 }
 

@@ -128,7 +128,7 @@ fn n() -> u64 { 5 }",
     build.follows(("Temp { n: 5 }", "Temp { n: 50 }"), ("app/src/temp.rs", "{ 5 }", "{ 50 }"));
 }
 
-/// Code that is told where it stands.
+/// Code that asks for its position.
 #[test]
 fn lines_that_code_asks_for() {
     let build = program("", "fn seed() -> u64 { line!() as u64 * 1000 }", "seed() + x");
