@@ -7,3 +7,4 @@ mod foreign;
 mod graph;
 mod made;
 mod moments;
+mod sources;

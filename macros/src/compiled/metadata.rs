@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const HASH_LENGTH: usize = 16;
 /// The table of crates has ended when there is no hash for this long. A record of it is shorter by far.
 const GAP: usize = 8192;
+/// A record of that table is shorter than this, by far.
+const RECORD: usize = 1024;
 
 /// A library's metadata. `None` if it can't be read.
 pub(crate) fn read(library: &Path) -> Option<Vec<u8>> {
@@ -53,18 +55,23 @@ pub(crate) fn hashes(metadata: &[u8]) -> Vec<String> {
     hashes
 }
 
-/// Whether the table of crates may have a crate of this name.
+/// Whether the table of crates may have a crate of this name, which has no hash in the name of its file.
 pub(crate) fn names(metadata: &[u8], name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     let (mut at, mut last) = (0, 0);
     let first = name.as_bytes().first().copied();
-    while at + name.len() <= metadata.len() && at < last + GAP {
-        if Some(metadata[at]) == first && metadata[at..].starts_with(name.as_bytes()) {
-            return true;
+    while at + name.len() < metadata.len() && at < last + RECORD {
+        let byte = metadata[at];
+        if Some(byte) == first && metadata[at..].starts_with(name.as_bytes()) {
+            let (before, after) = (metadata[at.saturating_sub(1)], metadata[at + name.len()]);
+            // Not a part of a longer name.
+            if at > 0 && !is_letter(before) && !is_letter(after) && !after.is_ascii_digit() {
+                return true;
+            }
         }
         // As above, a hash means that the table has not ended.
-        if metadata[at] == b'-'
-            && metadata.get(at + 1..at + 1 + HASH_LENGTH).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-        {
+        let digits = metadata.get(at + 1..at + 1 + HASH_LENGTH).filter(|_| byte == b'-');
+        if digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
             last = at;
         }
         at += 1;
@@ -106,7 +113,7 @@ mod tests {
     fn hashes_are_found_in_the_first_table_only() {
         let mut bytes = b"rust\0\0\0\x0a....core-0123456789abcdef...-0123456789abcdeg-fedcba9876543210".to_vec();
         assert_eq!(hashes(&bytes), ["0123456789abcdef", "fedcba9876543210"]);
-        assert!(names(&bytes, "core") && !names(&bytes, "cure"));
+        assert!(names(&bytes, "core") && !names(&bytes, "cor") && !names(&bytes, "cure"));
         bytes.extend(vec![0; 2 * GAP]);
         bytes.extend_from_slice(b"-aaaaaaaaaaaaaaaa");
         assert_eq!(hashes(&bytes).len(), 2);

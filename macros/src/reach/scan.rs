@@ -200,11 +200,13 @@ impl Scanner<'_, '_> {
             self.input_end = self.input_end.max(tokens.close_of(next + 1));
             self.foreign_macro(&path);
         }
+        if path.contains(&known::LOCATION) {
+            self.named.facts.tells_positions = true;
+        }
         match last {
             known::CFG | known::CFG_ATTR | known::CFG_SELECT => self.condition(last, next),
             known::ENV | known::OPTION_ENV if is_macro => self.variable(next + 1),
             known::LINE | known::COLUMN | known::FILE if is_macro => self.named.facts.tells_positions = true,
-            known::LOCATION => self.named.facts.tells_positions = true,
             // A macro may make a `cfg` of it.
             known::TEST | known::DEBUG_ASSERTIONS | known::UNIX | known::WINDOWS if at < self.input_end => {
                 self.predicate(at..at + 1);

@@ -53,7 +53,12 @@ static DIR: include_dir::Dir<'_> = include_dir::include_dir!(\"$CARGO_MANIFEST_D
 fn plain(x: u64) -> String { format!(\"{x}{}\", DIR.get_file(\"a.txt\").unwrap().contents_utf8().unwrap()) }
 #[larder::memoize(cache = &CACHE)]
 fn page(x: u64) -> String { plain(x) }
-fn main() { report(plain(3), page::call(3).outcome()); }
+fn main() {
+    report(plain(3), page::call(3).outcome());
+    assert!(!page::memo().unseen().is_empty());
+    let explanation = page::call(3).explain().to_string();
+    assert!(explanation.contains(\"not all code is seen: what macros of `include_dir\"), \"{explanation}\");
+}
 ";
     let build = Build::of_program("include_dir = \"0.7\"\n", main).with("app/tpl/a.txt", "old");
     build.follows(("\"3old\"", "\"3new\""), ("app/tpl/a.txt", "old", "new"));
