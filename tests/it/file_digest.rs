@@ -235,6 +235,7 @@ fn devices_pipes_and_sockets_have_no_digest_and_nobody_waits_for_them() {
     assert_eq!((error.kind(), error.path()), (ErrorKind::InvalidInput, Some(&*pipe)));
 }
 
+/// FIELD F14.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_the_system_makes_as_it_is_read_goes_past_the_cache() {

@@ -46,6 +46,7 @@ impl Programs {
     }
 }
 
+/// FIELD F13.
 #[test]
 fn closures_of_one_name_in_two_programs_are_two() {
     let programs = Programs::new();

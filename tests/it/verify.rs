@@ -90,6 +90,7 @@ fn calls_each() {
     eprintln!("computed {}, unequal {}, entries {entries}", misses - before.misses, unequal - before.unequal);
 }
 
+/// FIELD F15.
 #[test]
 fn the_program_gets_what_is_stored_whatever_the_function_gives_now() {
     let root = tempdir().unwrap();
@@ -151,6 +152,7 @@ fn calls_what_is_lossy() {
     eprintln!("share {share}");
 }
 
+/// FIELD F16.
 #[test]
 fn what_serde_loses_shows_at_the_first_call() {
     let run = |mode| {
