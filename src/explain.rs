@@ -21,7 +21,7 @@ use crate::store::{CodeFile, Entries, Entry, Event, Layout, Record, brief, brief
 /// # use std::sync::LazyLock;
 /// # static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
 /// # static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
-/// #[memoize(cache = &CACHE, name = "grow")]
+/// #[memoize(cache = &CACHE, name = "grow", track = "body")]
 /// fn grow(size: f64, years: u32) -> f64 {
 ///     size * 1.02_f64.powi(years as i32)
 /// }
