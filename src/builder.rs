@@ -225,8 +225,8 @@ impl CacheBuilder {
     /// `verify` computes a tenth of the hits again (`verify:0.5` half of them, `verify:1` all) and compares. A function
     /// that gives another result, an `Err` or a panic is logged as an error and counted in
     /// [`Stats::unequal`](crate::Stats::unequal). The caller gets the stored result in any case, and it stays stored, so
-    /// the program does what it does without `verify`. Of as many results that are stored anew, the caller gets what a
-    /// hit would give: the value as its `Deserialize` makes it from what its `Serialize` wrote. So a field that serde
+    /// the program does what it does without `verify`. For the same share of the misses, the caller gets what a
+    /// later hit will give: the value as its `Deserialize` makes it from what its `Serialize` wrote. So a field that serde
     /// skips shows at the first call.
     ///
     /// # Errors
