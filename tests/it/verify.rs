@@ -77,7 +77,7 @@ fn calls_each() {
     let before = cache.stats().unwrap();
     macro_rules! say {
         ($($function:ident($n:literal)),+) => {$(
-            // The same in hand and by name.
+            // The same through `call` and by name.
             let value = $function($n, cache);
             let (again, outcome) = $function::call($n, cache).outcome();
             assert_eq!(value, again);
@@ -110,7 +110,7 @@ fn the_program_gets_what_is_stored_whatever_the_function_gives_now() {
         assert!(verified.contains(&format!("{value}, {word};")), "{value}: {verified}");
         assert!(normal.contains(&format!("{value}, hit;")), "{value}: {normal}");
     }
-    // What `valid` rejects is computed anew, with `verify` or without.
+    // What `valid` rejects is computed again, with `verify` or without.
     assert!(verified.contains("is_rejected_later: 11, rejected;"), "{verified}");
     assert!(verified.contains("computed 16, unequal 12, entries 8"), "{verified}");
 }
@@ -120,7 +120,7 @@ struct Lossy {
     kept: u32,
     #[serde(skip)]
     skipped: u32,
-    /// More than is read back of a result when nobody verifies.
+    /// Longer than what is read back without `verify`.
     filler: Vec<u8>,
 }
 

@@ -5,10 +5,9 @@ use super::names::Scope;
 use super::symbols::{Symbols, known};
 use super::token::{Kind, Tokens};
 
-/// Packages whose macros read no files and no variables, make no `cfg`s and put no names together that lead to other
-/// items, as their sources say. Those with macros
-/// by attribute, derive or function, and the crates that re-export them. Last looked through in November 2026; a
-/// macro that is added to one of them later is taken for pure as well.
+/// Packages whose macros are known to read no files and no variables, to make no `cfg`s, and to put no names together
+/// that lead to other items; and the crates that re-export such macros. The list is by name, from what their
+/// documentation describes, for the versions in the comments. A macro that one of them adds later counts as pure too.
 #[rustfmt::skip]
 const PURE: [&str; 125] = [
     // serde 1, serde_with 3, serde_json 1, serde_repr 0.1, schemars 1, rkyv 0.8, borsh 1, postcard 1, minicbor 2

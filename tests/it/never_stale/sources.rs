@@ -11,6 +11,13 @@ fn scaled(x: u64) -> u64 { plain(x) }
 fn main() { report(plain(3), scaled::call(3).outcome()); }
 ";
 
+const HEX: &str = "
+fn plain(x: u64) -> String { hex::encode([x as u8]) }
+#[larder::memoize(cache = &CACHE)]
+fn text(x: u64) -> String { plain(x) }
+fn main() { report(plain(171), text::call(171).outcome()); }
+";
+
 /// A dependency in a repository of git, which moves on by a commit.
 #[test]
 fn a_commit_of_a_git_dependency() {
@@ -44,13 +51,7 @@ fn a_commit_of_a_git_dependency() {
 /// A vendored crate is edited, with its checksums taken out as people do.
 #[test]
 fn an_edit_of_a_vendored_crate() {
-    let main = "
-fn plain(x: u64) -> String { hex::encode([x as u8]) }
-#[larder::memoize(cache = &CACHE)]
-fn text(x: u64) -> String { plain(x) }
-fn main() { report(plain(171), text::call(171).outcome()); }
-";
-    let build = Build::of_program("hex = \"0.4\"\n", main);
+    let build = Build::of_program("hex = \"0.4\"\n", HEX);
     let vendor = build.command(&["vendor", "--quiet", "vendor"]).output().unwrap();
     assert!(vendor.status.success(), "{vendor:?}");
     build.write(
@@ -72,14 +73,8 @@ fn main() { report(plain(171), text::call(171).outcome()); }
 /// A local copy is put in place by a path override, which no manifest mentions.
 #[test]
 fn a_path_override() {
-    let main = "
-fn plain(x: u64) -> String { hex::encode([x as u8]) }
-#[larder::memoize(cache = &CACHE)]
-fn text(x: u64) -> String { plain(x) }
-fn main() { report(plain(171), text::call(171).outcome()); }
-";
     let build =
-        Build::of_program("hex = { version = \"=0.4.3\", default-features = false, features = [\"alloc\"] }\n", main);
+        Build::of_program("hex = { version = \"=0.4.3\", default-features = false, features = [\"alloc\"] }\n", HEX);
     assert_eq!(build.run().value, "\"ab\"");
     build.edit("Cargo.toml", "resolver", "exclude = [\"copy\"]\nresolver");
     build.write("copy/Cargo.toml", &manifest("hex", "").replace("0.1.0", "0.4.3"));
