@@ -32,7 +32,7 @@ impl Programs {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tracked");
         let mut command = Command::new(env!("CARGO"));
         command.args(["run", "--offline", "--quiet", "--package", program, "--", todo]).current_dir(self.dir.path());
-        command.env("CARGO_TARGET_DIR", target);
+        command.env("CARGO_TARGET_DIR", target).env("CARGO_PROFILE_DEV_DEBUG", "0");
         command.env("LARDER_DIR", self.cache.path().join("global")).env("OPENED", self.cache.path().join("opened"));
         command.env_remove("RUSTFLAGS").env_remove("LARDER").env_remove("CARGO_ENCODED_RUSTFLAGS");
         let output = command.output().unwrap();

@@ -38,7 +38,7 @@ impl Tracked {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tracked");
         let mut command = Command::new(env!("CARGO"));
         command.args(["run", "--offline", "--quiet"]).args(more).current_dir(self.dir.path());
-        command.env("CARGO_TARGET_DIR", target).env("CACHE", self.cache.path());
+        command.env("CARGO_TARGET_DIR", target).env("CACHE", self.cache.path()).env("CARGO_PROFILE_DEV_DEBUG", "0");
         command
             .env_remove("RUSTFLAGS")
             .env_remove("LARDER")

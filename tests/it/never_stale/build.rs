@@ -108,6 +108,8 @@ impl Build {
         let mut command = Command::new(env!("CARGO"));
         command.args(arguments).current_dir(self.dir.path());
         command.env("CARGO_TARGET_DIR", target()).env("CACHE", self.cache.path()).stdin(Stdio::null());
+        // Hundreds of programs are linked, and nobody debugs one.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "LARDER", "LARDER_DIR", "CARGO_BUILD_TARGET"] {
             command.env_remove(name);
         }
