@@ -12,11 +12,11 @@ use crate::lock::KeyLocks;
 use crate::policy::{Limits, Order};
 use crate::progress::{Progress, Watcher};
 use crate::secret::Secret;
+use crate::settings;
 use crate::steering::Steering;
 use crate::store::{self, Directory, Layout, Store};
-use crate::units::{parse_bytes, parse_duration};
 use crate::upkeep::Upkeep;
-use crate::{Error, ErrorKind, Result};
+use crate::Result;
 
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
@@ -64,24 +64,22 @@ impl CacheBuilder {
     /// Opens the global cache, as the variables say.
     pub(crate) fn from_environment(folder: PathBuf) -> Result<Cache> {
         let mut builder = CacheBuilder::new(&folder).max_bytes(GLOBAL_MAX_BYTES);
-        if let Some(compression) = variable("LARDER_COMPRESSION", str::parse) {
+        if let Some(compression) = settings::COMPRESSION.get() {
             builder = builder.compression(compression);
         }
-        if let Some(bytes) = variable("LARDER_MAX_BYTES", parse_bytes) {
+        if let Some(bytes) = settings::MAX_BYTES.get() {
             builder = builder.max_bytes(bytes);
         }
-        if let Some(entries) = variable("LARDER_MAX_ENTRIES", |text| {
-            text.trim().parse().map_err(|_| Error::new(ErrorKind::InvalidInput, format!("{text:?} is no number")))
-        }) {
+        if let Some(entries) = settings::MAX_ENTRIES.get() {
             builder = builder.max_entries(entries);
         }
-        if let Some(age) = variable("LARDER_MAX_AGE", parse_duration) {
+        if let Some(age) = settings::MAX_AGE.get() {
             builder = builder.max_age(age);
         }
-        if let Some(idle) = variable("LARDER_MAX_IDLE", parse_duration) {
+        if let Some(idle) = settings::MAX_IDLE.get() {
             builder = builder.max_idle(idle);
         }
-        if let Some(bytes) = variable("LARDER_HOT_BYTES", parse_bytes) {
+        if let Some(bytes) = settings::HOT_BYTES.get() {
             builder = builder.hot_bytes(bytes);
         }
         builder.is_global = true;
@@ -236,8 +234,13 @@ impl CacheBuilder {
     pub fn open(self) -> Result<Cache> {
         let compression = self.compression.validate()?;
         self.limits.validate()?;
+        settings::expect_no_tilde(&self.folder)?;
         let layout = Layout::at(&self.folder)?;
-        let steering = if self.steered { Steering::from_environment() } else { Steering::Normal };
+        let mut steering = Steering::Normal;
+        if self.steered {
+            settings::check_once();
+            steering = settings::MODE.get().unwrap_or(Steering::Normal);
+        }
         if steering == Steering::Off {
             return Ok(Cache::disabled());
         }
@@ -260,10 +263,4 @@ impl CacheBuilder {
             upkeep: Upkeep::of(layout, self.store, bounds, self.progress, read_only, self.hot_bytes),
         }))
     }
-}
-
-/// What a variable says, if it says anything that can be read.
-fn variable<T>(name: &str, parse: impl FnOnce(&str) -> Result<T>) -> Option<T> {
-    let text = std::env::var(name).ok()?;
-    parse(&text).inspect_err(|error| tracing::warn!(%error, "{name} is ignored")).ok()
 }

@@ -116,7 +116,7 @@ impl Error {
         // A larder error that travelled through a `Read` or `Write` comes out as it went in.
         let source = match source.downcast::<Error>() {
             Ok(error) => return error,
-            Err(source) => source,
+            Err(source) => without_path(source),
         };
         let (kind, hint) = match source.kind() {
             io::ErrorKind::NotFound => (ErrorKind::NotFound, ""),
@@ -211,6 +211,14 @@ impl From<Error> for io::Error {
         };
         io::Error::new(kind, error)
     }
+}
+
+/// An error of the system without the path that `tempfile` adds to it: an [`Error`] names the path itself.
+fn without_path(error: io::Error) -> io::Error {
+    let source = error.get_ref().and_then(std::error::Error::source);
+    let system = source.and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    let code = system.filter(|_| error.to_string().contains(" at path "));
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// A `Serialize` implementation gave up: the value is not representable.

@@ -21,6 +21,7 @@ use crate::key::{Argument, Describe, Key, digest_of_content};
 use crate::memo::{Home, Memo};
 use crate::outcome::Outcome;
 use crate::reason::{Cause, Reason};
+use crate::repeats::Logged;
 use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::stats::{Count, nanoseconds};
@@ -66,7 +67,7 @@ impl<'a> Site<'a> {
 
     /// Whether a file that the key depends on is another one now: then the result is of something else, and `what` is
     /// reported.
-    pub(crate) fn files_changed(&self, what: &str) -> bool {
+    pub(crate) fn files_changed(&self, what: &'static str) -> bool {
         let Some(path) = self.call.files.iter().find_map(Used::changed) else { return false };
         let error = Error::new(ErrorKind::InvalidInput, "the file changed while the function ran").at(path);
         self.fault(what, &error);
@@ -330,10 +331,14 @@ impl<'a> Site<'a> {
             self.cache.upkeep().counted();
             let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let gave = if now.is_some() { "another result" } else { "an `Err` or a panic" };
+            let Some(Logged { unlogged }) = self.cache.upkeep().repeats.came("unequal", None, self.memo.name()) else {
+                return same;
+            };
             tracing::error!(
                 function = self.memo.name(),
                 key,
                 gave,
+                unlogged,
                 "a function does not give the result again that is stored: it depends on more than its arguments and its \
                  code (time, chance, a file, the order of threads); the stored result is used and kept, `LARDER=refresh` \
                  replaces it"
@@ -382,10 +387,17 @@ impl<'a> Site<'a> {
 
     /// The cache failed, and must not get in the way: logged and counted, that is all.
     #[cold]
-    pub(crate) fn fault(&self, what: &str, error: &Error) {
+    pub(crate) fn fault(&self, what: &'static str, error: &Error) {
         self.home.tally.error(error.kind());
         self.cache.upkeep().counted();
-        tracing::warn!(function = self.memo.name(), %error, "{what}");
+        match self.cache.upkeep().repeats.came(what, Some(error.kind()), self.memo.name()) {
+            None => tracing::debug!(function = self.memo.name(), %error, "{what}"),
+            Some(Logged { unlogged: 0 }) => tracing::warn!(function = self.memo.name(), %error, "{what}"),
+            Some(Logged { unlogged }) => tracing::warn!(
+                function = self.memo.name(), %error, unlogged,
+                "{what}; {unlogged} more like it came since this was logged last"
+            ),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::readable::{count, duration, number, size};
 use crate::stats::{Stats, Sums};
 use crate::upkeep::Upkeep;
-use crate::{Result, at_exit, upkeep};
+use crate::{Result, at_exit, settings, upkeep};
 
 /// What a cache did for this process: what [`Cache::summary`](crate::Cache::summary) gives, and what the variable
 /// `LARDER_REPORT=1` prints when the process ends. As text, one line.
@@ -64,8 +64,7 @@ fn short(path: &Path) -> String {
 
 /// The caches of this process, if their summaries are to be printed when it ends.
 static REPORTED: LazyLock<Option<Mutex<Reported>>> = LazyLock::new(|| {
-    let is_wanted = std::env::var_os("LARDER_REPORT").is_some_and(|wanted| !wanted.is_empty() && wanted != "0");
-    is_wanted.then(Mutex::default)
+    settings::REPORT.get().unwrap_or(false).then(Mutex::default)
 });
 
 static AT_EXIT: Once = Once::new();

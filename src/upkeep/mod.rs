@@ -24,6 +24,7 @@ use crate::key::Key;
 use crate::lock::KeyLocks;
 use crate::marks::Current;
 use crate::progress::Watcher;
+use crate::repeats::Repeats;
 use crate::stats::{Sums, Tally};
 use crate::store::{Entry, Histories, Hours, Layout, Ledger, Store};
 use crate::{Error, ErrorKind, Result};
@@ -49,6 +50,8 @@ pub(crate) struct Upkeep {
     watched: Mutex<BTreeMap<Key, Watched>>,
     /// When entries were touched.
     touched: Touched,
+    /// The faults that were logged.
+    pub(crate) repeats: Repeats,
     /// Whether the thread is at it.
     awake: AtomicBool,
     ticks: Mutex<Ticks>,
@@ -127,6 +130,7 @@ impl Upkeep {
             marks: Current::default(),
             watched: Mutex::default(),
             touched: Touched::default(),
+            repeats: Repeats::default(),
             awake: AtomicBool::new(false),
             ticks: Mutex::default(),
         }
