@@ -46,6 +46,11 @@ impl Bounds {
         &self.limits
     }
 
+    /// Bytes of the largest entry that may be stored.
+    pub(crate) fn largest(&self) -> u64 {
+        self.limits.max_bytes.unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn order(&self) -> Order {
         self.order
     }

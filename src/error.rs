@@ -136,6 +136,14 @@ impl Error {
         Error(Box::new(Inner { kind, message, path: None, source: Some(Arc::new(source)) }))
     }
 
+    pub(crate) fn caused_by(
+        kind: ErrorKind,
+        message: String,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Error(Box::new(Inner { kind, message, path: None, source: Some(Arc::new(source)) }))
+    }
+
     pub(crate) fn damaged(message: impl Into<String>) -> Self {
         Error::new(ErrorKind::Damaged, message)
     }

@@ -84,7 +84,9 @@ mod target;
 mod threads;
 #[cfg(feature = "async")]
 mod timer;
+mod too_large;
 mod units;
+mod unkept;
 mod valid;
 
 #[cfg(feature = "archive")]
@@ -108,7 +110,7 @@ pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
 pub use policy::Limits;
 pub use progress::Progress;
-pub use reason::{Change, ChangeKind, Difference, Reason};
+pub use reason::{Change, ChangeKind, Difference, NotKept, Reason};
 pub use recent::Recent;
 pub use shelf::Shelved;
 pub use stats::Stats;

@@ -45,6 +45,22 @@ impl Limits {
     }
 }
 
+/// How far the clocks of machines that share a cache may differ.
+const MOST_AHEAD: Duration = Duration::from_secs(5 * 60);
+
+/// As far as clocks differ that are set by NTP, whatever the limit.
+const LITTLE_AHEAD: Duration = Duration::from_secs(5);
+
+/// How old something is that may be `max_age` old. What is a little from the future is new: another machine's clock is ahead. That
+/// is an eighth of `max_age` or five minutes, whichever is less, and five seconds in any case. Beyond that a clock was set back
+/// since, so nobody knows how old it is: [`Duration::MAX`].
+pub(crate) fn age(written: SystemTime, max_age: Duration) -> Duration {
+    written.elapsed().unwrap_or_else(|ahead| {
+        let little = (max_age / 8).min(MOST_AHEAD).max(LITTLE_AHEAD.min(max_age));
+        if ahead.duration() < little { Duration::ZERO } else { Duration::MAX }
+    })
+}
+
 /// What is known of an entry without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
@@ -153,6 +169,24 @@ mod tests {
         let both = Limits { max_age: Some(Duration::from_secs(9)), max_entries: Some(3), ..none };
         assert_eq!(gone(&both), [1, 3]);
     }
+
+    /// F32
+    #[test]
+    fn what_is_a_little_from_the_future_is_new() {
+        let of = |ahead: u64, max_age: u64| {
+            age(SystemTime::now() + Duration::from_millis(ahead), Duration::from_secs(max_age))
+        };
+        let (hour, day) = (3600, 86_400);
+        for (ahead, max_age) in [(2000, hour), (2000, day), (2000, 10), (299_000, day), (440_000 / 8, 440), (500, 1)] {
+            assert_eq!(of(ahead, max_age), Duration::ZERO, "{ahead} ms, {max_age} s");
+        }
+        for (ahead, max_age) in [(310_000, day), (80_000, 600), (12_000, 60), (2000, 1), (1000 * hour, day)] {
+            assert_eq!(of(ahead, max_age), Duration::MAX, "{ahead} ms, {max_age} s");
+        }
+        let an_hour_ago = SystemTime::now() - Duration::from_secs(hour);
+        assert!((hour..hour + 60).contains(&age(an_hour_ago, Duration::from_secs(day)).as_secs()));
+    }
+
     #[test]
     fn what_is_cheap_for_its_size_goes_first() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100);

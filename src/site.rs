@@ -20,12 +20,14 @@ use crate::key::call::{Encoded, encode};
 use crate::key::{Argument, Describe, Key, digest_of_content};
 use crate::memo::{Home, Memo};
 use crate::outcome::Outcome;
-use crate::reason::{Cause, Reason};
+use crate::policy;
+use crate::reason::{Cause, NotKept, Reason};
 use crate::repeats::Logged;
 use crate::rules::Rules;
 use crate::shape::Shape;
-use crate::stats::{Count, nanoseconds};
-use crate::store::{self, Entry, Event, Layout, Peeked, Record, brief, brief_code};
+use crate::stats::{Count, nanoseconds, number_of};
+use crate::store::{self, Entry, Event, Fits, Kind, Layout, Peeked, Record, brief, brief_code};
+use crate::too_large::TooLarge;
 use crate::upkeep::Place;
 use crate::{Error, ErrorKind, Result, codec, faithful};
 
@@ -231,6 +233,7 @@ impl<'a> Site<'a> {
             code: &function.code,
             parts: &self.memo.code_parts(),
             arguments,
+            unkept: self.cache.upkeep().unkept.of(key),
         };
         missing.reason()
     }
@@ -251,12 +254,13 @@ impl<'a> Site<'a> {
         there.bounds.expect_space(layout)?;
         let started = self.clock();
         // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
-        let back = if cache.verifies() {
-            Some(guarded(|| faithful::read_back(value))?)
+        let (back, len) = if cache.verifies() {
+            let (back, len) = guarded(|| faithful::read_back(value))?;
+            (Some(back), Some(len))
         } else {
-            guarded(|| faithful::check(value))?;
-            None
+            (None, guarded(|| faithful::check(value))?)
         };
+        let fits = Fits { most: there.bounds.largest(), document: len };
         let compression = memo.compression(cache);
         let function = memo.function();
         let details = Details {
@@ -273,7 +277,7 @@ impl<'a> Site<'a> {
         };
         let put = || -> Result<_> {
             memo.describe(layout, home, folder)?;
-            let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression, cache.secret()))?;
+            let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression, cache.secret(), fits))?;
             let size = draft.len();
             // It may have been published before something failed.
             let before = there.store.put(folder, key, draft, cache.is_durable());
@@ -285,13 +289,13 @@ impl<'a> Site<'a> {
             result => result?,
         };
         cache.upkeep().stored(&home.tally, key, before, size);
-        self.note(there, Event::Stored(cause), &details.arguments);
+        self.note(there, Event::Stored(cause), SystemTime::now(), details.arguments.iter().map(brief).collect());
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok((size, back))
     }
 
     /// Notes for later what became of this call. That it can't be noted is no fault of the result.
-    fn note(&self, there: &Place, event: Event, arguments: &[Argument]) {
+    fn note(&self, there: &Place, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
         let Some((folder, key)) = self.place() else { return };
         let function = self.memo.function();
         let record = Record {
@@ -299,12 +303,53 @@ impl<'a> Site<'a> {
             key: *key,
             version: function.version,
             code: brief_code(&function.code),
-            time: SystemTime::now(),
-            arguments: arguments.iter().map(brief).collect(),
+            time,
+            arguments,
         };
         if let Err(error) = there.histories.note(&there.layout, folder, &record) {
             tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }
+    }
+
+    /// Notes why the result of this call was not kept, for whoever wants it explained.
+    pub(crate) fn not_kept(&self, why: NotKept, error: Option<&Error>) {
+        let (Some(there), Some((folder, key))) = (self.cache.place(), self.place()) else { return };
+        let (kind, numbers) = match &why {
+            NotKept::Err => (Kind::Err, Vec::new()),
+            NotKept::Panic => (Kind::Panic, Vec::new()),
+            NotKept::StoreIf => (Kind::StoreIf, Vec::new()),
+            NotKept::TooLarge { size, limit } => (Kind::TooLarge, vec![size.unwrap_or(u64::MAX), *limit]),
+            NotKept::Fault { .. } | NotKept::ReadOnly => {
+                (Kind::Fault, error.map(|error| number_of(error.kind())).into_iter().collect())
+            }
+        };
+        let at = SystemTime::now();
+        let writes = self.cache.upkeep().unkept.note(key, at, why);
+        // A function of which nothing was ever stored has no folder yet.
+        if writes && !self.cache.is_read_only() && self.memo.describe(&there.layout, &self.home, folder).is_ok() {
+            self.note(there, Event::NotKept(kind), at, numbers.into_iter().map(u64::to_le_bytes).collect());
+        }
+    }
+
+    /// The result could not be stored: logged, counted, and noted.
+    #[cold]
+    pub(crate) fn not_stored(&self, error: &Error) {
+        match TooLarge::of(error) {
+            Some(TooLarge { size, limit }) => {
+                self.home.tally.add(Count::TooLarge, 1);
+                self.fault("a result is larger than the cache may be: it will be computed again", error);
+                self.not_kept(NotKept::TooLarge { size, limit }, Some(error));
+            }
+            None => {
+                self.fault("a result can't be stored: it will be computed again", error);
+                self.not_kept(NotKept::Fault { what: error.to_string() }, Some(error));
+            }
+        }
+    }
+
+    /// Notes it if the function panics, until [`ended`](Watch::ended) is called.
+    pub(crate) fn watch(&self) -> Watch<'_, 'a> {
+        Watch(self)
     }
 
     /// Removes the stored result: whether there was one.
@@ -314,7 +359,7 @@ impl<'a> Site<'a> {
         let (Some(place), Some(folder)) = (place, &self.home.folder) else { return Ok(false) };
         let removed = self.cache.upkeep().remove(folder, key)?;
         if removed {
-            self.note(place, Event::Forgotten, &[]);
+            self.note(place, Event::Forgotten, SystemTime::now(), Vec::new());
         }
         Ok(removed)
     }
@@ -405,8 +450,7 @@ impl<'a> Site<'a> {
 fn expired<R, S: Shape<R>>(cache: &Cache, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
     let limit = cache.place().and_then(|place| place.bounds.limits().max_age);
     let max_age = rules.longest().into_iter().chain(limit).min()?;
-    // One from the future, as a clock that was set back makes it, is so old that nobody knows.
-    let age = created.elapsed().unwrap_or(Duration::MAX);
+    let age = policy::age(created, max_age);
     (age > max_age).then_some(Reason::Expired { age, max_age })
 }
 
@@ -432,6 +476,25 @@ pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded,
         tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
         Some(S::restored(value))
     })
+}
+
+/// A function that runs.
+pub(crate) struct Watch<'s, 'a>(&'s Site<'a>);
+
+impl Watch<'_, '_> {
+    pub(crate) fn ended(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Watch<'_, '_> {
+    #[cold]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // A second panic would abort the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.0.not_kept(NotKept::Panic, None)));
+        }
+    }
 }
 
 fn since(started: Option<Instant>) -> Duration {

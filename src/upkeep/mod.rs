@@ -27,6 +27,7 @@ use crate::progress::Watcher;
 use crate::repeats::Repeats;
 use crate::stats::{Sums, Tally};
 use crate::store::{Entry, Histories, Hours, Layout, Ledger, Store};
+use crate::unkept::Unkept;
 use crate::{Error, ErrorKind, Result};
 
 use limits::Line;
@@ -52,6 +53,8 @@ pub(crate) struct Upkeep {
     touched: Touched,
     /// The faults that were logged.
     pub(crate) repeats: Repeats,
+    /// The calls whose results were not kept.
+    pub(crate) unkept: Unkept,
     /// Whether the thread is at it.
     awake: AtomicBool,
     ticks: Mutex<Ticks>,
@@ -131,6 +134,7 @@ impl Upkeep {
             watched: Mutex::default(),
             touched: Touched::default(),
             repeats: Repeats::default(),
+            unkept: Unkept::default(),
             awake: AtomicBool::new(false),
             ticks: Mutex::default(),
         }
