@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use super::limits::Found;
+use super::trim::Found;
 use super::{LAST_PAUSE, LAST_TRIES, Place, Upkeep, locked};
 use crate::stats::{Level, Sums, Tally};
 use crate::store::{Activity, Counted, LedgerRecord as Record, name_of_folder};
@@ -18,6 +18,13 @@ const SETTLE_TRIES: u32 = 4;
 pub(crate) struct Before {
     folders: BTreeMap<String, Level>,
     bounds: Level,
+}
+
+impl Before {
+    /// All entries.
+    pub(super) fn entries(&self) -> i64 {
+        self.folders.values().map(|(entries, _)| entries).sum()
+    }
 }
 
 impl Upkeep {
@@ -121,13 +128,18 @@ impl Upkeep {
     }
 
     pub(super) fn put_right(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
+        self.correct(place, before, counted);
+        self.flush_surely();
+    }
+
+    /// The same, without waiting until it is in the ledger.
+    pub(super) fn correct(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
         self.shift(&before.folders, counted);
         let sum = counted.values().fold((0, 0), |sum, counted| {
             let (entries, bytes) = counted.level();
             (sum.0 + entries, sum.1 + bytes)
         });
         place.bounds.shift(sum.0 - before.bounds.0, sum.1 - before.bounds.1);
-        self.flush_surely();
     }
 
     /// Puts what was counted into the ledger, and waits for its turn for that.

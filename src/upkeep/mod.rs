@@ -6,10 +6,13 @@
 //!   that, they are not used: the first call after a pause looks itself.
 //! - Entries that were used in memory are touched, so that they don't look idle.
 
+mod budget;
 mod contents;
 mod counting;
 mod limits;
+mod scan;
 mod thread;
+mod trim;
 mod warmth;
 
 use std::collections::BTreeMap;
