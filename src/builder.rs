@@ -15,8 +15,8 @@ use crate::secret::Secret;
 use crate::settings;
 use crate::steering::Steering;
 use crate::store::{self, Directory, Layout, Store};
-use crate::upkeep::Upkeep;
-use crate::Result;
+use crate::upkeep::{Latent, Upkeep};
+use crate::{ErrorKind, Result};
 
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
@@ -245,9 +245,20 @@ impl CacheBuilder {
             return Ok(Cache::disabled());
         }
         let read_only = self.read_only || steering == Steering::ReadOnly;
+        let mut is_latent = false;
         if !read_only {
-            layout.create()?;
-            store::collect_litter(&layout);
+            match layout.create() {
+                Ok(()) => store::collect_litter(&layout),
+                // Of the global cache, nobody asks whether it could be opened; and a full disk is not full for ever.
+                Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
+                    is_latent = true;
+                    tracing::warn!(
+                        %error,
+                        "the cache can't be opened: nothing is cached until it can, which is tried each second"
+                    );
+                }
+                Err(error) => return Err(error),
+            }
         }
         let flights = (!read_only).then(|| Arc::new(Flights::new(KeyLocks::under(layout.root()))));
         let bounds = Bounds::new(self.limits, self.order);
@@ -260,7 +271,15 @@ impl CacheBuilder {
             verify: steering.share_to_verify(),
             flights,
             secret: self.secret,
-            upkeep: Upkeep::of(layout, self.store, bounds, self.progress, read_only, self.hot_bytes),
+            upkeep: Upkeep::of(
+                layout,
+                self.store,
+                bounds,
+                self.progress,
+                read_only,
+                Latent::new(is_latent),
+                self.hot_bytes,
+            ),
         }))
     }
 }

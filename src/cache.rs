@@ -60,7 +60,8 @@ impl Drop for Inner {
 }
 
 impl Cache {
-    /// Opens the cache in this folder, which is created if it does not exist.
+    /// Opens the cache in this folder, which is created if it does not exist. If the disk is too full for that, the cache is
+    /// off until there is room, which is logged and looked at about once a second.
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty or leads to a file, and what
@@ -90,7 +91,8 @@ impl Cache {
     /// the program was when it used this cache first. Its compressor is what `LARDER_COMPRESSION` says, else none. It keeps to what
     /// `LARDER_MAX_BYTES` (`10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (`90d`) and `LARDER_MAX_IDLE` say; without
     /// `LARDER_MAX_BYTES`, to 10 GiB. `LARDER_HOT_BYTES` is what [`hot_bytes`](CacheBuilder::hot_bytes) sets. What can't
-    /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off.
+    /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off until it can be: that is
+    /// tried about once a second, while calls come.
     pub fn global() -> &'static Cache {
         static GLOBAL: LazyLock<Cache> = LazyLock::new(|| {
             settings::check_once();
@@ -141,7 +143,7 @@ impl Cache {
     }
 
     /// Whether results are loaded and stored at all: not so for [`disabled`](Cache::disabled), with
-    /// `LARDER=off`, or if the [`global`](Cache::global) cache could not be opened.
+    /// `LARDER=off`, or while the folder can't be made: see [`global`](Cache::global) and [`open`](Cache::open).
     pub fn is_enabled(&self) -> bool {
         self.place().is_some()
     }

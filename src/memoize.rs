@@ -130,7 +130,7 @@ pub(crate) enum Ran<R> {
 }
 
 pub(crate) fn look<R, S: Shape<R>>(site: &Site<'_>, how: How, rules: Rules<R, S>) -> Looked<R> {
-    if !site.cache.is_enabled() {
+    if !site.is_enabled() {
         return Looked::Bypass(Reason::CacheOff);
     }
     if let Err(error) = &site.key {

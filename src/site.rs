@@ -58,7 +58,7 @@ impl<'a> Site<'a> {
 
     /// Of a call that will only be run: without a cache, it needs no key.
     pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
-        let key = if cache.is_enabled() { call.key(memo.key()) } else { Ok(Key::from_bytes([0; 32])) };
+        let key = if call.is_none() { Ok(Key::from_bytes([0; 32])) } else { call.key(memo.key()) };
         Site { memo, home: memo.home(cache), cache: cache.clone(), key, call }
     }
 
@@ -76,8 +76,16 @@ impl<'a> Site<'a> {
         true
     }
 
+    /// Whether the cache is to be asked. One that could be opened since the call was encoded, which it was not then, is not.
+    pub(crate) fn is_enabled(&self) -> bool {
+        !self.call.is_none() && self.cache.is_enabled()
+    }
+
     /// The folder and the key; `None` if the cache is off, or the call has no key.
     fn place(&self) -> Option<(&Path, &Key)> {
+        if self.call.is_none() {
+            return None;
+        }
         Some((self.home.folder.as_deref()?, self.key.as_ref().ok()?))
     }
 

@@ -180,7 +180,8 @@ impl Upkeep {
     pub(super) fn flush(&self) -> Result<bool> {
         #[cfg(feature = "metrics")]
         locked(&self.tallies).values().for_each(|tally| tally.meter(crate::metered::tell));
-        let Some(place) = self.place.as_ref().filter(|place| !place.read_only) else { return Ok(true) };
+        let is_written = |place: &&Place| !place.read_only && !place.latent.is_latent();
+        let Some(place) = self.place.as_ref().filter(is_written) else { return Ok(true) };
         // Somebody removed it: it begins with what is there, so that it names every function.
         if !place.ledger.exists() {
             let before = self.levels(Vec::new());

@@ -9,6 +9,7 @@
 mod budget;
 mod contents;
 mod counting;
+mod latent;
 mod limits;
 mod scan;
 mod thread;
@@ -33,6 +34,7 @@ use crate::store::{Entry, Histories, Hours, Layout, Ledger, Store};
 use crate::unkept::Unkept;
 use crate::{Error, ErrorKind, Result};
 
+pub(crate) use latent::Latent;
 use limits::Line;
 pub(crate) use thread::flush_all;
 use warmth::{Touched, Watched};
@@ -74,6 +76,7 @@ pub(crate) struct Place {
     ledger: Ledger,
     hours: Hours,
     read_only: bool,
+    latent: Latent,
 }
 
 #[derive(Default)]
@@ -101,6 +104,7 @@ impl Upkeep {
         bounds: Bounds,
         progress: Watcher,
         read_only: bool,
+        latent: Latent,
         hot_bytes: u64,
     ) -> Arc<Self> {
         let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
@@ -116,12 +120,13 @@ impl Upkeep {
                 ledger,
                 hours,
                 read_only,
+                latent,
             }),
             hot_bytes,
         );
         upkeep.look_for_marks();
         // From now on everything is counted; what is there already is counted here.
-        if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.ledger.exists())) {
+        if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.latent.is_latent() || place.ledger.exists())) {
             let _ = upkeep.recount(place);
         }
         Arc::new(upkeep)
@@ -143,9 +148,16 @@ impl Upkeep {
         }
     }
 
-    /// Where the cache is; `None` if it is off.
+    /// Where the cache is; `None` if it is off, or its folder can't be made.
+    #[inline]
     pub(crate) fn place(&self) -> Option<&Place> {
-        self.place.as_ref()
+        let place = self.place.as_ref()?;
+        (!place.latent.is_latent() || place.latent.try_again(&place.layout)).then_some(place)
+    }
+
+    /// Where it is to be, also if its folder can't be made now.
+    pub(crate) fn planned(&self) -> Option<&Layout> {
+        self.place.as_ref().map(|place| &place.layout)
     }
 
     /// The folder of the cache; empty if it is off.
