@@ -66,6 +66,7 @@ mod metered;
 mod numeric;
 mod origin;
 mod outcome;
+mod parts;
 mod patience;
 mod policy;
 mod preview;

@@ -61,6 +61,12 @@ pub enum Reason {
         /// What is damaged.
         what: String,
     },
+    /// The stored result refers to another one with [`Shelved`](crate::Shelved), which is gone.
+    #[non_exhaustive]
+    PartGone {
+        /// Where that one was.
+        what: String,
+    },
     /// There is a stored result that can't be read.
     #[non_exhaustive]
     Unreadable {
@@ -149,6 +155,7 @@ pub(crate) enum Cause {
     Unreadable,
     Rejected,
     Verified,
+    PartGone,
 }
 
 impl Reason {
@@ -161,6 +168,7 @@ impl Reason {
             Reason::Unreadable { .. } => Cause::Unreadable,
             Reason::Rejected => Cause::Rejected,
             Reason::Verified { .. } => Cause::Verified,
+            Reason::PartGone { .. } => Cause::PartGone,
             _ => Cause::Absent,
         }
     }
@@ -241,6 +249,9 @@ impl fmt::Display for Reason {
             Reason::Forgotten => f.write_str("forgotten: it was stored, and removed on request"),
             Reason::Rejected => f.write_str("the stored result was rejected by `valid`"),
             Reason::Damaged { what } => write!(f, "the stored result is damaged: {what}"),
+            Reason::PartGone { what } => {
+                write!(f, "the stored result refers to another one that was evicted or removed: {what}")
+            }
             Reason::Unreadable { what } => write!(f, "the stored result is unreadable: {what}"),
             Reason::Refreshed => f.write_str("refreshed on request"),
             Reason::Verified { same: true } => f.write_str("computed again to verify what is stored: it is the same"),

@@ -119,6 +119,7 @@ fn sentence(cause: Cause) -> &'static str {
         Cause::Damaged => "what was stored was damaged",
         Cause::Unreadable => "what was stored was unreadable",
         Cause::Rejected => "what was stored was rejected by `valid`",
+        Cause::PartGone => "what was stored referred to a result that is gone",
         Cause::Verified => "what was stored was not the same when it was verified",
     }
 }

@@ -20,6 +20,7 @@ use crate::key::call::{Encoded, encode};
 use crate::key::{Argument, Describe, Key, digest_of_content};
 use crate::memo::{Home, Memo};
 use crate::outcome::Outcome;
+use crate::parts;
 use crate::policy;
 use crate::reason::{Cause, NotKept, Reason};
 use crate::repeats::Logged;
@@ -130,11 +131,26 @@ impl<'a> Site<'a> {
         if touch && !self.cache.is_read_only() && self.cache.upkeep().is_touch_due(key) {
             place.store.touch(peeked.file());
         }
-        let loaded = peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()));
+        let functions = place.layout.functions();
+        let gone = |part: PathBuf| Found::Nothing(Reason::PartGone { what: part.display().to_string() });
+        if let Some(part) = parts::first_gone(&functions, &peeked.header.details.parts) {
+            return gone(part);
+        }
+        let home = parts::Home {
+            functions,
+            read_only: self.cache.is_read_only(),
+            secret: self.cache.secret().copied(),
+        };
+        let (loaded, read) = parts::reading(home, || {
+            peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()))
+        });
         let value = match loaded {
             Ok(value) => value,
             Err(error) => return fault(error),
         };
+        if let Some(part) = read.gone {
+            return gone(part);
+        }
         let size = peeked.header.size();
         let hit =
             Outcome::Hit { age: created.elapsed().unwrap_or_default(), saved: peeked.header.details.took(), size };
@@ -152,6 +168,8 @@ impl<'a> Site<'a> {
                     return Found::Nothing(Reason::Rejected);
                 }
             }
+            // In memory, nobody would see that a part is evicted.
+            None if read.any => {}
             None => self.keep(since, &value, &peeked.header),
         }
         Found::Hit(S::restored(value), hit)
@@ -196,6 +214,7 @@ impl<'a> Site<'a> {
         let Some(place) = self.cache.place() else { return false };
         self.open(place, folder, key).ok().flatten().is_some_and(|entry| {
             self.expired(rules, entry.header.details.created()).is_none()
+                && parts::first_gone(&place.layout.functions(), &entry.header.details.parts).is_none()
                 && entry.expect_type::<S::Stored>().is_ok()
                 && entry.is_complete().unwrap_or(false)
         })
@@ -262,16 +281,19 @@ impl<'a> Site<'a> {
         there.bounds.expect_space(layout)?;
         let started = self.clock();
         // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
-        let (back, len) = if cache.verifies() {
-            let (back, len) = guarded(|| faithful::read_back(value))?;
-            (Some(back), Some(len))
-        } else {
-            (None, guarded(|| faithful::check(value))?)
-        };
+        let (checked, found) = parts::writing(|| {
+            guarded(|| {
+                if cache.verifies() {
+                    return faithful::read_back(value).map(|(back, len)| (Some(back), Some(len)));
+                }
+                faithful::check(value).map(|len| (None, len))
+            })
+        });
+        let (back, len) = checked?;
         let fits = Fits { most: there.bounds.largest(), document: len };
         let compression = memo.compression(cache);
         let function = memo.function();
-        let details = Details {
+        let mut details = Details {
             key: *key,
             package: function.package.clone(),
             function: function.path.clone(),
@@ -282,10 +304,20 @@ impl<'a> Site<'a> {
             took: nanoseconds(took),
             compressor: compression.to_string(),
             type_name: type_name::<T>().to_owned(),
+            parts: parts::listed(&layout.functions(), &found),
         };
-        let put = || -> Result<_> {
+        let mut put = || -> Result<_> {
             memo.describe(layout, home, folder)?;
-            let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression, cache.secret(), fits))?;
+            let draft = loop {
+                let write = || store::write(&layout.drafts(), &details, value, compression, cache.secret(), fits);
+                let (draft, found) = parts::writing(|| guarded(write));
+                let (draft, found) = (draft?, parts::listed(&layout.functions(), &found));
+                // Of a large value, not all was seen before.
+                if details.parts == found {
+                    break draft;
+                }
+                details.parts = found;
+            };
             let size = draft.len();
             // It may have been published before something failed.
             let before = there.store.put(folder, key, draft, cache.is_durable());

@@ -57,7 +57,7 @@ pub(crate) enum Kind {
 }
 
 /// Events in the order of their numbers in the file: append only.
-const EVENTS: [Event; 13] = [
+const EVENTS: [Event; 14] = [
     Event::Stored(Cause::Absent),
     Event::Forgotten,
     Event::Stored(Cause::Refreshed),
@@ -71,6 +71,7 @@ const EVENTS: [Event; 13] = [
     Event::NotKept(Kind::StoreIf),
     Event::NotKept(Kind::TooLarge),
     Event::NotKept(Kind::Fault),
+    Event::Stored(Cause::PartGone),
 ];
 
 /// One call.
