@@ -223,10 +223,12 @@ impl From<Error> for io::Error {
 
 /// An error of the system without the path that `tempfile` adds to it: an [`Error`] names the path itself.
 fn without_path(error: io::Error) -> io::Error {
-    let source = error.get_ref().and_then(std::error::Error::source);
-    let system = source.and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
-    let code = system.filter(|_| error.to_string().contains(" at path "));
-    code.map_or(error, io::Error::from_raw_os_error)
+    if error.raw_os_error().is_some() {
+        return error;
+    }
+    let text = error.to_string();
+    let code = text.split_once(") at path \"").and_then(|(system, _)| system.rsplit_once("(os error "));
+    code.and_then(|(_, code)| code.parse().ok()).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// A `Serialize` implementation gave up: the value is not representable.

@@ -20,6 +20,9 @@ use super::{Place, Upkeep};
 use crate::Result;
 use crate::repeats::Logged;
 
+#[cfg(test)]
+mod tests;
+
 /// What is too old or too idle is looked for in caches of so many entries while somebody waits; in larger ones in between.
 const FEW: i64 = 10_000;
 
