@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use larder::{Cache, ErrorKind, Limits, memoize};
+use larder::{Cache, ErrorKind, Health, Limits, memoize};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::{TempDir, tempdir};
@@ -235,6 +235,40 @@ fn a_process_that_starts_on_a_full_disk_stores_when_there_is_room() {
         ("FULL", "yes"),
     ];
     child::run("refused::starts_where_nothing_can_be_stored", disk.0.path(), &variables);
+}
+
+/// F41
+#[test]
+fn the_doctor_sees_a_full_disk() {
+    let Some(disk) = Disk::new() else { return };
+    let cache = Cache::open(disk.0.path().join("cache")).unwrap();
+    call(&cache, 1, || {});
+    let writing = || {
+        let found = cache.diagnose().into_iter().find(|finding| finding.about == "writing").unwrap();
+        (found.health, found.what)
+    };
+    assert_eq!(writing(), (Health::Good, "results can be stored".to_owned()));
+    let mut filler = File::create(disk.0.path().join("filler")).unwrap();
+    io::copy(&mut io::repeat(1), &mut filler).unwrap_err();
+    let (health, what) = writing();
+    assert!(health == Health::Fault && what.starts_with("results can't be stored: the disk is full"), "{what}");
+    // There would be room, and it is left to others.
+    filler.set_len(filler.metadata().unwrap().len() - (24 << 10)).unwrap();
+    let (health, what) = writing();
+    assert!(health == Health::Fault && what.contains("almost full, 24.0 KiB of 2.0 MiB are free"), "{what}");
+    filler.set_len(0).unwrap();
+    assert_eq!(writing().0, Health::Good);
+}
+
+/// F41
+#[test]
+fn the_doctor_counts_young_drafts() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    fs::write(root.path().join("drafts/.abc.larder-draft"), [1; 2048]).unwrap();
+    let litter = cache.diagnose().into_iter().find(|finding| finding.about == "litter").unwrap();
+    let what = "1 unfinished file, 2.0 KiB, being written or younger than a minute";
+    assert_eq!((litter.health, &*litter.what), (Health::Good, what));
 }
 
 /// Sets the soft limit.
