@@ -109,7 +109,9 @@ impl CacheBuilder {
     /// Keep to so many bytes on the disk: as entries are written, those that were used least recently go.
     /// Default: no limit. [`parse_bytes`](crate::parse_bytes) reads what people write, such as `"10GB"`.
     ///
-    /// Several processes may together go over it for about a second.
+    /// A result that alone has more bytes is not stored. Several processes may together go over it for about a second. If many
+    /// entries have to go, as the limit was lowered, no call waits for all of them: they go in pieces, in a few seconds for each
+    /// ten thousand.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
