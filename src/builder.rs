@@ -247,17 +247,17 @@ impl CacheBuilder {
             return Ok(Cache::disabled());
         }
         let read_only = self.read_only || steering == Steering::ReadOnly;
-        let mut is_latent = false;
+        let mut latent = None;
         if !read_only {
             match layout.create() {
                 Ok(()) => store::collect_litter(&layout),
                 // Of the global cache, nobody asks whether it could be opened; and a full disk is not full for ever.
                 Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
-                    is_latent = true;
-                    tracing::warn!(
-                        %error,
-                        "the cache can't be opened: nothing is cached until it can, which is tried each second"
-                    );
+                    // What was stored before can be loaded.
+                    let is_latent = !layout.functions().is_dir();
+                    let what = if is_latent { "opened: nothing is cached" } else { "written to: nothing is stored" };
+                    tracing::warn!(%error, "the cache can't be {what} until it can, which is tried again and again");
+                    latent = Some(error).filter(|_| is_latent);
                 }
                 Err(error) => return Err(error),
             }
@@ -279,7 +279,7 @@ impl CacheBuilder {
                 bounds,
                 self.progress,
                 read_only,
-                Latent::new(is_latent),
+                Latent::new(latent),
                 self.hot_bytes,
             ),
         }))

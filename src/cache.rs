@@ -270,7 +270,10 @@ impl Cache {
         if self.0.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
         }
-        Ok(self.place())
+        match self.place() {
+            None => self.0.upkeep.latent_error().map_or(Ok(None), Err),
+            place => Ok(place),
+        }
     }
 
     pub(crate) fn place(&self) -> Option<&Place> {

@@ -156,7 +156,9 @@ fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>
 /// Whether programs that are started from here use their caches.
 fn steering() -> Finding {
     let does = match settings::MODE.try_get() {
-        Ok(None | Some(Steering::Normal)) => return good("steering", "programs use their caches: LARDER does not say otherwise"),
+        Ok(None | Some(Steering::Normal)) => {
+            return good("steering", "programs use their caches: LARDER does not say otherwise");
+        }
         // What is wrong with it is told with the other variables.
         Err(_) => return good("steering", "programs use their caches: what LARDER says can't be read, and is ignored"),
         Ok(Some(Steering::Off)) => "keep nothing and load nothing",
@@ -183,7 +185,10 @@ fn variables() -> Vec<Finding> {
     if let Ok(Some(folder)) = settings::FOLDER.try_get()
         && folder.is_relative()
     {
-        let what = format!("LARDER_DIR is relative, so each folder in which a program starts has its own {}", folder.display());
+        let what = format!(
+            "LARDER_DIR is relative, so each folder in which a program starts has its own {}",
+            folder.display()
+        );
         findings.push(note("variables", what, "write the whole path, unless that is meant"));
     }
     findings
@@ -221,7 +226,8 @@ const WRITTEN: [u8; 4096] = [1; 4096];
 /// Makes a file and removes it.
 fn writing(layout: &Layout) -> Finding {
     let folder = if layout.drafts().is_dir() { layout.drafts() } else { layout.root().to_owned() };
-    let written = tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(&WRITTEN).and_then(|()| file.sync_data()));
+    let written =
+        tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(&WRITTEN).and_then(|()| file.sync_data()));
     match written.map_err(|e| Error::io(e, "nothing can be stored").at(&folder)) {
         Ok(()) => match is_almost_full(layout.root()) {
             None => good("writing", "results can be stored"),

@@ -72,7 +72,9 @@ impl Cache {
             Ok((draft, checksum))
         });
         let draft = draft.map_err(|error| match TooLarge::of(&error) {
-            Some(large) => at_entry(Error::new(ErrorKind::LimitExceeded, format!("compressed with {compression}, {large}"))),
+            Some(large) => {
+                at_entry(Error::new(ErrorKind::LimitExceeded, format!("compressed with {compression}, {large}")))
+            }
             None => at_entry(error),
         })?;
 

@@ -89,7 +89,8 @@ mod tests {
             let at = start + Duration::from_secs(seconds);
             repeats.came_at("not stored", Some(kind), function, at).map(|logged| logged.unlogged)
         };
-        let logged: Vec<_> = (1..=1000).filter_map(|n| came(ErrorKind::NoSpace, "f", 0).map(|more| (n, more))).collect();
+        let logged: Vec<_> =
+            (1..=1000).filter_map(|n| came(ErrorKind::NoSpace, "f", 0).map(|more| (n, more))).collect();
         assert_eq!(logged, [(1, 0), (10, 8), (100, 89), (1000, 899)]);
         assert_eq!(came(ErrorKind::NoSpace, "g", 1), None);
         assert_eq!(came(ErrorKind::NoSpace, "f", 61), Some(1));

@@ -34,7 +34,8 @@ pub(crate) const MAX_AGE: Setting<Duration> =
     Setting { name: "LARDER_MAX_AGE", parse: |text| text_of(text, parse_duration) };
 pub(crate) const MAX_IDLE: Setting<Duration> =
     Setting { name: "LARDER_MAX_IDLE", parse: |text| text_of(text, parse_duration) };
-pub(crate) const HOT_BYTES: Setting<u64> = Setting { name: "LARDER_HOT_BYTES", parse: |text| text_of(text, parse_bytes) };
+pub(crate) const HOT_BYTES: Setting<u64> =
+    Setting { name: "LARDER_HOT_BYTES", parse: |text| text_of(text, parse_bytes) };
 pub(crate) const SHARED: Setting<bool> = Setting { name: "LARDER_SHARED", parse: |text| text_of(text, yes_or_no) };
 pub(crate) const WAIT: Setting<Duration> = Setting { name: "LARDER_WAIT", parse: |text| text_of(text, wait) };
 pub(crate) const THREADS: Setting<NonZeroUsize> = Setting {
@@ -68,19 +69,18 @@ const fn known(name: &'static str, meaning: &'static str, check: fn(&OsStr) -> R
 pub(crate) const ALL: [Known; 12] = [
     known(MODE.name, "`off`, `refresh`, `readonly`, `verify` or `verify:0.5`", |text| MODE.check(text)),
     Known { late: true, ..known(FOLDER.name, "the folder of the global cache", |text| FOLDER.check(text)) },
-    Known {
-        late: true,
-        ..known(COMPRESSION.name, "its compressor, such as `zstd:3`", |text| COMPRESSION.check(text))
-    },
+    Known { late: true, ..known(COMPRESSION.name, "its compressor, such as `zstd:3`", |text| COMPRESSION.check(text)) },
     known(MAX_BYTES.name, "its limit of bytes, such as `10GB`", |text| MAX_BYTES.check(text)),
     known(MAX_ENTRIES.name, "its limit of entries", |text| MAX_ENTRIES.check(text)),
     known(MAX_AGE.name, "how old its results may be, such as `90d`", |text| MAX_AGE.check(text)),
     known(MAX_IDLE.name, "how long its results may be unused", |text| MAX_IDLE.check(text)),
     known(HOT_BYTES.name, "bytes of its results kept in memory, such as `64MB`", |text| HOT_BYTES.check(text)),
     known(SHARED.name, "`1`: a group shares it", |text| SHARED.check(text)),
-    known(WAIT.name, "how long a call waits for another process that makes no progress, such as `30s`; `0`: not at all", |text| {
-        WAIT.check(text)
-    }),
+    known(
+        WAIT.name,
+        "how long a call waits for another process that makes no progress, such as `30s`; `0`: not at all",
+        |text| WAIT.check(text),
+    ),
     known(THREADS.name, "threads for one large value", |text| THREADS.check(text)),
     known(REPORT.name, "`1`: a line at the end of the process", |text| REPORT.check(text)),
 ];
@@ -173,7 +173,8 @@ pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
 
 /// How many letters must be put in, taken out, replaced or exchanged with the next one to make one word of another.
 fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.to_lowercase().chars().collect(), other.to_lowercase().chars().collect());
+    let (one, other): (Vec<char>, Vec<char>) =
+        (one.to_lowercase().chars().collect(), other.to_lowercase().chars().collect());
     let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
     for i in 1..=one.len() {
         let mut row = vec![i];
@@ -223,7 +224,8 @@ fn wait(text: &str) -> Result<Duration> {
 /// A folder in which a leading `~` is the user's. Shells expand it, but not within quotes, nor does anything that is no shell.
 fn folder(text: &OsStr) -> Result<PathBuf> {
     let path = Path::new(text);
-    let Some(first) = path.components().next().filter(|first| first.as_os_str().as_encoded_bytes().starts_with(b"~")) else {
+    let Some(first) = path.components().next().filter(|first| first.as_os_str().as_encoded_bytes().starts_with(b"~"))
+    else {
         return Ok(path.to_owned());
     };
     let home = dirs::home_dir().filter(|_| first.as_os_str() == "~");

@@ -136,11 +136,8 @@ impl<'a> Site<'a> {
         if let Some(part) = parts::first_gone(&functions, &peeked.header.details.parts) {
             return gone(part);
         }
-        let home = parts::Home {
-            functions,
-            read_only: self.cache.is_read_only(),
-            secret: self.cache.secret().copied(),
-        };
+        let home =
+            parts::Home { functions, read_only: self.cache.is_read_only(), secret: self.cache.secret().copied() };
         let (loaded, read) = parts::reading(home, || {
             peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()))
         });
@@ -308,15 +305,16 @@ impl<'a> Site<'a> {
         };
         let mut put = || -> Result<_> {
             memo.describe(layout, home, folder)?;
+            let mut is_second = false;
             let draft = loop {
                 let write = || store::write(&layout.drafts(), &details, value, compression, cache.secret(), fits);
                 let (draft, found) = parts::writing(|| guarded(write));
                 let (draft, found) = (draft?, parts::listed(&layout.functions(), &found));
                 // Of a large value, not all was seen before.
-                if details.parts == found {
+                if details.parts == found || is_second {
                     break draft;
                 }
-                details.parts = found;
+                (details.parts, is_second) = (found, true);
             };
             let size = draft.len();
             // It may have been published before something failed.
@@ -338,14 +336,8 @@ impl<'a> Site<'a> {
     fn note(&self, there: &Place, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
         let Some((folder, key)) = self.place() else { return };
         let function = self.memo.function();
-        let record = Record {
-            event,
-            key: *key,
-            version: function.version,
-            code: brief_code(&function.code),
-            time,
-            arguments,
-        };
+        let record =
+            Record { event, key: *key, version: function.version, code: brief_code(&function.code), time, arguments };
         if let Err(error) = there.histories.note(&there.layout, folder, &record) {
             tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }

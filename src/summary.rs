@@ -63,9 +63,8 @@ fn short(path: &Path) -> String {
 }
 
 /// The caches of this process, if their summaries are to be printed when it ends.
-static REPORTED: LazyLock<Option<Mutex<Reported>>> = LazyLock::new(|| {
-    settings::REPORT.get().unwrap_or(false).then(Mutex::default)
-});
+static REPORTED: LazyLock<Option<Mutex<Reported>>> =
+    LazyLock::new(|| settings::REPORT.get().unwrap_or(false).then(Mutex::default));
 
 static AT_EXIT: Once = Once::new();
 

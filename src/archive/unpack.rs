@@ -16,8 +16,8 @@ use crate::compress::{Compression, LONGEST_MAGIC};
 use crate::container::{self, Details, FIXED, Header};
 use crate::key::Key;
 use crate::readable::{count, one_line};
-use crate::too_large::TooLarge;
 use crate::store::{CodeFile, FunctionFile, Layout, Peeked};
+use crate::too_large::TooLarge;
 use crate::upkeep::Place;
 use crate::{Error, ErrorKind, Result, document};
 

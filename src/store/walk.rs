@@ -75,7 +75,9 @@ impl Walk {
                 let Some(folder) = self.folders.pop() else { return Ok(None) };
                 match fs::read_dir(&folder) {
                     Ok(listing) => (Arc::from(folder), listing),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some((folder.into(), Vec::new()))),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        return Ok(Some((folder.into(), Vec::new())));
+                    }
                     Err(error) => return Err(failed(error, &folder)),
                 }
             }

@@ -1,10 +1,11 @@
 //! A cache whose folder could not be made when it was opened, as the disk was full. That is tried again, so a process that
 //! runs for months is not without its cache for that.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::Error;
 use crate::store::Layout;
 
 /// From one try to the next.
@@ -13,13 +14,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Whether a cache can be used.
 pub(crate) struct Latent {
     is_latent: AtomicBool,
-    tried: Mutex<Instant>,
+    /// When that was tried last, and what went wrong.
+    tried: Mutex<(Instant, Option<Error>)>,
 }
 
 impl Latent {
-    /// Of a cache that could be opened, or could not.
-    pub(crate) fn new(is_latent: bool) -> Self {
-        Latent { is_latent: AtomicBool::new(is_latent), tried: Mutex::new(Instant::now()) }
+    /// Of a cache that could be opened, or could not: because of this.
+    pub(crate) fn new(error: Option<Error>) -> Self {
+        Latent { is_latent: AtomicBool::new(error.is_some()), tried: Mutex::new((Instant::now(), error)) }
+    }
+
+    /// Why the folder can't be made; `None` if it could be.
+    pub(super) fn error(&self) -> Option<Error> {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     /// Whether the folder is still to be made. Does not try to.
@@ -33,15 +40,15 @@ impl Latent {
     pub(super) fn try_again(&self, layout: &Layout) -> bool {
         // Who comes while another one is at it does without.
         let Ok(mut tried) = self.tried.try_lock() else { return false };
-        if tried.elapsed() < PAUSE {
+        if tried.0.elapsed() < PAUSE {
             return false;
         }
-        *tried = Instant::now();
-        let made = layout.create();
-        if made.is_ok() {
+        *tried = (Instant::now(), layout.create().err());
+        let is_made = tried.1.is_none();
+        if is_made {
             self.is_latent.store(false, Ordering::Release);
             tracing::info!(root = %layout.root().display(), "the cache's folder could be made now: results are kept");
         }
-        made.is_ok()
+        is_made
     }
 }

@@ -78,11 +78,10 @@ impl Upkeep {
         // Whoever is at it looks once more when done.
         while let Some(mut line) = line_of(place) {
             let left = self.enforce_now(&mut line, place, &mut budget, true);
+            let is_over = place.bounds.is_over();
             drop(line);
-            if left == Left::More || !place.bounds.is_over() {
-                return;
-            }
-            if budget.looks() == 0 {
+            // Somebody else may have stored more just now, and gone on as this thread was at it.
+            if left == Left::More || is_over || !place.bounds.is_over() {
                 return;
             }
         }
@@ -154,7 +153,8 @@ impl Upkeep {
             }
             let mut scan = line.scan.take().unwrap_or_else(|| Box::new(Scan::begin(self, place)));
             let is_ahead = is_call && !(is_due || is_needed || !line.counted);
-            let is_done = if is_ahead { scan.go_on(place, &mut Budget::of_looks(AHEAD))? } else { scan.go_on(place, budget)? };
+            let is_done =
+                if is_ahead { scan.go_on(place, &mut Budget::of_looks(AHEAD))? } else { scan.go_on(place, budget)? };
             if is_done {
                 let scanned = scan.end(self, place);
                 (line.late, line.next) = (scanned.late, scanned.next);

@@ -126,7 +126,11 @@ impl Upkeep {
         );
         upkeep.look_for_marks();
         // From now on everything is counted; what is there already is counted here.
-        if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.latent.is_latent() || place.ledger.exists())) {
+        if let Some(place) = upkeep
+            .place
+            .as_ref()
+            .filter(|place| !(place.read_only || place.latent.is_latent() || place.ledger.exists()))
+        {
             let _ = upkeep.recount(place);
         }
         Arc::new(upkeep)
@@ -153,6 +157,11 @@ impl Upkeep {
     pub(crate) fn place(&self) -> Option<&Place> {
         let place = self.place.as_ref()?;
         (!place.latent.is_latent() || place.latent.try_again(&place.layout)).then_some(place)
+    }
+
+    /// Why its folder can't be made; `None` if it is there, or the cache is off.
+    pub(crate) fn latent_error(&self) -> Option<Error> {
+        self.place.as_ref().and_then(|place| place.latent.error())
     }
 
     /// Where it is to be, also if its folder can't be made now.

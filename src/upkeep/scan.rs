@@ -147,13 +147,7 @@ impl Scan {
             counted.entries += 1;
             counted.bytes += metadata.len();
             self.entries += 1;
-            let victim = Victim {
-                folder: folder.clone(),
-                key: file.key,
-                used,
-                size: metadata.len(),
-                rank: (0, used),
-            };
+            let victim = Victim { folder: folder.clone(), key: file.key, used, size: metadata.len(), rank: (0, used) };
             // An entry is written before it is used. So what was not used for so long is too old, and the rest is not used
             // any more when it is: that will do, if nobody asks for all of them at once.
             let candidate = Candidate { size: metadata.len(), used, written: Some(used), took: Duration::MAX };

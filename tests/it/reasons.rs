@@ -48,7 +48,8 @@ fn an_err_a_no_and_a_panic_are_told() {
     assert!(parse("seven", &cache).is_err());
     let text = parse::call("seven", &cache).explain().to_string();
     assert!(
-        text.starts_with("`reasons::parse` would miss: computed ") && text.ends_with(" ago, returned an `Err`, which is not kept"),
+        text.starts_with("`reasons::parse` would miss: computed ")
+            && text.ends_with(" ago, returned an `Err`, which is not kept"),
         "{text}"
     );
     let (_, outcome) = parse::call("seven", &cache).outcome();
@@ -165,7 +166,7 @@ fn those_of_async_functions_are_told() {
     async fn later(n: u8, cache: Cache) -> Result<u8, String> {
         let _ = cache;
         assert!(n < 9, "too much");
-        if n % 2 == 0 { Ok(n) } else { Err("odd".to_owned()) }
+        if n.is_multiple_of(2) { Ok(n) } else { Err("odd".to_owned()) }
     }
 
     let (_folder, cache) = cache();

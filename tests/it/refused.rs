@@ -190,7 +190,10 @@ fn starts_where_nothing_can_be_stored() {
     assert!(!Cache::global().is_enabled());
     // A second cache, of which the program asks whether it could be opened.
     let own = Cache::open(place.join("own"));
-    let own = own.ok().inspect(|own| assert!(!own.is_enabled()));
+    let own = own.ok().inspect(|own| {
+        assert!(!own.is_enabled());
+        assert_eq!(own.clear().unwrap_err().kind(), ErrorKind::NoSpace);
+    });
     assert_eq!(own.is_some(), std::env::var_os("FULL").is_some());
     fs::remove_file(root.join("in the way")).unwrap();
     let until = Instant::now() + Duration::from_secs(30);
@@ -229,11 +232,8 @@ fn a_process_that_starts_on_a_full_disk_stores_when_there_is_room() {
     drop(filler);
     // In memory, an empty folder needs no room; so nothing but files is left to be made.
     let place = disk.0.path().join("global");
-    let variables = [
-        ("LARDER_DIR", place.to_str().unwrap()),
-        ("PLACE", disk.0.path().to_str().unwrap()),
-        ("FULL", "yes"),
-    ];
+    let variables =
+        [("LARDER_DIR", place.to_str().unwrap()), ("PLACE", disk.0.path().to_str().unwrap()), ("FULL", "yes")];
     child::run("refused::starts_where_nothing_can_be_stored", disk.0.path(), &variables);
 }
 

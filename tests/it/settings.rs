@@ -90,6 +90,10 @@ fn a_tilde_is_the_users_folder_and_makes_no_folder_of_that_name() {
     if cfg!(unix) {
         assert_eq!((warnings.len(), place), (0, format!("{:?}, 3 stored", Path::new(home).join("x/y"))));
     }
+    // One that can't be made.
+    let (warnings, place) = run(root.path(), &[("LARDER_DIR", "/dev/null/x")]);
+    assert!(warnings.len() == 1 && warnings[0].contains("/dev/null/x: "), "{warnings:?}");
+    assert_eq!(place, "\"\", 0 stored");
     // One that can't be expanded, and one that depends on where the program is.
     let (warnings, place) = run(root.path(), &[("HOME", home), ("LARDER_DIR", "~nobody/x")]);
     assert!(warnings.len() == 1 && warnings[0].contains("~nobody/x"), "{warnings:?}");
@@ -149,8 +153,13 @@ fn the_doctor_looks_at_variables() {
     let found = doctor(&[("LARDER", "refesh"), ("LARDER_MAX_BYTES", "10GBB"), ("LARDER_MAX_ENTRY", "5")]);
     let variables = &found["variables"];
     assert_eq!(variables.len(), 3, "{found:?}");
-    for (about, hint) in [("LARDER can't be read", "did you mean `refresh`?"), ("LARDER_MAX_BYTES", "10GBB"), ("LARDER_MAX_ENTRY", "LARDER_MAX_ENTRIES")] {
-        let is_told = |(health, what): &(String, String)| health == "note" && what.contains(about) && what.contains(hint);
+    for (about, hint) in [
+        ("LARDER can't be read", "did you mean `refresh`?"),
+        ("LARDER_MAX_BYTES", "10GBB"),
+        ("LARDER_MAX_ENTRY", "LARDER_MAX_ENTRIES"),
+    ] {
+        let is_told =
+            |(health, what): &(String, String)| health == "note" && what.contains(about) && what.contains(hint);
         assert!(variables.iter().any(is_told), "{about}: {variables:?}");
     }
     // What a word that is unknown means: nothing.

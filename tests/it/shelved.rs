@@ -163,7 +163,10 @@ fn a_forged_reference_removes_no_other_file() {
 
 #[memoize(cache = cache, ignore(cache), name = "shelved::parts")]
 fn parts(steps: u32, cache: &Cache) -> (String, Vec<Shelved<Array1<f64>>>) {
-    (format!("{steps}"), vec![simulate::call(steps, cache).shelve().unwrap(), simulate::call(steps + 1, cache).shelve().unwrap()])
+    (
+        format!("{steps}"),
+        vec![simulate::call(steps, cache).shelve().unwrap(), simulate::call(steps + 1, cache).shelve().unwrap()],
+    )
 }
 
 fn sums(steps: u32, cache: &Cache) -> Vec<f64> {

@@ -70,7 +70,8 @@ fn it_is_explained() {
     let explained = bytes::call(2 << 20, 1, &cache).explain();
     let text = explained.to_string();
     assert!(text.contains("; its result of 2.0 MiB is larger than the limit of 1.0 MiB, and is not stored"), "{text}");
-    let Some(Reason::NotKept { why: NotKept::TooLarge { size: Some(size), limit, .. }, .. }) = explained.reason() else {
+    let Some(Reason::NotKept { why: NotKept::TooLarge { size: Some(size), limit, .. }, .. }) = explained.reason()
+    else {
         panic!("{explained}")
     };
     assert!((2 << 20..(2 << 20) + 2000).contains(size) && *limit == 1 << 20);

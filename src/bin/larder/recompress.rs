@@ -113,7 +113,9 @@ impl Fault {
         let Fault { what, entries, first } = self;
         match entries {
             1 => format!("{}: {what}", first.display()),
-            entries => format!("{}, the first of them {}: {what}", count(*entries, "entry", "entries"), first.display()),
+            entries => {
+                format!("{}, the first of them {}: {what}", count(*entries, "entry", "entries"), first.display())
+            }
         }
     }
 }
