@@ -146,8 +146,9 @@ impl Upkeep {
                 }
                 line.removed += usize::from(self.evict(&victim));
             }
-            let is_needed = bounds.is_over() && line.next.is_empty() && !line.is_vain();
-            let runs_low = line.lined_up > 0 && line.next.len() < line.lined_up / RUNS_LOW && bounds.is_near();
+            let may_help = !line.is_vain();
+            let is_needed = may_help && bounds.is_over() && line.next.is_empty();
+            let runs_low = may_help && line.next.len() < line.lined_up / RUNS_LOW && bounds.is_near();
             if !(is_due || is_needed || !line.counted || runs_low) {
                 return Ok(Left::Nothing);
             }
