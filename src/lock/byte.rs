@@ -1,5 +1,8 @@
-//! Locks on single bytes of one file (`F_OFD_SETLK`, Linux 3.15 and later): exclusive between open
+//! Locks on ranges of one file (`F_OFD_SETLK`, Linux 3.15 and later): exclusive between open
 //! files, whether two threads, two caches or two processes opened them.
+//!
+//! The first byte of a range says which lock it is. The length says when it was taken, which the kernel shows to
+//! others: see `ancestor`.
 
 #![expect(unsafe_code, reason = "fcntl has no safe wrapper for locks of this kind")]
 
@@ -9,51 +12,97 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::Asked;
+use super::bell::Bell;
+use super::{Asked, ancestor};
 use crate::key::Key;
+use crate::proc::boot_ticks;
 use crate::{Error, Result};
 
 /// A link or a pipe that somebody planted in the file's place is neither followed nor waited for.
 const PLANTED: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
-/// All locks of a cache. The file stays empty: a byte can be locked that is not there.
+/// Bits of a key that choose its lock; the rest of 63 bits is for the length.
+const KEY_BITS: u32 = 38;
+pub(super) const LENGTH_BITS: u32 = 63 - KEY_BITS;
+
+/// All locks of a cache. The file has a few bytes for the [`Bell`]; what is locked is beyond them.
 pub(super) struct Bytes {
     path: PathBuf,
-    file: Mutex<Option<Arc<File>>>,
+    open: Mutex<Option<Arc<Open>>>,
 }
 
-/// One byte.
+/// The file of locks, open.
+struct Open {
+    file: File,
+    bell: Bell,
+}
+
+/// One lock, which is held.
 pub(super) struct Byte {
-    file: Arc<File>,
-    offset: i64,
+    open: Arc<Open>,
+    range: Range,
+}
+
+/// What is locked for one key.
+#[derive(Clone, Copy)]
+struct Range {
+    key: Key,
+    start: i64,
+    length: i64,
+}
+
+impl Range {
+    /// The range of a key's lock, taken now. A key has a lock for each `level`.
+    fn of(key: &Key, level: u32) -> Range {
+        let mut first = [0; 8];
+        first.copy_from_slice(&key.as_bytes()[..8]);
+        // An odd factor: levels of one key never meet, whatever the key.
+        let number = (u64::from_be_bytes(first) >> LENGTH_BITS) ^ u64::from(level).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let number = number & ((1 << KEY_BITS) - 1);
+        let ticks = boot_ticks() & ((1 << LENGTH_BITS) - 1);
+        Range { key: *key, start: (number << LENGTH_BITS).cast_signed(), length: ticks.max(1).cast_signed() }
+    }
 }
 
 impl Bytes {
     pub(super) fn under(root: &Path) -> Self {
-        Bytes { path: root.join("locks"), file: Mutex::new(None) }
+        Bytes { path: root.join("locks"), open: Mutex::new(None) }
     }
 
-    pub(super) fn ask(&self, key: &Key) -> Result<Asked<Byte>> {
+    pub(super) fn ask(&self, key: &Key, level: u32) -> Result<Asked<Byte>> {
         let failed = |e| Error::io(e, "can't lock").at(&self.path);
-        let file = self.file().map_err(failed)?;
-        let mut first = [0; 8];
-        first.copy_from_slice(&key.as_bytes()[..8]);
-        let offset = i64::from_be_bytes(first) & i64::MAX;
-        match set(&file, offset, libc::F_WRLCK) {
-            Ok(()) => Ok(Asked::Mine(Byte { file, offset })),
+        let open = self.open().map_err(failed)?;
+        let range = Range::of(key, level);
+        match set(&open.file, range, libc::F_WRLCK) {
+            Ok(()) => Ok(Asked::Mine(Byte { open, range })),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(Asked::Theirs),
             Err(error) => Err(failed(error)),
         }
     }
 
+    /// Whether the lock is held by a process that this one descends from, and was before this one was started.
+    pub(super) fn is_held_by_an_ancestor(&self, key: &Key, level: u32) -> bool {
+        self.open().is_ok_and(|open| ancestor::holds(&open.file, Range::of(key, level).start))
+    }
+
+    /// Waits until a lock of this key may have become free, or the time is over.
+    pub(super) fn wait(&self, key: &Key, level: u32, longest: Duration) {
+        let is_held = || matches!(self.ask(key, level), Ok(Asked::Theirs));
+        match self.open() {
+            Ok(open) => open.bell.wait(&open.file, key, longest, is_held),
+            Err(_) => std::thread::sleep(longest),
+        }
+    }
+
     /// The file, opened once, and again if somebody removed it: others would lock a new one.
-    fn file(&self) -> io::Result<Arc<File>> {
-        let mut kept = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &*kept
-            && file.metadata()?.nlink() > 0
+    fn open(&self) -> io::Result<Arc<Open>> {
+        let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &*kept
+            && open.file.metadata()?.nlink() > 0
         {
-            return Ok(file.clone());
+            return Ok(open.clone());
         }
         let open = || {
             File::options()
@@ -74,24 +123,30 @@ impl Bytes {
             }
             Err(error) => return Err(error),
         };
-        let file = Arc::new(file);
-        *kept = Some(file.clone());
-        Ok(file)
+        let open = Arc::new(Open { file, bell: Bell::default() });
+        *kept = Some(open.clone());
+        Ok(open)
     }
 }
 
 impl Drop for Byte {
     fn drop(&mut self) {
-        let _ = set(&self.file, self.offset, libc::F_UNLCK);
+        let _ = set(&self.open.file, self.range, libc::F_UNLCK);
+        self.open.bell.ring(&self.open.file, &self.range.key);
     }
 }
 
-/// Locks or unlocks one byte, without waiting.
-fn set(file: &File, offset: i64, kind: i32) -> io::Result<()> {
+/// Locks or unlocks a range, without waiting.
+fn set(file: &File, range: Range, kind: i32) -> io::Result<()> {
     // The constants have another width than the field that they are for.
     let short = |constant: i32| libc::c_short::try_from(constant).map_err(io::Error::other);
-    let lock =
-        libc::flock { l_type: short(kind)?, l_whence: short(libc::SEEK_SET)?, l_start: offset, l_len: 1, l_pid: 0 };
+    let lock = libc::flock {
+        l_type: short(kind)?,
+        l_whence: short(libc::SEEK_SET)?,
+        l_start: range.start,
+        l_len: range.length,
+        l_pid: 0,
+    };
     // SAFETY: the descriptor is open as long as `file` is borrowed, and the kernel reads `lock` during
     // the call only.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } {
@@ -109,12 +164,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
         let (a, b) = (crate::key_of("a").unwrap(), crate::key_of("b").unwrap());
-        let Asked::Mine(held) = here.ask(&a).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(&a).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(&b).unwrap(), Asked::Mine(_)));
+        let Asked::Mine(held) = here.ask(&a, 0).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(&a, 0).unwrap(), Asked::Theirs));
+        assert!(matches!(there.ask(&b, 0).unwrap(), Asked::Mine(_)));
         drop(held);
-        let Asked::Mine(_held) = there.ask(&a).unwrap() else { panic!("it was freed") };
-        assert!(matches!(here.ask(&a).unwrap(), Asked::Theirs));
+        let Asked::Mine(_held) = there.ask(&a, 0).unwrap() else { panic!("it was freed") };
+        assert!(matches!(here.ask(&a, 0).unwrap(), Asked::Theirs));
+        // The next level is another lock.
+        assert!(matches!(here.ask(&a, 1).unwrap(), Asked::Mine(_)));
     }
 
     #[test]
@@ -122,9 +179,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
         let key = crate::key_of("a").unwrap();
-        drop(here.ask(&key).unwrap());
+        drop(here.ask(&key, 0).unwrap());
         fs::remove_file(root.path().join("locks")).unwrap();
-        let Asked::Mine(_held) = here.ask(&key).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(&key).unwrap(), Asked::Theirs));
+        let Asked::Mine(_held) = here.ask(&key, 0).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(&key, 0).unwrap(), Asked::Theirs));
     }
 }

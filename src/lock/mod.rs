@@ -1,12 +1,17 @@
 //! Locks: held by open files, and freed by the system when their holder ends.
 
 #[cfg(target_os = "linux")]
+mod ancestor;
+#[cfg(target_os = "linux")]
+mod bell;
+#[cfg(target_os = "linux")]
 mod byte;
 #[cfg(any(test, not(target_os = "linux")))]
 mod named;
 mod whole;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::Result;
 use crate::key::Key;
@@ -20,7 +25,7 @@ use named::{Files as Kind, Named as Held};
 
 /// A lock for each key, between the processes that use a cache.
 ///
-/// On Linux a lock is one byte of one file, so it costs no inode. Elsewhere it is a file by itself.
+/// On Linux a lock is a range of one file, so it costs no inode. Elsewhere it is a file by itself.
 pub(crate) struct KeyLocks(Kind);
 
 /// A lock that is held until it is dropped.
@@ -43,15 +48,32 @@ impl KeyLocks {
 
     /// Takes the lock of this key, unless somebody else has it.
     ///
-    /// Keys that agree in their first 63 bits share a lock. That makes two calls wait for each other
+    /// Keys that agree in their first 38 bits share a lock. That makes two calls wait for each other
     /// that need not, and no more.
     ///
     /// # Errors
     /// Where the file system has no locks, or the root can't be written to.
     pub(crate) fn ask(&self, key: &Key) -> Result<Asked<KeyLock>> {
-        Ok(match self.0.ask(key)? {
+        self.ask_at(key, 0)
+    }
+
+    /// [`ask`](KeyLocks::ask) for one of the other locks of this key. Who does not wait for the holder of one any longer
+    /// takes the next.
+    pub(crate) fn ask_at(&self, key: &Key, level: u32) -> Result<Asked<KeyLock>> {
+        Ok(match self.0.ask(key, level)? {
             Asked::Mine(held) => Asked::Mine(KeyLock(held)),
             Asked::Theirs => Asked::Theirs,
         })
+    }
+
+    /// Waits until the lock may be free, at most `longest`; maybe much shorter.
+    pub(crate) fn wait(&self, key: &Key, level: u32, longest: Duration) {
+        self.0.wait(key, level, longest);
+    }
+
+    /// Whether a process that this one descends from holds the lock, and took it before this one was started: it may wait
+    /// for this one.
+    pub(crate) fn is_held_by_an_ancestor(&self, key: &Key, level: u32) -> bool {
+        self.0.is_held_by_an_ancestor(key, level)
     }
 }

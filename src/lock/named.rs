@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Asked, try_exclusive};
 use crate::atomic::create_private_folder;
@@ -26,8 +27,9 @@ impl Files {
         Files { folder: root.join("locks") }
     }
 
-    pub(super) fn ask(&self, key: &Key) -> Result<Asked<Named>> {
-        let path = self.folder.join(key.to_string());
+    pub(super) fn ask(&self, key: &Key, level: u32) -> Result<Asked<Named>> {
+        let name = if level == 0 { key.to_string() } else { format!("{key}-{level}") };
+        let path = self.folder.join(name);
         let failed = |e| Error::io(e, "can't lock").at(&path);
         loop {
             let opened = File::options().create(true).truncate(false).read(true).write(true).open(&path);
@@ -47,6 +49,24 @@ impl Files {
                 return Ok(Asked::Mine(Named { path, file }));
             }
         }
+    }
+}
+
+/// How often a lock is asked for that somebody waits for.
+const ASK_AGAIN: Duration = Duration::from_millis(2);
+
+#[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
+impl Files {
+    /// There is no bell: the lock is asked for again soon.
+    #[expect(clippy::unused_self, reason = "others need it")]
+    pub(super) fn wait(&self, _: &Key, _: u32, longest: Duration) {
+        std::thread::sleep(longest.min(ASK_AGAIN));
+    }
+
+    /// Who holds a lock is not told.
+    #[expect(clippy::unused_self, reason = "others need it")]
+    pub(super) fn is_held_by_an_ancestor(&self, _: &Key, _: u32) -> bool {
+        false
     }
 }
 
@@ -83,11 +103,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Files::under(root.path()), Files::under(root.path()));
         let (a, b) = (crate::key_of("a").unwrap(), crate::key_of("b").unwrap());
-        let Asked::Mine(held) = here.ask(&a).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(&a).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(&b).unwrap(), Asked::Mine(_)));
+        let Asked::Mine(held) = here.ask(&a, 0).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(&a, 0).unwrap(), Asked::Theirs));
+        assert!(matches!(there.ask(&b, 0).unwrap(), Asked::Mine(_)));
         drop(held);
-        assert!(matches!(there.ask(&a).unwrap(), Asked::Mine(_)));
+        assert!(matches!(there.ask(&a, 0).unwrap(), Asked::Mine(_)));
         assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
     }
 }
