@@ -8,7 +8,6 @@ use crate::bounds::Bounds;
 use crate::cache::{Cache, Inner};
 use crate::compress::Compression;
 use crate::flight::Flights;
-use crate::lock::KeyLocks;
 use crate::policy::{Limits, Order};
 use crate::progress::{Progress, Watcher};
 use crate::secret::Secret;
@@ -20,6 +19,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
+
+/// How long somebody is waited for who does not get on, if nothing else is said.
+const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the global cache takes on the disk, unless something else is said.
 const GLOBAL_MAX_BYTES: u64 = 10 << 30;
@@ -36,6 +38,7 @@ pub struct CacheBuilder {
     order: Order,
     hot_bytes: u64,
     secret: Option<Secret>,
+    wait_limit: Option<Duration>,
     store: Arc<dyn Store>,
     progress: Watcher,
     /// Whether the variable `LARDER` is heeded.
@@ -54,6 +57,7 @@ impl CacheBuilder {
             order: Order::default(),
             hot_bytes: HOT_BYTES,
             secret: None,
+            wait_limit: None,
             store: Arc::new(Directory),
             progress: Watcher::default(),
             steered: true,
@@ -165,6 +169,25 @@ impl CacheBuilder {
         self
     }
 
+    /// How long a call waits for the thread or process that computes the same, if that does not get on: it was stopped, is
+    /// frozen, or waits for what this call would do. Then it computes the result itself. Without this, what the variable
+    /// `LARDER_WAIT` says (`30s`), else 30 seconds. With zero, no call waits for another one.
+    ///
+    /// Somebody who gets on is waited for as long as it takes. It takes up to three seconds to see that another process
+    /// does not get on, and longer if it might: one that is there, but whose call uses no processor, is waited for ten
+    /// times as long, and one whose other threads or children use one, a hundred times.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::builder(folder.path()).wait_limit(Duration::from_secs(5)).open()?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn wait_limit(mut self, limit: Duration) -> Self {
+        self.wait_limit = Some(limit);
+        self
+    }
+
     /// Believe only entries that were written with this secret: what others put into the folder is a miss, which is
     /// counted as an error. For a folder that others can write to. Default: whoever can write there is believed.
     ///
@@ -246,7 +269,8 @@ impl CacheBuilder {
             layout.create()?;
             store::collect_litter(&layout);
         }
-        let flights = (!read_only).then(|| Arc::new(Flights::new(KeyLocks::under(layout.root()))));
+        let limit = self.wait_limit.or_else(|| variable("LARDER_WAIT", parse_wait)).unwrap_or(WAIT_LIMIT);
+        let flights = (!read_only).then(|| Arc::new(Flights::new(layout.root(), limit)));
         let bounds = Bounds::new(self.limits, self.order);
         Ok(Cache::new(Inner {
             compression,
@@ -255,9 +279,8 @@ impl CacheBuilder {
             durable: self.durable,
             refresh: steering == Steering::Refresh,
             verify: steering.share_to_verify(),
-            flights,
             secret: self.secret,
-            upkeep: Upkeep::of(layout, self.store, bounds, self.progress, read_only, self.hot_bytes),
+            upkeep: Upkeep::of(layout, self.store, bounds, self.progress, flights, self.hot_bytes),
         }))
     }
 }
@@ -266,4 +289,9 @@ impl CacheBuilder {
 fn variable<T>(name: &str, parse: impl FnOnce(&str) -> Result<T>) -> Option<T> {
     let text = std::env::var(name).ok()?;
     parse(&text).inspect_err(|error| tracing::warn!(%error, "{name} is ignored")).ok()
+}
+
+/// A duration, which may be zero.
+fn parse_wait(text: &str) -> Result<Duration> {
+    if matches!(text.trim(), "0" | "0s") { Ok(Duration::ZERO) } else { parse_duration(text) }
 }

@@ -45,8 +45,6 @@ pub(crate) struct Inner {
     pub(crate) refresh: bool,
     /// The share of the hits to compute again, to see whether they are the same.
     pub(crate) verify: f64,
-    /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
-    pub(crate) flights: Option<Arc<Flights>>,
     pub(crate) secret: Option<Secret>,
     /// Where it is, what is in it, and what happened.
     pub(crate) upkeep: Arc<Upkeep>,
@@ -126,7 +124,6 @@ impl Cache {
             durable: false,
             refresh: false,
             verify: 0.0,
-            flights: None,
             secret: None,
             upkeep: Upkeep::of_nothing(),
         })
@@ -305,7 +302,7 @@ impl Cache {
     }
 
     pub(crate) fn flights(&self) -> Option<&Arc<Flights>> {
-        self.0.flights.as_ref()
+        self.place()?.flights.as_ref()
     }
 
     pub(crate) fn compression(&self) -> Compression {

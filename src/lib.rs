@@ -11,6 +11,7 @@ mod memoize;
 #[cfg(feature = "async")]
 mod memoize_async;
 mod site;
+mod sweep;
 
 mod compare;
 mod doctor;
@@ -66,9 +67,9 @@ mod metered;
 mod numeric;
 mod origin;
 mod outcome;
-mod patience;
 mod policy;
 mod preview;
+mod proc;
 mod progress;
 mod readable;
 mod reason;
@@ -98,6 +99,7 @@ pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, regis
 pub use doctor::{Finding, Health};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Explanation, Verdict};
+pub use flight::{Process, RunningCall};
 pub use file_digest::FileDigest;
 pub use key::{Argument, Key, key_of};
 pub use mapped::{Mapped, map};
@@ -112,6 +114,7 @@ pub use shelf::Shelved;
 pub use stats::Stats;
 pub use store::{Activity, Entries, Entry, FunctionInfo, Trimmed, Verified};
 pub use summary::Summary;
+pub use sweep::{Sweep, sweep};
 pub use threads::set_threads;
 pub use units::{parse_bytes, parse_duration};
 

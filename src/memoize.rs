@@ -74,17 +74,57 @@ pub(crate) fn run<A, R, S: Shape<R>>(
         }
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
-    let mut turn = if miss.is_for_all() { site.join() } else { Turn::Alone };
+    let join = || site.join(|| question.shown(site));
+    let (mut turn, mut waited) = if miss.is_for_all() { join() } else { (Turn::Alone, Duration::ZERO) };
     while matches!(turn, Turn::Look) {
-        match miss.look_again(site, rules, &turn) {
+        match miss.look_again(site, rules, &turn, waited) {
             Ok(hit) => return hit,
             Err(missed) => {
-                turn = if missed.is_gone { site.join() } else { Turn::Alone };
+                let more;
+                (turn, more) = if missed.is_gone { join() } else { (Turn::Alone, Duration::ZERO) };
+                waited += more;
                 miss = missed;
             }
         }
     }
-    let miss = match miss.look_again(site, rules, &turn) {
+    have_turn(site, how, question, compute, miss, turn, waited)
+}
+
+/// [`run`], but for what somebody else computes: then it gives back what it was asked with.
+pub(crate) fn try_run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
+    site: &Site<'_>,
+    question: Question<A, D, R, S>,
+    compute: C,
+) -> Result<R, (Question<A, D, R, S>, C)> {
+    let miss = match look(site, How::default(), question.rules) {
+        Looked::Hit(value, _) => return Ok(value),
+        Looked::Miss(miss) => miss,
+        Looked::Bypass(reason) => {
+            let started = Instant::now();
+            let value = compute(question.arguments);
+            site.bypassed(started.elapsed(), reason);
+            return Ok(value);
+        }
+    };
+    let turn = if miss.is_for_all() { site.turn_if_free(false) } else { Some(Turn::Alone) };
+    match turn {
+        Some(turn) => Ok(have_turn(site, How::default(), question, compute, miss, turn, Duration::ZERO).0),
+        None => Err((question, compute)),
+    }
+}
+
+/// The rest of the way, from this call's turn on.
+fn have_turn<A, R, S: Shape<R>>(
+    site: &Site<'_>,
+    how: How,
+    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
+    compute: impl FnOnce(A) -> R,
+    miss: Miss<R>,
+    turn: Turn,
+    waited: Duration,
+) -> (R, Outcome) {
+    let rules = question.rules;
+    let miss = match miss.look_again(site, rules, &turn, waited) {
         Ok(hit) => {
             turn.land(End::Stored);
             return hit;
@@ -178,6 +218,7 @@ impl<R> Miss<R> {
         site: &Site<'_>,
         rules: Rules<R, S>,
         turn: &Turn,
+        waited: Duration,
     ) -> Result<(R, Outcome), Self> {
         if self.refresh || matches!(turn, Turn::Alone) {
             return Err(self);
@@ -187,6 +228,7 @@ impl<R> Miss<R> {
         let found = site.take(rules);
         self.is_gone = matches!(found, Found::Nothing(Reason::Absent));
         let Found::Hit(value, hit) = found else { return Err(self) };
+        let hit = hit.after_waiting(waited);
         site.hit(&hit, started);
         Ok((value, hit))
     }

@@ -14,7 +14,7 @@ use crate::cache::Cache;
 use crate::container::{Details, Glance, Header};
 use crate::explain::Missing;
 use crate::file_digest::Used;
-use crate::flight::Turn;
+use crate::flight::{Holder, Join, Step, Turn};
 use crate::hot::{self, Since, Warm};
 use crate::key::call::{Encoded, encode};
 use crate::key::{Argument, Describe, Key, digest_of_content};
@@ -190,33 +190,53 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// Waits until the result is there, or it is this call's turn to compute it.
-    pub(crate) fn join(&self) -> Turn {
-        let started = self.clock();
-        let turn = match (self.cache.flights(), &self.key) {
-            (Some(flights), Ok(key)) => flights.join(key),
-            _ => Turn::Alone,
-        };
-        self.joined(turn, started)
+    /// Waits until the result is there, or it is this call's turn to compute it. Gives how long it has waited.
+    pub(crate) fn join(&self, shown: impl Fn() -> Vec<Argument>) -> (Turn, Duration) {
+        let Some(mut join) = self.way_to_a_turn(false) else { return (Turn::Alone, Duration::ZERO) };
+        loop {
+            match join.next() {
+                Step::Turn(turn) => return self.joined(turn, join.waited()),
+                Step::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
+            }
+        }
     }
 
-    /// [`join`](Site::join) for a task.
-    #[cfg(feature = "async")]
-    pub(crate) async fn join_as_task(&self) -> Turn {
-        let started = self.clock();
-        let turn = match (self.cache.flights(), &self.key) {
-            (Some(flights), Ok(key)) => flights.join_as_task(key).await,
-            _ => Turn::Alone,
-        };
-        self.joined(turn, started)
+    /// The way to a turn; `None` if there is nobody to wait for.
+    pub(crate) fn way_to_a_turn(&self, is_task: bool) -> Option<Join<'_>> {
+        let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
+        // Who computes is to be seen by others.
+        self.cache.upkeep().counted();
+        Some(Join::new(flights, key, self.memo.name(), folder, is_task))
     }
 
-    fn joined(&self, turn: Turn, started: Option<Instant>) -> Turn {
+    pub(crate) fn joined(&self, turn: Turn, waited: Duration) -> (Turn, Duration) {
         if let Ok(key) = &self.key {
             let turn = turn.name();
-            tracing::trace!(function = self.memo.name(), %key, turn, took = ?since(started), "joined");
+            tracing::trace!(function = self.memo.name(), %key, turn, took = ?waited, "joined");
         }
-        turn
+        (turn, waited)
+    }
+
+    /// Says for whom this call waits.
+    pub(crate) fn waits(&self, holder: &Holder, waited: Duration, arguments: &[Argument]) {
+        let Ok(key) = &self.key else { return };
+        let arguments: Vec<String> = arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
+        let arguments = arguments.join(", ");
+        tracing::info!(
+            function = self.memo.name(), arguments, %key, %holder, ?waited,
+            "waits for a call that is computed already; it computes it itself if that does not get on"
+        );
+    }
+
+    /// Takes the turn to compute this call, unless somebody has it.
+    pub(crate) fn turn_if_free(&self, is_task: bool) -> Option<Turn> {
+        match (self.cache.flights(), &self.key) {
+            (Some(flights), Ok(key)) => {
+                self.cache.upkeep().counted();
+                flights.exclude(key, self.memo.name(), is_task).map(Turn::Lead)
+            }
+            _ => Some(Turn::Alone),
+        }
     }
 
     /// Why nothing is stored of this call.
@@ -378,6 +398,13 @@ impl<'a> Site<'a> {
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
         Outcome::Bypassed { took, reason }
+    }
+
+    /// The call went past the cache because the caller wanted that.
+    pub(crate) fn uncached(&self, took: Duration) {
+        self.home.tally.bypass(took);
+        self.cache.upkeep().counted();
+        tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
     }
 
     /// The cache failed, and must not get in the way: logged and counted, that is all.

@@ -3,32 +3,53 @@
 //! In this process, the one who computes has a [`Flight`] in the cache's table; others find it there
 //! and wait for it. Between processes, it holds the key's lock as well, see `lock`. DESIGN.md says
 //! why nobody waits for ever.
+//!
+//! - `join` is the way to a turn: it waits for what is in the way.
+//! - `circle` knows who waits for whom in this process; `signs` tells how a thread gets on.
+//! - `patience` says how long to wait; `others` looks at other processes, which say in `report` what they do.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
-
-use crate::key::Key;
-use crate::lock::{Asked, KeyLock, KeyLocks};
-use crate::patience::{self, Progress, Worker};
-
+mod circle;
+mod join;
+mod others;
+mod patience;
+mod report;
+mod signs;
 #[cfg(feature = "async")]
 mod task;
 
-/// How often the lock of another process is asked for.
-const ASK_AGAIN: Duration = Duration::from_millis(2);
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::key::Key;
+use crate::lock::{Asked, KeyLock, KeyLocks};
+
+use circle::Within;
+use signs::{Ran, Worker};
+
+pub(crate) use join::{Holder, Join, Step};
+pub use report::{Process, RunningCall};
 
 /// The calls of one cache that are being computed in this process.
 pub(crate) struct Flights {
+    root: Arc<Path>,
     running: Mutex<HashMap<Key, Arc<Flight>>>,
     locks: KeyLocks,
+    /// How long to wait for somebody who does not get on; zero: not at all.
+    limit: Duration,
+    report: Mutex<report::Own>,
 }
 
 /// One call that is being computed in this process.
 pub(crate) struct Flight {
+    key: Key,
+    root: Arc<Path>,
+    function: Arc<str>,
+    since: SystemTime,
+    began: Instant,
     /// The thread that computes; `None` if it is a task, which may move from thread to thread.
-    leader: Option<(ThreadId, Worker)>,
+    leader: Option<Worker>,
     state: Mutex<State>,
     ended: Condvar,
 }
@@ -38,8 +59,21 @@ struct State {
     end: Option<End>,
     /// Threads that wait.
     waiting: u32,
+    /// It waits for another process to compute the same.
+    is_queueing: bool,
+    /// What the report told of it last.
+    told: Signs,
+    beat: u64,
     #[cfg(feature = "async")]
     task: task::State,
+}
+
+/// What a flight showed when it was last looked at.
+#[derive(Clone, Default)]
+struct Signs {
+    ran: Ran,
+    #[cfg(feature = "async")]
+    polls: u64,
 }
 
 /// How a flight ended.
@@ -77,9 +111,10 @@ impl Turn {
 /// The right, and the duty, to compute one call. Dropped without [`land`](Lead::land), it has failed.
 pub(crate) struct Lead {
     flights: Arc<Flights>,
-    key: Key,
     flight: Arc<Flight>,
     lock: Option<KeyLock>,
+    /// Of a thread; a task is within its flight while it is polled.
+    _within: Option<Within>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -87,82 +122,84 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Flights {
-    pub(crate) fn new(locks: KeyLocks) -> Self {
-        Flights { running: Mutex::default(), locks }
-    }
-
-    /// Waits until this call's result is there, or it is this thread's turn to compute it.
-    pub(crate) fn join(self: &Arc<Self>, key: &Key) -> Turn {
-        loop {
-            let flight = match self.enter(key, Some((thread::current().id(), Worker::here()))) {
-                Ok(mut lead) => {
-                    lead.exclude_other_processes();
-                    return Turn::Lead(lead);
-                }
-                Err(flight) => flight,
-            };
-            match flight.wait() {
-                Some(End::Stored) => return Turn::Look,
-                Some(End::NotKept) | None => return Turn::Alone,
-                Some(End::Failed) => {}
-            }
+    /// Of the cache with this root, where nobody waits longer than `limit` for somebody who does not get on.
+    pub(crate) fn new(root: &Path, limit: Duration) -> Self {
+        Flights {
+            root: root.into(),
+            running: Mutex::default(),
+            locks: KeyLocks::under(root),
+            limit,
+            report: Mutex::new(report::Own::default()),
         }
     }
 
-    /// Takes the place of somebody who computes this call, unless somebody does: for a moment, without waiting.
-    pub(crate) fn exclude(self: &Arc<Self>, key: &Key) -> Option<Lead> {
-        let mut lead = self.enter(key, Some((thread::current().id(), Worker::here()))).ok()?;
-        (lead.ask() == Step::Through).then_some(lead)
+    /// Takes the place of somebody who computes this call, unless somebody does: without waiting.
+    pub(crate) fn exclude(self: &Arc<Self>, key: &Key, function: &str, is_task: bool) -> Option<Lead> {
+        let mut lead = self.enter(key, function, (!is_task).then(Worker::here)).ok()?;
+        lead.ask(0).then_some(lead)
     }
 
     /// Begins a flight, unless there is one.
-    fn enter(self: &Arc<Self>, key: &Key, leader: Option<(ThreadId, Worker)>) -> Result<Lead, Arc<Flight>> {
+    fn enter(self: &Arc<Self>, key: &Key, function: &str, leader: Option<Worker>) -> Result<Lead, Arc<Flight>> {
         let mut running = locked(&self.running);
         if let Some(flight) = running.get(key) {
             return Err(flight.clone());
         }
-        let flight = Arc::new(Flight { leader, state: Mutex::default(), ended: Condvar::new() });
+        let flight = self.flight(key, function, leader);
         running.insert(*key, flight.clone());
-        Ok(Lead { flights: self.clone(), key: *key, flight, lock: None })
+        drop(running);
+        Ok(self.lead(flight))
+    }
+
+    /// Begins a flight in the place of one that does not get on, unless that is not there any more. It has no lock: that is
+    /// the other one's.
+    fn displace(
+        self: &Arc<Self>,
+        stuck: &Arc<Flight>,
+        function: &str,
+        leader: Option<Worker>,
+    ) -> Option<Lead> {
+        let mut running = locked(&self.running);
+        let there = running.get_mut(&stuck.key).filter(|flight| Arc::ptr_eq(flight, stuck))?;
+        let flight = self.flight(&stuck.key, function, leader);
+        *there = flight.clone();
+        drop(running);
+        Some(self.lead(flight))
+    }
+
+    fn flight(&self, key: &Key, function: &str, leader: Option<Worker>) -> Arc<Flight> {
+        Arc::new(Flight {
+            key: *key,
+            root: self.root.clone(),
+            function: function.into(),
+            since: SystemTime::now(),
+            began: Instant::now(),
+            leader,
+            state: Mutex::default(),
+            ended: Condvar::new(),
+        })
+    }
+
+    fn lead(self: &Arc<Self>, flight: Arc<Flight>) -> Lead {
+        let within = flight.leader.is_some().then(|| Within::of(&flight));
+        Lead { flights: self.clone(), flight, lock: None, _within: within }
     }
 }
 
-/// Which thread waits for which flight.
-static WAITING: LazyLock<Mutex<HashMap<ThreadId, Arc<Flight>>>> = LazyLock::new(Mutex::default);
-
 impl Flight {
-    /// Waits for the end. `None` if that might never come.
-    fn wait(self: &Arc<Self>) -> Option<End> {
-        let _waits = Waits::unless_in_a_circle(self)?;
-        let looking = patience::before_looking();
-        let mut seen = self.progress().filter(|_| looking.is_some());
-        let mut waits = 0;
-        let mut state = locked(&self.state);
-        state.waiting += 1;
-        loop {
-            if let Some(end) = state.end {
-                return Some(end);
-            }
-            let Some(looking) = looking else {
-                state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let (waited, timeout) = self.ended.wait_timeout(state, looking).unwrap_or_else(PoisonError::into_inner);
-            state = waited;
-            if timeout.timed_out() && state.end.is_none() {
-                waits += 1;
-                let now = self.progress();
-                match (&now, &seen) {
-                    (Some(now), Some(before)) if now.is_worth_waiting(before, waits) => {}
-                    _ => return None,
-                }
-                seen = now;
-            }
-        }
+    fn has_ended(&self) -> bool {
+        locked(&self.state).end.is_some()
     }
 
-    fn progress(&self) -> Option<Progress> {
-        self.leader.as_ref().map(|(_, worker)| worker.progress())
+    /// Whether its own thread or task has got on since `before`, which is put right.
+    fn gets_on(&self, before: &mut Signs) -> bool {
+        match self.leader {
+            Some(worker) => worker.gets_on(&mut before.ran),
+            #[cfg(feature = "async")]
+            None => self.task_gets_on(before),
+            #[cfg(not(feature = "async"))]
+            None => false,
+        }
     }
 
     fn land(&self, end: End) {
@@ -182,57 +219,16 @@ impl Flight {
     }
 }
 
-/// A thread's place among those that wait.
-struct Waits(ThreadId);
-
-impl Waits {
-    /// This thread waits for `flight`, unless the thread that leads it waits, maybe through others,
-    /// for this one: then there is no place in the queue.
-    fn unless_in_a_circle(flight: &Arc<Flight>) -> Option<Waits> {
-        let me = thread::current().id();
-        let mut waiting = locked(&WAITING);
-        let mut next = Some(flight);
-        while let Some(flight) = next {
-            let Some((leader, _)) = &flight.leader else { break };
-            // Who waits for what has ended is about to leave the queue. (So there is no circle among the
-            // others either, in which this would go round for ever.)
-            if locked(&flight.state).end.is_some() {
-                break;
-            }
-            if *leader == me {
-                return None;
-            }
-            next = waiting.get(leader);
-        }
-        waiting.insert(me, flight.clone());
-        Some(Waits(me))
-    }
-}
-
-impl Drop for Waits {
-    fn drop(&mut self) {
-        locked(&WAITING).remove(&self.0);
-    }
-}
-
 impl Lead {
-    /// Takes the lock that other processes respect; waits for whoever has it.
-    fn exclude_other_processes(&mut self) {
-        let deadline = patience::for_a_process().map(|patience| Instant::now() + patience);
-        while self.ask() == Step::Waiting && deadline.is_none_or(|deadline| Instant::now() < deadline) {
-            thread::sleep(ASK_AGAIN);
-        }
-    }
-
-    /// Asks for the lock once.
-    fn ask(&mut self) -> Step {
-        match self.flights.locks.ask(&self.key) {
+    /// Asks for the lock that other processes respect, without waiting: whether the way is free.
+    fn ask(&mut self, level: u32) -> bool {
+        match self.flights.locks.ask_at(&self.flight.key, level) {
             Ok(Asked::Mine(lock)) => self.lock = Some(lock),
-            Ok(Asked::Theirs) => return Step::Waiting,
+            Ok(Asked::Theirs) => return false,
             // Then another process may compute the same: that costs time, and no more.
             Err(error) => tracing::debug!(%error, "there are no locks between processes"),
         }
-        Step::Through
+        true
     }
 
     /// The call has been computed, or turned out to be there.
@@ -244,8 +240,8 @@ impl Lead {
         // First the lock: the next flight of this key would share it.
         self.lock = None;
         let mut running = locked(&self.flights.running);
-        if running.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
-            running.remove(&self.key);
+        if running.get(&self.flight.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+            running.remove(&self.flight.key);
         }
         drop(running);
         self.flight.land(end);
@@ -254,15 +250,8 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        if locked(&self.flight.state).end.is_none() {
+        if !self.flight.has_ended() {
             self.end(End::Failed);
         }
     }
-}
-
-/// Whether a lock is still to be waited for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Waiting,
-    Through,
 }

@@ -1,111 +1,125 @@
-//! How long a thread may wait for another one that computes the same.
+//! What threads and this process show of how they get on.
 //!
-//! Waiting is safe where the thread that waits has nothing below on its stack that the other one
-//! needs: what a call waits for is a call that it would have made itself, and those end. A thread of
-//! a work-stealing pool is different. While it waits for a part of its own job it takes another job
-//! on top, so below a call there may lie a part of the very computation that this call waits for, and
-//! nobody sees it. Such a thread waits only as long as the other one is seen to get on; then it
-//! computes by itself.
+//! Linux tells it in `/proc`. Elsewhere a thread shows nothing, and the process is thought to work.
 
-use std::time::Duration;
+use std::time::Instant;
 
-/// A thread that has used no processor time for so long does not get on.
-const IDLE: Duration = Duration::from_secs(1);
-
-/// How long to wait for what can't be seen: another process, or a thread on a system that does not
-/// tell what threads do.
-const UNSEEN: Duration = Duration::from_secs(30);
-
-/// The longest wait before the other one is looked at again; `None` for as long as it takes.
-pub(crate) fn before_looking() -> Option<Duration> {
-    is_stealing().then_some(IDLE)
-}
-
-/// The longest wait for another process; `None` for as long as it takes.
-pub(crate) fn for_a_process() -> Option<Duration> {
-    is_stealing().then_some(UNSEEN)
-}
-
-/// Whether this thread may have jobs below on its stack that have nothing to do with what it does now.
-fn is_stealing() -> bool {
-    rayon_core::current_thread_index().is_some()
-}
+use crate::proc::{Stat, descendants};
 
 /// A thread that others wait for.
-#[derive(Debug)]
-pub(crate) struct Worker {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Worker {
     #[cfg(target_os = "linux")]
-    id: rustix::thread::Pid,
+    id: u32,
 }
+
+/// How much a thread has run: another value later if it has run meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ran(String);
 
 impl Worker {
     /// This thread.
-    pub(crate) fn here() -> Self {
+    pub(super) fn here() -> Self {
         Worker {
             #[cfg(target_os = "linux")]
-            id: rustix::thread::gettid(),
+            id: rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(),
         }
     }
 
-    /// What there is to see of how the thread gets on: it has got on if this is another value later.
+    /// Whether it has got on since it had run as much as `ran` says, which is put right. One that sleeps for a time that it
+    /// chose itself gets on as well.
     #[cfg(target_os = "linux")]
-    pub(crate) fn progress(&self) -> Progress {
-        let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.id.as_raw_nonzero()));
-        // proc(5): the name in parentheses may hold anything; user and system time are the 12th and
-        // 13th field after it.
-        let times = stat.ok().and_then(|stat| {
-            let fields = stat.rsplit_once(')')?.1.split_whitespace();
-            Some(fields.skip(11).take(2).collect::<Vec<_>>().join(" "))
-        });
-        Progress(times)
+    pub(super) fn gets_on(self, ran: &mut Ran) -> bool {
+        let of_it = |name: &str| std::fs::read_to_string(format!("/proc/self/task/{}/{name}", self.id));
+        // Time on a processor in nanoseconds, and how often it got one.
+        let now = of_it("schedstat").ok().or_else(|| Stat::of_thread(self.id).map(|stat| stat.ran.to_string()));
+        let now = Ran(now.unwrap_or_default());
+        let has_run = now != *ran;
+        *ran = now;
+        let sleeps = || {
+            let number = of_it("syscall").ok()?.split_whitespace().next()?.parse::<i64>().ok()?;
+            Some(number == libc::SYS_clock_nanosleep || number == libc::SYS_nanosleep)
+        };
+        has_run || sleeps().unwrap_or(false)
     }
 
     /// Nothing to see here.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn progress(&self) -> Progress {
-        Progress(None)
+    pub(super) fn gets_on(self, _: &mut Ran) -> bool {
+        false
+    }
+
+    /// How long it has been there, in ticks; `None` if that is not told.
+    pub(super) fn age(self) -> Option<u64> {
+        #[cfg(target_os = "linux")]
+        return Stat::of_thread(self.id).map(|stat| crate::proc::boot_ticks().saturating_sub(stat.started));
+        #[cfg(not(target_os = "linux"))]
+        None
     }
 }
 
-/// What there is to see of how a thread gets on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Progress(Option<String>);
+/// Looks whether this process works, whichever of its threads and of the processes that it started do.
+#[derive(Debug)]
+pub(super) struct ProcessWatch {
+    ran: Option<u64>,
+    looked: Instant,
+}
 
-impl Progress {
-    /// Whether a thread that showed `before`, and shows this after it was waited for in vain `waits`
-    /// times, is to be waited for once more.
-    pub(crate) fn is_worth_waiting(&self, before: &Progress, waits: u32) -> bool {
-        match self.0 {
-            Some(_) => self != before,
-            None => IDLE * waits < UNSEEN,
-        }
+impl ProcessWatch {
+    pub(super) fn new() -> Self {
+        ProcessWatch { ran: ran(), looked: Instant::now() }
     }
+
+    /// Whether it has used more than a fiftieth of a processor since it was last looked at.
+    pub(super) fn is_busy(&mut self) -> bool {
+        let now = ran();
+        let time = std::mem::replace(&mut self.looked, Instant::now()).elapsed();
+        let before = std::mem::replace(&mut self.ran, now);
+        let (Some(now), Some(before)) = (now, before) else { return true };
+        let least = u128::from(crate::proc::TICKS) * time.as_millis() / 1000 / 50;
+        u128::from(now.saturating_sub(before)) >= least.max(1)
+    }
+}
+
+/// Processor time of this process and of those that it started, in ticks; `None` if that is not told.
+fn ran() -> Option<u64> {
+    let me = Stat::of_this_process()?;
+    let others: u64 = descendants().iter().map(|stat| stat.ran + stat.children_ran).sum();
+    Some(me.ran + me.children_ran + others)
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn a_thread_that_computes_gets_on_and_one_that_sleeps_does_not() {
+    fn a_thread_that_computes_or_sleeps_gets_on_and_one_that_waits_does_not() {
         let (tell, told) = std::sync::mpsc::channel();
         let (go, gone) = std::sync::mpsc::channel::<()>();
-        let sleeper = std::thread::spawn(move || {
-            tell.send(Worker::here()).unwrap();
+        let (waiter, sleeper) = (tell.clone(), tell);
+        let waits = std::thread::spawn(move || {
+            waiter.send(Worker::here()).unwrap();
             let _ = gone.recv();
         });
-        let sleeper_is = told.recv().unwrap();
-        let (me, before) = (Worker::here(), sleeper_is.progress());
-        let mine = me.progress();
-        let mut sum = 0_u64;
-        while !me.progress().is_worth_waiting(&mine, 1) {
-            sum = std::hint::black_box((0..100_000_u64).fold(sum, u64::wrapping_add));
-        }
-        // Clock ticks are long: it had time to go to sleep, and may have used one for that.
-        let asleep = sleeper_is.progress();
+        let waiter = told.recv().unwrap();
+        let sleeps = std::thread::spawn(move || {
+            sleeper.send(Worker::here()).unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+        });
+        let sleeper = told.recv().unwrap();
         std::thread::sleep(Duration::from_millis(50));
-        assert!(!sleeper_is.progress().is_worth_waiting(&asleep, 1), "{before:?} {asleep:?}");
+        let (mut of_waiter, mut of_sleeper, mut of_me) = Default::default();
+        for worker in [(waiter, &mut of_waiter), (sleeper, &mut of_sleeper), (Worker::here(), &mut of_me)] {
+            assert!(worker.0.gets_on(worker.1), "it has run since nobody looked");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!waiter.gets_on(&mut of_waiter));
+        assert!(sleeper.gets_on(&mut of_sleeper));
+        assert!(Worker::here().gets_on(&mut of_me));
         drop(go);
-        sleeper.join().unwrap();
+        waits.join().unwrap();
+        sleeps.join().unwrap();
     }
 }

@@ -12,9 +12,13 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(feature = "async")]
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::bell::Bell;
+#[cfg(feature = "async")]
+use super::bell;
 use super::{Asked, ancestor};
 use crate::key::Key;
 use crate::proc::boot_ticks;
@@ -34,9 +38,9 @@ pub(super) struct Bytes {
 }
 
 /// The file of locks, open.
-struct Open {
-    file: File,
-    bell: Bell,
+pub(super) struct Open {
+    pub(super) file: File,
+    pub(super) bell: Bell,
 }
 
 /// One lock, which is held.
@@ -94,6 +98,16 @@ impl Bytes {
             Ok(open) => open.bell.wait(&open.file, key, longest, is_held),
             Err(_) => std::thread::sleep(longest),
         }
+    }
+
+    /// Has a task woken when a lock of this key may have become free. `Ready` if it is free, with whether somebody will.
+    #[cfg(feature = "async")]
+    pub(super) fn listen(&self, key: &Key, level: u32, task: &Waker) -> Poll<bool> {
+        let Ok(open) = self.open() else { return Poll::Ready(false) };
+        if !bell::listen(&open, key, task) {
+            return Poll::Ready(false);
+        }
+        if matches!(self.ask(key, level), Ok(Asked::Theirs)) { Poll::Pending } else { Poll::Ready(true) }
     }
 
     /// The file, opened once, and again if somebody removed it: others would lock a new one.

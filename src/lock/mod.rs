@@ -11,6 +11,8 @@ mod named;
 mod whole;
 
 use std::path::Path;
+#[cfg(feature = "async")]
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::Result;
@@ -31,6 +33,9 @@ pub(crate) struct KeyLocks(Kind);
 /// A lock that is held until it is dropped.
 #[expect(dead_code, reason = "holding it is all it is for")]
 pub(crate) struct KeyLock(Held);
+
+/// How often a lock is asked for where nothing tells that it was freed.
+const ASK_AGAIN: Duration = Duration::from_millis(2);
 
 /// What became of asking for a lock.
 pub(crate) enum Asked<L> {
@@ -69,6 +74,19 @@ impl KeyLocks {
     /// Waits until the lock may be free, at most `longest`; maybe much shorter.
     pub(crate) fn wait(&self, key: &Key, level: u32, longest: Duration) {
         self.0.wait(key, level, longest);
+    }
+
+    /// [`wait`](KeyLocks::wait) for a task, which gives its thread away meanwhile.
+    #[cfg(feature = "async")]
+    pub(crate) async fn wait_as_task(&self, key: &Key, level: u32) {
+        let mut has_asked = false;
+        let listens = std::future::poll_fn(|context| {
+            let is_asked = std::mem::replace(&mut has_asked, true);
+            if is_asked { Poll::Ready(true) } else { self.0.listen(key, level, context.waker()) }
+        });
+        if !listens.await {
+            crate::timer::sleep(ASK_AGAIN).await;
+        }
     }
 
     /// Whether a process that this one descends from holds the lock, and took it before this one was started: it may wait

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Asked, try_exclusive};
+use super::{ASK_AGAIN, Asked, try_exclusive};
 use crate::atomic::create_private_folder;
 use crate::key::Key;
 use crate::{Error, Result};
@@ -52,19 +52,20 @@ impl Files {
     }
 }
 
-/// How often a lock is asked for that somebody waits for.
-const ASK_AGAIN: Duration = Duration::from_millis(2);
-
 #[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
 impl Files {
     /// There is no bell: the lock is asked for again soon.
-    #[expect(clippy::unused_self, reason = "others need it")]
     pub(super) fn wait(&self, _: &Key, _: u32, longest: Duration) {
         std::thread::sleep(longest.min(ASK_AGAIN));
     }
 
+    /// The task is to use a timer.
+    #[cfg(feature = "async")]
+    pub(super) fn listen(&self, _: &Key, _: u32, _: &std::task::Waker) -> std::task::Poll<bool> {
+        std::task::Poll::Ready(false)
+    }
+
     /// Who holds a lock is not told.
-    #[expect(clippy::unused_self, reason = "others need it")]
     pub(super) fn is_held_by_an_ancestor(&self, _: &Key, _: u32) -> bool {
         false
     }

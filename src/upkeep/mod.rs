@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::bounds::Bounds;
+use crate::flight::Flights;
 use crate::hot::Hot;
 use crate::key::Key;
 use crate::lock::KeyLocks;
@@ -60,6 +61,8 @@ pub(crate) struct Place {
     pub(crate) bounds: Bounds,
     pub(crate) progress: Watcher,
     pub(crate) histories: Histories,
+    /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
+    pub(crate) flights: Option<Arc<Flights>>,
     /// What the limits will remove next.
     line: Mutex<Line>,
     ledger: Ledger,
@@ -91,9 +94,10 @@ impl Upkeep {
         store: Arc<dyn Store>,
         bounds: Bounds,
         progress: Watcher,
-        read_only: bool,
+        flights: Option<Arc<Flights>>,
         hot_bytes: u64,
     ) -> Arc<Self> {
+        let read_only = flights.is_none();
         let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
         let hours = Hours::at(layout.activity(), KeyLocks::under(layout.root()));
         let upkeep = Upkeep::new(
@@ -103,6 +107,7 @@ impl Upkeep {
                 bounds,
                 progress,
                 histories: Histories::default(),
+                flights,
                 line: Mutex::default(),
                 ledger,
                 hours,

@@ -63,6 +63,8 @@ impl Upkeep {
     /// Whether to go on.
     pub(super) fn tick(&self) -> bool {
         self.check_folders();
+        let flights = self.place.as_ref().and_then(|place| place.flights.as_ref());
+        let computes = flights.is_some_and(|flights| flights.report());
         if let Err(error) = self.flush() {
             tracing::debug!(%error, "can't note what was counted");
         }
@@ -81,7 +83,7 @@ impl Upkeep {
             self.touch_used();
         }
         let sums = self.own_sums();
-        ticks.idle = if sums == ticks.seen { ticks.idle + 1 } else { 0 };
+        ticks.idle = if sums == ticks.seen && !computes { ticks.idle + 1 } else { 0 };
         ticks.seen = sums;
         ticks.idle < IDLE_TICKS
     }
@@ -113,6 +115,8 @@ fn run() {
 /// Puts what was counted into the ledgers, at the end of the process.
 pub(crate) fn flush_all() {
     let mut caches: Vec<_> = locked(&KEPT).caches.iter().filter_map(Weak::upgrade).collect();
+    let places = caches.iter().filter_map(|cache| cache.place.as_ref());
+    places.filter_map(|place| place.flights.as_ref()).for_each(|flights| flights.stop_reporting());
     for _ in 0..LAST_TRIES {
         caches.retain(|cache| matches!(cache.flush(), Ok(false)));
         if caches.is_empty() {

@@ -10,17 +10,17 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Keeps every event as a line.
 #[derive(Clone)]
-struct Lines {
+pub(crate) struct Lines {
     up_to: Level,
     lines: Arc<Mutex<Vec<(Level, String)>>>,
 }
 
 impl Lines {
-    fn up_to(up_to: Level) -> Self {
+    pub(crate) fn up_to(up_to: Level) -> Self {
         Lines { up_to, lines: Arc::default() }
     }
 
-    fn take(&self) -> Vec<(Level, String)> {
+    pub(crate) fn take(&self) -> Vec<(Level, String)> {
         std::mem::take(&mut self.lines.lock().unwrap())
     }
 }

@@ -63,6 +63,12 @@ mod verify;
 mod never_stale;
 mod once;
 
+/// Nobody waits for ever.
+mod waits;
+
+/// Calls that are tried, and sets of them.
+mod sweep;
+
 /// Many processes with many threads, in one folder.
 mod stress;
 
