@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::bounds::left_free;
 use crate::cache::Cache;
+use crate::flight::Process;
 use crate::key::Key;
 use crate::lock::{Asked, KeyLocks};
 use crate::marks::Marks;
-use crate::readable::{count, size};
+use crate::readable::{count, duration, size};
 use crate::store::{CodeFile, Found, Layout, find_litter};
 use crate::upkeep::Place;
 
@@ -103,11 +104,40 @@ impl Cache {
             findings.push(locks(root));
             findings.push(memory(&place.layout));
         }
+        findings.extend(running(self));
         findings.push(litter(&place.layout));
         findings.extend(contents(self, place));
         findings.extend(unseen(self));
         findings
     }
+}
+
+/// A process that says nothing for so long was stopped, or is frozen: it says each second that it is there.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// Who computes for long at the moment, and who waits for it.
+fn running(cache: &Cache) -> Option<Finding> {
+    let processes = cache.processes().ok()?;
+    let computing: usize = processes.iter().map(|process| process.computing.len()).sum();
+    let waiting: usize = processes.iter().map(|process| process.waiting.len()).sum();
+    let calls = |process: &Process| {
+        let mut calls = process.computing.iter();
+        let first = calls.next().map_or_else(|| "nothing".to_owned(), |call| format!("`{}`", call.function));
+        let since = process.computing.iter().filter_map(|call| call.since.elapsed().ok()).max().unwrap_or_default();
+        let more = if calls.len() > 0 { format!(" and {} more", calls.len()) } else { String::new() };
+        let silent = if process.silent > SILENT { ", and says nothing" } else { "" };
+        format!("process {} on {} computes {first}{more}, for {}{silent}", process.pid, process.host, duration(since))
+    };
+    let list: Vec<String> = processes.iter().take(3).map(calls).collect();
+    let computing = count(computing as u64, "call is", "calls are");
+    let waits = count(waiting as u64, "call waits", "calls wait");
+    let what = format!("{computing} computed for more than a second, and {waits} for them: {}", list.join("; "));
+    if processes.iter().any(|process| process.silent > SILENT) {
+        let advice = "a process that says nothing was stopped: continue it, or end it; others compute its calls when they \
+                      have waited for as long as `wait_limit` or LARDER_WAIT says";
+        return Some(note("running", what, advice));
+    }
+    (!processes.is_empty()).then(|| good("running", what))
 }
 
 /// Functions whose code the attribute does not see in full.

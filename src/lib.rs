@@ -99,8 +99,8 @@ pub use compress::{BlockCodec, Compression, CompressionWriter, Compressor, regis
 pub use doctor::{Finding, Health};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Explanation, Verdict};
-pub use flight::{Process, RunningCall};
 pub use file_digest::FileDigest;
+pub use flight::{Process, RunningCall};
 pub use key::{Argument, Key, key_of};
 pub use mapped::{Mapped, map};
 pub use memo::Memo;

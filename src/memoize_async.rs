@@ -146,7 +146,8 @@ where
     let flight = turn.flight();
     let rest = async {
         let (looked, turn) = off_thread(&site, move |site| {
-            let looked = miss.look_again(site, rules, &turn, waited).map_err(|miss| miss.about_to_run(site, how, || shown));
+            let looked =
+                miss.look_again(site, rules, &turn, waited).map_err(|miss| miss.about_to_run(site, how, || shown));
             (looked, turn)
         })
         .await;

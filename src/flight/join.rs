@@ -60,8 +60,14 @@ pub(crate) enum Step {
 /// Who computes what somebody waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
-    Here { since: SystemTime },
-    Elsewhere { pid: u32, host: String, since: SystemTime },
+    Here {
+        since: SystemTime,
+    },
+    Elsewhere {
+        pid: u32,
+        host: String,
+        since: SystemTime,
+    },
     /// He has not said anything yet.
     Unknown,
 }

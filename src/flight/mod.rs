@@ -153,12 +153,7 @@ impl Flights {
 
     /// Begins a flight in the place of one that does not get on, unless that is not there any more. It has no lock: that is
     /// the other one's.
-    fn displace(
-        self: &Arc<Self>,
-        stuck: &Arc<Flight>,
-        function: &str,
-        leader: Option<Worker>,
-    ) -> Option<Lead> {
+    fn displace(self: &Arc<Self>, stuck: &Arc<Flight>, function: &str, leader: Option<Worker>) -> Option<Lead> {
         let mut running = locked(&self.running);
         let there = running.get_mut(&stuck.key).filter(|flight| Arc::ptr_eq(flight, stuck))?;
         let flight = self.flight(&stuck.key, function, leader);

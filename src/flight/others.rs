@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::circle;
 use super::join::Holder;
+use super::locked;
 use super::patience::{BUSY, IDLE, LOOK, is_stealing};
 use super::report::{Own, Report, Told, read_all};
-use super::locked;
 use crate::key::Key;
 
 /// A report is written each second. One that was not renewed for less than this may be late.

@@ -129,7 +129,8 @@ impl Flights {
     pub(crate) fn report(&self) -> bool {
         let running: Vec<Arc<Flight>> = locked(&self.running).values().cloned().collect();
         let is_any = !running.is_empty();
-        let long: Vec<_> = running.into_iter().filter(|flight| flight.began.elapsed() >= LONG).take(MOST_CALLS).collect();
+        let long: Vec<_> =
+            running.into_iter().filter(|flight| flight.began.elapsed() >= LONG).take(MOST_CALLS).collect();
         let mut own = locked(&self.report);
         if long.is_empty() {
             own.withdraw();

@@ -16,9 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::bell::Bell;
 #[cfg(feature = "async")]
 use super::bell;
+use super::bell::Bell;
 use super::{Asked, ancestor};
 use crate::key::Key;
 use crate::proc::boot_ticks;

@@ -213,9 +213,8 @@ fn a_long_wait_says_for_whom() {
         fs::write(end, "").unwrap();
     });
     let log = Lines::up_to(Level::INFO);
-    let value = tracing::subscriber::with_default(log.clone(), || {
-        patient(root.path()).get_or_compute("long", &1, || 0)
-    });
+    let value =
+        tracing::subscriber::with_default(log.clone(), || patient(root.path()).get_or_compute("long", &1, || 0));
     assert_eq!(value, 7);
     ender.join().unwrap();
     let lines: Vec<String> = log.take().into_iter().map(|(_, line)| line).collect();
