@@ -32,7 +32,7 @@ use super::ASK_AGAIN;
 use crate::key::Key;
 
 /// The longest sleep: then the lock is looked at, whether the bell rang or not.
-const LONGEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(100);
 
 /// Seconds after which nobody waits any more who said so. Who waits says it again each [`LONGEST`].
 const STALE: u32 = 3;
