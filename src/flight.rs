@@ -4,11 +4,13 @@
 //! and wait for it. Between processes, it holds the key's lock as well, see `lock`. DESIGN.md says
 //! why nobody waits for ever.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use crate::fork::{Born, PerProcess};
 use crate::key::Key;
 use crate::lock::{Asked, KeyLock, KeyLocks};
 use crate::patience::{self, Progress, Worker};
@@ -27,6 +29,8 @@ pub(crate) struct Flights {
 
 /// One call that is being computed in this process.
 pub(crate) struct Flight {
+    key: Key,
+    born: Born,
     /// The thread that computes; `None` if it is a task, which may move from thread to thread.
     leader: Option<(ThreadId, Worker)>,
     state: Mutex<State>,
@@ -77,9 +81,42 @@ impl Turn {
 /// The right, and the duty, to compute one call. Dropped without [`land`](Lead::land), it has failed.
 pub(crate) struct Lead {
     flights: Arc<Flights>,
-    key: Key,
     flight: Arc<Flight>,
     lock: Option<KeyLock>,
+    led: Option<Led>,
+}
+
+/// A call that is being computed further up on this thread's stack.
+struct Led(Key);
+
+thread_local! {
+    /// Those calls, and the processes that began them.
+    static LED: RefCell<Vec<(Key, Born)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Led {
+    fn begin(key: &Key) -> Self {
+        let _ = LED.try_with(|led| led.borrow_mut().push((*key, Born::here())));
+        Led(*key)
+    }
+
+    /// Whether this process was forked within that very call: the parent has the key's lock, and may wait for this
+    /// process.
+    fn before_fork(key: &Key) -> bool {
+        let is_led = |(led, born): &(Key, Born)| led == key && !born.is_here();
+        LED.try_with(|led| led.borrow().iter().any(is_led)).unwrap_or(false)
+    }
+}
+
+impl Drop for Led {
+    fn drop(&mut self) {
+        let _ = LED.try_with(|led| {
+            let mut led = led.borrow_mut();
+            if let Some(index) = led.iter().rposition(|(key, _)| *key == self.0) {
+                led.remove(index);
+            }
+        });
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -93,9 +130,13 @@ impl Flights {
 
     /// Waits until this call's result is there, or it is this thread's turn to compute it.
     pub(crate) fn join(self: &Arc<Self>, key: &Key) -> Turn {
+        if Led::before_fork(key) {
+            return Turn::Alone;
+        }
         loop {
             let flight = match self.enter(key, Some((thread::current().id(), Worker::here()))) {
                 Ok(mut lead) => {
+                    lead.led = Some(Led::begin(key));
                     lead.exclude_other_processes();
                     return Turn::Lead(lead);
                 }
@@ -121,14 +162,15 @@ impl Flights {
         if let Some(flight) = running.get(key) {
             return Err(flight.clone());
         }
-        let flight = Arc::new(Flight { leader, state: Mutex::default(), ended: Condvar::new() });
+        let (state, ended) = (Mutex::default(), Condvar::new());
+        let flight = Arc::new(Flight { key: *key, born: Born::here(), leader, state, ended });
         running.insert(*key, flight.clone());
-        Ok(Lead { flights: self.clone(), key: *key, flight, lock: None })
+        Ok(Lead { flights: self.clone(), flight, lock: None, led: None })
     }
 }
 
 /// Which thread waits for which flight.
-static WAITING: LazyLock<Mutex<HashMap<ThreadId, Arc<Flight>>>> = LazyLock::new(Mutex::default);
+static WAITING: PerProcess<Mutex<HashMap<ThreadId, Arc<Flight>>>> = PerProcess::new();
 
 impl Flight {
     /// Waits for the end. `None` if that might never come.
@@ -190,7 +232,7 @@ impl Waits {
     /// for this one: then there is no place in the queue.
     fn unless_in_a_circle(flight: &Arc<Flight>) -> Option<Waits> {
         let me = thread::current().id();
-        let mut waiting = locked(&WAITING);
+        let mut waiting = locked(WAITING.get());
         let mut next = Some(flight);
         while let Some(flight) = next {
             let Some((leader, _)) = &flight.leader else { break };
@@ -211,7 +253,7 @@ impl Waits {
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        locked(&WAITING).remove(&self.0);
+        locked(WAITING.get()).remove(&self.0);
     }
 }
 
@@ -226,7 +268,7 @@ impl Lead {
 
     /// Asks for the lock once.
     fn ask(&mut self) -> Step {
-        match self.flights.locks.ask(&self.key) {
+        match self.flights.locks.ask(&self.flight.key) {
             Ok(Asked::Mine(lock)) => self.lock = Some(lock),
             Ok(Asked::Theirs) => return Step::Waiting,
             // Then another process may compute the same: that costs time, and no more.
@@ -241,11 +283,16 @@ impl Lead {
     }
 
     fn end(&mut self, end: End) {
+        self.led = None;
+        // It is the parent's: what others of its threads had locked is locked for ever.
+        if !self.flight.born.is_here() {
+            return;
+        }
         // First the lock: the next flight of this key would share it.
         self.lock = None;
         let mut running = locked(&self.flights.running);
-        if running.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
-            running.remove(&self.key);
+        if running.get(&self.flight.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+            running.remove(&self.flight.key);
         }
         drop(running);
         self.flight.land(end);
@@ -254,7 +301,7 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        if locked(&self.flight.state).end.is_none() {
+        if self.flight.born.is_here() && locked(&self.flight.state).end.is_none() {
             self.end(End::Failed);
         }
     }

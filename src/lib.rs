@@ -57,6 +57,7 @@ mod faithful;
 mod fault;
 mod file;
 mod fit;
+mod fork;
 mod in_trait;
 mod lock;
 mod marks;
@@ -125,6 +126,7 @@ pub use larder_macros::memoize;
 pub mod __private {
     pub use crate::code::{Code, Items, Track};
     pub use crate::fit::{Part, argument, wanted};
+    pub use crate::fork::Once;
     pub use crate::in_trait::{path_in_trait, position_in_trait};
     pub use crate::key::Describe;
     pub use crate::memo::{Definition, path_of_function, path_of_method, position_of};

@@ -283,7 +283,7 @@ impl<'a> Site<'a> {
             Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put())?,
             result => result?,
         };
-        cache.upkeep().stored(&home.tally, key, before, size);
+        cache.upkeep().stored(home.tally(), key, before, size);
         self.note(there, Event::Stored(cause), &details.arguments);
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok((size, back))
@@ -326,7 +326,7 @@ impl<'a> Site<'a> {
             now.is_some_and(|now| matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now));
         // Of another file, another result is no wonder.
         if !same && !self.files_changed("a result can't be verified") {
-            self.home.tally.add(Count::Unequal, 1);
+            self.home.tally().add(Count::Unequal, 1);
             self.cache.upkeep().counted();
             let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let gave = if now.is_some() { "another result" } else { "an `Err` or a panic" };
@@ -350,7 +350,7 @@ impl<'a> Site<'a> {
     /// The call was a hit.
     pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
         let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
-        self.home.tally.hit(*saved, *size);
+        self.home.tally().hit(*saved, *size);
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
     }
@@ -364,7 +364,7 @@ impl<'a> Site<'a> {
 
     /// The call was computed.
     pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
-        self.home.tally.miss(took);
+        self.home.tally().miss(took);
         self.cache.upkeep().counted();
         if let Ok(key) = &self.key {
             tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
@@ -374,7 +374,7 @@ impl<'a> Site<'a> {
 
     /// The call went past the cache.
     pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
-        self.home.tally.bypass(took);
+        self.home.tally().bypass(took);
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
         Outcome::Bypassed { took, reason }
@@ -383,7 +383,7 @@ impl<'a> Site<'a> {
     /// The cache failed, and must not get in the way: logged and counted, that is all.
     #[cold]
     pub(crate) fn fault(&self, what: &str, error: &Error) {
-        self.home.tally.error(error.kind());
+        self.home.tally().error(error.kind());
         self.cache.upkeep().counted();
         tracing::warn!(function = self.memo.name(), %error, "{what}");
     }
@@ -416,7 +416,7 @@ pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded,
             return None;
         }
         let value = guarded(|| codec::from_slice::<S::Stored>(&warm.document)).ok()?;
-        memo.with_home(cache, |home| home.tally.hot_hit(warm.took));
+        memo.with_home(cache, |home| home.tally().hot_hit(warm.took));
         tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
         Some(S::restored(value))
     })

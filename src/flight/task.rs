@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use super::{ASK_AGAIN, End, Flight, Flights, Lead, Step, Turn, locked};
+use super::{ASK_AGAIN, End, Flight, Flights, Lead, Led, Step, Turn, locked};
 use crate::key::Key;
 use crate::timer;
 
@@ -39,6 +39,9 @@ impl State {
 impl Flights {
     /// [`join`](Flights::join) for a task.
     pub(crate) async fn join_as_task(self: &Arc<Self>, key: &Key) -> Turn {
+        if Led::before_fork(key) {
+            return Turn::Alone;
+        }
         loop {
             let flight = match self.enter(key, None) {
                 Ok(mut lead) => {
@@ -79,6 +82,10 @@ impl Flight {
     async fn wait_as_task(&self) -> Option<End> {
         let mut look = pin!(timer::sleep(LOOK_AGAIN));
         poll_fn(|context| {
+            // Who computes it, computes it in the parent.
+            if !self.born.is_here() {
+                return Poll::Ready(None);
+            }
             let mut state = locked(&self.state);
             if state.end.is_some() {
                 return Poll::Ready(state.end);
@@ -112,7 +119,10 @@ impl Flight {
                     ours
                 }
             };
-            locked(&self.state).task.woken = None;
+            if self.born.is_here() {
+                locked(&self.state).task.woken = None;
+            }
+            let _led = Led::begin(&self.key);
             work.as_mut().poll(&mut Context::from_waker(&ours))
         })
         .await
@@ -131,7 +141,9 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        locked(&self.flight.state).task.woken.get_or_insert_with(Instant::now);
+        if self.flight.born.is_here() {
+            locked(&self.flight.state).task.woken.get_or_insert_with(Instant::now);
+        }
         self.task.wake_by_ref();
     }
 }

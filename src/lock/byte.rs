@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Asked;
+use crate::fork::LockFile;
 use crate::key::Key;
 use crate::{Error, Result};
 
@@ -20,12 +21,12 @@ const PLANTED: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 /// All locks of a cache. The file stays empty: a byte can be locked that is not there.
 pub(super) struct Bytes {
     path: PathBuf,
-    file: Mutex<Option<Arc<File>>>,
+    file: Mutex<Option<Arc<LockFile>>>,
 }
 
 /// One byte.
 pub(super) struct Byte {
-    file: Arc<File>,
+    file: Arc<LockFile>,
     offset: i64,
 }
 
@@ -47,8 +48,13 @@ impl Bytes {
         }
     }
 
+    /// Closes the file, unless a lock is held; who has one keeps it open.
+    pub(super) fn rest(&self) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The file, opened once, and again if somebody removed it: others would lock a new one.
-    fn file(&self) -> io::Result<Arc<File>> {
+    fn file(&self) -> io::Result<Arc<LockFile>> {
         let mut kept = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &*kept
             && file.metadata()?.nlink() > 0
@@ -56,14 +62,9 @@ impl Bytes {
             return Ok(file.clone());
         }
         let open = || {
-            File::options()
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .mode(0o600)
-                .custom_flags(PLANTED)
-                .open(&self.path)
+            let mut options = File::options();
+            options.create(true).truncate(false).read(true).write(true).mode(0o600).custom_flags(PLANTED);
+            LockFile::open(|| options.open(&self.path))
         };
         let file = match open() {
             Ok(file) if file.metadata()?.is_file() => file,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Asked, try_exclusive};
 use crate::atomic::create_private_folder;
+use crate::fork::LockFile;
 use crate::key::Key;
 use crate::{Error, Result};
 
@@ -18,7 +19,7 @@ pub(super) struct Files {
 /// The file, whose name goes when the lock does.
 pub(super) struct Named {
     path: PathBuf,
-    file: File,
+    file: LockFile,
 }
 
 impl Files {
@@ -26,11 +27,16 @@ impl Files {
         Files { folder: root.join("locks") }
     }
 
+    /// Nothing is open that no lock needs.
+    #[cfg_attr(test, expect(clippy::unused_self, dead_code, reason = "as for locks of the other kind"))]
+    pub(super) fn rest(&self) {}
+
     pub(super) fn ask(&self, key: &Key) -> Result<Asked<Named>> {
         let path = self.folder.join(key.to_string());
         let failed = |e| Error::io(e, "can't lock").at(&path);
         loop {
-            let opened = File::options().create(true).truncate(false).read(true).write(true).open(&path);
+            let open = || File::options().create(true).truncate(false).read(true).write(true).open(&path);
+            let opened = LockFile::open(open);
             let file = match opened {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     create_private_folder(&self.folder)?;
@@ -54,7 +60,7 @@ impl Drop for Named {
     fn drop(&mut self) {
         // While it is locked, so that nobody takes away the name of another one's file.
         let _ = fs::remove_file(&self.path);
-        let _ = fs2::FileExt::unlock(&self.file);
+        let _ = fs2::FileExt::unlock(&*self.file);
     }
 }
 

@@ -30,7 +30,8 @@ impl Upkeep {
         self.tally_of(name)
     }
 
-    pub(super) fn tally_of(&self, name: String) -> Arc<Tally> {
+    /// Counts under this name.
+    pub(crate) fn tally_of(&self, name: String) -> Arc<Tally> {
         locked(&self.tallies).entry(name.clone()).or_insert_with(|| Arc::new(Tally::of(name))).clone()
     }
 

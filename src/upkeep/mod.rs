@@ -23,6 +23,7 @@ use crate::hot::Hot;
 use crate::key::Key;
 use crate::lock::KeyLocks;
 use crate::marks::Current;
+use crate::policy::{Limits, Order};
 use crate::progress::Watcher;
 use crate::stats::{Sums, Tally};
 use crate::store::{Entry, Histories, Hours, Layout, Ledger, Store};
@@ -54,8 +55,22 @@ pub(crate) struct Upkeep {
     ticks: Mutex<Ticks>,
 }
 
+/// How a cache is to be looked after, in this process and in those that it forks.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) layout: Layout,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) limits: Limits,
+    pub(crate) order: Order,
+    pub(crate) progress: Watcher,
+    pub(crate) read_only: bool,
+    /// Bytes of results that are kept in memory.
+    pub(crate) hot_bytes: u64,
+}
+
 pub(crate) struct Place {
     pub(crate) layout: Layout,
+    pub(crate) locks: KeyLocks,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bounds: Bounds,
     pub(crate) progress: Watcher,
@@ -64,7 +79,7 @@ pub(crate) struct Place {
     line: Mutex<Line>,
     ledger: Ledger,
     hours: Hours,
-    read_only: bool,
+    pub(crate) read_only: bool,
 }
 
 #[derive(Default)]
@@ -85,30 +100,24 @@ impl Upkeep {
         Arc::new(Upkeep::new(None, 0))
     }
 
-    /// For the cache in this folder, which keeps so many bytes of results in memory.
-    pub(crate) fn of(
-        layout: Layout,
-        store: Arc<dyn Store>,
-        bounds: Bounds,
-        progress: Watcher,
-        read_only: bool,
-        hot_bytes: u64,
-    ) -> Arc<Self> {
-        let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
-        let hours = Hours::at(layout.activity(), KeyLocks::under(layout.root()));
+    /// For the cache that is planned.
+    pub(crate) fn of(plan: &Plan) -> Arc<Self> {
+        let Plan { layout, store, progress, read_only, .. } = plan.clone();
+        let locks = KeyLocks::under(layout.root());
         let upkeep = Upkeep::new(
             Some(Place {
-                layout,
-                store,
-                bounds,
-                progress,
+                ledger: Ledger::at(layout.counters(), locks.clone()),
+                hours: Hours::at(layout.activity(), locks.clone()),
+                locks,
+                bounds: Bounds::new(plan.limits.clone(), plan.order),
                 histories: Histories::default(),
                 line: Mutex::default(),
-                ledger,
-                hours,
+                layout,
+                store,
+                progress,
                 read_only,
             }),
-            hot_bytes,
+            plan.hot_bytes,
         );
         upkeep.look_for_marks();
         // From now on everything is counted; what is there already is counted here.
