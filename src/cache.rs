@@ -8,13 +8,13 @@ use crate::builder::CacheBuilder;
 use crate::closure;
 use crate::compress::Compression;
 use crate::flight::Flights;
-use crate::fork::{self, Lazy, PerProcess};
+use crate::fork::{Lazy, PerProcess};
 use crate::hot::Hot;
 use crate::key::Key;
 use crate::policy::Limits;
 use crate::secret::Secret;
 use crate::steering;
-use crate::store::{Entry, Layout, Record, Trimmed};
+use crate::store::{Entry, Layout, Record, Trimmed, note};
 use crate::summary;
 use crate::upkeep::{Place, Plan, Upkeep};
 use crate::{Error, ErrorKind, Result};
@@ -160,7 +160,6 @@ impl Cache {
     }
 
     pub(crate) fn new(inner: Inner) -> Cache {
-        fork::notice();
         inner.state();
         Cache(Arc::new(inner))
     }
@@ -274,7 +273,7 @@ impl Cache {
         let removed = self.upkeep().remove(folder, key)?;
         if removed {
             let record = Record::forgotten(*key);
-            if let Err(error) = place.histories.note(&place.layout, folder, &record) {
+            if let Err(error) = note(&place.layout, folder, &record) {
                 tracing::debug!(%error, "a call can't be noted for `explain`");
             }
         }

@@ -48,6 +48,8 @@ mod value;
 
 // What several of them need.
 mod as_json;
+#[cfg(feature = "async")]
+mod aside;
 mod at_exit;
 mod atomic;
 mod binary;
@@ -59,6 +61,7 @@ mod file;
 mod fit;
 mod fork;
 mod in_trait;
+mod kept;
 mod lock;
 mod marks;
 mod memory;

@@ -301,7 +301,7 @@ impl<'a> Site<'a> {
             time: SystemTime::now(),
             arguments: arguments.iter().map(brief).collect(),
         };
-        if let Err(error) = there.histories.note(&there.layout, folder, &record) {
+        if let Err(error) = store::note(&there.layout, folder, &record) {
             tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }
     }

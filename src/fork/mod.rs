@@ -52,7 +52,7 @@ impl Born {
 }
 
 /// Sees to it that forks are noticed from now on. To be called before anything is made that they matter for.
-pub(crate) fn notice() {
+fn notice() {
     held::notice();
 }
 

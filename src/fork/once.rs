@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::generation;
+use super::{generation, notice};
 
 /// What `OnceLock` is, but for a fork while the value is made: a child has no thread that would end that, so it makes the
 /// value itself.
@@ -68,6 +68,8 @@ impl<T> Once<T> {
     #[cold]
     #[inline(never)]
     fn init(&self, make: impl FnOnce() -> T) -> &T {
+        // A fork that is not noticed could not be told from a thread that is slow.
+        notice();
         let (mut make, mut made) = (Some(make), None);
         let mut waits = 0;
         loop {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::Born;
+use super::{Born, notice};
 
 /// A value that is made afresh where it is first asked for after a fork. The parent's is never dropped there.
 ///
@@ -62,6 +62,7 @@ impl<T: Send + Sync> PerProcess<T> {
     #[cold]
     #[inline(never)]
     fn make(&self, make: impl FnOnce(Option<&T>) -> T) -> &T {
+        notice();
         let before = self.any();
         let value = make(before.map(|kept| &kept.value));
         let new = Box::into_raw(Box::new(Kept { born: Born::here(), value }));

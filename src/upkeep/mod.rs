@@ -20,13 +20,14 @@ use std::time::Duration;
 
 use crate::bounds::Bounds;
 use crate::hot::Hot;
+use crate::kept;
 use crate::key::Key;
 use crate::lock::KeyLocks;
 use crate::marks::Current;
 use crate::policy::{Limits, Order};
 use crate::progress::Watcher;
 use crate::stats::{Sums, Tally};
-use crate::store::{Entry, Histories, Hours, Layout, Ledger, Store};
+use crate::store::{Entry, Hours, Layout, Ledger, Store};
 use crate::{Error, ErrorKind, Result};
 
 use limits::Line;
@@ -74,7 +75,6 @@ pub(crate) struct Place {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bounds: Bounds,
     pub(crate) progress: Watcher,
-    pub(crate) histories: Histories,
     /// What the limits will remove next.
     line: Mutex<Line>,
     ledger: Ledger,
@@ -110,7 +110,6 @@ impl Upkeep {
                 hours: Hours::at(layout.activity(), locks.clone()),
                 locks,
                 bounds: Bounds::new(plan.limits.clone(), plan.order),
-                histories: Histories::default(),
                 line: Mutex::default(),
                 layout,
                 store,
@@ -172,9 +171,20 @@ impl Place {
     }
 }
 
+impl Upkeep {
+    /// Closes the files that are open only so that they need not be opened.
+    fn rest(&self) {
+        if let Some(place) = &self.place {
+            place.locks.rest();
+            kept::close_under(place.layout.root());
+        }
+    }
+}
+
 impl Drop for Upkeep {
     fn drop(&mut self) {
         self.touch_used();
         self.flush_surely();
+        self.rest();
     }
 }

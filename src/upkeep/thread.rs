@@ -99,6 +99,7 @@ fn run() {
             cache.awake.store(false, Ordering::Release);
             locked(KEPT.get()).caches.retain(|kept| kept.as_ptr() != Arc::as_ptr(&cache));
             let _ = cache.flush();
+            cache.rest();
         }
         let mut kept = locked(KEPT.get());
         kept.caches.retain(|cache| cache.strong_count() > 0);

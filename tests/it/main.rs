@@ -63,6 +63,10 @@ mod verify;
 mod never_stale;
 mod once;
 
+/// Processes that fork.
+#[cfg(unix)]
+mod fork;
+
 /// Many processes with many threads, in one folder.
 mod stress;
 
