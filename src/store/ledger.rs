@@ -17,6 +17,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::Duration;
 
 use twox_hash::XxHash3_64;
 
@@ -38,6 +40,10 @@ const MOST_RECORDS: u64 = 1 << 16;
 
 /// The byte that is locked for the file: no call's key is this by chance.
 const LOCK: Key = Key::from_bytes([1; 32]);
+
+/// How long the file's lock is waited for where it matters.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The counters of one cache.
 pub(crate) struct Ledger {
@@ -82,6 +88,25 @@ impl Ledger {
 
     pub(crate) fn exists(&self) -> bool {
         self.path.exists()
+    }
+
+    /// Makes the file, unless it is there: `count` says what there is to count before anybody counts. Others who want to make
+    /// it wait for that, if not for long.
+    pub(crate) fn begin(&self, count: impl FnOnce() -> Result<()>) -> Result<()> {
+        let ask = || match self.locks.ask(&LOCK) {
+            Ok(Asked::Mine(lock)) => Some(Some(lock)),
+            Ok(Asked::Theirs) => {
+                thread::sleep(PAUSE);
+                None
+            }
+            Err(_) => Some(None),
+        };
+        let _lock = (0..TRIES).find_map(|_| ask());
+        if self.exists() {
+            return Ok(());
+        }
+        count()?;
+        open_to_change(&self.path).map(drop).map_err(|error| self.failed(error))
     }
 
     /// Does something while nobody in this process adds: what was counted is either in the file then, or still to be
@@ -266,8 +291,6 @@ pub(crate) fn name_of_folder(root: &Path, folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn ledger(root: &Path) -> Ledger {

@@ -120,8 +120,10 @@ impl Upkeep {
         );
         upkeep.look_for_marks();
         // From now on everything is counted; what is there already is counted here.
-        if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.ledger.exists())) {
-            let _ = upkeep.recount(place);
+        if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.ledger.exists()))
+            && let Err(error) = upkeep.begin_to_count(place)
+        {
+            tracing::debug!(%error, "can't note what is there");
         }
         Arc::new(upkeep)
     }
