@@ -60,6 +60,7 @@ mod fault;
 mod file;
 mod fit;
 mod fork;
+mod guard;
 mod in_trait;
 mod kept;
 mod lock;

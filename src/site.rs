@@ -1,7 +1,6 @@
 //! Where the result of one call is: the function, the cache, and the key.
 
 use std::any::type_name;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,6 +14,7 @@ use crate::container::{Details, Glance, Header};
 use crate::explain::Missing;
 use crate::file_digest::Used;
 use crate::flight::Turn;
+use crate::guard;
 use crate::hot::{self, Since, Warm};
 use crate::key::call::{Encoded, encode};
 use crate::key::{Argument, Describe, Key, digest_of_content};
@@ -134,11 +134,11 @@ impl<'a> Site<'a> {
                     Ok(header) => header,
                     Err(error) => return fault(error),
                 };
-                if !valid(
-                    &Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref()),
-                    &value,
-                ) {
-                    return Found::Nothing(Reason::Rejected);
+                let entry = Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref());
+                match guard::guarded("`valid`", || Ok(valid(&entry, &value))) {
+                    Ok(true) => {}
+                    Ok(false) => return Found::Nothing(Reason::Rejected),
+                    Err(error) => return fault(error),
                 }
             }
             None => self.keep(since, &value, &peeked.header),
@@ -426,8 +426,7 @@ fn since(started: Option<Instant>) -> Duration {
     started.map(|started| started.elapsed()).unwrap_or_default()
 }
 
-/// Makes an error of a panic.
+/// Makes an error of a panic of the type of the result.
 fn guarded<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
-    catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::NotRepresentable, "its `Serialize` or `Deserialize` panicked")))
+    guard::guarded("its `Serialize` or `Deserialize`", run)
 }

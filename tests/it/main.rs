@@ -63,6 +63,9 @@ mod verify;
 mod never_stale;
 mod once;
 
+/// Panics of what larder calls.
+mod panics;
+
 /// Processes that fork.
 #[cfg(unix)]
 mod fork;
