@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bounds::Bounds;
 use crate::cache::{Cache, Inner};
 use crate::compress::Compression;
-use crate::flight::Flights;
+use crate::fork::PerProcess;
 use crate::policy::{Limits, Order};
 use crate::progress::{Progress, Watcher};
 use crate::secret::Secret;
 use crate::steering::Steering;
 use crate::store::{self, Directory, Layout, Store};
 use crate::units::{parse_bytes, parse_duration};
-use crate::upkeep::Upkeep;
+use crate::upkeep::Plan;
 use crate::{Error, ErrorKind, Result};
 
 /// What results in memory take, unless something else is said.
@@ -269,9 +268,7 @@ impl CacheBuilder {
             layout.create()?;
             store::collect_litter(&layout);
         }
-        let limit = self.wait_limit.or_else(|| variable("LARDER_WAIT", parse_wait)).unwrap_or(WAIT_LIMIT);
-        let flights = (!read_only).then(|| Arc::new(Flights::new(layout.root(), limit)));
-        let bounds = Bounds::new(self.limits, self.order);
+        let wait_limit = self.wait_limit.or_else(|| variable("LARDER_WAIT", parse_wait)).unwrap_or(WAIT_LIMIT);
         Ok(Cache::new(Inner {
             compression,
             is_global: self.is_global,
@@ -280,7 +277,17 @@ impl CacheBuilder {
             refresh: steering == Steering::Refresh,
             verify: steering.share_to_verify(),
             secret: self.secret,
-            upkeep: Upkeep::of(layout, self.store, bounds, self.progress, flights, self.hot_bytes),
+            plan: Some(Plan {
+                layout,
+                store: self.store,
+                limits: self.limits,
+                order: self.order,
+                progress: self.progress,
+                read_only,
+                wait_limit,
+                hot_bytes: self.hot_bytes,
+            }),
+            state: PerProcess::new(),
         }))
     }
 }

@@ -49,6 +49,8 @@ mod value;
 
 // What several of them need.
 mod as_json;
+#[cfg(feature = "async")]
+mod aside;
 mod at_exit;
 mod atomic;
 mod binary;
@@ -58,7 +60,10 @@ mod faithful;
 mod fault;
 mod file;
 mod fit;
+mod fork;
+mod guard;
 mod in_trait;
+mod kept;
 mod lock;
 mod marks;
 mod memory;
@@ -128,6 +133,7 @@ pub use larder_macros::memoize;
 pub mod __private {
     pub use crate::code::{Code, Items, Track};
     pub use crate::fit::{Part, argument, wanted};
+    pub use crate::fork::Once;
     pub use crate::in_trait::{path_in_trait, position_in_trait};
     pub use crate::key::Describe;
     pub use crate::memo::{Definition, path_of_function, path_of_method, position_of};

@@ -3,8 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use crate::Result;
 use crate::cache::Cache;
 use crate::flight::{End, Lead, Turn};
+use crate::guard::guarded;
 use crate::key::{Argument, Describe};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
@@ -95,7 +97,7 @@ pub(crate) fn try_run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce
     site: &Site<'_>,
     question: Question<A, D, R, S>,
     compute: C,
-) -> Result<R, (Question<A, D, R, S>, C)> {
+) -> std::result::Result<R, (Question<A, D, R, S>, C)> {
     let miss = match look(site, How::default(), question.rules) {
         Looked::Hit(value, _) => return Ok(value),
         Looked::Miss(miss) => miss,
@@ -219,7 +221,7 @@ impl<R> Miss<R> {
         rules: Rules<R, S>,
         turn: &Turn,
         waited: Duration,
-    ) -> Result<(R, Outcome), Self> {
+    ) -> std::result::Result<(R, Outcome), Self> {
         if self.refresh || matches!(turn, Turn::Alone) {
             return Err(self);
         }
@@ -283,9 +285,11 @@ impl<R> Miss<R> {
             None => (None, None, End::Failed),
             Some(_) if site.cache.is_read_only() => (None, None, End::NotKept),
             Some(_) if site.files_changed("a result is not stored") => (None, None, End::Failed),
-            Some(stored) if rules.store_if.is_some_and(|store_if| !store_if(stored)) => (None, None, End::NotKept),
-            Some(stored) => match site.store(self.shown, self.reason.cause(), took, stored) {
-                Ok((size, back)) => (back, Some(size), End::Stored),
+            Some(stored) => match may_be_stored(rules, stored)
+                .and_then(|may| may.then(|| site.store(self.shown, self.reason.cause(), took, stored)).transpose())
+            {
+                Ok(None) => (None, None, End::NotKept),
+                Ok(Some((size, back))) => (back, Some(size), End::Stored),
                 Err(error) => {
                     site.fault("a result can't be stored: it will be computed again", &error);
                     (None, None, End::NotKept)
@@ -294,6 +298,11 @@ impl<R> Miss<R> {
         };
         (back.map_or(value, S::restored), site.computed(took, size, self.reason), end)
     }
+}
+
+/// What `store_if` says.
+fn may_be_stored<R, S: Shape<R>>(rules: Rules<R, S>, stored: &S::Stored) -> Result<bool> {
+    rules.store_if.map_or(Ok(true), |store_if| guarded("`store_if`", || Ok(store_if(stored))))
 }
 
 impl Turn {

@@ -1,6 +1,6 @@
 //! THE call of an `async fn`: the same steps, of which those that may wait are awaited.
 //!
-//! Files are read and written by threads of the crate `blocking`, whatever runs the task.
+//! Files are read and written by other threads (`aside.rs`), whatever runs the task.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::aside::unblock;
 use crate::cache::Cache;
 use crate::flight::{End, Step, Turn};
 use crate::key::Describe;
@@ -203,5 +204,5 @@ async fn off_thread<T: Send + 'static>(
         return work(site);
     }
     let site = site.clone();
-    blocking::unblock(move || work(&site)).await
+    unblock(move || work(&site)).await
 }

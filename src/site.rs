@@ -1,7 +1,6 @@
 //! Where the result of one call is: the function, the cache, and the key.
 
 use std::any::type_name;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,6 +14,7 @@ use crate::container::{Details, Glance, Header};
 use crate::explain::Missing;
 use crate::file_digest::Used;
 use crate::flight::{Holder, Join, Step, Turn};
+use crate::guard;
 use crate::hot::{self, Since, Warm};
 use crate::key::call::{Encoded, encode};
 use crate::key::{Argument, Describe, Key, digest_of_content};
@@ -134,11 +134,11 @@ impl<'a> Site<'a> {
                     Ok(header) => header,
                     Err(error) => return fault(error),
                 };
-                if !valid(
-                    &Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref()),
-                    &value,
-                ) {
-                    return Found::Nothing(Reason::Rejected);
+                let entry = Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref());
+                match guard::guarded("`valid`", || Ok(valid(&entry, &value))) {
+                    Ok(true) => {}
+                    Ok(false) => return Found::Nothing(Reason::Rejected),
+                    Err(error) => return fault(error),
                 }
             }
             None => self.keep(since, &value, &peeked.header),
@@ -303,7 +303,7 @@ impl<'a> Site<'a> {
             Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put())?,
             result => result?,
         };
-        cache.upkeep().stored(&home.tally, key, before, size);
+        cache.upkeep().stored(home.tally(), key, before, size);
         self.note(there, Event::Stored(cause), &details.arguments);
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok((size, back))
@@ -321,7 +321,7 @@ impl<'a> Site<'a> {
             time: SystemTime::now(),
             arguments: arguments.iter().map(brief).collect(),
         };
-        if let Err(error) = there.histories.note(&there.layout, folder, &record) {
+        if let Err(error) = store::note(&there.layout, folder, &record) {
             tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }
     }
@@ -346,7 +346,7 @@ impl<'a> Site<'a> {
             now.is_some_and(|now| matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now));
         // Of another file, another result is no wonder.
         if !same && !self.files_changed("a result can't be verified") {
-            self.home.tally.add(Count::Unequal, 1);
+            self.home.tally().add(Count::Unequal, 1);
             self.cache.upkeep().counted();
             let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let gave = if now.is_some() { "another result" } else { "an `Err` or a panic" };
@@ -370,7 +370,7 @@ impl<'a> Site<'a> {
     /// The call was a hit.
     pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
         let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
-        self.home.tally.hit(*saved, *size);
+        self.home.tally().hit(*saved, *size);
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
     }
@@ -384,7 +384,7 @@ impl<'a> Site<'a> {
 
     /// The call was computed.
     pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
-        self.home.tally.miss(took);
+        self.home.tally().miss(took);
         self.cache.upkeep().counted();
         if let Ok(key) = &self.key {
             tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
@@ -394,7 +394,7 @@ impl<'a> Site<'a> {
 
     /// The call went past the cache.
     pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
-        self.home.tally.bypass(took);
+        self.home.tally().bypass(took);
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
         Outcome::Bypassed { took, reason }
@@ -402,7 +402,7 @@ impl<'a> Site<'a> {
 
     /// The call went past the cache because the caller wanted that.
     pub(crate) fn uncached(&self, took: Duration) {
-        self.home.tally.bypass(took);
+        self.home.tally().bypass(took);
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
     }
@@ -410,7 +410,7 @@ impl<'a> Site<'a> {
     /// The cache failed, and must not get in the way: logged and counted, that is all.
     #[cold]
     pub(crate) fn fault(&self, what: &str, error: &Error) {
-        self.home.tally.error(error.kind());
+        self.home.tally().error(error.kind());
         self.cache.upkeep().counted();
         tracing::warn!(function = self.memo.name(), %error, "{what}");
     }
@@ -443,7 +443,7 @@ pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded,
             return None;
         }
         let value = guarded(|| codec::from_slice::<S::Stored>(&warm.document)).ok()?;
-        memo.with_home(cache, |home| home.tally.hot_hit(warm.took));
+        memo.with_home(cache, |home| home.tally().hot_hit(warm.took));
         tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
         Some(S::restored(value))
     })
@@ -453,8 +453,7 @@ fn since(started: Option<Instant>) -> Duration {
     started.map(|started| started.elapsed()).unwrap_or_default()
 }
 
-/// Makes an error of a panic.
+/// Makes an error of a panic of the type of the result.
 fn guarded<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
-    catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::NotRepresentable, "its `Serialize` or `Deserialize` panicked")))
+    guard::guarded("its `Serialize` or `Deserialize`", run)
 }

@@ -8,9 +8,10 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
 use super::{Flight, locked};
+use crate::fork::PerProcess;
 use crate::key::Key;
 
 thread_local! {
@@ -19,7 +20,7 @@ thread_local! {
 }
 
 /// What each flight waits for. Only flights that wait are in it.
-static EDGES: LazyLock<Mutex<Edges>> = LazyLock::new(Mutex::default);
+static EDGES: PerProcess<Mutex<Edges>> = PerProcess::new();
 
 type Edges = HashMap<usize, Vec<Arc<Flight>>>;
 
@@ -76,7 +77,7 @@ impl Waits {
     /// Somebody within what this thread is within waits for `target`. `None` if that would be a circle.
     pub(super) fn unless_in_a_circle(target: &Arc<Flight>) -> Option<Waits> {
         let within = within();
-        let mut edges = locked(&EDGES);
+        let mut edges = locked(EDGES.get());
         if reaches(&edges, target, &within) {
             return None;
         }
@@ -89,7 +90,7 @@ impl Waits {
     pub(super) fn of_those_around(flight: &Arc<Flight>) -> Waits {
         let mut around = within();
         around.retain(|one| !Arc::ptr_eq(one, flight));
-        Waits::add(&mut locked(&EDGES), around, flight)
+        Waits::add(&mut locked(EDGES.get()), around, flight)
     }
 
     fn add(edges: &mut Edges, within: Vec<Arc<Flight>>, target: &Arc<Flight>) -> Waits {
@@ -102,7 +103,7 @@ impl Waits {
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        let mut edges = locked(&EDGES);
+        let mut edges = locked(EDGES.get());
         for flight in &self.within {
             let Some(targets) = edges.get_mut(&id(flight)) else { continue };
             if let Some(one) = targets.iter().position(|target| Arc::ptr_eq(target, &self.target)) {
@@ -121,7 +122,7 @@ fn reaches(edges: &Edges, from: &Arc<Flight>, to: &[Arc<Flight>]) -> bool {
 
 /// The flights at the end of what `flight` waits for: itself, if it does not wait.
 pub(super) fn at_the_end(flight: &Arc<Flight>) -> Vec<Arc<Flight>> {
-    let edges = locked(&EDGES);
+    let edges = locked(EDGES.get());
     let mut found = Vec::new();
     ends(&edges, flight, &mut |flight| {
         if !edges.contains_key(&id(flight)) {
@@ -134,7 +135,7 @@ pub(super) fn at_the_end(flight: &Arc<Flight>) -> Vec<Arc<Flight>> {
 
 /// What `flight` waits for itself.
 pub(super) fn waits_for(flight: &Arc<Flight>) -> Vec<Key> {
-    locked(&EDGES).get(&id(flight)).into_iter().flatten().map(|target| target.key).collect()
+    locked(EDGES.get()).get(&id(flight)).into_iter().flatten().map(|target| target.key).collect()
 }
 
 /// Walks along the edges, until `stop` says so: whether it did.

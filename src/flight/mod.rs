@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::fork::Born;
 use crate::key::Key;
 use crate::lock::{Asked, KeyLock, KeyLocks};
 
@@ -45,6 +46,8 @@ pub(crate) struct Flights {
 pub(crate) struct Flight {
     key: Key,
     root: Arc<Path>,
+    /// In a child that was forked, it is the parent's: what others of its threads had locked is locked for ever.
+    born: Born,
     function: Arc<str>,
     since: SystemTime,
     began: Instant,
@@ -123,11 +126,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Flights {
     /// Of the cache with this root, where nobody waits longer than `limit` for somebody who does not get on.
-    pub(crate) fn new(root: &Path, limit: Duration) -> Self {
+    pub(crate) fn new(root: &Path, locks: KeyLocks, limit: Duration) -> Self {
         Flights {
             root: root.into(),
             running: Mutex::default(),
-            locks: KeyLocks::under(root),
+            locks,
             limit,
             report: Mutex::new(report::Own::default()),
         }
@@ -166,6 +169,7 @@ impl Flights {
         Arc::new(Flight {
             key: *key,
             root: self.root.clone(),
+            born: Born::here(),
             function: function.into(),
             since: SystemTime::now(),
             began: Instant::now(),
@@ -232,6 +236,9 @@ impl Lead {
     }
 
     fn end(&mut self, end: End) {
+        if !self.flight.born.is_here() {
+            return;
+        }
         // First the lock: the next flight of this key would share it.
         self.lock = None;
         let mut running = locked(&self.flights.running);
@@ -245,7 +252,7 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        if !self.flight.has_ended() {
+        if self.flight.born.is_here() && !self.flight.has_ended() {
             self.end(End::Failed);
         }
     }

@@ -5,9 +5,9 @@
 //! short call costs nothing. The file is locked as long as the process lives, and goes when it has no such call any
 //! more; readers remove the file of a process that is gone.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::as_json::seconds;
 use crate::atomic::create_private_folder;
 use crate::cache::Cache;
 use crate::file::{open_to_change, read_now, write_all_at};
+use crate::fork::{LockFile, Once};
 use crate::key::Key;
 use crate::lock;
 use crate::stats::nanoseconds;
@@ -96,7 +97,7 @@ pub(super) struct Told {
 /// What this process says.
 #[derive(Default)]
 pub(super) struct Own {
-    file: Option<(PathBuf, File)>,
+    file: Option<(PathBuf, LockFile)>,
     beat: u64,
     busy: u64,
     process: Option<ProcessWatch>,
@@ -193,7 +194,7 @@ impl Own {
             let now = nanoseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
             // The time tells processes of containers apart that have one name and number.
             let path = folder.join(format!("{}-{}-{now:x}{SUFFIX}", host(), report.pid));
-            let file = open_to_change(&path).map_err(|e| failed(e, &path))?;
+            let file = LockFile::open(|| open_to_change(&path)).map_err(|e| failed(e, &path))?;
             // Windows lets nobody read what is locked.
             if cfg!(unix) {
                 let _ = lock::try_exclusive(&file);
@@ -292,7 +293,7 @@ impl Told {
 
 /// The name of this machine, of letters that file names may have.
 fn host() -> &'static str {
-    static HOST: OnceLock<String> = OnceLock::new();
+    static HOST: Once<String> = Once::new();
     HOST.get_or_init(|| {
         let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
         let name = name.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());

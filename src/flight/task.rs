@@ -81,6 +81,10 @@ impl Flight {
     async fn wait_as_task(&self, longest: Duration) -> Option<End> {
         let mut look = pin!(timer::sleep(longest));
         poll_fn(|context| {
+            // In a child that was forked: who computes it, computes it in the parent.
+            if !self.born.is_here() {
+                return Poll::Ready(Some(End::NotKept));
+            }
             let mut state = locked(&self.state);
             if state.end.is_some() {
                 return Poll::Ready(state.end);
@@ -125,7 +129,7 @@ impl Flight {
                     ours
                 }
             };
-            let _polling = Polling::begin(self);
+            let _polling = self.born.is_here().then(|| Polling::begin(self));
             let _within = Within::of(self);
             work.as_mut().poll(&mut Context::from_waker(&ours))
         })
@@ -164,7 +168,9 @@ impl Wake for NotingWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        locked(&self.flight.state).task.woken.get_or_insert_with(Instant::now);
+        if self.flight.born.is_here() {
+            locked(&self.flight.state).task.woken.get_or_insert_with(Instant::now);
+        }
         self.task.wake_by_ref();
     }
 }

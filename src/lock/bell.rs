@@ -19,7 +19,6 @@ use std::fs::File;
 use std::io;
 use std::num::NonZeroU32;
 use std::os::unix::fs::FileExt as _;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,7 +28,7 @@ use rustix::io::Errno;
 use rustix::thread::futex;
 
 use super::ASK_AGAIN;
-use crate::key::Key;
+use crate::fork::Once;
 
 /// The longest sleep: then the lock is looked at, whether the bell rang or not.
 const LONGEST: Duration = Duration::from_millis(100);
@@ -37,16 +36,16 @@ const LONGEST: Duration = Duration::from_millis(100);
 /// Seconds after which nobody waits any more who said so. Who waits says it again each [`LONGEST`].
 const STALE: u32 = 3;
 
-const BELLS: u8 = 32;
+const BELLS: u64 = 32;
 const RUNG: u64 = 0;
 const WAITED: u64 = 64;
-const LENGTH: usize = 64 + 4 * BELLS as usize;
+const LENGTH: usize = 64 + 4 * 32;
 
 /// The place of the two numbers, and the tasks that wait.
 #[derive(Default)]
 pub(super) struct Bell {
     /// Mapped when it is needed.
-    map: OnceLock<Option<MmapRaw>>,
+    map: Once<Option<MmapRaw>>,
     #[cfg(feature = "async")]
     tasks: tasks::Tasks,
 }
@@ -55,14 +54,14 @@ pub(super) struct Bell {
 pub(super) use tasks::listen;
 
 impl Bell {
-    /// Sleeps until the bell rings for this key, at most `longest`; not at all if the lock `is_held` no more.
-    pub(super) fn wait(&self, file: &File, key: &Key, longest: Duration, is_held: impl FnOnce() -> bool) {
+    /// Sleeps until the bell rings for this lock, at most `longest`; not at all if the lock `is_held` no more.
+    pub(super) fn wait(&self, file: &File, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
         let longest = longest.min(LONGEST);
-        let rung = say_that_somebody_waits(file, key).and_then(|()| read(file, RUNG));
+        let rung = say_that_somebody_waits(file, place).and_then(|()| read(file, RUNG));
         if !is_held() {
             return;
         }
-        let slept = rung.and_then(|rung| self.sleep(file, rung, 1 << number(key), longest));
+        let slept = rung.and_then(|rung| self.sleep(file, rung, 1 << number(place), longest));
         if slept.is_err() {
             // There is no bell here.
             std::thread::sleep(longest.min(ASK_AGAIN));
@@ -83,13 +82,13 @@ impl Bell {
         })
     }
 
-    /// Wakes those who wait for this key.
-    pub(super) fn ring(&self, file: &File, key: &Key) {
-        let Ok(waited) = read(file, WAITED + 4 * u64::from(number(key))) else { return };
+    /// Wakes those who wait for this lock.
+    pub(super) fn ring(&self, file: &File, place: u64) {
+        let Ok(waited) = read(file, WAITED + 4 * number(place)) else { return };
         if waited == 0 || now().wrapping_sub(waited) > STALE {
             return;
         }
-        let bells = NonZeroU32::new(1 << number(key)).unwrap_or(NonZeroU32::MIN);
+        let bells = NonZeroU32::new(1 << number(place)).unwrap_or(NonZeroU32::MIN);
         // Two that ring at once may write the same number. Both differ from what was read before, which is all it takes.
         let rung = read(file, RUNG).unwrap_or_default().wrapping_add(1);
         let _ = file.write_all_at(&rung.to_le_bytes(), RUNG);
@@ -110,8 +109,8 @@ impl Bell {
     }
 }
 
-fn say_that_somebody_waits(file: &File, key: &Key) -> io::Result<()> {
-    file.write_all_at(&now().to_le_bytes(), WAITED + 4 * u64::from(number(key)))
+fn say_that_somebody_waits(file: &File, place: u64) -> io::Result<()> {
+    file.write_all_at(&now().to_le_bytes(), WAITED + 4 * number(place))
 }
 
 /// What is beyond the end of the file is zero.
@@ -127,9 +126,9 @@ fn now() -> u32 {
     u32::try_from(seconds & u64::from(u32::MAX)).unwrap_or_default().max(1)
 }
 
-/// Which of the bells is for this key.
-fn number(key: &Key) -> u8 {
-    key.as_bytes()[31] % BELLS
+/// Which of the bells is for this lock.
+fn number(place: u64) -> u64 {
+    place % BELLS
 }
 
 #[cfg(feature = "async")]
@@ -143,7 +142,6 @@ mod tasks {
 
     use super::super::byte::Open;
     use super::{ASK_AGAIN, LONGEST, RUNG, number, read, say_that_somebody_waits};
-    use crate::key::Key;
 
     /// How long the thread stays when there is nothing to do.
     const IDLE: Duration = Duration::from_secs(2);
@@ -170,9 +168,9 @@ mod tasks {
         }
     }
 
-    /// Has a task woken when the bell of this key rings, or after a while: whether there is a thread that will do it.
-    pub(in super::super) fn listen(open: &Arc<Open>, key: &Key, task: &Waker) -> bool {
-        let rung = say_that_somebody_waits(&open.file, key).and_then(|()| read(&open.file, RUNG));
+    /// Has a task woken when the bell of this lock rings, or after a while: whether there is a thread that will do it.
+    pub(in super::super) fn listen(open: &Arc<Open>, place: u64, task: &Waker) -> bool {
+        let rung = say_that_somebody_waits(&open.file, place).and_then(|()| read(&open.file, RUNG));
         let Ok(rung) = rung else { return false };
         let tasks = &open.bell.tasks;
         let mut waiting = tasks.waiting();
@@ -186,7 +184,7 @@ mod tasks {
                 waiting.rung = rung;
             }
             waiting.tasks.push(task.clone());
-            waiting.bells |= 1 << number(key);
+            waiting.bells |= 1 << number(place);
             tasks.changed.notify_one();
         }
         waiting.running

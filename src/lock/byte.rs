@@ -1,5 +1,4 @@
-//! Locks on ranges of one file (`F_OFD_SETLK`, Linux 3.15 and later): exclusive between open
-//! files, whether two threads, two caches or two processes opened them.
+//! Locks on ranges of one file (`F_OFD_SETLK`, Linux 3.15 and later): exclusive between open files, whoever opened them.
 //!
 //! The first byte of a range says which lock it is. The length says when it was taken, which the kernel shows to
 //! others: see `ancestor`.
@@ -13,23 +12,22 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(feature = "async")]
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 #[cfg(feature = "async")]
 use super::bell;
 use super::bell::Bell;
-use super::{Asked, ancestor};
-use crate::key::Key;
+use super::{Asked, PLACE_BITS, ancestor};
+use crate::fork::LockFile;
 use crate::proc::boot_ticks;
 use crate::{Error, Result};
 
 /// A link or a pipe that somebody planted in the file's place is neither followed nor waited for.
 const PLANTED: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
-/// Bits of a key that choose its lock; the rest of 63 bits is for the length.
-const KEY_BITS: u32 = 38;
-pub(super) const LENGTH_BITS: u32 = 63 - KEY_BITS;
+/// Of 63 bits of an offset, those that a place leaves: they are for the length.
+pub(super) const LENGTH_BITS: u32 = 63 - PLACE_BITS;
 
 /// All locks of a cache. The file has a few bytes for the [`Bell`]; what is locked is beyond them.
 pub(super) struct Bytes {
@@ -39,7 +37,7 @@ pub(super) struct Bytes {
 
 /// The file of locks, open.
 pub(super) struct Open {
-    pub(super) file: File,
+    pub(super) file: LockFile,
     pub(super) bell: Bell,
 }
 
@@ -49,24 +47,18 @@ pub(super) struct Byte {
     range: Range,
 }
 
-/// What is locked for one key.
+/// What is locked.
 #[derive(Clone, Copy)]
 struct Range {
-    key: Key,
     start: i64,
     length: i64,
 }
 
 impl Range {
-    /// The range of a key's lock, taken now. A key has a lock for each `level`.
-    fn of(key: &Key, level: u32) -> Range {
-        let mut first = [0; 8];
-        first.copy_from_slice(&key.as_bytes()[..8]);
-        // An odd factor: levels of one key never meet, whatever the key.
-        let number = (u64::from_be_bytes(first) >> LENGTH_BITS) ^ u64::from(level).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let number = number & ((1 << KEY_BITS) - 1);
+    /// The range of a place, taken now.
+    fn of(place: u64) -> Range {
         let ticks = boot_ticks() & ((1 << LENGTH_BITS) - 1);
-        Range { key: *key, start: (number << LENGTH_BITS).cast_signed(), length: ticks.max(1).cast_signed() }
+        Range { start: (place << LENGTH_BITS).cast_signed(), length: ticks.max(1).cast_signed() }
     }
 }
 
@@ -75,10 +67,10 @@ impl Bytes {
         Bytes { path: root.join("locks"), open: Mutex::new(None) }
     }
 
-    pub(super) fn ask(&self, key: &Key, level: u32) -> Result<Asked<Byte>> {
+    pub(super) fn ask(&self, place: u64) -> Result<Asked<Byte>> {
         let failed = |e| Error::io(e, "can't lock").at(&self.path);
         let open = self.open().map_err(failed)?;
-        let range = Range::of(key, level);
+        let range = Range::of(place);
         match set(&open.file, range, libc::F_WRLCK) {
             Ok(()) => Ok(Asked::Mine(Byte { open, range })),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(Asked::Theirs),
@@ -87,27 +79,27 @@ impl Bytes {
     }
 
     /// Whether the lock is held by a process that this one descends from, and was before this one was started.
-    pub(super) fn is_held_by_an_ancestor(&self, key: &Key, level: u32) -> bool {
-        self.open().is_ok_and(|open| ancestor::holds(&open.file, Range::of(key, level).start))
+    pub(super) fn is_held_by_an_ancestor(&self, place: u64) -> bool {
+        self.open().is_ok_and(|open| ancestor::holds(&open.file, Range::of(place).start))
     }
 
-    /// Waits until a lock of this key may have become free, or the time is over.
-    pub(super) fn wait(&self, key: &Key, level: u32, longest: Duration) {
-        let is_held = || matches!(self.ask(key, level), Ok(Asked::Theirs));
+    /// Sleeps until the lock may have become free, or the time is over; not at all if it `is_held` no more.
+    pub(super) fn wait(&self, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
         match self.open() {
-            Ok(open) => open.bell.wait(&open.file, key, longest, is_held),
+            Ok(open) => open.bell.wait(&open.file, place, longest, is_held),
             Err(_) => std::thread::sleep(longest),
         }
     }
 
-    /// Has a task woken when a lock of this key may have become free. `Ready` if it is free, with whether somebody will.
+    /// Has a task woken when the lock may have become free: whether there is a thread that does that.
     #[cfg(feature = "async")]
-    pub(super) fn listen(&self, key: &Key, level: u32, task: &Waker) -> Poll<bool> {
-        let Ok(open) = self.open() else { return Poll::Ready(false) };
-        if !bell::listen(&open, key, task) {
-            return Poll::Ready(false);
-        }
-        if matches!(self.ask(key, level), Ok(Asked::Theirs)) { Poll::Pending } else { Poll::Ready(true) }
+    pub(super) fn listen(&self, place: u64, task: &Waker) -> bool {
+        self.open().is_ok_and(|open| bell::listen(&open, place, task))
+    }
+
+    /// Closes the file, unless a lock is held; who has one keeps it open.
+    pub(super) fn rest(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The file, opened once, and again if somebody removed it: others would lock a new one.
@@ -119,14 +111,9 @@ impl Bytes {
             return Ok(open.clone());
         }
         let open = || {
-            File::options()
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .mode(0o600)
-                .custom_flags(PLANTED)
-                .open(&self.path)
+            let mut options = File::options();
+            options.create(true).truncate(false).read(true).write(true).mode(0o600).custom_flags(PLANTED);
+            LockFile::open(|| options.open(&self.path))
         };
         let file = match open() {
             Ok(file) if file.metadata()?.is_file() => file,
@@ -143,10 +130,19 @@ impl Bytes {
     }
 }
 
+impl Byte {
+    /// Wakes those who wait for it, once it is free for them.
+    pub(super) fn free(self, freed: impl FnOnce()) {
+        let (open, range) = (self.open.clone(), self.range);
+        drop(self);
+        freed();
+        open.bell.ring(&open.file, range.start.cast_unsigned() >> LENGTH_BITS);
+    }
+}
+
 impl Drop for Byte {
     fn drop(&mut self) {
         let _ = set(&self.open.file, self.range, libc::F_UNLCK);
-        self.open.bell.ring(&self.open.file, &self.range.key);
     }
 }
 
@@ -177,25 +173,23 @@ mod tests {
     fn a_key_is_locked_once_whoever_opened_the_file() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
-        let (a, b) = (crate::key_of("a").unwrap(), crate::key_of("b").unwrap());
-        let Asked::Mine(held) = here.ask(&a, 0).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(&a, 0).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(&b, 0).unwrap(), Asked::Mine(_)));
+        let (a, b) = (7, (1 << PLACE_BITS) - 1);
+        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
+        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
         drop(held);
-        let Asked::Mine(_held) = there.ask(&a, 0).unwrap() else { panic!("it was freed") };
-        assert!(matches!(here.ask(&a, 0).unwrap(), Asked::Theirs));
-        // The next level is another lock.
-        assert!(matches!(here.ask(&a, 1).unwrap(), Asked::Mine(_)));
+        let Asked::Mine(_held) = there.ask(a).unwrap() else { panic!("it was freed") };
+        assert!(matches!(here.ask(a).unwrap(), Asked::Theirs));
     }
 
     #[test]
     fn a_removed_file_is_made_again() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
-        let key = crate::key_of("a").unwrap();
-        drop(here.ask(&key, 0).unwrap());
+        let place = 5;
+        drop(here.ask(place).unwrap());
         fs::remove_file(root.path().join("locks")).unwrap();
-        let Asked::Mine(_held) = here.ask(&key, 0).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(&key, 0).unwrap(), Asked::Theirs));
+        let Asked::Mine(_held) = here.ask(place).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(place).unwrap(), Asked::Theirs));
     }
 }
