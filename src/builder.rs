@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cache::{Cache, Inner};
 use crate::compress::Compression;
+use crate::flight;
 use crate::fork::PerProcess;
 use crate::policy::{Limits, Order};
 use crate::progress::{Progress, Watcher};
@@ -267,6 +268,7 @@ impl CacheBuilder {
         if !read_only {
             layout.create()?;
             store::collect_litter(&layout);
+            flight::collect_litter(layout.root());
         }
         let wait_limit = self.wait_limit.or_else(|| variable("LARDER_WAIT", parse_wait)).unwrap_or(WAIT_LIMIT);
         Ok(Cache::new(Inner {

@@ -30,6 +30,7 @@ use circle::Within;
 use signs::{Ran, Worker};
 
 pub(crate) use join::{Holder, Join, Step};
+pub(crate) use report::collect_litter;
 pub use report::{Process, RunningCall};
 
 /// The calls of one cache that are being computed in this process.

@@ -218,6 +218,11 @@ pub(super) fn read_all(root: &Path) -> Vec<(PathBuf, Report)> {
     paths.filter_map(|path| Some((read(&path)?, path)).map(|(report, path)| (path, report))).collect()
 }
 
+/// Removes the reports of processes that are gone.
+pub(crate) fn collect_litter(root: &Path) {
+    read_all(root);
+}
+
 /// Whether a file has the name of a report.
 pub(crate) fn is_report(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(SUFFIX));

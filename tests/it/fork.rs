@@ -22,10 +22,10 @@ const MOMENT: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A process that was forked here.
-struct Forked(libc::pid_t);
+pub(crate) struct Forked(libc::pid_t);
 
 /// Runs `work` in a child, which ends without a word to the rest of the process, as others of its threads are missing.
-fn fork(work: impl FnOnce()) -> Forked {
+pub(crate) fn fork(work: impl FnOnce()) -> Forked {
     // SAFETY: the child does what a child of a process with several threads should not, and larder says that it may: it goes
     // on. It never returns from here.
     match unsafe { libc::fork() } {
@@ -41,7 +41,7 @@ fn fork(work: impl FnOnce()) -> Forked {
 
 impl Forked {
     /// Waits for its end. It must have ended well, and in time.
-    fn wait(self) {
+    pub(crate) fn wait(self) {
         let until = Instant::now() + PATIENCE;
         loop {
             let mut status = 0;
