@@ -108,6 +108,9 @@ static SHARED: LazyLock<Cache> = LazyLock::new(|| {
 
 const ROOT: &str = "LARDER_BENCH_ROOT";
 
+/// How long the second one computes, if that is measured.
+const SECONDS: &str = "LARDER_BENCH_SECONDS";
+
 /// When it was done, in nanoseconds since 1970.
 #[memoize(cache = &SHARED)]
 fn slow(n: u64) -> u64 {
@@ -144,9 +147,51 @@ fn wait(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, hit, miss, explain, wait);
+/// What it costs to wait for another process: of a processor, in thousandths.
+#[cfg(target_os = "linux")]
+fn cost_of_waiting(_: &mut Criterion) {
+    // User and system time of this process in clock ticks: the 14th and 15th field of proc(5).
+    let ticks = || -> u64 {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    const WAITERS: u64 = 16;
+    let seconds = 10;
+    let mut other = Command::new(std::env::current_exe().unwrap());
+    other.env(ROOT, SHARED.path()).env(SECONDS, seconds.to_string()).arg("0").stdout(Stdio::piped());
+    let mut other = other.spawn().unwrap();
+    let mut begun = String::new();
+    BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut begun).unwrap();
+    let before = ticks();
+    std::thread::scope(|scope| {
+        // A cache of its own has a lock of its own, as a process does.
+        for _ in 0..WAITERS {
+            scope.spawn(|| Cache::open(SHARED.path()).unwrap().get_or_compute("long", &0, || 0_u64));
+        }
+    });
+    let used = (ticks() - before) * 10;
+    println!(
+        "wait/cost: {:.2} thousandths of a processor for each of {WAITERS} who wait",
+        used as f64 / seconds as f64 / WAITERS as f64
+    );
+    assert!(other.wait().unwrap().success());
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cost_of_waiting(_: &mut Criterion) {}
+
+criterion_group!(benches, hit, miss, explain, wait, cost_of_waiting);
 
 fn main() {
+    if let (Some(root), Ok(seconds)) = (std::env::var_os(ROOT), std::env::var(SECONDS)) {
+        Cache::open(root).unwrap().get_or_compute("long", &0, || {
+            println!("begun");
+            std::thread::sleep(Duration::from_secs(seconds.parse().unwrap()));
+            1_u64
+        });
+        return;
+    }
     if std::env::var_os(ROOT).is_some() {
         slow(std::env::args().nth(1).unwrap().parse().unwrap());
         return;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::Result;
 use crate::cache::Cache;
@@ -12,7 +13,7 @@ use crate::key::call::encode;
 use crate::key::{Describe, Key};
 use crate::memo::Memo;
 use crate::memoize::{How, Question};
-use crate::memoize_async::run_async;
+use crate::memoize_async::{run_async, try_run_async};
 use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::shape::Shape;
@@ -35,6 +36,8 @@ type Running<'a, T> = Pin<Box<dyn Future<Output = (T, Outcome)> + Send + 'a>>;
 
 trait RunAsync<'a, T>: Ask<T> + Send {
     fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, T>;
+    fn try_run(self: Box<Self>, site: Arc<Site<'static>>) -> Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>>;
+    fn uncached(self: Box<Self>) -> Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 }
 
 impl<'a, A, D, R, S, C, F> RunAsync<'a, R> for Asked<Question<A, D, R, S>, C>
@@ -48,6 +51,14 @@ where
 {
     fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, R> {
         Box::pin(run_async(site, how, self.question, self.compute))
+    }
+
+    fn try_run(self: Box<Self>, site: Arc<Site<'static>>) -> Pin<Box<dyn Future<Output = Option<R>> + Send + 'a>> {
+        Box::pin(async move { try_run_async(site, self.question, self.compute).await.ok() })
+    }
+
+    fn uncached(self: Box<Self>) -> Pin<Box<dyn Future<Output = R> + Send + 'a>> {
+        Box::pin((self.compute)(self.question.arguments))
     }
 }
 
@@ -112,6 +123,19 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// As [`Call::refresh`](crate::Call::refresh).
     pub async fn refresh(self) -> T {
         self.asked.run(self.site, How { refresh: true, ..How::default() }).await.0
+    }
+
+    /// As [`Call::try_run`](crate::Call::try_run).
+    pub async fn try_run(self) -> Option<T> {
+        self.asked.try_run(self.site).await
+    }
+
+    /// As [`Call::uncached`](crate::Call::uncached).
+    pub async fn uncached(self) -> T {
+        let started = Instant::now();
+        let value = self.asked.uncached().await;
+        self.site.uncached(started.elapsed());
+        value
     }
 
     /// As [`Call::shelve`](crate::Call::shelve).

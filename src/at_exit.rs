@@ -2,24 +2,37 @@
 #![expect(unsafe_code, reason = "the C library is asked to call a function at the end")]
 
 use std::panic::catch_unwind;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-/// What is to be done, in this order.
-static TASKS: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
+use crate::fork::PerProcess;
 
-/// Does `task` when the process ends: `main` returns, or somebody calls `exit`. Not when it is killed.
+#[derive(Default)]
+struct Tasks {
+    /// What is to be done, in this order.
+    tasks: Vec<fn()>,
+    /// Whether the end is waited for.
+    waiting: bool,
+}
+
+/// A child of this process ends by itself, and has nothing to do for its parent.
+static TASKS: PerProcess<Mutex<Tasks>> = PerProcess::new();
+
+/// Does `task` when the process ends: `main` returns, or somebody calls `exit`. Not when it is killed. However often this is
+/// called, it is done once.
 pub(crate) fn run(task: fn()) {
-    static ONCE: Once = Once::new();
-    TASKS.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-    ONCE.call_once(|| {
+    let mut tasks = TASKS.get().lock().unwrap_or_else(PoisonError::into_inner);
+    if !tasks.tasks.iter().any(|known| std::ptr::fn_addr_eq(*known, task)) {
+        tasks.tasks.push(task);
+    }
+    if !std::mem::replace(&mut tasks.waiting, true) {
         // SAFETY: `atexit` may be called at any time, and `at_exit` is a function of the program, which nobody
         // unloads before its end: larder is linked into it.
         unsafe { libc::atexit(at_exit) };
-    });
+    }
 }
 
 extern "C" fn at_exit() {
-    let tasks = std::mem::take(&mut *TASKS.lock().unwrap_or_else(PoisonError::into_inner));
+    let tasks = std::mem::take(&mut TASKS.get().lock().unwrap_or_else(PoisonError::into_inner).tasks);
     // A subscriber may need what this thread has no more.
     tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
         for task in tasks {

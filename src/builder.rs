@@ -4,22 +4,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bounds::Bounds;
 use crate::cache::{Cache, Inner};
 use crate::compress::Compression;
-use crate::flight::Flights;
-use crate::lock::KeyLocks;
+use crate::flight;
+use crate::fork::PerProcess;
 use crate::policy::{Limits, Order};
 use crate::progress::{Progress, Watcher};
 use crate::secret::Secret;
 use crate::settings;
 use crate::steering::Steering;
 use crate::store::{self, Directory, Layout, Store};
-use crate::upkeep::{Latent, Upkeep};
+use crate::upkeep::Plan;
 use crate::{ErrorKind, Result};
 
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
+
+/// How long somebody is waited for who does not get on, if nothing else is said.
+const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the global cache takes on the disk, unless something else is said.
 const GLOBAL_MAX_BYTES: u64 = 10 << 30;
@@ -36,6 +38,7 @@ pub struct CacheBuilder {
     order: Order,
     hot_bytes: u64,
     secret: Option<Secret>,
+    wait_limit: Option<Duration>,
     store: Arc<dyn Store>,
     progress: Watcher,
     /// Whether the variable `LARDER` is heeded.
@@ -54,6 +57,7 @@ impl CacheBuilder {
             order: Order::default(),
             hot_bytes: HOT_BYTES,
             secret: None,
+            wait_limit: None,
             store: Arc::new(Directory),
             progress: Watcher::default(),
             steered: true,
@@ -165,6 +169,25 @@ impl CacheBuilder {
         self
     }
 
+    /// How long a call waits for the thread or process that computes the same, if that does not get on: it was stopped, is
+    /// frozen, or waits for what this call would do. Then it computes the result itself. Without this, what the variable
+    /// `LARDER_WAIT` says (`30s`), else 30 seconds. With zero, no call waits for another one.
+    ///
+    /// Somebody who gets on is waited for as long as it takes. It takes up to three seconds to see that another process
+    /// does not get on, and longer if it might: one that is there, but whose call uses no processor, is waited for ten
+    /// times as long, and one whose other threads or children use one, a hundred times.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::builder(folder.path()).wait_limit(Duration::from_secs(5)).open()?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn wait_limit(mut self, limit: Duration) -> Self {
+        self.wait_limit = Some(limit);
+        self
+    }
+
     /// Believe only entries that were written with this secret: what others put into the folder is a miss, which is
     /// counted as an error. For a folder that others can write to. Default: whoever can write there is believed.
     ///
@@ -250,7 +273,10 @@ impl CacheBuilder {
         let mut latent = None;
         if !read_only {
             match layout.create() {
-                Ok(()) => store::collect_litter(&layout),
+                Ok(()) => {
+                    store::collect_litter(&layout);
+                    flight::collect_litter(layout.root());
+                }
                 // Of the global cache, nobody asks whether it could be opened; and a full disk is not full for ever.
                 Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
                     // What was stored before can be loaded.
@@ -262,8 +288,7 @@ impl CacheBuilder {
                 Err(error) => return Err(error),
             }
         }
-        let flights = (!read_only).then(|| Arc::new(Flights::new(KeyLocks::under(layout.root()))));
-        let bounds = Bounds::new(self.limits, self.order);
+        let wait_limit = self.wait_limit.or_else(|| settings::WAIT.get()).unwrap_or(WAIT_LIMIT);
         Ok(Cache::new(Inner {
             compression,
             is_global: self.is_global,
@@ -271,17 +296,19 @@ impl CacheBuilder {
             durable: self.durable,
             refresh: steering == Steering::Refresh,
             verify: steering.share_to_verify(),
-            flights,
             secret: self.secret,
-            upkeep: Upkeep::of(
+            plan: Some(Plan {
                 layout,
-                self.store,
-                bounds,
-                self.progress,
+                store: self.store,
+                limits: self.limits,
+                order: self.order,
+                progress: self.progress,
                 read_only,
-                Latent::new(latent),
-                self.hot_bytes,
-            ),
+                latent,
+                wait_limit,
+                hot_bytes: self.hot_bytes,
+            }),
+            state: PerProcess::new(),
         }))
     }
 }

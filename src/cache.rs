@@ -2,21 +2,22 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use crate::builder::CacheBuilder;
 use crate::closure;
 use crate::compress::Compression;
 use crate::flight::Flights;
+use crate::fork::{Lazy, PerProcess};
 use crate::hot::Hot;
 use crate::key::Key;
 use crate::policy::Limits;
 use crate::secret::Secret;
 use crate::settings;
 use crate::steering;
-use crate::store::{Entry, Layout, Record, Trimmed};
+use crate::store::{Entry, Layout, Record, Trimmed, note};
 use crate::summary;
-use crate::upkeep::{Place, Upkeep};
+use crate::upkeep::{Place, Plan, Upkeep};
 use crate::{Error, ErrorKind, Result};
 
 /// A folder of stored results. Clones are the same cache.
@@ -46,16 +47,38 @@ pub(crate) struct Inner {
     pub(crate) refresh: bool,
     /// The share of the hits to compute again, to see whether they are the same.
     pub(crate) verify: f64,
-    /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
-    pub(crate) flights: Option<Arc<Flights>>,
     pub(crate) secret: Option<Secret>,
+    /// Where it is and what it keeps to; `None` if it is off.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) state: PerProcess<State>,
+}
+
+/// What changes: a process and those that it forks have one each.
+pub(crate) struct State {
     /// Where it is, what is in it, and what happened.
-    pub(crate) upkeep: Arc<Upkeep>,
+    upkeep: Arc<Upkeep>,
+}
+
+impl Inner {
+    #[inline]
+    fn state(&self) -> &State {
+        self.state.get_or(|_| State::of(self.plan.as_ref()))
+    }
+}
+
+impl State {
+    fn of(plan: Option<&Plan>) -> Self {
+        let upkeep = plan.map_or_else(Upkeep::of_nothing, Upkeep::of);
+        summary::opened(&upkeep);
+        State { upkeep }
+    }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        summary::ended(&self.upkeep);
+        if let Some(state) = self.state.here() {
+            summary::ended(&state.upkeep);
+        }
     }
 }
 
@@ -94,7 +117,7 @@ impl Cache {
     /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off until it can be: that is
     /// tried about once a second, while calls come.
     pub fn global() -> &'static Cache {
-        static GLOBAL: LazyLock<Cache> = LazyLock::new(|| {
+        static GLOBAL: Lazy<Cache> = Lazy::new(|| {
             settings::check_once();
             Cache::global_folder().and_then(CacheBuilder::from_environment).unwrap_or_else(|error| {
                 tracing::warn!(%error, "the global cache can't be opened: nothing is cached");
@@ -131,14 +154,14 @@ impl Cache {
             durable: false,
             refresh: false,
             verify: 0.0,
-            flights: None,
             secret: None,
-            upkeep: Upkeep::of_nothing(),
+            plan: None,
+            state: PerProcess::new(),
         })
     }
 
     pub(crate) fn new(inner: Inner) -> Cache {
-        summary::opened(&inner.upkeep);
+        inner.state();
         Cache(Arc::new(inner))
     }
 
@@ -171,7 +194,7 @@ impl Cache {
     /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
     pub fn clear(&self) -> Result<()> {
         match self.writable()? {
-            Some(place) => self.0.upkeep.clear(place),
+            Some(place) => self.upkeep().clear(place),
             None => Ok(()),
         }
     }
@@ -209,7 +232,7 @@ impl Cache {
     /// ```
     pub fn trim_to(&self, limits: &Limits) -> Result<Trimmed> {
         let place = if limits.dry_run { self.place() } else { self.writable()? };
-        place.map_or_else(|| Ok(Trimmed::default()), |place| self.0.upkeep.trim(place, limits))
+        place.map_or_else(|| Ok(Trimmed::default()), |place| self.upkeep().trim(place, limits))
     }
 
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
@@ -248,10 +271,10 @@ impl Cache {
     /// Removes one entry of a function of which nothing is known but its folder, and notes it: whether there was one.
     pub(crate) fn forget_entry(&self, folder: &Path, key: &Key) -> Result<bool> {
         let Some(place) = self.writable()? else { return Ok(false) };
-        let removed = self.0.upkeep.remove(folder, key)?;
+        let removed = self.upkeep().remove(folder, key)?;
         if removed {
             let record = Record::forgotten(*key);
-            if let Err(error) = place.histories.note(&place.layout, folder, &record) {
+            if let Err(error) = note(&place.layout, folder, &record) {
                 tracing::debug!(%error, "a call can't be noted for `explain`");
             }
         }
@@ -260,7 +283,7 @@ impl Cache {
 
     /// Removes what is in a function's folder: whether there were results.
     pub(crate) fn clear_folder(&self, folder: &Path) -> Result<bool> {
-        let removed = self.0.upkeep.remove_all(folder, false)?;
+        let removed = self.upkeep().remove_all(folder, false)?;
         Layout::clear_notes(folder)?;
         Ok(removed > 0)
     }
@@ -271,27 +294,28 @@ impl Cache {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
         }
         match self.place() {
-            None => self.0.upkeep.latent_error().map_or(Ok(None), Err),
+            None => self.upkeep().latent_error().map_or(Ok(None), Err),
             place => Ok(place),
         }
     }
 
     pub(crate) fn place(&self) -> Option<&Place> {
-        self.0.upkeep.place()
+        self.upkeep().place()
     }
 
     pub(crate) fn layout(&self) -> Option<&Layout> {
         self.place().map(|place| &place.layout)
     }
 
+    #[inline]
     pub(crate) fn upkeep(&self) -> &Arc<Upkeep> {
-        &self.0.upkeep
+        &self.0.state().upkeep
     }
 
     /// The results in memory, if calls of this cache are answered from there.
     #[inline]
     pub(crate) fn hot(&self) -> Option<&Hot> {
-        if self.0.refresh || self.0.verify > 0.0 { None } else { self.0.upkeep.hot() }
+        if self.0.refresh || self.0.verify > 0.0 { None } else { self.upkeep().hot() }
     }
 
     /// Whether this is [`global`](Cache::global), or a clone of it.
@@ -313,7 +337,7 @@ impl Cache {
     }
 
     pub(crate) fn flights(&self) -> Option<&Arc<Flights>> {
-        self.0.flights.as_ref()
+        self.place()?.flights.as_ref()
     }
 
     pub(crate) fn compression(&self) -> Compression {

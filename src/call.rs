@@ -1,6 +1,7 @@
 //! One call in hand.
 
 use std::fmt;
+use std::time::Instant;
 
 use crate::cache::Cache;
 use crate::explain::{Explanation, Verdict};
@@ -38,7 +39,7 @@ use crate::{Error, ErrorKind, Result, document};
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'a, T> {
     site: Site<'a>,
-    asked: Box<dyn Run<T> + 'a>,
+    asked: Box<dyn Run<'a, T> + 'a>,
 }
 
 /// What can be asked of a call without running it, whatever its arguments are.
@@ -53,8 +54,11 @@ pub(crate) trait Ask<T> {
 /// Makes the reference to a result of this function: `None` stands for one that is stored.
 pub(crate) type Shelve<T> = fn(&Site<'_>, Option<&T>) -> Result<Shelved<T>>;
 
-trait Run<T>: Ask<T> {
+trait Run<'a, T>: Ask<T> {
     fn run(self: Box<Self>, site: &Site<'_>, how: How) -> (T, Outcome);
+    /// Gives itself back if somebody else computes it.
+    fn try_run(self: Box<Self>, site: &Site<'_>) -> std::result::Result<T, Box<dyn Run<'a, T> + 'a>>;
+    fn uncached(self: Box<Self>) -> T;
 }
 
 impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Ask<R> for Question<A, D, R, S> {
@@ -118,14 +122,25 @@ impl<T, Q: Ask<T>, C> Ask<T> for Asked<Q, C> {
     }
 }
 
-impl<A, D, R, S, C> Run<R> for Asked<Question<A, D, R, S>, C>
+impl<'a, A, D, R, S, C> Run<'a, R> for Asked<Question<A, D, R, S>, C>
 where
-    D: Fn(&A, &mut Describe<'_>),
-    S: Shape<R>,
-    C: FnOnce(A) -> R,
+    A: 'a,
+    D: Fn(&A, &mut Describe<'_>) + 'a,
+    R: 'a,
+    S: Shape<R> + 'a,
+    C: FnOnce(A) -> R + 'a,
 {
     fn run(self: Box<Self>, site: &Site<'_>, how: How) -> (R, Outcome) {
         memoize::run(site, how, self.question, self.compute)
+    }
+
+    fn try_run(self: Box<Self>, site: &Site<'_>) -> std::result::Result<R, Box<dyn Run<'a, R> + 'a>> {
+        memoize::try_run(site, self.question, self.compute)
+            .map_err(|(question, compute)| -> Box<dyn Run<'a, R> + 'a> { Box::new(Asked { question, compute }) })
+    }
+
+    fn uncached(self: Box<Self>) -> R {
+        (self.compute)(self.question.arguments)
     }
 }
 
@@ -238,6 +253,41 @@ impl<'a, T: 'a> Call<'a, T> {
     /// Computes the result even if it is stored, and replaces what is stored.
     pub fn refresh(self) -> T {
         self.asked.run(&self.site, How { refresh: true, ..How::default() }).0
+    }
+
+    /// What [`run`](Call::run) does, but `None` if another thread or process computes this call at the moment, instead of
+    /// waiting for it. [`sweep`](crate::sweep) uses it to do other calls meanwhile.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let cache = &larder::Cache::open(folder.path())?;
+    /// #[larder::memoize(cache = cache, track = "body")]
+    /// fn fit(cache: &larder::Cache, alpha: f64) -> f64 {
+    ///     alpha.sqrt()
+    /// }
+    ///
+    /// match fit::call(cache, 0.25).try_run() {
+    ///     Some(model) => assert_eq!(model, 0.5),
+    ///     None => println!("somebody is at it"),
+    /// }
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn try_run(self) -> Option<T> {
+        self.try_or_back().ok()
+    }
+
+    /// [`try_run`](Call::try_run), which gives back the call that somebody else computes.
+    pub(crate) fn try_or_back(self) -> std::result::Result<T, Self> {
+        let Call { site, asked } = self;
+        asked.try_run(&site).map_err(|asked| Call { site, asked })
+    }
+
+    /// Runs the function past the cache: nothing is loaded, and nothing is stored.
+    pub fn uncached(self) -> T {
+        let started = Instant::now();
+        let value = self.asked.uncached();
+        self.site.uncached(started.elapsed());
+        value
     }
 
     /// Makes sure that the result is stored, without loading it, and refers to it.

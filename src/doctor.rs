@@ -10,15 +10,16 @@ use serde::Serialize;
 
 use crate::bounds::left_free;
 use crate::cache::Cache;
+use crate::flight::Process;
 use crate::key::Key;
 use crate::lock::{Asked, KeyLocks};
 use crate::marks::Marks;
-use crate::readable::{count, size};
-use crate::settings::{self, Wrong};
-use crate::steering::Steering;
+use crate::readable::{count, duration, size};
 use crate::store::{CodeFile, Found, Layout, find_litter};
 use crate::upkeep::Place;
 use crate::{Error, ErrorKind};
+
+mod variables;
 
 /// What was looked at, and how it is: what [`Cache::diagnose`] gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,8 +75,8 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn diagnose(&self) -> Vec<Finding> {
-        let mut findings = vec![steering()];
-        findings.extend(variables());
+        let mut findings = vec![variables::steering()];
+        findings.extend(variables::wrong_ones());
         let Some(place) = self.place() else {
             findings.push(fault("cache", "it is off".to_owned(), "open it in a folder that can be created"));
             return findings;
@@ -108,11 +109,40 @@ impl Cache {
             findings.push(locks(root));
             findings.push(memory(&place.layout));
         }
+        findings.extend(running(self));
         findings.push(litter(&place.layout));
         findings.extend(contents(self, place));
         findings.extend(unseen(self));
         findings
     }
+}
+
+/// A process that says nothing for so long was stopped, or is frozen: it says each second that it is there.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// Who computes for long at the moment, and who waits for it.
+fn running(cache: &Cache) -> Option<Finding> {
+    let processes = cache.processes().ok()?;
+    let computing: usize = processes.iter().map(|process| process.computing.len()).sum();
+    let waiting: usize = processes.iter().map(|process| process.waiting.len()).sum();
+    let calls = |process: &Process| {
+        let mut calls = process.computing.iter();
+        let first = calls.next().map_or_else(|| "nothing".to_owned(), |call| format!("`{}`", call.function));
+        let since = process.computing.iter().filter_map(|call| call.since.elapsed().ok()).max().unwrap_or_default();
+        let more = if calls.len() > 0 { format!(" and {} more", calls.len()) } else { String::new() };
+        let silent = if process.silent > SILENT { ", and says nothing" } else { "" };
+        format!("process {} on {} computes {first}{more}, for {}{silent}", process.pid, process.host, duration(since))
+    };
+    let list: Vec<String> = processes.iter().take(3).map(calls).collect();
+    let computing = count(computing as u64, "call is", "calls are");
+    let waits = count(waiting as u64, "call waits", "calls wait");
+    let what = format!("{computing} computed for more than a second, and {waits} for them: {}", list.join("; "));
+    if processes.iter().any(|process| process.silent > SILENT) {
+        let advice = "a process that says nothing was stopped: continue it, or end it; others compute its calls when they \
+                      have waited for as long as `wait_limit` or LARDER_WAIT says";
+        return Some(note("running", what, advice));
+    }
+    (!processes.is_empty()).then(|| good("running", what))
 }
 
 /// Functions whose code the attribute does not see in full.
@@ -151,47 +181,6 @@ fn note(about: &'static str, what: impl Into<String>, advice: impl Into<String>)
 
 fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Finding {
     Finding { about, health: Health::Fault, what: what.into(), advice: Some(advice.into()) }
-}
-
-/// Whether programs that are started from here use their caches.
-fn steering() -> Finding {
-    let does = match settings::MODE.try_get() {
-        Ok(None | Some(Steering::Normal)) => {
-            return good("steering", "programs use their caches: LARDER does not say otherwise");
-        }
-        // What is wrong with it is told with the other variables.
-        Err(_) => return good("steering", "programs use their caches: what LARDER says can't be read, and is ignored"),
-        Ok(Some(Steering::Off)) => "keep nothing and load nothing",
-        Ok(Some(Steering::Refresh)) => "compute every call anew",
-        Ok(Some(Steering::ReadOnly)) => "load results and store none",
-        Ok(Some(Steering::Verify(_))) => "compute some of the hits again, to compare",
-    };
-    let mode = std::env::var("LARDER").unwrap_or_default();
-    let what = format!("LARDER={mode} is set here, so programs that are started here {does}");
-    note("steering", what, "`unset LARDER` if that is not meant")
-}
-
-/// Variables that can't be read, and a folder that depends on where a program starts.
-fn variables() -> Vec<Finding> {
-    let wrong = |wrong: Wrong| {
-        let (what, name) = (wrong.error.to_string(), wrong.name);
-        let what = if what.contains(&name) { what } else { format!("{name} can't be read: {what}") };
-        if name == settings::FOLDER.name() {
-            return fault("variables", format!("{what}; so the global cache is off"), format!("correct {name}"));
-        }
-        note("variables", format!("{what}; it is ignored"), format!("correct it, or `unset {name}`"))
-    };
-    let mut findings: Vec<_> = settings::wrong_ones(true).into_iter().map(wrong).collect();
-    if let Ok(Some(folder)) = settings::FOLDER.try_get()
-        && folder.is_relative()
-    {
-        let what = format!(
-            "LARDER_DIR is relative, so each folder in which a program starts has its own {}",
-            folder.display()
-        );
-        findings.push(note("variables", what, "write the whole path, unless that is meant"));
-    }
-    findings
 }
 
 #[cfg(unix)]

@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     fn marks(root: &std::path::Path) -> Arc<Marks> {
-        Arc::new(Marks::open(root.join("marks"), false).unwrap())
+        Marks::shared(root.join("marks"), false).unwrap()
     }
 
     fn warm(since: Since, key: u8, bytes: usize) -> Warm {

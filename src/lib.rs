@@ -11,6 +11,7 @@ mod memoize;
 #[cfg(feature = "async")]
 mod memoize_async;
 mod site;
+mod sweep;
 
 mod compare;
 mod doctor;
@@ -48,6 +49,8 @@ mod value;
 
 // What several of them need.
 mod as_json;
+#[cfg(feature = "async")]
+mod aside;
 mod at_exit;
 mod atomic;
 mod binary;
@@ -57,7 +60,10 @@ mod faithful;
 mod fault;
 mod file;
 mod fit;
+mod fork;
+mod guard;
 mod in_trait;
+mod kept;
 mod lock;
 mod marks;
 mod memory;
@@ -67,9 +73,9 @@ mod numeric;
 mod origin;
 mod outcome;
 mod parts;
-mod patience;
 mod policy;
 mod preview;
+mod proc;
 mod progress;
 mod readable;
 mod reason;
@@ -104,6 +110,7 @@ pub use doctor::{Finding, Health};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Explanation, Verdict};
 pub use file_digest::FileDigest;
+pub use flight::{Process, RunningCall};
 pub use key::{Argument, Key, key_of};
 pub use mapped::{Mapped, map};
 pub use memo::Memo;
@@ -117,6 +124,7 @@ pub use shelf::Shelved;
 pub use stats::Stats;
 pub use store::{Activity, Entries, Entry, FunctionInfo, Trimmed, Verified};
 pub use summary::Summary;
+pub use sweep::{Sweep, sweep};
 pub use threads::set_threads;
 pub use units::{parse_bytes, parse_duration};
 
@@ -130,6 +138,7 @@ pub use larder_macros::memoize;
 pub mod __private {
     pub use crate::code::{Code, Items, Track};
     pub use crate::fit::{Part, argument, wanted};
+    pub use crate::fork::Once;
     pub use crate::in_trait::{path_in_trait, position_in_trait};
     pub use crate::key::Describe;
     pub use crate::memo::{Definition, path_of_function, path_of_method, position_of};

@@ -12,14 +12,15 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::{MmapOptions, MmapRaw};
 use twox_hash::XxHash3_64;
 
 use crate::file::{open_entry, open_to_change, write_all_at};
+use crate::fork::PerProcess;
 use crate::key::Key;
 
 const MARKS: usize = 512;
@@ -64,7 +65,28 @@ fn identity(metadata: &std::fs::Metadata) -> Option<Identity> {
     Some(Identity(created.as_secs(), created.subsec_nanos().into()))
 }
 
+/// The marks that are open in this process, and whether only to be read.
+static OPEN: PerProcess<Mutex<Vec<(bool, Weak<Marks>)>>> = PerProcess::new();
+
 impl Marks {
+    /// The file, for all caches of the process: opened if it is not open, or is no longer that which others use.
+    pub(crate) fn shared(path: PathBuf, reading: bool) -> io::Result<Arc<Marks>> {
+        let open = || OPEN.get().lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known: Vec<_> = {
+            let mut open = open();
+            open.retain(|(_, marks)| marks.strong_count() > 0);
+            open.iter().filter(|(known, _)| *known == reading).filter_map(|(_, marks)| marks.upgrade()).collect()
+        };
+        known.retain(|marks| marks.path == path && marks.is_there());
+        if let Some(marks) = known.pop() {
+            return Ok(marks);
+        }
+        // Not while others wait for the list, as it may take long.
+        let marks = Arc::new(Marks::open(path, reading)?);
+        open().push((reading, Arc::downgrade(&marks)));
+        Ok(marks)
+    }
+
     /// Opens the file, and makes it unless only `reading`.
     pub(crate) fn open(path: PathBuf, reading: bool) -> io::Result<Marks> {
         let file = if reading { open_entry(&path)? } else { open_to_change(&path)? };
@@ -136,15 +158,15 @@ fn unique() -> u64 {
 
 /// The marks that are in use: others, when somebody has removed the file.
 #[derive(Default)]
-pub(crate) struct Current(std::sync::RwLock<Option<Arc<Marks>>>);
+pub(crate) struct Current(RwLock<Option<Arc<Marks>>>);
 
 impl Current {
     pub(crate) fn get(&self) -> Option<Arc<Marks>> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn set(&self, marks: Option<Arc<Marks>>) {
-        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = marks;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = marks;
     }
 }
 

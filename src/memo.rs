@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::code::{Code, Items, Track};
 use crate::compress::Compression;
 use crate::file::read_now;
+use crate::fork::PerProcess;
 use crate::key::{Function, Key, without_generics};
 use crate::stats::{Stats, Tally};
 use crate::store::{CodeFile, Entries, FunctionFile, Layout, brief_code};
@@ -66,10 +67,12 @@ pub struct Memo {
     /// In the cache of the first call, which is mostly the one of every call.
     home: Arc<Home>,
     /// In the cache of the last call that had another one.
-    other: RwLock<Option<Arc<Home>>>,
+    other: PerProcess<Other>,
     /// Whether the last call had that one.
     is_elsewhere: AtomicBool,
 }
+
+type Other = RwLock<Option<Arc<Home>>>;
 
 /// Where the results of a function are.
 pub(crate) struct Home {
@@ -77,7 +80,7 @@ pub(crate) struct Home {
     /// The folder in it; `None` if it is off.
     pub(crate) folder: Option<Arc<Path>>,
     /// What is counted there.
-    pub(crate) tally: Arc<Tally>,
+    tally: PerProcess<Arc<Tally>>,
     /// Whether this process has seen to it that the folder says whose it is.
     described: AtomicBool,
 }
@@ -85,8 +88,16 @@ pub(crate) struct Home {
 impl Home {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
         let folder: Option<Arc<Path>> = cache.upkeep().planned().map(|layout| layout.function(function).into());
-        let tally = cache.upkeep().tally(folder.as_deref(), &function.path);
+        let tally = cache.upkeep().tally(folder.as_deref(), &function.path).into();
         Arc::new(Home { cache, folder, tally, described: AtomicBool::new(false) })
+    }
+
+    /// What is counted there.
+    #[inline]
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
+        self.tally.get_or(|parents| {
+            self.cache.upkeep().tally_of(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
+        })
     }
 }
 
@@ -104,7 +115,7 @@ impl Memo {
         Memo {
             key: function.key(),
             home: Home::new(&function, cache),
-            other: RwLock::new(None),
+            other: PerProcess::new(),
             is_elsewhere: AtomicBool::new(false),
             function,
             code: definition.code,
@@ -130,7 +141,7 @@ impl Memo {
     /// If the file with the counts can't be read.
     pub fn stats(&self) -> Result<Stats> {
         let home = self.last_home();
-        Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), &home.tally)?.stats())
+        Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
     }
 
     /// The stored results of this function.
@@ -211,18 +222,25 @@ impl Memo {
     }
 
     fn other_home(&self, cache: &Cache) -> Arc<Home> {
-        let other = self.other.read().unwrap_or_else(PoisonError::into_inner);
+        let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
         if let Some(home) = other.as_ref().filter(|home| home.cache.is_same(cache)) {
             return home.clone();
         }
         drop(other);
         let home = Home::new(&self.function, cache.clone());
-        *self.other.write().unwrap_or_else(PoisonError::into_inner) = Some(home.clone());
+        *self.other().write().unwrap_or_else(PoisonError::into_inner) = Some(home.clone());
         home
     }
 
+    fn other(&self) -> &Other {
+        self.other.get_or(|parents| {
+            let known = parents.and_then(|parents| parents.try_read().ok()?.clone());
+            RwLock::new(known)
+        })
+    }
+
     fn last_home(&self) -> Arc<Home> {
-        let other = self.other.read().unwrap_or_else(PoisonError::into_inner);
+        let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
         match &*other {
             Some(other) if self.is_elsewhere.load(Ordering::Relaxed) => other.clone(),
             _ => self.home.clone(),

@@ -3,8 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use crate::Result;
 use crate::cache::Cache;
 use crate::flight::{End, Lead, Turn};
+use crate::guard::guarded;
 use crate::key::{Argument, Describe};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
@@ -74,17 +76,57 @@ pub(crate) fn run<A, R, S: Shape<R>>(
         }
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
-    let mut turn = if miss.is_for_all() { site.join() } else { Turn::Alone };
+    let join = || site.join(|| question.shown(site));
+    let (mut turn, mut waited) = if miss.is_for_all() { join() } else { (Turn::Alone, Duration::ZERO) };
     while matches!(turn, Turn::Look) {
-        match miss.look_again(site, rules, &turn) {
+        match miss.look_again(site, rules, &turn, waited) {
             Ok(hit) => return hit,
             Err(missed) => {
-                turn = if missed.is_gone { site.join() } else { Turn::Alone };
+                let more;
+                (turn, more) = if missed.is_gone { join() } else { (Turn::Alone, Duration::ZERO) };
+                waited += more;
                 miss = missed;
             }
         }
     }
-    let miss = match miss.look_again(site, rules, &turn) {
+    have_turn(site, how, question, compute, miss, turn, waited)
+}
+
+/// [`run`], but for what somebody else computes: then it gives back what it was asked with.
+pub(crate) fn try_run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
+    site: &Site<'_>,
+    question: Question<A, D, R, S>,
+    compute: C,
+) -> std::result::Result<R, (Question<A, D, R, S>, C)> {
+    let miss = match look(site, How::default(), question.rules) {
+        Looked::Hit(value, _) => return Ok(value),
+        Looked::Miss(miss) => miss,
+        Looked::Bypass(reason) => {
+            let started = Instant::now();
+            let value = compute(question.arguments);
+            site.bypassed(started.elapsed(), reason);
+            return Ok(value);
+        }
+    };
+    let turn = if miss.is_for_all() { site.turn_if_free(false) } else { Some(Turn::Alone) };
+    match turn {
+        Some(turn) => Ok(have_turn(site, How::default(), question, compute, miss, turn, Duration::ZERO).0),
+        None => Err((question, compute)),
+    }
+}
+
+/// The rest of the way, from this call's turn on.
+fn have_turn<A, R, S: Shape<R>>(
+    site: &Site<'_>,
+    how: How,
+    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
+    compute: impl FnOnce(A) -> R,
+    miss: Miss<R>,
+    turn: Turn,
+    waited: Duration,
+) -> (R, Outcome) {
+    let rules = question.rules;
+    let miss = match miss.look_again(site, rules, &turn, waited) {
         Ok(hit) => {
             turn.land(End::Stored);
             return hit;
@@ -178,7 +220,8 @@ impl<R> Miss<R> {
         site: &Site<'_>,
         rules: Rules<R, S>,
         turn: &Turn,
-    ) -> Result<(R, Outcome), Self> {
+        waited: Duration,
+    ) -> std::result::Result<(R, Outcome), Self> {
         if self.refresh || matches!(turn, Turn::Alone) {
             return Err(self);
         }
@@ -187,6 +230,7 @@ impl<R> Miss<R> {
         let found = site.take(rules);
         self.is_gone = matches!(found, Found::Nothing(Reason::Absent));
         let Found::Hit(value, hit) = found else { return Err(self) };
+        let hit = hit.after_waiting(waited);
         site.hit(&hit, started);
         Ok((value, hit))
     }
@@ -253,11 +297,11 @@ impl<R> Miss<R> {
                 let what = "a file that is an argument changed while the function ran".to_owned();
                 unkept(NotKept::Fault { what }, End::Failed)
             }
-            Some(stored) if rules.store_if.is_some_and(|store_if| !store_if(stored)) => {
-                unkept(NotKept::StoreIf, End::NotKept)
-            }
-            Some(stored) => match site.store(self.shown, self.reason.cause(), took, stored) {
-                Ok((size, back)) => (back, Some(size), End::Stored),
+            Some(stored) => match may_be_stored(rules, stored)
+                .and_then(|may| may.then(|| site.store(self.shown, self.reason.cause(), took, stored)).transpose())
+            {
+                Ok(None) => unkept(NotKept::StoreIf, End::NotKept),
+                Ok(Some((size, back))) => (back, Some(size), End::Stored),
                 Err(error) => {
                     site.not_stored(&error);
                     (None, None, End::NotKept)
@@ -266,6 +310,11 @@ impl<R> Miss<R> {
         };
         (back.map_or(value, S::restored), site.computed(took, size, self.reason), end)
     }
+}
+
+/// What `store_if` says.
+fn may_be_stored<R, S: Shape<R>>(rules: Rules<R, S>, stored: &S::Stored) -> Result<bool> {
+    rules.store_if.map_or(Ok(true), |store_if| guarded("`store_if`", || Ok(store_if(stored))))
 }
 
 impl Turn {

@@ -1,16 +1,17 @@
 //! THE call of an `async fn`: the same steps, of which those that may wait are awaited.
 //!
-//! Files are read and written by threads of the crate `blocking`, whatever runs the task.
+//! Files are read and written by other threads (`aside.rs`), whatever runs the task.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::aside::unblock;
 use crate::cache::Cache;
-use crate::flight::{End, Turn};
+use crate::flight::{End, Step, Turn};
 use crate::key::Describe;
 use crate::memo::Memo;
 use crate::memoize::{How, Looked, Miss, Question, Ran, look};
@@ -67,22 +68,87 @@ where
         }
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
-    let mut turn = if miss.is_for_all() { site.join_as_task().await } else { Turn::Alone };
-    while matches!(turn, Turn::Look) {
-        match off_thread(&site, move |site| miss.look_again(site, rules, &Turn::Look)).await {
+    let (mut turn, mut waited) = (Turn::Alone, Duration::ZERO);
+    let mut may_wait = miss.is_for_all();
+    while may_wait && let Some(mut way) = site.way_to_a_turn(true) {
+        let next = loop {
+            match way.next_as_task().await {
+                Step::Turn(turn) => break turn,
+                Step::Waiting(holder) => site.waits(&holder, way.waited(), &question.shown(&site)),
+            }
+        };
+        waited += way.waited();
+        (turn, _) = site.joined(next, waited);
+        if !matches!(turn, Turn::Look) {
+            break;
+        }
+        turn = Turn::Alone;
+        match off_thread(&site, move |site| miss.look_again(site, rules, &Turn::Look, waited)).await {
             Ok(hit) => return hit,
             Err(missed) => {
-                turn = if missed.is_gone { site.join_as_task().await } else { Turn::Alone };
+                may_wait = missed.is_gone;
                 miss = missed;
             }
         }
     }
+    have_turn(site, how, question, compute, miss, turn, waited).await
+}
+
+/// [`run_async`], but for what somebody else computes: then it gives back what it was asked with.
+pub(crate) async fn try_run_async<A, R, S, F, D, C>(
+    site: Arc<Site<'static>>,
+    question: Question<A, D, R, S>,
+    compute: C,
+) -> Result<R, (Question<A, D, R, S>, C)>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    F: Future<Output = R>,
+    D: Fn(&A, &mut Describe<'_>),
+    C: FnOnce(A) -> F,
+{
+    let rules = question.rules;
+    let looked = off_thread(&site, move |site| look(site, How::default(), rules)).await;
+    let miss = match looked {
+        Looked::Hit(value, _) => return Ok(value),
+        Looked::Miss(miss) => miss,
+        Looked::Bypass(reason) => {
+            let started = Instant::now();
+            let value = compute(question.arguments).await;
+            site.bypassed(started.elapsed(), reason);
+            return Ok(value);
+        }
+    };
+    let turn = if miss.is_for_all() { site.turn_if_free(true) } else { Some(Turn::Alone) };
+    match turn {
+        Some(turn) => Ok(have_turn(site, How::default(), question, compute, miss, turn, Duration::ZERO).await.0),
+        None => Err((question, compute)),
+    }
+}
+
+/// The rest of the way, from this call's turn on.
+async fn have_turn<A, R, S, F>(
+    site: Arc<Site<'static>>,
+    how: How,
+    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
+    compute: impl FnOnce(A) -> F,
+    miss: Miss<R>,
+    turn: Turn,
+    waited: Duration,
+) -> (R, Outcome)
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    F: Future<Output = R>,
+{
+    let rules = question.rules;
     let shown = question.shown(&site);
     let arguments = question.arguments;
     let flight = turn.flight();
     let rest = async {
         let (looked, turn) = off_thread(&site, move |site| {
-            let looked = miss.look_again(site, rules, &turn).map_err(|miss| miss.about_to_run(site, how, || shown));
+            let looked =
+                miss.look_again(site, rules, &turn, waited).map_err(|miss| miss.about_to_run(site, how, || shown));
             (looked, turn)
         })
         .await;
@@ -155,5 +221,5 @@ async fn off_thread<T: Send + 'static>(
         return work(site);
     }
     let site = site.clone();
-    blocking::unblock(move || work(&site)).await
+    unblock(move || work(&site)).await
 }

@@ -3,9 +3,10 @@
 use std::any::type_name;
 use std::collections::HashMap;
 use std::env::{self, consts::EXE_SUFFIX};
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::crates_in::crates_in;
+use crate::fork::{Lazy, PerProcess};
 use crate::steering::draw;
 
 /// Crates that every program has, so that they tell none from another.
@@ -14,30 +15,35 @@ const STANDARD: [&str; 3] = ["alloc", "core", "std"];
 /// The origins of types, by their names: to look for one takes less than to take it apart.
 type Known = HashMap<Box<str>, Arc<str>>;
 
-static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
+static KNOWN: PerProcess<RwLock<Known>> = PerProcess::new();
+
+fn known() -> &'static RwLock<Known> {
+    let known = |parents: &RwLock<Known>| parents.try_read().ok().map(|known| known.clone());
+    KNOWN.get_or(|parents| RwLock::new(parents.and_then(known).unwrap_or_default()))
+}
 
 /// Returns the origin of code of this type: the crates that its type names, as `app` or `app+helper`; and the program,
 /// if the type is one that any code may be behind. The program also stands for the crate that it tests.
 pub(crate) fn origin_of<F>() -> Arc<str> {
     let name = type_name::<F>();
-    if let Some(origin) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+    if let Some(origin) = known().read().unwrap_or_else(PoisonError::into_inner).get(name) {
         return origin.clone();
     }
     let origin: Arc<str> = origin(name, &PROGRAM).into();
-    KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert(name.into(), origin.clone());
+    known().write().unwrap_or_else(PoisonError::into_inner).insert(name.into(), origin.clone());
     origin
 }
 
 /// Returns the origins that closures of this process may have, as far as is known: those that were asked for, the
 /// program, and the crate that is called like it.
 pub(crate) fn own_origins() -> Vec<Arc<str>> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let known = known().read().unwrap_or_else(PoisonError::into_inner);
     let program = [(&**PROGRAM).into(), PROGRAM.replace('-', "_").into()];
     known.values().cloned().chain(program).collect()
 }
 
 /// The name of the running program's file. If it can't be known, no other process has this name.
-static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+static PROGRAM: Lazy<String> = Lazy::new(|| {
     let path = env::current_exe().ok();
     let name = path.as_deref().and_then(|path| path.file_name()).map(|name| program(&name.to_string_lossy()));
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("unknown-{:016x}", draw().to_bits()))

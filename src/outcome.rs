@@ -13,7 +13,8 @@ pub enum Outcome {
     Hit {
         /// How long ago it was computed.
         age: Duration,
-        /// How long that took: the time that was saved, but for the loading.
+        /// The time that was saved, but for the loading: how long that took, without the time that this call waited for
+        /// it.
         saved: Duration,
         /// Bytes of the entry's file.
         size: u64,
@@ -42,6 +43,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Of a hit for which somebody waited so long while another one computed it.
+    pub(crate) fn after_waiting(mut self, waited: Duration) -> Self {
+        if let Outcome::Hit { saved, .. } = &mut self {
+            *saved = saved.saturating_sub(waited);
+        }
+        self
+    }
+
     /// Whether the result was loaded.
     pub fn is_hit(&self) -> bool {
         matches!(self, Outcome::Hit { .. })

@@ -1,6 +1,7 @@
 //! The beginning of a value as text: bounded in length and so in time, however large the value is.
 
 use std::fmt::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use serde::ser::{
@@ -21,7 +22,8 @@ const DEEPEST: usize = 6;
 pub(crate) fn preview<T: Serialize + ?Sized>(value: &T) -> String {
     let mut preview = Preview { text: String::new(), depth: 0 };
     // Being full is an error, so that a serialiser stops at once.
-    if value.serialize(&mut preview).is_err() || preview.text.len() > LONGEST {
+    let shown = catch_unwind(AssertUnwindSafe(|| value.serialize(&mut preview)));
+    if !matches!(shown, Ok(Ok(()))) || preview.text.len() > LONGEST {
         preview.text.truncate(shorten(&preview.text, LONGEST).len());
         preview.text.push('…');
     }

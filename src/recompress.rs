@@ -42,7 +42,7 @@ impl Cache {
         let (folder, key) = (place.folder_of(entry)?, &entry.key);
         let at_entry = |error: Error| error.at(&entry.path);
         // Held until the new file is in place: meanwhile nobody stores another one, who waits for his turn.
-        let lead = self.flights().map(|flights| flights.exclude(key));
+        let lead = self.flights().map(|flights| flights.exclude(key, &entry.function, false));
         if matches!(lead, Some(None)) {
             return Ok(None);
         }

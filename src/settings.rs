@@ -6,10 +6,11 @@
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::compress::Compression;
+use crate::fork::{Once, PerProcess};
 use crate::steering::Steering;
 use crate::units::{parse_bytes, parse_duration};
 use crate::{Error, ErrorKind, Result};
@@ -134,8 +135,8 @@ pub(crate) fn wrong_ones(late: bool) -> Vec<Wrong> {
 
 /// Warns of variables that can't be read, when the first cache is opened.
 pub(crate) fn check_once() {
-    static CHECKED: Once = Once::new();
-    CHECKED.call_once(|| {
+    static CHECKED: Once<()> = Once::new();
+    CHECKED.get_or_init(|| {
         for Wrong { name, error } in wrong_ones(false) {
             warn_once(&name, &error, "a variable can't be read, and is ignored");
         }
@@ -143,8 +144,8 @@ pub(crate) fn check_once() {
 }
 
 fn warn_once(name: &str, error: &Error, what: &str) {
-    static WARNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    static WARNED: PerProcess<Mutex<Vec<String>>> = PerProcess::new();
+    let mut warned = WARNED.get().lock().unwrap_or_else(PoisonError::into_inner);
     if warned.iter().any(|warned| warned == name) {
         return;
     }

@@ -1,7 +1,6 @@
 //! Where the result of one call is: the function, the cache, and the key.
 
 use std::any::type_name;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,23 +13,25 @@ use crate::cache::Cache;
 use crate::container::{Details, Glance, Header};
 use crate::explain::Missing;
 use crate::file_digest::Used;
-use crate::flight::Turn;
+use crate::flight::{Holder, Join, Step, Turn};
+use crate::guard;
 use crate::hot::{self, Since, Warm};
 use crate::key::call::{Encoded, encode};
-use crate::key::{Argument, Describe, Key, digest_of_content};
+use crate::key::{Argument, Describe, Key};
 use crate::memo::{Home, Memo};
 use crate::outcome::Outcome;
 use crate::parts;
 use crate::policy;
-use crate::reason::{Cause, NotKept, Reason};
-use crate::repeats::Logged;
+use crate::reason::{Cause, Reason};
 use crate::rules::Rules;
 use crate::shape::Shape;
-use crate::stats::{Count, nanoseconds, number_of};
-use crate::store::{self, Entry, Event, Fits, Kind, Layout, Peeked, Record, brief, brief_code};
-use crate::too_large::TooLarge;
+use crate::stats::nanoseconds;
+use crate::store::{self, Entry, Event, Fits, Layout, Peeked, Record, brief, brief_code};
 use crate::upkeep::Place;
 use crate::{Error, ErrorKind, Result, codec, faithful};
+
+mod told;
+mod unkept;
 
 pub(crate) struct Site<'a> {
     pub(crate) memo: &'a Memo,
@@ -158,11 +159,11 @@ impl<'a> Site<'a> {
                     Ok(header) => header,
                     Err(error) => return fault(error),
                 };
-                if !valid(
-                    &Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref()),
-                    &value,
-                ) {
-                    return Found::Nothing(Reason::Rejected);
+                let entry = Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref());
+                match guard::guarded("`valid`", || Ok(valid(&entry, &value))) {
+                    Ok(true) => {}
+                    Ok(false) => return Found::Nothing(Reason::Rejected),
+                    Err(error) => return fault(error),
                 }
             }
             // In memory, nobody would see that a part is evicted.
@@ -217,33 +218,53 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// Waits until the result is there, or it is this call's turn to compute it.
-    pub(crate) fn join(&self) -> Turn {
-        let started = self.clock();
-        let turn = match (self.cache.flights(), &self.key) {
-            (Some(flights), Ok(key)) => flights.join(key),
-            _ => Turn::Alone,
-        };
-        self.joined(turn, started)
+    /// Waits until the result is there, or it is this call's turn to compute it. Gives how long it has waited.
+    pub(crate) fn join(&self, shown: impl Fn() -> Vec<Argument>) -> (Turn, Duration) {
+        let Some(mut join) = self.way_to_a_turn(false) else { return (Turn::Alone, Duration::ZERO) };
+        loop {
+            match join.next() {
+                Step::Turn(turn) => return self.joined(turn, join.waited()),
+                Step::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
+            }
+        }
     }
 
-    /// [`join`](Site::join) for a task.
-    #[cfg(feature = "async")]
-    pub(crate) async fn join_as_task(&self) -> Turn {
-        let started = self.clock();
-        let turn = match (self.cache.flights(), &self.key) {
-            (Some(flights), Ok(key)) => flights.join_as_task(key).await,
-            _ => Turn::Alone,
-        };
-        self.joined(turn, started)
+    /// The way to a turn; `None` if there is nobody to wait for.
+    pub(crate) fn way_to_a_turn(&self, is_task: bool) -> Option<Join<'_>> {
+        let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
+        // Who computes is to be seen by others.
+        self.cache.upkeep().counted();
+        Some(Join::new(flights, key, self.memo.name(), folder, is_task))
     }
 
-    fn joined(&self, turn: Turn, started: Option<Instant>) -> Turn {
+    pub(crate) fn joined(&self, turn: Turn, waited: Duration) -> (Turn, Duration) {
         if let Ok(key) = &self.key {
             let turn = turn.name();
-            tracing::trace!(function = self.memo.name(), %key, turn, took = ?since(started), "joined");
+            tracing::trace!(function = self.memo.name(), %key, turn, took = ?waited, "joined");
         }
-        turn
+        (turn, waited)
+    }
+
+    /// Says for whom this call waits.
+    pub(crate) fn waits(&self, holder: &Holder, waited: Duration, arguments: &[Argument]) {
+        let Ok(key) = &self.key else { return };
+        let arguments: Vec<String> = arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
+        let arguments = arguments.join(", ");
+        tracing::info!(
+            function = self.memo.name(), arguments, %key, %holder, ?waited,
+            "waits for a call that is computed already; it computes it itself if that does not get on"
+        );
+    }
+
+    /// Takes the turn to compute this call, unless somebody has it.
+    pub(crate) fn turn_if_free(&self, is_task: bool) -> Option<Turn> {
+        match (self.cache.flights(), &self.key) {
+            (Some(flights), Ok(key)) => {
+                self.cache.upkeep().counted();
+                flights.exclude(key, self.memo.name(), is_task).map(Turn::Lead)
+            }
+            _ => Some(Turn::Alone),
+        }
     }
 
     /// Why nothing is stored of this call.
@@ -326,7 +347,7 @@ impl<'a> Site<'a> {
             Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put())?,
             result => result?,
         };
-        cache.upkeep().stored(&home.tally, key, before, size);
+        cache.upkeep().stored(home.tally(), key, before, size);
         self.note(there, Event::Stored(cause), SystemTime::now(), details.arguments.iter().map(brief).collect());
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok((size, back))
@@ -338,50 +359,9 @@ impl<'a> Site<'a> {
         let function = self.memo.function();
         let record =
             Record { event, key: *key, version: function.version, code: brief_code(&function.code), time, arguments };
-        if let Err(error) = there.histories.note(&there.layout, folder, &record) {
+        if let Err(error) = store::note(&there.layout, folder, &record) {
             tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }
-    }
-
-    /// Notes why the result of this call was not kept, for whoever wants it explained.
-    pub(crate) fn not_kept(&self, why: NotKept, error: Option<&Error>) {
-        let (Some(there), Some((folder, key))) = (self.cache.place(), self.place()) else { return };
-        let (kind, numbers) = match &why {
-            NotKept::Err => (Kind::Err, Vec::new()),
-            NotKept::Panic => (Kind::Panic, Vec::new()),
-            NotKept::StoreIf => (Kind::StoreIf, Vec::new()),
-            NotKept::TooLarge { size, limit } => (Kind::TooLarge, vec![size.unwrap_or(u64::MAX), *limit]),
-            NotKept::Fault { .. } | NotKept::ReadOnly => {
-                (Kind::Fault, error.map(|error| number_of(error.kind())).into_iter().collect())
-            }
-        };
-        let at = SystemTime::now();
-        let writes = self.cache.upkeep().unkept.note(key, at, why);
-        // A function of which nothing was ever stored has no folder yet.
-        if writes && !self.cache.is_read_only() && self.memo.describe(&there.layout, &self.home, folder).is_ok() {
-            self.note(there, Event::NotKept(kind), at, numbers.into_iter().map(u64::to_le_bytes).collect());
-        }
-    }
-
-    /// The result could not be stored: logged, counted, and noted.
-    #[cold]
-    pub(crate) fn not_stored(&self, error: &Error) {
-        match TooLarge::of(error) {
-            Some(TooLarge { size, limit }) => {
-                self.home.tally.add(Count::TooLarge, 1);
-                self.fault("a result is larger than the cache may be: it will be computed again", error);
-                self.not_kept(NotKept::TooLarge { size, limit }, Some(error));
-            }
-            None => {
-                self.fault("a result can't be stored: it will be computed again", error);
-                self.not_kept(NotKept::Fault { what: error.to_string() }, Some(error));
-            }
-        }
-    }
-
-    /// Notes it if the function panics, until [`ended`](Watch::ended) is called.
-    pub(crate) fn watch(&self) -> Watch<'_, 'a> {
-        Watch(self)
     }
 
     /// Removes the stored result: whether there was one.
@@ -396,85 +376,9 @@ impl<'a> Site<'a> {
         Ok(removed)
     }
 
-    /// Whether the function gave the result again that is stored. `now` is `None` if it gave none that can be stored: an
-    /// `Err`, or a panic.
-    pub(crate) fn compare<T: Serialize>(&self, before: &T, now: Option<&T>) -> bool {
-        let digest = |value| guarded(|| digest_of_content(value));
-        let same =
-            now.is_some_and(|now| matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now));
-        // Of another file, another result is no wonder.
-        if !same && !self.files_changed("a result can't be verified") {
-            self.home.tally.add(Count::Unequal, 1);
-            self.cache.upkeep().counted();
-            let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
-            let gave = if now.is_some() { "another result" } else { "an `Err` or a panic" };
-            let Some(Logged { unlogged }) = self.cache.upkeep().repeats.came("unequal", None, self.memo.name()) else {
-                return same;
-            };
-            tracing::error!(
-                function = self.memo.name(),
-                key,
-                gave,
-                unlogged,
-                "a function does not give the result again that is stored: it depends on more than its arguments and its \
-                 code (time, chance, a file, the order of threads); the stored result is used and kept, `LARDER=refresh` \
-                 replaces it"
-            );
-        }
-        same
-    }
-
     /// The time, if anybody wants to know how long things take.
     pub(crate) fn clock(&self) -> Option<Instant> {
         tracing::enabled!(Level::DEBUG).then(Instant::now)
-    }
-
-    /// The call was a hit.
-    pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
-        let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
-        self.home.tally.hit(*saved, *size);
-        self.cache.upkeep().counted();
-        tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
-    }
-
-    /// There is no result that may be used.
-    pub(crate) fn nothing(&self, reason: &Reason, started: Option<Instant>) {
-        if let Ok(key) = &self.key {
-            tracing::trace!(function = self.memo.name(), %key, %reason, took = ?since(started), "looked up in vain");
-        }
-    }
-
-    /// The call was computed.
-    pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
-        self.home.tally.miss(took);
-        self.cache.upkeep().counted();
-        if let Ok(key) = &self.key {
-            tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
-        }
-        Outcome::Computed { took, size, reason }
-    }
-
-    /// The call went past the cache.
-    pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
-        self.home.tally.bypass(took);
-        self.cache.upkeep().counted();
-        tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
-        Outcome::Bypassed { took, reason }
-    }
-
-    /// The cache failed, and must not get in the way: logged and counted, that is all.
-    #[cold]
-    pub(crate) fn fault(&self, what: &'static str, error: &Error) {
-        self.home.tally.error(error.kind());
-        self.cache.upkeep().counted();
-        match self.cache.upkeep().repeats.came(what, Some(error.kind()), self.memo.name()) {
-            None => tracing::debug!(function = self.memo.name(), %error, "{what}"),
-            Some(Logged { unlogged: 0 }) => tracing::warn!(function = self.memo.name(), %error, "{what}"),
-            Some(Logged { unlogged }) => tracing::warn!(
-                function = self.memo.name(), %error, unlogged,
-                "{what}; {unlogged} more like it came since this was logged last"
-            ),
-        }
     }
 }
 
@@ -504,37 +408,17 @@ pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded,
             return None;
         }
         let value = guarded(|| codec::from_slice::<S::Stored>(&warm.document)).ok()?;
-        memo.with_home(cache, |home| home.tally.hot_hit(warm.took));
+        memo.with_home(cache, |home| home.tally().hot_hit(warm.took));
         tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
         Some(S::restored(value))
     })
-}
-
-/// A function that runs.
-pub(crate) struct Watch<'s, 'a>(&'s Site<'a>);
-
-impl Watch<'_, '_> {
-    pub(crate) fn ended(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Watch<'_, '_> {
-    #[cold]
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            // A second panic would abort the process.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.0.not_kept(NotKept::Panic, None)));
-        }
-    }
 }
 
 fn since(started: Option<Instant>) -> Duration {
     started.map(|started| started.elapsed()).unwrap_or_default()
 }
 
-/// Makes an error of a panic.
+/// Makes an error of a panic of the type of the result.
 fn guarded<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
-    catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::NotRepresentable, "its `Serialize` or `Deserialize` panicked")))
+    guard::guarded("its `Serialize` or `Deserialize`", run)
 }

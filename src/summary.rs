@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde::Serialize;
 
+use crate::fork::{Lazy, PerProcess};
 use crate::readable::{count, duration, number, size};
 use crate::stats::{Stats, Sums};
 use crate::upkeep::Upkeep;
@@ -63,10 +64,13 @@ fn short(path: &Path) -> String {
 }
 
 /// The caches of this process, if their summaries are to be printed when it ends.
-static REPORTED: LazyLock<Option<Mutex<Reported>>> =
-    LazyLock::new(|| settings::REPORT.get().unwrap_or(false).then(Mutex::default));
+static REPORTED: PerProcess<Mutex<Reported>> = PerProcess::new();
 
-static AT_EXIT: Once = Once::new();
+static IS_WANTED: Lazy<bool> = Lazy::new(|| settings::REPORT.get().unwrap_or(false));
+
+fn reported() -> Option<MutexGuard<'static, Reported>> {
+    IS_WANTED.then(|| REPORTED.get().lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 #[derive(Default)]
 struct Reported {
@@ -77,9 +81,8 @@ struct Reported {
 
 /// To be called for each cache that is opened.
 pub(crate) fn opened(upkeep: &Arc<Upkeep>) {
-    if let Some(reported) = &*REPORTED {
-        AT_EXIT.call_once(|| at_exit::run(report));
-        let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(mut reported) = reported() {
+        at_exit::run(report);
         reported.caches.retain(|cache| cache.strong_count() > 0);
         reported.caches.push(Arc::downgrade(upkeep));
     }
@@ -87,8 +90,7 @@ pub(crate) fn opened(upkeep: &Arc<Upkeep>) {
 
 /// To be called for each cache that is no more.
 pub(crate) fn ended(upkeep: &Upkeep) {
-    if let Some(reported) = &*REPORTED {
-        let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(mut reported) = reported() {
         // Somebody may look after it still; it is not to be counted twice.
         reported.caches.retain(|cache| !std::ptr::eq(cache.as_ptr(), upkeep));
         reported.ended.entry(upkeep.root().to_owned()).or_default().add(&upkeep.own_sums());
@@ -97,11 +99,10 @@ pub(crate) fn ended(upkeep: &Upkeep) {
 
 /// Prints a line for each cache that was used, if that is wanted.
 fn report() {
-    let Some(reported) = &*REPORTED else { return };
     // What is stored is read from the files.
     upkeep::flush_all();
     let (caches, mut own) = {
-        let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut reported) = reported() else { return };
         (std::mem::take(&mut reported.caches), std::mem::take(&mut reported.ended))
     };
     for cache in caches.iter().filter_map(Weak::upgrade) {

@@ -1,10 +1,10 @@
 //! How many threads may work on one large value.
 
 use std::num::NonZeroUsize;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
+use crate::fork::Once;
 use crate::settings;
 
 /// More would only wait for memory.
@@ -37,7 +37,7 @@ pub(crate) fn threads() -> usize {
 }
 
 fn from_environment() -> usize {
-    static COUNT: OnceLock<usize> = OnceLock::new();
+    static COUNT: Once<usize> = Once::new();
     *COUNT.get_or_init(|| {
         let available = || available_parallelism().map_or(1, NonZeroUsize::get).min(MOST);
         settings::THREADS.get().map_or_else(available, NonZeroUsize::get)

@@ -6,17 +6,20 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::fork::PerProcess;
+
 /// How long the thread stays when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(2);
 
+#[derive(Default)]
 struct Timers {
     set: Vec<(Instant, Waker)>,
     /// Whether the thread is there.
     running: bool,
 }
 
-static TIMERS: Mutex<Timers> = Mutex::new(Timers { set: Vec::new(), running: false });
-static CHANGED: Condvar = Condvar::new();
+/// And what tells the thread that they have changed.
+static TIMERS: PerProcess<(Mutex<Timers>, Condvar)> = PerProcess::new();
 
 /// Waits without a thread of one's own.
 pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
@@ -40,19 +43,21 @@ pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
 
 /// Whether there is a thread that will do it.
 fn wake_at(due: Instant, waker: Waker) -> bool {
-    let mut timers = TIMERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (timers, changed) = TIMERS.get();
+    let mut timers = timers.lock().unwrap_or_else(PoisonError::into_inner);
     if !timers.running {
         timers.running = thread::Builder::new().name("larder-timer".to_owned()).spawn(run).is_ok();
     }
     if timers.running {
         timers.set.push((due, waker));
-        CHANGED.notify_one();
+        changed.notify_one();
     }
     timers.running
 }
 
 fn run() {
-    let mut timers = TIMERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (all, changed) = TIMERS.get();
+    let mut timers = all.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let now = Instant::now();
         let due: Vec<_> = timers.set.extract_if(.., |(due, _)| *due <= now).collect();
@@ -60,13 +65,13 @@ fn run() {
             // A waker is others' code.
             drop(timers);
             due.into_iter().for_each(|(_, waker)| waker.wake());
-            timers = TIMERS.lock().unwrap_or_else(PoisonError::into_inner);
+            timers = all.lock().unwrap_or_else(PoisonError::into_inner);
             continue;
         }
         let next = timers.set.iter().map(|(due, _)| *due).min();
         let wait = next.map_or(IDLE, |next| next.saturating_duration_since(now));
-        let (changed, timeout) = CHANGED.wait_timeout(timers, wait).unwrap_or_else(PoisonError::into_inner);
-        timers = changed;
+        let (waited, timeout) = changed.wait_timeout(timers, wait).unwrap_or_else(PoisonError::into_inner);
+        timers = waited;
         if timeout.timed_out() && timers.set.is_empty() {
             timers.running = false;
             return;

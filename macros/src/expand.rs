@@ -262,7 +262,7 @@ impl<'f> Parts<'f> {
             }
         };
         quote_spanned! {Span::mixed_site()=>
-            static MEMO: ::std::sync::OnceLock<#larder::Memo> = ::std::sync::OnceLock::new();
+            static MEMO: #larder::__private::Once<#larder::Memo> = #larder::__private::Once::new();
             MEMO.get_or_init(|| {
                 let path = #path;
                 let definition = #larder::__private::Definition {

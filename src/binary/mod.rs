@@ -10,12 +10,13 @@ mod loaded;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::LazyLock;
 use std::time::SystemTime;
+
+use crate::fork::Lazy;
 
 /// The identity, in hexadecimal digits. It is computed when it is first asked for.
 pub(crate) fn identity() -> &'static str {
-    static IDENTITY: LazyLock<String> = LazyLock::new(|| match of_all(&loaded::files()) {
+    static IDENTITY: Lazy<String> = Lazy::new(|| match of_all(&loaded::files()) {
         Ok(identity) => identity,
         Err(why) => {
             tracing::warn!(

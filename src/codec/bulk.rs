@@ -7,7 +7,6 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::sync::OnceLock;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
@@ -15,6 +14,7 @@ use super::input::Input;
 use super::output::Output;
 use super::vector;
 use crate::Result;
+use crate::fork::Once;
 use crate::numeric::{AS_IN_MEMORY, Number, with_numbers};
 
 /// Writes the number that `value` is, if [`number`](crate::numeric::number) says that it is one: whether it was.
@@ -79,7 +79,7 @@ pub(super) fn read<'de, V: Visitor<'de>>(
     macro_rules! look {
         ($($number:ident: $type:ty,)*) => {$(
             if number == Number::$number && typeid::of::<V::Value>() == typeid::of::<Vec<$type>>() {
-                static VISITOR: OnceLock<TypeId> = OnceLock::new();
+                static VISITOR: Once<TypeId> = Once::new();
                 if typeid::of::<V>() == *VISITOR.get_or_init(visitor_of_vector::<$type>) {
                     return Some(vector::read::<$type>(input, count).map(known));
                 }
@@ -93,7 +93,7 @@ pub(super) fn read<'de, V: Visitor<'de>>(
 /// Reads as many booleans, if that is what the visitor makes a vector of.
 #[inline]
 pub(super) fn read_bools<'de, V: Visitor<'de>>(count: u64, input: &mut Input<'_>) -> Option<Result<V::Value>> {
-    static VISITOR: OnceLock<TypeId> = OnceLock::new();
+    static VISITOR: Once<TypeId> = Once::new();
     if typeid::of::<V::Value>() == typeid::of::<Vec<bool>>()
         && typeid::of::<V>() == *VISITOR.get_or_init(visitor_of_vector::<bool>)
     {

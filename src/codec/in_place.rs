@@ -7,10 +7,10 @@
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::sync::LazyLock;
 
 use super::find::{Cursor, Element};
 use crate::Result;
+use crate::fork::Lazy;
 use crate::numeric;
 
 /// A value whose elements lie elsewhere. It must not be moved out of here, nor be changed.
@@ -42,7 +42,7 @@ impl<T> InPlace<T> {
 type Adopt = unsafe fn(&mut Cursor<'_>, *mut ()) -> Result<()>;
 
 /// The types that can lie in place.
-static ADOPTERS: LazyLock<BTreeMap<TypeId, Adopt>> = LazyLock::new(|| {
+static ADOPTERS: Lazy<BTreeMap<TypeId, Adopt>> = Lazy::new(|| {
     let mut adopters = BTreeMap::new();
     macro_rules! of_elements {
         ($($number:ident: $type:ty,)*) => {$(

@@ -1,14 +1,21 @@
 //! The compressors that were registered in this process.
 
 use std::io::BufRead;
-use std::sync::{PoisonError, RwLock};
 
 use super::custom::{Compressor, Custom};
 use super::{Method, backend};
+use crate::fork::Once;
 use crate::{Error, ErrorKind, Result};
 
-/// They stay until the process ends.
-static REGISTERED: RwLock<Vec<&'static Custom>> = RwLock::new(Vec::new());
+/// The first of them; each has the next one. They stay until the process ends.
+static REGISTERED: Place = Once::new();
+
+type Place = Once<Box<Registered>>;
+
+struct Registered {
+    custom: Custom,
+    next: Place,
+}
 
 const LONGEST_NAME: usize = 32;
 const LONGEST_MAGIC: usize = 16;
@@ -53,13 +60,19 @@ pub fn register_compressor(compressor: impl Compressor) -> Result<()> {
         default_level: compressor.default_level(),
         compressor: Box::new(compressor),
     };
-    let mut registered = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
-    check_name(&custom, &registered)?;
-    check_magic(&custom, &registered)?;
-    check_extension(&custom, &registered)?;
-    check_levels(&custom)?;
-    registered.push(Box::leak(Box::new(custom)));
-    Ok(())
+    let mut new = Box::new(Registered { custom, next: Once::new() });
+    loop {
+        let (registered, end) = registered();
+        check_name(&new.custom, &registered)?;
+        check_magic(&new.custom, &registered)?;
+        check_extension(&new.custom, &registered)?;
+        check_levels(&new.custom)?;
+        match end.set(new) {
+            Ok(()) => return Ok(()),
+            // Somebody was faster.
+            Err(back) => new = back,
+        }
+    }
 }
 
 fn invalid(message: String) -> Error {
@@ -142,8 +155,14 @@ fn check_levels(new: &Custom) -> Result<()> {
     Ok(())
 }
 
-fn registered() -> Vec<&'static Custom> {
-    REGISTERED.read().unwrap_or_else(PoisonError::into_inner).clone()
+/// All of them, and the place of the next one.
+fn registered() -> (Vec<&'static Custom>, &'static Place) {
+    let (mut all, mut place) = (Vec::new(), &REGISTERED);
+    while let Some(registered) = place.get() {
+        all.push(&registered.custom);
+        place = &registered.next;
+    }
+    (all, place)
 }
 
 fn names_among(registered: &[&Custom]) -> impl Iterator<Item = &'static str> {
@@ -153,19 +172,19 @@ fn names_among(registered: &[&Custom]) -> impl Iterator<Item = &'static str> {
 
 /// The registered compressor with this name.
 pub(super) fn find(name: &str) -> Option<&'static Custom> {
-    registered().into_iter().find(|custom| custom.name == name)
+    registered().0.into_iter().find(|custom| custom.name == name)
 }
 
 /// The registered compressor with this extension, in any case.
 pub(super) fn find_extension(extension: &str) -> Option<&'static Custom> {
     let matches = |custom: &&Custom| custom.extension.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(extension));
-    registered().into_iter().find(matches)
+    registered().0.into_iter().find(matches)
 }
 
 /// The registered compressor whose magic the stream begins with. Adds to `head` what it has to read
 /// for that: no more than it takes to tell.
 pub(super) fn detect(head: &mut Vec<u8>, source: &mut dyn BufRead) -> Result<Option<&'static Custom>> {
-    let mut candidates = registered();
+    let (mut candidates, _) = registered();
     loop {
         candidates.retain(|custom| custom.magic.starts_with(head) || head.starts_with(&custom.magic));
         // At most one is complete, as no magic begins as another.
@@ -183,7 +202,7 @@ pub(super) fn detect(head: &mut Vec<u8>, source: &mut dyn BufRead) -> Result<Opt
 
 /// The error for a name that nobody has.
 pub(super) fn unknown(text: &str) -> Error {
-    let names: Vec<_> = names_among(&registered()).collect();
+    let names: Vec<_> = names_among(&registered().0).collect();
     Error::new(
         ErrorKind::UnknownCompressor,
         format!(

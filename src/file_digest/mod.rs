@@ -8,11 +8,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use serde::ser::{Error as _, SerializeStruct as _};
 use serde::{Serialize, Serializer};
 
+use crate::fork::PerProcess;
 use crate::key::{Key, StandIn};
 use crate::{Error, ErrorKind, Result};
 use file::Links;
@@ -191,10 +192,12 @@ fn restore(outer: Vec<Used>) -> Vec<Used> {
 
 type Remembered = HashMap<(PathBuf, Stamp), Key>;
 
-static REMEMBERED: LazyLock<Mutex<Remembered>> = LazyLock::new(Mutex::default);
+static REMEMBERED: PerProcess<Mutex<Remembered>> = PerProcess::new();
 
 fn remembered() -> std::sync::MutexGuard<'static, Remembered> {
-    REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner)
+    let known = |parents: &Mutex<Remembered>| parents.try_lock().ok().map(|mut known| std::mem::take(&mut *known));
+    let remembered = REMEMBERED.get_or(|parents| Mutex::new(parents.and_then(known).unwrap_or_default()));
+    remembered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the file or the folder in this place holds, if it has been read in this state.

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use super::{ASK_AGAIN, End, Flight, Flights, Lead, Step, Turn, locked};
-use crate::key::Key;
+use super::circle::Within;
+use super::join::{Join, Stage, Step};
+use super::signs::Worker;
+use super::{End, Flight, Signs, Turn, locked};
 use crate::timer;
 
 /// A task that was woken and not polled for so long is not going to be.
@@ -28,6 +30,9 @@ pub(super) struct State {
     waiting: Vec<Waker>,
     /// Since when the task that computes should have been polled.
     woken: Option<Instant>,
+    /// How often it was polled, and the thread that polls it now.
+    polls: u64,
+    polling: Option<Worker>,
 }
 
 impl State {
@@ -36,31 +41,27 @@ impl State {
     }
 }
 
-impl Flights {
-    /// [`join`](Flights::join) for a task.
-    pub(crate) async fn join_as_task(self: &Arc<Self>, key: &Key) -> Turn {
+impl Join<'_> {
+    /// [`next`](Join::next) for a task.
+    pub(crate) async fn next_as_task(&mut self) -> Step {
         loop {
-            let flight = match self.enter(key, None) {
-                Ok(mut lead) => {
-                    let flight = lead.flight.clone();
-                    flight.watch(lead.exclude_other_processes_as_task()).await;
-                    return Turn::Lead(lead);
-                }
-                Err(flight) => flight,
-            };
-            match flight.wait_as_task().await {
-                Some(End::Stored) => return Turn::Look,
-                Some(End::NotKept) | None => return Turn::Alone,
-                Some(End::Failed) => {}
+            if let Some(step) = self.go_on() {
+                return step;
             }
-        }
-    }
-}
-
-impl Lead {
-    async fn exclude_other_processes_as_task(&mut self) {
-        while self.ask() == Step::Waiting {
-            timer::sleep(ASK_AGAIN).await;
+            match &mut self.stage {
+                Stage::Flight(watch) => {
+                    let longest = watch.patience.until_next_look().min(LOOK_AGAIN);
+                    watch.end = watch.flight.wait_as_task(longest).await;
+                }
+                Stage::Queue(queue) => {
+                    let wait = self.flights.locks.wait_as_task(self.key, queue.level);
+                    match queue.flight() {
+                        Some(flight) => flight.watch(wait).await,
+                        None => wait.await,
+                    }
+                }
+                Stage::Start | Stage::Over => {}
+            }
         }
     }
 }
@@ -76,9 +77,14 @@ impl Turn {
 }
 
 impl Flight {
-    async fn wait_as_task(&self) -> Option<End> {
-        let mut look = pin!(timer::sleep(LOOK_AGAIN));
+    /// Waits for the end, at most `longest`.
+    async fn wait_as_task(&self, longest: Duration) -> Option<End> {
+        let mut look = pin!(timer::sleep(longest));
         poll_fn(|context| {
+            // In a child that was forked: who computes it, computes it in the parent.
+            if !self.born.is_here() {
+                return Poll::Ready(Some(End::NotKept));
+            }
             let mut state = locked(&self.state);
             if state.end.is_some() {
                 return Poll::Ready(state.end);
@@ -87,51 +93,84 @@ impl Flight {
             if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
                 waiting.push(context.waker().clone());
             }
-            while look.as_mut().poll(context).is_ready() {
-                if state.task.woken.is_some_and(|woken| woken.elapsed() > STARVED) {
-                    return Poll::Ready(None);
-                }
-                look.set(timer::sleep(LOOK_AGAIN));
-            }
-            Poll::Pending
+            drop(state);
+            look.as_mut().poll(context).map(|()| None)
         })
         .await
+    }
+
+    /// Whether it is computed by a task that nobody polls.
+    pub(super) fn is_starved(&self) -> bool {
+        let task = &locked(&self.state).task;
+        task.polling.is_none() && task.woken.is_some_and(|woken| woken.elapsed() > STARVED)
+    }
+
+    /// Whether the task was polled since `before`, or the thread that polls it gets on.
+    pub(super) fn task_gets_on(&self, before: &mut Signs) -> bool {
+        let (polls, polling) = {
+            let task = &locked(&self.state).task;
+            (task.polls, task.polling)
+        };
+        let was_polled = mem::replace(&mut before.polls, polls) != polls;
+        polling.is_some_and(|thread| thread.gets_on(&mut before.ran)) || was_polled
     }
 
     /// Runs a future, and notes when it is woken and polled.
     pub(crate) async fn watch<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
-        let mut bell: Option<(Waker, Waker)> = None;
+        let mut noting: Option<(Waker, Waker)> = None;
         poll_fn(|context| {
             let theirs = context.waker();
-            let ours = match &bell {
+            let ours = match &noting {
                 Some((known, ours)) if known.will_wake(theirs) => ours.clone(),
                 _ => {
-                    let ours = Waker::from(Arc::new(Bell { flight: self.clone(), task: theirs.clone() }));
-                    bell = Some((theirs.clone(), ours.clone()));
+                    let ours = Waker::from(Arc::new(NotingWaker { flight: self.clone(), task: theirs.clone() }));
+                    noting = Some((theirs.clone(), ours.clone()));
                     ours
                 }
             };
-            locked(&self.state).task.woken = None;
+            let _polling = self.born.is_here().then(|| Polling::begin(self));
+            let _within = Within::of(self);
             work.as_mut().poll(&mut Context::from_waker(&ours))
         })
         .await
     }
 }
 
+/// A task is polled, until this is dropped.
+struct Polling<'f>(&'f Flight);
+
+impl<'f> Polling<'f> {
+    fn begin(flight: &'f Flight) -> Self {
+        let task = &mut locked(&flight.state).task;
+        task.woken = None;
+        task.polls += 1;
+        task.polling = Some(Worker::here());
+        Polling(flight)
+    }
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        locked(&self.0.state).task.polling = None;
+    }
+}
+
 /// Wakes a task, and notes when.
-struct Bell {
+struct NotingWaker {
     flight: Arc<Flight>,
     task: Waker,
 }
 
-impl Wake for Bell {
+impl Wake for NotingWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        locked(&self.flight.state).task.woken.get_or_insert_with(Instant::now);
+        if self.flight.born.is_here() {
+            locked(&self.flight.state).task.woken.get_or_insert_with(Instant::now);
+        }
         self.task.wake_by_ref();
     }
 }

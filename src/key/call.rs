@@ -1,5 +1,7 @@
 //! One call: the function's key, and what this call adds to it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde::{Deserialize, Serialize};
 
 use super::Key;
@@ -8,6 +10,7 @@ use super::sink::{Sink, Tag};
 use crate::binary;
 use crate::crates_in::crates_in;
 use crate::file_digest::{Used, used_by};
+use crate::guard::{guarded, panicked};
 use crate::preview::{preview, shorten};
 use crate::{Error, Result};
 
@@ -19,6 +22,8 @@ pub struct Describe<'s> {
     mode: Mode<'s>,
     /// How many values came so far.
     count: usize,
+    /// The name of the value that is being encoded.
+    now: Option<&'static str>,
 }
 
 enum Mode<'s> {
@@ -106,10 +111,12 @@ impl Describe<'_> {
         match &mut self.mode {
             Mode::Key { failed: Some(_), .. } => {}
             Mode::Key { call, long, failed } => {
+                self.now = Some(name);
                 if let Err(error) = canonical::encode(value, Order::Meant, call) {
                     *failed = Some((name, error));
                     return;
                 }
+                self.now = None;
                 if call.short(LONGEST_INLINE).is_none() {
                     let digest = call.digest();
                     call.clear();
@@ -148,10 +155,14 @@ pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
     let mut parts = Sink::new();
     let ((long, failed), files) = used_by(|| {
         let mode = Mode::Key { call: &mut parts, long: Long::new(), failed: None };
-        let mut description = Describe { mode, count: 0 };
-        describe(&mut description);
+        let mut description = Describe { mode, count: 0, now: None };
+        let panic = catch_unwind(AssertUnwindSafe(|| describe(&mut description))).err();
+        let panic = panic.map(|panic| match description.now {
+            Some(name) => (name, panicked("its `Serialize`", panic)),
+            None => ("key(..)", panicked("an expression of the attribute", panic)),
+        });
         match description.mode {
-            Mode::Key { long, failed, .. } => (long, failed),
+            Mode::Key { long, failed, .. } => (long, failed.or(panic)),
             // It is the one from above.
             Mode::Show { .. } => (Long::new(), None),
         }
@@ -195,6 +206,14 @@ impl Encoded {
 /// What an entry shows of a call's parts, of which `long` has some digests.
 fn show(long: &Long, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
     let mut arguments = Vec::new();
-    describe(&mut Describe { mode: Mode::Show { arguments: &mut arguments, long }, count: 0 });
+    let mut description = Describe { mode: Mode::Show { arguments: &mut arguments, long }, count: 0, now: None };
+    // It went well when the key was made, but who knows.
+    let shown = guarded("what names the arguments", || {
+        describe(&mut description);
+        Ok(())
+    });
+    if let Err(error) = shown {
+        tracing::debug!(%error, "an entry does not show all of its arguments");
+    }
     arguments
 }

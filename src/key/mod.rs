@@ -32,6 +32,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use canonical::Order;
 use sink::Sink;
 
+use crate::guard::guarded;
 use crate::{Error, ErrorKind, Result};
 
 /// 32 bytes that stand for a value, or for a call: a BLAKE3 digest. As text, 64 hexadecimal digits.
@@ -103,7 +104,7 @@ impl<'de> Deserialize<'de> for Key {
 /// two untagged variants with the same content it is) makes no difference.
 ///
 /// # Errors
-/// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value's `Serialize` reports an error;
+/// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value's `Serialize` reports an error or panics;
 /// [`LimitExceeded`](ErrorKind::LimitExceeded) if it is nested too deep.
 ///
 /// ```
@@ -126,6 +127,6 @@ pub(crate) fn digest_of_content<T: Serialize + ?Sized>(value: &T) -> Result<Key>
 
 fn digest<T: Serialize + ?Sized>(value: &T, order: Order) -> Result<Key> {
     let mut sink = Sink::new();
-    canonical::encode(value, order, &mut sink)?;
+    guarded("its `Serialize`", || canonical::encode(value, order, &mut sink))?;
     Ok(sink.digest())
 }

@@ -1,5 +1,7 @@
-//! Locks on single bytes of one file (`F_OFD_SETLK`, Linux 3.15 and later): exclusive between open
-//! files, whether two threads, two caches or two processes opened them.
+//! Locks on ranges of one file (`F_OFD_SETLK`, Linux 3.15 and later): exclusive between open files, whoever opened them.
+//!
+//! The first byte of a range says which lock it is. The length says when it was taken, which the kernel shows to
+//! others: see `ancestor`.
 
 #![expect(unsafe_code, reason = "fcntl has no safe wrapper for locks of this kind")]
 
@@ -9,61 +11,109 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(feature = "async")]
+use std::task::Waker;
+use std::time::Duration;
 
-use super::Asked;
-use crate::key::Key;
+#[cfg(feature = "async")]
+use super::bell;
+use super::bell::Bell;
+use super::{Asked, PLACE_BITS, ancestor};
+use crate::fork::LockFile;
+use crate::proc::boot_ticks;
 use crate::{Error, Result};
 
 /// A link or a pipe that somebody planted in the file's place is neither followed nor waited for.
 const PLANTED: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
-/// All locks of a cache. The file stays empty: a byte can be locked that is not there.
+/// Of 63 bits of an offset, those that a place leaves: they are for the length.
+pub(super) const LENGTH_BITS: u32 = 63 - PLACE_BITS;
+
+/// All locks of a cache. The file has a few bytes for the [`Bell`]; what is locked is beyond them.
 pub(super) struct Bytes {
     path: PathBuf,
-    file: Mutex<Option<Arc<File>>>,
+    open: Mutex<Option<Arc<Open>>>,
 }
 
-/// One byte.
+/// The file of locks, open.
+pub(super) struct Open {
+    pub(super) file: LockFile,
+    pub(super) bell: Bell,
+}
+
+/// One lock, which is held.
 pub(super) struct Byte {
-    file: Arc<File>,
-    offset: i64,
+    open: Arc<Open>,
+    range: Range,
+}
+
+/// What is locked.
+#[derive(Clone, Copy)]
+struct Range {
+    start: i64,
+    length: i64,
+}
+
+impl Range {
+    /// The range of a place, taken now.
+    fn of(place: u64) -> Range {
+        let ticks = boot_ticks() & ((1 << LENGTH_BITS) - 1);
+        Range { start: (place << LENGTH_BITS).cast_signed(), length: ticks.max(1).cast_signed() }
+    }
 }
 
 impl Bytes {
     pub(super) fn under(root: &Path) -> Self {
-        Bytes { path: root.join("locks"), file: Mutex::new(None) }
+        Bytes { path: root.join("locks"), open: Mutex::new(None) }
     }
 
-    pub(super) fn ask(&self, key: &Key) -> Result<Asked<Byte>> {
+    pub(super) fn ask(&self, place: u64) -> Result<Asked<Byte>> {
         let failed = |e| Error::io(e, "can't lock").at(&self.path);
-        let file = self.file().map_err(failed)?;
-        let mut first = [0; 8];
-        first.copy_from_slice(&key.as_bytes()[..8]);
-        let offset = i64::from_be_bytes(first) & i64::MAX;
-        match set(&file, offset, libc::F_WRLCK) {
-            Ok(()) => Ok(Asked::Mine(Byte { file, offset })),
+        let open = self.open().map_err(failed)?;
+        let range = Range::of(place);
+        match set(&open.file, range, libc::F_WRLCK) {
+            Ok(()) => Ok(Asked::Mine(Byte { open, range })),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(Asked::Theirs),
             Err(error) => Err(failed(error)),
         }
     }
 
+    /// Whether the lock is held by a process that this one descends from, and was before this one was started.
+    pub(super) fn is_held_by_an_ancestor(&self, place: u64) -> bool {
+        self.open().is_ok_and(|open| ancestor::holds(&open.file, Range::of(place).start))
+    }
+
+    /// Sleeps until the lock may have become free, or the time is over; not at all if it `is_held` no more.
+    pub(super) fn wait(&self, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
+        match self.open() {
+            Ok(open) => open.bell.wait(&open.file, place, longest, is_held),
+            Err(_) => std::thread::sleep(longest),
+        }
+    }
+
+    /// Has a task woken when the lock may have become free: whether there is a thread that does that.
+    #[cfg(feature = "async")]
+    pub(super) fn listen(&self, place: u64, task: &Waker) -> bool {
+        self.open().is_ok_and(|open| bell::listen(&open, place, task))
+    }
+
+    /// Closes the file, unless a lock is held; who has one keeps it open.
+    pub(super) fn rest(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The file, opened once, and again if somebody removed it: others would lock a new one.
-    fn file(&self) -> io::Result<Arc<File>> {
-        let mut kept = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &*kept
-            && file.metadata()?.nlink() > 0
+    fn open(&self) -> io::Result<Arc<Open>> {
+        let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &*kept
+            && open.file.metadata()?.nlink() > 0
         {
-            return Ok(file.clone());
+            return Ok(open.clone());
         }
         let open = || {
-            File::options()
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .mode(0o600)
-                .custom_flags(PLANTED)
-                .open(&self.path)
+            let mut options = File::options();
+            options.create(true).truncate(false).read(true).write(true).mode(0o600).custom_flags(PLANTED);
+            LockFile::open(|| options.open(&self.path))
         };
         let file = match open() {
             Ok(file) if file.metadata()?.is_file() => file,
@@ -74,24 +124,39 @@ impl Bytes {
             }
             Err(error) => return Err(error),
         };
-        let file = Arc::new(file);
-        *kept = Some(file.clone());
-        Ok(file)
+        let open = Arc::new(Open { file, bell: Bell::default() });
+        *kept = Some(open.clone());
+        Ok(open)
+    }
+}
+
+impl Byte {
+    /// Wakes those who wait for it, once it is free for them.
+    pub(super) fn free(self, freed: impl FnOnce()) {
+        let (open, range) = (self.open.clone(), self.range);
+        drop(self);
+        freed();
+        open.bell.ring(&open.file, range.start.cast_unsigned() >> LENGTH_BITS);
     }
 }
 
 impl Drop for Byte {
     fn drop(&mut self) {
-        let _ = set(&self.file, self.offset, libc::F_UNLCK);
+        let _ = set(&self.open.file, self.range, libc::F_UNLCK);
     }
 }
 
-/// Locks or unlocks one byte, without waiting.
-fn set(file: &File, offset: i64, kind: i32) -> io::Result<()> {
+/// Locks or unlocks a range, without waiting.
+fn set(file: &File, range: Range, kind: i32) -> io::Result<()> {
     // The constants have another width than the field that they are for.
     let short = |constant: i32| libc::c_short::try_from(constant).map_err(io::Error::other);
-    let lock =
-        libc::flock { l_type: short(kind)?, l_whence: short(libc::SEEK_SET)?, l_start: offset, l_len: 1, l_pid: 0 };
+    let lock = libc::flock {
+        l_type: short(kind)?,
+        l_whence: short(libc::SEEK_SET)?,
+        l_start: range.start,
+        l_len: range.length,
+        l_pid: 0,
+    };
     // SAFETY: the descriptor is open as long as `file` is borrowed, and the kernel reads `lock` during
     // the call only.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } {
@@ -108,23 +173,23 @@ mod tests {
     fn a_key_is_locked_once_whoever_opened_the_file() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
-        let (a, b) = (crate::key_of("a").unwrap(), crate::key_of("b").unwrap());
-        let Asked::Mine(held) = here.ask(&a).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(&a).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(&b).unwrap(), Asked::Mine(_)));
+        let (a, b) = (7, (1 << PLACE_BITS) - 1);
+        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
+        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
         drop(held);
-        let Asked::Mine(_held) = there.ask(&a).unwrap() else { panic!("it was freed") };
-        assert!(matches!(here.ask(&a).unwrap(), Asked::Theirs));
+        let Asked::Mine(_held) = there.ask(a).unwrap() else { panic!("it was freed") };
+        assert!(matches!(here.ask(a).unwrap(), Asked::Theirs));
     }
 
     #[test]
     fn a_removed_file_is_made_again() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
-        let key = crate::key_of("a").unwrap();
-        drop(here.ask(&key).unwrap());
+        let place = 5;
+        drop(here.ask(place).unwrap());
         fs::remove_file(root.path().join("locks")).unwrap();
-        let Asked::Mine(_held) = here.ask(&key).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(&key).unwrap(), Asked::Theirs));
+        let Asked::Mine(_held) = here.ask(place).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(place).unwrap(), Asked::Theirs));
     }
 }

@@ -4,10 +4,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Asked, try_exclusive};
+use super::{ASK_AGAIN, Asked, try_exclusive};
 use crate::atomic::create_private_folder;
-use crate::key::Key;
+use crate::fork::LockFile;
 use crate::{Error, Result};
 
 /// A file for each key that is locked, in a folder.
@@ -18,7 +19,7 @@ pub(super) struct Files {
 /// The file, whose name goes when the lock does.
 pub(super) struct Named {
     path: PathBuf,
-    file: File,
+    file: LockFile,
 }
 
 impl Files {
@@ -26,11 +27,16 @@ impl Files {
         Files { folder: root.join("locks") }
     }
 
-    pub(super) fn ask(&self, key: &Key) -> Result<Asked<Named>> {
-        let path = self.folder.join(key.to_string());
+    /// Nothing is open that no lock needs.
+    #[cfg_attr(test, expect(clippy::unused_self, dead_code, reason = "as for locks of the other kind"))]
+    pub(super) fn rest(&self) {}
+
+    pub(super) fn ask(&self, place: u64) -> Result<Asked<Named>> {
+        let path = self.folder.join(format!("{place:010x}"));
         let failed = |e| Error::io(e, "can't lock").at(&path);
         loop {
-            let opened = File::options().create(true).truncate(false).read(true).write(true).open(&path);
+            let open = || File::options().create(true).truncate(false).read(true).write(true).open(&path);
+            let opened = LockFile::open(open);
             let file = match opened {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     create_private_folder(&self.folder)?;
@@ -50,11 +56,38 @@ impl Files {
     }
 }
 
+#[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
+impl Files {
+    /// There is no bell: the lock is asked for again soon.
+    pub(super) fn wait(&self, _: u64, longest: Duration, _: impl FnOnce() -> bool) {
+        std::thread::sleep(longest.min(ASK_AGAIN));
+    }
+
+    /// The task is to use a timer.
+    #[cfg(feature = "async")]
+    pub(super) fn listen(&self, _: u64, _: &std::task::Waker) -> bool {
+        false
+    }
+
+    /// Who holds a lock is not told.
+    pub(super) fn is_held_by_an_ancestor(&self, _: u64) -> bool {
+        false
+    }
+}
+
+#[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
+impl Named {
+    pub(super) fn free(self, freed: impl FnOnce()) {
+        drop(self);
+        freed();
+    }
+}
+
 impl Drop for Named {
     fn drop(&mut self) {
         // While it is locked, so that nobody takes away the name of another one's file.
         let _ = fs::remove_file(&self.path);
-        let _ = fs2::FileExt::unlock(&self.file);
+        let _ = fs2::FileExt::unlock(&*self.file);
     }
 }
 
@@ -82,12 +115,12 @@ mod tests {
     fn a_key_is_locked_once_and_leaves_nothing_behind() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Files::under(root.path()), Files::under(root.path()));
-        let (a, b) = (crate::key_of("a").unwrap(), crate::key_of("b").unwrap());
-        let Asked::Mine(held) = here.ask(&a).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(&a).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(&b).unwrap(), Asked::Mine(_)));
+        let (a, b) = (1, 2);
+        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
+        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
         drop(held);
-        assert!(matches!(there.ask(&a).unwrap(), Asked::Mine(_)));
+        assert!(matches!(there.ask(a).unwrap(), Asked::Mine(_)));
         assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
     }
 }

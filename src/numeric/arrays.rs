@@ -5,12 +5,13 @@ use std::any::{TypeId, type_name};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytemuck::Pod;
 use ndarray::{ArrayBase, Data, Dimension, Ix1, Ix2, Ix3, Ix4, IxDyn, OwnedArcRepr, OwnedRepr, ViewRepr};
 
 use super::{AS_IN_MEMORY, Number, Strided, number, with_numbers};
+use crate::fork::Lazy;
 
 /// What `Serialize` writes as the version of its form.
 pub(crate) const ARRAY_FORMAT_VERSION: u8 = 1;
@@ -112,7 +113,7 @@ where
 }
 
 /// The types that are recognised.
-static ARRAYS: LazyLock<BTreeMap<TypeId, TakeApart>> = LazyLock::new(|| {
+static ARRAYS: Lazy<BTreeMap<TypeId, TakeApart>> = Lazy::new(|| {
     let mut arrays = BTreeMap::new();
     macro_rules! of_elements {
         ($($number:ident: $type:ty,)*) => {$(of_shapes!($type, Ix1, Ix2, Ix3, Ix4, IxDyn);)*};

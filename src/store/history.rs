@@ -10,10 +10,8 @@
 //! without atomic appends has torn does not fit its checksum, and is passed over. Nothing depends on
 //! this file but what people are told: it may be removed at any time.
 
-use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
@@ -21,6 +19,7 @@ use twox_hash::XxHash3_64;
 use super::Layout;
 use crate::atomic::{self, Access};
 use crate::file::{append_now, linked, read_now};
+use crate::kept;
 use crate::key::{Argument, Key};
 use crate::reason::{Cause, NotKept};
 use crate::stats::{kind_of, nanoseconds};
@@ -178,41 +177,33 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     array
 }
 
-/// The histories of one cache. The one that was written to last stays open, as opening it takes longer than writing.
-#[derive(Default)]
-pub(crate) struct Histories(Mutex<Option<(PathBuf, File)>>);
-
-impl Histories {
-    /// Notes a call in the history of this folder.
-    pub(crate) fn note(&self, layout: &Layout, folder: &Path, record: &Record) -> Result<()> {
-        let path = Layout::history(folder);
-        let failed = |e| Error::io(e, "can't note the call").at(&path);
-        // Who comes while another one is at it opens it for himself.
-        let mut last = self.0.try_lock().ok();
-        let kept = last.as_mut().and_then(|last| last.take()).filter(|(kept, _)| *kept == path);
-        let linked = kept.and_then(|(_, file)| linked(&file).map(|metadata| (file, metadata.len())));
-        let (mut file, len) = match linked {
-            Some(linked) => linked,
-            None => {
-                let file = append_now(&path).map_err(failed)?;
-                let len = file.metadata().map_err(failed)?.len();
-                (file, len)
-            }
-        };
-        let bytes = record.encode();
-        file.write_all(&bytes).map_err(failed)?;
-        if len + bytes.len() as u64 > LONGEST {
-            let bytes = read_now(&path, u64::MAX).map_err(failed)?;
-            let records = records(&bytes);
-            let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(Record::encode).collect();
-            return atomic::write(&layout.drafts(), &path, Access::Private, &kept);
+/// Notes a call in the history of this folder.
+pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()> {
+    let path = Layout::history(folder);
+    let failed = |e| Error::io(e, "can't note the call").at(&path);
+    // Opening it takes longer than writing. Who comes while another one is at it opens it for himself.
+    let linked = kept::take(&path).and_then(|file| linked(&file).map(|metadata| (file, metadata.len())));
+    let (mut file, len) = match linked {
+        Some(linked) => linked,
+        None => {
+            let file = append_now(&path).map_err(failed)?;
+            let len = file.metadata().map_err(failed)?.len();
+            (file, len)
         }
-        // A folder with an open file in it can't be removed by hand on Windows.
-        if let Some(mut last) = last.filter(|_| cfg!(unix)) {
-            *last = Some((path, file));
-        }
-        Ok(())
+    };
+    let bytes = record.encode();
+    file.write_all(&bytes).map_err(failed)?;
+    if len + bytes.len() as u64 > LONGEST {
+        let bytes = read_now(&path, u64::MAX).map_err(failed)?;
+        let records = records(&bytes);
+        let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(Record::encode).collect();
+        return atomic::write(&layout.drafts(), &path, Access::Private, &kept);
     }
+    // A folder with an open file in it can't be removed by hand on Windows.
+    if cfg!(unix) {
+        kept::keep(path, file);
+    }
+    Ok(())
 }
 
 impl Layout {
@@ -284,9 +275,8 @@ mod tests {
         let count = LONGEST / record(0).encode().len() as u64;
         let all: Vec<u8> = (0..count).flat_map(|n| Record { arguments: Vec::new(), ..record(n) }.encode()).collect();
         atomic::write(&layout.drafts(), &Layout::history(root.path()), Access::Private, &all).unwrap();
-        let histories = Histories::default();
         for number in count..count + 3 {
-            histories.note(&layout, root.path(), &record(number)).unwrap();
+            note(&layout, root.path(), &record(number)).unwrap();
         }
         let recalled = Layout::recall(root.path());
         assert!(recalled.len() < all.len() * 3 / 5 && recalled.len() > 1000, "{}", recalled.len());

@@ -17,10 +17,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::Duration;
 
 use twox_hash::XxHash3_64;
 
 use crate::file::{FileRange, linked, open_to_change, write_all_at};
+use crate::kept;
 use crate::key::Key;
 use crate::lock::{Asked, KeyLock, KeyLocks};
 use crate::stats::{Count, Level, NUMBERS, Sums, Tally};
@@ -38,18 +41,19 @@ const MOST_RECORDS: u64 = 1 << 16;
 /// The byte that is locked for the file: no call's key is this by chance.
 const LOCK: Key = Key::from_bytes([1; 32]);
 
+/// How long the file's lock is waited for where it matters.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// The counters of one cache.
 pub(crate) struct Ledger {
     path: PathBuf,
     locks: KeyLocks,
-    opened: Mutex<Option<Opened>>,
+    places: Mutex<Places>,
 }
 
-/// The file, and where in it the records are that were needed so far.
-struct Opened {
-    file: File,
-    places: HashMap<Id, u64>,
-}
+/// Where in the file the records are that were needed so far, if it is still that file.
+type Places = HashMap<Id, u64>;
 
 /// One function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,17 +83,36 @@ fn id(folder: &str) -> Id {
 
 impl Ledger {
     pub(crate) fn at(path: PathBuf, locks: KeyLocks) -> Self {
-        Ledger { path, locks, opened: Mutex::default() }
+        Ledger { path, locks, places: Mutex::default() }
     }
 
     pub(crate) fn exists(&self) -> bool {
         self.path.exists()
     }
 
+    /// Makes the file, unless it is there: `count` says what there is to count before anybody counts. Others who want to make
+    /// it wait for that, if not for long.
+    pub(crate) fn begin(&self, count: impl FnOnce() -> Result<()>) -> Result<()> {
+        let ask = || match self.locks.ask(&LOCK) {
+            Ok(Asked::Mine(lock)) => Some(Some(lock)),
+            Ok(Asked::Theirs) => {
+                thread::sleep(PAUSE);
+                None
+            }
+            Err(_) => Some(None),
+        };
+        let _lock = (0..TRIES).find_map(|_| ask());
+        if self.exists() {
+            return Ok(());
+        }
+        count()?;
+        open_to_change(&self.path).map(drop).map_err(|error| self.failed(error))
+    }
+
     /// Does something while nobody in this process adds: what was counted is either in the file then, or still to be
     /// added.
     pub(crate) fn while_nobody_adds<R>(&self, run: impl FnOnce() -> R) -> R {
-        let _held = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let _held = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         run()
     }
 
@@ -142,61 +165,56 @@ impl Ledger {
         if tallies.clone().all(|tally| tally.unflushed().is_zero()) {
             return Ok(true);
         }
-        let Some((mut opened, _lock)) = self.lock() else { return Ok(false) };
-        let opened = self.open(&mut opened)?;
+        let Some((mut places, _lock)) = self.lock() else { return Ok(false) };
+        let file = self.open()?;
         for tally in tallies {
             // Under the lock, as another thread may be at it.
             let news = tally.unflushed();
             if !news.is_zero() {
-                self.change(opened, tally.name(), |sums| sums.add(&news))?;
+                self.change(&file, &mut places, tally.name(), |sums| sums.add(&news))?;
                 tally.flushed(&news);
             }
         }
+        kept::keep(self.path.clone(), file);
         Ok(true)
     }
 
     /// `None` if somebody else has it. Where there are no locks, one does without: two processes that add at one
     /// time then lose what one of them counted.
-    fn lock(&self) -> Option<(MutexGuard<'_, Option<Opened>>, Option<KeyLock>)> {
-        let opened = match self.opened.try_lock() {
-            Ok(opened) => opened,
+    fn lock(&self) -> Option<(MutexGuard<'_, Places>, Option<KeyLock>)> {
+        let places = match self.places.try_lock() {
+            Ok(places) => places,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
         match self.locks.ask(&LOCK) {
-            Ok(Asked::Mine(lock)) => Some((opened, Some(lock))),
+            Ok(Asked::Mine(lock)) => Some((places, Some(lock))),
             Ok(Asked::Theirs) => None,
-            Err(_) => Some((opened, None)),
+            Err(_) => Some((places, None)),
         }
     }
 
-    /// The file, which is opened once, and again if somebody removed it.
-    fn open<'o>(&self, opened: &'o mut Option<Opened>) -> Result<&'o mut Opened> {
-        if opened.as_ref().is_some_and(|opened| linked(&opened.file).is_none()) {
-            *opened = None;
-        }
-        if opened.is_none() {
-            let file = open_to_change(&self.path).map_err(|e| self.failed(e))?;
-            *opened = Some(Opened { file, places: HashMap::new() });
-        }
-        opened.as_mut().ok_or_else(|| self.failed(io::ErrorKind::NotFound.into()))
+    /// The file: another one, if somebody removed it.
+    fn open(&self) -> Result<File> {
+        let kept = kept::take(&self.path).filter(|file| linked(file).is_some());
+        kept.map_or_else(|| open_to_change(&self.path).map_err(|e| self.failed(e)), Ok)
     }
 
     /// Changes the record of a folder, or adds it.
-    fn change(&self, opened: &mut Opened, folder: &str, change: impl FnOnce(&mut Sums)) -> Result<()> {
+    fn change(&self, file: &File, places: &mut Places, folder: &str, change: impl FnOnce(&mut Sums)) -> Result<()> {
         let id = id(folder);
-        let known = match opened.places.get(&id).and_then(|at| Some((*at, self.record_at(opened, *at, id)?))) {
+        let known = match places.get(&id).and_then(|at| Some((*at, record_at(file, *at, id)?))) {
             Some(known) => Some(known),
             None => {
-                let all = self.records(&opened.file)?;
-                opened.places = all.iter().map(|(id, (at, _))| (*id, *at)).collect();
+                let all = self.records(file)?;
+                *places = all.iter().map(|(id, (at, _))| (*id, *at)).collect();
                 all.get(&id).map(|(at, record)| (*at, record.sums))
             }
         };
         let (at, mut sums) = match known {
             Some(known) => known,
             None => {
-                let len = opened.file.metadata().map_err(|e| self.failed(e))?.len();
+                let len = file.metadata().map_err(|e| self.failed(e))?.len();
                 let end = len / RECORD as u64 * RECORD as u64;
                 (end, Sums::default())
             }
@@ -204,22 +222,22 @@ impl Ledger {
         let before = sums;
         change(&mut sums);
         if sums != before {
-            write_all_at(&opened.file, &encode(folder, &sums), at).map_err(|e| self.failed(e))?;
-            opened.places.insert(id, at);
+            write_all_at(file, &encode(folder, &sums), at).map_err(|e| self.failed(e))?;
+            places.insert(id, at);
         }
         Ok(())
-    }
-
-    /// The record at this place, if it is the one of this function.
-    fn record_at(&self, opened: &Opened, at: u64, id: Id) -> Option<Sums> {
-        let mut bytes = [0; RECORD];
-        FileRange::new(&opened.file, at, at + RECORD as u64).read_exact_at(0, &mut bytes).ok()?;
-        decode(&bytes).filter(|(found, _)| *found == id).map(|(_, record)| record.sums)
     }
 
     fn failed(&self, error: io::Error) -> Error {
         Error::io(error, "can't write what was counted").at(&self.path)
     }
+}
+
+/// The record at this place, if it is the one of this function.
+fn record_at(file: &File, at: u64, id: Id) -> Option<Sums> {
+    let mut bytes = [0; RECORD];
+    FileRange::new(file, at, at + RECORD as u64).read_exact_at(0, &mut bytes).ok()?;
+    decode(&bytes).filter(|(found, _)| *found == id).map(|(_, record)| record.sums)
 }
 
 impl Counted {
@@ -273,8 +291,6 @@ pub(crate) fn name_of_folder(root: &Path, folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn ledger(root: &Path) -> Ledger {

@@ -40,7 +40,7 @@ pub(crate) use code::CodeFile;
 pub(crate) use directory::Directory;
 pub(crate) use entries::{FunctionFile, used_last};
 pub(crate) use get::Peeked;
-pub(crate) use history::{Event, Histories, Kind, Record, brief, brief_code};
+pub(crate) use history::{Event, Kind, Record, brief, brief_code, note};
 pub(crate) use layout::Layout;
 pub(crate) use ledger::{Counted, Ledger, Record as LedgerRecord, name_of_folder};
 pub(crate) use litter::{collect as collect_litter, find as find_litter};

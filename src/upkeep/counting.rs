@@ -37,7 +37,8 @@ impl Upkeep {
         self.tally_of(name)
     }
 
-    pub(super) fn tally_of(&self, name: String) -> Arc<Tally> {
+    /// Counts under this name.
+    pub(crate) fn tally_of(&self, name: String) -> Arc<Tally> {
         locked(&self.tallies).entry(name.clone()).or_insert_with(|| Arc::new(Tally::of(name))).clone()
     }
 
@@ -127,7 +128,7 @@ impl Upkeep {
         self.put_right(place, before, &counted);
     }
 
-    pub(super) fn put_right(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
+    fn put_right(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
         self.correct(place, before, counted);
         self.flush_surely();
     }
@@ -163,6 +164,18 @@ impl Upkeep {
                 self.tally_of(folder.clone()).contents(entries - thought.0, bytes - thought.1);
             }
         }
+    }
+
+    /// Counts what is there, and makes the ledger. Whoever opens the cache waits for that, so nobody stores meanwhile what
+    /// would be counted twice.
+    pub(super) fn begin_to_count(&self, place: &Place) -> Result<()> {
+        place.ledger.begin(|| {
+            let before = self.before(place);
+            self.correct(place, &before, &place.count(&place.layout.functions())?);
+            Ok(())
+        })?;
+        self.flush_surely();
+        Ok(())
     }
 
     /// Counts what is there, where nobody has.

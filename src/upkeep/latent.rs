@@ -12,16 +12,16 @@ use crate::store::Layout;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether a cache can be used.
-pub(crate) struct Latent {
+pub(super) struct Latent {
     is_latent: AtomicBool,
     /// When that was tried last, and what went wrong.
-    tried: Mutex<(Instant, Option<Error>)>,
+    tried: Mutex<(Option<Instant>, Option<Error>)>,
 }
 
 impl Latent {
     /// Of a cache that could be opened, or could not: because of this.
-    pub(crate) fn new(error: Option<Error>) -> Self {
-        Latent { is_latent: AtomicBool::new(error.is_some()), tried: Mutex::new((Instant::now(), error)) }
+    pub(super) fn new(error: Option<Error>) -> Self {
+        Latent { is_latent: AtomicBool::new(error.is_some()), tried: Mutex::new((None, error)) }
     }
 
     /// Why the folder can't be made; `None` if it could be.
@@ -40,10 +40,10 @@ impl Latent {
     pub(super) fn try_again(&self, layout: &Layout) -> bool {
         // Who comes while another one is at it does without.
         let Ok(mut tried) = self.tried.try_lock() else { return false };
-        if tried.0.elapsed() < PAUSE {
+        if tried.0.is_some_and(|at| at.elapsed() < PAUSE) {
             return false;
         }
-        *tried = (Instant::now(), layout.create().err());
+        *tried = (Some(Instant::now()), layout.create().err());
         let is_made = tried.1.is_none();
         if is_made {
             self.is_latent.store(false, Ordering::Release);

@@ -23,18 +23,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::bounds::Bounds;
+use crate::flight::Flights;
 use crate::hot::Hot;
+use crate::kept;
 use crate::key::Key;
 use crate::lock::KeyLocks;
 use crate::marks::Current;
+use crate::policy::{Limits, Order};
 use crate::progress::Watcher;
 use crate::repeats::Repeats;
 use crate::stats::{Sums, Tally};
-use crate::store::{Entry, Histories, Hours, Layout, Ledger, Store};
+use crate::store::{Entry, Hours, Layout, Ledger, Store};
 use crate::unkept::Unkept;
 use crate::{Error, ErrorKind, Result};
 
-pub(crate) use latent::Latent;
+use latent::Latent;
 use limits::Line;
 pub(crate) use thread::flush_all;
 use warmth::{Touched, Watched};
@@ -65,17 +68,36 @@ pub(crate) struct Upkeep {
     ticks: Mutex<Ticks>,
 }
 
+/// How a cache is to be looked after, in this process and in those that it forks.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) layout: Layout,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) limits: Limits,
+    pub(crate) order: Order,
+    pub(crate) progress: Watcher,
+    pub(crate) read_only: bool,
+    /// Why its folder could not be made.
+    pub(crate) latent: Option<Error>,
+    /// How long to wait for somebody who does not get on.
+    pub(crate) wait_limit: Duration,
+    /// Bytes of results that are kept in memory.
+    pub(crate) hot_bytes: u64,
+}
+
 pub(crate) struct Place {
     pub(crate) layout: Layout,
+    pub(crate) locks: KeyLocks,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bounds: Bounds,
     pub(crate) progress: Watcher,
-    pub(crate) histories: Histories,
+    /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
+    pub(crate) flights: Option<Arc<Flights>>,
     /// What the limits will remove next.
     line: Mutex<Line>,
     ledger: Ledger,
     hours: Hours,
-    read_only: bool,
+    pub(crate) read_only: bool,
     latent: Latent,
 }
 
@@ -97,41 +119,34 @@ impl Upkeep {
         Arc::new(Upkeep::new(None, 0))
     }
 
-    /// For the cache in this folder, which keeps so many bytes of results in memory.
-    pub(crate) fn of(
-        layout: Layout,
-        store: Arc<dyn Store>,
-        bounds: Bounds,
-        progress: Watcher,
-        read_only: bool,
-        latent: Latent,
-        hot_bytes: u64,
-    ) -> Arc<Self> {
-        let ledger = Ledger::at(layout.counters(), KeyLocks::under(layout.root()));
-        let hours = Hours::at(layout.activity(), KeyLocks::under(layout.root()));
+    /// For the cache that is planned.
+    pub(crate) fn of(plan: &Plan) -> Arc<Self> {
+        let Plan { layout, store, progress, read_only, .. } = plan.clone();
+        let locks = KeyLocks::under(layout.root());
+        let flights = (!read_only).then(|| Arc::new(Flights::new(layout.root(), locks.clone(), plan.wait_limit)));
         let upkeep = Upkeep::new(
             Some(Place {
+                ledger: Ledger::at(layout.counters(), locks.clone()),
+                hours: Hours::at(layout.activity(), locks.clone()),
+                locks,
+                flights,
+                bounds: Bounds::new(plan.limits.clone(), plan.order),
+                line: Mutex::default(),
                 layout,
                 store,
-                bounds,
                 progress,
-                histories: Histories::default(),
-                line: Mutex::default(),
-                ledger,
-                hours,
                 read_only,
-                latent,
+                latent: Latent::new(plan.latent.clone()),
             }),
-            hot_bytes,
+            plan.hot_bytes,
         );
         upkeep.look_for_marks();
         // From now on everything is counted; what is there already is counted here.
-        if let Some(place) = upkeep
-            .place
-            .as_ref()
-            .filter(|place| !(place.read_only || place.latent.is_latent() || place.ledger.exists()))
+        let is_counted = |place: &&Place| place.read_only || place.latent.is_latent() || place.ledger.exists();
+        if let Some(place) = upkeep.place.as_ref().filter(|place| !is_counted(place))
+            && let Err(error) = upkeep.begin_to_count(place)
         {
-            let _ = upkeep.recount(place);
+            tracing::debug!(%error, "can't note what is there");
         }
         Arc::new(upkeep)
     }
@@ -195,9 +210,20 @@ impl Place {
     }
 }
 
+impl Upkeep {
+    /// Closes the files that are open only so that they need not be opened.
+    fn rest(&self) {
+        if let Some(place) = &self.place {
+            place.locks.rest();
+            kept::close_under(place.layout.root());
+        }
+    }
+}
+
 impl Drop for Upkeep {
     fn drop(&mut self) {
         self.touch_used();
         self.flush_surely();
+        self.rest();
     }
 }

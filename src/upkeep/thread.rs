@@ -1,12 +1,13 @@
 //! The thread that looks after all caches, once a second while there is anything to do.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, Once, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::Duration;
 
 use super::{LAST_PAUSE, LAST_TRIES, Upkeep, locked};
 use crate::at_exit;
+use crate::fork::PerProcess;
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -17,11 +18,9 @@ const IDLE_TICKS: u32 = 3;
 const TOUCH_TICKS: u32 = 60;
 
 /// The caches that are looked after.
-static KEPT: Mutex<Kept> = Mutex::new(Kept { caches: Vec::new(), running: false });
+static KEPT: PerProcess<Mutex<Kept>> = PerProcess::new();
 
-/// Whether the end of the process is waited for.
-static AT_EXIT: Once = Once::new();
-
+#[derive(Default)]
 struct Kept {
     caches: Vec<Weak<Upkeep>>,
     running: bool,
@@ -36,8 +35,8 @@ impl Upkeep {
         }
         // Who knows what happened while nobody looked.
         self.check_folders();
-        AT_EXIT.call_once(|| at_exit::run(flush_all));
-        let mut kept = locked(&KEPT);
+        at_exit::run(flush_all);
+        let mut kept = locked(KEPT.get());
         if self.awake.load(Ordering::Acquire) {
             return true;
         }
@@ -63,6 +62,8 @@ impl Upkeep {
     /// Whether to go on.
     pub(super) fn tick(&self) -> bool {
         self.check_folders();
+        let flights = self.place.as_ref().and_then(|place| place.flights.as_ref());
+        let computes = flights.is_some_and(|flights| flights.report());
         if let Err(error) = self.flush() {
             tracing::debug!(%error, "can't note what was counted");
         }
@@ -82,7 +83,7 @@ impl Upkeep {
             self.touch_used();
         }
         let sums = self.own_sums();
-        ticks.idle = if sums == ticks.seen && !is_busy { ticks.idle + 1 } else { 0 };
+        ticks.idle = if sums == ticks.seen && !computes && !is_busy { ticks.idle + 1 } else { 0 };
         ticks.seen = sums;
         ticks.idle < IDLE_TICKS
     }
@@ -92,17 +93,18 @@ impl Upkeep {
 fn run() {
     loop {
         thread::sleep(TICK);
-        let caches: Vec<_> = locked(&KEPT).caches.iter().filter_map(Weak::upgrade).collect();
+        let caches: Vec<_> = locked(KEPT.get()).caches.iter().filter_map(Weak::upgrade).collect();
         for cache in caches {
             if cache.tick() {
                 continue;
             }
             // First it is asleep, then what was counted until then is written: whoever counts now wakes it.
             cache.awake.store(false, Ordering::Release);
-            locked(&KEPT).caches.retain(|kept| kept.as_ptr() != Arc::as_ptr(&cache));
+            locked(KEPT.get()).caches.retain(|kept| kept.as_ptr() != Arc::as_ptr(&cache));
             let _ = cache.flush();
+            cache.rest();
         }
-        let mut kept = locked(&KEPT);
+        let mut kept = locked(KEPT.get());
         kept.caches.retain(|cache| cache.strong_count() > 0);
         if kept.caches.is_empty() {
             kept.running = false;
@@ -113,7 +115,9 @@ fn run() {
 
 /// Puts what was counted into the ledgers, at the end of the process.
 pub(crate) fn flush_all() {
-    let mut caches: Vec<_> = locked(&KEPT).caches.iter().filter_map(Weak::upgrade).collect();
+    let mut caches: Vec<_> = locked(KEPT.get()).caches.iter().filter_map(Weak::upgrade).collect();
+    let places = caches.iter().filter_map(|cache| cache.place.as_ref());
+    places.filter_map(|place| place.flights.as_ref()).for_each(|flights| flights.stop_reporting());
     for _ in 0..LAST_TRIES {
         caches.retain(|cache| matches!(cache.flush(), Ok(false)));
         if caches.is_empty() {

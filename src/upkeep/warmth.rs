@@ -17,14 +17,14 @@ impl Upkeep {
     /// Opens the marks if they are not open, or are no longer those that others use.
     pub(super) fn look_for_marks(&self) {
         let Some(place) = &self.place else { return };
-        let marks = Marks::open(place.layout.marks(), place.read_only)
+        let marks = Marks::shared(place.layout.marks(), place.read_only)
             .inspect_err(|error| {
                 if !place.read_only {
                     tracing::debug!(%error, "results are not kept in memory, as it can't be seen who removes them");
                 }
             })
             .ok();
-        self.marks.set(marks.map(Arc::new));
+        self.marks.set(marks);
     }
 
     /// The results in memory, if somebody looks after them. To be asked for each call.

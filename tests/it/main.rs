@@ -63,6 +63,19 @@ mod verify;
 mod never_stale;
 mod once;
 
+/// Nobody waits for ever.
+mod waits;
+
+/// Calls that are tried, and sets of them.
+mod sweep;
+
+/// Panics of what larder calls.
+mod panics;
+
+/// Processes that fork.
+#[cfg(unix)]
+mod fork;
+
 /// Many processes with many threads, in one folder.
 mod stress;
 

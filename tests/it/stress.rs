@@ -1,5 +1,6 @@
 //! Many processes with many threads each, in one folder: every value is right, nobody hangs, each call is
-//! computed as often as it has to be, and no litter is left.
+//! computed as often as it has to be, and no litter is left. Some are killed or stopped, some fork, and the clocks of
+//! some are wrong.
 //!
 //! For ten minutes:
 //!
@@ -11,10 +12,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, sleep};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use larder::{Cache, Limits, memoize};
 use tempfile::tempdir;
@@ -38,7 +39,7 @@ enum Mode {
     Once,
     /// Calls and `forget`.
     Forget,
-    /// Everything, also being killed.
+    /// Everything, also being killed or stopped, forks, and wrong clocks.
     Mixed,
 }
 
@@ -78,10 +79,15 @@ fn makes_calls() {
     let _ = rustix::process::setpriority_process(None, 19);
     let variable = |name: &str| std::env::var(name).unwrap();
     let number = |name: &str| variable(name).parse::<u64>().unwrap();
-    let until = UNIX_EPOCH + Duration::from_millis(number("UNTIL"));
+    let until = Instant::now() + Duration::from_millis(number("MILLISECONDS"));
     let seed = number("SEED");
     let mode = [Mode::Once, Mode::Forget, Mode::Mixed][number("MODE") as usize];
-    let cache = Cache::open(root.join("cache")).unwrap();
+    let mut cache = Cache::builder(root.join("cache"));
+    if mode == Mode::Mixed {
+        // Who is stopped is not waited for, and results get old, which wrong clocks see otherwise.
+        cache = cache.wait_limit(Duration::from_millis(500)).max_age(Duration::from_secs(8));
+    }
+    let cache = cache.open().unwrap();
     let player = |thread| Player { cache: &cache, root: &root, random: Random::new(seed ^ (thread << 48)), until };
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -104,12 +110,12 @@ struct Player<'a> {
     cache: &'a Cache,
     root: &'a Path,
     random: Random,
-    until: SystemTime,
+    until: Instant,
 }
 
 impl Player<'_> {
     fn goes_on(&self) -> bool {
-        SystemTime::now() < self.until
+        Instant::now() < self.until
     }
 
     fn call(&self, round: u64, n: u64) -> larder::Call<'_, Vec<u64>> {
@@ -172,10 +178,50 @@ impl Player<'_> {
                     // It may be gone already.
                     shelved.get().into_iter().for_each(right);
                 }
+                374..379 => self.forks(),
                 _ => right(work(0, n, self.cache, self.root)),
             }
         }
     }
+
+    /// Makes some calls in a child, while other threads of this process go on.
+    #[cfg(unix)]
+    fn forks(&mut self) {
+        let mut random = Random::new(self.random.next());
+        let child = crate::fork::fork(|| {
+            // It does not outlive this process.
+            #[cfg(target_os = "linux")]
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).unwrap();
+            for _ in 0..5 {
+                let n = random.below(KEYS);
+                assert_eq!(work(0, n, self.cache, self.root), result(0, n));
+            }
+        });
+        child.wait();
+    }
+
+    #[cfg(not(unix))]
+    fn forks(&mut self) {}
+}
+
+/// A command whose program sees another time of day, by some seconds, if there is what it takes.
+fn with_a_wrong_clock(command: Command, seconds: u64) -> Command {
+    let is_there = Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !is_there {
+        assert!(std::env::var_os("LARDER_TEST_ALL").is_none(), "the program `faketime` is missing");
+        return command;
+    }
+    let mut wrong = Command::new("faketime");
+    wrong.args(["-f", &format!("{:+}s", seconds as i64 - 3)]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => wrong.env(name, value),
+            None => wrong.env_remove(name),
+        };
+    }
+    // Time that passes is right.
+    wrong.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    wrong
 }
 
 /// The processes of one episode.
@@ -189,11 +235,15 @@ struct Players {
 
 impl Players {
     fn start(&mut self) {
-        let until = self.until.duration_since(UNIX_EPOCH).unwrap().as_millis();
-        let child = child::command("stress::makes_calls", &self.root)
+        let left = self.until.duration_since(SystemTime::now()).unwrap_or_default().as_millis();
+        let mut command = child::command("stress::makes_calls", &self.root);
+        if self.mode == Mode::Mixed && self.random.below(2) == 0 {
+            command = with_a_wrong_clock(command, self.random.below(7));
+        }
+        let child = command
             .env("MODE", (self.mode as u8).to_string())
             .env("SEED", self.random.next().to_string())
-            .env("UNTIL", until.to_string())
+            .env("MILLISECONDS", left.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -213,6 +263,21 @@ impl Players {
             child.wait().unwrap();
         }
         self.start();
+    }
+
+    /// Stops one for a while, or kills it.
+    fn disturb_one(&mut self) {
+        #[cfg(unix)]
+        if self.random.below(4) == 0 {
+            use rustix::process::{Pid, Signal, kill_process};
+            let one = Pid::from_child(&self.playing[self.random.below(PROCESSES as u64) as usize]);
+            // It may have ended just now.
+            let _ = kill_process(one, Signal::STOP);
+            sleep(Duration::from_millis(self.random.below(4500)));
+            let _ = kill_process(one, Signal::CONT);
+            return;
+        }
+        self.replace_one();
     }
 
     fn end(mut self) {
@@ -264,7 +329,7 @@ fn play(mode: Mode, check: impl Fn(&Path)) {
         if mode == Mode::Mixed {
             while SystemTime::now() < until {
                 sleep(Duration::from_millis(50 + players.random.below(200)));
-                players.replace_one();
+                players.disturb_one();
             }
         }
         players.end();
@@ -287,7 +352,7 @@ fn is_in_order(root: &Path) {
     let errors = cache.stats().unwrap().errors;
     let mut entries = 0;
     let folder = "v1/it@larder/stress/work";
-    let folders = ["", "drafts", "v1", "v1/it@larder", "v1/it@larder/stress", folder];
+    let folders = ["", "drafts", "running", "v1", "v1/it@larder", "v1/it@larder/stress", folder];
     let mut visit = vec![path.clone()];
     while let Some(found) = visit.pop() {
         let name = found.strip_prefix(&path).unwrap().to_str().unwrap();

@@ -1,9 +1,8 @@
 //! How to pack a block, told from a sample of its elements.
 
-use std::sync::LazyLock;
-
 use super::difference::Narrowing;
 use super::shuffle::{self, WIDEST};
+use crate::fork::Lazy;
 
 /// The sample: so many runs of elements from all over the block, so long each.
 const RUNS: usize = 4;
@@ -139,7 +138,7 @@ fn estimate(sample: &[u8], width: usize, times: u8, frequencies: bool) -> Estima
 fn entropy(plane: &[u8]) -> f32 {
     const LEN: usize = RUNS * RUN_LEN;
     /// What a byte contributes that is there so many times.
-    static TERMS: LazyLock<[f32; LEN + 1]> = LazyLock::new(|| {
+    static TERMS: Lazy<[f32; LEN + 1]> = Lazy::new(|| {
         std::array::from_fn(|count| {
             let share = (count.max(1) as f32) / LEN as f32;
             if count == 0 { 0.0 } else { -share * share.log2() + 1.0 / (2.0 * std::f32::consts::LN_2 * LEN as f32) }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use larder::{Entry, FunctionInfo, Key, Recent, Stats};
+use larder::{Entry, FunctionInfo, Key, Process, Recent, Stats};
 
 use super::events::{Event, Events};
 use super::rows::{By, Order, Row};
@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) rows: Vec<Row>,
     pub(crate) order: Order,
     pub(crate) paces: VecDeque<Pace>,
+    /// Who computes for long at the moment.
+    pub(crate) processes: Vec<Process>,
     pub(crate) events: Events,
     pub(crate) on_row: Cursor,
     pub(crate) on_event: Cursor,
@@ -97,6 +99,7 @@ impl State {
             rows: Vec::new(),
             order: Order { by: By::Saved, reversed: false },
             paces: VecDeque::new(),
+            processes: Vec::new(),
             events: Events::default(),
             on_row: Cursor::default(),
             on_event: Cursor::default(),

@@ -104,6 +104,7 @@ impl<'p> Watch<'p> {
         let cache = self.cache()?;
         let functions = cache.functions().map_err(say)?;
         let totals = cache.stats().map_err(say)?;
+        state.processes = cache.processes().map_err(say)?;
         let after = std::mem::replace(&mut self.last, Instant::now()).elapsed();
         let changes = state.look(functions, totals, after);
         if changes > 0 {

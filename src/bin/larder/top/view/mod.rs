@@ -5,6 +5,7 @@ mod functions;
 mod header;
 mod over;
 mod pages;
+mod running;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -72,14 +73,18 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &mut State, palette: Palette) {
     }
     let header = if area.height < 16 { HEADER - 2 } else { HEADER };
     let said = said(state, palette);
-    let [top, middle, line, bottom] = Layout::vertical([
+    // What is computed is shown where there is room for it, and nothing else was opened.
+    let running = if state.pages.is_empty() && area.height >= 16 { running::height(state) } else { 0 };
+    let [top, now, middle, line, bottom] = Layout::vertical([
         Constraint::Length(header),
+        Constraint::Length(running),
         Constraint::Fill(1),
         Constraint::Length(u16::from(said.is_some())),
         Constraint::Length(1),
     ])
     .areas(area);
     header::draw(frame, top, state, palette);
+    running::draw(frame, now, state, palette);
     let keys = keys(state);
     match state.pages.last_mut() {
         Some(Page::Entries { name, path, entries, on, listed, stale }) => {

@@ -1,0 +1,354 @@
+//! The way to a turn: past who computes the same in this process, then past other processes.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::circle::{self, Waits};
+use super::others::{Others, Verdict};
+use super::patience::{BUSY, IDLE, LOOK, Patience};
+use super::signs::{ProcessWatch, Worker};
+use super::{End, Flight, Flights, Lead, Signs, Turn, locked};
+use crate::key::Key;
+use crate::readable::duration;
+use crate::store::Layout;
+
+/// When somebody who waits says so first, and how often later.
+const TELL_AFTER: Duration = Duration::from_secs(1);
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// Who computes may not have said so yet. That is told after so long.
+const TELL_UNKNOWN_AFTER: Duration = Duration::from_secs(3);
+
+/// A wait this short is not worth asking the system who holds the lock.
+const SHORT: Duration = Duration::from_millis(5);
+
+/// Locks of one key. When those who hold them all stand still, nobody is waited for.
+const LEVELS: u32 = 8;
+
+/// Somebody on his way to a turn.
+pub(crate) struct Join<'a> {
+    pub(super) flights: &'a Arc<Flights>,
+    pub(super) key: &'a Key,
+    pub(super) function: &'a str,
+    /// The function's folder.
+    pub(super) folder: &'a Path,
+    /// A task has no thread of its own.
+    pub(super) is_task: bool,
+    began: Instant,
+    tell_at: Instant,
+    pub(super) stage: Stage,
+}
+
+pub(super) enum Stage {
+    Start,
+    /// Somebody in this process computes.
+    Flight(Watch),
+    /// It is our turn in this process. Another process may compute.
+    Queue(Queue),
+    Over,
+}
+
+/// What there is to do.
+pub(crate) enum Step {
+    Turn(Turn),
+    /// To tell for whom it waits, and to go on.
+    Waiting(Holder),
+}
+
+/// Who computes what somebody waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Here {
+        since: SystemTime,
+    },
+    Elsewhere {
+        pid: u32,
+        host: String,
+        since: SystemTime,
+    },
+    /// He has not said anything yet.
+    Unknown,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Here { since } => write!(f, "this process, for {}", duration(since.elapsed().unwrap_or_default())),
+            Holder::Elsewhere { pid, host, since } => {
+                write!(f, "process {pid} on {host}, for {}", duration(since.elapsed().unwrap_or_default()))
+            }
+            Holder::Unknown => f.write_str("another process, which does not say which"),
+        }
+    }
+}
+
+impl<'a> Join<'a> {
+    pub(crate) fn new(
+        flights: &'a Arc<Flights>,
+        key: &'a Key,
+        function: &'a str,
+        folder: &'a Path,
+        is_task: bool,
+    ) -> Self {
+        let began = Instant::now();
+        Join { flights, key, function, folder, is_task, began, tell_at: began + TELL_AFTER, stage: Stage::Start }
+    }
+
+    /// How long it has waited.
+    pub(crate) fn waited(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Waits until there is something to do.
+    pub(crate) fn next(&mut self) -> Step {
+        loop {
+            if let Some(step) = self.go_on() {
+                return step;
+            }
+            match &mut self.stage {
+                Stage::Flight(watch) => watch.end = watch.flight.wait(watch.patience.until_next_look()),
+                Stage::Queue(queue) => self.flights.locks.wait(self.key, queue.level, LOOK),
+                Stage::Start | Stage::Over => {}
+            }
+        }
+    }
+
+    /// What there is to do without waiting.
+    pub(super) fn go_on(&mut self) -> Option<Step> {
+        let leader = (!self.is_task).then(Worker::here);
+        match &mut self.stage {
+            Stage::Start if circle::is_within(self.key, &self.flights.root) => return Some(self.over(Turn::Alone)),
+            Stage::Start => match self.flights.enter(self.key, self.function, leader) {
+                Ok(lead) => self.stage = Stage::Queue(Queue::new(lead, self.flights.limit, self.is_task)),
+                Err(_) if self.flights.limit.is_zero() => return Some(self.over(Turn::Alone)),
+                Err(flight) => match Watch::new(flight, self.flights.limit, self.is_task) {
+                    Some(watch) => self.stage = Stage::Flight(watch),
+                    None => return Some(self.over(Turn::Alone)),
+                },
+            },
+            Stage::Flight(watch) => match watch.look() {
+                Seen::Ended(End::Stored) => return Some(self.over(Turn::Look)),
+                Seen::Ended(End::NotKept) => return Some(self.over(Turn::Alone)),
+                Seen::Ended(End::Failed) => self.stage = Stage::Start,
+                Seen::StandsStill => {
+                    let stuck = watch.flight.clone();
+                    tracing::info!(
+                        function = self.function, key = %self.key, holder = %stuck.holder(),
+                        "a call that is computed already does not get on: it is computed again"
+                    );
+                    match self.flights.displace(&stuck, self.function, leader) {
+                        Some(lead) => return Some(self.over(Turn::Lead(lead))),
+                        None => self.stage = Stage::Start,
+                    }
+                }
+                Seen::GetsOn => {
+                    let holder = watch.flight.holder();
+                    return self.tell(holder);
+                }
+            },
+            Stage::Queue(queue) => {
+                if queue.ask(self.flights, self.folder, self.key) {
+                    let lead = queue.take();
+                    return lead.map(|lead| self.over(Turn::Lead(lead)));
+                }
+                let holder = queue.others.holder();
+                return self.tell(holder);
+            }
+            Stage::Over => return Some(Step::Turn(Turn::Alone)),
+        }
+        None
+    }
+
+    fn over(&mut self, turn: Turn) -> Step {
+        self.stage = Stage::Over;
+        Step::Turn(turn)
+    }
+
+    /// Who waits for long says so.
+    fn tell(&mut self, holder: Holder) -> Option<Step> {
+        let now = Instant::now();
+        let is_early = holder == Holder::Unknown && now < self.began + TELL_UNKNOWN_AFTER;
+        if now < self.tell_at || is_early {
+            return None;
+        }
+        self.tell_at = now + TELL_AGAIN;
+        Some(Step::Waiting(holder))
+    }
+}
+
+/// A wait for somebody in this process.
+pub(super) struct Watch {
+    pub(super) flight: Arc<Flight>,
+    pub(super) end: Option<End>,
+    pub(super) patience: Patience,
+    looked: Instant,
+    /// What was seen of those for whom it waits in the end.
+    seen: Vec<(Arc<Flight>, Signs)>,
+    process: Option<ProcessWatch>,
+    /// This thread was begun after the computation was, maybe by it.
+    is_young: Option<bool>,
+    _waits: Waits,
+}
+
+/// What is to be seen of a flight.
+enum Seen {
+    Ended(End),
+    /// As far as was seen.
+    GetsOn,
+    StandsStill,
+}
+
+impl Watch {
+    /// `None` if it would be a wait in a circle.
+    fn new(flight: Arc<Flight>, limit: Duration, is_task: bool) -> Option<Watch> {
+        Some(Watch {
+            _waits: Waits::unless_in_a_circle(&flight)?,
+            end: flight.end(),
+            flight,
+            patience: Patience::new(limit, is_task),
+            looked: Instant::now(),
+            seen: Vec::new(),
+            process: None,
+            is_young: is_task.then_some(false),
+        })
+    }
+
+    fn look(&mut self) -> Seen {
+        if let Some(end) = self.end {
+            return Seen::Ended(end);
+        }
+        if self.is_in_vain() { Seen::StandsStill } else { Seen::GetsOn }
+    }
+
+    /// Looks, if it is time to: whether there is nothing to wait for.
+    fn is_in_vain(&mut self) -> bool {
+        #[cfg(feature = "async")]
+        if self.flight.is_starved() {
+            return true;
+        }
+        if self.looked.elapsed() < self.patience.until_next_look() {
+            return false;
+        }
+        self.looked = Instant::now();
+        let is_busy = self.process.get_or_insert_with(ProcessWatch::new).is_busy();
+        let ends = circle::at_the_end(&self.flight);
+        // One that waits for another process does not do so for ever.
+        let mut gets_on = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).is_queueing);
+        self.seen.retain(|(flight, _)| ends.iter().any(|end| Arc::ptr_eq(end, flight)));
+        for end in ends {
+            let place = self.seen.iter().position(|(flight, _)| Arc::ptr_eq(flight, &end));
+            let place = place.unwrap_or_else(|| {
+                self.seen.push((end.clone(), Signs::default()));
+                self.seen.len() - 1
+            });
+            gets_on |= end.gets_on(&mut self.seen[place].1);
+        }
+        if gets_on {
+            self.patience.renew();
+        }
+        let began = self.flight.began;
+        let is_young = *self.is_young.get_or_insert_with(|| {
+            let ticks = |time: Duration| time.as_millis() / u128::from(1000 / crate::proc::TICKS);
+            Worker::here().age().is_some_and(|age| u128::from(age) <= ticks(began.elapsed()))
+        });
+        // Others may work for it, but for one who may be waited for by it.
+        let times = match (is_busy && !is_young, cfg!(target_os = "linux")) {
+            (true, true) => IDLE,
+            (true, false) => BUSY,
+            (false, _) => 1,
+        };
+        self.patience.is_over(times)
+    }
+}
+
+/// A wait for another process.
+pub(super) struct Queue {
+    lead: Option<Lead>,
+    pub(super) level: u32,
+    pub(super) others: Others,
+    began: Instant,
+    has_asked_who: bool,
+    waits: Option<Waits>,
+}
+
+impl Queue {
+    fn new(lead: Lead, limit: Duration, is_task: bool) -> Queue {
+        let others = Others::new(limit, is_task);
+        Queue { lead: Some(lead), level: 0, others, began: Instant::now(), has_asked_who: false, waits: None }
+    }
+
+    #[cfg(feature = "async")]
+    pub(super) fn flight(&self) -> Option<Arc<Flight>> {
+        self.lead.as_ref().map(|lead| lead.flight.clone())
+    }
+
+    /// Asks for the lock, and looks at who has it: whether the way is free.
+    fn ask(&mut self, flights: &Flights, folder: &Path, key: &Key) -> bool {
+        let Some(lead) = &mut self.lead else { return true };
+        if lead.ask(self.level) || flights.limit.is_zero() {
+            return true;
+        }
+        if self.waits.is_none() {
+            locked(&lead.flight.state).is_queueing = true;
+            self.waits = Some(Waits::of_those_around(&lead.flight));
+        }
+        if !self.has_asked_who && self.began.elapsed() > SHORT {
+            self.has_asked_who = true;
+            if flights.locks.is_held_by_an_ancestor(key, self.level) {
+                tracing::debug!(%key, "the process that started this one computes the same: it may wait for this one");
+                return true;
+            }
+        }
+        match self.others.look(&flights.report, &flights.root, key) {
+            Verdict::GoOn => false,
+            Verdict::Circle => true,
+            Verdict::GiveUp => {
+                tracing::info!(
+                    function = &*lead.flight.function, %key, holder = %self.others.holder(),
+                    "a call that another process computes does not get on: it is computed here"
+                );
+                self.level += 1;
+                self.others.begin_again();
+                self.has_asked_who = false;
+                self.level == LEVELS
+            }
+            // Stored by somebody who did not have this lock.
+            Verdict::Looked => Layout::entry(folder, key).exists(),
+        }
+    }
+
+    fn take(&mut self) -> Option<Lead> {
+        self.waits = None;
+        let lead = self.lead.take()?;
+        locked(&lead.flight.state).is_queueing = false;
+        Some(lead)
+    }
+}
+
+impl Flight {
+    fn end(&self) -> Option<End> {
+        locked(&self.state).end
+    }
+
+    fn holder(&self) -> Holder {
+        Holder::Here { since: self.since }
+    }
+
+    /// Waits for the end, at most `longest`.
+    fn wait(&self, longest: Duration) -> Option<End> {
+        let mut state = locked(&self.state);
+        state.waiting += 1;
+        let until = Instant::now() + longest;
+        while state.end.is_none() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.waiting -= 1;
+        state.end
+    }
+}

@@ -1,0 +1,260 @@
+//! Once: of all who make the same call at the same time, one computes and the others wait.
+//!
+//! In this process, the one who computes has a [`Flight`] in the cache's table; others find it there
+//! and wait for it. Between processes, it holds the key's lock as well, see `lock`. DESIGN.md says
+//! why nobody waits for ever.
+//!
+//! - `join` is the way to a turn: it waits for what is in the way.
+//! - `circle` knows who waits for whom in this process; `signs` tells how a thread gets on.
+//! - `patience` says how long to wait; `others` looks at other processes, which say in `report` what they do.
+
+mod circle;
+mod join;
+mod others;
+mod patience;
+mod report;
+mod signs;
+#[cfg(feature = "async")]
+mod task;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::fork::Born;
+use crate::key::Key;
+use crate::lock::{Asked, KeyLock, KeyLocks};
+
+use circle::Within;
+use signs::{Ran, Worker};
+
+pub(crate) use join::{Holder, Join, Step};
+pub(crate) use report::collect_litter;
+pub use report::{Process, RunningCall};
+
+/// The calls of one cache that are being computed in this process.
+pub(crate) struct Flights {
+    root: Arc<Path>,
+    running: Mutex<HashMap<Key, Arc<Flight>>>,
+    locks: KeyLocks,
+    /// How long to wait for somebody who does not get on; zero: not at all.
+    limit: Duration,
+    report: Mutex<report::Own>,
+}
+
+/// One call that is being computed in this process.
+pub(crate) struct Flight {
+    key: Key,
+    root: Arc<Path>,
+    /// In a child that was forked, it is the parent's: what others of its threads had locked is locked for ever.
+    born: Born,
+    function: Arc<str>,
+    since: SystemTime,
+    began: Instant,
+    /// The thread that computes; `None` if it is a task, which may move from thread to thread.
+    leader: Option<Worker>,
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    end: Option<End>,
+    /// Threads that wait.
+    waiting: u32,
+    /// It waits for another process to compute the same.
+    is_queueing: bool,
+    /// What the report told of it last.
+    told: Signs,
+    beat: u64,
+    #[cfg(feature = "async")]
+    task: task::State,
+}
+
+/// What a flight showed when it was last looked at.
+#[derive(Clone, Default)]
+struct Signs {
+    ran: Ran,
+    #[cfg(feature = "async")]
+    polls: u64,
+}
+
+/// How a flight ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The result is stored.
+    Stored,
+    /// There was a result, and it was not stored. It is no use to wait for the next one.
+    NotKept,
+    /// There was none: an `Err`, a panic, or a future that was dropped. The next one may do better.
+    Failed,
+}
+
+/// What somebody who wants a result is to do.
+pub(crate) enum Turn {
+    /// Look whether it has been stored meanwhile. If not, compute it; others wait for that.
+    Lead(Lead),
+    /// Look: it was just stored. If it is of no use, compute it alone.
+    Look,
+    /// Compute it, whoever else does so: to wait might be in vain.
+    Alone,
+}
+
+impl Turn {
+    /// For the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Turn::Lead(_) => "computes for all",
+            Turn::Look => "waited",
+            Turn::Alone => "computes alone",
+        }
+    }
+}
+
+/// The right, and the duty, to compute one call. Dropped without [`land`](Lead::land), it has failed.
+pub(crate) struct Lead {
+    flights: Arc<Flights>,
+    flight: Arc<Flight>,
+    lock: Option<KeyLock>,
+    /// Of a thread; a task is within its flight while it is polled.
+    _within: Option<Within>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Flights {
+    /// Of the cache with this root, where nobody waits longer than `limit` for somebody who does not get on.
+    pub(crate) fn new(root: &Path, locks: KeyLocks, limit: Duration) -> Self {
+        Flights {
+            root: root.into(),
+            running: Mutex::default(),
+            locks,
+            limit,
+            report: Mutex::new(report::Own::default()),
+        }
+    }
+
+    /// Takes the place of somebody who computes this call, unless somebody does: without waiting.
+    pub(crate) fn exclude(self: &Arc<Self>, key: &Key, function: &str, is_task: bool) -> Option<Lead> {
+        let mut lead = self.enter(key, function, (!is_task).then(Worker::here)).ok()?;
+        lead.ask(0).then_some(lead)
+    }
+
+    /// Begins a flight, unless there is one.
+    fn enter(self: &Arc<Self>, key: &Key, function: &str, leader: Option<Worker>) -> Result<Lead, Arc<Flight>> {
+        let mut running = locked(&self.running);
+        if let Some(flight) = running.get(key) {
+            return Err(flight.clone());
+        }
+        let flight = self.flight(key, function, leader);
+        running.insert(*key, flight.clone());
+        drop(running);
+        Ok(self.lead(flight))
+    }
+
+    /// Begins a flight in the place of one that does not get on, unless that is not there any more. It has no lock: that is
+    /// the other one's.
+    fn displace(self: &Arc<Self>, stuck: &Arc<Flight>, function: &str, leader: Option<Worker>) -> Option<Lead> {
+        let mut running = locked(&self.running);
+        let there = running.get_mut(&stuck.key).filter(|flight| Arc::ptr_eq(flight, stuck))?;
+        let flight = self.flight(&stuck.key, function, leader);
+        *there = flight.clone();
+        drop(running);
+        Some(self.lead(flight))
+    }
+
+    fn flight(&self, key: &Key, function: &str, leader: Option<Worker>) -> Arc<Flight> {
+        Arc::new(Flight {
+            key: *key,
+            root: self.root.clone(),
+            born: Born::here(),
+            function: function.into(),
+            since: SystemTime::now(),
+            began: Instant::now(),
+            leader,
+            state: Mutex::default(),
+            ended: Condvar::new(),
+        })
+    }
+
+    fn lead(self: &Arc<Self>, flight: Arc<Flight>) -> Lead {
+        let within = flight.leader.is_some().then(|| Within::of(&flight));
+        Lead { flights: self.clone(), flight, lock: None, _within: within }
+    }
+}
+
+impl Flight {
+    fn has_ended(&self) -> bool {
+        locked(&self.state).end.is_some()
+    }
+
+    /// Whether its own thread or task has got on since `before`, which is put right.
+    fn gets_on(&self, before: &mut Signs) -> bool {
+        match self.leader {
+            Some(worker) => worker.gets_on(&mut before.ran),
+            #[cfg(feature = "async")]
+            None => self.task_gets_on(before),
+            #[cfg(not(feature = "async"))]
+            None => false,
+        }
+    }
+
+    fn land(&self, end: End) {
+        let mut state = locked(&self.state);
+        state.end = Some(end);
+        // Waking nobody takes a while as well.
+        let waits = state.waiting > 0;
+        #[cfg(feature = "async")]
+        let tasks = state.task.take_waiting();
+        drop(state);
+        if waits {
+            self.ended.notify_all();
+        }
+        // A waker is others' code, so no lock is held meanwhile.
+        #[cfg(feature = "async")]
+        tasks.into_iter().for_each(std::task::Waker::wake);
+    }
+}
+
+impl Lead {
+    /// Asks for the lock that other processes respect, without waiting: whether the way is free.
+    fn ask(&mut self, level: u32) -> bool {
+        match self.flights.locks.ask_at(&self.flight.key, level) {
+            Ok(Asked::Mine(lock)) => self.lock = Some(lock),
+            Ok(Asked::Theirs) => return false,
+            // Then another process may compute the same: that costs time, and no more.
+            Err(error) => tracing::debug!(%error, "there are no locks between processes"),
+        }
+        true
+    }
+
+    /// The call has been computed, or turned out to be there.
+    pub(crate) fn land(mut self, end: End) {
+        self.end(end);
+    }
+
+    fn end(&mut self, end: End) {
+        if !self.flight.born.is_here() {
+            return;
+        }
+        // First the lock: the next flight of this key would share it.
+        self.lock = None;
+        let mut running = locked(&self.flights.running);
+        if running.get(&self.flight.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+            running.remove(&self.flight.key);
+        }
+        drop(running);
+        self.flight.land(end);
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        if self.flight.born.is_here() && !self.flight.has_ended() {
+            self.end(End::Failed);
+        }
+    }
+}

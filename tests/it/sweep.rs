@@ -1,0 +1,160 @@
+//! Calls that somebody else computes are put off.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use larder::{Cache, memoize, sweep};
+use rayon::prelude::*;
+use tempfile::tempdir;
+
+use crate::child;
+
+#[memoize(cache = cache, ignore(cache, runs))]
+fn square(n: u64, cache: &Cache, runs: &AtomicU32) -> u64 {
+    runs.fetch_add(1, Ordering::SeqCst);
+    n * n
+}
+
+#[test]
+fn a_sweep_gives_what_the_calls_give_in_their_order() {
+    let folder = tempdir().unwrap();
+    let cache = &Cache::open(folder.path()).unwrap();
+    let runs = &AtomicU32::new(0);
+    square(3, cache, runs);
+    let calls = || (0..10).map(|n| square::call(n, cache, runs));
+    let squares: Vec<u64> = (0..10).map(|n| n * n).collect();
+    assert_eq!(sweep(calls()).len(), 10);
+    assert_eq!(sweep(calls()).collect::<Vec<_>>(), squares);
+    assert_eq!(sweep(calls()).unordered().map(|(index, value)| (index as u64).pow(2) - value).sum::<u64>(), 0);
+    assert_eq!(runs.load(Ordering::SeqCst), 10);
+    assert_eq!(sweep(calls().take(0)).next(), None);
+    // It does no more than it is asked for.
+    cache.clear().unwrap();
+    assert_eq!(sweep(calls()).take(2).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(runs.load(Ordering::SeqCst), 12);
+}
+
+/// Equal calls in one sweep are one.
+#[test]
+fn a_sweep_may_have_equal_calls() {
+    let folder = tempdir().unwrap();
+    let cache = &Cache::open(folder.path()).unwrap();
+    let runs = &AtomicU32::new(0);
+    assert_eq!(sweep([2, 3, 2, 2].map(|n| square::call(n, cache, runs))).sum::<u64>(), 21);
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn what_somebody_computes_is_not_waited_for_by_who_only_tries() {
+    let folder = tempdir().unwrap();
+    let open = || Cache::open(folder.path()).unwrap();
+    let (here, elsewhere) = (open(), open());
+    let (computing, end) = (Barrier::new(2), Barrier::new(2));
+
+    #[memoize(cache = cache, ignore(cache, meet))]
+    fn slow(n: u32, cache: &Cache, meet: Option<(&Barrier, &Barrier)>) -> u32 {
+        if let Some((computing, end)) = meet {
+            computing.wait();
+            end.wait();
+        }
+        n + 1
+    }
+
+    thread::scope(|scope| {
+        let computes = scope.spawn(|| slow(1, &here, Some((&computing, &end))));
+        computing.wait();
+        // Neither in this process, nor in another one, as a cache that was opened twice is.
+        assert_eq!(slow::call(1, &here, None).try_run(), None);
+        assert_eq!(slow::call(1, &elsewhere, None).try_run(), None);
+        assert_eq!(slow::call(2, &elsewhere, None).try_run(), Some(3));
+        // The first one is put off, and what comes after it is done.
+        let mut ends = sweep([1, 3, 4].map(|n| slow::call(n, &elsewhere, None))).unordered();
+        assert_eq!(ends.next(), Some((1, 4)));
+        assert_eq!(ends.next(), Some((2, 5)));
+        end.wait();
+        assert_eq!(ends.next(), Some((0, 2)));
+        assert_eq!(ends.next(), None);
+        assert_eq!(computes.join().unwrap(), 2);
+    });
+    assert_eq!(slow::call(1, &here, None).try_run(), Some(2));
+}
+
+/// Past the cache, a function runs, and nothing changes.
+#[test]
+fn past_the_cache_nothing_is_loaded_or_stored() {
+    let folder = tempdir().unwrap();
+    let cache = &Cache::open(folder.path()).unwrap();
+    let runs = &AtomicU32::new(0);
+    assert_eq!(square::call(4, cache, runs).uncached(), 16);
+    assert!(!square::call(4, cache, runs).is_cached());
+    square(4, cache, runs);
+    assert_eq!(square::call(4, cache, runs).uncached(), 16);
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    let stats = square::memo().stats().unwrap();
+    assert_eq!((stats.bypasses, stats.misses, stats.hits), (2, 1, 0));
+}
+
+#[test]
+fn threads_of_rayon_share_a_sweep() {
+    let folder = tempdir().unwrap();
+    let cache = &Cache::open(folder.path()).unwrap();
+    let runs = &AtomicU32::new(0);
+    let numbers: Vec<u64> = (0..64).map(|n| n % 16).collect();
+    let tried: Vec<_> = numbers.par_iter().map(|n| square::call(*n, cache, runs).try_run()).collect();
+    let both = tried.into_par_iter().zip(&numbers);
+    let values: Vec<u64> = both.map(|(tried, n)| tried.unwrap_or_else(|| square(*n, cache, runs))).collect();
+    assert_eq!(values, numbers.iter().map(|n| n * n).collect::<Vec<u64>>());
+    assert_eq!(runs.load(Ordering::SeqCst), 16);
+}
+
+const CALLS: u32 = 24;
+
+#[test]
+fn sweeps_beside_others() {
+    let Some(root) = child::root() else { return };
+    let cache = &Cache::open(root.join("cache")).unwrap();
+
+    #[memoize(cache = cache, ignore(cache, root))]
+    fn slow(n: u32, cache: &Cache, root: &Path) -> u32 {
+        let mut file = fs::File::options().append(true).create(true).open(root.join("ran")).unwrap();
+        file.write_all(format!("{} {n}\n", std::process::id()).as_bytes()).unwrap();
+        sleep(Duration::from_millis(60));
+        n
+    }
+    // All begin together.
+    let mine = root.join(format!("ready-{}", std::process::id()));
+    fs::write(mine, "").unwrap();
+    let is_ready = |file: &fs::DirEntry| file.file_name().to_string_lossy().starts_with("ready-");
+    while fs::read_dir(&root).unwrap().flatten().filter(is_ready).count() < 4 {
+        sleep(Duration::from_millis(5));
+    }
+    assert!(sweep((0..CALLS).map(|n| slow::call(n, cache, &root))).eq(0..CALLS));
+}
+
+/// F23: four processes that run one sweep in one order share the work, and do not wait for the same call in turn.
+#[test]
+fn processes_share_a_sweep() {
+    let root = tempdir().unwrap();
+    let start = |_| child::command("sweep::sweeps_beside_others", root.path()).stdout(Stdio::null()).spawn().unwrap();
+    for mut child in [0; 4].map(start) {
+        assert!(child.wait().unwrap().success());
+    }
+    let ran = fs::read_to_string(root.path().join("ran")).unwrap();
+    let mut calls: Vec<u32> = ran.lines().map(|line| line.split_once(' ').unwrap().1.parse().unwrap()).collect();
+    calls.sort_unstable();
+    assert_eq!(calls, (0..CALLS).collect::<Vec<_>>(), "each is computed once");
+    let mut pids: Vec<&str> = ran.lines().map(|line| line.split_once(' ').unwrap().0).collect();
+    pids.sort_unstable();
+    // Who waits in turn computes next to nothing beside the first one; four who share do about the same.
+    for pids in pids.chunk_by(PartialEq::eq) {
+        assert!(pids.len() >= 3, "{ran}");
+    }
+    pids.dedup();
+    assert_eq!(pids.len(), 4, "{ran}");
+}
