@@ -15,7 +15,7 @@ const AT_ONCE: usize = 16;
 /// A cache of so few entries is kept to its limits to the entry, however slow the machine is: so much is done in any case.
 const FEW: i64 = 1000;
 const OF_FEW: Anyway = Anyway { looks: 256, removals: 64 };
-const OF_MANY: Anyway = Anyway { looks: AT_ONCE, removals: 8 };
+const OF_MANY: Anyway = Anyway { looks: AT_ONCE, removals: 2 };
 
 /// What is done in any case.
 #[derive(Clone, Copy)]

@@ -104,7 +104,7 @@ fn no_call_looks_at_many_entries_or_removes_many() {
         assert!(looked <= LOOKS && removed <= REMOVALS, "{looked} looked at, {removed} removed");
         calls += 1;
         // Some are removed by each in any case.
-        assert!(calls < 2000, "{:?}", cache.stats());
+        assert!(calls < 6000, "{:?}", cache.stats());
     }
     assert!(calls > 1);
     let there = cache.entries().unwrap().len();
