@@ -86,6 +86,23 @@ fn calls(few: &Cache, many: &Cache, entries: u64) {
     }
 }
 
+/// A tenth of the entries has to go, since the limit is lower than it was: what calls pay for it, one after another, until it is
+/// done. The thread in between does most of it.
+fn lowered(many: &Cache, entries: u64) {
+    let most = entries / 10 * 9;
+    let cache = Cache::builder(many.path()).hot_bytes(0).max_entries(most).open().unwrap();
+    let started = Instant::now();
+    let mut times = Vec::new();
+    while cache.stats().unwrap().entries > most {
+        times.push(once(|| number((1 << 50) + times.len() as u64, &cache)).0);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    times.sort_unstable();
+    let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("| a miss while a tenth is evicted, median | | {median:.2?} | |");
+    println!("| the same, the longest of {} in {:.1?} | | {longest:.2?} | 50 ms |", times.len(), started.elapsed());
+}
+
 fn main() {
     let entries = std::env::var("LARDER_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
     let (filling, (_folder, many)) = once(|| filled(entries));
@@ -105,6 +122,8 @@ fn main() {
     let (took, last) = once(|| many.used_last(100).unwrap());
     assert_eq!(last.len(), 100);
     println!("| `used_last(100)`, the first page of `larder ls` | | {took:.2?} | 200 ms of 100,000 |");
+    lowered(&many, entries);
+    let entries = entries / 100 * 85;
     let (took, trimmed) = once(|| many.trim_to(&Limits { max_entries: Some(entries), ..Limits::default() }).unwrap());
     println!("| `trim_to`, {} of {} | | {took:.2?} | |", trimmed.removed, trimmed.removed + trimmed.kept);
     let (took, ()) = once(|| many.clear().unwrap());

@@ -9,6 +9,7 @@ use fs2::FileExt;
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::target::Target;
+use crate::too_large::TooLarge;
 use crate::{Error, ErrorKind, Result, fault, lock};
 
 /// What is smaller stays in memory until it is complete, and is then written by one call. So a
@@ -47,12 +48,28 @@ pub(crate) struct Draft {
     len: u64,
     /// Bytes that the file has been given, or 0.
     allocated: u64,
+    /// Bytes that it may have.
+    most: u64,
 }
 
 impl Draft {
     /// A draft that lies in `folder`, which has to be on the file system of its target.
     pub(crate) fn new(folder: impl Into<PathBuf>, access: Access) -> Self {
-        Draft { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0, allocated: 0 }
+        Draft { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0, allocated: 0, most: u64::MAX }
+    }
+
+    /// Refuses what would make it longer.
+    pub(crate) fn at_most(mut self, bytes: u64) -> Self {
+        self.most = bytes;
+        self
+    }
+
+    fn expect_room(&self, more: u64, is_all: bool) -> io::Result<()> {
+        let len = self.len.saturating_add(more);
+        if len <= self.most {
+            return Ok(());
+        }
+        Err(TooLarge { size: is_all.then_some(len), limit: self.most }.into())
     }
 
     /// Bytes written so far.
@@ -228,6 +245,7 @@ impl Draft {
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.expect_room(bytes.len() as u64, false)?;
         if self.file.is_none() && self.buffer.len() + bytes.len() > SPILL_AT {
             self.file = Some(self.create()?);
         }
@@ -255,6 +273,7 @@ impl Target for Draft {
     /// Takes the space for a large array at once: the file lies in one piece, and if the disk is too
     /// full, that shows before anything is written.
     fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
+        self.expect_room(bytes, true)?;
         if bytes < SMALLEST_ALLOCATED {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! How much a cache may hold, and how much it does, as far as this process knows. `upkeep/limits.rs` sees to it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ pub(crate) struct Bounds {
     /// What there is, as far as this process knows.
     entries: AtomicI64,
     bytes: AtomicI64,
+    /// Entries that this process stored or removed.
+    moved: AtomicU64,
     space: Mutex<Space>,
 }
 
@@ -39,11 +41,23 @@ pub(crate) fn left_free(total: u64) -> u64 {
 
 impl Bounds {
     pub(crate) fn new(limits: Limits, order: Order) -> Self {
-        Bounds { limits, order, entries: AtomicI64::new(0), bytes: AtomicI64::new(0), space: Mutex::default() }
+        Bounds {
+            limits,
+            order,
+            entries: AtomicI64::new(0),
+            bytes: AtomicI64::new(0),
+            moved: AtomicU64::new(0),
+            space: Mutex::default(),
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Bytes of the largest entry that may be stored.
+    pub(crate) fn largest(&self) -> u64 {
+        self.limits.max_bytes.unwrap_or(u64::MAX)
     }
 
     pub(crate) fn order(&self) -> Order {
@@ -76,6 +90,7 @@ impl Bounds {
     pub(crate) fn stored(&self, before: Option<u64>, size: u64) {
         let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         self.entries.fetch_add(i64::from(before.is_none()), Ordering::Relaxed);
+        self.moved.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(signed(size) - signed(before.unwrap_or(0)), Ordering::Relaxed);
         let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
         space.allowance = space.allowance.saturating_sub(size);
@@ -84,7 +99,13 @@ impl Bounds {
     /// An entry was removed.
     pub(crate) fn removed(&self, size: u64) {
         self.entries.fetch_sub(1, Ordering::Relaxed);
+        self.moved.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_sub(i64::try_from(size).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// How many entries this process has stored or removed.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
     }
 
     /// How much there is, as far as this process knows.
@@ -103,6 +124,14 @@ impl Bounds {
             max.is_some_and(|max| there.load(Ordering::Relaxed) > i64::try_from(max).unwrap_or(i64::MAX))
         };
         over(self.limits.max_entries, &self.entries) || over(self.limits.max_bytes, &self.bytes)
+    }
+
+    /// Whether the next entries will be too many, or too large.
+    pub(crate) fn is_near(&self) -> bool {
+        let near = |max: Option<u64>, there: &AtomicI64| {
+            max.is_some_and(|max| there.load(Ordering::Relaxed) >= i64::try_from(max - max / 64).unwrap_or(i64::MAX))
+        };
+        near(self.limits.max_entries, &self.entries) || near(self.limits.max_bytes, &self.bytes)
     }
 
     /// Whether it is so much over them that whoever stores more has to wait.

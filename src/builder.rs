@@ -11,11 +11,11 @@ use crate::fork::PerProcess;
 use crate::policy::{Limits, Order};
 use crate::progress::{Progress, Watcher};
 use crate::secret::Secret;
+use crate::settings;
 use crate::steering::Steering;
 use crate::store::{self, Directory, Layout, Store};
-use crate::units::{parse_bytes, parse_duration};
 use crate::upkeep::Plan;
-use crate::{Error, ErrorKind, Result};
+use crate::{ErrorKind, Result};
 
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
@@ -68,24 +68,22 @@ impl CacheBuilder {
     /// Opens the global cache, as the variables say.
     pub(crate) fn from_environment(folder: PathBuf) -> Result<Cache> {
         let mut builder = CacheBuilder::new(&folder).max_bytes(GLOBAL_MAX_BYTES);
-        if let Some(compression) = variable("LARDER_COMPRESSION", str::parse) {
+        if let Some(compression) = settings::COMPRESSION.get() {
             builder = builder.compression(compression);
         }
-        if let Some(bytes) = variable("LARDER_MAX_BYTES", parse_bytes) {
+        if let Some(bytes) = settings::MAX_BYTES.get() {
             builder = builder.max_bytes(bytes);
         }
-        if let Some(entries) = variable("LARDER_MAX_ENTRIES", |text| {
-            text.trim().parse().map_err(|_| Error::new(ErrorKind::InvalidInput, format!("{text:?} is no number")))
-        }) {
+        if let Some(entries) = settings::MAX_ENTRIES.get() {
             builder = builder.max_entries(entries);
         }
-        if let Some(age) = variable("LARDER_MAX_AGE", parse_duration) {
+        if let Some(age) = settings::MAX_AGE.get() {
             builder = builder.max_age(age);
         }
-        if let Some(idle) = variable("LARDER_MAX_IDLE", parse_duration) {
+        if let Some(idle) = settings::MAX_IDLE.get() {
             builder = builder.max_idle(idle);
         }
-        if let Some(bytes) = variable("LARDER_HOT_BYTES", parse_bytes) {
+        if let Some(bytes) = settings::HOT_BYTES.get() {
             builder = builder.hot_bytes(bytes);
         }
         builder.is_global = true;
@@ -115,7 +113,9 @@ impl CacheBuilder {
     /// Keep to so many bytes on the disk: as entries are written, those that were used least recently go.
     /// Default: no limit. [`parse_bytes`](crate::parse_bytes) reads what people write, such as `"10GB"`.
     ///
-    /// Several processes may together go over it for about a second.
+    /// A result that alone has more bytes is not stored. Several processes may together go over it for about a second. If many
+    /// entries have to go, as the limit was lowered, no call waits for all of them: they go in pieces, in a few seconds for each
+    /// ten thousand.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -259,18 +259,36 @@ impl CacheBuilder {
     pub fn open(self) -> Result<Cache> {
         let compression = self.compression.validate()?;
         self.limits.validate()?;
+        settings::expect_no_tilde(&self.folder)?;
         let layout = Layout::at(&self.folder)?;
-        let steering = if self.steered { Steering::from_environment() } else { Steering::Normal };
+        let mut steering = Steering::Normal;
+        if self.steered {
+            settings::check_once();
+            steering = settings::MODE.get().unwrap_or(Steering::Normal);
+        }
         if steering == Steering::Off {
             return Ok(Cache::disabled());
         }
         let read_only = self.read_only || steering == Steering::ReadOnly;
+        let mut latent = None;
         if !read_only {
-            layout.create()?;
-            store::collect_litter(&layout);
-            flight::collect_litter(layout.root());
+            match layout.create() {
+                Ok(()) => {
+                    store::collect_litter(&layout);
+                    flight::collect_litter(layout.root());
+                }
+                // Of the global cache, nobody asks whether it could be opened; and a full disk is not full for ever.
+                Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
+                    // What was stored before can be loaded.
+                    let is_latent = !layout.functions().is_dir();
+                    let what = if is_latent { "opened: nothing is cached" } else { "written to: nothing is stored" };
+                    tracing::warn!(%error, "the cache can't be {what} until it can, which is tried again and again");
+                    latent = Some(error).filter(|_| is_latent);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let wait_limit = self.wait_limit.or_else(|| variable("LARDER_WAIT", parse_wait)).unwrap_or(WAIT_LIMIT);
+        let wait_limit = self.wait_limit.or_else(|| settings::WAIT.get()).unwrap_or(WAIT_LIMIT);
         Ok(Cache::new(Inner {
             compression,
             is_global: self.is_global,
@@ -286,21 +304,11 @@ impl CacheBuilder {
                 order: self.order,
                 progress: self.progress,
                 read_only,
+                latent,
                 wait_limit,
                 hot_bytes: self.hot_bytes,
             }),
             state: PerProcess::new(),
         }))
     }
-}
-
-/// What a variable says, if it says anything that can be read.
-fn variable<T>(name: &str, parse: impl FnOnce(&str) -> Result<T>) -> Option<T> {
-    let text = std::env::var(name).ok()?;
-    parse(&text).inspect_err(|error| tracing::warn!(%error, "{name} is ignored")).ok()
-}
-
-/// A duration, which may be zero.
-fn parse_wait(text: &str) -> Result<Duration> {
-    if matches!(text.trim(), "0" | "0s") { Ok(Duration::ZERO) } else { parse_duration(text) }
 }

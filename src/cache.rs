@@ -13,6 +13,7 @@ use crate::hot::Hot;
 use crate::key::Key;
 use crate::policy::Limits;
 use crate::secret::Secret;
+use crate::settings;
 use crate::steering;
 use crate::store::{Entry, Layout, Record, Trimmed, note};
 use crate::summary;
@@ -82,7 +83,8 @@ impl Drop for Inner {
 }
 
 impl Cache {
-    /// Opens the cache in this folder, which is created if it does not exist.
+    /// Opens the cache in this folder, which is created if it does not exist. If the disk is too full for that, the cache is
+    /// off until there is room, which is logged and looked at about once a second.
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty or leads to a file, and what
@@ -107,13 +109,16 @@ impl Cache {
     /// All programs of the user share it. So the name of a closure is one in its crate there, see
     /// [`get_or_compute`](Cache::get_or_compute).
     ///
-    /// Its folder is what the variable `LARDER_DIR` says, else `larder` in the user's cache folder
-    /// (`~/.cache/larder` on Linux). Its compressor is what `LARDER_COMPRESSION` says, else none. It keeps to what
+    /// Its folder is what the variable `LARDER_DIR` says, else `larder` in the user's cache folder (`~/.cache/larder` on
+    /// Linux). `LARDER_DIR` may begin with `~/`, which is the user's folder; a relative path is relative to the folder in which
+    /// the program was when it used this cache first. Its compressor is what `LARDER_COMPRESSION` says, else none. It keeps to what
     /// `LARDER_MAX_BYTES` (`10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (`90d`) and `LARDER_MAX_IDLE` say; without
     /// `LARDER_MAX_BYTES`, to 10 GiB. `LARDER_HOT_BYTES` is what [`hot_bytes`](CacheBuilder::hot_bytes) sets. What can't
-    /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off.
+    /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off until it can be: that is
+    /// tried about once a second, while calls come.
     pub fn global() -> &'static Cache {
         static GLOBAL: Lazy<Cache> = Lazy::new(|| {
+            settings::check_once();
             Cache::global_folder().and_then(CacheBuilder::from_environment).unwrap_or_else(|error| {
                 tracing::warn!(%error, "the global cache can't be opened: nothing is cached");
                 Cache::disabled()
@@ -125,9 +130,9 @@ impl Cache {
     /// The folder of [`global`](Cache::global); the program `larder` asks for it.
     #[doc(hidden)]
     pub fn global_folder() -> Result<PathBuf> {
-        match std::env::var_os("LARDER_DIR") {
-            Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
-            _ => dirs::cache_dir().map(|folder| folder.join("larder")).ok_or_else(|| {
+        match settings::FOLDER.try_get()? {
+            Some(folder) => Ok(folder),
+            None => dirs::cache_dir().map(|folder| folder.join("larder")).ok_or_else(|| {
                 Error::new(ErrorKind::NotFound, "this user has no cache folder; set LARDER_DIR to choose one")
             }),
         }
@@ -161,7 +166,7 @@ impl Cache {
     }
 
     /// Whether results are loaded and stored at all: not so for [`disabled`](Cache::disabled), with
-    /// `LARDER=off`, or if the [`global`](Cache::global) cache could not be opened.
+    /// `LARDER=off`, or while the folder can't be made: see [`global`](Cache::global) and [`open`](Cache::open).
     pub fn is_enabled(&self) -> bool {
         self.place().is_some()
     }
@@ -288,7 +293,10 @@ impl Cache {
         if self.0.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
         }
-        Ok(self.place())
+        match self.place() {
+            None => self.upkeep().latent_error().map_or(Ok(None), Err),
+            place => Ok(place),
+        }
     }
 
     pub(crate) fn place(&self) -> Option<&Place> {

@@ -57,6 +57,9 @@ pub(crate) struct Details {
     pub(crate) took: u64,
     pub(crate) compressor: String,
     pub(crate) type_name: String,
+    /// The parts of the value, see `parts.rs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<String>,
 }
 
 impl Details {
@@ -90,6 +93,8 @@ pub(crate) struct Glance {
     took: u64,
     pub(crate) compressor: String,
     pub(crate) type_name: String,
+    #[serde(default)]
+    pub(crate) parts: Vec<String>,
 }
 
 impl Glance {

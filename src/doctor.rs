@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +17,9 @@ use crate::marks::Marks;
 use crate::readable::{count, duration, size};
 use crate::store::{CodeFile, Found, Layout, find_litter};
 use crate::upkeep::Place;
+use crate::{Error, ErrorKind};
+
+mod variables;
 
 /// What was looked at, and how it is: what [`Cache::diagnose`] gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,7 +75,8 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn diagnose(&self) -> Vec<Finding> {
-        let mut findings = vec![steering()];
+        let mut findings = vec![variables::steering()];
+        findings.extend(variables::wrong_ones());
         let Some(place) = self.place() else {
             findings.push(fault("cache", "it is off".to_owned(), "open it in a folder that can be created"));
             return findings;
@@ -178,18 +183,6 @@ fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>
     Finding { about, health: Health::Fault, what: what.into(), advice: Some(advice.into()) }
 }
 
-/// Whether programs that are started from here use their caches.
-fn steering() -> Finding {
-    match std::env::var("LARDER") {
-        Err(_) => good("steering", "LARDER is not set: programs use their caches"),
-        Ok(mode) => {
-            let what =
-                format!("LARDER={mode} is set here, so programs that are started here don't use caches as usual");
-            note("steering", what, "`unset LARDER` if that is not meant")
-        }
-    }
-}
-
 #[cfg(unix)]
 fn access(root: &Path) -> Finding {
     use std::os::unix::fs::MetadataExt as _;
@@ -216,17 +209,40 @@ fn access(_: &Path) -> Finding {
     good("access", "as the folder above it says")
 }
 
+/// Bytes that are written to see whether that can be done: on a full disk, an empty file can be made.
+const WRITTEN: [u8; 4096] = [1; 4096];
+
 /// Makes a file and removes it.
 fn writing(layout: &Layout) -> Finding {
     let folder = if layout.drafts().is_dir() { layout.drafts() } else { layout.root().to_owned() };
-    match tempfile::tempfile_in(&folder) {
-        Ok(_) => good("writing", "results can be stored"),
+    let written =
+        tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(&WRITTEN).and_then(|()| file.sync_data()));
+    match written.map_err(|e| Error::io(e, "nothing can be stored").at(&folder)) {
+        Ok(()) => match is_almost_full(layout.root()) {
+            None => good("writing", "results can be stored"),
+            Some(free) => fault(
+                "writing",
+                format!("results are not stored: the disk is almost full, {free}"),
+                "remove something, or `larder trim`; the last fiftieth of a disk, at most 1 GiB, is left to others",
+            ),
+        },
+        Err(error) if error.kind() == ErrorKind::NoSpace => fault(
+            "writing",
+            format!("results can't be stored: the disk is full, or the quota is used up, in {}", folder.display()),
+            "remove something, or `larder trim`",
+        ),
         Err(error) => fault(
             "writing",
-            format!("nothing can be stored in {}: {error}", folder.display()),
+            error.to_string(),
             "check the owner and the mode of the folder, and whether the disk is mounted read-only",
         ),
     }
+}
+
+/// What is free, if that is so little that it is left to others.
+fn is_almost_full(root: &Path) -> Option<String> {
+    let (available, total) = (fs2::available_space(root).ok()?, fs2::total_space(root).ok()?);
+    (available <= left_free(total)).then(|| format!("{} of {} are free", size(available), size(total)))
 }
 
 fn space(root: &Path) -> Finding {
@@ -267,15 +283,22 @@ fn memory(layout: &Layout) -> Finding {
 }
 
 fn litter(layout: &Layout) -> Finding {
-    let (files, bytes) = find_litter(layout);
-    match files {
-        0 => good("litter", "no process has left unfinished files"),
-        files => note(
+    let (left, young) = find_litter(layout);
+    let files = |files| count(files, "unfinished file", "unfinished files");
+    let written = match young.files {
+        0 => String::new(),
+        _ => format!("{}, {}, being written or younger than a minute", files(young.files), size(young.bytes)),
+    };
+    match (left.files, young.files) {
+        (0, 0) => good("litter", "no process has left unfinished files"),
+        (0, _) => good("litter", written),
+        _ => note(
             "litter",
             format!(
-                "{} of processes that were killed, {}",
-                count(files, "unfinished file", "unfinished files"),
-                size(bytes)
+                "{} of processes that were killed, {}{}{written}",
+                files(left.files),
+                size(left.bytes),
+                if written.is_empty() { "" } else { "; " }
             ),
             "nothing: whoever opens the cache next removes what is older than a minute",
         ),

@@ -116,7 +116,7 @@ impl Error {
         // A larder error that travelled through a `Read` or `Write` comes out as it went in.
         let source = match source.downcast::<Error>() {
             Ok(error) => return error,
-            Err(source) => source,
+            Err(source) => without_path(source),
         };
         let (kind, hint) = match source.kind() {
             io::ErrorKind::NotFound => (ErrorKind::NotFound, ""),
@@ -133,6 +133,14 @@ impl Error {
             _ => (ErrorKind::Io, ""),
         };
         let message = format!("{doing}: {source}{hint}");
+        Error(Box::new(Inner { kind, message, path: None, source: Some(Arc::new(source)) }))
+    }
+
+    pub(crate) fn caused_by(
+        kind: ErrorKind,
+        message: String,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
         Error(Box::new(Inner { kind, message, path: None, source: Some(Arc::new(source)) }))
     }
 
@@ -211,6 +219,16 @@ impl From<Error> for io::Error {
         };
         io::Error::new(kind, error)
     }
+}
+
+/// An error of the system without the path that `tempfile` adds to it: an [`Error`] names the path itself.
+fn without_path(error: io::Error) -> io::Error {
+    if error.raw_os_error().is_some() {
+        return error;
+    }
+    let text = error.to_string();
+    let code = text.split_once(") at path \"").and_then(|(system, _)| system.rsplit_once("(os error "));
+    code.and_then(|(_, code)| code.parse().ok()).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// A `Serialize` implementation gave up: the value is not representable.

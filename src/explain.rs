@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::as_json::seconds;
 use crate::key::{Argument, Key};
 use crate::readable::{self, duration};
-use crate::reason::{Cause, Change, ChangeKind, Difference, Reason};
+use crate::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
 use crate::store::{CodeFile, Entries, Entry, Event, Layout, Record, brief, brief_code};
 
 /// Why a call would hit or miss: what [`Call::explain`](crate::Call::explain) gives. As text, a
@@ -110,6 +110,8 @@ pub(crate) struct Missing<'a> {
     pub(crate) code: &'a [u8],
     pub(crate) parts: &'a CodeFile,
     pub(crate) arguments: &'a [Argument],
+    /// What this process remembers of the call: when it was computed, and why the result was not kept.
+    pub(crate) unkept: Option<(SystemTime, NotKept)>,
 }
 
 /// Entries whose headers are read, where there is no history.
@@ -126,10 +128,18 @@ impl Missing<'_> {
 
     /// Why there was nothing after these calls.
     pub(crate) fn reason_after(&self, history: &[Record]) -> Reason {
-        if let Some(last) = history.iter().rfind(|record| record.key == self.key) {
-            return match last.event {
-                Event::Stored(_) => Reason::Evicted,
-                Event::Forgotten => Reason::Forgotten,
+        let last = history.iter().rfind(|record| record.key == self.key);
+        let ago = |at: SystemTime| at.elapsed().unwrap_or_default();
+        if let Some((at, why)) = &self.unkept
+            && last.is_none_or(|last| last.time <= *at)
+        {
+            return Reason::NotKept { ago: ago(*at), why: why.clone() };
+        }
+        if let Some(last) = last {
+            return match last.not_kept() {
+                Some(why) => Reason::NotKept { ago: ago(last.time), why },
+                None if last.event == Event::Forgotten => Reason::Forgotten,
+                None => Reason::Evicted,
             };
         }
         let mine: Vec<_> = self.arguments.iter().map(brief).collect();

@@ -19,27 +19,28 @@ use crate::{Error, ErrorKind, Result, document};
 /// types have no surprises.
 const LONGEST_TRIED: usize = 4 << 20;
 
-/// An error if the value would come back as another one, or not at all.
-pub(crate) fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<()> {
+/// An error if the value would come back as another one, or not at all. Gives the length of its encoding, if all of it was tried.
+pub(crate) fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<Option<u64>> {
     let mut trial = Trial::new(LONGEST_TRIED);
     if let Err(error) = document::write(value, &mut trial) {
         if !trial.full {
             return Err(error);
         }
         if !document::guesses::<T>(&trial.bytes).map_err(|error| unreadable::<T>(&error))? {
-            return Ok(());
+            return Ok(None);
         }
-        return read_back(value).map(drop);
+        return read_back(value).map(|(_, len)| Some(len));
     }
-    back_from(value, &trial.bytes).map(drop)
+    back_from(value, &trial.bytes).map(|_| Some(trial.bytes.len() as u64))
 }
 
-/// The value as it comes back from its own encoding, however long that is.
+/// The value as it comes back from its own encoding, however long that is; and its length.
 ///
 /// # Errors
 /// Those of [`check`].
-pub(crate) fn read_back<T: Serialize + DeserializeOwned>(value: &T) -> Result<T> {
-    back_from(value, &document::to_vec(value)?)
+pub(crate) fn read_back<T: Serialize + DeserializeOwned>(value: &T) -> Result<(T, u64)> {
+    let encoding = document::to_vec(value)?;
+    Ok((back_from(value, &encoding)?, encoding.len() as u64))
 }
 
 fn back_from<T: Serialize + DeserializeOwned>(value: &T, encoding: &[u8]) -> Result<T> {

@@ -72,14 +72,17 @@ mod metered;
 mod numeric;
 mod origin;
 mod outcome;
+mod parts;
 mod policy;
 mod preview;
 mod proc;
 mod progress;
 mod readable;
 mod reason;
+mod repeats;
 mod rules;
 mod secret;
+mod settings;
 mod shape;
 mod stats;
 mod steering;
@@ -88,7 +91,9 @@ mod target;
 mod threads;
 #[cfg(feature = "async")]
 mod timer;
+mod too_large;
 mod units;
+mod unkept;
 mod valid;
 
 #[cfg(feature = "archive")]
@@ -113,7 +118,7 @@ pub use outcome::Outcome;
 pub use persist::{dump, dump_into, dump_with, load, load_from};
 pub use policy::Limits;
 pub use progress::Progress;
-pub use reason::{Change, ChangeKind, Difference, Reason};
+pub use reason::{Change, ChangeKind, Difference, NotKept, Reason};
 pub use recent::Recent;
 pub use shelf::Shelved;
 pub use stats::Stats;

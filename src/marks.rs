@@ -12,7 +12,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,6 +32,8 @@ pub(crate) struct Marks {
     file: File,
     map: MmapRaw,
     identity: Option<Identity>,
+    /// Whether it was logged that it can't be written. If it can be made again, that is another one.
+    failed: AtomicBool,
 }
 
 /// Which file has a name.
@@ -100,7 +102,7 @@ impl Marks {
             file.set_len(BYTES as u64)?;
         }
         let map = MmapOptions::new().len(BYTES).map_raw_read_only(&file)?;
-        Ok(Marks { identity: identity(&metadata), path, file, map })
+        Ok(Marks { identity: identity(&metadata), path, file, map, failed: AtomicBool::new(false) })
     }
 
     /// The number of the key's mark.
@@ -133,7 +135,9 @@ impl Marks {
         if let Err(error) = write_all_at(&self.file, bytes, offset) {
             // A file that is not there is noticed as well, if a second later, and needs no space.
             let removed = std::fs::remove_file(&self.path).is_ok();
-            tracing::warn!(path = %self.path.display(), %error, removed, "can't tell other processes what was removed");
+            if !self.failed.swap(true, Ordering::Relaxed) {
+                tracing::warn!(path = %self.path.display(), %error, removed, "can't tell other processes what was removed");
+            }
         }
     }
 

@@ -87,7 +87,7 @@ pub(crate) struct Home {
 
 impl Home {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
-        let folder: Option<Arc<Path>> = cache.layout().map(|layout| layout.function(function).into());
+        let folder: Option<Arc<Path>> = cache.upkeep().planned().map(|layout| layout.function(function).into());
         let tally = cache.upkeep().tally(folder.as_deref(), &function.path).into();
         Arc::new(Home { cache, folder, tally, described: AtomicBool::new(false) })
     }

@@ -10,7 +10,7 @@ use crate::guard::guarded;
 use crate::key::{Argument, Describe};
 use crate::memo::Memo;
 use crate::outcome::Outcome;
-use crate::reason::Reason;
+use crate::reason::{NotKept, Reason};
 use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::site::{Found, Site, encode_for, recall};
@@ -135,7 +135,7 @@ fn have_turn<A, R, S: Shape<R>>(
     };
     // 3. Compute.
     let started = Instant::now();
-    let (miss, ran) = miss.compute(|| compute(question.arguments));
+    let (miss, ran) = miss.compute(site, || compute(question.arguments));
     // 4. Encode, compress, publish.
     let (value, outcome, end) = miss.end(site, rules, ran, started.elapsed());
     turn.land(end);
@@ -172,7 +172,7 @@ pub(crate) enum Ran<R> {
 }
 
 pub(crate) fn look<R, S: Shape<R>>(site: &Site<'_>, how: How, rules: Rules<R, S>) -> Looked<R> {
-    if !site.cache.is_enabled() {
+    if !site.is_enabled() {
         return Looked::Bypass(Reason::CacheOff);
     }
     if let Err(error) = &site.key {
@@ -248,9 +248,14 @@ impl<R> Miss<R> {
     }
 
     /// Runs the function. If the result is stored, a normal run would not have met a panic, so it is caught.
-    pub(crate) fn compute(mut self, compute: impl FnOnce() -> R) -> (Self, Ran<R>) {
+    pub(crate) fn compute(mut self, site: &Site<'_>, compute: impl FnOnce() -> R) -> (Self, Ran<R>) {
         let ran = match self.verified.take() {
-            None => Ran::New(compute()),
+            None => {
+                let watch = site.watch();
+                let value = compute();
+                watch.ended();
+                Ran::New(value)
+            }
             Some(stored) => Ran::Again { stored, now: catch_unwind(AssertUnwindSafe(compute)).ok() },
         };
         (self, ran)
@@ -281,17 +286,24 @@ impl<R> Miss<R> {
     }
 
     fn keep<S: Shape<R>>(self, site: &Site<'_>, rules: Rules<R, S>, value: R, took: Duration) -> (R, Outcome, End) {
+        let unkept = |why, end| {
+            site.not_kept(why, None);
+            (None, None, end)
+        };
         let (back, size, end) = match S::stored(&value) {
-            None => (None, None, End::Failed),
-            Some(_) if site.cache.is_read_only() => (None, None, End::NotKept),
-            Some(_) if site.files_changed("a result is not stored") => (None, None, End::Failed),
+            None => unkept(NotKept::Err, End::Failed),
+            Some(_) if site.cache.is_read_only() => unkept(NotKept::ReadOnly, End::NotKept),
+            Some(_) if site.files_changed("a result is not stored") => {
+                let what = "a file that is an argument changed while the function ran".to_owned();
+                unkept(NotKept::Fault { what }, End::Failed)
+            }
             Some(stored) => match may_be_stored(rules, stored)
                 .and_then(|may| may.then(|| site.store(self.shown, self.reason.cause(), took, stored)).transpose())
             {
-                Ok(None) => (None, None, End::NotKept),
+                Ok(None) => unkept(NotKept::StoreIf, End::NotKept),
                 Ok(Some((size, back))) => (back, Some(size), End::Stored),
                 Err(error) => {
-                    site.fault("a result can't be stored: it will be computed again", &error);
+                    site.not_stored(&error);
                     (None, None, End::NotKept)
                 }
             },

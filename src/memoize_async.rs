@@ -161,7 +161,7 @@ where
         };
         // 3. Compute.
         let started = Instant::now();
-        let (miss, ran) = compute_async(miss, || compute(arguments)).await;
+        let (miss, ran) = compute_async(&site, miss, || compute(arguments)).await;
         let took = started.elapsed();
         // 4. Encode, compress, publish.
         off_thread(&site, move |site| {
@@ -178,8 +178,25 @@ where
 }
 
 /// [`Miss::compute`] for a function that is `async`.
-async fn compute_async<R, F: Future<Output = R>>(mut miss: Miss<R>, compute: impl FnOnce() -> F) -> (Miss<R>, Ran<R>) {
-    let Some(stored) = miss.take_verified() else { return (miss, Ran::New(compute().await)) };
+async fn compute_async<R, F: Future<Output = R>>(
+    site: &Site<'static>,
+    mut miss: Miss<R>,
+    compute: impl FnOnce() -> F,
+) -> (Miss<R>, Ran<R>) {
+    let Some(stored) = miss.take_verified() else {
+        let watch = site.watch();
+        let mut future = pin!(compute());
+        watch.ended();
+        // Only while it is polled: a future that is dropped has not panicked.
+        let value = poll_fn(|context| {
+            let watch = site.watch();
+            let polled = future.as_mut().poll(context);
+            watch.ended();
+            polled
+        });
+        let value = value.await;
+        return (miss, Ran::New(value));
+    };
     let Ok(future) = catch_unwind(AssertUnwindSafe(compute)) else {
         return (miss, Ran::Again { stored, now: None });
     };

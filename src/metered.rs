@@ -5,7 +5,7 @@ use metrics::{Label, SharedString, counter};
 use crate::stats::{Count, Sums};
 
 /// The counters, and what each of them counts.
-const COUNTERS: [(&str, &[Count]); 7] = [
+const COUNTERS: [(&str, &[Count]); 8] = [
     ("larder_hits_total", &[Count::Hits, Count::HotHits]),
     ("larder_hot_hits_total", &[Count::HotHits]),
     ("larder_misses_total", &[Count::Misses]),
@@ -13,6 +13,7 @@ const COUNTERS: [(&str, &[Count]); 7] = [
     ("larder_read_bytes_total", &[Count::BytesRead]),
     ("larder_written_bytes_total", &[Count::BytesWritten]),
     ("larder_unequal_total", &[Count::Unequal]),
+    ("larder_too_large_total", &[Count::TooLarge]),
 ];
 
 /// Those of time, in microseconds.

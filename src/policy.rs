@@ -45,6 +45,22 @@ impl Limits {
     }
 }
 
+/// How far the clocks of machines that share a cache may differ.
+const MOST_AHEAD: Duration = Duration::from_secs(5 * 60);
+
+/// As far as clocks differ that are set by NTP, whatever the limit.
+const LITTLE_AHEAD: Duration = Duration::from_secs(5);
+
+/// How old something is that may be `max_age` old. What is a little from the future is new: another machine's clock is ahead. That
+/// is an eighth of `max_age` or five minutes, whichever is less, and five seconds in any case. Beyond that a clock was set back
+/// since, so nobody knows how old it is: [`Duration::MAX`].
+pub(crate) fn age(written: SystemTime, max_age: Duration) -> Duration {
+    written.elapsed().unwrap_or_else(|ahead| {
+        let little = (max_age / 8).min(MOST_AHEAD).max(LITTLE_AHEAD.min(max_age));
+        if ahead.duration() < little { Duration::ZERO } else { Duration::MAX }
+    })
+}
+
 /// What is known of an entry without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
@@ -69,7 +85,7 @@ pub(crate) enum Order {
 
 impl Order {
     /// The smaller it is, the earlier the entry goes.
-    fn rank(self, candidate: &Candidate, now: SystemTime) -> (u128, SystemTime) {
+    pub(crate) fn rank(self, candidate: &Candidate, now: SystemTime) -> (u128, SystemTime) {
         match self {
             Order::LeastRecentlyUsed => (0, candidate.used),
             Order::CheapestFirst => {
@@ -82,16 +98,19 @@ impl Order {
     }
 }
 
-/// The indices of those that have to go: what is too old or too idle, then in their order, until the rest fits.
-pub(crate) fn victims(candidates: &[Candidate], limits: &Limits, order: Order, now: SystemTime) -> Vec<usize> {
+/// Whether an entry may not stay, whatever else there is: it is too old, too idle, or larger than all may be.
+pub(crate) fn must_go(candidate: &Candidate, limits: &Limits, now: SystemTime) -> bool {
     // What is from the future is of now: clocks differ.
     let since = |time: SystemTime| now.duration_since(time).unwrap_or_default();
-    let is_late = |candidate: &Candidate| {
-        limits.max_idle.is_some_and(|max_idle| since(candidate.used) > max_idle)
-            || limits.max_age.is_some_and(|max_age| candidate.written.is_some_and(|at| since(at) > max_age))
-    };
+    limits.max_idle.is_some_and(|max_idle| since(candidate.used) > max_idle)
+        || limits.max_age.is_some_and(|max_age| candidate.written.is_some_and(|at| since(at) > max_age))
+        || limits.max_bytes.is_some_and(|max_bytes| candidate.size > max_bytes)
+}
+
+/// The indices of those that have to go: what may not stay, then in their order, until the rest fits.
+pub(crate) fn victims(candidates: &[Candidate], limits: &Limits, order: Order, now: SystemTime) -> Vec<usize> {
     let (mut victims, mut queue): (Vec<_>, Vec<_>) =
-        (0..candidates.len()).partition(|&index| is_late(&candidates[index]));
+        (0..candidates.len()).partition(|&index| must_go(&candidates[index], limits, now));
     queue.sort_by_cached_key(|&index| (order.rank(&candidates[index], now), index));
     let mut entries = queue.len() as u64;
     let mut bytes: u64 = queue.iter().map(|&index| candidates[index].size).sum();
@@ -138,7 +157,9 @@ mod tests {
         assert!(bytes(1500).is_empty());
         assert_eq!(bytes(1499), [1]);
         assert_eq!(bytes(900), [1, 3]);
-        assert_eq!(bytes(0), [1, 3, 4, 2, 0]);
+        assert_eq!(bytes(0).len(), 5);
+        // Those that are larger than all may be go first, so the others may stay.
+        assert_eq!(bytes(420), [4, 1, 3]);
         let entries = |max| gone(&Limits { max_entries: Some(max), ..none.clone() });
         assert!(entries(5).is_empty());
         assert_eq!(entries(3), [1, 3]);
@@ -153,6 +174,24 @@ mod tests {
         let both = Limits { max_age: Some(Duration::from_secs(9)), max_entries: Some(3), ..none };
         assert_eq!(gone(&both), [1, 3]);
     }
+
+    /// F32
+    #[test]
+    fn what_is_a_little_from_the_future_is_new() {
+        let of = |ahead: u64, max_age: u64| {
+            age(SystemTime::now() + Duration::from_millis(ahead), Duration::from_secs(max_age))
+        };
+        let (hour, day) = (3600, 86_400);
+        for (ahead, max_age) in [(2000, hour), (2000, day), (2000, 10), (299_000, day), (440_000 / 8, 440), (500, 1)] {
+            assert_eq!(of(ahead, max_age), Duration::ZERO, "{ahead} ms, {max_age} s");
+        }
+        for (ahead, max_age) in [(310_000, day), (80_000, 600), (12_000, 60), (2000, 1), (1000 * hour, day)] {
+            assert_eq!(of(ahead, max_age), Duration::MAX, "{ahead} ms, {max_age} s");
+        }
+        let an_hour_ago = SystemTime::now() - Duration::from_secs(hour);
+        assert!((hour..hour + 60).contains(&age(an_hour_ago, Duration::from_secs(day)).as_secs()));
+    }
+
     #[test]
     fn what_is_cheap_for_its_size_goes_first() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::as_json::seconds;
 use crate::readable::duration;
+use crate::too_large::TooLarge;
 
 /// Why a call is computed and not loaded. As text, a sentence without its subject.
 ///
@@ -60,6 +61,12 @@ pub enum Reason {
         /// What is damaged.
         what: String,
     },
+    /// The stored result refers to another one with [`Shelved`](crate::Shelved), which is gone.
+    #[non_exhaustive]
+    PartGone {
+        /// Where that one was.
+        what: String,
+    },
     /// There is a stored result that can't be read.
     #[non_exhaustive]
     Unreadable {
@@ -82,8 +89,59 @@ pub enum Reason {
         /// Which argument, and why.
         what: String,
     },
+    /// The call was computed, and its result was not kept.
+    #[non_exhaustive]
+    NotKept {
+        /// How long ago that was. As JSON: seconds.
+        #[serde(serialize_with = "seconds")]
+        ago: Duration,
+        /// Why it was not kept.
+        why: NotKept,
+    },
     /// Nothing is stored, and nobody asked why.
     Absent,
+}
+
+/// Why a result was not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NotKept {
+    /// It was an `Err`.
+    Err,
+    /// There was none: the function panicked.
+    Panic,
+    /// The option `store_if` said no.
+    StoreIf,
+    /// It alone is larger than [`max_bytes`](crate::CacheBuilder::max_bytes).
+    #[non_exhaustive]
+    TooLarge {
+        /// Bytes of its file; `None` if it was given up before that was known.
+        size: Option<u64>,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The cache is read-only.
+    ReadOnly,
+    /// It could not be stored.
+    #[non_exhaustive]
+    Fault {
+        /// Why.
+        what: String,
+    },
+}
+
+impl fmt::Display for NotKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotKept::Err => f.write_str(", returned an `Err`, which is not kept"),
+            NotKept::Panic => f.write_str(", and the function panicked"),
+            NotKept::StoreIf => f.write_str(", and `store_if` said not to keep it"),
+            NotKept::TooLarge { size, limit } => write!(f, "; {}", TooLarge { size: *size, limit: *limit }),
+            NotKept::ReadOnly => f.write_str(", and the cache is read-only, so it was not stored"),
+            NotKept::Fault { what } => write!(f, "; it could not be stored: {what}"),
+        }
+    }
 }
 
 /// Why a result was computed that is stored now.
@@ -97,6 +155,7 @@ pub(crate) enum Cause {
     Unreadable,
     Rejected,
     Verified,
+    PartGone,
 }
 
 impl Reason {
@@ -109,6 +168,7 @@ impl Reason {
             Reason::Unreadable { .. } => Cause::Unreadable,
             Reason::Rejected => Cause::Rejected,
             Reason::Verified { .. } => Cause::Verified,
+            Reason::PartGone { .. } => Cause::PartGone,
             _ => Cause::Absent,
         }
     }
@@ -189,6 +249,9 @@ impl fmt::Display for Reason {
             Reason::Forgotten => f.write_str("forgotten: it was stored, and removed on request"),
             Reason::Rejected => f.write_str("the stored result was rejected by `valid`"),
             Reason::Damaged { what } => write!(f, "the stored result is damaged: {what}"),
+            Reason::PartGone { what } => {
+                write!(f, "the stored result refers to another one that was evicted or removed: {what}")
+            }
             Reason::Unreadable { what } => write!(f, "the stored result is unreadable: {what}"),
             Reason::Refreshed => f.write_str("refreshed on request"),
             Reason::Verified { same: true } => f.write_str("computed again to verify what is stored: it is the same"),
@@ -197,6 +260,7 @@ impl fmt::Display for Reason {
             }
             Reason::CacheOff => f.write_str("the cache is off"),
             Reason::NoKey { what } => write!(f, "the call has no key: {what}"),
+            Reason::NotKept { ago, why } => write!(f, "computed {} ago{why}", duration(*ago)),
             Reason::Absent => f.write_str("nothing is stored"),
         }
     }

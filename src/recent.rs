@@ -54,7 +54,8 @@ impl Cache {
         let histories: Vec<_> = functions.iter().map(|function| Layout::recall(&function.path)).collect();
         let mut last: Vec<(usize, usize)> = Vec::new();
         for (function, history) in histories.iter().enumerate() {
-            last.extend((history.len().saturating_sub(most)..history.len()).map(|index| (function, index)));
+            let told = (0..history.len()).rev().filter(|index| is_told(&history[*index]));
+            last.extend(told.take(most).map(|index| (function, index)));
         }
         last.sort_by_key(|(function, index)| Reverse(histories[*function][*index].time));
         last.truncate(most);
@@ -72,16 +73,21 @@ impl Entry {
     pub fn history(&self) -> Vec<Recent> {
         let Some(folder) = self.path.parent() else { return Vec::new() };
         let history = Layout::recall(folder);
-        let of_this = history.iter().enumerate().filter(|(_, record)| record.key == self.key);
+        let of_this = history.iter().enumerate().filter(|(_, record)| record.key == self.key && is_told(record));
         of_this.map(|(index, record)| recent(&self.function, folder, &history[..index], record)).collect()
     }
+}
+
+/// Whether something was stored or removed.
+fn is_told(record: &Record) -> bool {
+    !matches!(record.event, Event::NotKept(_))
 }
 
 fn recent(function: &str, folder: &Path, before: &[Record], record: &Record) -> Recent {
     let entry = Entry::read(Layout::entry(folder, &record.key), record.key).ok().flatten();
     let arguments = entry.map_or_else(Vec::new, |entry| entry.arguments);
     let why = match record.event {
-        Event::Forgotten => None,
+        Event::Forgotten | Event::NotKept(_) => None,
         Event::Stored(Cause::Absent) => Some(reason(folder, &arguments, before, record)),
         Event::Stored(cause) => Some(sentence(cause).to_owned()),
     };
@@ -100,6 +106,7 @@ fn reason(folder: &Path, arguments: &[Argument], before: &[Record], record: &Rec
         code: &record.code,
         parts: &parts,
         arguments: shown,
+        unkept: None,
     };
     missing.reason_after(before).to_string()
 }
@@ -112,6 +119,7 @@ fn sentence(cause: Cause) -> &'static str {
         Cause::Damaged => "what was stored was damaged",
         Cause::Unreadable => "what was stored was unreadable",
         Cause::Rejected => "what was stored was rejected by `valid`",
+        Cause::PartGone => "what was stored referred to a result that is gone",
         Cause::Verified => "what was stored was not the same when it was verified",
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::cache::Cache;
 use crate::compress::Compression;
-use crate::store::{Entry, Peeked, write_with};
-use crate::{Error, Result, document};
+use crate::store::{Entry, Fits, Peeked, write_with};
+use crate::too_large::TooLarge;
+use crate::{Error, ErrorKind, Result, document};
 
 impl Cache {
     /// Compresses an entry with another method, and gives the size of its file in bytes then. What it says stays the same,
@@ -16,7 +17,8 @@ impl Cache {
     /// # Errors
     /// If the entry is damaged or can't be read, the compressor is not in this build or has no such level, or the file
     /// system can't exchange two files in one step (Linux does, on local disks): the entry is as it was then.
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry of another cache,
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if it would be larger than
+    /// [`max_bytes`](crate::CacheBuilder::max_bytes); [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry of another cache,
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
     ///
     /// ```
@@ -59,16 +61,22 @@ impl Cache {
         place.bounds.expect_space(&place.layout)?;
         place.layout.create_drafts()?;
         let (drafts, secret) = (place.layout.drafts(), self.secret());
+        let fits = Fits { most: place.bounds.largest(), document: None };
         let draft = peeked.pass(secret, |input| {
             let mut checksum = 0;
-            let draft = write_with(&drafts, &details, compression, secret, |target| {
+            let draft = write_with(&drafts, &details, compression, secret, fits, |target| {
                 let written = document::copy(input, target)?;
                 checksum = written.checksum;
                 Ok(written)
             })?;
             Ok((draft, checksum))
         });
-        let draft = draft.map_err(at_entry)?;
+        let draft = draft.map_err(|error| match TooLarge::of(&error) {
+            Some(large) => {
+                at_entry(Error::new(ErrorKind::LimitExceeded, format!("compressed with {compression}, {large}")))
+            }
+            None => at_entry(error),
+        })?;
 
         let size = draft.len();
         let replaced = place.store.replace(folder, key, draft, peeked.file(), self.is_durable());

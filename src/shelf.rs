@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::file::{FileRange, open_entry};
 use crate::key::{Key, StandIn};
 use crate::mapped::Mapped;
+use crate::parts;
 use crate::secret::Secret;
 use crate::shape::Shape;
 use crate::store::{Layout, Peeked};
@@ -25,6 +26,10 @@ use crate::{Error, ErrorKind, Result, document};
 ///
 /// If the result can't be stored, because the cache is off or failed, its encoding is kept here, and
 /// travels along.
+///
+/// A memoized function may return references, alone or within a value. They are found in the cache that the value is loaded
+/// from, also if its folder was moved or its entries were imported elsewhere. If what one of them refers to was evicted or
+/// removed, the value counts as gone as well: the function runs again.
 ///
 /// ```
 /// # use larder::{Cache, Shelved, memoize};
@@ -169,10 +174,28 @@ fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
                         call the function here";
             Err(Error::new(ErrorKind::PermissionDenied, what).at(path))
         }
-        Place::Stored { path, secret, .. } => {
-            peek::<T>(path, key, secret.as_ref()).and_then(|mut entry| entry.load()).map_err(|error| error.at(path))
+        Place::Stored { path, secret, read_only, .. } => {
+            let load = || {
+                let mut entry = peek::<T>(path, key, secret.as_ref())?;
+                let Some(root) = path.parent().and_then(Layout::root_of) else { return entry.load() };
+                // What it refers to in turn is looked for in the cache that it is in.
+                let functions = Layout::at(root)?.functions();
+                let home = parts::Home { functions, read_only: *read_only, secret: *secret };
+                let (value, read) = parts::reading(home, || entry.load());
+                match read.gone {
+                    Some(part) => Err(gone(part)),
+                    None => value,
+                }
+            };
+            load().map_err(|error| error.at(path))
         }
     }
+}
+
+/// The error for a part that is gone.
+fn gone(part: PathBuf) -> Error {
+    let what = "a result that the shelved one refers to is gone: it was evicted or removed; call the function again";
+    Error::new(ErrorKind::NotFound, what).at(part)
 }
 
 /// Removes the entry in this file, as the cache that it is in would.
@@ -235,13 +258,22 @@ impl<T> Serialize for Shelved<T> {
         if StandIn::is_wanted::<S>() {
             return StandIn::Shelved.serialize(&self.key, serializer);
         }
+        if let Place::Stored { path, .. } = &self.place {
+            parts::written(path);
+        }
         Form { key: &self.key, place: &self.place }.serialize(serializer)
     }
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Shelved<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Form { key, place } = Form::deserialize(deserializer)?;
+        let Form { key, mut place } = Form::deserialize(deserializer)?;
+        // It may have been written elsewhere.
+        if let Place::Stored { path, read_only, sealed, secret } = &mut place
+            && let Some((found, home)) = parts::read(path)
+        {
+            (*path, *read_only, *sealed, *secret) = (found, home.read_only, home.secret.is_some(), home.secret);
+        }
         Ok(Shelved { key, place, load })
     }
 }

@@ -17,16 +17,21 @@ use crate::flight::{Holder, Join, Step, Turn};
 use crate::guard;
 use crate::hot::{self, Since, Warm};
 use crate::key::call::{Encoded, encode};
-use crate::key::{Argument, Describe, Key, digest_of_content};
+use crate::key::{Argument, Describe, Key};
 use crate::memo::{Home, Memo};
 use crate::outcome::Outcome;
+use crate::parts;
+use crate::policy;
 use crate::reason::{Cause, Reason};
 use crate::rules::Rules;
 use crate::shape::Shape;
-use crate::stats::{Count, nanoseconds};
-use crate::store::{self, Entry, Event, Layout, Peeked, Record, brief, brief_code};
+use crate::stats::nanoseconds;
+use crate::store::{self, Entry, Event, Fits, Layout, Peeked, Record, brief, brief_code};
 use crate::upkeep::Place;
 use crate::{Error, ErrorKind, Result, codec, faithful};
+
+mod told;
+mod unkept;
 
 pub(crate) struct Site<'a> {
     pub(crate) memo: &'a Memo,
@@ -55,7 +60,7 @@ impl<'a> Site<'a> {
 
     /// Of a call that will only be run: without a cache, it needs no key.
     pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
-        let key = if cache.is_enabled() { call.key(memo.key()) } else { Ok(Key::from_bytes([0; 32])) };
+        let key = if call.is_none() { Ok(Key::from_bytes([0; 32])) } else { call.key(memo.key()) };
         Site { memo, home: memo.home(cache), cache: cache.clone(), key, call }
     }
 
@@ -66,15 +71,23 @@ impl<'a> Site<'a> {
 
     /// Whether a file that the key depends on is another one now: then the result is of something else, and `what` is
     /// reported.
-    pub(crate) fn files_changed(&self, what: &str) -> bool {
+    pub(crate) fn files_changed(&self, what: &'static str) -> bool {
         let Some(path) = self.call.files.iter().find_map(Used::changed) else { return false };
         let error = Error::new(ErrorKind::InvalidInput, "the file changed while the function ran").at(path);
         self.fault(what, &error);
         true
     }
 
+    /// Whether the cache is to be asked. One that could be opened since the call was encoded, which it was not then, is not.
+    pub(crate) fn is_enabled(&self) -> bool {
+        !self.call.is_none() && self.cache.is_enabled()
+    }
+
     /// The folder and the key; `None` if the cache is off, or the call has no key.
     fn place(&self) -> Option<(&Path, &Key)> {
+        if self.call.is_none() {
+            return None;
+        }
         Some((self.home.folder.as_deref()?, self.key.as_ref().ok()?))
     }
 
@@ -119,11 +132,23 @@ impl<'a> Site<'a> {
         if touch && !self.cache.is_read_only() && self.cache.upkeep().is_touch_due(key) {
             place.store.touch(peeked.file());
         }
-        let loaded = peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()));
+        let functions = place.layout.functions();
+        let gone = |part: PathBuf| Found::Nothing(Reason::PartGone { what: part.display().to_string() });
+        if let Some(part) = parts::first_gone(&functions, &peeked.header.details.parts) {
+            return gone(part);
+        }
+        let home =
+            parts::Home { functions, read_only: self.cache.is_read_only(), secret: self.cache.secret().copied() };
+        let (loaded, read) = parts::reading(home, || {
+            peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()))
+        });
         let value = match loaded {
             Ok(value) => value,
             Err(error) => return fault(error),
         };
+        if let Some(part) = read.gone {
+            return gone(part);
+        }
         let size = peeked.header.size();
         let hit =
             Outcome::Hit { age: created.elapsed().unwrap_or_default(), saved: peeked.header.details.took(), size };
@@ -141,6 +166,8 @@ impl<'a> Site<'a> {
                     Err(error) => return fault(error),
                 }
             }
+            // In memory, nobody would see that a part is evicted.
+            None if read.any => {}
             None => self.keep(since, &value, &peeked.header),
         }
         Found::Hit(S::restored(value), hit)
@@ -185,6 +212,7 @@ impl<'a> Site<'a> {
         let Some(place) = self.cache.place() else { return false };
         self.open(place, folder, key).ok().flatten().is_some_and(|entry| {
             self.expired(rules, entry.header.details.created()).is_none()
+                && parts::first_gone(&place.layout.functions(), &entry.header.details.parts).is_none()
                 && entry.expect_type::<S::Stored>().is_ok()
                 && entry.is_complete().unwrap_or(false)
         })
@@ -250,6 +278,7 @@ impl<'a> Site<'a> {
             code: &function.code,
             parts: &self.memo.code_parts(),
             arguments,
+            unkept: self.cache.upkeep().unkept.of(key),
         };
         missing.reason()
     }
@@ -270,15 +299,19 @@ impl<'a> Site<'a> {
         there.bounds.expect_space(layout)?;
         let started = self.clock();
         // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
-        let back = if cache.verifies() {
-            Some(guarded(|| faithful::read_back(value))?)
-        } else {
-            guarded(|| faithful::check(value))?;
-            None
-        };
+        let (checked, found) = parts::writing(|| {
+            guarded(|| {
+                if cache.verifies() {
+                    return faithful::read_back(value).map(|(back, len)| (Some(back), Some(len)));
+                }
+                faithful::check(value).map(|len| (None, len))
+            })
+        });
+        let (back, len) = checked?;
+        let fits = Fits { most: there.bounds.largest(), document: len };
         let compression = memo.compression(cache);
         let function = memo.function();
-        let details = Details {
+        let mut details = Details {
             key: *key,
             package: function.package.clone(),
             function: function.path.clone(),
@@ -289,10 +322,21 @@ impl<'a> Site<'a> {
             took: nanoseconds(took),
             compressor: compression.to_string(),
             type_name: type_name::<T>().to_owned(),
+            parts: parts::listed(&layout.functions(), &found),
         };
-        let put = || -> Result<_> {
+        let mut put = || -> Result<_> {
             memo.describe(layout, home, folder)?;
-            let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression, cache.secret()))?;
+            let mut is_second = false;
+            let draft = loop {
+                let write = || store::write(&layout.drafts(), &details, value, compression, cache.secret(), fits);
+                let (draft, found) = parts::writing(|| guarded(write));
+                let (draft, found) = (draft?, parts::listed(&layout.functions(), &found));
+                // Of a large value, not all was seen before.
+                if details.parts == found || is_second {
+                    break draft;
+                }
+                (details.parts, is_second) = (found, true);
+            };
             let size = draft.len();
             // It may have been published before something failed.
             let before = there.store.put(folder, key, draft, cache.is_durable());
@@ -304,23 +348,17 @@ impl<'a> Site<'a> {
             result => result?,
         };
         cache.upkeep().stored(home.tally(), key, before, size);
-        self.note(there, Event::Stored(cause), &details.arguments);
+        self.note(there, Event::Stored(cause), SystemTime::now(), details.arguments.iter().map(brief).collect());
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok((size, back))
     }
 
     /// Notes for later what became of this call. That it can't be noted is no fault of the result.
-    fn note(&self, there: &Place, event: Event, arguments: &[Argument]) {
+    fn note(&self, there: &Place, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
         let Some((folder, key)) = self.place() else { return };
         let function = self.memo.function();
-        let record = Record {
-            event,
-            key: *key,
-            version: function.version,
-            code: brief_code(&function.code),
-            time: SystemTime::now(),
-            arguments: arguments.iter().map(brief).collect(),
-        };
+        let record =
+            Record { event, key: *key, version: function.version, code: brief_code(&function.code), time, arguments };
         if let Err(error) = store::note(&there.layout, folder, &record) {
             tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }
@@ -333,86 +371,14 @@ impl<'a> Site<'a> {
         let (Some(place), Some(folder)) = (place, &self.home.folder) else { return Ok(false) };
         let removed = self.cache.upkeep().remove(folder, key)?;
         if removed {
-            self.note(place, Event::Forgotten, &[]);
+            self.note(place, Event::Forgotten, SystemTime::now(), Vec::new());
         }
         Ok(removed)
-    }
-
-    /// Whether the function gave the result again that is stored. `now` is `None` if it gave none that can be stored: an
-    /// `Err`, or a panic.
-    pub(crate) fn compare<T: Serialize>(&self, before: &T, now: Option<&T>) -> bool {
-        let digest = |value| guarded(|| digest_of_content(value));
-        let same =
-            now.is_some_and(|now| matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now));
-        // Of another file, another result is no wonder.
-        if !same && !self.files_changed("a result can't be verified") {
-            self.home.tally().add(Count::Unequal, 1);
-            self.cache.upkeep().counted();
-            let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
-            let gave = if now.is_some() { "another result" } else { "an `Err` or a panic" };
-            tracing::error!(
-                function = self.memo.name(),
-                key,
-                gave,
-                "a function does not give the result again that is stored: it depends on more than its arguments and its \
-                 code (time, chance, a file, the order of threads); the stored result is used and kept, `LARDER=refresh` \
-                 replaces it"
-            );
-        }
-        same
     }
 
     /// The time, if anybody wants to know how long things take.
     pub(crate) fn clock(&self) -> Option<Instant> {
         tracing::enabled!(Level::DEBUG).then(Instant::now)
-    }
-
-    /// The call was a hit.
-    pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
-        let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
-        self.home.tally().hit(*saved, *size);
-        self.cache.upkeep().counted();
-        tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
-    }
-
-    /// There is no result that may be used.
-    pub(crate) fn nothing(&self, reason: &Reason, started: Option<Instant>) {
-        if let Ok(key) = &self.key {
-            tracing::trace!(function = self.memo.name(), %key, %reason, took = ?since(started), "looked up in vain");
-        }
-    }
-
-    /// The call was computed.
-    pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
-        self.home.tally().miss(took);
-        self.cache.upkeep().counted();
-        if let Ok(key) = &self.key {
-            tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
-        }
-        Outcome::Computed { took, size, reason }
-    }
-
-    /// The call went past the cache.
-    pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
-        self.home.tally().bypass(took);
-        self.cache.upkeep().counted();
-        tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
-        Outcome::Bypassed { took, reason }
-    }
-
-    /// The call went past the cache because the caller wanted that.
-    pub(crate) fn uncached(&self, took: Duration) {
-        self.home.tally().bypass(took);
-        self.cache.upkeep().counted();
-        tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
-    }
-
-    /// The cache failed, and must not get in the way: logged and counted, that is all.
-    #[cold]
-    pub(crate) fn fault(&self, what: &str, error: &Error) {
-        self.home.tally().error(error.kind());
-        self.cache.upkeep().counted();
-        tracing::warn!(function = self.memo.name(), %error, "{what}");
     }
 }
 
@@ -420,8 +386,7 @@ impl<'a> Site<'a> {
 fn expired<R, S: Shape<R>>(cache: &Cache, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
     let limit = cache.place().and_then(|place| place.bounds.limits().max_age);
     let max_age = rules.longest().into_iter().chain(limit).min()?;
-    // One from the future, as a clock that was set back makes it, is so old that nobody knows.
-    let age = created.elapsed().unwrap_or(Duration::MAX);
+    let age = policy::age(created, max_age);
     (age > max_age).then_some(Reason::Expired { age, max_age })
 }
 

@@ -43,6 +43,9 @@ pub struct Stats {
     pub errors_by_kind: BTreeMap<ErrorKind, u64>,
     /// Results that were not the stored ones when they were computed again (`LARDER=verify`). They are errors as well.
     pub unequal: u64,
+    /// Results that were not stored, because each alone is larger than a limit. They are errors as well, of the kind
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded).
+    pub too_large: u64,
     /// Time that functions ran. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub computed: Duration,
@@ -77,6 +80,8 @@ pub(crate) enum Count {
     Entries,
     Bytes,
     Unequal,
+    /// The last number: those before are of errors.
+    TooLarge = 31,
 }
 
 /// Numbers before those of errors.
@@ -107,6 +112,16 @@ const KINDS: [ErrorKind; 19] = [
     ErrorKind::LimitExceeded,
     ErrorKind::InvalidInput,
 ];
+
+/// The number of a kind in files.
+pub(crate) fn number_of(kind: ErrorKind) -> u64 {
+    KINDS.iter().zip(0..).find(|(known, _)| **known == kind).map_or(u64::MAX, |(_, number)| number)
+}
+
+/// The kind with this number.
+pub(crate) fn kind_of(number: u64) -> Option<ErrorKind> {
+    KINDS.get(usize::try_from(number).ok()?).copied()
+}
 
 /// 584 years fit into a `u64`.
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
@@ -163,6 +178,7 @@ impl Sums {
             errors: errors_by_kind.values().sum::<u64>() + unequal,
             errors_by_kind,
             unequal,
+            too_large: self.get(Count::TooLarge),
             computed: Duration::from_nanos(self.get(Count::Computed)),
             saved: Duration::from_nanos(self.get(Count::Saved).saturating_add(self.get(Count::HotSaved))),
             bytes_read: self.get(Count::BytesRead),
@@ -332,6 +348,6 @@ mod tests {
     #[test]
     fn there_is_room_for_every_kind() {
         assert_eq!(Count::Unequal as usize + 1, FIRST_ERROR);
-        assert!(FIRST_ERROR + KINDS.len() <= NUMBERS);
+        assert!(FIRST_ERROR + KINDS.len() <= Count::TooLarge as usize && (Count::TooLarge as usize) < NUMBERS);
     }
 }

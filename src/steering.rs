@@ -5,8 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
+use crate::settings::nearest;
+use crate::{Error, ErrorKind, Result};
+
 /// The share of the hits that are tried, unless another one is given.
 const SHARE: f64 = 0.1;
+
+const MODES: [&str; 5] = ["on", "off", "refresh", "readonly", "verify"];
 
 /// What the variable `LARDER` asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,14 +25,17 @@ pub(crate) enum Steering {
 }
 
 impl Steering {
-    pub(crate) fn from_environment() -> Self {
-        let Ok(text) = std::env::var("LARDER") else { return Steering::Normal };
-        Steering::from_text(&text).unwrap_or_else(|| {
-            tracing::warn!(
-                LARDER = text,
-                "unknown mode, ignored; there are off, refresh, readonly, verify and verify:SHARE, with a share from 0 to 1"
-            );
-            Steering::Normal
+    /// What a mode is called.
+    ///
+    /// # Errors
+    /// For other words, with the one that was most likely meant.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        Steering::from_text(text).ok_or_else(|| {
+            let hint = match nearest(text, &MODES) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are {} and verify:SHARE, with a share from 0 to 1", MODES.join(", ")),
+            };
+            Error::new(ErrorKind::InvalidInput, format!("{text:?} is no mode; {hint}"))
         })
     }
 
@@ -75,6 +83,8 @@ mod tests {
         for wrong in ["verify:", "verify:2", "verify:-1", "verify:NaN", "Off", "no"] {
             assert_eq!(Steering::from_text(wrong), None, "{wrong}");
         }
+        let said = Steering::parse("refesh").unwrap_err().to_string();
+        assert!(said.contains("did you mean `refresh`?"), "{said}");
     }
 
     #[test]

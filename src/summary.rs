@@ -12,7 +12,7 @@ use crate::fork::{Lazy, PerProcess};
 use crate::readable::{count, duration, number, size};
 use crate::stats::{Stats, Sums};
 use crate::upkeep::Upkeep;
-use crate::{Result, at_exit, upkeep};
+use crate::{Result, at_exit, settings, upkeep};
 
 /// What a cache did for this process: what [`Cache::summary`](crate::Cache::summary) gives, and what the variable
 /// `LARDER_REPORT=1` prints when the process ends. As text, one line.
@@ -66,8 +66,7 @@ fn short(path: &Path) -> String {
 /// The caches of this process, if their summaries are to be printed when it ends.
 static REPORTED: PerProcess<Mutex<Reported>> = PerProcess::new();
 
-static IS_WANTED: Lazy<bool> =
-    Lazy::new(|| std::env::var_os("LARDER_REPORT").is_some_and(|wanted| !wanted.is_empty() && wanted != "0"));
+static IS_WANTED: Lazy<bool> = Lazy::new(|| settings::REPORT.get().unwrap_or(false));
 
 fn reported() -> Option<MutexGuard<'static, Reported>> {
     IS_WANTED.then(|| REPORTED.get().lock().unwrap_or_else(PoisonError::into_inner))

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
 use crate::fork::Once;
+use crate::settings;
 
 /// More would only wait for memory.
 const MOST: usize = 16;
@@ -39,12 +40,6 @@ fn from_environment() -> usize {
     static COUNT: Once<usize> = Once::new();
     *COUNT.get_or_init(|| {
         let available = || available_parallelism().map_or(1, NonZeroUsize::get).min(MOST);
-        match std::env::var("LARDER_THREADS") {
-            Err(_) => available(),
-            Ok(text) => text.trim().parse().ok().map(NonZeroUsize::get).unwrap_or_else(|| {
-                tracing::warn!(LARDER_THREADS = text, "ignored: it must be a number above 0");
-                available()
-            }),
-        }
+        settings::THREADS.get().map_or_else(available, NonZeroUsize::get)
     })
 }

@@ -17,6 +17,7 @@ use crate::container::{self, Details, FIXED, Header};
 use crate::key::Key;
 use crate::readable::{count, one_line};
 use crate::store::{CodeFile, FunctionFile, Layout, Peeked};
+use crate::too_large::TooLarge;
 use crate::upkeep::Place;
 use crate::{Error, ErrorKind, Result, document};
 
@@ -152,6 +153,10 @@ fn take_entry(
     }
     if header.size() != size {
         return refuse("it has another size than its header says");
+    }
+    let limit = place.bounds.largest();
+    if size > limit {
+        return Err(Failure::Refused(TooLarge { size: Some(size), limit }.into()));
     }
     let payload = read_short(member, header.payload.len, LONGEST_MAGIC as u64).map_err(Failure::Broken)?;
     expect_compressor(&header.details, &payload).map_err(Failure::Refused)?;

@@ -143,6 +143,8 @@ pub(crate) struct Encoded {
     long: Long,
     /// Why there is none.
     failed: Option<Error>,
+    /// Whether it was not encoded at all.
+    is_none: bool,
     /// The files that it depends on.
     pub(crate) files: Vec<Used>,
 }
@@ -166,13 +168,18 @@ pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
         }
     });
     let failed = failed.map(|(name, error)| error.context(&format!("the argument `{name}` has no key")));
-    Encoded { parts, long, failed, files }
+    Encoded { parts, long, failed, is_none: false, files }
 }
 
 impl Encoded {
     /// Of a call that nobody asks for.
     pub(crate) fn none() -> Self {
-        Encoded { parts: Sink::new(), long: Long::new(), failed: None, files: Vec::new() }
+        Encoded { parts: Sink::new(), long: Long::new(), failed: None, is_none: true, files: Vec::new() }
+    }
+
+    /// Whether this stands for a call that nobody asked for, so that it has no key.
+    pub(crate) fn is_none(&self) -> bool {
+        self.is_none
     }
 
     /// The key of this call of `function`.
@@ -187,7 +194,7 @@ impl Encoded {
     #[inline]
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         let bytes = self.parts.all();
-        (self.failed.is_none() && bytes.len() <= LONGEST_INLINE).then_some(bytes)
+        (self.failed.is_none() && !self.is_none && bytes.len() <= LONGEST_INLINE).then_some(bytes)
     }
 
     /// What an entry shows of the call.

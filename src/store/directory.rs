@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Layout, Listed, Store};
+use super::{Layout, Listed, Store, Walk};
 use crate::atomic::Draft;
 use crate::file::open_entry;
 use crate::key::Key;
@@ -72,6 +73,10 @@ impl Store for Directory {
 
     fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
         super::walk::visit(folder, deep, &mut |folder, files| files.iter().for_each(|file| found(folder, file)))
+    }
+
+    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
+        walk.go_on(most)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::{Directory, Listed, Store};
+use super::{Directory, Listed, Store, Walk};
 use crate::atomic::Draft;
 use crate::cache::Cache;
 use crate::key::Key;
@@ -93,6 +93,11 @@ impl Store for Faulty {
     fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
         self.fail(Fault::List)?;
         Directory.list(folder, deep, found)
+    }
+
+    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
+        self.fail(Fault::List)?;
+        Directory.list_some(walk, most)
     }
 }
 

@@ -21,9 +21,9 @@ use crate::atomic::{self, Access};
 use crate::file::{append_now, linked, read_now};
 use crate::kept;
 use crate::key::{Argument, Key};
-use crate::reason::Cause;
-use crate::stats::nanoseconds;
-use crate::{Error, Result};
+use crate::reason::{Cause, NotKept};
+use crate::stats::{kind_of, nanoseconds};
+use crate::{Error, ErrorKind, Result};
 
 const MARK: [u8; 2] = *b"RL";
 const FIXED: usize = 4 + 8 + 8 + 16 + 32;
@@ -39,10 +39,24 @@ pub(crate) enum Event {
     Stored(Cause),
     /// It was removed on request.
     Forgotten,
+    /// It was computed, and its result was not kept.
+    NotKept(Kind),
+}
+
+/// Why a result was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Err,
+    Panic,
+    StoreIf,
+    /// The record has its size and the limit instead of arguments.
+    TooLarge,
+    /// The record has the number of the error's kind instead of arguments.
+    Fault,
 }
 
 /// Events in the order of their numbers in the file: append only.
-const EVENTS: [Event; 8] = [
+const EVENTS: [Event; 14] = [
     Event::Stored(Cause::Absent),
     Event::Forgotten,
     Event::Stored(Cause::Refreshed),
@@ -51,6 +65,12 @@ const EVENTS: [Event; 8] = [
     Event::Stored(Cause::Unreadable),
     Event::Stored(Cause::Rejected),
     Event::Stored(Cause::Verified),
+    Event::NotKept(Kind::Err),
+    Event::NotKept(Kind::Panic),
+    Event::NotKept(Kind::StoreIf),
+    Event::NotKept(Kind::TooLarge),
+    Event::NotKept(Kind::Fault),
+    Event::Stored(Cause::PartGone),
 ];
 
 /// One call.
@@ -92,6 +112,24 @@ impl Record {
             time: SystemTime::now(),
             arguments: Vec::new(),
         }
+    }
+
+    /// Why the result was not kept; `None` for other events.
+    pub(crate) fn not_kept(&self) -> Option<NotKept> {
+        let Event::NotKept(kind) = self.event else { return None };
+        let number = |index: usize| self.arguments.get(index).copied().map_or(u64::MAX, u64::from_le_bytes);
+        Some(match kind {
+            Kind::Err => NotKept::Err,
+            Kind::Panic => NotKept::Panic,
+            Kind::StoreIf => NotKept::StoreIf,
+            Kind::TooLarge => {
+                NotKept::TooLarge { size: Some(number(0)).filter(|size| *size < u64::MAX), limit: number(1) }
+            }
+            Kind::Fault => {
+                let kind = kind_of(number(0)).map_or("unknown", ErrorKind::name);
+                NotKept::Fault { what: format!("`{kind}` is the kind of the error, which was logged") }
+            }
+        })
     }
 
     fn encode(&self) -> Vec<u8> {

@@ -185,8 +185,12 @@ impl Layout {
             Err(error) => return Err(failed(error, folder)),
         };
         for item in listing {
-            let path = item.map_err(|e| failed(e, folder))?.path();
-            if path.file_name().is_some_and(is_about_function)
+            let item = item.map_err(|e| failed(e, folder))?;
+            let path = item.path();
+            // A folder is another function's, or somebody's.
+            let is_folder = item.file_type().is_ok_and(|kind| kind.is_dir());
+            if !is_folder
+                && path.file_name().is_some_and(is_about_function)
                 && let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
             {
@@ -221,7 +225,8 @@ pub(super) fn is_about_function(name: &std::ffi::OsStr) -> bool {
     name == FUNCTION_FILE || name == HISTORY_FILE || name.to_str().is_some_and(CodeFile::is_named)
 }
 
-/// A name that every file system takes. Two names may become one: the key keeps their entries apart.
+/// A name that every file system takes, and no file beside entries has. Two names may become one: the key keeps their entries
+/// apart.
 fn safe_name(name: &str) -> String {
     let mut safe: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "_-+@=".contains(c) { c } else { '_' }).collect();
@@ -233,8 +238,9 @@ fn safe_name(name: &str) -> String {
     if reserved || safe.is_empty() {
         safe.push('_');
     }
-    if safe.len() > LONGEST_NAME {
-        // Cut names stay apart by what they were.
+    // All other files beside entries have a dot in their names, and folders have none.
+    if safe.len() > LONGEST_NAME || safe.eq_ignore_ascii_case(HISTORY_FILE) {
+        // What they were keeps them apart.
         let digest = blake3::hash(name.as_bytes()).to_hex();
         safe.truncate(LONGEST_NAME - 17);
         safe = format!("{safe}-{}", &digest[..16]);
@@ -273,6 +279,28 @@ mod tests {
         assert_eq!(of("weather", "example::fit"), "example@weather/fit");
         assert_eq!(of("weather", "forecast"), "forecast@weather");
         assert_eq!(of("", "sum::of"), "sum/of");
+    }
+
+    /// F30: also on a file system that ignores case.
+    #[test]
+    fn no_folder_of_a_function_is_called_like_a_file_beside_entries() {
+        let key = Key::from_bytes([7; 32]);
+        let files = [
+            FUNCTION_FILE.to_owned(),
+            HISTORY_FILE.to_owned(),
+            Layout::entry(Path::new(""), &key).file_name().unwrap().to_str().unwrap().to_owned(),
+            CodeFile::path(Path::new(""), &[7; 16]).file_name().unwrap().to_str().unwrap().to_owned(),
+        ];
+        for file in &files {
+            for name in [file.clone(), file.to_uppercase(), file.to_lowercase(), file.replace('.', "_")] {
+                let folder = safe_name(&name);
+                assert!(files.iter().all(|file| !file.eq_ignore_ascii_case(&folder)), "{name}: {folder}");
+                assert!(!is_about_function(folder.as_ref()) && Layout::key_of_entry(folder.as_ref()).is_none());
+                assert_eq!(safe_name(&folder), folder, "a name that is safe stays as it is");
+            }
+        }
+        assert!(safe_name("history").starts_with("history-") && safe_name("History") != safe_name("history"));
+        assert_eq!(safe_name("history_of"), "history_of");
     }
 
     #[test]

@@ -22,17 +22,32 @@ pub(crate) fn collect(layout: &Layout) {
     }
 }
 
-/// The number of such drafts, and their bytes.
-pub(crate) fn find(layout: &Layout) -> (u64, u64) {
-    let bytes = |draft: fs::DirEntry| draft.metadata().map_or(0, |metadata| metadata.len());
-    litter(layout).map(bytes).fold((0, 0), |(files, sum), bytes| (files + 1, sum + bytes))
+/// Files, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Such drafts; and those that are being written, or may be.
+pub(crate) fn find(layout: &Layout) -> (Size, Size) {
+    let (mut left, mut young) = (Size::default(), Size::default());
+    for draft in drafts(layout) {
+        let size = if is_litter(&draft.path()) { &mut left } else { &mut young };
+        size.files += 1;
+        size.bytes += draft.metadata().map_or(0, |metadata| metadata.len());
+    }
+    (left, young)
 }
 
 fn litter(layout: &Layout) -> impl Iterator<Item = fs::DirEntry> {
-    let drafts = fs::read_dir(layout.drafts()).into_iter().flatten().flatten();
-    drafts.filter(|draft| {
+    drafts(layout).filter(|draft| is_litter(&draft.path()))
+}
+
+fn drafts(layout: &Layout) -> impl Iterator<Item = fs::DirEntry> {
+    fs::read_dir(layout.drafts()).into_iter().flatten().flatten().filter(|draft| {
         let is_draft = draft.file_name().to_str().is_some_and(|name| name.ends_with(DRAFT_SUFFIX));
-        is_draft && draft.file_type().is_ok_and(|kind| kind.is_file()) && is_litter(&draft.path())
+        is_draft && draft.file_type().is_ok_and(|kind| kind.is_file())
     })
 }
 

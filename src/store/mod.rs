@@ -24,6 +24,7 @@ mod walk;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::Result;
 use crate::atomic::Draft;
@@ -39,13 +40,13 @@ pub(crate) use code::CodeFile;
 pub(crate) use directory::Directory;
 pub(crate) use entries::{FunctionFile, used_last};
 pub(crate) use get::Peeked;
-pub(crate) use history::{Event, Record, brief, brief_code, note};
+pub(crate) use history::{Event, Kind, Record, brief, brief_code, note};
 pub(crate) use layout::Layout;
 pub(crate) use ledger::{Counted, Ledger, Record as LedgerRecord, name_of_folder};
 pub(crate) use litter::{collect as collect_litter, find as find_litter};
-pub(crate) use put::{write, write_with};
+pub(crate) use put::{Fits, write, write_with};
 pub(crate) use survey::Found;
-pub(crate) use walk::Listed;
+pub(crate) use walk::{Listed, Walk};
 
 /// Where entries are kept, in the folders of functions, under the keys of calls.
 ///
@@ -95,4 +96,10 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// If a folder can't be listed.
     fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()>;
+
+    /// The same, some at a time: the next entries of one folder, of at most so many names; it may be none. `None` at the end.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>>;
 }

@@ -13,7 +13,17 @@ use crate::container::{self, Details, Payload};
 use crate::document::{self, Written};
 use crate::secret::{Sealing, Secret};
 use crate::target::Target;
+use crate::too_large::TooLarge;
 use crate::{Error, Result, fault};
+
+/// What may be written.
+#[derive(Clone, Copy)]
+pub(crate) struct Fits {
+    /// Bytes that the entry may have.
+    pub(crate) most: u64,
+    /// Bytes of the document, if they are known already.
+    pub(crate) document: Option<u64>,
+}
 
 /// Writes a value as the entry that `details` describes; gives the draft, to be put into a store.
 pub(crate) fn write<T: Serialize + ?Sized>(
@@ -22,8 +32,9 @@ pub(crate) fn write<T: Serialize + ?Sized>(
     value: &T,
     compression: Compression,
     secret: Option<&Secret>,
+    fits: Fits,
 ) -> Result<Draft> {
-    write_with(drafts, details, compression, secret, |target| document::write(value, target))
+    write_with(drafts, details, compression, secret, fits, |target| document::write(value, target))
 }
 
 /// The same of a document that `document` writes.
@@ -32,11 +43,16 @@ pub(crate) fn write_with(
     details: &Details,
     compression: Compression,
     secret: Option<&Secret>,
+    fits: Fits,
     document: impl FnOnce(&mut dyn Target) -> Result<Written>,
 ) -> Result<Draft> {
     // 1. The header, with room for what is not known yet.
     let mut header = container::encode(details)?;
-    let mut draft = Draft::new(drafts, Access::Private);
+    let size = fits.document.filter(|_| compression == Compression::NONE).map(|len| header.len() as u64 + len);
+    if size.is_some_and(|size| size > fits.most) {
+        return Err(TooLarge { size, limit: fits.most }.into());
+    }
+    let mut draft = Draft::new(drafts, Access::Private).at_most(fits.most);
     draft.write_all(&header).map_err(|e| Error::io(e, "can't write"))?;
 
     // 2. The value, encoded and compressed on its way.

@@ -25,7 +25,7 @@ impl Upkeep {
         place.bounds.stored(before, size);
         self.settle(place, tally);
         self.counted();
-        self.enforce(place, false);
+        self.enforce(place);
     }
 
     /// Removes an entry, for all processes: whether there was one. Nothing else removes entries.

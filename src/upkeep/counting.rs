@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use super::limits::Found;
+use super::trim::Found;
 use super::{LAST_PAUSE, LAST_TRIES, Place, Upkeep, locked};
 use crate::stats::{Level, Sums, Tally};
 use crate::store::{Activity, Counted, LedgerRecord as Record, name_of_folder};
@@ -18,6 +18,13 @@ const SETTLE_TRIES: u32 = 4;
 pub(crate) struct Before {
     folders: BTreeMap<String, Level>,
     bounds: Level,
+}
+
+impl Before {
+    /// All entries.
+    pub(super) fn entries(&self) -> i64 {
+        self.folders.values().map(|(entries, _)| entries).sum()
+    }
 }
 
 impl Upkeep {
@@ -126,7 +133,8 @@ impl Upkeep {
         self.flush_surely();
     }
 
-    fn correct(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
+    /// The same, without waiting until it is in the ledger.
+    pub(super) fn correct(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
         self.shift(&before.folders, counted);
         let sum = counted.values().fold((0, 0), |sum, counted| {
             let (entries, bytes) = counted.level();
@@ -185,7 +193,8 @@ impl Upkeep {
     pub(super) fn flush(&self) -> Result<bool> {
         #[cfg(feature = "metrics")]
         locked(&self.tallies).values().for_each(|tally| tally.meter(crate::metered::tell));
-        let Some(place) = self.place.as_ref().filter(|place| !place.read_only) else { return Ok(true) };
+        let is_written = |place: &&Place| !place.read_only && !place.latent.is_latent();
+        let Some(place) = self.place.as_ref().filter(is_written) else { return Ok(true) };
         // Somebody removed it: it begins with what is there, so that it names every function.
         if !place.ledger.exists() {
             let before = self.levels(Vec::new());

@@ -1,26 +1,48 @@
 //! Keeping a cache within its limits as entries are written.
 //!
-//! The cost of that does not grow with the cache: how much there is, is counted. When it is too much, one scan
-//! lines up the quarter of the entries that should go first; those go one by one, as new ones come, and the next scan
-//! is due when the line is used up. So a stored entry pays for about four that are looked at. An entry that was used
-//! since it was lined up is passed over.
+//! The cost of that does not grow with the cache: how much there is, is counted. When it is too much, a scan lines up the
+//! quarter of the entries that should go first; those go one by one, as new ones come, and the next scan begins when the line
+//! is almost used up. So a stored entry pays for about four that are looked at. An entry that was used since it was lined up is
+//! passed over.
+//!
+//! No call waits long for this: what it does at most says `budget.rs`. The rest is done by the calls after it, and in
+//! between.
 
-use std::collections::{HashSet, VecDeque};
-use std::path::PathBuf;
-use std::sync::{PoisonError, TryLockError};
-use std::time::{Duration, Instant, SystemTime};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::{MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use super::budget::{Budget, REMOVALS};
+use super::scan::{Scan, Victim};
 use super::{Place, Upkeep};
 use crate::Result;
-use crate::key::Key;
-use crate::policy::{Candidate, Limits, Order, victims};
-use crate::store::{Entry, Layout, Store, Trimmed};
+use crate::repeats::Logged;
 
-/// Caches of so many entries are looked through while somebody waits; larger ones in between.
+#[cfg(test)]
+mod tests;
+
+/// What is too old or too idle is looked for in caches of so many entries while somebody waits; in larger ones in between.
 const FEW: i64 = 10_000;
 
-/// The part of the entries that is lined up by one scan.
-const LINED_UP: usize = 4;
+/// From one scan for what is too old to the next, so long for each entry.
+const FOR_EACH: Duration = Duration::from_micros(100);
+
+/// The next scan begins when this part of the line is left.
+const RUNS_LOW: usize = 8;
+
+/// Of the next scan, what a call does that needs nothing of it yet.
+const AHEAD: usize = 64;
+
+/// How long a call waits for another thread that makes room.
+const LONGEST_WAIT: Duration = Duration::from_millis(20);
+
+/// How long the thread is at it for one cache, before others have their turn.
+const THREADS_TURN: Duration = Duration::from_millis(300);
+
+/// If nothing could be removed of what was lined up, the next scan waits for so long.
+const AFTER_NOTHING: Duration = Duration::from_secs(1);
 
 /// The entries that should go first, as one scan has lined them up.
 #[derive(Default)]
@@ -28,179 +50,164 @@ pub(super) struct Line {
     /// Whether anything is known of what there is.
     counted: bool,
     scanned: Option<Instant>,
+    /// Those that may not stay.
+    late: VecDeque<Victim>,
     /// Who goes next.
-    victims: VecDeque<Victim>,
+    next: BinaryHeap<Reverse<Victim>>,
+    /// How many were lined up, and how many of them could be removed.
+    lined_up: usize,
+    removed: usize,
+    /// The scan that is under way.
+    scan: Option<Box<Scan>>,
 }
 
-struct Victim {
-    folder: PathBuf,
-    key: Key,
-    used: SystemTime,
-}
-
-/// One entry that a scan has found.
-pub(crate) struct Found {
-    pub(crate) folder: PathBuf,
-    pub(crate) key: Key,
-    pub(crate) candidate: Candidate,
+/// Whether there is more to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    More,
 }
 
 impl Upkeep {
-    /// Sees to it that the limits hold, after an entry was stored, or once in a while.
-    pub(super) fn enforce(&self, place: &Place, in_passing: bool) {
-        let bounds = &place.bounds;
-        if !bounds.are_limits() {
+    /// Sees to it that the limits hold, after an entry was stored.
+    pub(super) fn enforce(&self, place: &Place) {
+        if !place.bounds.are_limits() {
             return;
         }
+        let mut budget = Budget::new();
         // Whoever is at it looks once more when done.
-        loop {
-            let mut line = match place.line.try_lock() {
-                Ok(line) => line,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) if bounds.is_far_over() => {
-                    place.line.lock().unwrap_or_else(PoisonError::into_inner)
-                }
-                Err(TryLockError::WouldBlock) => return,
-            };
-            if let Err(error) = self.enforce_now(&mut line, place, in_passing) {
-                return tracing::warn!(%error, "the cache's limits can't be enforced");
-            }
+        while let Some(mut line) = line_of(place) {
+            let left = self.enforce_now(&mut line, place, &mut budget, true);
+            let is_over = place.bounds.is_over();
             drop(line);
-            if !bounds.is_over() {
+            // Somebody else may have stored more just now, and gone on as this thread was at it.
+            if left == Left::More || is_over || !place.bounds.is_over() {
                 return;
             }
         }
     }
 
-    fn enforce_now(&self, line: &mut Line, place: &Place, in_passing: bool) -> Result<()> {
-        let bounds = &place.bounds;
-        if !line.counted {
-            let before = bounds.level();
-            match self.sums_by_folder()? {
-                Some(_) => {
-                    let (entries, bytes) = self.sums()?.contents();
-                    bounds.shift(entries - before.0, bytes - before.1);
-                }
-                None => self.scan(line, place)?,
+    /// Does what calls have left, for a while: whether there is more.
+    pub(super) fn enforce_in_between(&self, place: &Place) -> bool {
+        if !place.bounds.are_limits() {
+            return false;
+        }
+        let until = Instant::now() + THREADS_TURN;
+        loop {
+            // Calls that want it have it in between.
+            let Some(mut line) = line_of(place) else { return true };
+            let left = self.enforce_now(&mut line, place, &mut Budget::new(), false);
+            drop(line);
+            if left == Left::Nothing || Instant::now() >= until {
+                return left == Left::More;
             }
+            thread::yield_now();
+        }
+    }
+
+    fn enforce_now(&self, line: &mut Line, place: &Place, budget: &mut Budget, is_call: bool) -> Left {
+        self.try_to_enforce(line, place, budget, is_call).unwrap_or_else(|error| {
+            line.scan = None;
+            line.scanned = Some(Instant::now());
+            let what = "the cache's limits can't be enforced";
+            if let Some(Logged { unlogged }) = self.repeats.came(what, Some(error.kind()), "") {
+                tracing::warn!(%error, unlogged, "{what}");
+            }
+            Left::Nothing
+        })
+    }
+
+    fn try_to_enforce(&self, line: &mut Line, place: &Place, budget: &mut Budget, is_call: bool) -> Result<Left> {
+        let bounds = &place.bounds;
+        if !line.counted && self.sums_by_folder()?.is_some() {
+            let before = bounds.level();
+            let (entries, bytes) = self.sums()?.contents();
+            bounds.shift(entries - before.0, bytes - before.1);
             line.counted = true;
         }
-        let is_due = bounds.rhythm().is_some_and(|rhythm| line.scanned.is_none_or(|at| at.elapsed() >= rhythm));
-        if is_due && (!in_passing || bounds.level().0 <= FEW) {
-            self.scan(line, place)?;
-        }
-        while bounds.is_over() {
-            let Some(victim) = line.victims.pop_front() else {
-                self.scan(line, place)?;
-                if line.victims.is_empty() {
-                    return Ok(());
+        // Looking through many is not begun again at once.
+        let pause = FOR_EACH.saturating_mul(u32::try_from(bounds.level().0).unwrap_or(0));
+        let is_due = |rhythm: Duration| line.scanned.is_none_or(|at| at.elapsed() >= rhythm.max(pause));
+        let mut is_due = bounds.rhythm().is_some_and(is_due) && (!is_call || bounds.level().0 <= FEW);
+        loop {
+            while let Some(victim) = line.late.pop_front() {
+                if !budget.removal() {
+                    line.late.push_front(victim);
+                    return Ok(Left::More);
+                }
+                line.removed += usize::from(self.evict(&victim));
+            }
+            while bounds.is_over()
+                && let Some(Reverse(victim)) = line.next.pop()
+            {
+                if !budget.removal() {
+                    line.next.push(Reverse(victim));
+                    return Ok(Left::More);
+                }
+                line.removed += usize::from(self.evict(&victim));
+            }
+            let may_help = !line.is_vain();
+            let is_needed = may_help && bounds.is_over() && line.next.is_empty();
+            let runs_low = may_help && line.next.len() < line.lined_up / RUNS_LOW && bounds.is_near();
+            if !(is_due || is_needed || !line.counted || runs_low) {
+                return Ok(Left::Nothing);
+            }
+            let mut scan = line.scan.take().unwrap_or_else(|| Box::new(Scan::begin(self, place)));
+            let is_ahead = is_call && !(is_due || is_needed || !line.counted);
+            let is_done =
+                if is_ahead { scan.go_on(place, &mut Budget::of_looks(AHEAD))? } else { scan.go_on(place, budget)? };
+            if is_done {
+                let scanned = scan.end(self, place);
+                (line.late, line.next) = (scanned.late, scanned.next);
+                (line.lined_up, line.removed) = (line.next.len() + line.late.len(), 0);
+                (line.scanned, line.counted, is_due) = (Some(Instant::now()), true, false);
+                if line.lined_up == 0 {
+                    return Ok(Left::Nothing);
                 }
                 continue;
-            };
-            let path = Layout::entry(&victim.folder, &victim.key);
-            let used = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
-            if used.is_ok_and(|used| used <= victim.used) {
-                self.remove(&victim.folder, &victim.key)?;
             }
+            // It can't be waited for what the rest is like.
+            let sample = if bounds.is_far_over() && line.next.is_empty() { scan.sample(REMOVALS) } else { Vec::new() };
+            line.scan = Some(scan);
+            if sample.is_empty() {
+                return Ok(Left::More);
+            }
+            line.next = sample.into_iter().map(Reverse).collect();
+            (line.lined_up, line.removed) = (0, 0);
         }
-        Ok(())
     }
 
-    /// Looks through all entries: removes what is too old or too idle, and lines up what should go next.
-    fn scan(&self, line: &mut Line, place: &Place) -> Result<()> {
-        let bounds = &place.bounds;
-        let started = Instant::now();
-        let before = self.before(place);
-        let found = find(&*place.store, &place.layout, false)?;
-        self.found(place, &before, &found);
-        line.scanned = Some(Instant::now());
-
-        let mut candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
-        if bounds.order() == Order::CheapestFirst {
-            learn_costs(&found, &mut candidates);
-        }
-        let now = SystemTime::now();
-        let too_old = Limits { max_bytes: None, max_entries: None, ..bounds.limits().clone() };
-        let gone: HashSet<_> = victims(&candidates, &too_old, bounds.order(), now).into_iter().collect();
-        for index in &gone {
-            self.remove(&found[*index].folder, &found[*index].key)?;
-        }
-        let all = Limits { max_entries: Some(0), ..Limits::default() };
-        let needed = bounds.surplus();
-        let mut next: VecDeque<_> = victims(&candidates, &all, bounds.order(), now).into();
-        next.retain(|index| !gone.contains(index));
-        next.truncate((next.len() / LINED_UP).max(needed + 1));
-        line.victims = next
-            .into_iter()
-            .map(|index| Victim {
-                folder: found[index].folder.clone(),
-                key: found[index].key,
-                used: found[index].candidate.used,
+    /// Removes an entry, unless it was used meanwhile: whether it did.
+    fn evict(&self, victim: &Victim) -> bool {
+        !victim.was_used_since()
+            && self.remove(&victim.folder, &victim.key).unwrap_or_else(|error| {
+                let what = "an entry can't be removed, and is passed over";
+                if let Some(Logged { unlogged }) = self.repeats.came(what, Some(error.kind()), "") {
+                    tracing::warn!(%error, unlogged, "{what}");
+                }
+                false
             })
-            .collect();
-        tracing::debug!(
-            root = %place.layout.root().display(), entries = found.len(), lined_up = line.victims.len(), took = ?started.elapsed(),
-            "looked through the cache"
-        );
-        Ok(())
     }
+}
 
-    /// Removes entries until the limits hold, and counts what is there anew; with `dry_run`, only tells what would go.
-    pub(crate) fn trim(&self, place: &Place, limits: &Limits) -> Result<Trimmed> {
-        let before = self.before(place);
-        let found = find(&*place.store, &place.layout, limits.max_age.is_some())?;
-        let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
-        let bytes: u64 = candidates.iter().map(|candidate| candidate.size).sum();
-        let mut trimmed = Trimmed { kept: found.len() as u64, kept_bytes: bytes, ..Trimmed::default() };
-        if !limits.dry_run {
-            self.found(place, &before, &found);
-        }
-        let victims = victims(&candidates, limits, Order::LeastRecentlyUsed, SystemTime::now());
-        for (done, index) in (1..).zip(&victims) {
-            let index = *index;
-            if !limits.dry_run {
-                self.remove(&found[index].folder, &found[index].key)?;
+impl Line {
+    /// Whether looking through the entries again would give the same, of which nothing could be removed.
+    fn is_vain(&self) -> bool {
+        self.removed == 0 && self.lined_up > 0 && self.scanned.is_some_and(|at| at.elapsed() < AFTER_NOTHING)
+    }
+}
+
+/// The line, if no other thread has it; waits for it a little, if there is far too much.
+fn line_of(place: &Place) -> Option<MutexGuard<'_, Line>> {
+    let until = Instant::now() + LONGEST_WAIT;
+    loop {
+        match place.line.try_lock() {
+            Ok(line) => return Some(line),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(PoisonError::into_inner(poisoned)),
+            Err(TryLockError::WouldBlock) if place.bounds.is_far_over() && Instant::now() < until => {
+                thread::sleep(Duration::from_micros(100));
             }
-            place.progress.tell(done, victims.len() as u64);
-            let size = candidates[index].size;
-            trimmed.removed += 1;
-            trimmed.removed_bytes += size;
-            trimmed.kept -= 1;
-            trimmed.kept_bytes -= size;
+            Err(TryLockError::WouldBlock) => return None,
         }
-        tracing::debug!(root = %place.layout.root().display(), ?limits, ?trimmed, "trimmed");
-        Ok(trimmed)
     }
-}
-
-/// Asks the headers of those that were used least recently what they cost.
-fn learn_costs(found: &[Found], candidates: &mut [Candidate]) {
-    let mut order: Vec<usize> = (0..candidates.len()).collect();
-    order.sort_unstable_by_key(|index| candidates[*index].used);
-    for index in order.into_iter().take((found.len() / 2).max(1)) {
-        let path = Layout::entry(&found[index].folder, &found[index].key);
-        candidates[index].took =
-            Entry::read(path, found[index].key).ok().flatten().map_or(Duration::ZERO, |entry| entry.took);
-    }
-}
-
-/// All entries, with what is known of them without opening them, or `exactly` when they were written.
-fn find(store: &dyn Store, layout: &Layout, exactly: bool) -> Result<Vec<Found>> {
-    let mut all = Vec::new();
-    store.list(&layout.functions(), true, &mut |folder, entry| {
-        // What vanishes meanwhile needs no removing.
-        let Ok(metadata) = entry.metadata() else { return };
-        let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        // An entry is written before it is used. So what was not used for so long is too old, and the rest is not used
-        // any more when it is: that will do, if nobody asks for all of them at once.
-        let written = if exactly { written(Layout::entry(folder, &entry.key), entry.key) } else { Some(used) };
-        let candidate = Candidate { size: metadata.len(), used, written, took: Duration::MAX };
-        all.push(Found { folder: folder.to_owned(), key: entry.key, candidate });
-    })?;
-    Ok(all)
-}
-
-/// When the entry was written, as its header says: the time of its file says when it was used.
-fn written(path: PathBuf, key: Key) -> Option<SystemTime> {
-    Entry::read(path, key).ok().flatten().map(|entry| entry.created)
 }

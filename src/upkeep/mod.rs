@@ -6,10 +6,14 @@
 //!   that, they are not used: the first call after a pause looks itself.
 //! - Entries that were used in memory are touched, so that they don't look idle.
 
+mod budget;
 mod contents;
 mod counting;
+mod latent;
 mod limits;
+mod scan;
 mod thread;
+mod trim;
 mod warmth;
 
 use std::collections::BTreeMap;
@@ -27,10 +31,13 @@ use crate::lock::KeyLocks;
 use crate::marks::Current;
 use crate::policy::{Limits, Order};
 use crate::progress::Watcher;
+use crate::repeats::Repeats;
 use crate::stats::{Sums, Tally};
 use crate::store::{Entry, Hours, Layout, Ledger, Store};
+use crate::unkept::Unkept;
 use crate::{Error, ErrorKind, Result};
 
+use latent::Latent;
 use limits::Line;
 pub(crate) use thread::flush_all;
 use warmth::{Touched, Watched};
@@ -52,6 +59,10 @@ pub(crate) struct Upkeep {
     watched: Mutex<BTreeMap<Key, Watched>>,
     /// When entries were touched.
     touched: Touched,
+    /// The faults that were logged.
+    pub(crate) repeats: Repeats,
+    /// The calls whose results were not kept.
+    pub(crate) unkept: Unkept,
     /// Whether the thread is at it.
     awake: AtomicBool,
     ticks: Mutex<Ticks>,
@@ -66,6 +77,8 @@ pub(crate) struct Plan {
     pub(crate) order: Order,
     pub(crate) progress: Watcher,
     pub(crate) read_only: bool,
+    /// Why its folder could not be made.
+    pub(crate) latent: Option<Error>,
     /// How long to wait for somebody who does not get on.
     pub(crate) wait_limit: Duration,
     /// Bytes of results that are kept in memory.
@@ -85,6 +98,7 @@ pub(crate) struct Place {
     ledger: Ledger,
     hours: Hours,
     pub(crate) read_only: bool,
+    latent: Latent,
 }
 
 #[derive(Default)]
@@ -122,12 +136,14 @@ impl Upkeep {
                 store,
                 progress,
                 read_only,
+                latent: Latent::new(plan.latent.clone()),
             }),
             plan.hot_bytes,
         );
         upkeep.look_for_marks();
         // From now on everything is counted; what is there already is counted here.
-        if let Some(place) = upkeep.place.as_ref().filter(|place| !(place.read_only || place.ledger.exists()))
+        let is_counted = |place: &&Place| place.read_only || place.latent.is_latent() || place.ledger.exists();
+        if let Some(place) = upkeep.place.as_ref().filter(|place| !is_counted(place))
             && let Err(error) = upkeep.begin_to_count(place)
         {
             tracing::debug!(%error, "can't note what is there");
@@ -144,14 +160,28 @@ impl Upkeep {
             marks: Current::default(),
             watched: Mutex::default(),
             touched: Touched::default(),
+            repeats: Repeats::default(),
+            unkept: Unkept::default(),
             awake: AtomicBool::new(false),
             ticks: Mutex::default(),
         }
     }
 
-    /// Where the cache is; `None` if it is off.
+    /// Where the cache is; `None` if it is off, or its folder can't be made.
+    #[inline]
     pub(crate) fn place(&self) -> Option<&Place> {
-        self.place.as_ref()
+        let place = self.place.as_ref()?;
+        (!place.latent.is_latent() || place.latent.try_again(&place.layout)).then_some(place)
+    }
+
+    /// Why its folder can't be made; `None` if it is there, or the cache is off.
+    pub(crate) fn latent_error(&self) -> Option<Error> {
+        self.place.as_ref().and_then(|place| place.latent.error())
+    }
+
+    /// Where it is to be, also if its folder can't be made now.
+    pub(crate) fn planned(&self) -> Option<&Layout> {
+        self.place.as_ref().map(|place| &place.layout)
     }
 
     /// The folder of the cache; empty if it is off.

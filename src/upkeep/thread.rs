@@ -67,13 +67,14 @@ impl Upkeep {
         if let Err(error) = self.flush() {
             tracing::debug!(%error, "can't note what was counted");
         }
+        let mut is_busy = false;
         if let Some(place) = self.place.as_ref().filter(|place| !place.read_only && place.bounds.are_limits()) {
             // What others have stored counts as well.
             let before = place.bounds.level();
             if let Ok((entries, bytes)) = self.sums().map(|sums| sums.contents()) {
                 place.bounds.shift(entries - before.0, bytes - before.1);
             }
-            self.enforce(place, true);
+            is_busy = self.enforce_in_between(place);
         }
         let mut ticks = locked(&self.ticks);
         ticks.since_touched += 1;
@@ -82,7 +83,7 @@ impl Upkeep {
             self.touch_used();
         }
         let sums = self.own_sums();
-        ticks.idle = if sums == ticks.seen && !computes { ticks.idle + 1 } else { 0 };
+        ticks.idle = if sums == ticks.seen && !computes && !is_busy { ticks.idle + 1 } else { 0 };
         ticks.seen = sums;
         ticks.idle < IDLE_TICKS
     }

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const ROOT: &str = "LARDER_TEST_ROOT";
+/// Not one that larder could know.
+const ROOT: &str = "TEST_ROOT_OF_LARDER";
 
 /// Where the processes of a test meet; `None` in the first one.
 pub(crate) fn root() -> Option<PathBuf> {

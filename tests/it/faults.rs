@@ -171,7 +171,7 @@ fn what_is_removed_while_the_function_runs_is_made_again() {
 }
 
 /// Sets the time in an entry's header.
-fn set_created(path: &Path, created: SystemTime) {
+pub(crate) fn set_created(path: &Path, created: SystemTime) {
     let mut bytes = fs::read(path).unwrap();
     let details = 64 + u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
     let name = b"\x67created\x1b";

@@ -161,3 +161,45 @@ fn nothing_is_told_when_the_process_ends() {
     // On this thread, which has told something before.
     std::process::exit(0);
 }
+
+/// F38: the first fault is a warning, then a count now and then; each is counted.
+#[test]
+fn faults_that_repeat_are_logged_now_and_then() {
+    struct Refusing;
+
+    impl serde::Serialize for Refusing {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("not this one"))
+        }
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
+    let lines = Lines::up_to(Level::WARN);
+    tracing::subscriber::with_default(lines.clone(), || {
+        for n in 0..150 {
+            // A result that can't be stored, as a file is in the place of its function's folder.
+            if n == 0 {
+                std::fs::create_dir_all(folder.path().join("v1")).unwrap();
+                std::fs::write(folder.path().join("v1/f"), "mine").unwrap();
+            }
+            cache.get_or_compute("f", &n, || n);
+        }
+        // Another function's own fault is another one.
+        for _ in 0..5 {
+            cache.get_or_compute("g", &Refusing, || 1);
+            cache.get_or_compute("h", &Refusing, || 1);
+        }
+    });
+    let lines: Vec<String> = lines.take().into_iter().map(|(_, line)| line).collect();
+    let of = |what: &str| lines.iter().filter(|line| line.contains(what)).collect::<Vec<_>>();
+    let stored = of("a result can't be stored");
+    // The 1st, the 10th and the 100th; once a minute on a machine that is as slow as that.
+    assert!(stored.len() <= 6, "{stored:#?}");
+    assert!(stored[1].contains("8 more like it"), "{stored:#?}");
+    assert_eq!((of("function=\"g\"").len(), of("function=\"h\"").len()), (1, 1), "{lines:#?}");
+    // Both at reading and at storing.
+    let stats = cache.stats().unwrap();
+    assert_eq!(stats.errors, 150 * 2 + 10, "{stats:?}");
+}

@@ -103,6 +103,22 @@ mod inside;
 /// Limits.
 mod bounds;
 
+/// Results that are larger than a limit.
+mod too_large;
+
+/// Clocks that differ.
+#[cfg(target_os = "linux")]
+mod clocks;
+
+/// The variables of the environment.
+mod settings;
+
+/// Why a result was not kept.
+mod reasons;
+
+/// Names of functions that could be names of files.
+mod names;
+
 /// Sealed entries.
 mod secret;
 

@@ -8,8 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use larder::{Cache, ErrorKind, Limits, memoize};
+use larder::{Cache, ErrorKind, Health, Limits, memoize};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::{TempDir, tempdir};
@@ -174,6 +175,100 @@ fn loses_its_rights() {
 fn rights_may_be_taken_away_and_given_back() {
     let (root, program) = for_anybody();
     run_as_anybody("refused::loses_its_rights", root.path(), &program, &[]);
+}
+
+#[test]
+fn starts_where_nothing_can_be_stored() {
+    let Some(root) = child::root() else { return };
+    let place = PathBuf::from(std::env::var_os("PLACE").unwrap());
+    let mut computed = 0;
+    let mut call = || {
+        Cache::global().get_or_compute("f", &1, || computed += 1);
+        computed
+    };
+    assert_eq!((call(), call()), (1, 2));
+    assert!(!Cache::global().is_enabled());
+    // A second cache, of which the program asks whether it could be opened.
+    let own = Cache::open(place.join("own"));
+    let own = own.ok().inspect(|own| {
+        assert!(!own.is_enabled());
+        assert_eq!(own.clear().unwrap_err().kind(), ErrorKind::NoSpace);
+    });
+    assert_eq!(own.is_some(), std::env::var_os("FULL").is_some());
+    fs::remove_file(root.join("in the way")).unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    while !Cache::global().is_enabled() {
+        assert!(Instant::now() < until, "nothing is stored, and there is room");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let before = call();
+    assert_eq!((call(), Cache::global().entries().unwrap().len()), (before, 1));
+    if let Some(own) = own {
+        while !own.is_enabled() {
+            assert!(Instant::now() < until);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        works_again(&own, &[1, 2]);
+    }
+}
+
+/// F39: the folder can't be made at first, for whatever reason.
+#[test]
+fn a_process_that_starts_without_a_cache_has_one_when_it_can_be_made() {
+    let root = tempdir().unwrap();
+    let file = root.path().join("in the way");
+    fs::write(&file, "a file").unwrap();
+    let place = file.join("cache");
+    let variables = [("LARDER_DIR", place.to_str().unwrap()), ("PLACE", file.to_str().unwrap())];
+    child::run("refused::starts_where_nothing_can_be_stored", root.path(), &variables);
+}
+
+/// F39: a disk that is full when the process starts.
+#[test]
+fn a_process_that_starts_on_a_full_disk_stores_when_there_is_room() {
+    let Some(disk) = Disk::new() else { return };
+    let mut filler = File::create(disk.0.path().join("in the way")).unwrap();
+    io::copy(&mut io::repeat(1), &mut filler).unwrap_err();
+    drop(filler);
+    // In memory, an empty folder needs no room; so nothing but files is left to be made.
+    let place = disk.0.path().join("global");
+    let variables =
+        [("LARDER_DIR", place.to_str().unwrap()), ("PLACE", disk.0.path().to_str().unwrap()), ("FULL", "yes")];
+    child::run("refused::starts_where_nothing_can_be_stored", disk.0.path(), &variables);
+}
+
+/// F41
+#[test]
+fn the_doctor_sees_a_full_disk() {
+    let Some(disk) = Disk::new() else { return };
+    let cache = Cache::open(disk.0.path().join("cache")).unwrap();
+    call(&cache, 1, || {});
+    let writing = || {
+        let found = cache.diagnose().into_iter().find(|finding| finding.about == "writing").unwrap();
+        (found.health, found.what)
+    };
+    assert_eq!(writing(), (Health::Good, "results can be stored".to_owned()));
+    let mut filler = File::create(disk.0.path().join("filler")).unwrap();
+    io::copy(&mut io::repeat(1), &mut filler).unwrap_err();
+    let (health, what) = writing();
+    assert!(health == Health::Fault && what.starts_with("results can't be stored: the disk is full"), "{what}");
+    // There would be room, and it is left to others.
+    filler.set_len(filler.metadata().unwrap().len() - (24 << 10)).unwrap();
+    let (health, what) = writing();
+    assert!(health == Health::Fault && what.contains("almost full, 24.0 KiB of 2.0 MiB are free"), "{what}");
+    filler.set_len(0).unwrap();
+    assert_eq!(writing().0, Health::Good);
+}
+
+/// F41
+#[test]
+fn the_doctor_counts_young_drafts() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    fs::write(root.path().join("drafts/.abc.larder-draft"), [1; 2048]).unwrap();
+    let litter = cache.diagnose().into_iter().find(|finding| finding.about == "litter").unwrap();
+    let what = "1 unfinished file, 2.0 KiB, being written or younger than a minute";
+    assert_eq!((litter.health, &*litter.what), (Health::Good, what));
 }
 
 /// Sets the soft limit.

@@ -160,3 +160,150 @@ fn a_forged_reference_removes_no_other_file() {
     assert_eq!(forged.get().unwrap_err().kind(), ErrorKind::NotLarder);
     assert!(victim.exists() && shelved.forget().unwrap());
 }
+
+#[memoize(cache = cache, ignore(cache), name = "shelved::parts")]
+fn parts(steps: u32, cache: &Cache) -> (String, Vec<Shelved<Array1<f64>>>) {
+    (
+        format!("{steps}"),
+        vec![simulate::call(steps, cache).shelve().unwrap(), simulate::call(steps + 1, cache).shelve().unwrap()],
+    )
+}
+
+fn sums(steps: u32, cache: &Cache) -> Vec<f64> {
+    parts(steps, cache).1.iter().map(|part| part.get().unwrap().sum()).collect()
+}
+
+fn move_folder(from: &std::path::Path, to: &std::path::Path) {
+    fs::rename(from, to).unwrap();
+}
+
+/// F31: the cache is moved.
+#[test]
+fn parts_of_a_result_are_found_where_the_cache_is_now() {
+    let root = tempdir().unwrap();
+    // A folder of a function may be called as that of all.
+    let (here, there) = (root.path().join("v1"), root.path().join("there"));
+    let cache = Cache::open(&here).unwrap();
+    let expected = sums(30, &cache);
+    drop(cache);
+    move_folder(&here, &there);
+    let cache = Cache::open(&there).unwrap();
+    for _ in 0..3 {
+        assert!(parts::call(30, &cache).is_cached());
+        assert!(parts(30, &cache).1.iter().all(|part| part.path().unwrap().starts_with(&there)));
+        assert_eq!(sums(30, &cache), expected);
+    }
+    assert_eq!(cache.summary().unwrap().stats.misses, 0);
+    // Also of what is forgotten: the entry here.
+    assert!(parts(30, &cache).1[0].forget().unwrap());
+    assert!(!parts::call(30, &cache).is_cached());
+    // A copy uses its own parts.
+    let copy = root.path().join("copy");
+    sums(30, &cache);
+    let copied = std::process::Command::new("cp").arg("-R").arg(&there).arg(&copy).status();
+    if copied.is_ok_and(|status| status.success()) {
+        let copy = Cache::open(&copy).unwrap();
+        assert!(parts(30, &copy).1.iter().all(|part| part.path().unwrap().starts_with(copy.path())));
+    }
+}
+
+/// F31: a part is evicted, or removed by hand.
+#[test]
+fn a_result_whose_parts_are_gone_is_computed_again() {
+    let (_folder, cache) = cache();
+    let expected = sums(40, &cache);
+    // Such a result does not stay in memory, where nobody would see that its parts are gone.
+    for _ in 0..5 {
+        assert_eq!(sums(40, &cache), expected);
+    }
+    assert!(simulate::call(41, &cache).forget().unwrap());
+    let call = || parts::call(40, &cache);
+    assert!(!call().is_cached() && call().cached().unwrap().is_none());
+    let explained = call().explain();
+    assert!(matches!(explained.reason(), Some(larder::Reason::PartGone { .. })), "{explained}");
+    assert!(explained.to_string().contains("refers to another one that was evicted or removed"), "{explained}");
+    assert_eq!(sums(40, &cache), expected);
+    assert!(call().is_cached());
+    // By hand, without anybody being told.
+    for entry in cache.entries().unwrap().filter(|entry| entry.function.ends_with("simulate")) {
+        fs::remove_file(entry.path).unwrap();
+    }
+    let shelved = call().shelve().unwrap();
+    assert_eq!(shelved.get().unwrap().1[1].get().unwrap().len(), 41);
+    assert_eq!(sums(40, &cache), expected);
+    assert_eq!(cache.stats().unwrap().errors, 0);
+    // A reference to such a result leads to one whose parts are gone, and says so.
+    simulate::call(40, &cache).forget().unwrap();
+    let error = shelved.get().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("call the function again"), "{error}");
+}
+
+/// F31: also if there are many, or the value is so large that not all of it is looked at before it is written.
+#[test]
+fn any_number_of_parts_is_seen() {
+    #[memoize(cache = cache, ignore(cache), name = "shelved::many")]
+    fn many(padding: usize, count: u32, cache: &Cache) -> (Vec<f64>, Vec<Shelved<Array1<f64>>>) {
+        let shelve = |n| simulate::call(n, cache).shelve().unwrap();
+        (vec![0.5; padding], (0..count).map(|n| shelve(n % 300)).collect())
+    }
+
+    let (_folder, cache) = cache();
+    for (padding, count) in [(0, 300), (1_000_000, 3), (1_000_000, 300)] {
+        assert_eq!(many(padding, count, &cache).1.len(), count as usize);
+        assert!(many::call(padding, count, &cache).cached().unwrap().is_some());
+        simulate::call(count - 1, &cache).forget().unwrap();
+        assert!(many::call(padding, count, &cache).cached().unwrap().is_none(), "{padding}, {count}");
+        // A header lists so many.
+        assert_eq!(many::call(padding, count, &cache).is_cached(), count > 256, "{padding}, {count}");
+        assert_eq!(many(padding, count, &cache).1[count as usize - 1].get().unwrap().len(), count as usize - 1);
+    }
+}
+
+/// F31: what is in another cache is found there.
+#[test]
+fn parts_may_be_in_another_cache() {
+    #[memoize(cache = outer, ignore(outer, inner), name = "shelved::across")]
+    fn across(steps: u32, outer: &Cache, inner: &Cache) -> Shelved<Array1<f64>> {
+        let _ = outer;
+        simulate::call(steps, inner).shelve().unwrap()
+    }
+
+    let ((_one, outer), (_other, inner)) = (cache(), cache());
+    for _ in 0..2 {
+        assert_eq!(across(50, &outer, &inner).get().unwrap().len(), 50);
+    }
+    assert!(across::call(50, &outer, &inner).is_cached());
+    simulate::call(50, &inner).forget().unwrap();
+    assert!(!across::call(50, &outer, &inner).is_cached());
+    assert_eq!(across(50, &outer, &inner).get().unwrap().len(), 50);
+}
+
+/// A reference that is loaded from a sealed cache can be followed by whoever knows the secret.
+#[test]
+fn parts_in_a_sealed_cache_can_be_loaded() {
+    let folder = tempdir().unwrap();
+    let open = || Cache::builder(folder.path()).secret([7; 32]).open().unwrap();
+    let expected = sums(60, &open());
+    assert_eq!(sums(60, &open()), expected);
+}
+
+/// F31: imported elsewhere, with its parts and without.
+#[cfg(feature = "archive")]
+#[test]
+fn parts_are_found_in_the_cache_that_they_were_imported_to() {
+    let (folder, first) = cache();
+    let expected = sums(70, &first);
+    let (mut all, mut alone) = (Vec::new(), Vec::new());
+    first.export(first.entries().unwrap(), &mut all).unwrap();
+    first.export(parts::memo().entries().unwrap(), &mut alone).unwrap();
+    drop((first, folder));
+    let (_folder, second) = cache();
+    second.import(&all[..]).unwrap();
+    assert!(parts::call(70, &second).is_cached());
+    assert_eq!(sums(70, &second), expected);
+    let (_folder, third) = cache();
+    third.import(&alone[..]).unwrap();
+    assert!(!parts::call(70, &third).is_cached());
+    assert_eq!(sums(70, &third), expected);
+}

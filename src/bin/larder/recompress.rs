@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::PathBuf;
 
-use larder::Compression;
+use larder::{Compression, Entry};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -29,7 +30,16 @@ struct Done {
     /// Those that somebody was at.
     passed_over: u64,
     /// What is wrong with those that can't be compressed, which are as they were.
-    faults: Vec<String>,
+    faults: Vec<Fault>,
+}
+
+/// What is wrong with one entry, or with many.
+#[derive(Serialize)]
+struct Fault {
+    what: String,
+    entries: u64,
+    /// The file of the first of them.
+    first: PathBuf,
 }
 
 /// Compresses all entries that are not compressed so, or those of one function.
@@ -76,7 +86,7 @@ pub(crate) fn recompress(
                         done.bytes_after += size;
                     }
                     Ok(None) => done.passed_over += 1,
-                    Err(error) => done.faults.push(error.to_string()),
+                    Err(error) => done.failed(&entry, &error),
                 }
             }
             bar.show(done.entries, total.max(done.entries));
@@ -86,10 +96,10 @@ pub(crate) fn recompress(
         write_json(out, &done)?;
         out.flush()?;
     } else {
-        done.faults.iter().for_each(|fault| say(&one_line(fault)));
+        done.faults.iter().for_each(|fault| say(&one_line(&fault.line())));
         say(&done.line());
     }
-    match done.faults.len() as u64 {
+    match done.faults.iter().map(|fault| fault.entries).sum::<u64>() {
         0 => Ok(()),
         1 => Err(Failure::Failed("1 entry can't be compressed anew, and stays as it is".to_owned())),
         left => {
@@ -98,7 +108,32 @@ pub(crate) fn recompress(
     }
 }
 
+impl Fault {
+    fn line(&self) -> String {
+        let Fault { what, entries, first } = self;
+        match entries {
+            1 => format!("{}: {what}", first.display()),
+            entries => {
+                format!("{}, the first of them {}: {what}", count(*entries, "entry", "entries"), first.display())
+            }
+        }
+    }
+}
+
 impl Done {
+    /// Notes an error. What is wrong with thousands of entries is said once.
+    fn failed(&mut self, entry: &Entry, error: &larder::Error) {
+        let said = error.to_string();
+        let what = match error.path() {
+            Some(path) => said.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&said),
+            None => &said,
+        };
+        match self.faults.iter_mut().find(|fault| fault.what == what) {
+            Some(fault) => fault.entries += 1,
+            None => self.faults.push(Fault { what: what.to_owned(), entries: 1, first: entry.path.clone() }),
+        }
+    }
+
     fn line(&self) -> String {
         let Done { compression, entries, recompressed, bytes_before, bytes_after, .. } = self;
         let (entries, recompressed) = (count(*entries, "entry", "entries"), number(*recompressed));

@@ -5,7 +5,7 @@ use std::io::Write;
 use larder::Stats;
 
 use crate::failure::Failure;
-use crate::format::{duration, number, share, size};
+use crate::format::{count, duration, number, share, size};
 use crate::output::{say, write_json};
 use crate::place::Place;
 use crate::select;
@@ -51,6 +51,9 @@ pub(crate) fn stats(place: &Place, function: Option<&str>, out: &mut dyn Write) 
         errors => {
             let kinds: Vec<_> = kinds.chain(unequal).collect();
             line("errors", format!("{}: {}", number(errors), kinds.join(", ")))?;
+            if stats.too_large > 0 {
+                line("too large", count(stats.too_large, "result", "results") + ", larger than the cache may be")?;
+            }
         }
     }
     Ok(())

@@ -107,6 +107,27 @@ fn recompress_leaves_what_it_can_not_read() {
     assert_eq!((done["faults"].as_array().unwrap().len(), code), (1, 1));
 }
 
+/// F38: what is wrong with many is said once.
+#[test]
+fn recompress_says_once_what_is_wrong_with_many() {
+    let (root, cache) = stocked();
+    for n in 0..50 {
+        cache.get_or_compute("many", &n, || vec![n; 100]);
+    }
+    for entry in cache.entries().unwrap().filter(|entry| entry.function == "many") {
+        let mut bytes = fs::read(&entry.path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&entry.path, bytes).unwrap();
+    }
+    let (_, stderr, code) = larder(root.path(), &["recompress", "lz4"]);
+    let lines: Vec<_> = stderr.lines().collect();
+    assert_eq!((lines.len(), code), (3, 1), "{stderr}");
+    assert!(lines[0].starts_with("50 entries, the first of them /") && lines[0].contains("checksum"), "{stderr}");
+    assert_eq!(lines[2], "larder: 50 entries can't be compressed anew, and stay as they are");
+    let (done, _) = json_of(larder(root.path(), &["recompress", "zlib:1", "--json"]));
+    assert_eq!((&done["faults"].as_array().unwrap().len(), &done["faults"][0]["entries"]), (&1, &json!(50)));
+}
+
 #[test]
 fn recompress_of_nothing_makes_nothing() {
     let folder = tempdir().unwrap();

@@ -131,6 +131,9 @@ fn errors(gathered: &Gathered) -> Markup {
         span hidden[stats.unequal == 0] {
             (stat("unequal", stats.unequal, &number(stats.unequal))) " not the same when verified"
         }
+        span hidden[stats.too_large == 0] {
+            "; " (stat("too_large", stats.too_large, &number(stats.too_large))) " larger than the cache may be"
+        }
     }
 }
 

@@ -1,0 +1,170 @@
+//! The variables of the environment.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use larder::{Cache, memoize};
+use tempfile::tempdir;
+use tracing::Level;
+
+use crate::child;
+use crate::log::Lines;
+
+#[memoize]
+fn global(n: u8) -> u8 {
+    n
+}
+
+/// The child: says what it is told, and where it stores.
+#[test]
+fn uses_the_global_cache() {
+    let Some(root) = child::root() else { return };
+    std::env::set_current_dir(&root).unwrap();
+    let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
+    let lines = Lines::up_to(Level::WARN);
+    tracing::subscriber::with_default(lines.clone(), || {
+        let own = Cache::open(root.join("own")).unwrap();
+        let values = vec![1.5_f64; 3_000_000];
+        for n in 0..3 {
+            global(n);
+            own.get_or_compute("f", &n, || values.clone());
+            Cache::open(root.join("another")).unwrap();
+        }
+    });
+    for (_, line) in lines.take() {
+        eprintln!("warning: {line}");
+    }
+    eprintln!("in {:?}, {} stored", global::memo().cache().path(), global::memo().entries().unwrap().len());
+}
+
+fn run(root: &Path, variables: &[(&str, &str)]) -> (Vec<String>, String) {
+    let said = child::run("settings::uses_the_global_cache", root, variables);
+    let warnings = said.lines().filter_map(|line| line.strip_prefix("warning: ")).map(str::to_owned).collect();
+    let place = said.lines().find_map(|line| line.strip_prefix("in ")).unwrap().to_owned();
+    (warnings, place)
+}
+
+/// F42
+#[test]
+fn each_variable_that_can_not_be_read_is_one_warning() {
+    let root = tempdir().unwrap();
+    let folder = root.path().join("global");
+    let folder = folder.to_str().unwrap();
+    for (name, wrong, hint) in [
+        ("LARDER_THREADS", "many", "number"),
+        ("LARDER_COMPRESSION", "zip", "zip"),
+        ("LARDER_COMPRESSION", "gzip:77", "77"),
+        ("LARDER_MAX_BYTES", "10GBB", "size"),
+        ("LARDER_MAX_BYTES", "0", "LARDER=off"),
+        ("LARDER_MAX_ENTRIES", "-3", "number"),
+        ("LARDER_MAX_ENTRIES", "0", "LARDER=off"),
+        ("LARDER_MAX_AGE", "7", "unit"),
+        ("LARDER_MAX_IDLE", "soon", "duration"),
+        ("LARDER_HOT_BYTES", "lots", "size"),
+        ("LARDER_REPORT", "please", "1 or 0"),
+        ("LARDER_SHARED", "us", "1 or 0"),
+        ("LARDER_WAIT", "30", "unit"),
+        ("LARDER", "refesh", "did you mean `refresh`?"),
+        ("LARDER_MAX_BYTE", "1GB", "did you mean LARDER_MAX_BYTES?"),
+        ("LARDER_SOMETHING", "1", "LARDER_DIR, "),
+    ] {
+        let (warnings, place) = run(root.path(), &[("LARDER_DIR", folder), (name, wrong)]);
+        assert_eq!(warnings.len(), 1, "{name}={wrong}: {warnings:#?}");
+        assert!(warnings[0].contains(name) && warnings[0].contains(hint), "{name}={wrong}: {warnings:#?}");
+        // It is ignored, and all else works.
+        assert_eq!(place, format!("{folder:?}, 3 stored"), "{name}={wrong}");
+    }
+    let right = [("LARDER_DIR", folder), ("LARDER_THREADS", "1"), ("LARDER_WAIT", "0"), ("LARDER_REPORT", "0")];
+    assert_eq!(run(root.path(), &right).0, Vec::<String>::new());
+}
+
+/// F42: what no shell has expanded.
+#[test]
+fn a_tilde_is_the_users_folder_and_makes_no_folder_of_that_name() {
+    let root = tempdir().unwrap();
+    let home = root.path().join("home");
+    fs::create_dir(&home).unwrap();
+    let home = home.to_str().unwrap();
+    let (warnings, place) = run(root.path(), &[("HOME", home), ("LARDER_DIR", "~/x/y")]);
+    if cfg!(unix) {
+        assert_eq!((warnings.len(), place), (0, format!("{:?}, 3 stored", Path::new(home).join("x/y"))));
+    }
+    // One that can't be made.
+    let (warnings, place) = run(root.path(), &[("LARDER_DIR", "/dev/null/x")]);
+    assert!(warnings.len() == 1 && warnings[0].contains("/dev/null/x: "), "{warnings:?}");
+    assert_eq!(place, "\"\", 0 stored");
+    // One that can't be expanded, and one that depends on where the program is.
+    let (warnings, place) = run(root.path(), &[("HOME", home), ("LARDER_DIR", "~nobody/x")]);
+    assert!(warnings.len() == 1 && warnings[0].contains("~nobody/x"), "{warnings:?}");
+    assert_eq!(place, "\"\", 0 stored");
+    let (warnings, place) = run(root.path(), &[("HOME", home), ("LARDER_DIR", "here")]);
+    assert_eq!((warnings.len(), place), (0, format!("{:?}, 3 stored", root.path().join("here"))));
+    let names = |path: &Path| -> Vec<String> {
+        fs::read_dir(path).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert!(names(root.path()).iter().all(|name| !name.starts_with('~')), "{:?}", names(root.path()));
+    // Nor does a program's own path.
+    let error = Cache::open("~/never").unwrap_err();
+    assert!(error.to_string().contains("shells") && !Path::new("~").exists(), "{error}");
+}
+
+/// F42: a path is named once.
+#[test]
+fn an_error_names_a_path_once() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let drafts = root.path().join("drafts");
+    fs::remove_dir(&drafts).unwrap();
+    fs::write(&drafts, "a file").unwrap();
+    let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
+    let lines = Lines::up_to(Level::WARN);
+    tracing::subscriber::with_default(lines.clone(), || {
+        cache.get_or_compute("small", &1, || 1);
+        cache.get_or_compute("large", &1, || vec![0_u8; 5_000_000]);
+    });
+    let lines = lines.take();
+    assert!(!lines.is_empty());
+    for (_, line) in lines {
+        assert_eq!(line.matches(drafts.to_str().unwrap()).count(), 1, "{line}");
+    }
+    let error = larder::dump(&1, drafts.join("x")).unwrap_err().to_string();
+    assert_eq!(error.matches(drafts.to_str().unwrap()).count(), 1, "{error}");
+}
+
+/// F41: the doctor looks at them.
+#[cfg(feature = "cli")]
+#[test]
+fn the_doctor_looks_at_variables() {
+    let root = tempdir().unwrap();
+    let doctor = |variables: &[(&str, &str)]| -> BTreeMap<String, Vec<(String, String)>> {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.env_remove("LARDER").env_remove("LARDER_DIR").envs(variables.iter().copied());
+        command.arg("--root").arg(root.path().join("cache")).args(["doctor", "--json"]);
+        let findings: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        let mut all = BTreeMap::<_, Vec<_>>::new();
+        for finding in findings.as_array().unwrap() {
+            let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+            all.entry(text("about")).or_default().push((text("health"), text("what")));
+        }
+        all
+    };
+    assert!(!doctor(&[]).contains_key("variables"));
+    let found = doctor(&[("LARDER", "refesh"), ("LARDER_MAX_BYTES", "10GBB"), ("LARDER_MAX_ENTRY", "5")]);
+    let variables = &found["variables"];
+    assert_eq!(variables.len(), 3, "{found:?}");
+    for (about, hint) in [
+        ("LARDER can't be read", "did you mean `refresh`?"),
+        ("LARDER_MAX_BYTES", "10GBB"),
+        ("LARDER_MAX_ENTRY", "LARDER_MAX_ENTRIES"),
+    ] {
+        let is_told =
+            |(health, what): &(String, String)| health == "note" && what.contains(about) && what.contains(hint);
+        assert!(variables.iter().any(is_told), "{about}: {variables:?}");
+    }
+    // What a word that is unknown means: nothing.
+    assert!(found["steering"][0].0 == "good" && found["steering"][0].1.contains("use their caches"), "{found:?}");
+    assert!(doctor(&[("LARDER", "refresh")])["steering"][0].1.contains("compute every call anew"));
+    assert!(doctor(&[("LARDER_DIR", "here")])["variables"][0].1.contains("relative"));
+    assert_eq!(doctor(&[("LARDER_DIR", "~nobody/x")])["variables"][0].0, "fault");
+}
