@@ -10,6 +10,7 @@ use crate::compress::Compression;
 use crate::flight::Flights;
 use crate::fork::{Lazy, PerProcess};
 use crate::hot::Hot;
+use crate::kept;
 use crate::key::Key;
 use crate::policy::Limits;
 use crate::secret::Secret;
@@ -178,7 +179,7 @@ impl Cache {
     /// the file system reports.
     pub fn remove(&self, entry: &Entry) -> Result<bool> {
         match self.writable()? {
-            Some(place) => self.forget_entry(place.folder_of(entry)?, &entry.key),
+            Some(place) => self.forget_entry(&place.folder_of(entry)?, &entry.key),
             None => Ok(false),
         }
     }
@@ -279,7 +280,10 @@ impl Cache {
     /// Removes what is in a function's folder: whether there were results.
     pub(crate) fn clear_folder(&self, folder: &Path) -> Result<bool> {
         let removed = self.upkeep().remove_all(folder, false)?;
-        Layout::clear_notes(folder)?;
+        if let Some(place) = self.place() {
+            kept::close_under(folder);
+            place.layout.clear_function(folder)?;
+        }
         Ok(removed > 0)
     }
 

@@ -26,7 +26,7 @@ use crate::shape::Shape;
 use crate::stats::{Count, nanoseconds};
 use crate::store::{self, Entry, Event, Layout, Peeked, Record, brief, brief_code};
 use crate::upkeep::Place;
-use crate::{Error, ErrorKind, Result, codec, faithful};
+use crate::{Error, ErrorKind, Result, access, codec, faithful};
 
 pub(crate) struct Site<'a> {
     pub(crate) memo: &'a Memo,
@@ -80,7 +80,7 @@ impl<'a> Site<'a> {
 
     /// The file of the entry.
     pub(crate) fn path(&self) -> Option<PathBuf> {
-        self.place().map(|(folder, key)| Layout::entry(folder, key))
+        self.place().map(|(folder, key)| Layout::locate(folder, key))
     }
 
     /// Loads the result, if it is there and may be used.
@@ -292,7 +292,8 @@ impl<'a> Site<'a> {
         };
         let put = || -> Result<_> {
             memo.describe(layout, home, folder)?;
-            let draft = guarded(|| store::write(&layout.drafts(), &details, value, compression, cache.secret()))?;
+            let draft =
+                guarded(|| store::write(&layout.drafts_for(folder), &details, value, compression, cache.secret()))?;
             let size = draft.len();
             // It may have been published before something failed.
             let before = there.store.put(folder, key, draft, cache.is_durable());
@@ -412,6 +413,13 @@ impl<'a> Site<'a> {
     pub(crate) fn fault(&self, what: &str, error: &Error) {
         self.home.tally().error(error.kind());
         self.cache.upkeep().counted();
+        // That a cache belongs to somebody else is one thing to say, and not one for each call.
+        if let Some(layout) = self.cache.layout().filter(|_| error.kind() == ErrorKind::PermissionDenied) {
+            if !access::tell_once(layout.root(), error) {
+                tracing::debug!(function = self.memo.name(), %error, "{what}");
+            }
+            return;
+        }
         tracing::warn!(function = self.memo.name(), %error, "{what}");
     }
 }

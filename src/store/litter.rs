@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Layout;
-use crate::atomic::DRAFT_SUFFIX;
+use super::own::is_draft;
 use crate::lock;
 
 /// A draft this young may be about to be locked by its writer.
@@ -28,15 +28,22 @@ pub(crate) fn find(layout: &Layout) -> (u64, u64) {
     litter(layout).map(bytes).fold((0, 0), |(files, sum), bytes| (files + 1, sum + bytes))
 }
 
+/// Where the folder of drafts is a link, they are elsewhere: see `apart.rs`.
 fn litter(layout: &Layout) -> impl Iterator<Item = fs::DirEntry> {
-    let drafts = fs::read_dir(layout.drafts()).into_iter().flatten().flatten();
+    let drafts = layout.drafts_for(layout.root());
+    litter_in(&drafts)
+}
+
+/// The same of drafts that were made beside their targets.
+pub(super) fn litter_in(folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
+    let drafts = fs::read_dir(folder).into_iter().flatten().flatten();
     drafts.filter(|draft| {
-        let is_draft = draft.file_name().to_str().is_some_and(|name| name.ends_with(DRAFT_SUFFIX));
+        let is_draft = draft.file_name().to_str().is_some_and(is_draft);
         is_draft && draft.file_type().is_ok_and(|kind| kind.is_file()) && is_litter(&draft.path())
     })
 }
 
-fn is_litter(draft: &Path) -> bool {
+pub(super) fn is_litter(draft: &Path) -> bool {
     let Ok(file) = File::options().read(true).write(true).open(draft) else { return false };
     let Some(age) = file.metadata().and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok()) else {
         return false;

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Layout;
+use super::own::DEEPEST;
 use crate::key::Key;
 use crate::{Error, Result};
 
@@ -19,18 +20,70 @@ impl Listed {
     pub(crate) fn metadata(&self) -> io::Result<fs::Metadata> {
         self.file.metadata()
     }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.file.path()
+    }
 }
 
-/// Calls `found` for each folder with its entries. Links are not followed; what vanishes meanwhile
-/// is passed over.
+/// Calls `found` for each function's folder with its entries, for one of which they are spread over several folders, more
+/// than once. Links are not followed; what vanishes meanwhile is passed over.
+///
+/// # Errors
+/// If a folder can't be listed: the first such error, after all others were listed.
 pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[Listed])) -> Result<()> {
+    let mut visit = Visit { found, result: Ok(()) };
+    visit.folder(folder, folder, deep, 0);
+    if !deep {
+        visit.spread(&Layout::spread_folder(folder), folder);
+    }
+    visit.result
+}
+
+struct Visit<'f> {
+    found: &'f mut dyn FnMut(&Path, &[Listed]),
+    result: Result<()>,
+}
+
+impl Visit<'_> {
+    /// The entries in `folder`, which are of the function of that one.
+    fn folder(&mut self, folder: &Path, function: &Path, deep: bool, depth: usize) {
+        let (files, folders) = self.list(folder);
+        (self.found)(function, &files);
+        drop(files);
+        for folder in folders.iter().filter(|_| deep && depth < DEEPEST) {
+            match folder.file_name().and_then(Layout::spread_of) {
+                Some(function) => self.spread(folder, &folder.with_file_name(function)),
+                None => self.folder(folder, folder, deep, depth + 1),
+            }
+        }
+    }
+
+    /// The entries of a function that were spread over several folders.
+    fn spread(&mut self, folder: &Path, function: &Path) {
+        for folder in self.list(folder).1 {
+            self.folder(&folder, function, false, 0);
+        }
+    }
+
+    fn list(&mut self, folder: &Path) -> (Vec<Listed>, Vec<PathBuf>) {
+        let mut listed = (Vec::new(), Vec::new());
+        if let Err(error) = list(folder, &mut listed)
+            && self.result.is_ok()
+        {
+            self.result = Err(error);
+        }
+        in_disk_order(&mut listed.0);
+        listed
+    }
+}
+
+fn list(folder: &Path, (files, folders): &mut (Vec<Listed>, Vec<PathBuf>)) -> Result<()> {
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::io(error, "can't list the folder").at(folder)),
     };
-    let mut files = Vec::new();
-    let mut folders = Vec::new();
     for item in listing {
         let file = item.map_err(|e| Error::io(e, "can't list the folder").at(folder))?;
         let Ok(kind) = file.file_type() else { continue };
@@ -40,14 +93,6 @@ pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[Li
             && let Some(key) = Layout::key_of_entry(&file.file_name())
         {
             files.push(Listed { key, file });
-        }
-    }
-    in_disk_order(&mut files);
-    found(folder, &files);
-    drop(files);
-    if deep {
-        for folder in folders {
-            visit(&folder, deep, found)?;
         }
     }
     Ok(())

@@ -97,10 +97,10 @@ impl Upkeep {
                 }
                 continue;
             };
-            let path = Layout::entry(&victim.folder, &victim.key);
+            let path = Layout::locate(&victim.folder, &victim.key);
             let used = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
             if used.is_ok_and(|used| used <= victim.used) {
-                self.remove(&victim.folder, &victim.key)?;
+                self.evict(&victim.folder, &victim.key)?;
             }
         }
         Ok(())
@@ -123,7 +123,7 @@ impl Upkeep {
         let too_old = Limits { max_bytes: None, max_entries: None, ..bounds.limits().clone() };
         let gone: HashSet<_> = victims(&candidates, &too_old, bounds.order(), now).into_iter().collect();
         for index in &gone {
-            self.remove(&found[*index].folder, &found[*index].key)?;
+            self.evict(&found[*index].folder, &found[*index].key)?;
         }
         let all = Limits { max_entries: Some(0), ..Limits::default() };
         let needed = bounds.surplus();
@@ -159,7 +159,7 @@ impl Upkeep {
         for (done, index) in (1..).zip(&victims) {
             let index = *index;
             if !limits.dry_run {
-                self.remove(&found[index].folder, &found[index].key)?;
+                self.evict(&found[index].folder, &found[index].key)?;
             }
             place.progress.tell(done, victims.len() as u64);
             let size = candidates[index].size;
@@ -178,7 +178,7 @@ fn learn_costs(found: &[Found], candidates: &mut [Candidate]) {
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_unstable_by_key(|index| candidates[*index].used);
     for index in order.into_iter().take((found.len() / 2).max(1)) {
-        let path = Layout::entry(&found[index].folder, &found[index].key);
+        let path = Layout::locate(&found[index].folder, &found[index].key);
         candidates[index].took =
             Entry::read(path, found[index].key).ok().flatten().map_or(Duration::ZERO, |entry| entry.took);
     }
@@ -193,7 +193,7 @@ fn find(store: &dyn Store, layout: &Layout, exactly: bool) -> Result<Vec<Found>>
         let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         // An entry is written before it is used. So what was not used for so long is too old, and the rest is not used
         // any more when it is: that will do, if nobody asks for all of them at once.
-        let written = if exactly { written(Layout::entry(folder, &entry.key), entry.key) } else { Some(used) };
+        let written = if exactly { written(Layout::locate(folder, &entry.key), entry.key) } else { Some(used) };
         let candidate = Candidate { size: metadata.len(), used, written, took: Duration::MAX };
         all.push(Found { folder: folder.to_owned(), key: entry.key, candidate });
     })?;
