@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crate::fork::PerProcess;
 use crate::{Error, ErrorKind};
 
 #[cfg(unix)]
@@ -19,7 +20,7 @@ pub(crate) use unix::{
 };
 
 /// Roots of which the user has been told that their files belong to somebody else.
-static TOLD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+static TOLD: PerProcess<Mutex<BTreeSet<PathBuf>>> = PerProcess::new();
 
 /// Whether the variable `LARDER_SHARED` says that caches are shared.
 pub(crate) fn is_asked_for() -> bool {
@@ -38,7 +39,7 @@ pub(crate) fn explain(error: Error) -> Error {
 
 /// Says once for each cache that access was refused, and what to do: whether this was the first time.
 pub(crate) fn tell_once(root: &Path, error: &Error) -> bool {
-    if !TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(root.to_owned()) {
+    if !TOLD.get().lock().unwrap_or_else(PoisonError::into_inner).insert(root.to_owned()) {
         return false;
     }
     let whose = error.path().map_or_else(String::new, owner_of);
@@ -57,6 +58,7 @@ mod unix {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{PoisonError, RwLock};
 
+    use crate::fork::PerProcess;
     use crate::store::own;
 
     /// Modes of a private cache.
@@ -81,15 +83,21 @@ mod unix {
         owner: Option<u32>,
     }
 
-    static NOTED: RwLock<Vec<Rights>> = RwLock::new(Vec::new());
+    static NOTED: PerProcess<RwLock<Vec<Rights>>> = PerProcess::new();
     static ANY: AtomicBool = AtomicBool::new(false);
+
+    fn noted() -> &'static RwLock<Vec<Rights>> {
+        // What a thread of the parent was noting is noted again when that cache is opened.
+        let copy = |parent: &RwLock<Vec<Rights>>| parent.try_read().map(|noted| noted.clone()).unwrap_or_default();
+        NOTED.get_or(|parent| RwLock::new(parent.map(copy).unwrap_or_default()))
+    }
 
     /// What files under this path are to be like, if there is anything to do about it.
     fn rights(path: &Path) -> Option<Rights> {
         if !ANY.load(Ordering::Acquire) {
             return None;
         }
-        let noted = NOTED.read().unwrap_or_else(PoisonError::into_inner);
+        let noted = noted().read().unwrap_or_else(PoisonError::into_inner);
         noted
             .iter()
             .filter(|rights| path.starts_with(&rights.root))
@@ -113,7 +121,7 @@ mod unix {
         let me = effective_user();
         let owner = (me == Some(0) && metadata.uid() != 0).then(|| metadata.uid());
         let shared = asked || is_shared(root);
-        let mut noted = NOTED.write().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = noted().write().unwrap_or_else(PoisonError::into_inner);
         // One handle is enough to make it shared for all in this process.
         let was_shared = noted.iter().any(|rights| rights.root == root && rights.file != PRIVATE_FILE);
         noted.retain(|rights| rights.root != root);

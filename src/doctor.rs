@@ -269,7 +269,12 @@ fn memory(layout: &Layout) -> Finding {
     if !layout.marks().exists() {
         return good("memory", "no process has kept results in memory yet");
     }
-    match Marks::open(layout.marks(), true) {
+    match Marks::open(layout.marks(), false) {
+        Ok(marks) if !marks.is_coherent() => note(
+            "memory",
+            "results are not kept in memory, as it is not seen at once on this file system what others remove",
+            "put the cache on a disk of this machine, if repeated hits are to be faster",
+        ),
         Ok(_) => good("memory", "results can be kept in memory, as it is seen who removes them"),
         Err(error) => note(
             "memory",

@@ -6,10 +6,11 @@
 //! is stored in the first place removes what is in the other, so that nothing older is ever found.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::own::{self, Role};
@@ -17,6 +18,7 @@ use super::{Layout, Listed, Store};
 use crate::atomic::{Draft, create_private_folder};
 use crate::file::open_entry;
 use crate::file_system::is_folder_full;
+use crate::fork::PerProcess;
 use crate::key::Key;
 use crate::marks::Identity;
 use crate::{Error, ErrorKind, Result};
@@ -25,12 +27,24 @@ use crate::{Error, ErrorKind, Result};
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
 /// Files in folders.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Directory {
+    known: PerProcess<Mutex<Known>>,
+}
+
+/// What was found out about files and folders.
+#[derive(Clone, Debug, Default)]
+struct Known {
     /// Files that are called as entries are, and were found to be somebody else's when they were to be removed.
-    foreign: Mutex<HashSet<PathBuf>>,
-    /// Folders that were found to have no room for more names.
-    full: Mutex<HashSet<PathBuf>>,
+    foreign: HashSet<PathBuf>,
+    /// Folders that have no room for more names.
+    full: HashSet<PathBuf>,
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Directory")
+    }
 }
 
 impl Store for Directory {
@@ -86,7 +100,7 @@ impl Store for Directory {
     }
 
     fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
-        let foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let foreign = self.known().foreign.clone();
         super::walk::visit(folder, deep, &mut |folder, files| {
             for file in files.iter().filter(|file| foreign.is_empty() || !foreign.contains(&file.path())) {
                 found(folder, file);
@@ -96,12 +110,16 @@ impl Store for Directory {
 }
 
 impl Directory {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Where an entry goes that has no room beside the others of its function, if that is what the `error` means.
     fn spread(&self, folder: &Path, key: &Key, error: &io::Error) -> Option<PathBuf> {
         if !is_folder_full(folder, error) {
             return None;
         }
-        if self.full.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned()) {
+        if self.known().full.insert(folder.to_owned()) {
             tracing::warn!(
                 folder = %folder.display(), beside = %Layout::spread_folder(folder).display(),
                 "the file system takes no more names in this folder, although the disk has room: further results of this \
@@ -122,7 +140,7 @@ impl Directory {
             Ok(false) => {
                 let what = "this is no entry of larder, although it is called like one; it is left alone";
                 let error = Error::new(ErrorKind::NotLarder, what).at(&path);
-                self.foreign.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
+                self.known().foreign.insert(path);
                 Err(error)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

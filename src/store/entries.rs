@@ -63,6 +63,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The folder of its function: that of its file, unless that folder has no room for more files.
+    pub fn folder(&self) -> PathBuf {
+        self.path.parent().map(|folder| Layout::function_of(folder).into_owned()).unwrap_or_default()
+    }
+
     /// Reads the header of the entry in this file.
     pub(crate) fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
         let file = match open_entry(&path) {

@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CodeFile, own, root};
+use super::{CodeFile, litter, own, root};
 use crate::apart;
 use crate::atomic::{self, Access, create_private_folder};
 use crate::key::{Function, Key};
@@ -133,7 +133,11 @@ impl Layout {
     /// The folder for drafts of files in `folder`: that of all drafts, or `folder` itself if a draft can't be renamed
     /// from there.
     pub(crate) fn drafts_for(&self, folder: &Path) -> PathBuf {
-        apart::choose(self.drafts(), folder)
+        let chosen = apart::choose(self.drafts(), folder);
+        if chosen == folder && apart::is_untidied(folder) {
+            litter::collect_in(folder);
+        }
+        chosen
     }
 
     pub(crate) fn drafts(&self) -> PathBuf {

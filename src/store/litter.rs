@@ -16,7 +16,17 @@ const TOO_OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Removes the drafts of processes that were killed. Faults leave the rest for the next time.
 pub(crate) fn collect(layout: &Layout) {
-    for draft in litter(layout) {
+    let drafts = layout.drafts();
+    collect_in(&drafts);
+}
+
+/// The same in one folder: drafts may be beside their targets, see `apart.rs`.
+pub(super) fn collect_in(folder: &Path) {
+    // A link may lead anywhere.
+    if fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
+        return;
+    }
+    for draft in litter(folder) {
         let removed = fs::remove_file(draft.path());
         tracing::debug!(path = %draft.path().display(), removed = removed.is_ok(), "found a draft without a writer");
     }
@@ -25,17 +35,10 @@ pub(crate) fn collect(layout: &Layout) {
 /// The number of such drafts, and their bytes.
 pub(crate) fn find(layout: &Layout) -> (u64, u64) {
     let bytes = |draft: fs::DirEntry| draft.metadata().map_or(0, |metadata| metadata.len());
-    litter(layout).map(bytes).fold((0, 0), |(files, sum), bytes| (files + 1, sum + bytes))
+    litter(&layout.drafts_for(layout.root())).map(bytes).fold((0, 0), |(files, sum), bytes| (files + 1, sum + bytes))
 }
 
-/// Where the folder of drafts is a link, they are elsewhere: see `apart.rs`.
-fn litter(layout: &Layout) -> impl Iterator<Item = fs::DirEntry> {
-    let drafts = layout.drafts_for(layout.root());
-    litter_in(&drafts)
-}
-
-/// The same of drafts that were made beside their targets.
-pub(super) fn litter_in(folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
+fn litter(folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
     let drafts = fs::read_dir(folder).into_iter().flatten().flatten();
     drafts.filter(|draft| {
         let is_draft = draft.file_name().to_str().is_some_and(is_draft);

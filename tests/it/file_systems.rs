@@ -87,6 +87,16 @@ fn a_cache_behaves_in_memory_and_behind_fuse() {
     if let Some(mounted) = Mounted::fuse(test, &root.path().join("source"), &root.path().join("mounted")) {
         behaves(mounted.path());
     }
+    let root = tempdir().unwrap();
+    if let Some(mounted) = Mounted::exfat(test, root.path()) {
+        behaves(mounted.path());
+    }
+    let root = tempdir().unwrap();
+    let below = Below(root.path());
+    if let Some(mounted) = overlay(test, root.path(), |_| {}) {
+        behaves(mounted.path());
+    }
+    drop(below);
 }
 
 /// Two file systems, one over the other; and what is in the lower one before.
@@ -212,6 +222,34 @@ fn a_part_of_a_cache_may_be_another_mount() {
             drop(mounted);
         }
     }
+}
+
+/// F27: drafts that a killed process left beside an entry go as others do.
+#[test]
+fn drafts_beside_entries_are_collected() {
+    let test = "drafts_beside_entries_are_collected";
+    let root = tempdir().unwrap();
+    let folder = root.path().join("cache");
+    drop(Cache::open(&folder).unwrap());
+    let Some(_mounted) = Mounted::new(test, &["-t", "tmpfs", "none"], &folder.join("v1")) else { return };
+    let cache = Cache::open(&folder).unwrap();
+    call(&cache, 1, || {});
+    let left = |folder: &str, name: &str| {
+        let path = cache.path().join(folder).join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let long_ago = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+        File::create(&path).unwrap().set_times(long_ago).unwrap();
+        path
+    };
+    // The first draft in a folder of this process, and a removal.
+    let path = left("v1/a/g", ".killed.larder-draft");
+    let foreign = left("v1/a/g", "mine.larder-draft");
+    assert_eq!(cache.get_or_compute("a::g", &1, || 1), 1);
+    assert_eq!(cache.get_or_compute("a::g", &2, || 2), 2);
+    assert!(!path.exists());
+    let path = left("v1/a/f", ".killed.larder-draft");
+    cache.clear().unwrap();
+    assert!(!path.exists() && foreign.exists());
 }
 
 /// F27: it may lead to another file system, or anywhere.

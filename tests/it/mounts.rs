@@ -38,6 +38,14 @@ impl Mounted {
         Mounted::by(test, Command::new("bindfs").arg(source).arg(target), target)
     }
 
+    /// exFAT by FUSE: neither modes, nor owners, nor links, and one case of letters.
+    pub(crate) fn exfat(test: &str, folder: &Path) -> Option<Self> {
+        let image = folder.join("image");
+        File::create(&image).unwrap().set_len(32 << 20).unwrap();
+        run(test, Command::new("mkfs.exfat").arg(&image))?;
+        Mounted::new(test, &["-t", "exfat-fuse", "-o", "loop", image.to_str().unwrap()], &folder.join("exfat"))
+    }
+
     fn by(test: &str, command: &mut Command, target: &Path) -> Option<Self> {
         run(test, command)?;
         Some(Mounted(target.to_owned()))
