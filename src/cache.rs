@@ -85,9 +85,12 @@ impl Drop for Inner {
 impl Cache {
     /// Opens the cache in this folder, which is created if it does not exist.
     ///
+    /// If other things are in the folder, the cache is in a folder `larder-cache` in there: [`path`](Cache::path) says
+    /// where it is. What larder did not make is never removed or changed.
+    ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty or leads to a file, and what
-    /// the file system reports.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty or leads to a file, or `larder-cache` has other things
+    /// in it as well; and what the file system reports.
     pub fn open(folder: impl AsRef<Path>) -> Result<Cache> {
         Cache::builder(folder).open()
     }
@@ -111,7 +114,8 @@ impl Cache {
     /// Its folder is what the variable `LARDER_DIR` says, else `larder` in the user's cache folder
     /// (`~/.cache/larder` on Linux). Its compressor is what `LARDER_COMPRESSION` says, else none. It keeps to what
     /// `LARDER_MAX_BYTES` (`10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (`90d`) and `LARDER_MAX_IDLE` say; without
-    /// `LARDER_MAX_BYTES`, to 10 GiB. `LARDER_HOT_BYTES` is what [`hot_bytes`](CacheBuilder::hot_bytes) sets. What can't
+    /// `LARDER_MAX_BYTES`, to 10 GiB. `LARDER_HOT_BYTES` is what [`hot_bytes`](CacheBuilder::hot_bytes) sets, and
+    /// `LARDER_SHARED` what [`shared`](CacheBuilder::shared) does, for every cache. What can't
     /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off.
     pub fn global() -> &'static Cache {
         static GLOBAL: Lazy<Cache> = Lazy::new(|| {
@@ -167,7 +171,7 @@ impl Cache {
         self.place().is_some()
     }
 
-    /// The folder; empty for a cache that is off.
+    /// The folder that the cache is in; empty for a cache that is off. See [`open`](Cache::open).
     pub fn path(&self) -> &Path {
         self.layout().map_or(Path::new(""), Layout::root)
     }
@@ -175,8 +179,8 @@ impl Cache {
     /// Removes one entry, whatever it is like. Gives whether it was there.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, [`ReadOnly`](ErrorKind::ReadOnly), and what
-    /// the file system reports.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, [`ReadOnly`](ErrorKind::ReadOnly),
+    /// [`NotLarder`](ErrorKind::NotLarder) for a file that is only called like an entry, which stays; and what the file system reports.
     pub fn remove(&self, entry: &Entry) -> Result<bool> {
         match self.writable()? {
             Some(place) => self.forget_entry(&place.folder_of(entry)?, &entry.key),
@@ -184,10 +188,10 @@ impl Cache {
         }
     }
 
-    /// Removes all stored results. What is not larder's stays.
+    /// Removes all stored results. What is not larder's stays, and so do results that others store meanwhile.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports: the first fault, when everything else is removed.
     pub fn clear(&self) -> Result<()> {
         match self.writable()? {
             Some(place) => self.upkeep().clear(place),
