@@ -48,6 +48,8 @@ mod persist;
 mod value;
 
 // What several of them need.
+mod access;
+mod apart;
 mod as_json;
 #[cfg(feature = "async")]
 mod aside;
@@ -59,6 +61,7 @@ mod error;
 mod faithful;
 mod fault;
 mod file;
+mod file_system;
 mod fit;
 mod fork;
 mod guard;

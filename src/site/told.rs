@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{Site, guarded, since};
-use crate::Error;
 use crate::key::digest_of_content;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::repeats::Logged;
 use crate::stats::Count;
+use crate::{Error, ErrorKind, access};
 
 impl Site<'_> {
     /// Whether the function gave the result again that is stored. `now` is `None` if it gave none that can be stored: an
@@ -86,6 +86,13 @@ impl Site<'_> {
     pub(crate) fn fault(&self, what: &'static str, error: &Error) {
         self.home.tally().error(error.kind());
         self.cache.upkeep().counted();
+        // That a cache belongs to somebody else is one thing to say, and not one for each function.
+        if let Some(layout) = self.cache.layout().filter(|_| error.kind() == ErrorKind::PermissionDenied) {
+            if !access::tell_once(layout.root(), error) {
+                tracing::debug!(function = self.memo.name(), %error, "{what}");
+            }
+            return;
+        }
         match self.cache.upkeep().repeats.came(what, Some(error.kind()), self.memo.name()) {
             None => tracing::debug!(function = self.memo.name(), %error, "{what}"),
             Some(Logged { unlogged: 0 }) => tracing::warn!(function = self.memo.name(), %error, "{what}"),

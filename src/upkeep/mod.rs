@@ -16,6 +16,7 @@ mod thread;
 mod trim;
 mod warmth;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -204,8 +205,9 @@ impl Place {
     ///
     /// # Errors
     /// If it is of another cache.
-    pub(crate) fn folder_of<'e>(&self, entry: &'e Entry) -> Result<&'e Path> {
+    pub(crate) fn folder_of<'e>(&self, entry: &'e Entry) -> Result<Cow<'e, Path>> {
         let folder = entry.path.parent().filter(|folder| folder.starts_with(self.layout.functions()));
+        let folder = folder.map(Layout::function_of);
         folder.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the entry is of another cache").at(&entry.path))
     }
 }

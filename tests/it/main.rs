@@ -44,6 +44,22 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod refused;
 
+/// Only what is larder's is removed.
+#[cfg(target_os = "linux")]
+mod own_files;
+
+/// Several users of one cache.
+#[cfg(target_os = "linux")]
+mod shared;
+
+/// File systems of many kinds.
+#[cfg(target_os = "linux")]
+mod file_systems;
+
+/// Mounting them.
+#[cfg(target_os = "linux")]
+mod mounts;
+
 /// Documents made by hand.
 mod craft;
 
