@@ -277,6 +277,7 @@ impl<'a, T: 'a> Call<'a, T> {
     }
 
     /// [`try_run`](Call::try_run), which gives back the call that somebody else computes.
+    #[expect(clippy::result_large_err, reason = "it is the call itself")]
     pub(crate) fn try_or_back(self) -> std::result::Result<T, Self> {
         let Call { site, asked } = self;
         asked.try_run(&site).map_err(|asked| Call { site, asked })
