@@ -9,49 +9,60 @@ pub(super) const REMOVALS: usize = 128;
 /// How long one piece of work takes, about.
 const TIME: Duration = Duration::from_millis(10);
 
-/// So much is done in any case, so that a small cache is kept to its limits to the entry, however slow the machine is.
-const LOOKS_ANYWAY: usize = 256;
-const REMOVALS_ANYWAY: usize = 32;
+/// After so many looks, the time is looked at: each may take a millisecond, where the disk has to be asked.
+const AT_ONCE: usize = 16;
 
-/// Then the time is looked at after so many.
-const AT_ONCE: usize = 64;
+/// A cache of so few entries is kept to its limits to the entry, however slow the machine is: so much is done in any case.
+const FEW: i64 = 1000;
+const OF_FEW: Anyway = Anyway { looks: 256, removals: 64 };
+const OF_MANY: Anyway = Anyway { looks: AT_ONCE, removals: 8 };
+
+/// What is done in any case.
+#[derive(Clone, Copy)]
+struct Anyway {
+    looks: usize,
+    removals: usize,
+}
 
 /// What may still be done.
 pub(super) struct Budget {
     looks: usize,
     removals: usize,
-    most: (usize, usize),
+    most_looks: usize,
+    anyway: Anyway,
     until: Instant,
 }
 
 impl Budget {
-    /// Of a call, or of one piece of the thread's work.
-    pub(super) fn new() -> Self {
-        Budget { looks: 0, removals: 0, most: (LOOKS, REMOVALS), until: Instant::now() + TIME }
+    /// Of a call, or of one piece of the thread's work, in a cache of so many entries.
+    pub(super) fn of(entries: i64) -> Self {
+        let anyway = if entries <= FEW { OF_FEW } else { OF_MANY };
+        Budget { looks: 0, removals: 0, most_looks: LOOKS, anyway, until: Instant::now() + TIME }
     }
 
     /// For looking at so many entries.
     pub(super) fn of_looks(count: usize) -> Self {
-        Budget { most: (count, 0), ..Budget::new() }
+        Budget { most_looks: count, ..Budget::of(i64::MAX) }
     }
 
     /// How many entries may be looked at now; 0 if none.
     pub(super) fn looks(&self) -> usize {
-        let left = self.most.0 - self.looks;
-        match self.looks {
-            looks if looks < LOOKS_ANYWAY => left.min(LOOKS_ANYWAY - looks),
-            _ if Instant::now() >= self.until => 0,
-            _ => left.min(AT_ONCE),
+        let left = self.most_looks - self.looks;
+        match self.anyway.looks.saturating_sub(self.looks) {
+            0 if Instant::now() >= self.until => 0,
+            0 => left.min(AT_ONCE),
+            anyway => left.min(anyway),
         }
     }
 
     pub(super) fn looked(&mut self, count: usize) {
-        self.looks = self.looks.saturating_add(count).min(self.most.0);
+        self.looks = self.looks.saturating_add(count).min(self.most_looks);
     }
 
     /// Whether an entry may be removed.
     pub(super) fn removal(&mut self) -> bool {
-        if self.removals >= self.most.1 || (self.removals >= REMOVALS_ANYWAY && Instant::now() >= self.until) {
+        let is_late = || self.removals >= self.anyway.removals && Instant::now() >= self.until;
+        if self.removals >= REMOVALS || is_late() {
             return false;
         }
         self.removals += 1;

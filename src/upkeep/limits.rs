@@ -14,7 +14,7 @@ use std::sync::{MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::budget::{Budget, REMOVALS};
+use super::budget::Budget;
 use super::scan::{Scan, Victim};
 use super::{Place, Upkeep};
 use crate::Result;
@@ -74,7 +74,7 @@ impl Upkeep {
         if !place.bounds.are_limits() {
             return;
         }
-        let mut budget = Budget::new();
+        let mut budget = Budget::of(place.bounds.level().0);
         // Whoever is at it looks once more when done.
         while let Some(mut line) = line_of(place) {
             let left = self.enforce_now(&mut line, place, &mut budget, true);
@@ -96,7 +96,7 @@ impl Upkeep {
         loop {
             // Calls that want it have it in between.
             let Some(mut line) = line_of(place) else { return true };
-            let left = self.enforce_now(&mut line, place, &mut Budget::new(), false);
+            let left = self.enforce_now(&mut line, place, &mut Budget::of(place.bounds.level().0), false);
             drop(line);
             if left == Left::Nothing || Instant::now() >= until {
                 return left == Left::More;
@@ -167,7 +167,7 @@ impl Upkeep {
                 continue;
             }
             // It can't be waited for what the rest is like.
-            let sample = if bounds.is_far_over() && line.next.is_empty() { scan.sample(REMOVALS) } else { Vec::new() };
+            let sample = if bounds.is_far_over() && line.next.is_empty() { scan.sample() } else { Vec::new() };
             line.scan = Some(scan);
             if sample.is_empty() {
                 return Ok(Left::More);

@@ -17,6 +17,9 @@ use crate::store::{Counted, Entry, Layout, Walk, name_of_folder};
 /// The part of the entries that is lined up by one scan.
 const LINED_UP: usize = 4;
 
+/// Entries that go at most before the rest is looked at.
+const MOST_SAMPLED: usize = 4096;
+
 /// Of so few entries, all are kept until it is known how many there are.
 const FEW: usize = 4096;
 
@@ -188,9 +191,9 @@ impl Scan {
     }
 
     /// Of what was found so far, those that may go if it can't be waited for the rest.
-    pub(super) fn sample(&mut self, most: usize) -> Vec<Victim> {
+    pub(super) fn sample(&mut self) -> Vec<Victim> {
         let found = self.oldest.len();
-        if self.is_listed || found == 0 { Vec::new() } else { self.take_oldest((found / 8).clamp(1, most)) }
+        if self.is_listed || found == 0 { Vec::new() } else { self.take_oldest((found / 8).clamp(1, MOST_SAMPLED)) }
     }
 
     /// Puts right what was counted, and gives who is to go.

@@ -31,7 +31,7 @@ fn pick(index: usize, cache: &Cache) -> u8 {
     [1, 2, 3][index]
 }
 
-fn why<T>(call: &larder::Call<'_, T>) -> NotKept {
+fn why<'a, T: 'a>(call: &larder::Call<'a, T>) -> NotKept {
     let explained = call.explain();
     match explained.reason() {
         Some(Reason::NotKept { why, .. }) => why.clone(),

@@ -161,11 +161,18 @@ fn a_forged_reference_removes_no_other_file() {
     assert!(victim.exists() && shelved.forget().unwrap());
 }
 
+/// The parts of what follows.
+#[memoize(cache = cache, ignore(cache))]
+fn series(steps: u32, cache: &Cache) -> Array1<f64> {
+    let _ = cache;
+    (0..steps).map(f64::from).collect()
+}
+
 #[memoize(cache = cache, ignore(cache), name = "shelved::parts")]
 fn parts(steps: u32, cache: &Cache) -> (String, Vec<Shelved<Array1<f64>>>) {
     (
         format!("{steps}"),
-        vec![simulate::call(steps, cache).shelve().unwrap(), simulate::call(steps + 1, cache).shelve().unwrap()],
+        vec![series::call(steps, cache).shelve().unwrap(), series::call(steps + 1, cache).shelve().unwrap()],
     )
 }
 
@@ -216,7 +223,7 @@ fn a_result_whose_parts_are_gone_is_computed_again() {
     for _ in 0..5 {
         assert_eq!(sums(40, &cache), expected);
     }
-    assert!(simulate::call(41, &cache).forget().unwrap());
+    assert!(series::call(41, &cache).forget().unwrap());
     let call = || parts::call(40, &cache);
     assert!(!call().is_cached() && call().cached().unwrap().is_none());
     let explained = call().explain();
@@ -225,7 +232,7 @@ fn a_result_whose_parts_are_gone_is_computed_again() {
     assert_eq!(sums(40, &cache), expected);
     assert!(call().is_cached());
     // By hand, without anybody being told.
-    for entry in cache.entries().unwrap().filter(|entry| entry.function.ends_with("simulate")) {
+    for entry in cache.entries().unwrap().filter(|entry| entry.function.ends_with("series")) {
         fs::remove_file(entry.path).unwrap();
     }
     let shelved = call().shelve().unwrap();
@@ -233,7 +240,7 @@ fn a_result_whose_parts_are_gone_is_computed_again() {
     assert_eq!(sums(40, &cache), expected);
     assert_eq!(cache.stats().unwrap().errors, 0);
     // A reference to such a result leads to one whose parts are gone, and says so.
-    simulate::call(40, &cache).forget().unwrap();
+    series::call(40, &cache).forget().unwrap();
     let error = shelved.get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("call the function again"), "{error}");
@@ -244,7 +251,7 @@ fn a_result_whose_parts_are_gone_is_computed_again() {
 fn any_number_of_parts_is_seen() {
     #[memoize(cache = cache, ignore(cache), name = "shelved::many")]
     fn many(padding: usize, count: u32, cache: &Cache) -> (Vec<f64>, Vec<Shelved<Array1<f64>>>) {
-        let shelve = |n| simulate::call(n, cache).shelve().unwrap();
+        let shelve = |n| series::call(n, cache).shelve().unwrap();
         (vec![0.5; padding], (0..count).map(|n| shelve(n % 300)).collect())
     }
 
@@ -252,7 +259,7 @@ fn any_number_of_parts_is_seen() {
     for (padding, count) in [(0, 300), (1_000_000, 3), (1_000_000, 300)] {
         assert_eq!(many(padding, count, &cache).1.len(), count as usize);
         assert!(many::call(padding, count, &cache).cached().unwrap().is_some());
-        simulate::call(count - 1, &cache).forget().unwrap();
+        series::call(count - 1, &cache).forget().unwrap();
         assert!(many::call(padding, count, &cache).cached().unwrap().is_none(), "{padding}, {count}");
         // A header lists so many.
         assert_eq!(many::call(padding, count, &cache).is_cached(), count > 256, "{padding}, {count}");
@@ -266,7 +273,7 @@ fn parts_may_be_in_another_cache() {
     #[memoize(cache = outer, ignore(outer, inner), name = "shelved::across")]
     fn across(steps: u32, outer: &Cache, inner: &Cache) -> Shelved<Array1<f64>> {
         let _ = outer;
-        simulate::call(steps, inner).shelve().unwrap()
+        series::call(steps, inner).shelve().unwrap()
     }
 
     let ((_one, outer), (_other, inner)) = (cache(), cache());
@@ -274,7 +281,7 @@ fn parts_may_be_in_another_cache() {
         assert_eq!(across(50, &outer, &inner).get().unwrap().len(), 50);
     }
     assert!(across::call(50, &outer, &inner).is_cached());
-    simulate::call(50, &inner).forget().unwrap();
+    series::call(50, &inner).forget().unwrap();
     assert!(!across::call(50, &outer, &inner).is_cached());
     assert_eq!(across(50, &outer, &inner).get().unwrap().len(), 50);
 }

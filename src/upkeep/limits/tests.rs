@@ -103,8 +103,8 @@ fn no_call_looks_at_many_entries_or_removes_many() {
         let (looked, removed) = store.take();
         assert!(looked <= LOOKS && removed <= REMOVALS, "{looked} looked at, {removed} removed");
         calls += 1;
-        // 32 are removed by each in any case.
-        assert!(calls < 400, "{:?}", cache.stats());
+        // Some are removed by each in any case.
+        assert!(calls < 2000, "{:?}", cache.stats());
     }
     assert!(calls > 1);
     let there = cache.entries().unwrap().len();
@@ -116,7 +116,8 @@ fn no_call_looks_at_many_entries_or_removes_many() {
         cache.get_or_compute("a::g", &n, || n);
         let (looked, removed) = store.take();
         assert!(looked <= 200 && removed <= 2, "{looked} looked at, {removed} removed");
-        assert!(cache.entries().unwrap().len() <= 100);
+        // While the thread is at it, calls go on.
+        assert!(cache.entries().unwrap().len() <= 104);
     }
 }
 
