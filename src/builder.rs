@@ -292,9 +292,7 @@ impl CacheBuilder {
             let heir = access::Heir::of(layout.root());
             layout.create_root().map_err(access::explain)?;
             heir.inherits();
-            if access::note(layout.root(), self.shared.unwrap_or_else(access::is_asked_for)) {
-                access::share_tree(layout.root());
-            }
+            layout.share(self.shared.unwrap_or_else(access::is_asked_for));
             layout.create().map_err(access::explain)?;
             store::collect_litter(&layout);
             flight::collect_litter(layout.root());
