@@ -16,7 +16,8 @@ use crate::{Error, ErrorKind};
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    Heir, adopt_file, adopt_folder, file_mode, is_of_others, is_shared, is_tended, note, owner_of, share_tree,
+    Heir, adopt_file, adopt_folder, file_mode, is_of_others, is_open_to_others, is_shared, is_tended, note,
+    open_to_others, owner_of,
 };
 
 /// Roots of which the user has been told that their files belong to somebody else.
@@ -47,14 +48,13 @@ pub(crate) fn tell_once(root: &Path, error: &Error) -> bool {
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::{self, DirBuilder, File, Metadata, Permissions};
+    use std::fs::{self, File, Metadata, Permissions};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown, lchown};
     use std::path::{Path, PathBuf};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{PoisonError, RwLock};
 
     use crate::fork::PerProcess;
-    use crate::store::own;
 
     /// Modes of a private cache.
     const PRIVATE_FILE: u32 = 0o600;
@@ -111,11 +111,11 @@ mod unix {
     }
 
     /// Notes what the files of a cache are to be like, by the folder that is there: whether it is shared.
-    pub(crate) fn note(root: &Path, asked: bool) -> bool {
+    pub(crate) fn note(root: &Path, drafts: &Path, asked: bool) -> bool {
         let Ok(metadata) = fs::metadata(root) else { return asked };
         let me = effective_user();
         let owner = (me == Some(0) && metadata.uid() != 0).then(|| metadata.uid());
-        let shared = asked || is_shared(root);
+        let shared = asked || is_shared(root, drafts);
         let mut noted = noted().write().unwrap_or_else(PoisonError::into_inner);
         // One handle is enough to make it shared for all in this process.
         let was_shared = noted.iter().any(|rights| rights.root == root && rights.file != PRIVATE_FILE);
@@ -173,11 +173,11 @@ mod unix {
 
     /// Whether a cache was made, or last opened by its owner, as a shared one. Its folder of drafts tells: only its owner,
     /// or that of the root, can have let the group write there.
-    pub(crate) fn is_shared(root: &Path) -> bool {
+    pub(crate) fn is_shared(root: &Path, drafts: &Path) -> bool {
         if rights(root).is_some_and(|rights| rights.file != PRIVATE_FILE) {
             return true;
         }
-        let (Ok(root), Ok(drafts)) = (fs::metadata(root), fs::symlink_metadata(own::drafts_of(root))) else {
+        let (Ok(root), Ok(drafts)) = (fs::metadata(root), fs::symlink_metadata(drafts)) else {
             return false;
         };
         let owned = drafts.uid() == root.uid() || Some(drafts.uid()) == effective_user();
@@ -220,29 +220,15 @@ mod unix {
         }
     }
 
-    /// Opens to the group what this user made before the cache was shared. Last comes the folder of drafts, which tells that
-    /// it is done: see [`is_shared`].
-    pub(crate) fn share_tree(root: &Path) {
-        let Some(rights) = rights(root).filter(|rights| rights.file != PRIVATE_FILE) else { return };
-        let drafts = own::drafts_of(root);
-        let is_done = fs::symlink_metadata(&drafts).is_ok_and(|drafts| drafts.mode() & GROUP_MAY_WRITE != 0);
-        if is_done && is_open(&fs::metadata(root), rights.folder) {
-            return;
-        }
-        adopt(root, rights.folder, &rights, false);
-        for file in own::files_of(root) {
-            adopt(&file, rights.file, &rights, false);
-        }
-        own::walk(&own::functions_of(root), &mut |path, is_folder| {
-            adopt(path, if is_folder { rights.folder } else { rights.file }, &rights, false);
-        });
-        let mut builder = DirBuilder::new();
-        let _ = std::os::unix::fs::DirBuilderExt::mode(&mut builder, PRIVATE_FOLDER).create(&drafts);
-        adopt(&drafts, rights.folder, &rights, true);
+    /// Opens a file or folder of this user to those who share the cache that it is in.
+    pub(crate) fn open_to_others(path: &Path, is_folder: bool) {
+        let Some(rights) = rights(path).filter(|rights| rights.file != PRIVATE_FILE) else { return };
+        adopt(path, if is_folder { rights.folder } else { rights.file }, &rights, false);
     }
 
-    fn is_open(metadata: &std::io::Result<Metadata>, mode: u32) -> bool {
-        metadata.as_ref().is_ok_and(|metadata| metadata.mode() & mode & GROUP_MAY_WRITE != 0)
+    /// Whether the group may write to a folder.
+    pub(crate) fn is_open_to_others(folder: &Path) -> bool {
+        fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.mode() & GROUP_MAY_WRITE != 0)
     }
 
     /// Whose the nearest thing on this path is that can be looked at, as the beginning of a sentence.
@@ -291,11 +277,11 @@ mod other {
         false
     }
 
-    pub(crate) fn note(_: &Path, asked: bool) -> bool {
+    pub(crate) fn note(_: &Path, _: &Path, asked: bool) -> bool {
         asked
     }
 
-    pub(crate) fn is_shared(_: &Path) -> bool {
+    pub(crate) fn is_shared(_: &Path, _: &Path) -> bool {
         false
     }
 
@@ -303,7 +289,11 @@ mod other {
 
     pub(crate) fn adopt_folder(_: &Path) {}
 
-    pub(crate) fn share_tree(_: &Path) {}
+    pub(crate) fn open_to_others(_: &Path, _: bool) {}
+
+    pub(crate) fn is_open_to_others(_: &Path) -> bool {
+        true
+    }
 
     pub(crate) fn owner_of(_: &Path) -> String {
         String::new()
@@ -312,5 +302,6 @@ mod other {
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    Heir, adopt_file, adopt_folder, is_of_others, is_shared, is_tended, note, owner_of, share_tree,
+    Heir, adopt_file, adopt_folder, is_of_others, is_open_to_others, is_shared, is_tended, note, open_to_others,
+    owner_of,
 };

@@ -8,10 +8,11 @@ use std::time::SystemTime;
 use fs2::FileExt;
 use tempfile::{NamedTempFile, PersistError};
 
+use crate::exchange::exchange;
 use crate::file_system::is_folder_full;
 use crate::target::Target;
 use crate::too_large::TooLarge;
-use crate::{Error, ErrorKind, Result, access, apart, fault, lock};
+use crate::{Error, Result, access, apart, fault, lock};
 
 /// What is smaller stays in memory until it is complete, and is then written by one call. So a
 /// value that turns out not to be representable has not touched the disk.
@@ -357,30 +358,6 @@ fn spill(file: &mut NamedTempFile, buffer: &mut Vec<u8>) -> io::Result<()> {
     file.write_all(buffer)?;
     buffer.clear();
     Ok(())
-}
-
-/// Exchanges the files of two names: whether both had one.
-#[cfg(target_os = "linux")]
-fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    use rustix::io::Errno;
-    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Err(no_exchange()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
-    Err(no_exchange())
-}
-
-fn no_exchange() -> io::Error {
-    let what = "this file system can't exchange two files in one step, so what others remove meanwhile might come back; \
-                entries that are computed anew will have the new compressor";
-    Error::new(ErrorKind::Io, what).into()
 }
 
 fn sync_folder_of(target: &Path, durable: bool) -> Result<()> {

@@ -340,9 +340,7 @@ impl CacheBuilder {
         let heir = access::Heir::of(layout.root());
         layout.create_root().map_err(access::explain)?;
         heir.inherits();
-        if access::note(layout.root(), self.shared.or_else(|| settings::SHARED.get()).unwrap_or_default()) {
-            access::share_tree(layout.root());
-        }
+        layout.share(self.shared.or_else(|| settings::SHARED.get()).unwrap_or_default());
         layout.create().map_err(access::explain)
     }
 }

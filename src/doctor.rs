@@ -100,7 +100,7 @@ impl Cache {
                 return findings;
             }
         }
-        findings.push(access(root));
+        findings.push(access(root, &place.layout.drafts()));
         let writable = writing(&place.layout);
         let can_write = writable.health == Health::Good;
         findings.push(writable);
@@ -184,11 +184,11 @@ fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>
 }
 
 #[cfg(unix)]
-fn access(root: &Path) -> Finding {
+fn access(root: &Path, drafts: &Path) -> Finding {
     use std::os::unix::fs::MetadataExt as _;
     let Ok(metadata) = fs::metadata(root) else { return good("access", "not known") };
     let mode = metadata.mode() & 0o777;
-    if crate::access::is_shared(root) {
+    if crate::access::is_shared(root, drafts) {
         let who = if mode & 0o002 != 0 { "everybody".to_owned() } else { format!("the group {}", metadata.gid()) };
         return note(
             "access",
@@ -218,7 +218,7 @@ fn access(root: &Path) -> Finding {
 }
 
 #[cfg(not(unix))]
-fn access(_: &Path) -> Finding {
+fn access(_: &Path, _: &Path) -> Finding {
     good("access", "as the folder above it says")
 }
 

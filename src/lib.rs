@@ -58,6 +58,7 @@ mod atomic;
 mod binary;
 mod crates_in;
 mod error;
+mod exchange;
 mod faithful;
 mod fault;
 mod file;

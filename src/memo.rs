@@ -284,9 +284,11 @@ impl Memo {
     }
 }
 
-/// An error if somebody else's file is in the place of one of larder's.
+/// An error if somebody else's file is in the place of one of larder's. What is no regular file is replaced: nothing is lost
+/// with it.
 fn expect_own(path: &Path, role: Role) -> Result<()> {
-    if own::is_ours(path, role).unwrap_or(true) {
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file || own::is_ours(path, role).unwrap_or(true) {
         return Ok(());
     }
     let what =

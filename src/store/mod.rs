@@ -10,6 +10,7 @@ mod root;
 
 mod get;
 mod put;
+mod share;
 
 mod activity;
 mod clear;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::history::{self, Event};
 use super::layout::{
-    ACTIVITY_FILE, CACHEDIR_TAG, COUNTERS_FILE, DRAFTS_FOLDER, FUNCTION_FILE, HISTORY_FILE, LOCKS, MARKS_FILE,
-    TAG_FILE, VERSION_FOLDER,
+    ACTIVITY_FILE, CACHEDIR_TAG, COUNTERS_FILE, FUNCTION_FILE, HISTORY_FILE, LOCKS, MARKS_FILE, TAG_FILE,
+    VERSION_FOLDER,
 };
 use super::{CodeFile, FunctionFile, Layout};
 use crate::atomic::DRAFT_SUFFIX;
@@ -124,11 +124,6 @@ pub(super) fn is_noted(path: &Path, key: &Key) -> bool {
 /// The folder of the functions in a cache.
 pub(crate) fn functions_of(root: &Path) -> PathBuf {
     root.join(VERSION_FOLDER)
-}
-
-/// The folder of the drafts in a cache.
-pub(crate) fn drafts_of(root: &Path) -> PathBuf {
-    root.join(DRAFTS_FOLDER)
 }
 
 /// The files in a cache's root.

@@ -56,6 +56,14 @@ mod shared;
 #[cfg(target_os = "linux")]
 mod file_systems;
 
+/// Folders that are full.
+#[cfg(target_os = "linux")]
+mod full_folders;
+
+/// Folders that move.
+#[cfg(target_os = "linux")]
+mod moved;
+
 /// Mounting them.
 #[cfg(target_os = "linux")]
 mod mounts;
