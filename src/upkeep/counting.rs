@@ -167,6 +167,8 @@ impl Upkeep {
             Ok(())
         })?;
         self.flush_surely();
+        // Many caches are opened that are never used.
+        self.rest();
         Ok(())
     }
 

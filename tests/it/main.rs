@@ -44,6 +44,10 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod refused;
 
+/// What there is little of.
+#[cfg(target_os = "linux")]
+mod scarce;
+
 /// Documents made by hand.
 mod craft;
 

@@ -41,7 +41,7 @@ fn set_modes(path: &Path, folder: u32, file: u32) {
 }
 
 /// A folder for a child that has no rights but those that modes give; and the program that it is.
-fn for_anybody() -> (TempDir, PathBuf) {
+pub(crate) fn for_anybody() -> (TempDir, PathBuf) {
     let root = tempdir().unwrap();
     fs::set_permissions(root.path(), Permissions::from_mode(0o777)).unwrap();
     let program = root.path().join("program");
@@ -71,7 +71,7 @@ fn succeeds(mut command: Command) {
 }
 
 /// Runs a test as somebody whom modes stop.
-fn run_as_anybody(test: &str, root: &Path, program: &Path, variables: &[(&str, &str)]) {
+pub(crate) fn run_as_anybody(test: &str, root: &Path, program: &Path, variables: &[(&str, &str)]) {
     let mut command = instead(Command::new(program), &child::command(test, root));
     if rustix::process::getuid().is_root() {
         command.uid(65534).gid(65534);
