@@ -32,7 +32,7 @@ fn use_it(cache: &Cache) {
 
 #[test]
 fn opens_many_caches() {
-    const MANY: usize = 200;
+    const MANY: usize = 60;
     /// Files that the process keeps open for all caches, and what else it needs.
     const FOR_ALL: usize = 16 + 4;
 
