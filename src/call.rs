@@ -37,7 +37,7 @@ use crate::{Error, ErrorKind, Result, document};
 /// ```
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'a, T> {
-    site: Site<'a>,
+    site: Box<Site<'a>>,
     asked: Box<dyn Run<T> + 'a>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) trait Ask<T> {
 pub(crate) type Shelve<T> = fn(&Site<'_>, Option<&T>) -> Result<Shelved<T>>;
 
 trait Run<T>: Ask<T> {
-    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> (T, Outcome);
+    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Box<(T, Outcome)>;
 }
 
 impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Ask<R> for Question<A, D, R, S> {
@@ -124,7 +124,7 @@ where
     S: Shape<R>,
     C: FnOnce(A) -> R,
 {
-    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> (R, Outcome) {
+    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Box<(R, Outcome)> {
         memoize::run(site, how, self.question, self.compute)
     }
 }
@@ -187,7 +187,7 @@ impl<'a, T: 'a> Call<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         Call {
-            site: Site::new(memo, cache, encode(|description| describe(&arguments, description))),
+            site: Box::new(Site::new(memo, cache, encode(|description| describe(&arguments, description)))),
             asked: Box::new(Asked { question: Question { arguments, describe, rules }, compute }),
         }
     }
@@ -232,7 +232,7 @@ impl<'a, T: 'a> Call<'a, T> {
 
     /// As [`run`](Call::run), and tells what became of the call.
     pub fn outcome(self) -> (T, Outcome) {
-        self.asked.run(&self.site, How { why: true, ..How::default() })
+        *self.asked.run(&self.site, How { why: true, ..How::default() })
     }
 
     /// Computes the result even if it is stored, and replaces what is stored.
@@ -253,7 +253,7 @@ impl<'a, T: 'a> Call<'a, T> {
         if asked.is_stored(&site) {
             return shelve(&site, None);
         }
-        match asked.run(&site, How::default()) {
+        match *asked.run(&site, How::default()) {
             (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
             (value, _) => shelve(&site, Some(&value)),
         }

@@ -80,6 +80,7 @@ mod reason;
 mod rules;
 mod secret;
 mod shape;
+mod stack;
 mod stats;
 mod steering;
 mod summary;

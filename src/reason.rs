@@ -82,6 +82,8 @@ pub enum Reason {
         /// Which argument, and why.
         what: String,
     },
+    /// Little was left of the thread's stack, and the cache needs some by itself.
+    LittleStack,
     /// Nothing is stored, and nobody asked why.
     Absent,
 }
@@ -197,6 +199,7 @@ impl fmt::Display for Reason {
             }
             Reason::CacheOff => f.write_str("the cache is off"),
             Reason::NoKey { what } => write!(f, "the call has no key: {what}"),
+            Reason::LittleStack => f.write_str("little was left of the thread's stack"),
             Reason::Absent => f.write_str("nothing is stored"),
         }
     }

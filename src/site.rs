@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -23,6 +24,7 @@ use crate::outcome::Outcome;
 use crate::reason::{Cause, Reason};
 use crate::rules::Rules;
 use crate::shape::Shape;
+use crate::stack;
 use crate::stats::{Count, nanoseconds};
 use crate::store::{self, Entry, Event, Layout, Peeked, Record, brief, brief_code};
 use crate::upkeep::Place;
@@ -378,6 +380,21 @@ impl<'a> Site<'a> {
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
         Outcome::Bypassed { took, reason }
+    }
+
+    /// Whether the function should have what is left of the stack for itself: told once, as calls that are this deep come in
+    /// thousands.
+    pub(crate) fn has_little_stack(&self) -> bool {
+        static TOLD: AtomicBool = AtomicBool::new(false);
+        let is_little = self.cache.is_enabled() && stack::is_little_left();
+        if is_little && !TOLD.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                function = self.memo.name(),
+                "little is left of the thread's stack, so calls are computed without the cache: give it a larger one, or \
+                 recurse less deep"
+            );
+        }
+        is_little
     }
 
     /// The cache failed, and must not get in the way: logged and counted, that is all.
