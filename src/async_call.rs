@@ -31,7 +31,7 @@ pub struct AsyncCall<'a, T> {
     asked: Box<dyn RunAsync<'a, T> + 'a>,
 }
 
-type Running<'a, T> = Pin<Box<dyn Future<Output = (T, Outcome)> + Send + 'a>>;
+type Running<'a, T> = Pin<Box<dyn Future<Output = Box<(T, Outcome)>> + Send + 'a>>;
 
 trait RunAsync<'a, T>: Ask<T> + Send {
     fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, T>;
@@ -106,7 +106,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
 
     /// As [`Call::outcome`](crate::Call::outcome).
     pub async fn outcome(self) -> (T, Outcome) {
-        self.asked.run(self.site, How { why: true, ..How::default() }).await
+        *self.asked.run(self.site, How { why: true, ..How::default() }).await
     }
 
     /// As [`Call::refresh`](crate::Call::refresh).
@@ -124,7 +124,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         if asked.is_stored(&site) {
             return shelve(&site, None);
         }
-        match asked.run(site.clone(), How::default()).await {
+        match *asked.run(site.clone(), How::default()).await {
             (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
             (value, _) => shelve(&site, Some(&value)),
         }

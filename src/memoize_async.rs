@@ -4,18 +4,19 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::aside::unblock;
 use crate::cache::Cache;
 use crate::flight::{End, Turn};
-use crate::key::Describe;
+use crate::key::{Argument, Describe};
 use crate::memo::Memo;
 use crate::memoize::{How, Looked, Miss, Question, Ran, look};
 use crate::outcome::Outcome;
+use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::site::{Site, encode_for, recall};
@@ -34,89 +35,188 @@ where
     S: Shape<R> + 'static,
     F: Future<Output = R>,
 {
-    let call = encode_for(cache, |description| describe(&arguments, description));
-    // 0. In this process's memory?
-    if let Some(value) = recall(memo, cache, &call, rules) {
-        return value;
+    match begin(memo, cache, &arguments, &describe, rules) {
+        Ok(value) => value,
+        Err(site) => {
+            let question = Question { arguments, describe, rules };
+            boxed(|| run_async(site, How::default(), question, compute)).await.0
+        }
     }
-    let site = Site::to_run(memo, cache, call);
-    run_async(Arc::new(site), How::default(), Question { arguments, describe, rules }, compute).await.0
+}
+
+#[inline(never)]
+fn begin<A, R, S: Shape<R>>(
+    memo: &'static Memo,
+    cache: &Cache,
+    arguments: &A,
+    describe: &impl Fn(&A, &mut Describe<'_>),
+    rules: Rules<R, S>,
+) -> Result<R, Arc<Site<'static>>> {
+    let call = encode_for(cache, |description| describe(arguments, description));
+    // 0. In this process's memory?
+    recall(memo, cache, &call, rules).ok_or_else(|| Arc::new(Site::to_run(memo, cache, call)))
+}
+
+/// Puts a future on the heap, such that it is never on the stack of whoever polls it.
+#[inline(never)]
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
+}
+
+/// What there is, or what is to be done when the function has run.
+enum Found<R> {
+    Hit(Box<(R, Outcome)>),
+    Bypass(Box<Reason>),
+    Run(Box<(Miss<R>, Turn)>),
 }
 
 /// The way of a call.
+///
+/// While the function is polled, this is on the stack. So the other steps are futures of their own, on the heap.
 pub(crate) async fn run_async<A, R, S, F>(
     site: Arc<Site<'static>>,
     how: How,
     question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
     compute: impl FnOnce(A) -> F,
-) -> (R, Outcome)
+) -> Box<(R, Outcome)>
 where
     R: Send + 'static,
     S: Shape<R> + 'static,
     F: Future<Output = R>,
 {
     let rules = question.rules;
-    // 1. Look up, check, decode.
-    let looked = off_thread(&site, move |site| look(site, how, rules)).await;
-    let mut miss = match looked {
-        Looked::Hit(value, hit) => return (value, hit),
-        Looked::Miss(miss) => miss,
-        Looked::Bypass(reason) => {
+    let found = match site.has_little_stack() {
+        true => Found::Bypass(Box::new(Reason::LittleStack)),
+        false => boxed(|| find(&site, how, rules)).await,
+    };
+    let shown = if let Found::Run(_) = &found { question.shown(&site) } else { Vec::new() };
+    let arguments = question.arguments;
+    match found {
+        Found::Hit(hit) => hit,
+        Found::Bypass(reason) => {
             let started = Instant::now();
-            let value = compute(question.arguments).await;
-            return (value, site.bypassed(started.elapsed(), reason));
+            let value = compute(arguments).await;
+            bypassed(&site, value, started, reason)
         }
+        Found::Run(miss) => {
+            let flight = miss.1.flight();
+            let rest = boxed(|| rest(&site, how, rules, (miss, shown), arguments, compute));
+            match flight {
+                Some(flight) => flight.watch(rest).await,
+                None => rest.await,
+            }
+        }
+    }
+}
+
+async fn rest<A, R, S, F>(
+    site: &Arc<Site<'static>>,
+    how: How,
+    rules: Rules<R, S>,
+    (miss, shown): (Box<(Miss<R>, Turn)>, Vec<Argument>),
+    arguments: A,
+    compute: impl FnOnce(A) -> F,
+) -> Box<(R, Outcome)>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    F: Future<Output = R>,
+{
+    let mut miss = match boxed(|| about_to_run(site, how, rules, miss, shown)).await {
+        Ok(miss) => miss,
+        Err(hit) => return hit,
+    };
+    // 3. Compute.
+    let started = Instant::now();
+    let ran = match miss.0.take_verified() {
+        None => Ran::New(compute(arguments).await),
+        Some(stored) => boxed(|| verify(stored, || compute(arguments))).await,
+    };
+    boxed(|| end(site, rules, miss, ran, started.elapsed())).await
+}
+
+async fn find<R, S>(site: &Arc<Site<'static>>, how: How, rules: Rules<R, S>) -> Found<R>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+{
+    let hit = |hit| Found::Hit(Box::new(hit));
+    // 1. Look up, check, decode.
+    let looked = off_thread(site, move |site| look(site, how, rules)).await;
+    let mut miss = match looked {
+        Looked::Hit(value, outcome) => return hit((value, outcome)),
+        Looked::Miss(miss) => miss,
+        Looked::Bypass(reason) => return Found::Bypass(Box::new(reason)),
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
     let mut turn = if miss.is_for_all() { site.join_as_task().await } else { Turn::Alone };
     while matches!(turn, Turn::Look) {
-        match off_thread(&site, move |site| miss.look_again(site, rules, &Turn::Look)).await {
-            Ok(hit) => return hit,
+        match off_thread(site, move |site| miss.look_again(site, rules, &Turn::Look)).await {
+            Ok(found) => return hit(found),
             Err(missed) => {
                 turn = if missed.is_gone { site.join_as_task().await } else { Turn::Alone };
                 miss = missed;
             }
         }
     }
-    let shown = question.shown(&site);
-    let arguments = question.arguments;
-    let flight = turn.flight();
-    let rest = async {
-        let (looked, turn) = off_thread(&site, move |site| {
-            let looked = miss.look_again(site, rules, &turn).map_err(|miss| miss.about_to_run(site, how, || shown));
-            (looked, turn)
-        })
-        .await;
-        let miss = match looked {
-            Ok(hit) => {
-                turn.land(End::Stored);
-                return hit;
-            }
-            Err(miss) => miss,
-        };
-        // 3. Compute.
-        let started = Instant::now();
-        let (miss, ran) = compute_async(miss, || compute(arguments)).await;
-        let took = started.elapsed();
-        // 4. Encode, compress, publish.
-        off_thread(&site, move |site| {
-            let (value, outcome, end) = miss.end(site, rules, ran, took);
-            turn.land(end);
-            (value, outcome)
-        })
-        .await
-    };
-    match flight {
-        Some(flight) => flight.watch(rest).await,
-        None => rest.await,
-    }
+    Found::Run(Box::new((miss, turn)))
 }
 
-/// [`Miss::compute`] for a function that is `async`.
-async fn compute_async<R, F: Future<Output = R>>(mut miss: Miss<R>, compute: impl FnOnce() -> F) -> (Miss<R>, Ran<R>) {
-    let Some(stored) = miss.take_verified() else { return (miss, Ran::New(compute().await)) };
+/// Looks for the last time.
+async fn about_to_run<R, S>(
+    site: &Arc<Site<'static>>,
+    how: How,
+    rules: Rules<R, S>,
+    miss: Box<(Miss<R>, Turn)>,
+    shown: Vec<Argument>,
+) -> Result<Box<(Miss<R>, Turn)>, Box<(R, Outcome)>>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+{
+    off_thread(site, move |site| {
+        let (miss, turn) = *miss;
+        match miss.look_again(site, rules, &turn) {
+            Ok(hit) => {
+                turn.land(End::Stored);
+                Err(Box::new(hit))
+            }
+            Err(miss) => Ok(Box::new((miss.about_to_run(site, how, || shown), turn))),
+        }
+    })
+    .await
+}
+
+/// 4. Encode, compress, publish.
+async fn end<R, S>(
+    site: &Arc<Site<'static>>,
+    rules: Rules<R, S>,
+    miss: Box<(Miss<R>, Turn)>,
+    ran: Ran<R>,
+    took: Duration,
+) -> Box<(R, Outcome)>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+{
+    off_thread(site, move |site| {
+        let (miss, turn) = *miss;
+        let (value, outcome, end) = miss.end(site, rules, ran, took);
+        turn.land(end);
+        Box::new((value, outcome))
+    })
+    .await
+}
+
+#[inline(never)]
+fn bypassed<R>(site: &Site<'_>, value: R, started: Instant, reason: Box<Reason>) -> Box<(R, Outcome)> {
+    Box::new((value, site.bypassed(started.elapsed(), *reason)))
+}
+
+/// [`Miss::compute`] for a function that is `async`, and runs to verify what is stored.
+async fn verify<R, F: Future<Output = R>>(stored: R, compute: impl FnOnce() -> F) -> Ran<R> {
     let Ok(future) = catch_unwind(AssertUnwindSafe(compute)) else {
-        return (miss, Ran::Again { stored, now: None });
+        return Ran::Again { stored, now: None };
     };
     let mut future = pin!(future);
     let now = poll_fn(|context| {
@@ -127,7 +227,7 @@ async fn compute_async<R, F: Future<Output = R>>(mut miss: Miss<R>, compute: imp
         }
     });
     let now = now.await;
-    (miss, Ran::Again { stored, now })
+    Ran::Again { stored, now }
 }
 
 /// Does what may read and write files elsewhere. Without a cache, there is nothing to be read.

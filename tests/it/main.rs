@@ -70,6 +70,9 @@ mod once;
 /// Panics of what larder calls.
 mod panics;
 
+/// How much of the stack calls take.
+mod stack;
+
 /// Processes that fork.
 #[cfg(unix)]
 mod fork;
