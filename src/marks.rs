@@ -12,15 +12,15 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::{MmapOptions, MmapRaw};
 use twox_hash::XxHash3_64;
 
-use crate::fork::PerProcess;
 use crate::file::{open_entry, open_to_change, write_all_at};
+use crate::fork::PerProcess;
 use crate::key::Key;
 
 const MARKS: usize = 512;
@@ -64,7 +64,9 @@ fn identity(metadata: &std::fs::Metadata) -> Option<Identity> {
 }
 
 /// The marks that are open in this process, and whether only to be read.
-static OPEN: PerProcess<Mutex<Vec<(bool, Weak<Marks>)>>> = PerProcess::new();
+static OPEN: PerProcess<Mutex<Open>> = PerProcess::new();
+
+type Open = Vec<(bool, Weak<Marks>)>;
 
 impl Marks {
     /// The file, for all caches of the process: opened if it is not open, or is no longer that which others use.

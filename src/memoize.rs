@@ -1,4 +1,5 @@
 //! THE call: from the arguments to the result.
+#![expect(clippy::boxed_local, reason = "what is on the heap is not on the stack while the function runs")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

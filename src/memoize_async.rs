@@ -209,6 +209,7 @@ where
 }
 
 #[inline(never)]
+#[expect(clippy::boxed_local, reason = "what is on the heap is not on the stack while the function runs")]
 fn bypassed<R>(site: &Site<'_>, value: R, started: Instant, reason: Box<Reason>) -> Box<(R, Outcome)> {
     Box::new((value, site.bypassed(started.elapsed(), *reason)))
 }

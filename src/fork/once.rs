@@ -79,7 +79,11 @@ impl<T> Once<T> {
             }
             if seen == here(MAKING) || seen == here(WRITING) {
                 waits += 1;
-                if waits < YIELDS { thread::yield_now() } else { thread::sleep(PAUSE) }
+                if waits < YIELDS {
+                    thread::yield_now()
+                } else {
+                    thread::sleep(PAUSE)
+                }
                 continue;
             }
             // Empty, or a thread is at it that this process does not have.

@@ -110,9 +110,8 @@ mod tests {
         let (value, made) = (PerProcess::<Arc<()>>::new(), Arc::new(()));
         assert!(value.here().is_none());
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| ptr::from_ref(value.get_or(|_| made.clone())).addr()))
-                .collect();
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| ptr::from_ref(value.get_or(|_| made.clone())).addr())).collect();
             let places: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
             assert!(places.iter().all(|place| *place == places[0]));
         });

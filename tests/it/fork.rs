@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -418,9 +418,10 @@ fn what_threads_share_is_made_for_forks() {
                     let is_static = line.contains("static ") && line.contains(": ");
                     line.contains("LazyLock<")
                         || line.contains("OnceLock<")
-                        || is_static && ["Mutex<", "RwLock<", "Condvar"].iter().any(|lock| {
-                            line.contains(lock) && !line.contains("PerProcess<") && !line.contains("-> ")
-                        })
+                        || is_static
+                            && ["Mutex<", "RwLock<", "Condvar"].iter().any(|lock| {
+                                line.contains(lock) && !line.contains("PerProcess<") && !line.contains("-> ")
+                            })
                         || is_static && line.contains(": Once =")
                 };
                 found.extend(lines.filter(bad).map(|line| format!("{}: {line}", path.display())));

@@ -1,6 +1,5 @@
 //! How to pack a block, told from a sample of its elements.
 
-
 use super::difference::Narrowing;
 use super::shuffle::{self, WIDEST};
 use crate::fork::Lazy;
