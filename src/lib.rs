@@ -88,6 +88,7 @@ mod rules;
 mod secret;
 mod settings;
 mod shape;
+mod stack;
 mod stats;
 mod steering;
 mod summary;

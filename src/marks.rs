@@ -69,7 +69,9 @@ fn identity(metadata: &std::fs::Metadata) -> Option<Identity> {
 }
 
 /// The marks that are open in this process, and whether only to be read.
-static OPEN: PerProcess<Mutex<Vec<(bool, Weak<Marks>)>>> = PerProcess::new();
+static OPEN: PerProcess<Mutex<Open>> = PerProcess::new();
+
+type Open = Vec<(bool, Weak<Marks>)>;
 
 impl Marks {
     /// The file, for all caches of the process: opened if it is not open, or is no longer that which others use.

@@ -1,5 +1,6 @@
 //! What became of a call: it is counted and logged.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use crate::key::digest_of_content;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::repeats::Logged;
+use crate::stack;
 use crate::stats::Count;
 use crate::{Error, ErrorKind, access};
 
@@ -79,6 +81,21 @@ impl Site<'_> {
         self.home.tally().bypass(took);
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
+    }
+
+    /// Whether the function should have what is left of the stack for itself: told once, as calls that are this deep come in
+    /// thousands.
+    pub(crate) fn has_little_stack(&self) -> bool {
+        static TOLD: AtomicBool = AtomicBool::new(false);
+        let is_little = self.cache.is_enabled() && stack::is_little_left();
+        if is_little && !TOLD.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                function = self.memo.name(),
+                "little is left of the thread's stack, so calls are computed without the cache: give it a larger one, or \
+                 recurse less deep"
+            );
+        }
+        is_little
     }
 
     /// The cache failed, and must not get in the way: logged and counted, that is all.

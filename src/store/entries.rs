@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, Builder};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -357,12 +357,19 @@ pub(crate) fn used_last(store: &dyn Store, folder: &Path, deep: bool, most: usiz
             };
             entries.iter().filter_map(time).collect()
         };
-        let others: Vec<_> = listed.chunks(share).skip(1).map(|entries| scope.spawn(move || times(entries))).collect();
-        let first = times(&listed[..share.min(listed.len())]);
-        others.into_iter().filter_map(|other| other.join().ok()).fold(first, |mut all, more| {
-            all.extend(more);
-            all
-        })
+        let mut shares = listed.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        // Where the system has no more threads to give, this one does all of it.
+        let (mut others, mut rest) = (Vec::new(), vec![first]);
+        for entries in shares {
+            match Builder::new().spawn_scoped(scope, move || times(entries)) {
+                Ok(other) => others.push(other),
+                Err(_) => rest.push(entries),
+            }
+        }
+        let mut all: Vec<_> = rest.into_iter().flat_map(times).collect();
+        others.into_iter().filter_map(|other| other.join().ok()).for_each(|more| all.extend(more));
+        all
     });
     if most < all.len() {
         all.select_nth_unstable(most);

@@ -213,7 +213,7 @@ impl Place {
 }
 
 impl Upkeep {
-    /// Closes the files that are open only so that they need not be opened.
+    /// Closes the files that are open only so that they need not be opened again.
     fn rest(&self) {
         if let Some(place) = &self.place {
             place.locks.rest();

@@ -68,6 +68,10 @@ mod moved;
 #[cfg(target_os = "linux")]
 mod mounts;
 
+/// What there is little of.
+#[cfg(target_os = "linux")]
+mod scarce;
+
 /// Documents made by hand.
 mod craft;
 
@@ -95,6 +99,9 @@ mod sweep;
 
 /// Panics of what larder calls.
 mod panics;
+
+/// How much of the stack calls take.
+mod stack;
 
 /// Processes that fork.
 #[cfg(unix)]
