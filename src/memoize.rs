@@ -151,6 +151,7 @@ fn bypass<A, R>(site: &Site<'_>, arguments: A, compute: impl FnOnce(A) -> R) -> 
 }
 
 /// [`run`], but for what somebody else computes: then it gives back what it was asked with.
+#[expect(clippy::type_complexity, reason = "it is what comes in")]
 pub(crate) fn try_run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
     site: &Site<'_>,
     asked: Asked<Question<A, D, R, S>, C>,

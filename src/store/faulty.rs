@@ -98,7 +98,7 @@ impl Store for Faulty {
 
     fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
         self.fail(Fault::List)?;
-        Directory.list_some(walk, most)
+        self.directory.list_some(walk, most)
     }
 }
 

@@ -412,7 +412,7 @@ fn with_a_limit_of_zero_nobody_waits() {
         .map(|cache| {
             let barrier = barrier.clone();
             // Each waits for all the others to compute the same.
-            thread::spawn(move || cache.get_or_compute("f", &1, || drop(barrier.wait())))
+            thread::spawn(move || cache.get_or_compute("f", &1, || _ = barrier.wait()))
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
