@@ -152,7 +152,7 @@ fn wait(criterion: &mut Criterion) {
 fn cost_of_waiting(_: &mut Criterion) {
     // User and system time of this process in clock ticks: the 14th and 15th field of proc(5).
     let ticks = || -> u64 {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let stat = fs::read_to_string("/proc/self/stat").unwrap();
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     };

@@ -19,6 +19,7 @@ use larder::{Cache, memoize, sweep};
 /// Pretends to simulate something for a while, the longer the further from the middle.
 #[memoize(cache = cache, ignore(cache), track = "body")]
 fn simulate(temperature: i32, cache: &Cache) -> f64 {
+    let _ = cache;
     std::thread::sleep(time_of(temperature));
     f64::from(temperature).powi(2)
 }

@@ -32,7 +32,7 @@ pub struct AsyncCall<'a, T> {
     asked: Box<dyn RunAsync<'a, T> + 'a>,
 }
 
-type Running<'a, T> = Pin<Box<dyn Future<Output = (T, Outcome)> + Send + 'a>>;
+type Running<'a, T> = Pin<Box<dyn Future<Output = Box<(T, Outcome)>> + Send + 'a>>;
 
 trait RunAsync<'a, T>: Ask<T> + Send {
     fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, T>;
@@ -54,7 +54,7 @@ where
     }
 
     fn try_run(self: Box<Self>, site: Arc<Site<'static>>) -> Pin<Box<dyn Future<Output = Option<R>> + Send + 'a>> {
-        Box::pin(async move { try_run_async(site, self.question, self.compute).await.ok() })
+        Box::pin(async move { try_run_async(site, *self).await })
     }
 
     fn uncached(self: Box<Self>) -> Pin<Box<dyn Future<Output = R> + Send + 'a>> {
@@ -117,7 +117,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
 
     /// As [`Call::outcome`](crate::Call::outcome).
     pub async fn outcome(self) -> (T, Outcome) {
-        self.asked.run(self.site, How { why: true, ..How::default() }).await
+        *self.asked.run(self.site, How { why: true, ..How::default() }).await
     }
 
     /// As [`Call::refresh`](crate::Call::refresh).
@@ -148,7 +148,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         if asked.is_stored(&site) {
             return shelve(&site, None);
         }
-        match asked.run(site.clone(), How::default()).await {
+        match *asked.run(site.clone(), How::default()).await {
             (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
             (value, _) => shelve(&site, Some(&value)),
         }

@@ -8,9 +8,11 @@ use std::time::SystemTime;
 use fs2::FileExt;
 use tempfile::{NamedTempFile, PersistError};
 
+use crate::exchange::exchange;
+use crate::file_system::is_folder_full;
 use crate::target::Target;
 use crate::too_large::TooLarge;
-use crate::{Error, ErrorKind, Result, fault, lock};
+use crate::{Error, Result, access, apart, fault, lock};
 
 /// What is smaller stays in memory until it is complete, and is then written by one call. So a
 /// value that turns out not to be representable has not touched the disk.
@@ -96,20 +98,38 @@ impl Draft {
     /// Gives the draft the name `target`, replacing what has it.
     ///
     /// `durable` waits until the content and the name have reached the disk.
+    pub(crate) fn publish(self, target: &Path, durable: bool) -> Result<()> {
+        self.publish_or(target, durable, |_| None).map(drop)
+    }
+
+    /// The same; if the system refuses that name, `elsewhere` may give another one. Gives the name that it has.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that publishes")]
-    pub(crate) fn publish(mut self, target: &Path, durable: bool) -> Result<()> {
+    pub(crate) fn publish_or(
+        mut self,
+        target: &Path,
+        durable: bool,
+        elsewhere: impl FnMut(&io::Error) -> Option<PathBuf>,
+    ) -> Result<PathBuf> {
         let file = self.complete(durable)?;
-        let put = self.put_in_place(file, target, |file| file.persist(target)).and_then(|()| fault::point("in place"));
-        put.map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
-        sync_folder_of(target, durable)
+        let put = self.put_in_place(file, target, elsewhere, |file, target| file.persist(target));
+        let placed = put
+            .and_then(|placed| fault::point("in place").map(|()| placed))
+            .map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
+        sync_folder_of(&placed, durable)?;
+        Ok(placed)
     }
 
     /// The same, unless something has that name: whether nothing had.
     #[cfg(feature = "archive")]
-    pub(crate) fn publish_new(mut self, target: &Path, durable: bool) -> Result<bool> {
+    pub(crate) fn publish_new(
+        mut self,
+        target: &Path,
+        durable: bool,
+        elsewhere: impl FnMut(&io::Error) -> Option<PathBuf>,
+    ) -> Result<bool> {
         let file = self.complete(durable)?;
-        match self.put_in_place(file, target, |file| file.persist_noclobber(target)) {
-            Ok(()) => sync_folder_of(target, durable).map(|()| true),
+        match self.put_in_place(file, target, elsewhere, |file, target| file.persist_noclobber(target)) {
+            Ok(placed) => sync_folder_of(&placed, durable).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(Error::io(error, "can't put the new file in place").at(target)),
         }
@@ -129,14 +149,23 @@ impl Draft {
         modified: SystemTime,
         durable: bool,
     ) -> Result<bool> {
-        let file = self.complete(durable)?;
+        let mut file = self.complete(durable)?;
         let failed = |e| Error::io(e, "can't put the new file in place").at(target);
         file.as_file().set_modified(modified).map_err(failed)?;
         if identity(target).as_ref() != Some(expected) {
             return Ok(false);
         }
         let mut put_in = identity(file.path());
-        if !exchange(file.path(), target).map_err(failed)? {
+        let exchanged = match exchange(file.path(), target) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                file = beside(file, target).map_err(failed)?;
+                file.as_file().set_modified(modified).map_err(failed)?;
+                put_in = identity(file.path());
+                exchange(file.path(), target)
+            }
+            exchanged => exchanged,
+        };
+        if !exchanged.map_err(failed)? {
             return Ok(false);
         }
         let mut taken_out = identity(file.path());
@@ -188,20 +217,32 @@ impl Draft {
         &self,
         mut file: NamedTempFile,
         target: &Path,
-        mut persist: impl FnMut(NamedTempFile) -> Result<File, PersistError>,
-    ) -> io::Result<()> {
+        mut elsewhere: impl FnMut(&io::Error) -> Option<PathBuf>,
+        mut persist: impl FnMut(NamedTempFile, &Path) -> Result<File, PersistError>,
+    ) -> io::Result<PathBuf> {
+        let mut target = target.to_owned();
+        let (mut is_beside, mut is_elsewhere) = (false, false);
         for _ in 1..TRIES {
-            let Err(failed) = persist(file) else { return Ok(()) };
-            // Somebody removed the target's folder since it was made. One of ours is made again.
-            match target.parent() {
-                Some(folder) if failed.error.kind() == io::ErrorKind::NotFound && self.access == Access::Private => {
+            let Err(failed) = persist(file, &target) else { return Ok(target) };
+            file = failed.file;
+            let kind = failed.error.kind();
+            match target.parent().filter(|_| self.access == Access::Private) {
+                // Somebody removed the target's folder since it was made. One of ours is made again.
+                Some(folder) if kind == io::ErrorKind::NotFound => {
                     create_private_folder(folder).map_err(io::Error::from)?;
                 }
-                _ => return Err(failed.error),
+                // Another file system is mounted there.
+                Some(_) if kind == io::ErrorKind::CrossesDevices && !is_beside => {
+                    file = beside(file, &target)?;
+                    is_beside = true;
+                }
+                _ => match elsewhere(&failed.error).filter(|_| !is_elsewhere) {
+                    Some(other) => (target, is_elsewhere) = (other, true),
+                    None => return Err(failed.error),
+                },
             }
-            file = failed.file;
         }
-        persist(file).map(drop).map_err(|failed| failed.error)
+        persist(file, &target).map(|_| target).map_err(|failed| failed.error)
     }
 
     /// [`publish`](Draft::publish), with the permissions of the file that is replaced.
@@ -220,18 +261,8 @@ impl Draft {
     }
 
     fn create(&self) -> Result<NamedTempFile> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".").suffix(DRAFT_SUFFIX).rand_bytes(RANDOM_CHARACTERS);
-        // tempfile's own default is 0600.
-        #[cfg(unix)]
-        if self.access == Access::Inherited {
-            use std::os::unix::fs::PermissionsExt as _;
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
-        #[cfg(not(unix))]
-        let _ = self.access;
         let failed = |e| Error::io(e, "can't create a file").at(&self.folder);
-        let file = builder.tempfile_in(&self.folder).map_err(failed)?;
+        let file = create_in(&self.folder, self.access).map_err(failed)?;
         fault::point("created").map_err(failed)?;
         // Held until the draft is published or this process ends: it tells drafts from litter. Where
         // there are no locks, its age will have to.
@@ -294,34 +325,39 @@ impl Target for Draft {
     }
 }
 
+fn create_in(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(DRAFT_SUFFIX).rand_bytes(RANDOM_CHARACTERS);
+    // tempfile's own default is 0600.
+    #[cfg(unix)]
+    if access == Access::Inherited {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.tempfile_in(folder)?;
+    if access == Access::Private {
+        access::adopt_file(file.as_file(), file.path());
+    }
+    Ok(file)
+}
+
+/// A copy of a draft beside its target, which is on another file system. From now on drafts for that folder are made there.
+fn beside(mut file: NamedTempFile, target: &Path) -> io::Result<NamedTempFile> {
+    let folder = target.parent().unwrap_or(target);
+    apart::note(folder);
+    let mut copy = create_in(folder, Access::Private)?;
+    let _ = lock::try_exclusive(copy.as_file());
+    file.seek(SeekFrom::Start(0))?;
+    io::copy(&mut file, &mut copy)?;
+    // It happens once for each folder, so the copy may wait for the disk as its original did.
+    copy.as_file().sync_all()?;
+    Ok(copy)
+}
+
 fn spill(file: &mut NamedTempFile, buffer: &mut Vec<u8>) -> io::Result<()> {
     file.write_all(buffer)?;
     buffer.clear();
     Ok(())
-}
-
-/// Exchanges the files of two names: whether both had one.
-#[cfg(target_os = "linux")]
-fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    use rustix::io::Errno;
-    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Err(no_exchange()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
-    Err(no_exchange())
-}
-
-fn no_exchange() -> io::Error {
-    let what = "this file system can't exchange two files in one step, so what others remove meanwhile might come back; \
-                entries that are computed anew will have the new compressor";
-    Error::new(ErrorKind::Io, what).into()
 }
 
 fn sync_folder_of(target: &Path, durable: bool) -> Result<()> {
@@ -351,6 +387,18 @@ pub(crate) fn write(folder: &Path, target: &Path, access: Access, content: &[u8]
     draft.publish(target, false)
 }
 
+/// The same of what is noted for people beside entries: that its folder takes no more names is no reason to store no entries.
+pub(crate) fn write_note(drafts: &Path, target: &Path, content: &[u8]) -> Result<()> {
+    let mut draft = Draft::new(drafts, Access::Private);
+    draft.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
+    let mut is_full = false;
+    let published = draft.publish_or(target, false, |error| {
+        is_full = target.parent().is_some_and(|folder| is_folder_full(folder, error));
+        None
+    });
+    if is_full { Ok(()) } else { published.map(drop) }
+}
+
 /// Creates a folder and those above it that are missing, for nobody but the owner.
 pub(crate) fn create_private_folder(path: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -360,5 +408,10 @@ pub(crate) fn create_private_folder(path: &Path) -> Result<()> {
         use std::os::unix::fs::DirBuilderExt as _;
         builder.mode(0o700);
     }
-    builder.create(path).map_err(|e| Error::io(e, "can't create the folder").at(path))
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err();
+    let missing: Vec<&Path> =
+        if access::is_tended(path) { path.ancestors().take_while(is_missing).collect() } else { Vec::new() };
+    builder.create(path).map_err(|e| Error::io(e, "can't create the folder").at(path))?;
+    missing.iter().rev().for_each(|folder| access::adopt_folder(folder));
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! How much a cache may hold, and how much it does, as far as this process knows. `upkeep/limits.rs` sees to it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +33,13 @@ struct Space {
     asked: Option<Instant>,
     /// Bytes that may be written before asking again.
     allowance: u64,
+}
+
+/// Bytes that are free on the disk of this folder, and all that it has. `None` if the file system does not tell: some say
+/// that they have no blocks at all (ramfs, tmpfs without a limit, FUSE without `statfs`).
+pub(crate) fn free_space(folder: &Path) -> Option<(u64, u64)> {
+    let total = fs2::total_space(folder).ok().filter(|total| *total > 0)?;
+    Some((fs2::available_space(folder).ok()?, total))
 }
 
 /// Of a disk of so many bytes, those that are left to others.
@@ -74,8 +82,7 @@ impl Bounds {
         let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
         if space.allowance == 0 || space.asked.is_none_or(|asked| asked.elapsed() > BELIEVED) {
             // Where it can't be known, writing will tell.
-            let available = fs2::available_space(layout.root()).unwrap_or(u64::MAX);
-            let total = fs2::total_space(layout.root()).unwrap_or(u64::MAX);
+            let (available, total) = free_space(layout.root()).unwrap_or((u64::MAX, u64::MAX));
             *space = Space { asked: Some(Instant::now()), allowance: available.saturating_sub(left_free(total)) };
         }
         if space.allowance > 0 {

@@ -15,7 +15,7 @@ use crate::settings;
 use crate::steering::Steering;
 use crate::store::{self, Directory, Layout, Store};
 use crate::upkeep::Plan;
-use crate::{ErrorKind, Result};
+use crate::{ErrorKind, Result, access};
 
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
@@ -39,6 +39,8 @@ pub struct CacheBuilder {
     hot_bytes: u64,
     secret: Option<Secret>,
     wait_limit: Option<Duration>,
+    /// `None` if the variable `LARDER_SHARED` decides.
+    shared: Option<bool>,
     store: Arc<dyn Store>,
     progress: Watcher,
     /// Whether the variable `LARDER` is heeded.
@@ -58,7 +60,8 @@ impl CacheBuilder {
             hot_bytes: HOT_BYTES,
             secret: None,
             wait_limit: None,
-            store: Arc::new(Directory),
+            shared: None,
+            store: Arc::new(Directory::default()),
             progress: Watcher::default(),
             steered: true,
             is_global: false,
@@ -208,6 +211,26 @@ impl CacheBuilder {
         self
     }
 
+    /// Let the group of the folder use the cache: folders are 2770 and files 0660, whatever the umask says, and all have the
+    /// group of the cache's folder. If everybody may write to that folder, everybody may use the cache. Default: what the
+    /// variable `LARDER_SHARED` says, else only the owner may (0700, 0600).
+    ///
+    /// The owner of the folder shares the cache by opening it so once; what is in it already is opened to the group then. From
+    /// then on it is shared for every program that uses it, also for those that do not ask for it. Whoever may write to
+    /// the folder is believed, unless all programs have one [`secret`](CacheBuilder::secret). On Windows, who may use a
+    /// folder is set for the folder, and this does nothing.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::builder(folder.path().join("team")).shared(true).secret([7; 32]).open()?;
+    /// assert_eq!(cache.get_or_compute("answer", &(), || 42), 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shared(mut self, shared: bool) -> Self {
+        self.shared = Some(shared);
+        self
+    }
+
     /// Tell how far [`verify`](Cache::verify), [`clear`](Cache::clear) and [`trim`](Cache::trim) have come, entry by entry.
     ///
     /// ```
@@ -260,7 +283,7 @@ impl CacheBuilder {
         let compression = self.compression.validate()?;
         self.limits.validate()?;
         settings::expect_no_tilde(&self.folder)?;
-        let layout = Layout::at(&self.folder)?;
+        let layout = Layout::within(&self.folder)?;
         let mut steering = Steering::Normal;
         if self.steered {
             settings::check_once();
@@ -272,7 +295,7 @@ impl CacheBuilder {
         let read_only = self.read_only || steering == Steering::ReadOnly;
         let mut latent = None;
         if !read_only {
-            match layout.create() {
+            match self.create(&layout) {
                 Ok(()) => {
                     store::collect_litter(&layout);
                     flight::collect_litter(layout.root());
@@ -310,5 +333,14 @@ impl CacheBuilder {
             }),
             state: PerProcess::new(),
         }))
+    }
+
+    /// Makes the folders, for whom they are to be.
+    fn create(&self, layout: &Layout) -> Result<()> {
+        let heir = access::Heir::of(layout.root());
+        layout.create_root().map_err(access::explain)?;
+        heir.inherits();
+        layout.share(self.shared.or_else(|| settings::SHARED.get()).unwrap_or_default());
+        layout.create().map_err(access::explain)
     }
 }

@@ -10,6 +10,7 @@ use crate::compress::Compression;
 use crate::flight::Flights;
 use crate::fork::{Lazy, PerProcess};
 use crate::hot::Hot;
+use crate::kept;
 use crate::key::Key;
 use crate::policy::Limits;
 use crate::secret::Secret;
@@ -86,9 +87,12 @@ impl Cache {
     /// Opens the cache in this folder, which is created if it does not exist. If the disk is too full for that, the cache is
     /// off until there is room, which is logged and looked at about once a second.
     ///
+    /// If other things are in the folder, the cache is in a folder `larder-cache` in there: [`path`](Cache::path) says
+    /// where it is. What larder did not make is never removed or changed.
+    ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty or leads to a file, and what
-    /// the file system reports.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty or leads to a file, or `larder-cache` has other things
+    /// in it as well; and what the file system reports.
     pub fn open(folder: impl AsRef<Path>) -> Result<Cache> {
         Cache::builder(folder).open()
     }
@@ -113,7 +117,8 @@ impl Cache {
     /// Linux). `LARDER_DIR` may begin with `~/`, which is the user's folder; a relative path is relative to the folder in which
     /// the program was when it used this cache first. Its compressor is what `LARDER_COMPRESSION` says, else none. It keeps to what
     /// `LARDER_MAX_BYTES` (`10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (`90d`) and `LARDER_MAX_IDLE` say; without
-    /// `LARDER_MAX_BYTES`, to 10 GiB. `LARDER_HOT_BYTES` is what [`hot_bytes`](CacheBuilder::hot_bytes) sets. What can't
+    /// `LARDER_MAX_BYTES`, to 10 GiB. `LARDER_HOT_BYTES` is what [`hot_bytes`](CacheBuilder::hot_bytes) sets, and
+    /// `LARDER_SHARED` what [`shared`](CacheBuilder::shared) does, for every cache. What can't
     /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off until it can be: that is
     /// tried about once a second, while calls come.
     pub fn global() -> &'static Cache {
@@ -171,7 +176,7 @@ impl Cache {
         self.place().is_some()
     }
 
-    /// The folder; empty for a cache that is off.
+    /// The folder that the cache is in; empty for a cache that is off. See [`open`](Cache::open).
     pub fn path(&self) -> &Path {
         self.layout().map_or(Path::new(""), Layout::root)
     }
@@ -179,19 +184,19 @@ impl Cache {
     /// Removes one entry, whatever it is like. Gives whether it was there.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, [`ReadOnly`](ErrorKind::ReadOnly), and what
-    /// the file system reports.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, [`ReadOnly`](ErrorKind::ReadOnly),
+    /// [`NotLarder`](ErrorKind::NotLarder) for a file that is only called like an entry, which stays; and what the file system reports.
     pub fn remove(&self, entry: &Entry) -> Result<bool> {
         match self.writable()? {
-            Some(place) => self.forget_entry(place.folder_of(entry)?, &entry.key),
+            Some(place) => self.forget_entry(&place.folder_of(entry)?, &entry.key),
             None => Ok(false),
         }
     }
 
-    /// Removes all stored results. What is not larder's stays.
+    /// Removes all stored results. What is not larder's stays, and so do results that others store meanwhile.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports: the first fault, when everything else is removed.
     pub fn clear(&self) -> Result<()> {
         match self.writable()? {
             Some(place) => self.upkeep().clear(place),
@@ -284,7 +289,10 @@ impl Cache {
     /// Removes what is in a function's folder: whether there were results.
     pub(crate) fn clear_folder(&self, folder: &Path) -> Result<bool> {
         let removed = self.upkeep().remove_all(folder, false)?;
-        Layout::clear_notes(folder)?;
+        if let Some(place) = self.place() {
+            kept::close_under(folder);
+            place.layout.clear_function(folder)?;
+        }
         Ok(removed > 0)
     }
 

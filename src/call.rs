@@ -38,7 +38,7 @@ use crate::{Error, ErrorKind, Result, document};
 /// ```
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'a, T> {
-    site: Site<'a>,
+    site: Box<Site<'a>>,
     asked: Box<dyn Run<'a, T> + 'a>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) trait Ask<T> {
 pub(crate) type Shelve<T> = fn(&Site<'_>, Option<&T>) -> Result<Shelved<T>>;
 
 trait Run<'a, T>: Ask<T> {
-    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> (T, Outcome);
+    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Box<(T, Outcome)>;
     /// Gives itself back if somebody else computes it.
     fn try_run(self: Box<Self>, site: &Site<'_>) -> std::result::Result<T, Box<dyn Run<'a, T> + 'a>>;
     fn uncached(self: Box<Self>) -> T;
@@ -130,13 +130,12 @@ where
     S: Shape<R> + 'a,
     C: FnOnce(A) -> R + 'a,
 {
-    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> (R, Outcome) {
+    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Box<(R, Outcome)> {
         memoize::run(site, how, self.question, self.compute)
     }
 
     fn try_run(self: Box<Self>, site: &Site<'_>) -> std::result::Result<R, Box<dyn Run<'a, R> + 'a>> {
-        memoize::try_run(site, self.question, self.compute)
-            .map_err(|(question, compute)| -> Box<dyn Run<'a, R> + 'a> { Box::new(Asked { question, compute }) })
+        memoize::try_run(site, *self).map_err(|asked| -> Box<dyn Run<'a, R> + 'a> { Box::new(asked) })
     }
 
     fn uncached(self: Box<Self>) -> R {
@@ -202,7 +201,7 @@ impl<'a, T: 'a> Call<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         Call {
-            site: Site::new(memo, cache, encode(|description| describe(&arguments, description))),
+            site: Box::new(Site::new(memo, cache, encode(|description| describe(&arguments, description)))),
             asked: Box::new(Asked { question: Question { arguments, describe, rules }, compute }),
         }
     }
@@ -247,7 +246,7 @@ impl<'a, T: 'a> Call<'a, T> {
 
     /// As [`run`](Call::run), and tells what became of the call.
     pub fn outcome(self) -> (T, Outcome) {
-        self.asked.run(&self.site, How { why: true, ..How::default() })
+        *self.asked.run(&self.site, How { why: true, ..How::default() })
     }
 
     /// Computes the result even if it is stored, and replaces what is stored.
@@ -303,7 +302,7 @@ impl<'a, T: 'a> Call<'a, T> {
         if asked.is_stored(&site) {
             return shelve(&site, None);
         }
-        match asked.run(&site, How::default()) {
+        match *asked.run(&site, How::default()) {
             (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
             (value, _) => shelve(&site, Some(&value)),
         }

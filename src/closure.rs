@@ -67,16 +67,13 @@ impl Cache {
         S: Shape<R>,
         F: FnOnce() -> R,
     {
-        let (own, global);
         let memo = if self.is_global() {
-            global = global_memo::<F, S::Stored>(self, name);
-            &*global
+            global_memo::<F, S::Stored>(self, name)
         } else {
-            own = Memo::new(Definition::of_closure(name, type_name::<S::Stored>()), self.clone());
-            &own
+            own_memo(self, name, type_name::<S::Stored>())
         };
         memoize::call(
-            memo,
+            &memo,
             self,
             args,
             |args, description| description.argument("args", args),
@@ -84,6 +81,12 @@ impl Cache {
             Rules::<R, S>::new(PhantomData),
         )
     }
+}
+
+/// On the heap, as it is there while the closure runs.
+#[inline(never)]
+fn own_memo(cache: &Cache, name: &str, stored: &'static str) -> Arc<Memo> {
+    Arc::new(Memo::new(Definition::of_closure(name, stored), cache.clone()))
 }
 
 thread_local! {

@@ -1,7 +1,6 @@
 //! What differs between two entries.
 
 use std::fmt;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -74,7 +73,7 @@ impl Entry {
         /// Entries that are looked for.
         const MOST_TRIED: usize = 64;
 
-        let folder = self.path.parent()?;
+        let folder = &*Layout::function_of(self.path.parent()?);
         let mine = record_of(self);
         let mut others = history(folder);
         others.retain(|record| record.key != self.key && matches!(record.event, Event::Stored(_)));
@@ -84,17 +83,13 @@ impl Entry {
             std::cmp::Reverse((equal, same, record.time))
         });
         others.dedup_by_key(|record| record.key);
-        others.iter().take(MOST_TRIED).find_map(|record| {
-            let path = Layout::entry(folder, &record.key);
-            Entry::read(path, record.key).ok().flatten()
-        })
+        others.iter().take(MOST_TRIED).find_map(|record| Entry::find(folder, record.key).ok().flatten())
     }
 }
 
 /// What is known of the code that computed an entry.
 fn code_of(entry: &Entry) -> Option<CodeFile> {
-    let folder: &Path = entry.path.parent()?;
-    CodeFile::read(folder, &record_of(entry).code)
+    CodeFile::read(&Layout::function_of(entry.path.parent()?), &record_of(entry).code)
 }
 
 fn differences(here: &Entry, there: &Entry) -> Vec<Difference> {

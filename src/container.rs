@@ -29,7 +29,7 @@ use crate::key::{Argument, Key};
 use crate::secret::{NO_SEAL, Seal, Sealing};
 use crate::{Error, ErrorKind, Result, codec, document};
 
-const MAGIC: [u8; 8] = *b"\x89LARDER\n";
+pub(crate) const MAGIC: [u8; 8] = *b"\x89LARDER\n";
 pub(crate) const VERSION: u32 = 1;
 
 /// Bytes before the details.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::bounds::left_free;
+use crate::bounds::{free_space, left_free};
 use crate::cache::Cache;
 use crate::flight::Process;
 use crate::key::Key;
@@ -100,7 +100,7 @@ impl Cache {
                 return findings;
             }
         }
-        findings.push(access(root));
+        findings.push(access(root, &place.layout.drafts()));
         let writable = writing(&place.layout);
         let can_write = writable.health == Health::Good;
         findings.push(writable);
@@ -184,16 +184,29 @@ fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>
 }
 
 #[cfg(unix)]
-fn access(root: &Path) -> Finding {
+fn access(root: &Path, drafts: &Path) -> Finding {
     use std::os::unix::fs::MetadataExt as _;
     let Ok(metadata) = fs::metadata(root) else { return good("access", "not known") };
     let mode = metadata.mode() & 0o777;
+    if crate::access::is_shared(root, drafts) {
+        let who = if mode & 0o002 != 0 { "everybody".to_owned() } else { format!("the group {}", metadata.gid()) };
+        return note(
+            "access",
+            format!(
+                "the cache is shared: {who} may write to it (mode {mode:o}), and programs believe what they find there"
+            ),
+            "nothing, if all of them may be believed; else give all programs one `CacheBuilder::secret`",
+        );
+    }
     let root = root.display();
     match mode {
         mode if mode & 0o022 != 0 => fault(
             "access",
             format!("others may write to the folder (mode {mode:o}), and programs believe what they find there"),
-            format!("`chmod 700 {root}`; or seal the entries with `CacheBuilder::secret`"),
+            format!(
+                "`chmod 700 {root}`; if a group is to share it, `CacheBuilder::shared(true)` or LARDER_SHARED=1, with a \
+                 `CacheBuilder::secret` for all"
+            ),
         ),
         mode if mode & 0o055 != 0 => note(
             "access",
@@ -205,7 +218,7 @@ fn access(root: &Path) -> Finding {
 }
 
 #[cfg(not(unix))]
-fn access(_: &Path) -> Finding {
+fn access(_: &Path, _: &Path) -> Finding {
     good("access", "as the folder above it says")
 }
 
@@ -246,7 +259,7 @@ fn is_almost_full(root: &Path) -> Option<String> {
 }
 
 fn space(root: &Path) -> Finding {
-    let (Ok(available), Ok(total)) = (fs2::available_space(root), fs2::total_space(root)) else {
+    let Some((available, total)) = free_space(root) else {
         return note("space", "the system does not tell how much is free", "nothing; writing will tell");
     };
     let what = format!("{} of {} are free", size(available), size(total));
@@ -272,7 +285,12 @@ fn memory(layout: &Layout) -> Finding {
     if !layout.marks().exists() {
         return good("memory", "no process has kept results in memory yet");
     }
-    match Marks::open(layout.marks(), true) {
+    match Marks::open(layout.marks(), false) {
+        Ok(marks) if !marks.is_coherent() => note(
+            "memory",
+            "results are not kept in memory, as it is not seen at once on this file system what others remove",
+            "put the cache on a disk of this machine, if repeated hits are to be faster",
+        ),
         Ok(_) => good("memory", "results can be kept in memory, as it is seen who removes them"),
         Err(error) => note(
             "memory",
@@ -338,6 +356,16 @@ fn contents(cache: &Cache, place: &Place) -> Vec<Finding> {
             "links",
             format!("links are not followed, so nothing is stored beyond them: {}", list(&found.links)),
             "remove them; to move the cache, link its root or set LARDER_DIR",
+        ));
+    }
+    if found.closed > 0 {
+        findings.push(fault(
+            "owners",
+            format!(
+                "{} of other users can't be read, so their calls are computed",
+                count(found.closed, "entry", "entries")
+            ),
+            "share the cache: `CacheBuilder::shared(true)` or LARDER_SHARED=1, first by the owner of its folder",
         ));
     }
     if !found.versions.is_empty() {

@@ -164,7 +164,7 @@ impl Missing<'_> {
     /// The arguments that are others than in these calls, which are all equally near.
     fn differences(&self, nearest: &[&Record]) -> Vec<Difference> {
         let there = nearest.iter().rev().take(MOST_TRIED).find_map(|record| {
-            let entry = Entry::read(Layout::entry(self.folder, &record.key), record.key).ok()??;
+            let entry = Entry::find(self.folder, record.key).ok()??;
             Some((*record, entry.arguments))
         });
         let (record, shown) = match (&there, nearest.last()) {

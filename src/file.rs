@@ -1,13 +1,13 @@
 //! A part of a file, which several threads may read at once, or which is mapped into memory.
 #![expect(unsafe_code, reason = "maps of files can't be had in safe code")]
 
-use std::fs::File;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 
 use memmap2::{Mmap, MmapOptions};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, access};
 
 /// Opens a file for reading. If a pipe is there instead, this does not wait for its writer.
 #[cfg(target_os = "linux")]
@@ -24,29 +24,43 @@ pub(crate) fn open_now(path: &Path) -> io::Result<File> {
 
 /// Opens a file to write at its end, and makes it if it is not there. A pipe or a link in its place is
 /// an error.
-#[cfg(target_os = "linux")]
 pub(crate) fn append_now(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW).bits().cast_signed();
-    File::options().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
+    open_or_make(path, File::options().append(true))
 }
 
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn append_now(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.append(true).create(true);
+/// Opens a file, and makes it if it is not there, as the files of its cache are.
+fn open_or_make(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags((rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW).bits().cast_signed());
+    }
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    std::os::unix::fs::OpenOptionsExt::mode(options, access::file_mode(path));
+    match options.create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create_new(false).open(path),
+        made => made.inspect(|file| access::adopt_file(file, path)),
+    }
 }
 
-/// What is known of a file that still has a name; `None` if somebody removed it. Windows removes no file that is open.
-pub(crate) fn linked(file: &File) -> Option<std::fs::Metadata> {
+/// What is known of an open file, if it is the one that has this name; `None` if somebody removed or replaced it, or moved
+/// a folder above it. Windows lets nobody do that with a file that is open.
+pub(crate) fn at_path(file: &File, path: &Path) -> Option<Metadata> {
     let metadata = file.metadata().ok()?;
     #[cfg(unix)]
-    if std::os::unix::fs::MetadataExt::nlink(&metadata) == 0 {
-        return None;
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let there = std::fs::symlink_metadata(path).ok()?;
+        if (there.dev(), there.ino()) != (metadata.dev(), metadata.ino()) {
+            return None;
+        }
     }
+    #[cfg(not(unix))]
+    let _ = path;
     Some(metadata)
 }
 
@@ -69,21 +83,8 @@ pub(crate) fn open_entry(path: &Path) -> io::Result<File> {
 
 /// Opens a file of ours to change parts of it, and makes it if it is not there. A pipe or a link in its place is
 /// an error.
-#[cfg(target_os = "linux")]
 pub(crate) fn open_to_change(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW).bits().cast_signed();
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn open_to_change(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    open_or_make(path, File::options().read(true).write(true))
 }
 
 /// Reads a small file, and no more of it than it may have.

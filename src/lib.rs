@@ -48,6 +48,8 @@ mod persist;
 mod value;
 
 // What several of them need.
+mod access;
+mod apart;
 mod as_json;
 #[cfg(feature = "async")]
 mod aside;
@@ -56,9 +58,11 @@ mod atomic;
 mod binary;
 mod crates_in;
 mod error;
+mod exchange;
 mod faithful;
 mod fault;
 mod file;
+mod file_system;
 mod fit;
 mod fork;
 mod guard;
@@ -84,6 +88,7 @@ mod rules;
 mod secret;
 mod settings;
 mod shape;
+mod stack;
 mod stats;
 mod steering;
 mod summary;

@@ -20,6 +20,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use twox_hash::XxHash3_64;
 
 use crate::file::{open_entry, open_to_change, write_all_at};
+use crate::file_system;
 use crate::fork::PerProcess;
 use crate::key::Key;
 
@@ -34,6 +35,8 @@ pub(crate) struct Marks {
     identity: Option<Identity>,
     /// Whether it was logged that it can't be written. If it can be made again, that is another one.
     failed: AtomicBool,
+    /// Whether changes by others are seen in the map at once.
+    is_coherent: bool,
 }
 
 /// Which file has a name.
@@ -66,7 +69,9 @@ fn identity(metadata: &std::fs::Metadata) -> Option<Identity> {
 }
 
 /// The marks that are open in this process, and whether only to be read.
-static OPEN: PerProcess<Mutex<Vec<(bool, Weak<Marks>)>>> = PerProcess::new();
+static OPEN: PerProcess<Mutex<Open>> = PerProcess::new();
+
+type Open = Vec<(bool, Weak<Marks>)>;
 
 impl Marks {
     /// The file, for all caches of the process: opened if it is not open, or is no longer that which others use.
@@ -102,7 +107,14 @@ impl Marks {
             file.set_len(BYTES as u64)?;
         }
         let map = MmapOptions::new().len(BYTES).map_raw_read_only(&file)?;
-        Ok(Marks { identity: identity(&metadata), path, file, map, failed: AtomicBool::new(false) })
+        let is_coherent = file_system::maps_are_coherent(&file, !reading);
+        Ok(Marks { identity: identity(&metadata), path, file, map, failed: AtomicBool::new(false), is_coherent })
+    }
+
+    /// Whether a result may be kept in memory for as long as its mark is the same: not on a file system where what others
+    /// write is not seen at once. Changing a mark is of use there too, as those see it who have the file on their own disk.
+    pub(crate) fn is_coherent(&self) -> bool {
+        self.is_coherent
     }
 
     /// The number of the key's mark.

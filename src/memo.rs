@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::atomic::{self, Access, create_private_folder};
+use crate::atomic::{self, create_private_folder};
 use crate::cache::Cache;
 use crate::code::{Code, Items, Track};
 use crate::compress::Compression;
@@ -14,8 +14,9 @@ use crate::file::read_now;
 use crate::fork::PerProcess;
 use crate::key::{Function, Key, without_generics};
 use crate::stats::{Stats, Tally};
+use crate::store::own::{self, Role};
 use crate::store::{CodeFile, Entries, FunctionFile, Layout, brief_code};
-use crate::{Error, Result, fault};
+use crate::{Error, ErrorKind, Result, fault};
 
 /// What the attribute knows of a function.
 #[derive(Clone, Debug)]
@@ -269,8 +270,9 @@ impl Memo {
         }
         create_private_folder(folder)?;
         fault::point("folder made").map_err(|e| Error::io(e, "can't create the folder").at(folder))?;
+        expect_own(&path, Role::Function)?;
         self.describe_code(layout, folder)?;
-        atomic::write(&layout.drafts(), &path, Access::Private, &json)
+        atomic::write_note(&layout.drafts_for(folder), &path, &json)
     }
 
     /// Writes down what the code consists of, beside the entries that it gave.
@@ -280,6 +282,18 @@ impl Memo {
             Track::None | Track::Type(_) => Ok(()),
         }
     }
+}
+
+/// An error if somebody else's file is in the place of one of larder's. What is no regular file is replaced: nothing is lost
+/// with it.
+fn expect_own(path: &Path, role: Role) -> Result<()> {
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file || own::is_ours(path, role).unwrap_or(true) {
+        return Ok(());
+    }
+    let what =
+        "this file is not larder's, so it is not replaced, and no results are stored beside it; move it elsewhere";
+    Err(Error::new(ErrorKind::InvalidInput, what).at(path))
 }
 
 /// The path of a function, of which `Companion` bears the name: with the crate, the modules and the

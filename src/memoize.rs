@@ -1,10 +1,12 @@
 //! THE call: from the arguments to the result.
+#![expect(clippy::boxed_local, reason = "what is on the heap is not on the stack while the function runs")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::cache::Cache;
+use crate::call::Asked;
 use crate::flight::{End, Lead, Turn};
 use crate::guard::guarded;
 use crate::key::{Argument, Describe};
@@ -37,9 +39,14 @@ pub(crate) struct How {
     pub(crate) refresh: bool,
     /// If it is computed, somebody wants to know why.
     pub(crate) why: bool,
+    /// If somebody else computes it, it is given back.
+    pub(crate) tries: bool,
 }
 
 /// Loads the result of a call, or computes and keeps it.
+///
+/// While the function runs, this is on the stack, so what it needs before and after is elsewhere: on the heap, and in
+/// functions that have returned by then or are not called yet.
 pub fn call<A, R, S: Shape<R>>(
     memo: &Memo,
     cache: &Cache,
@@ -48,98 +55,269 @@ pub fn call<A, R, S: Shape<R>>(
     compute: impl FnOnce(A) -> R,
     rules: Rules<R, S>,
 ) -> R {
-    let call = encode_for(cache, |description| describe(&arguments, description));
-    // 0. In this process's memory?
-    if let Some(value) = recall(memo, cache, &call, rules) {
-        return value;
+    match begin(memo, cache, &arguments, &describe, rules) {
+        Begun::Value(value) => value,
+        Begun::Run(ready) if ready.pending.verifies() => verify_alone(ready, arguments, compute, rules),
+        // 3. Compute.
+        Begun::Run(ready) => {
+            let watch = ready.site.watch();
+            let value = compute(arguments);
+            watch.ended();
+            ready.end(value, rules)
+        }
+        Begun::Alone => compute(arguments),
     }
-    let site = Site::to_run(memo, cache, call);
-    run(&site, How::default(), Question { arguments, describe, rules }, compute).0
 }
 
-/// The way of a call.
+/// What a call turns out to be.
+enum Begun<'m, R> {
+    Value(R),
+    /// The function is to run.
+    Run(Box<Ready<'m, R>>),
+    /// It is to run, and there is not much room for anything else.
+    Alone,
+}
+
+/// A call that waits for its function.
+struct Ready<'m, R> {
+    site: Site<'m>,
+    pending: Pending<R>,
+}
+
+#[inline(never)]
+fn begin<'m, A, R, S: Shape<R>>(
+    memo: &'m Memo,
+    cache: &Cache,
+    arguments: &A,
+    describe: &impl Fn(&A, &mut Describe<'_>),
+    rules: Rules<R, S>,
+) -> Begun<'m, R> {
+    let call = encode_for(cache, |description| describe(arguments, description));
+    // 0. In this process's memory?
+    if let Some(value) = recall(memo, cache, &call, rules) {
+        return Begun::Value(value);
+    }
+    begin_at(Site::to_run(memo, cache, call), &|description| describe(arguments, description), rules)
+}
+
+#[inline(never)]
+fn begin_at<'m, R, S: Shape<R>>(
+    site: Site<'m>,
+    describe: &dyn Fn(&mut Describe<'_>),
+    rules: Rules<R, S>,
+) -> Begun<'m, R> {
+    if site.has_little_stack() {
+        site.bypassed(Duration::ZERO, Reason::LittleStack);
+        return Begun::Alone;
+    }
+    match prepare(&site, How::default(), describe, rules) {
+        Prepared::Hit(value, _) => Begun::Value(value),
+        Prepared::Run(pending) => Begun::Run(Box::new(Ready { site, pending })),
+        Prepared::Busy => Begun::Alone,
+    }
+}
+
+impl<R> Ready<'_, R> {
+    /// 4. Encode, compress, publish.
+    #[inline(never)]
+    fn end<S: Shape<R>>(self: Box<Self>, value: R, rules: Rules<R, S>) -> R {
+        let Ready { site, pending } = *self;
+        pending.end(&site, rules, value).0
+    }
+}
+
+/// The same for a call whose outcome somebody wants to know.
 pub(crate) fn run<A, R, S: Shape<R>>(
     site: &Site<'_>,
     how: How,
     question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
     compute: impl FnOnce(A) -> R,
-) -> (R, Outcome) {
+) -> Box<(R, Outcome)> {
     let rules = question.rules;
+    match prepare_boxed(site, how, &question) {
+        Ok(pending) => pending.run(site, question.arguments, compute, rules),
+        Err(Some(hit)) => hit,
+        // Only who tries is told so.
+        Err(None) => bypass(site, question.arguments, compute),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn bypass<A, R>(site: &Site<'_>, arguments: A, compute: impl FnOnce(A) -> R) -> Box<(R, Outcome)> {
+    let started = Instant::now();
+    let value = compute(arguments);
+    Box::new((value, site.bypassed(started.elapsed(), Reason::CacheOff)))
+}
+
+/// [`run`], but for what somebody else computes: then it gives back what it was asked with.
+#[expect(clippy::type_complexity, reason = "it is what comes in")]
+pub(crate) fn try_run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
+    site: &Site<'_>,
+    asked: Asked<Question<A, D, R, S>, C>,
+) -> std::result::Result<R, Asked<Question<A, D, R, S>, C>> {
+    let rules = asked.question.rules;
+    match prepare_boxed(site, How { tries: true, ..How::default() }, &asked.question) {
+        Ok(pending) => Ok(pending.run(site, asked.question.arguments, asked.compute, rules).0),
+        Err(Some(hit)) => Ok(hit.0),
+        Err(None) => Err(asked),
+    }
+}
+
+/// What is to be done when the function has run; else what there is, or nothing if somebody else computes it.
+type PreparedBox<R> = std::result::Result<Box<Pending<R>>, Option<Box<(R, Outcome)>>>;
+
+#[inline(never)]
+fn prepare_boxed<A, R, S: Shape<R>>(
+    site: &Site<'_>,
+    how: How,
+    question: &Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
+) -> PreparedBox<R> {
+    if site.has_little_stack() {
+        return Ok(Box::new(Pending { work: Work::Bypass(Reason::LittleStack), started: Instant::now() }));
+    }
+    match prepare(site, how, &|description| (question.describe)(&question.arguments, description), question.rules) {
+        Prepared::Hit(value, hit) => Err(Some(Box::new((value, hit)))),
+        Prepared::Busy => Err(None),
+        Prepared::Run(pending) => Ok(Box::new(pending)),
+    }
+}
+
+/// Whether there is a result, or the function is to run.
+enum Prepared<R> {
+    Hit(R, Outcome),
+    Run(Pending<R>),
+    /// Somebody else computes it, and it is not to be waited for.
+    Busy,
+}
+
+/// What is done when the function has run.
+struct Pending<R> {
+    work: Work<R>,
+    /// When the function began to run.
+    started: Instant,
+}
+
+enum Work<R> {
+    Bypass(Reason),
+    Miss(Miss<R>, Turn),
+}
+
+fn prepare<R, S: Shape<R>>(
+    site: &Site<'_>,
+    how: How,
+    describe: &dyn Fn(&mut Describe<'_>),
+    rules: Rules<R, S>,
+) -> Prepared<R> {
+    let run = |work| Prepared::Run(Pending { work, started: Instant::now() });
     // 1. Look up, check, decode.
     let mut miss = match look(site, how, rules) {
-        Looked::Hit(value, hit) => return (value, hit),
+        Looked::Hit(value, hit) => return Prepared::Hit(value, hit),
         Looked::Miss(miss) => miss,
-        Looked::Bypass(reason) => {
-            let started = Instant::now();
-            let value = compute(question.arguments);
-            return (value, site.bypassed(started.elapsed(), reason));
-        }
+        Looked::Bypass(reason) => return run(Work::Bypass(reason)),
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
-    let join = || site.join(|| question.shown(site));
-    let (mut turn, mut waited) = if miss.is_for_all() { join() } else { (Turn::Alone, Duration::ZERO) };
+    let join = || match how.tries {
+        true => site.turn_if_free(false).map(|turn| (turn, Duration::ZERO)),
+        false => Some(site.join(|| site.shown(describe))),
+    };
+    let alone = || Some((Turn::Alone, Duration::ZERO));
+    let turn = if miss.is_for_all() { join() } else { alone() };
+    let Some((mut turn, mut waited)) = turn else { return Prepared::Busy };
     while matches!(turn, Turn::Look) {
         match miss.look_again(site, rules, &turn, waited) {
-            Ok(hit) => return hit,
+            Ok((value, hit)) => return Prepared::Hit(value, hit),
             Err(missed) => {
-                let more;
-                (turn, more) = if missed.is_gone { join() } else { (Turn::Alone, Duration::ZERO) };
+                let next = if missed.is_gone { join() } else { alone() };
+                let Some((next, more)) = next else { return Prepared::Busy };
+                turn = next;
                 waited += more;
                 miss = missed;
             }
         }
     }
-    have_turn(site, how, question, compute, miss, turn, waited)
-}
-
-/// [`run`], but for what somebody else computes: then it gives back what it was asked with.
-pub(crate) fn try_run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
-    site: &Site<'_>,
-    question: Question<A, D, R, S>,
-    compute: C,
-) -> std::result::Result<R, (Question<A, D, R, S>, C)> {
-    let miss = match look(site, How::default(), question.rules) {
-        Looked::Hit(value, _) => return Ok(value),
-        Looked::Miss(miss) => miss,
-        Looked::Bypass(reason) => {
-            let started = Instant::now();
-            let value = compute(question.arguments);
-            site.bypassed(started.elapsed(), reason);
-            return Ok(value);
+    match miss.look_again(site, rules, &turn, waited) {
+        Ok((value, hit)) => {
+            turn.land(End::Stored);
+            Prepared::Hit(value, hit)
         }
-    };
-    let turn = if miss.is_for_all() { site.turn_if_free(false) } else { Some(Turn::Alone) };
-    match turn {
-        Some(turn) => Ok(have_turn(site, How::default(), question, compute, miss, turn, Duration::ZERO).0),
-        None => Err((question, compute)),
+        Err(miss) => run(Work::Miss(miss.about_to_run(site, how, || site.shown(describe)), turn)),
     }
 }
 
-/// The rest of the way, from this call's turn on.
-fn have_turn<A, R, S: Shape<R>>(
-    site: &Site<'_>,
-    how: How,
-    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
-    compute: impl FnOnce(A) -> R,
-    miss: Miss<R>,
-    turn: Turn,
-    waited: Duration,
-) -> (R, Outcome) {
-    let rules = question.rules;
-    let miss = match miss.look_again(site, rules, &turn, waited) {
-        Ok(hit) => {
-            turn.land(End::Stored);
-            return hit;
+impl<R> Pending<R> {
+    /// Whether the function runs only to see whether it gives the same again.
+    fn verifies(&self) -> bool {
+        matches!(&self.work, Work::Miss(miss, _) if miss.verified.is_some())
+    }
+
+    fn end<S: Shape<R>>(self, site: &Site<'_>, rules: Rules<R, S>, value: R) -> (R, Outcome) {
+        let took = self.started.elapsed();
+        match self.work {
+            Work::Bypass(reason) => (value, site.bypassed(took, reason)),
+            Work::Miss(miss, turn) => {
+                let (value, outcome, end) = miss.end(site, rules, Ran::New(value), took);
+                turn.land(end);
+                (value, outcome)
+            }
         }
-        Err(miss) => miss.about_to_run(site, how, || question.shown(site)),
-    };
-    // 3. Compute.
-    let started = Instant::now();
-    let (miss, ran) = miss.compute(site, || compute(question.arguments));
-    // 4. Encode, compress, publish.
-    let (value, outcome, end) = miss.end(site, rules, ran, started.elapsed());
-    turn.land(end);
-    (value, outcome)
+    }
+
+    /// Runs the function, and keeps what it gives.
+    fn run<A, S: Shape<R>>(
+        self: Box<Self>,
+        site: &Site<'_>,
+        arguments: A,
+        compute: impl FnOnce(A) -> R,
+        rules: Rules<R, S>,
+    ) -> Box<(R, Outcome)> {
+        if self.verifies() {
+            return verify(site, self, arguments, compute, rules);
+        }
+        let watch = site.watch();
+        let value = compute(arguments);
+        watch.ended();
+        self.end_boxed(site, rules, value)
+    }
+
+    #[inline(never)]
+    fn end_boxed<S: Shape<R>>(self: Box<Self>, site: &Site<'_>, rules: Rules<R, S>, value: R) -> Box<(R, Outcome)> {
+        Box::new(self.end(site, rules, value))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn verify_alone<A, R, S: Shape<R>>(
+    ready: Box<Ready<'_, R>>,
+    arguments: A,
+    compute: impl FnOnce(A) -> R,
+    rules: Rules<R, S>,
+) -> R {
+    let Ready { site, pending } = *ready;
+    verify(&site, Box::new(pending), arguments, compute, rules).0
+}
+
+/// Runs a function whose result is stored, and compares.
+#[cold]
+#[inline(never)]
+fn verify<A, R, S: Shape<R>>(
+    site: &Site<'_>,
+    pending: Box<Pending<R>>,
+    arguments: A,
+    compute: impl FnOnce(A) -> R,
+    rules: Rules<R, S>,
+) -> Box<(R, Outcome)> {
+    let Pending { work, started } = *pending;
+    match work {
+        Work::Bypass(_) => Pending { work, started }.end(site, rules, compute(arguments)).into(),
+        Work::Miss(miss, turn) => {
+            let (miss, ran) = miss.compute(site, || compute(arguments));
+            let (value, outcome, end) = miss.end(site, rules, ran, started.elapsed());
+            turn.land(end);
+            Box::new((value, outcome))
+        }
+    }
 }
 
 /// What a call turns out to be once it was looked up.

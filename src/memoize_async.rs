@@ -4,18 +4,20 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::aside::unblock;
 use crate::cache::Cache;
+use crate::call::Asked;
 use crate::flight::{End, Step, Turn};
-use crate::key::Describe;
+use crate::key::{Argument, Describe};
 use crate::memo::Memo;
 use crate::memoize::{How, Looked, Miss, Question, Ran, look};
 use crate::outcome::Outcome;
+use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::shape::Shape;
 use crate::site::{Site, encode_for, recall};
@@ -34,47 +36,223 @@ where
     S: Shape<R> + 'static,
     F: Future<Output = R>,
 {
-    let call = encode_for(cache, |description| describe(&arguments, description));
-    // 0. In this process's memory?
-    if let Some(value) = recall(memo, cache, &call, rules) {
-        return value;
+    match begin(memo, cache, &arguments, &describe, rules) {
+        Ok(value) => value,
+        Err(site) => {
+            let question = Question { arguments, describe, rules };
+            boxed(|| run_async(site, How::default(), question, compute)).await.0
+        }
     }
-    let site = Site::to_run(memo, cache, call);
-    run_async(Arc::new(site), How::default(), Question { arguments, describe, rules }, compute).await.0
+}
+
+#[inline(never)]
+fn begin<A, R, S: Shape<R>>(
+    memo: &'static Memo,
+    cache: &Cache,
+    arguments: &A,
+    describe: &impl Fn(&A, &mut Describe<'_>),
+    rules: Rules<R, S>,
+) -> Result<R, Arc<Site<'static>>> {
+    let call = encode_for(cache, |description| describe(arguments, description));
+    // 0. In this process's memory?
+    recall(memo, cache, &call, rules).ok_or_else(|| Arc::new(Site::to_run(memo, cache, call)))
+}
+
+/// Puts a future on the heap, such that it is never on the stack of whoever polls it.
+#[inline(never)]
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
+}
+
+/// What there is, or what is to be done when the function has run.
+enum Found<R> {
+    Hit(Box<(R, Outcome)>),
+    Bypass(Box<Reason>),
+    Run(Box<Due<R>>),
+    /// Somebody else computes it, and it is not to be waited for.
+    Busy,
+}
+
+/// A call whose turn it is.
+struct Due<R> {
+    miss: Miss<R>,
+    turn: Turn,
+    waited: Duration,
 }
 
 /// The way of a call.
+///
+/// While the function is polled, this is on the stack. So the other steps are futures of their own, on the heap.
 pub(crate) async fn run_async<A, R, S, F>(
     site: Arc<Site<'static>>,
     how: How,
     question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
     compute: impl FnOnce(A) -> F,
-) -> (R, Outcome)
+) -> Box<(R, Outcome)>
 where
     R: Send + 'static,
     S: Shape<R> + 'static,
     F: Future<Output = R>,
 {
     let rules = question.rules;
-    // 1. Look up, check, decode.
-    let looked = off_thread(&site, move |site| look(site, how, rules)).await;
-    let mut miss = match looked {
-        Looked::Hit(value, hit) => return (value, hit),
-        Looked::Miss(miss) => miss,
-        Looked::Bypass(reason) => {
+    let (found, question) = boxed(|| find(&site, how, question)).await;
+    let shown = shown(&site, &found, &question);
+    let arguments = question.arguments;
+    match found {
+        Found::Hit(hit) => hit,
+        Found::Bypass(reason) => {
             let started = Instant::now();
-            let value = compute(question.arguments).await;
-            return (value, site.bypassed(started.elapsed(), reason));
+            let value = compute(arguments).await;
+            bypassed(&site, value, started, reason)
         }
+        Found::Run(due) => boxed(|| watched(&site, how, rules, (due, shown), arguments, compute)).await,
+        // Only who tries is told so.
+        Found::Busy => {
+            let started = Instant::now();
+            let value = compute(arguments).await;
+            bypassed(&site, value, started, Box::new(Reason::CacheOff))
+        }
+    }
+}
+
+/// [`run_async`], but for what somebody else computes: then it gives back what it was asked with.
+pub(crate) async fn try_run_async<A, R, S, F, D, C>(
+    site: Arc<Site<'static>>,
+    asked: Asked<Question<A, D, R, S>, C>,
+) -> Option<R>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    F: Future<Output = R>,
+    D: Fn(&A, &mut Describe<'_>),
+    C: FnOnce(A) -> F,
+{
+    let Asked { question, compute } = asked;
+    let (how, rules) = (How { tries: true, ..How::default() }, question.rules);
+    let (found, question) = boxed(|| find(&site, how, question)).await;
+    let shown = shown(&site, &found, &question);
+    let arguments = question.arguments;
+    Some(match found {
+        Found::Hit(hit) => hit.0,
+        Found::Busy => return None,
+        Found::Bypass(reason) => {
+            let started = Instant::now();
+            let value = compute(arguments).await;
+            bypassed(&site, value, started, reason).0
+        }
+        Found::Run(due) => boxed(|| watched(&site, how, rules, (due, shown), arguments, compute)).await.0,
+    })
+}
+
+/// What people will be shown of the arguments, which are gone once the function runs.
+#[inline(never)]
+fn shown<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>>(
+    site: &Site<'_>,
+    found: &Found<R>,
+    question: &Question<A, D, R, S>,
+) -> Vec<Argument> {
+    if let Found::Run(_) = found { question.shown(site) } else { Vec::new() }
+}
+
+/// The rest of the way, from this call's turn on; others see how it gets on.
+async fn watched<A, R, S, F>(
+    site: &Arc<Site<'static>>,
+    how: How,
+    rules: Rules<R, S>,
+    due: (Box<Due<R>>, Vec<Argument>),
+    arguments: A,
+    compute: impl FnOnce(A) -> F,
+) -> Box<(R, Outcome)>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    F: Future<Output = R>,
+{
+    let flight = due.0.turn.flight();
+    let rest = rest(site, how, rules, due, arguments, compute);
+    match flight {
+        Some(flight) => flight.watch(rest).await,
+        None => rest.await,
+    }
+}
+
+async fn rest<A, R, S, F>(
+    site: &Arc<Site<'static>>,
+    how: How,
+    rules: Rules<R, S>,
+    (due, shown): (Box<Due<R>>, Vec<Argument>),
+    arguments: A,
+    compute: impl FnOnce(A) -> F,
+) -> Box<(R, Outcome)>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    F: Future<Output = R>,
+{
+    let mut due = match boxed(|| about_to_run(site, how, rules, due, shown)).await {
+        Ok(due) => due,
+        Err(hit) => return hit,
+    };
+    // 3. Compute.
+    let started = Instant::now();
+    let ran = match due.miss.take_verified() {
+        None => {
+            let watch = site.watch();
+            let mut future = pin!(compute(arguments));
+            watch.ended();
+            // Only while it is polled: a future that is dropped has not panicked.
+            let value = poll_fn(|context| {
+                let watch = site.watch();
+                let polled = future.as_mut().poll(context);
+                watch.ended();
+                polled
+            });
+            Ran::New(value.await)
+        }
+        Some(stored) => boxed(|| verify(stored, || compute(arguments))).await,
+    };
+    boxed(|| end(site, rules, due, ran, started.elapsed())).await
+}
+
+/// Gives the question back, as it may be asked again.
+async fn find<A, R, S, D>(
+    site: &Arc<Site<'static>>,
+    how: How,
+    question: Question<A, D, R, S>,
+) -> (Found<R>, Question<A, D, R, S>)
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+    D: Fn(&A, &mut Describe<'_>),
+{
+    if site.has_little_stack() {
+        return (Found::Bypass(Box::new(Reason::LittleStack)), question);
+    }
+    let rules = question.rules;
+    let hit = |hit| Found::Hit(Box::new(hit));
+    // 1. Look up, check, decode.
+    let looked = off_thread(site, move |site| look(site, how, rules)).await;
+    let mut miss = match looked {
+        Looked::Hit(value, outcome) => return (hit((value, outcome)), question),
+        Looked::Miss(miss) => miss,
+        Looked::Bypass(reason) => return (Found::Bypass(Box::new(reason)), question),
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
     let (mut turn, mut waited) = (Turn::Alone, Duration::ZERO);
     let mut may_wait = miss.is_for_all();
-    while may_wait && let Some(mut way) = site.way_to_a_turn(true) {
+    while may_wait {
+        if how.tries {
+            match site.turn_if_free(true) {
+                Some(free) => turn = free,
+                None => return (Found::Busy, question),
+            }
+            break;
+        }
+        let Some(mut way) = site.way_to_a_turn(true) else { break };
         let next = loop {
             match way.next_as_task().await {
                 Step::Turn(turn) => break turn,
-                Step::Waiting(holder) => site.waits(&holder, way.waited(), &question.shown(&site)),
+                Step::Waiting(holder) => site.waits(&holder, way.waited(), &question.shown(site)),
             }
         };
         waited += way.waited();
@@ -83,122 +261,73 @@ where
             break;
         }
         turn = Turn::Alone;
-        match off_thread(&site, move |site| miss.look_again(site, rules, &Turn::Look, waited)).await {
-            Ok(hit) => return hit,
+        match off_thread(site, move |site| miss.look_again(site, rules, &Turn::Look, waited)).await {
+            Ok(found) => return (hit(found), question),
             Err(missed) => {
                 may_wait = missed.is_gone;
                 miss = missed;
             }
         }
     }
-    have_turn(site, how, question, compute, miss, turn, waited).await
+    (Found::Run(Box::new(Due { miss, turn, waited })), question)
 }
 
-/// [`run_async`], but for what somebody else computes: then it gives back what it was asked with.
-pub(crate) async fn try_run_async<A, R, S, F, D, C>(
-    site: Arc<Site<'static>>,
-    question: Question<A, D, R, S>,
-    compute: C,
-) -> Result<R, (Question<A, D, R, S>, C)>
-where
-    R: Send + 'static,
-    S: Shape<R> + 'static,
-    F: Future<Output = R>,
-    D: Fn(&A, &mut Describe<'_>),
-    C: FnOnce(A) -> F,
-{
-    let rules = question.rules;
-    let looked = off_thread(&site, move |site| look(site, How::default(), rules)).await;
-    let miss = match looked {
-        Looked::Hit(value, _) => return Ok(value),
-        Looked::Miss(miss) => miss,
-        Looked::Bypass(reason) => {
-            let started = Instant::now();
-            let value = compute(question.arguments).await;
-            site.bypassed(started.elapsed(), reason);
-            return Ok(value);
-        }
-    };
-    let turn = if miss.is_for_all() { site.turn_if_free(true) } else { Some(Turn::Alone) };
-    match turn {
-        Some(turn) => Ok(have_turn(site, How::default(), question, compute, miss, turn, Duration::ZERO).await.0),
-        None => Err((question, compute)),
-    }
-}
-
-/// The rest of the way, from this call's turn on.
-async fn have_turn<A, R, S, F>(
-    site: Arc<Site<'static>>,
+/// Looks for the last time.
+async fn about_to_run<R, S>(
+    site: &Arc<Site<'static>>,
     how: How,
-    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
-    compute: impl FnOnce(A) -> F,
-    miss: Miss<R>,
-    turn: Turn,
-    waited: Duration,
-) -> (R, Outcome)
+    rules: Rules<R, S>,
+    due: Box<Due<R>>,
+    shown: Vec<Argument>,
+) -> Result<Box<Due<R>>, Box<(R, Outcome)>>
 where
     R: Send + 'static,
     S: Shape<R> + 'static,
-    F: Future<Output = R>,
 {
-    let rules = question.rules;
-    let shown = question.shown(&site);
-    let arguments = question.arguments;
-    let flight = turn.flight();
-    let rest = async {
-        let (looked, turn) = off_thread(&site, move |site| {
-            let looked =
-                miss.look_again(site, rules, &turn, waited).map_err(|miss| miss.about_to_run(site, how, || shown));
-            (looked, turn)
-        })
-        .await;
-        let miss = match looked {
+    off_thread(site, move |site| {
+        let Due { miss, turn, waited } = *due;
+        match miss.look_again(site, rules, &turn, waited) {
             Ok(hit) => {
                 turn.land(End::Stored);
-                return hit;
+                Err(Box::new(hit))
             }
-            Err(miss) => miss,
-        };
-        // 3. Compute.
-        let started = Instant::now();
-        let (miss, ran) = compute_async(&site, miss, || compute(arguments)).await;
-        let took = started.elapsed();
-        // 4. Encode, compress, publish.
-        off_thread(&site, move |site| {
-            let (value, outcome, end) = miss.end(site, rules, ran, took);
-            turn.land(end);
-            (value, outcome)
-        })
-        .await
-    };
-    match flight {
-        Some(flight) => flight.watch(rest).await,
-        None => rest.await,
-    }
+            Err(miss) => Ok(Box::new(Due { miss: miss.about_to_run(site, how, || shown), turn, waited })),
+        }
+    })
+    .await
 }
 
-/// [`Miss::compute`] for a function that is `async`.
-async fn compute_async<R, F: Future<Output = R>>(
-    site: &Site<'static>,
-    mut miss: Miss<R>,
-    compute: impl FnOnce() -> F,
-) -> (Miss<R>, Ran<R>) {
-    let Some(stored) = miss.take_verified() else {
-        let watch = site.watch();
-        let mut future = pin!(compute());
-        watch.ended();
-        // Only while it is polled: a future that is dropped has not panicked.
-        let value = poll_fn(|context| {
-            let watch = site.watch();
-            let polled = future.as_mut().poll(context);
-            watch.ended();
-            polled
-        });
-        let value = value.await;
-        return (miss, Ran::New(value));
-    };
+/// 4. Encode, compress, publish.
+async fn end<R, S>(
+    site: &Arc<Site<'static>>,
+    rules: Rules<R, S>,
+    due: Box<Due<R>>,
+    ran: Ran<R>,
+    took: Duration,
+) -> Box<(R, Outcome)>
+where
+    R: Send + 'static,
+    S: Shape<R> + 'static,
+{
+    off_thread(site, move |site| {
+        let Due { miss, turn, .. } = *due;
+        let (value, outcome, end) = miss.end(site, rules, ran, took);
+        turn.land(end);
+        Box::new((value, outcome))
+    })
+    .await
+}
+
+#[inline(never)]
+#[expect(clippy::boxed_local, reason = "what is on the heap is not on the stack while the function runs")]
+fn bypassed<R>(site: &Site<'_>, value: R, started: Instant, reason: Box<Reason>) -> Box<(R, Outcome)> {
+    Box::new((value, site.bypassed(started.elapsed(), *reason)))
+}
+
+/// [`Miss::compute`] for a function that is `async`, and runs to verify what is stored.
+async fn verify<R, F: Future<Output = R>>(stored: R, compute: impl FnOnce() -> F) -> Ran<R> {
     let Ok(future) = catch_unwind(AssertUnwindSafe(compute)) else {
-        return (miss, Ran::Again { stored, now: None });
+        return Ran::Again { stored, now: None };
     };
     let mut future = pin!(future);
     let now = poll_fn(|context| {
@@ -209,7 +338,7 @@ async fn compute_async<R, F: Future<Output = R>>(
         }
     });
     let now = now.await;
-    (miss, Ran::Again { stored, now })
+    Ran::Again { stored, now }
 }
 
 /// Does what may read and write files elsewhere. Without a cache, there is nothing to be read.

@@ -98,6 +98,8 @@ pub enum Reason {
         /// Why it was not kept.
         why: NotKept,
     },
+    /// Little was left of the thread's stack, and the cache needs some by itself.
+    LittleStack,
     /// Nothing is stored, and nobody asked why.
     Absent,
 }
@@ -261,6 +263,7 @@ impl fmt::Display for Reason {
             Reason::CacheOff => f.write_str("the cache is off"),
             Reason::NoKey { what } => write!(f, "the call has no key: {what}"),
             Reason::NotKept { ago, why } => write!(f, "computed {} ago{why}", duration(*ago)),
+            Reason::LittleStack => f.write_str("little was left of the thread's stack"),
             Reason::Absent => f.write_str("nothing is stored"),
         }
     }

@@ -71,7 +71,8 @@ impl Entry {
     /// How this entry came to be: when the call was stored or removed on request, and why, oldest first. Empty if that is
     /// no longer noted.
     pub fn history(&self) -> Vec<Recent> {
-        let Some(folder) = self.path.parent() else { return Vec::new() };
+        let Some(folder) = self.path.parent().map(Layout::function_of) else { return Vec::new() };
+        let folder = &*folder;
         let history = Layout::recall(folder);
         let of_this = history.iter().enumerate().filter(|(_, record)| record.key == self.key && is_told(record));
         of_this.map(|(index, record)| recent(&self.function, folder, &history[..index], record)).collect()
@@ -84,7 +85,7 @@ fn is_told(record: &Record) -> bool {
 }
 
 fn recent(function: &str, folder: &Path, before: &[Record], record: &Record) -> Recent {
-    let entry = Entry::read(Layout::entry(folder, &record.key), record.key).ok().flatten();
+    let entry = Entry::find(folder, record.key).ok().flatten();
     let arguments = entry.map_or_else(Vec::new, |entry| entry.arguments);
     let why = match record.event {
         Event::Forgotten | Event::NotKept(_) => None,

@@ -39,7 +39,7 @@ impl Cache {
     pub fn recompress(&self, entry: &Entry, compression: Compression) -> Result<Option<u64>> {
         let compression = compression.validate()?;
         let Some(place) = self.writable()? else { return Ok(None) };
-        let (folder, key) = (place.folder_of(entry)?, &entry.key);
+        let (folder, key) = (&*place.folder_of(entry)?, &entry.key);
         let at_entry = |error: Error| error.at(&entry.path);
         // Held until the new file is in place: meanwhile nobody stores another one, who waits for his turn.
         let lead = self.flights().map(|flights| flights.exclude(key, &entry.function, false));
@@ -60,7 +60,7 @@ impl Cache {
         place.layout.expect_no_links(folder)?;
         place.bounds.expect_space(&place.layout)?;
         place.layout.create_drafts()?;
-        let (drafts, secret) = (place.layout.drafts(), self.secret());
+        let (drafts, secret) = (place.layout.drafts_for(folder), self.secret());
         let fits = Fits { most: place.bounds.largest(), document: None };
         let draft = peeked.pass(secret, |input| {
             let mut checksum = 0;

@@ -209,7 +209,7 @@ fn forget(path: &Path, key: &Key) -> Result<bool> {
         return Ok(false);
     }
     let cache = Cache::builder(root).unsteered().hot_bytes(0).open()?;
-    cache.forget_entry(folder, key)
+    cache.forget_entry(&Layout::function_of(folder), key)
 }
 
 /// Opens the entry, and checks that it is of this call and type.

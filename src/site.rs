@@ -93,7 +93,7 @@ impl<'a> Site<'a> {
 
     /// The file of the entry.
     pub(crate) fn path(&self) -> Option<PathBuf> {
-        self.place().map(|(folder, key)| Layout::entry(folder, key))
+        self.place().map(|(folder, key)| Layout::locate(folder, key))
     }
 
     /// Loads the result, if it is there and may be used.
@@ -328,7 +328,8 @@ impl<'a> Site<'a> {
             memo.describe(layout, home, folder)?;
             let mut is_second = false;
             let draft = loop {
-                let write = || store::write(&layout.drafts(), &details, value, compression, cache.secret(), fits);
+                let write =
+                    || store::write(&layout.drafts_for(folder), &details, value, compression, cache.secret(), fits);
                 let (draft, found) = parts::writing(|| guarded(write));
                 let (draft, found) = (draft?, parts::listed(&layout.functions(), &found));
                 // Of a large value, not all was seen before.

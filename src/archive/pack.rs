@@ -33,7 +33,7 @@ impl<'w> Packer<'w> {
 
     /// Writes an entry, if it is there and can be read.
     pub(super) fn add(&mut self, place: &Place, entry: &Entry) -> Result<()> {
-        let folder = place.folder_of(entry)?;
+        let folder = &*place.folder_of(entry)?;
         let path = Layout::entry(folder, &entry.key);
         let opened = Peeked::open(&*place.store, folder, &entry.key).and_then(|peeked| match peeked {
             Some(peeked) if !peeked.is_complete()? => Err(Error::truncated()),

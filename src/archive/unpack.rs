@@ -139,7 +139,7 @@ fn take_entry(
     size: u64,
     carried: &mut Carried,
 ) -> Result<(), Failure> {
-    if Layout::entry(folder, key).symlink_metadata().is_ok() {
+    if Layout::locate(folder, key).symlink_metadata().is_ok() {
         carried.skipped += 1;
         return Ok(());
     }
@@ -165,7 +165,7 @@ fn take_entry(
     place.layout.expect_no_links(folder).map_err(Failure::Failed)?;
     place.bounds.expect_space(&place.layout).map_err(Failure::Failed)?;
     place.layout.create_drafts().map_err(Failure::Failed)?;
-    let mut draft = Draft::new(place.layout.drafts(), Access::Private);
+    let mut draft = Draft::new(place.layout.drafts_for(folder), Access::Private);
     let mut left = size - bytes.len() as u64;
     loop {
         draft.write_all(&bytes).map_err(|e| Failure::Failed(Error::io(e, "can't write")))?;
@@ -240,7 +240,7 @@ fn take_note<T: Serialize + DeserializeOwned>(
     let written = place.layout.expect_no_links(folder).and_then(|()| {
         place.layout.create_drafts()?;
         create_private_folder(folder)?;
-        atomic::write(&place.layout.drafts(), path, Access::Private, &json)
+        atomic::write(&place.layout.drafts_for(folder), path, Access::Private, &json)
     });
     written.map_err(Failure::Failed)
 }

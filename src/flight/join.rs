@@ -315,7 +315,7 @@ impl Queue {
                 self.level == LEVELS
             }
             // Stored by somebody who did not have this lock.
-            Verdict::Looked => Layout::entry(folder, key).exists(),
+            Verdict::Looked => Layout::locate(folder, key).exists(),
         }
     }
 

@@ -17,7 +17,7 @@ use super::{Flight, Flights, circle, locked};
 use crate::as_json::seconds;
 use crate::atomic::create_private_folder;
 use crate::cache::Cache;
-use crate::file::{open_to_change, read_now, write_all_at};
+use crate::file::{at_path, open_to_change, read_now, write_all_at};
 use crate::fork::{LockFile, Once};
 use crate::key::Key;
 use crate::lock;
@@ -185,7 +185,7 @@ impl Own {
         let failed = |error, path: &Path| Error::io(error, "can't write").at(path);
         let text = serde_json::to_vec(report).map_err(|e| failed(e.into(), root))?;
         // Somebody may have removed it.
-        if self.file.as_ref().is_some_and(|(_, file)| crate::file::linked(file).is_none()) {
+        if self.file.as_ref().is_some_and(|(path, file)| at_path(file, path).is_none()) {
             self.file = None;
         }
         if self.file.is_none() {

@@ -80,6 +80,12 @@ impl<T: Send + Sync> PerProcess<T> {
     }
 }
 
+impl<T: Send + Sync> Default for PerProcess<T> {
+    fn default() -> Self {
+        PerProcess::new()
+    }
+}
+
 impl<T: Send + Sync> From<T> for PerProcess<T> {
     fn from(value: T) -> Self {
         let made = PerProcess::new();

@@ -8,7 +8,6 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(feature = "async")]
@@ -19,12 +18,10 @@ use std::time::Duration;
 use super::bell;
 use super::bell::Bell;
 use super::{Asked, PLACE_BITS, ancestor};
+use crate::file::{at_path, open_to_change};
 use crate::fork::LockFile;
 use crate::proc::boot_ticks;
 use crate::{Error, Result};
-
-/// A link or a pipe that somebody planted in the file's place is neither followed nor waited for.
-const PLANTED: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
 /// Of 63 bits of an offset, those that a place leaves: they are for the length.
 pub(super) const LENGTH_BITS: u32 = 63 - PLACE_BITS;
@@ -102,19 +99,15 @@ impl Bytes {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The file, opened once, and again if somebody removed it: others would lock a new one.
+    /// The file, opened once, and again if another one has its name, or none: others lock that one.
     fn open(&self) -> io::Result<Arc<Open>> {
         let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = &*kept
-            && open.file.metadata()?.nlink() > 0
+            && at_path(&open.file, &self.path).is_some()
         {
             return Ok(open.clone());
         }
-        let open = || {
-            let mut options = File::options();
-            options.create(true).truncate(false).read(true).write(true).mode(0o600).custom_flags(PLANTED);
-            LockFile::open(|| options.open(&self.path))
-        };
+        let open = || LockFile::open(|| open_to_change(&self.path));
         let file = match open() {
             Ok(file) if file.metadata()?.is_file() => file,
             Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),

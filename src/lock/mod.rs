@@ -42,7 +42,9 @@ struct Shared {
 }
 
 /// The folders in which this process locks.
-static SHARED: PerProcess<Mutex<Vec<(PathBuf, Weak<Shared>)>>> = PerProcess::new();
+static SHARED: PerProcess<Mutex<Folders>> = PerProcess::new();
+
+type Folders = Vec<(PathBuf, Weak<Shared>)>;
 
 /// A lock that is held until it is dropped.
 pub(crate) struct KeyLock {

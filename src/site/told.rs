@@ -1,16 +1,18 @@
 //! What became of a call: it is counted and logged.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::{Site, guarded, since};
-use crate::Error;
 use crate::key::digest_of_content;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::repeats::Logged;
+use crate::stack;
 use crate::stats::Count;
+use crate::{Error, ErrorKind, access};
 
 impl Site<'_> {
     /// Whether the function gave the result again that is stored. `now` is `None` if it gave none that can be stored: an
@@ -81,11 +83,33 @@ impl Site<'_> {
         tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
     }
 
+    /// Whether the function should have what is left of the stack for itself: told once, as calls that are this deep come in
+    /// thousands.
+    pub(crate) fn has_little_stack(&self) -> bool {
+        static TOLD: AtomicBool = AtomicBool::new(false);
+        let is_little = self.cache.is_enabled() && stack::is_little_left();
+        if is_little && !TOLD.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                function = self.memo.name(),
+                "little is left of the thread's stack, so calls are computed without the cache: give it a larger one, or \
+                 recurse less deep"
+            );
+        }
+        is_little
+    }
+
     /// The cache failed, and must not get in the way: logged and counted, that is all.
     #[cold]
     pub(crate) fn fault(&self, what: &'static str, error: &Error) {
         self.home.tally().error(error.kind());
         self.cache.upkeep().counted();
+        // That a cache belongs to somebody else is one thing to say, and not one for each function.
+        if let Some(layout) = self.cache.layout().filter(|_| error.kind() == ErrorKind::PermissionDenied) {
+            if !access::tell_once(layout.root(), error) {
+                tracing::debug!(function = self.memo.name(), %error, "{what}");
+            }
+            return;
+        }
         match self.cache.upkeep().repeats.came(what, Some(error.kind()), self.memo.name()) {
             None => tracing::debug!(function = self.memo.name(), %error, "{what}"),
             Some(Logged { unlogged: 0 }) => tracing::warn!(function = self.memo.name(), %error, "{what}"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Layout;
-use crate::atomic::{self, Access};
+use crate::atomic;
 use crate::file::read_now;
 use crate::{Error, Result};
 
@@ -49,7 +49,7 @@ impl CodeFile {
         }
         let json =
             serde_json::to_vec_pretty(self).map_err(|e| Error::io(e.into(), "can't describe the code").at(&path))?;
-        atomic::write(&layout.drafts(), &path, Access::Private, &json)
+        atomic::write_note(&layout.drafts_for(folder), &path, &json)
     }
 
     /// What is known of the code with this fingerprint.

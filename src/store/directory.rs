@@ -1,44 +1,73 @@
 //! The one store there is: a folder of files.
+//!
+//! An entry is in its function's folder. The index of a folder may be full although the disk is not: ext4 takes 180,000
+//! to 11 million names, by the size of its blocks. Then an entry goes into one of 256 folders beside that folder, by
+//! the first digits of its key: `<function>.spread/<2 digits>/<key>.larder`. Readers look there when the first place has none. What
+//! is stored in the first place removes what is in the other, so that nothing older is ever found.
 
+use std::collections::HashSet;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::own::{self, Role};
 use super::{Layout, Listed, Store, Walk};
-use crate::atomic::Draft;
+use crate::atomic::{Draft, create_private_folder};
 use crate::file::open_entry;
+use crate::file_system::is_folder_full;
+use crate::fork::PerProcess;
 use crate::key::Key;
 use crate::marks::Identity;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// An entry that was used is touched if that is not known for so long.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
 /// Files in folders.
-#[derive(Debug)]
-pub(crate) struct Directory;
+#[derive(Default)]
+pub(crate) struct Directory {
+    known: PerProcess<Mutex<Known>>,
+}
+
+/// What was found out about files and folders.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// Files that are called as entries are, and were found to be somebody else's when they were to be removed.
+    foreign: HashSet<PathBuf>,
+    /// Folders that have no room for more names.
+    full: HashSet<PathBuf>,
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Directory")
+    }
+}
 
 impl Store for Directory {
     fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>> {
-        let path = Layout::entry(folder, key);
-        match open_entry(&path) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(error, "can't open").at(path)),
+        match open(Layout::entry(folder, key))? {
+            None => open(Layout::spread_entry(folder, key)),
+            found => Ok(found),
         }
     }
 
     fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
-        let path = Layout::entry(folder, key);
-        let before = size(&path);
-        draft.publish(&path, durable)?;
+        let (path, spread) = (Layout::entry(folder, key), spread_entry(folder, key));
+        let before = size(&path).or_else(|| size(spread.as_ref()?));
+        let placed = draft.publish_or(&path, durable, |error| self.spread(folder, key, error))?;
+        // An older one, which would be found again when this one is removed.
+        if let Some(spread) = spread.filter(|_| placed == path) {
+            remove_file(&spread)?;
+        }
         Ok(before)
     }
 
     fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>> {
-        let path = Layout::entry(folder, key);
+        let path = Layout::locate(folder, key);
         let metadata = opened.metadata().map_err(|e| Error::io(e, "can't look at the file").at(&path))?;
         let used = metadata.modified().unwrap_or_else(|_| SystemTime::now());
         let Some(identity) = Identity::of_file(opened) else { return Ok(None) };
@@ -48,17 +77,16 @@ impl Store for Directory {
 
     #[cfg(feature = "archive")]
     fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool> {
-        draft.publish_new(&Layout::entry(folder, key), durable)
+        if spread_entry(folder, key).is_some_and(|path| size(&path).is_some()) {
+            return Ok(false);
+        }
+        draft.publish_new(&Layout::entry(folder, key), durable, |error| self.spread(folder, key, error))
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
-        let path = Layout::entry(folder, key);
-        let before = size(&path);
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(Some(before.unwrap_or(0))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(error, "can't remove").at(path)),
-        }
+        let first = self.remove_own(Layout::entry(folder, key), key);
+        let second = spread_entry(folder, key).map(|path| self.remove_own(path, key)).transpose()?;
+        Ok(first?.or(second.flatten()))
     }
 
     /// In the time of the file: the time of access is not to be relied on. Not each time, as that would cost as
@@ -67,19 +95,104 @@ impl Store for Directory {
         let used = file.metadata().and_then(|metadata| metadata.modified());
         if used.is_ok_and(|used| used.elapsed().map_or(true, |idle| idle > TOUCH_AFTER)) {
             // Nothing is lost if somebody else owns it.
-            let _ = file.set_modified(SystemTime::now());
+            let _ = file.set_modified(SystemTime::now()).or_else(|_| touch_as_guest(file));
         }
     }
 
     fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
-        super::walk::visit(folder, deep, &mut |folder, files| files.iter().for_each(|file| found(folder, file)))
+        let foreign = self.known().foreign.clone();
+        super::walk::visit(folder, deep, &mut |folder, files| {
+            for file in files.iter().filter(|file| foreign.is_empty() || !foreign.contains(&file.path())) {
+                found(folder, file);
+            }
+        })
     }
 
     fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
-        walk.go_on(most)
+        let Some((folder, mut files)) = walk.go_on(most)? else { return Ok(None) };
+        let foreign = &self.known().foreign;
+        if !foreign.is_empty() {
+            files.retain(|file| !foreign.contains(&file.path()));
+        }
+        Ok(Some((folder, files)))
+    }
+}
+
+impl Directory {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where an entry goes that has no room beside the others of its function, if that is what the `error` means.
+    fn spread(&self, folder: &Path, key: &Key, error: &io::Error) -> Option<PathBuf> {
+        if !is_folder_full(folder, error) {
+            return None;
+        }
+        if self.known().full.insert(folder.to_owned()) {
+            tracing::warn!(
+                folder = %folder.display(), beside = %Layout::spread_folder(folder).display(),
+                "the file system takes no more names in this folder, although the disk has room: further results of this \
+                 function are in folders beside it; `max_entries` keeps a function smaller"
+            );
+        }
+        let path = Layout::spread_entry(folder, key);
+        // If this fails, so does publishing, and says why.
+        let _ = create_private_folder(path.parent()?);
+        Some(path)
+    }
+
+    /// Removes an entry's file: its size; `None` if there is none.
+    fn remove_own(&self, path: PathBuf, key: &Key) -> Result<Option<u64>> {
+        let Some(size) = size(&path) else { return Ok(None) };
+        match own::is_ours(&path, Role::Entry(*key)) {
+            Ok(true) => Ok(remove_file(&path)?.then_some(size)),
+            Ok(false) => {
+                let what = "this is no entry of larder, although it is called like one; it is left alone";
+                let error = Error::new(ErrorKind::NotLarder, what).at(&path);
+                self.known().foreign.insert(path);
+                Err(error)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(error, "can't see whose this file is, so it is not removed").at(path)),
+        }
+    }
+}
+
+/// Where an entry may be if it is not beside the others of its function, if there are any such.
+fn spread_entry(folder: &Path, key: &Key) -> Option<PathBuf> {
+    fs::symlink_metadata(Layout::spread_folder(folder)).is_ok().then(|| Layout::spread_entry(folder, key))
+}
+
+fn open(path: PathBuf) -> Result<Option<File>> {
+    match open_entry(&path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(error, "can't open").at(path)),
+    }
+}
+
+/// Removes a file: whether it was there.
+fn remove_file(path: &Path) -> Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(Error::io(error, "can't remove").at(path)),
     }
 }
 
 fn size(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().map(|metadata| metadata.len())
+}
+
+/// Sets the times of a file that somebody else owns to now, which is all that a user with the right to write may set them to.
+#[cfg(target_os = "linux")]
+fn touch_as_guest(file: &File) -> io::Result<()> {
+    use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn touch_as_guest(_: &File) -> io::Result<()> {
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, Builder};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The folder of its function: that of its file, unless that folder has no room for more files.
+    pub fn folder(&self) -> PathBuf {
+        self.path.parent().map(|folder| Layout::function_of(folder).into_owned()).unwrap_or_default()
+    }
+
     /// Reads the header of the entry in this file.
     pub(crate) fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
         let file = match open_entry(&path) {
@@ -81,8 +86,17 @@ impl Entry {
 
     /// The entry of this key in a function's folder, readable or not; `None` if there is none.
     pub(crate) fn at(folder: &Path, key: Key) -> Option<Entry> {
-        let path = Layout::entry(folder, &key);
-        Entry::read(path.clone(), key).unwrap_or_else(|fault| Some(Entry::faulty(path, key, &fault)))
+        let read =
+            |path: PathBuf| Entry::read(path.clone(), key).unwrap_or_else(|f| Some(Entry::faulty(path, key, &f)));
+        read(Layout::entry(folder, &key)).or_else(|| read(Layout::spread_entry(folder, &key)))
+    }
+
+    /// The entry of this key in a function's folder; `None` if there is none.
+    pub(crate) fn find(folder: &Path, key: Key) -> Result<Option<Entry>> {
+        match Entry::read(Layout::entry(folder, &key), key)? {
+            None => Entry::read(Layout::spread_entry(folder, &key), key),
+            found => Ok(found),
+        }
     }
 
     /// The entry with this header, in a file of which this is known.
@@ -159,7 +173,8 @@ impl Entries {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io(error, "can't list the folder").at(folder)),
         };
-        Ok(Entries { start: Some((folder.to_owned(), deep)), folders: Vec::new(), listing, given: 0 })
+        let folders = if deep { Vec::new() } else { spread(&Layout::spread_folder(folder)) };
+        Ok(Entries { start: Some((folder.to_owned(), deep)), folders, listing, given: 0 })
     }
 
     /// How many are still to come. This lists the folders once more.
@@ -219,6 +234,12 @@ impl Iterator for Entries {
     }
 }
 
+/// The folders that entries are spread over.
+fn spread(folder: &Path) -> Vec<PathBuf> {
+    let items = fs::read_dir(folder).into_iter().flatten().flatten();
+    items.filter(|item| item.file_type().is_ok_and(|kind| kind.is_dir())).map(|item| item.path()).collect()
+}
+
 /// One function that has, or had, entries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -275,7 +296,7 @@ impl FunctionInfo {
     /// # Errors
     /// If the folder can't be listed.
     pub fn used_last(&self, most: usize) -> Result<Vec<Entry>> {
-        used_last(&Directory, &self.path, false, most)
+        used_last(&Directory::default(), &self.path, false, most)
     }
 
     /// The functions that these were counted of, by name.
@@ -330,18 +351,25 @@ pub(crate) fn used_last(store: &dyn Store, folder: &Path, deep: bool, most: usiz
         let folders = &folders;
         let times = |entries: &[(usize, Key)]| -> Vec<_> {
             let time = |(folder, key): &(usize, Key)| {
-                let file = fs::symlink_metadata(Layout::entry(&folders[*folder], key));
+                let file = fs::symlink_metadata(Layout::locate(&folders[*folder], key));
                 // What vanishes meanwhile was not used last.
                 Some((Reverse(file.and_then(|file| file.modified()).ok()?), *folder, *key))
             };
             entries.iter().filter_map(time).collect()
         };
-        let others: Vec<_> = listed.chunks(share).skip(1).map(|entries| scope.spawn(move || times(entries))).collect();
-        let first = times(&listed[..share.min(listed.len())]);
-        others.into_iter().filter_map(|other| other.join().ok()).fold(first, |mut all, more| {
-            all.extend(more);
-            all
-        })
+        let mut shares = listed.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        // Where the system has no more threads to give, this one does all of it.
+        let (mut others, mut rest) = (Vec::new(), vec![first]);
+        for entries in shares {
+            match Builder::new().spawn_scoped(scope, move || times(entries)) {
+                Ok(other) => others.push(other),
+                Err(_) => rest.push(entries),
+            }
+        }
+        let mut all: Vec<_> = rest.into_iter().flat_map(times).collect();
+        others.into_iter().filter_map(|other| other.join().ok()).for_each(|more| all.extend(more));
+        all
     });
     if most < all.len() {
         all.select_nth_unstable(most);

@@ -38,6 +38,7 @@ enum Fault {
 /// A directory with faults, which are used up one by one.
 #[derive(Debug, Default)]
 struct Faulty {
+    directory: Directory,
     next: Mutex<Vec<Fault>>,
 }
 
@@ -56,48 +57,48 @@ impl Faulty {
 impl Store for Faulty {
     fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>> {
         self.fail(Fault::Get)?;
-        if self.fails(Fault::Damaged) && Directory.get(folder, key)?.is_some() {
+        if self.fails(Fault::Damaged) && self.directory.get(folder, key)?.is_some() {
             return tempfile::tempfile().map(Some).map_err(|e| Error::io(e, "no file"));
         }
-        Directory.get(folder, key)
+        self.directory.get(folder, key)
     }
 
     fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
         self.fail(Fault::PutBefore)?;
-        let put = Directory.put(folder, key, draft, durable)?;
+        let put = self.directory.put(folder, key, draft, durable)?;
         self.fail(Fault::PutAfter)?;
         Ok(put)
     }
 
     fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>> {
         self.fail(Fault::PutBefore)?;
-        let replaced = Directory.replace(folder, key, draft, opened, durable)?;
+        let replaced = self.directory.replace(folder, key, draft, opened, durable)?;
         self.fail(Fault::PutAfter)?;
         Ok(replaced)
     }
 
     #[cfg(feature = "archive")]
     fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool> {
-        Directory.add(folder, key, draft, durable)
+        self.directory.add(folder, key, draft, durable)
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
         self.fail(Fault::Remove)?;
-        Directory.remove(folder, key)
+        self.directory.remove(folder, key)
     }
 
     fn touch(&self, file: &File) {
-        Directory.touch(file);
+        self.directory.touch(file);
     }
 
     fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
         self.fail(Fault::List)?;
-        Directory.list(folder, deep, found)
+        self.directory.list(folder, deep, found)
     }
 
     fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
         self.fail(Fault::List)?;
-        Directory.list_some(walk, most)
+        self.directory.list_some(walk, most)
     }
 }
 

@@ -18,14 +18,14 @@ use twox_hash::XxHash3_64;
 
 use super::Layout;
 use crate::atomic::{self, Access};
-use crate::file::{append_now, linked, read_now};
+use crate::file::{append_now, at_path, read_now};
 use crate::kept;
 use crate::key::{Argument, Key};
 use crate::reason::{Cause, NotKept};
 use crate::stats::{kind_of, nanoseconds};
 use crate::{Error, ErrorKind, Result};
 
-const MARK: [u8; 2] = *b"RL";
+pub(super) const MARK: [u8; 2] = *b"RL";
 const FIXED: usize = 4 + 8 + 8 + 16 + 32;
 const CHECKSUM: usize = 8;
 
@@ -182,7 +182,7 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()
     let path = Layout::history(folder);
     let failed = |e| Error::io(e, "can't note the call").at(&path);
     // Opening it takes longer than writing. Who comes while another one is at it opens it for himself.
-    let linked = kept::take(&path).and_then(|file| linked(&file).map(|metadata| (file, metadata.len())));
+    let linked = kept::take(&path).and_then(|file| at_path(&file, &path).map(|metadata| (file, metadata.len())));
     let (mut file, len) = match linked {
         Some(linked) => linked,
         None => {
@@ -197,7 +197,7 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()
         let bytes = read_now(&path, u64::MAX).map_err(failed)?;
         let records = records(&bytes);
         let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(Record::encode).collect();
-        return atomic::write(&layout.drafts(), &path, Access::Private, &kept);
+        return atomic::write(&layout.drafts_for(folder), &path, Access::Private, &kept);
     }
     // A folder with an open file in it can't be removed by hand on Windows.
     if cfg!(unix) {

@@ -13,29 +13,39 @@
 //!     code-<fingerprint>.json  what the function's code consisted of
 //!     history                  which calls were stored, see `history.rs`
 //!     <key>.larder             one entry
+//! <root>/v1/<crate>/…/<function>.spread/<2 digits>/<key>.larder    one for which that folder has no room, see `directory.rs`
 //! ```
 
+use std::borrow::Cow;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use super::CodeFile;
+use super::{CodeFile, litter, own, root};
+use crate::apart;
 use crate::atomic::{self, Access, create_private_folder};
 use crate::key::{Function, Key};
 use crate::{Error, ErrorKind, Result};
 
 /// The folder of this format's entries: another format gets another folder.
-const VERSION_FOLDER: &str = "v1";
-const DRAFTS_FOLDER: &str = "drafts";
-const COUNTERS_FILE: &str = "counters";
-const ACTIVITY_FILE: &str = "activity";
-const MARKS_FILE: &str = "marks";
-const FUNCTION_FILE: &str = "function.json";
-const HISTORY_FILE: &str = "history";
+pub(super) const VERSION_FOLDER: &str = "v1";
+pub(super) const DRAFTS_FOLDER: &str = "drafts";
+pub(super) const COUNTERS_FILE: &str = "counters";
+pub(super) const ACTIVITY_FILE: &str = "activity";
+pub(super) const MARKS_FILE: &str = "marks";
+pub(super) const LOCKS: &str = "locks";
+pub(crate) const RUNNING_FOLDER: &str = "running";
+pub(super) const TAG_FILE: &str = "CACHEDIR.TAG";
+pub(super) const GITIGNORE_FILE: &str = ".gitignore";
+pub(super) const FUNCTION_FILE: &str = "function.json";
+pub(super) const HISTORY_FILE: &str = "history";
 const ENTRY_SUFFIX: &str = ".larder";
 
+/// A function whose folder has no room for more names has this folder beside it: no function is called so, as names have
+/// no dots.
+const SPREAD_SUFFIX: &str = ".spread";
+
 /// What backup programs look for, see <https://bford.info/cachedir/>.
-const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+pub(super) const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a cache of larder, a library that memoizes functions.\n\
     # It may be deleted at any time, in whole or in part.\n";
 
@@ -61,6 +71,13 @@ impl Layout {
         Ok(Layout { root })
     }
 
+    /// Names the tree of the cache that is, or will be, in this folder: a folder with other things in it has it in a folder
+    /// of its own.
+    pub(crate) fn within(folder: &Path) -> Result<Self> {
+        let layout = Layout::at(folder)?;
+        Layout::at(&root::choose(&layout.root)?)
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -68,32 +85,59 @@ impl Layout {
     /// The root of the cache that this folder of a function is in.
     pub(crate) fn root_of(folder: &Path) -> Option<&Path> {
         let functions = folder.ancestors().filter(|ancestor| ancestor.file_name().is_some_and(|n| n == VERSION_FOLDER));
-        // The tag says that it is a cache, and not just any folder of that name.
-        functions.filter_map(Path::parent).find(|root| root.join("CACHEDIR.TAG").is_file())
+        // The tag says that it is a cache, and not just any folder of that name; or what is in it does.
+        let is_cache =
+            |root: &&Path| root.join(TAG_FILE).is_file() || own::has_function(&own::functions_of(root), &mut 1000);
+        functions.filter_map(Path::parent).find(is_cache)
     }
 
-    /// Creates what every cache has.
-    pub(crate) fn create(&self) -> Result<()> {
+    /// Creates the root.
+    pub(crate) fn create_root(&self) -> Result<()> {
         create_private_folder(&self.root).map_err(|error| {
             if self.root.exists() && !self.root.is_dir() {
                 Error::new(ErrorKind::InvalidInput, "this is a file; a cache needs a folder").at(&self.root)
             } else {
                 error
             }
-        })?;
+        })
+    }
+
+    /// Creates what every cache has.
+    pub(crate) fn create(&self) -> Result<()> {
+        self.create_root()?;
         self.create_drafts()?;
-        for (name, content) in [("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", GITIGNORE)] {
-            let path = self.root.join(name);
-            // The user's own is left as it is.
-            if !path.exists() {
-                atomic::write(&self.drafts(), &path, Access::Private, content.as_bytes())?;
+        let missing = [(TAG_FILE, CACHEDIR_TAG), (GITIGNORE_FILE, GITIGNORE)];
+        // The user's own are left as they are.
+        let mut missing = missing.map(|(name, content)| (self.root.join(name), content)).into_iter().peekable();
+        while missing.next_if(|(path, _)| path.exists()).is_some() {}
+        // They would hide what else is in the folder.
+        if missing.peek().is_some() && root::may_be_hidden(&self.root)? {
+            for (path, content) in missing.filter(|(path, _)| !path.exists()) {
+                atomic::write(&self.drafts_for(&self.root), &path, Access::Private, content.as_bytes())?;
             }
         }
         Ok(())
     }
 
+    /// Creates the folder of drafts. A link in its place may lead anywhere, so it is not used.
     pub(crate) fn create_drafts(&self) -> Result<()> {
-        create_private_folder(&self.drafts())
+        let drafts = self.drafts();
+        if fs::symlink_metadata(&drafts).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
+            apart::note(&drafts);
+            return Ok(());
+        }
+        apart::forget(&drafts);
+        create_private_folder(&drafts)
+    }
+
+    /// The folder for drafts of files in `folder`: that of all drafts, or `folder` itself if a draft can't be renamed
+    /// from there.
+    pub(crate) fn drafts_for(&self, folder: &Path) -> PathBuf {
+        let chosen = apart::choose(self.drafts(), folder);
+        if chosen == folder && apart::is_untidied(folder) {
+            litter::collect_in(folder);
+        }
+        chosen
     }
 
     pub(crate) fn drafts(&self) -> PathBuf {
@@ -164,6 +208,45 @@ impl Layout {
         path.into()
     }
 
+    /// The file of an entry for which there was no room beside the others.
+    pub(crate) fn spread_entry(folder: &Path, key: &Key) -> PathBuf {
+        let digits = key.to_string();
+        let mut path = Layout::spread_folder(folder).join(&digits[..2]);
+        path.push(digits + ENTRY_SUFFIX);
+        path
+    }
+
+    /// The folder of the entries for which a function's folder has no room.
+    pub(crate) fn spread_folder(folder: &Path) -> PathBuf {
+        let mut path = folder.as_os_str().to_owned();
+        path.push(SPREAD_SUFFIX);
+        path.into()
+    }
+
+    /// The function's folder that a folder with this name has entries of, if it is one that they are spread over.
+    pub(crate) fn spread_of(name: &std::ffi::OsStr) -> Option<&str> {
+        name.to_str()?.strip_suffix(SPREAD_SUFFIX)
+    }
+
+    /// The folder of the function that the entries in this folder are of.
+    pub(crate) fn function_of(folder: &Path) -> Cow<'_, Path> {
+        let spread = folder.parent().filter(|_| folder.file_name().is_some_and(|name| name.len() == 2));
+        let function = spread.and_then(|spread| Some(spread.with_file_name(Layout::spread_of(spread.file_name()?)?)));
+        function.map_or(Cow::Borrowed(folder), Cow::Owned)
+    }
+
+    /// The file of an entry, where it is; where it would be, if there is none.
+    pub(crate) fn locate(folder: &Path, key: &Key) -> PathBuf {
+        let path = Layout::entry(folder, key);
+        if fs::symlink_metadata(&path).is_err() {
+            let spread = Layout::spread_entry(folder, key);
+            if fs::symlink_metadata(&spread).is_ok() {
+                return spread;
+            }
+        }
+        path
+    }
+
     /// Whether a folder of a function may have this name.
     #[cfg(feature = "archive")]
     pub(crate) fn is_safe(name: &str) -> bool {
@@ -174,43 +257,12 @@ impl Layout {
     pub(crate) fn key_of_entry(name: &std::ffi::OsStr) -> Option<Key> {
         name.to_str()?.strip_suffix(ENTRY_SUFFIX)?.parse().ok()
     }
-
-    /// Removes what is noted in one function's folder beside its entries, and leaves the folders within it: they
-    /// belong to other functions.
-    pub(crate) fn clear_notes(folder: &Path) -> Result<()> {
-        let failed = |e, path: &Path| Error::io(e, "can't remove").at(path);
-        let listing = match fs::read_dir(folder) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed(error, folder)),
-        };
-        for item in listing {
-            let item = item.map_err(|e| failed(e, folder))?;
-            let path = item.path();
-            // A folder is another function's, or somebody's.
-            let is_folder = item.file_type().is_ok_and(|kind| kind.is_dir());
-            if !is_folder
-                && path.file_name().is_some_and(is_about_function)
-                && let Err(error) = fs::remove_file(&path)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                return Err(failed(error, &path));
-            }
-        }
-        // Succeeds if nothing else is in it, and fails harmlessly otherwise.
-        let _ = fs::remove_dir(folder);
-        Ok(())
-    }
-
-    /// Removes all entries, and leaves what is not ours.
-    pub(crate) fn clear(&self) -> Result<()> {
-        remove_tree(&self.functions())
-    }
 }
 
 /// Whether a cache has something of this name in its root.
 pub(super) fn is_of_root(name: &std::ffi::OsStr) -> bool {
-    let names = ["CACHEDIR.TAG", ".gitignore", "locks", DRAFTS_FOLDER, COUNTERS_FILE, ACTIVITY_FILE, MARKS_FILE];
+    let names =
+        [TAG_FILE, GITIGNORE_FILE, LOCKS, RUNNING_FOLDER, DRAFTS_FOLDER, COUNTERS_FILE, ACTIVITY_FILE, MARKS_FILE];
     names.iter().any(|known| name == *known)
 }
 
@@ -246,19 +298,6 @@ fn safe_name(name: &str) -> String {
         safe = format!("{safe}-{}", &digest[..16]);
     }
     safe
-}
-
-/// Removes a folder with all that is in it. Whatever vanishes meanwhile is as good as removed.
-pub(crate) fn remove_tree(path: &Path) -> Result<()> {
-    loop {
-        match fs::remove_dir_all(path) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            // Another process published an entry meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-            Err(error) => return Err(Error::io(error, "can't remove").at(path)),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use twox_hash::XxHash3_64;
 
-use crate::file::{FileRange, linked, open_to_change, write_all_at};
+use crate::file::{FileRange, at_path, open_to_change, write_all_at};
 use crate::kept;
 use crate::key::Key;
 use crate::lock::{Asked, KeyLock, KeyLocks};
@@ -194,9 +194,9 @@ impl Ledger {
         }
     }
 
-    /// The file: another one, if somebody removed it.
+    /// The file: another one, if another one has its name, or none.
     fn open(&self) -> Result<File> {
-        let kept = kept::take(&self.path).filter(|file| linked(file).is_some());
+        let kept = kept::take(&self.path).filter(|file| at_path(file, &self.path).is_some());
         kept.map_or_else(|| open_to_change(&self.path).map_err(|e| self.failed(e)), Ok)
     }
 

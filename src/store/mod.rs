@@ -5,11 +5,15 @@
 
 mod directory;
 mod layout;
+pub(crate) mod own;
+mod root;
 
 mod get;
 mod put;
+mod share;
 
 mod activity;
+mod clear;
 mod code;
 mod entries;
 #[cfg(test)]

@@ -7,7 +7,9 @@ use std::time::SystemTime;
 
 use super::Layout;
 use super::layout::{is_about_function, is_of_root, is_version};
-use crate::{Error, Result};
+use super::own::{self, Role};
+use crate::file::open_entry;
+use crate::{Error, Result, access};
 
 /// What is there.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(crate) struct Found {
     pub(crate) versions: Vec<PathBuf>,
     /// What is not larder's.
     pub(crate) foreign: Vec<PathBuf>,
+    /// Entries that this process may not read.
+    pub(crate) closed: u64,
     /// When the entry that was used last was used.
     pub(crate) newest: Option<SystemTime>,
 }
@@ -57,9 +61,15 @@ impl Found {
                 folders.push(item.path());
             } else if kind.is_file() && Layout::key_of_entry(&name).is_some() {
                 self.entries += 1;
-                let used = item.metadata().and_then(|metadata| metadata.modified()).ok();
-                self.newest = self.newest.max(used);
-            } else if !is_about_function(&name) {
+                let metadata = item.metadata().ok();
+                self.newest = self.newest.max(metadata.as_ref().and_then(|metadata| metadata.modified().ok()));
+                // Modes are not all that counts, so it is tried; but not with each that is the user's own.
+                if metadata.is_some_and(|metadata| access::is_of_others(&metadata)) {
+                    let opened = open_entry(&item.path());
+                    self.closed +=
+                        u64::from(opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied));
+                }
+            } else if !(is_about_function(&name) || own::role(&name) == Role::Draft) {
                 self.foreign.push(item.path());
             }
             Ok(())

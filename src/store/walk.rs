@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Layout;
+use super::own::DEEPEST;
 use crate::key::Key;
 use crate::{Error, Result};
 
@@ -20,18 +21,70 @@ impl Listed {
     pub(crate) fn metadata(&self) -> io::Result<fs::Metadata> {
         self.file.metadata()
     }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.file.path()
+    }
 }
 
-/// Calls `found` for each folder with its entries. Links are not followed; what vanishes meanwhile
-/// is passed over.
+/// Calls `found` for each function's folder with its entries, for one of which they are spread over several folders, more
+/// than once. Links are not followed; what vanishes meanwhile is passed over.
+///
+/// # Errors
+/// If a folder can't be listed: the first such error, after all others were listed.
 pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[Listed])) -> Result<()> {
+    let mut visit = Visit { found, result: Ok(()) };
+    visit.folder(folder, folder, deep, 0);
+    if !deep {
+        visit.spread(&Layout::spread_folder(folder), folder);
+    }
+    visit.result
+}
+
+struct Visit<'f> {
+    found: &'f mut dyn FnMut(&Path, &[Listed]),
+    result: Result<()>,
+}
+
+impl Visit<'_> {
+    /// The entries in `folder`, which are of the function of that one.
+    fn folder(&mut self, folder: &Path, function: &Path, deep: bool, depth: usize) {
+        let (files, folders) = self.list(folder);
+        (self.found)(function, &files);
+        drop(files);
+        for folder in folders.iter().filter(|_| deep && depth < DEEPEST) {
+            match folder.file_name().and_then(Layout::spread_of) {
+                Some(function) => self.spread(folder, &folder.with_file_name(function)),
+                None => self.folder(folder, folder, deep, depth + 1),
+            }
+        }
+    }
+
+    /// The entries of a function that were spread over several folders.
+    fn spread(&mut self, folder: &Path, function: &Path) {
+        for folder in self.list(folder).1 {
+            self.folder(&folder, function, false, 0);
+        }
+    }
+
+    fn list(&mut self, folder: &Path) -> (Vec<Listed>, Vec<PathBuf>) {
+        let mut listed = (Vec::new(), Vec::new());
+        if let Err(error) = list(folder, &mut listed)
+            && self.result.is_ok()
+        {
+            self.result = Err(error);
+        }
+        in_disk_order(&mut listed.0);
+        listed
+    }
+}
+
+fn list(folder: &Path, (files, folders): &mut (Vec<Listed>, Vec<PathBuf>)) -> Result<()> {
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::io(error, "can't list the folder").at(folder)),
     };
-    let mut files = Vec::new();
-    let mut folders = Vec::new();
     for item in listing {
         let file = item.map_err(|e| Error::io(e, "can't list the folder").at(folder))?;
         let Ok(kind) = file.file_type() else { continue };
@@ -43,26 +96,53 @@ pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[Li
             files.push(Listed { key, file });
         }
     }
-    in_disk_order(&mut files);
-    found(folder, &files);
-    drop(files);
-    if deep {
-        for folder in folders {
-            visit(&folder, deep, found)?;
-        }
-    }
     Ok(())
 }
 
 /// A way through the folders from one on, some entries at a time.
 pub(crate) struct Walk {
-    folders: Vec<PathBuf>,
-    listing: Option<(Arc<Path>, fs::ReadDir)>,
+    folders: Vec<Waiting>,
+    listing: Option<(Waiting, fs::ReadDir)>,
+}
+
+/// A folder that is to be listed.
+struct Waiting {
+    path: PathBuf,
+    /// The function that its entries are of.
+    function: Arc<Path>,
+    kind: Kind,
+    depth: usize,
+}
+
+enum Kind {
+    Function,
+    /// Its folders have entries of the function, for which there was no room in one folder.
+    Spread,
+    PartOfSpread,
+}
+
+impl Waiting {
+    /// A folder that was found in this one.
+    fn below(&self, path: PathBuf) -> Option<Waiting> {
+        let depth = self.depth + 1;
+        match self.kind {
+            Kind::Function if depth > DEEPEST => None,
+            Kind::Function => Some(match path.file_name().and_then(Layout::spread_of) {
+                Some(function) => {
+                    Waiting { function: path.with_file_name(function).into(), path, kind: Kind::Spread, depth }
+                }
+                None => Waiting { function: path.as_path().into(), path, kind: Kind::Function, depth },
+            }),
+            Kind::Spread => Some(Waiting { path, function: self.function.clone(), kind: Kind::PartOfSpread, depth }),
+            Kind::PartOfSpread => None,
+        }
+    }
 }
 
 impl Walk {
     pub(crate) fn under(folder: &Path) -> Self {
-        Walk { folders: vec![folder.to_owned()], listing: None }
+        let first = Waiting { path: folder.to_owned(), function: folder.into(), kind: Kind::Function, depth: 0 };
+        Walk { folders: vec![first], listing: None }
     }
 
     /// The next entries of one folder, of at most so many names; it may be none. `None` when all was seen. As for [`visit`],
@@ -73,12 +153,12 @@ impl Walk {
             Some(listing) => listing,
             None => {
                 let Some(folder) = self.folders.pop() else { return Ok(None) };
-                match fs::read_dir(&folder) {
-                    Ok(listing) => (Arc::from(folder), listing),
+                match fs::read_dir(&folder.path) {
+                    Ok(listing) => (folder, listing),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        return Ok(Some((folder.into(), Vec::new())));
+                        return Ok(Some((folder.function, Vec::new())));
                     }
-                    Err(error) => return Err(failed(error, &folder)),
+                    Err(error) => return Err(failed(error, &folder.path)),
                 }
             }
         };
@@ -86,10 +166,10 @@ impl Walk {
         let mut is_at_end = true;
         for item in listing.by_ref().take(most) {
             is_at_end = false;
-            let file = item.map_err(|e| failed(e, &folder))?;
+            let file = item.map_err(|e| failed(e, &folder.path))?;
             let Ok(kind) = file.file_type() else { continue };
             if kind.is_dir() {
-                self.folders.push(file.path());
+                self.folders.extend(folder.below(file.path()));
             } else if kind.is_file()
                 && let Some(key) = Layout::key_of_entry(&file.file_name())
             {
@@ -97,10 +177,14 @@ impl Walk {
             }
         }
         in_disk_order(&mut files);
-        if !is_at_end {
-            self.listing = Some((folder.clone(), listing));
+        if matches!(folder.kind, Kind::Spread) {
+            files.clear();
         }
-        Ok(Some((folder, files)))
+        let function = folder.function.clone();
+        if !is_at_end {
+            self.listing = Some((folder, listing));
+        }
+        Ok(Some((function, files)))
     }
 }
 

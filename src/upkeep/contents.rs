@@ -5,9 +5,39 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Place, Upkeep};
-use crate::Result;
+use crate::kept;
 use crate::key::Key;
+use crate::readable::count;
 use crate::stats::{Count, Tally};
+use crate::{Error, ErrorKind, Result};
+
+/// What is left of what was to be removed.
+#[derive(Default)]
+struct Left {
+    first: Option<Error>,
+    more: u64,
+}
+
+impl Left {
+    /// What is not larder's is to be left.
+    fn add(&mut self, error: Error) {
+        match self.first {
+            _ if error.kind() == ErrorKind::NotLarder => {}
+            None => self.first = Some(error),
+            Some(_) => self.more += 1,
+        }
+    }
+
+    fn end(self) -> Result<()> {
+        match (self.first, self.more) {
+            (None, _) => Ok(()),
+            (Some(error), 0) => Err(error),
+            (Some(error), more) => {
+                Err(error.context(&format!("{} could not be removed", count(more + 1, "entry", "entries"))))
+            }
+        }
+    }
+}
 
 impl Upkeep {
     /// An entry was stored, instead of one of `before` bytes.
@@ -42,47 +72,62 @@ impl Upkeep {
         Ok(true)
     }
 
+    /// Removes an entry to make room: whether there was one. What is only called like an entry stays, and is not counted
+    /// by the next scan.
+    pub(super) fn remove_own(&self, folder: &Path, key: &Key) -> Result<bool> {
+        match self.remove(folder, key) {
+            Err(error) if error.kind() == ErrorKind::NotLarder => Ok(false),
+            removed => removed,
+        }
+    }
+
     /// Removes the entries in a folder, and with `deep` in those within it. Gives how many there were.
     pub(crate) fn remove_all(&self, folder: &Path, deep: bool) -> Result<u64> {
         let Some(place) = &self.place else { return Ok(0) };
         let mut all = BTreeMap::<PathBuf, Vec<Key>>::new();
-        place.store.list(folder, deep, &mut |folder, listed| match all.get_mut(folder) {
+        // What can't be listed or removed keeps nothing else.
+        let listed = place.store.list(folder, deep, &mut |folder, listed| match all.get_mut(folder) {
             Some(keys) => keys.push(listed.key),
             None => _ = all.insert(folder.to_owned(), vec![listed.key]),
-        })?;
+        });
         // There may be millions: others are told once, and it is counted once.
         let (mut removed, mut looked_at) = (0, 0);
         let total = all.values().map(|keys| keys.len() as u64).sum();
-        let result = all.iter().try_for_each(|(folder, keys)| {
+        let mut left = Left::default();
+        for (folder, keys) in &all {
             let (mut entries, mut bytes) = (0_i64, 0_i64);
-            let result = keys.iter().try_for_each(|key| {
-                if let Some(size) = place.store.remove(folder, key)? {
-                    entries += 1;
-                    bytes += i64::try_from(size).unwrap_or(i64::MAX);
-                    place.bounds.removed(size);
+            for key in keys {
+                match place.store.remove(folder, key) {
+                    Ok(Some(size)) => {
+                        entries += 1;
+                        bytes += i64::try_from(size).unwrap_or(i64::MAX);
+                        place.bounds.removed(size);
+                    }
+                    Ok(None) => {}
+                    Err(error) => left.add(error),
                 }
                 looked_at += 1;
                 place.progress.tell(looked_at, total);
-                Ok(())
-            });
+            }
             removed += entries.cast_unsigned();
             let tally = self.tally(Some(folder), "");
             tally.contents(-entries, -bytes);
             self.settle(place, &tally);
-            result
-        });
+        }
         self.all_changed();
-        result.map(|()| removed)
+        left.end().and(listed).map(|()| removed)
     }
 
     /// Removes everything.
     pub(crate) fn clear(&self, place: &Place) -> Result<()> {
-        self.remove_all(&place.layout.functions(), true)?;
+        kept::close_under(&place.layout.functions());
+        let removed = self.remove_all(&place.layout.functions(), true);
         // What others stored meanwhile goes as well, and what is noted beside it.
-        place.layout.clear()?;
+        let cleared = place.layout.clear();
         self.all_changed();
         // Files that were removed by hand before count no longer.
-        self.recount(place).map(drop)
+        let counted = self.recount(place);
+        removed.map(drop).and(cleared).and(counted.map(drop))
     }
 
     /// Tells everybody that any entry may have been removed.

@@ -175,6 +175,8 @@ impl Upkeep {
             Ok(())
         })?;
         self.flush_surely();
+        // Many caches are opened that are never used.
+        self.rest();
         Ok(())
     }
 

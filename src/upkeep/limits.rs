@@ -180,7 +180,7 @@ impl Upkeep {
     /// Removes an entry, unless it was used meanwhile: whether it did.
     fn evict(&self, victim: &Victim) -> bool {
         !victim.was_used_since()
-            && self.remove(&victim.folder, &victim.key).unwrap_or_else(|error| {
+            && self.remove_own(&victim.folder, &victim.key).unwrap_or_else(|error| {
                 let what = "an entry can't be removed, and is passed over";
                 if let Some(Logged { unlogged }) = self.repeats.came(what, Some(error.kind()), "") {
                     tracing::warn!(%error, unlogged, "{what}");

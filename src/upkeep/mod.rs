@@ -16,6 +16,7 @@ mod thread;
 mod trim;
 mod warmth;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -204,14 +205,15 @@ impl Place {
     ///
     /// # Errors
     /// If it is of another cache.
-    pub(crate) fn folder_of<'e>(&self, entry: &'e Entry) -> Result<&'e Path> {
+    pub(crate) fn folder_of<'e>(&self, entry: &'e Entry) -> Result<Cow<'e, Path>> {
         let folder = entry.path.parent().filter(|folder| folder.starts_with(self.layout.functions()));
+        let folder = folder.map(Layout::function_of);
         folder.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the entry is of another cache").at(&entry.path))
     }
 }
 
 impl Upkeep {
-    /// Closes the files that are open only so that they need not be opened.
+    /// Closes the files that are open only so that they need not be opened again.
     fn rest(&self) {
         if let Some(place) = &self.place {
             place.locks.rest();

@@ -117,7 +117,7 @@ impl Scan {
             }
             // Opening a file takes as long as asking many for their times.
             budget.looked(16);
-            let entry = Entry::read(Layout::entry(&victim.folder, &victim.key), victim.key).ok().flatten();
+            let entry = Entry::read(Layout::locate(&victim.folder, &victim.key), victim.key).ok().flatten();
             let candidate = Candidate {
                 size: victim.size,
                 used: victim.used,
@@ -215,7 +215,7 @@ impl Scan {
 impl Victim {
     /// Whether it was used, or is another one, since it was looked at.
     pub(super) fn was_used_since(&self) -> bool {
-        let used = std::fs::symlink_metadata(Layout::entry(&self.folder, &self.key)).and_then(|file| file.modified());
+        let used = std::fs::symlink_metadata(Layout::locate(&self.folder, &self.key)).and_then(|file| file.modified());
         !used.is_ok_and(|used| used <= self.used)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{LAST_PAUSE, LAST_TRIES, Upkeep, locked};
 use crate::at_exit;
@@ -24,6 +24,8 @@ static KEPT: PerProcess<Mutex<Kept>> = PerProcess::new();
 struct Kept {
     caches: Vec<Weak<Upkeep>>,
     running: bool,
+    /// When there was no thread to be had.
+    refused: Option<Instant>,
 }
 
 impl Upkeep {
@@ -40,8 +42,10 @@ impl Upkeep {
         if self.awake.load(Ordering::Acquire) {
             return true;
         }
-        if !kept.running {
+        // If the system has no thread to give, it is not asked at each call.
+        if !kept.running && kept.refused.is_none_or(|at| at.elapsed() > TICK) {
             kept.running = thread::Builder::new().name("larder-upkeep".to_owned()).spawn(run).is_ok();
+            kept.refused = (!kept.running).then(Instant::now);
         }
         if !kept.caches.iter().any(|cache| cache.as_ptr() == Arc::as_ptr(self)) {
             kept.caches.push(Arc::downgrade(self));

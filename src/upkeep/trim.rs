@@ -31,7 +31,7 @@ impl Upkeep {
         for (done, index) in (1..).zip(&victims) {
             let index = *index;
             if !limits.dry_run {
-                self.remove(&found[index].folder, &found[index].key)?;
+                self.remove_own(&found[index].folder, &found[index].key)?;
             }
             place.progress.tell(done, victims.len() as u64);
             let size = candidates[index].size;
@@ -52,7 +52,7 @@ fn find(store: &dyn Store, layout: &Layout, exactly: bool) -> Result<Vec<Found>>
         // What vanishes meanwhile needs no removing.
         let Ok(metadata) = entry.metadata() else { return };
         let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let written = if exactly { written(Layout::entry(folder, &entry.key), entry.key) } else { Some(used) };
+        let written = if exactly { written(Layout::locate(folder, &entry.key), entry.key) } else { Some(used) };
         let candidate = Candidate { size: metadata.len(), used, written, took: Duration::MAX };
         all.push(Found { folder: folder.to_owned(), key: entry.key, candidate });
     })?;

@@ -37,7 +37,7 @@ impl Upkeep {
     /// What the cache is like before the file of this key is opened; `None` if its result is not to be kept in memory.
     pub(crate) fn since(&self, key: &Key) -> Option<Since> {
         let hot = self.hot.as_ref().filter(|hot| hot.is_second(key))?;
-        Some(hot.since(self.marks.get()?, key))
+        Some(hot.since(self.marks.get().filter(|marks| marks.is_coherent())?, key))
     }
 
     /// Whether it may be a minute ago that the entry of this key was touched: asking its file takes a while as well.

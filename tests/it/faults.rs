@@ -98,7 +98,8 @@ const SWAPS: &[Swap] = &[
     swap("a link to itself", "v1/a/f", link_to_itself, [2, 2, 1]),
     swap("a link to nothing", "v1/a/f", link_to_nothing, [1, 1, 1]),
     swap("a file", "drafts", file, [0, 1, 1]),
-    swap("a link to nothing", "drafts", link_to_nothing, [0, 1, 1]),
+    // Drafts are made beside the entries then.
+    swap("a link to nothing", "drafts", link_to_nothing, [0, 0, 0]),
     swap("a folder", "v1/a/f/function.json", folder, [0, 1, 1]),
     swap("a pipe", "v1/a/f/function.json", fifo, [0, 0, 0]),
     swap("a link to another file", "v1/a/f/function.json", link_to_another, [0, 0, 0]),

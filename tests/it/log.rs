@@ -52,6 +52,17 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
+/// What is warned of meanwhile, a line each.
+#[cfg(target_os = "linux")]
+pub(crate) fn logged<R>(work: impl FnOnce() -> R) -> (R, String) {
+    // As below.
+    let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
+    let lines = Lines::up_to(Level::WARN);
+    let result = tracing::subscriber::with_default(lines.clone(), work);
+    let text = lines.take().into_iter().fold(String::new(), |text, (level, line)| format!("{text}{level} {line}\n"));
+    (result, text)
+}
+
 #[test]
 fn calls_are_told_in_passing_and_faults_as_warnings() {
     let folder = tempfile::tempdir().unwrap();

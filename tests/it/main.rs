@@ -44,6 +44,34 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod refused;
 
+/// Only what is larder's is removed.
+#[cfg(target_os = "linux")]
+mod own_files;
+
+/// Several users of one cache.
+#[cfg(target_os = "linux")]
+mod shared;
+
+/// File systems of many kinds.
+#[cfg(target_os = "linux")]
+mod file_systems;
+
+/// Folders that are full.
+#[cfg(target_os = "linux")]
+mod full_folders;
+
+/// Folders that move.
+#[cfg(target_os = "linux")]
+mod moved;
+
+/// Mounting them.
+#[cfg(target_os = "linux")]
+mod mounts;
+
+/// What there is little of.
+#[cfg(target_os = "linux")]
+mod scarce;
+
 /// Documents made by hand.
 mod craft;
 
@@ -71,6 +99,9 @@ mod sweep;
 
 /// Panics of what larder calls.
 mod panics;
+
+/// How much of the stack calls take.
+mod stack;
 
 /// Processes that fork.
 #[cfg(unix)]

@@ -42,7 +42,7 @@ fn set_modes(path: &Path, folder: u32, file: u32) {
 }
 
 /// A folder for a child that has no rights but those that modes give; and the program that it is.
-fn for_anybody() -> (TempDir, PathBuf) {
+pub(crate) fn for_anybody() -> (TempDir, PathBuf) {
     let root = tempdir().unwrap();
     fs::set_permissions(root.path(), Permissions::from_mode(0o777)).unwrap();
     let program = root.path().join("program");
@@ -55,7 +55,7 @@ fn for_anybody() -> (TempDir, PathBuf) {
 }
 
 /// The same test of another program, or by another one.
-fn instead(mut command: Command, as_it_is: &Command) -> Command {
+pub(crate) fn instead(mut command: Command, as_it_is: &Command) -> Command {
     command.args(as_it_is.get_args());
     for (name, value) in as_it_is.get_envs() {
         match value {
@@ -66,13 +66,13 @@ fn instead(mut command: Command, as_it_is: &Command) -> Command {
     command
 }
 
-fn succeeds(mut command: Command) {
+pub(crate) fn succeeds(mut command: Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Runs a test as somebody whom modes stop.
-fn run_as_anybody(test: &str, root: &Path, program: &Path, variables: &[(&str, &str)]) {
+pub(crate) fn run_as_anybody(test: &str, root: &Path, program: &Path, variables: &[(&str, &str)]) {
     let mut command = instead(Command::new(program), &child::command(test, root));
     if rustix::process::getuid().is_root() {
         command.uid(65534).gid(65534);

@@ -17,6 +17,7 @@ use crate::child;
 
 #[memoize(cache = cache, ignore(cache, runs))]
 fn square(n: u64, cache: &Cache, runs: &AtomicU32) -> u64 {
+    let _ = cache;
     runs.fetch_add(1, Ordering::SeqCst);
     n * n
 }
@@ -59,6 +60,7 @@ fn what_somebody_computes_is_not_waited_for_by_who_only_tries() {
 
     #[memoize(cache = cache, ignore(cache, meet))]
     fn slow(n: u32, cache: &Cache, meet: Option<(&Barrier, &Barrier)>) -> u32 {
+        let _ = cache;
         if let Some((computing, end)) = meet {
             computing.wait();
             end.wait();
@@ -122,6 +124,7 @@ fn sweeps_beside_others() {
 
     #[memoize(cache = cache, ignore(cache, root))]
     fn slow(n: u32, cache: &Cache, root: &Path) -> u32 {
+        let _ = cache;
         let mut file = fs::File::options().append(true).create(true).open(root.join("ran")).unwrap();
         file.write_all(format!("{} {n}\n", std::process::id()).as_bytes()).unwrap();
         sleep(Duration::from_millis(60));

@@ -145,6 +145,37 @@ fn what_happens_meanwhile_becomes_an_event() {
     terminal.see("removed on request");
 }
 
+/// F18: who computes, and who waits, is shown while it lasts.
+#[test]
+fn calls_that_are_computed_are_shown() {
+    let (folder, cache) = stocked();
+    let mut terminal = top(folder.path());
+    terminal.see("Events");
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let cache = &cache;
+        let here = scope.spawn(move || cache.get_or_compute("demo::long", &1, || ended.recv().unwrap()));
+        terminal.see_all(&["demo::long is computed for", &format!("by process {} on", std::process::id())]);
+        // Its functions and events are there as before.
+        terminal.see_all(&["demo::slow", "Events"]);
+        let output = Command::new(env!("CARGO_BIN_EXE_larder"))
+            .arg("--root")
+            .arg(folder.path())
+            .args(["doctor", "--json"])
+            .env_remove("LARDER")
+            .output()
+            .unwrap();
+        let findings: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let running = findings.iter().find(|finding| finding["about"] == "running").unwrap();
+        let what = running["what"].as_str().unwrap();
+        assert!(what.contains("computes `demo::long`") && what.contains("1 call is computed"), "{what}");
+        end.send(()).unwrap();
+        here.join().unwrap();
+    });
+    terminal.wait("nothing is computed", |screen| !screen.contents().contains("is computed for"));
+    terminal.press("q");
+}
+
 #[test]
 fn entries_open() {
     let (folder, cache) = stocked();

@@ -379,6 +379,7 @@ fn tasks_wait_for_other_processes() {
 
     #[memoize(cache = &cache, ignore(cache))]
     async fn slow(n: u32, cache: Cache) -> u32 {
+        let _ = cache;
         RUNS.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(300)).await;
         n + 1
@@ -411,7 +412,7 @@ fn with_a_limit_of_zero_nobody_waits() {
         .map(|cache| {
             let barrier = barrier.clone();
             // Each waits for all the others to compute the same.
-            thread::spawn(move || cache.get_or_compute("f", &1, || drop(barrier.wait())))
+            thread::spawn(move || cache.get_or_compute("f", &1, || _ = barrier.wait()))
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
@@ -446,6 +447,7 @@ fn time_that_was_waited_is_not_saved() {
 
     #[memoize(cache = cache, ignore(cache, began))]
     fn slow(cache: &Cache, began: Option<&Barrier>) -> u32 {
+        let _ = cache;
         began.unwrap().wait();
         sleep(Duration::from_millis(600));
         1

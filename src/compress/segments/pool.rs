@@ -53,21 +53,23 @@ impl Pool {
         self.results.len() > self.most
     }
 
-    /// Hands a job to the next thread that is free.
+    /// Hands a job to the next thread that is free. If the system has no threads to give, it is done here.
     ///
     /// # Errors
-    /// If not even one thread can be started.
+    /// If the threads have stopped.
     pub(super) fn submit(&mut self, job: Job) -> io::Result<()> {
         if self.threads.len() < self.most.min(self.results.len() + 1) {
             let (work, queue) = (Arc::clone(&self.work), Arc::clone(&self.queue));
             match Builder::new().name("larder".to_owned()).spawn(move || serve(&*work, &queue)) {
                 Ok(thread) => self.threads.push(thread),
-                Err(error) if self.threads.is_empty() => return Err(error),
                 Err(error) => tracing::debug!(%error, "can't start another thread; the others go on"),
             }
         }
         let (sender, result) = sync_channel(1);
-        if let Some(jobs) = &self.jobs {
+        if self.threads.is_empty() {
+            let _ = sender.send(perform(&*self.work, job));
+            self.results.push_back(result);
+        } else if let Some(jobs) = &self.jobs {
             jobs.send((job, sender)).map_err(|_| stopped())?;
             self.results.push_back(result);
         }
@@ -91,12 +93,16 @@ fn serve(work: &Work, queue: &Queue) {
     loop {
         // The lock is held while waiting: the others wait for their turn to wait.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((mut job, sender)) = next else { return };
-        let result = catch_unwind(AssertUnwindSafe(|| work(&job.input, &mut job.output)))
-            .unwrap_or_else(|panic| Err(io::Error::other(format!("a thread panicked: {}", message(&*panic)))));
+        let Ok((job, sender)) = next else { return };
         // Nobody waits for it if the pool is being dropped.
-        let _ = sender.send((job, result));
+        let _ = sender.send(perform(work, job));
     }
+}
+
+fn perform(work: &Work, mut job: Job) -> Done {
+    let result = catch_unwind(AssertUnwindSafe(|| work(&job.input, &mut job.output)))
+        .unwrap_or_else(|panic| Err(io::Error::other(format!("a thread panicked: {}", message(&*panic)))));
+    (job, result)
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

@@ -1,6 +1,7 @@
 //! What a call does at most for the limits, counted by a store.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,6 +11,7 @@ use std::time::Instant;
 use crate::Result;
 use crate::atomic::{Draft, create_private_folder};
 use crate::cache::Cache;
+use crate::container::MAGIC;
 use crate::key::{Key, key_of};
 use crate::store::{Directory, Layout, Listed, Store, Walk};
 use crate::upkeep::budget::{LOOKS, REMOVALS};
@@ -17,6 +19,7 @@ use crate::upkeep::budget::{LOOKS, REMOVALS};
 /// A directory that counts what one thread does in it.
 #[derive(Debug, Default)]
 struct Counting {
+    directory: Directory,
     thread: Mutex<Option<ThreadId>>,
     looked: AtomicUsize,
     removed: AtomicUsize,
@@ -38,20 +41,20 @@ impl Counting {
 
 impl Store for Counting {
     fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>> {
-        Directory.get(folder, key)
+        self.directory.get(folder, key)
     }
 
     fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
-        Directory.put(folder, key, draft, durable)
+        self.directory.put(folder, key, draft, durable)
     }
 
     fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>> {
-        Directory.replace(folder, key, draft, opened, durable)
+        self.directory.replace(folder, key, draft, opened, durable)
     }
 
     #[cfg(feature = "archive")]
     fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool> {
-        Directory.add(folder, key, draft, durable)
+        self.directory.add(folder, key, draft, durable)
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
@@ -59,19 +62,19 @@ impl Store for Counting {
         if self.fails_to_remove {
             return Err(crate::Error::io(std::io::ErrorKind::PermissionDenied.into(), "can't remove"));
         }
-        Directory.remove(folder, key)
+        self.directory.remove(folder, key)
     }
 
     fn touch(&self, file: &File) {
-        Directory.touch(file);
+        self.directory.touch(file);
     }
 
     fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
-        Directory.list(folder, deep, found)
+        self.directory.list(folder, deep, found)
     }
 
     fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
-        let listed = Directory.list_some(walk, most)?;
+        let listed = self.directory.list_some(walk, most)?;
         self.count(&self.looked, listed.as_ref().map_or(0, |(_, files)| files.len()));
         Ok(listed)
     }
@@ -83,7 +86,8 @@ fn filled(entries: u32, most: u64, fails_to_remove: bool) -> (tempfile::TempDir,
     let folder = root.path().join("v1").join("a").join("f");
     create_private_folder(&folder).unwrap();
     for n in 0..entries {
-        File::create(Layout::entry(&folder, &key_of(&n).unwrap())).unwrap();
+        let mut file = File::create(Layout::entry(&folder, &key_of(&n).unwrap())).unwrap();
+        file.write_all(&MAGIC).unwrap();
     }
     let store = Arc::new(Counting { fails_to_remove, ..Counting::default() });
     let cache = Cache::builder(root.path()).unsteered().max_entries(most).store(store.clone()).open().unwrap();

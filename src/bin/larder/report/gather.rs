@@ -213,11 +213,7 @@ impl Sums {
     }
 
     fn add_code(&mut self, entry: &Entry) {
-        let Some(folder) = entry.path.parent() else { return };
-        if !self.codes.contains_key(folder) {
-            self.codes.insert(folder.to_owned(), BTreeMap::new());
-        }
-        let Some(codes) = self.codes.get_mut(folder) else { return };
+        let codes = self.codes.entry(entry.folder()).or_default();
         if !codes.contains_key(&entry.code) {
             codes.insert(entry.code.clone(), OfCode { sum: Sum::default(), latest: UNIX_EPOCH });
         }

@@ -1,0 +1,55 @@
+//! What file systems promise, as far as it matters here. DESIGN.md has the table.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Whether what one process writes into a file is seen at once in every map of it, in all processes that may have one.
+///
+/// So it is where one kernel has the only copy of the file's pages. It is not where another machine may write (NFS, SMB,
+/// 9p, Ceph), where the file may be reached in another way too (FUSE, stacked file systems), and on overlayfs for a file
+/// that was opened for reading only: whoever writes to it first writes to a copy, which the reader does not see.
+#[cfg(target_os = "linux")]
+pub(crate) fn maps_are_coherent(file: &File, writable: bool) -> bool {
+    const OVERLAY: u64 = 0x794c_7630;
+    let Ok(known) = rustix::fs::fstatfs(file) else { return false };
+    // The field is signed on some machines.
+    match known.f_type as u64 & 0xffff_ffff {
+        OVERLAY => writable,
+        // ext2 to ext4, xfs, btrfs, tmpfs, ramfs, f2fs, zfs, bcachefs, jfs, reiserfs, nilfs2, exfat, vfat, ntfs3, hfs, hfs+, udf
+        0xef53 | 0x5846_5342 | 0x9123_683e | 0x0102_1994 | 0x8584_58f6 | 0xf2f5_2010 | 0x2fc1_2fc1 | 0xca45_1a4e
+        | 0x3153_464a | 0x5265_4973 | 0x3434 | 0x2011_bab0 | 0x4d44 | 0x7366_746e | 0x4244 | 0x482b | 0x1501_3346 => {
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Elsewhere nobody says; disks of this machine are what caches are on.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn maps_are_coherent(_: &File, _: bool) -> bool {
+    true
+}
+
+/// Whether it is the folder that is full, and not the disk: its index has no room for another name. `error` is what the
+/// system said when a name was to be made there.
+pub(crate) fn is_folder_full(folder: &Path, error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::StorageFull && has_room(folder)
+}
+
+/// Space that a file of a few blocks and a folder for it take for sure.
+const SOME_ROOM: u64 = 1 << 20;
+
+#[cfg(target_os = "linux")]
+fn has_room(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|known| {
+        // No blocks or no inodes at all: it does not tell.
+        let space = known.f_blocks == 0 || known.f_bavail.saturating_mul(known.f_frsize) >= SOME_ROOM;
+        space && (known.f_files == 0 || known.f_favail > 0)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_room(folder: &Path) -> bool {
+    fs2::available_space(folder).is_ok_and(|available| available >= SOME_ROOM)
+}

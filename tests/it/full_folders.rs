@@ -1,0 +1,98 @@
+//! Folders that take no more names, on a disk with room: F33.
+
+use std::fs;
+
+use larder::{Cache, Compression, ErrorKind, Limits};
+use tempfile::tempdir;
+
+use crate::faults::{call, counted};
+use crate::file_systems::computes;
+use crate::log::logged;
+use crate::mounts::Mounted;
+
+/// F33: the index of a folder is full, and the disk is not.
+#[test]
+fn a_folder_without_room_for_names_is_not_a_full_disk() {
+    let test = "a_folder_without_room_for_names_is_not_a_full_disk";
+    let root = tempdir().unwrap();
+    // As many names as 1 MiB has: that is what takes 180,000 of them without this option.
+    let Some(mounted) = Mounted::image(test, "ext4", &["-q", "-b", "1024"], 64, "max_dir_size_kb=64", root.path())
+    else {
+        return;
+    };
+    let folder = mounted.path().join("cache");
+    let cache = Cache::builder(&folder).hot_bytes(0).open().unwrap();
+    let total = 1500;
+    let all = |cache: &Cache| (1..=total).filter(|n| computes(cache, *n)).count();
+    let (faults, lines) = logged(|| counted(&cache, || assert_eq!(all(&cache), total)));
+    assert_eq!((faults, lines.matches("no more names").count()), (0, 1), "{lines}");
+    let spread = folder.join("v1/a/f.spread");
+    assert!(fs::read_dir(&spread).unwrap().count() > 100);
+    // Everything sees them, in this process and in another one.
+    let other = Cache::builder(&folder).hot_bytes(0).open().unwrap();
+    assert_eq!((all(&other), all(&cache)), (0, 0));
+    let names =
+        || other.functions().unwrap().into_iter().map(|function| (function.name, function.entries)).collect::<Vec<_>>();
+    assert_eq!(names(), [("a::f".to_owned(), total as u64)]);
+    assert_eq!(other.stats().unwrap().entries, total as u64);
+    assert_eq!((other.entries().unwrap().len(), other.entries().unwrap().count()), (total, total));
+    let function = &other.functions().unwrap()[0];
+    assert_eq!((function.entries().unwrap().len(), function.entries().unwrap().count()), (total, total));
+    assert_eq!(function.used_last(usize::MAX).unwrap().len(), total);
+    let verified = other.verify().unwrap();
+    assert_eq!((verified.entries, verified.faulty.len()), (total as u64, 0));
+    let far = || other.entries().unwrap().find(|entry| entry.path.starts_with(&spread)).unwrap();
+    assert_eq!(other.find(&far().key.to_string()).unwrap()[0].path, far().path);
+    assert!(!far().history().is_empty());
+    let finding = other.diagnose().into_iter().find(|finding| finding.about == "files").unwrap();
+    assert_eq!(finding.health, larder::Health::Good, "{finding:?}");
+    // Counted anew.
+    fs::remove_file(folder.join("counters")).unwrap();
+    assert_eq!(Cache::open(&folder).unwrap().stats().unwrap().entries, total as u64);
+
+    #[cfg(feature = "archive")]
+    {
+        let mut archive = Vec::new();
+        other.export(other.entries().unwrap(), &mut archive).unwrap();
+        let carried = tempdir().unwrap();
+        let carried = Cache::open(carried.path()).unwrap();
+        assert_eq!(carried.import(&mut &*archive).unwrap().entries, total as u64);
+        assert_eq!(all(&carried), 0);
+    }
+
+    let entry = far();
+    let n: usize = entry.arguments[0].preview.parse().unwrap();
+    assert!(other.recompress(&entry, Compression::gzip(1)).unwrap().is_some());
+    assert!(!computes(&other, n));
+    assert!(other.remove(&entry).unwrap() && !entry.path.exists());
+    assert!(computes(&other, n));
+    // A result that is stored again, now that there is room in the first place, leaves no older one behind.
+    let trimmed = other.trim_to(&Limits { max_entries: Some(700), ..Limits::default() }).unwrap();
+    assert_eq!((trimmed.kept, trimmed.removed), (700, total as u64 - 700));
+    assert_eq!(other.entries().unwrap().len(), 700);
+    assert_eq!(all(&other), total - 700);
+    let limited = Cache::builder(&folder).hot_bytes(0).max_entries(300).open().unwrap();
+    assert!(computes(&limited, 5000));
+    assert_eq!(limited.stats().unwrap().entries, 300);
+    assert!(other.clear_function("a::f").unwrap());
+    assert!(!spread.exists() && other.entries().unwrap().is_empty() && other.stats().unwrap().entries == 0);
+    assert_eq!(all(&cache), total);
+    cache.clear().unwrap();
+    assert!(!folder.join("v1").exists());
+}
+
+/// F33: a disk that is full is told as before.
+#[test]
+fn a_full_disk_is_no_full_folder() {
+    let test = "a_full_disk_is_no_full_folder";
+    let root = tempdir().unwrap();
+    let Some(mounted) = Mounted::image(test, "ext4", &["-q", "-b", "1024", "-N", "64"], 8, "", root.path()) else {
+        return;
+    };
+    let cache = Cache::builder(mounted.path().join("cache")).hot_bytes(0).open().unwrap();
+    // There is room for bytes, and not for files.
+    let faults = counted(&cache, || (1..100).for_each(|n| call(&cache, n, || {})));
+    assert!(faults > 20, "{faults}");
+    assert_eq!(cache.stats().unwrap().errors_by_kind[&ErrorKind::NoSpace], faults);
+    assert!(!cache.path().join("v1/a/f.spread").exists());
+}

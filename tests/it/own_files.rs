@@ -1,0 +1,287 @@
+//! Whatever folder it is given, larder removes and changes only what it made: F24. A removal ends, and says what is left: F22.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use larder::{Cache, Compression, ErrorKind, Limits};
+use tempfile::tempdir;
+
+/// A name as an entry has one.
+const LIKE_AN_ENTRY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.larder";
+
+fn put(root: &Path, files: &[&str]) {
+    for file in files {
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("{{\"mine\": \"{file}\"}}")).unwrap();
+    }
+}
+
+/// All files under a folder but those in `but`, and what is in them.
+fn content(root: &Path, but: Option<&Path>) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for item in fs::read_dir(folder).unwrap() {
+            let path = item.unwrap().path();
+            if but == Some(&*path) {
+                continue;
+            }
+            if path.is_dir() {
+                all.insert(path.clone(), Vec::new());
+                folders.push(path);
+            } else {
+                all.insert(path.clone(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    all
+}
+
+/// All that removes or changes anything.
+fn do_everything(cache: &Cache) {
+    let call = |cache: &Cache| {
+        for n in 0..6 {
+            assert_eq!(cache.get_or_compute("users::f", &n, || n), n);
+            assert_eq!(cache.get_or_compute("users", &n, || n), n);
+        }
+    };
+    call(cache);
+    // What is only called like an entry can't be recompressed.
+    for entry in cache.entries().unwrap() {
+        let _ = cache.recompress(&entry, Compression::gzip(1));
+    }
+    let _ = cache.verify().unwrap();
+    let _ = cache.diagnose();
+    let limited =
+        Cache::builder(cache.path()).max_entries(2).max_bytes(2000).max_idle(std::time::Duration::from_nanos(1));
+    call(&limited.open().unwrap());
+    cache.trim_to(&Limits { max_entries: Some(0), ..Limits::default() }).unwrap();
+    call(cache);
+    cache.clear_function("users").unwrap();
+    cache.clear_function("users::f").unwrap();
+    call(cache);
+    cache.clear().unwrap();
+    call(&Cache::open(cache.path()).unwrap());
+    cache.clear().unwrap();
+    cache.clear().unwrap();
+}
+
+/// F24: the folder is a project with folders and files of the very names that a cache has.
+#[test]
+fn a_project_with_a_v1_of_its_own_is_left_alone() {
+    let projects: [&[&str]; 5] = [
+        &["v1/users/mine.json", "src/main.rs"],
+        &["v1/mine.json"],
+        &["drafts/letter.txt", "counters", "marks", "activity", "history", "locks"],
+        &["CACHEDIR.TAG", "a.rs"],
+        &["v1/users/function.json", "v1/users/history", "v1/users/f/code-00112233445566778899aabbccddeeff.json"],
+    ];
+    for project in projects {
+        let root = tempdir().unwrap();
+        put(root.path(), project);
+        fs::create_dir(root.path().join("empty")).unwrap();
+        let before = content(root.path(), None);
+        let cache = Cache::open(root.path()).unwrap();
+        assert!(cache.path().starts_with(root.path()) && cache.path() != root.path());
+        let opened = || Cache::open(root.path()).unwrap();
+        assert_eq!(cache.get_or_compute("f", &1, || 1), 1);
+        assert_eq!(opened().get_or_compute("f", &1, || 2), 1, "{project:?}");
+        assert_eq!(Cache::builder(root.path()).read_only(true).open().unwrap().get_or_compute("f", &1, || 2), 1);
+        assert_eq!(Cache::open(cache.path()).unwrap().path(), cache.path());
+        // It hides itself, and nothing else.
+        assert!(cache.path().join("CACHEDIR.TAG").exists() && cache.path().join(".gitignore").exists());
+        do_everything(&cache);
+        assert!(content(root.path(), Some(cache.path())) == before, "{project:?}");
+        fs::remove_dir_all(cache.path()).unwrap();
+        assert_eq!(cache.get_or_compute("f", &1, || 3), 3);
+        assert!(content(root.path(), Some(cache.path())) == before, "{project:?}");
+    }
+}
+
+#[test]
+fn where_no_folder_is_free_it_says_so() {
+    let root = tempdir().unwrap();
+    put(root.path(), &["a", "larder-cache/b"]);
+    let error = Cache::open(root.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert_eq!(content(root.path(), None).len(), 3);
+}
+
+/// F24: a folder that is empty, or has only what belongs to nobody, is the cache itself; and stays it.
+#[test]
+fn a_cache_stays_where_it_is() {
+    let root = tempdir().unwrap();
+    put(root.path(), &[".gitkeep", "lost+found/x"]);
+    let cache = Cache::open(root.path()).unwrap();
+    assert_eq!(cache.path(), root.path());
+    assert_eq!(cache.get_or_compute("f", &1, || 1), 1);
+    // Whatever comes or goes beside it.
+    put(root.path(), &["notes.txt", "v1/notes.txt"]);
+    for gone in [Some("CACHEDIR.TAG"), Some(".gitignore"), Some("counters"), Some("drafts"), None] {
+        let path = gone.map(|gone| root.path().join(gone));
+        match &path {
+            Some(path) if path.is_dir() => fs::remove_dir(path).unwrap(),
+            Some(path) => fs::remove_file(path).unwrap(),
+            None => fs::remove_file(root.path().join("v1/f/function.json")).unwrap(),
+        }
+        let cache = Cache::open(root.path()).unwrap();
+        assert_eq!(cache.path(), root.path(), "without {gone:?}");
+        assert_eq!(cache.get_or_compute("f", &1, || 2), 1, "without {gone:?}");
+    }
+    assert!(!root.path().join(".gitignore").exists(), "it would hide the notes");
+}
+
+/// F24: by name and by content, in a cache's own folders too.
+#[test]
+fn what_is_only_called_like_larders_files_stays() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path().join("cache")).unwrap();
+    assert_eq!(cache.get_or_compute("users::f", &1, || 1), 1);
+    put(
+        cache.path(),
+        &[
+            &format!("v1/users/f/{LIKE_AN_ENTRY}"),
+            &format!("v1/app/{LIKE_AN_ENTRY}"),
+            "v1/app/function.json",
+            "v1/app/history",
+            "v1/app/code-00112233445566778899aabbccddeeff.json",
+            "v1/app/f.spread/00/notes",
+            "v1/users/f/notes.larder",
+            "v1/mine.json",
+            "drafts/letter.txt",
+            "drafts/letter.larder-draft",
+        ],
+    );
+    fs::create_dir_all(cache.path().join("v1/a/folder")).unwrap();
+    let ours = content(cache.path(), None);
+    let is_mine =
+        |(path, content): &(&PathBuf, &Vec<u8>)| content.starts_with(b"{\"mine\"") || path.ends_with("a/folder");
+    let mine: Vec<_> = ours.iter().filter(is_mine).collect();
+    assert_eq!(mine.len(), 11);
+    do_everything(&cache);
+    let left = content(cache.path(), None);
+    for (path, content) in mine {
+        assert_eq!(left.get(path), Some(content), "{}", path.display());
+    }
+    // Nothing of larder's is left in those folders, and it is not counted.
+    let in_v1: Vec<_> = left.keys().filter(|path| path.starts_with(cache.path().join("v1"))).collect();
+    assert_eq!(in_v1.len(), 16, "{in_v1:#?}");
+    assert_eq!(Cache::open(cache.path()).unwrap().entries().unwrap().filter(|entry| entry.fault.is_none()).count(), 0);
+    assert_eq!(cache.stats().unwrap().entries, 0);
+}
+
+/// F24: what is in the place of one of larder's files is not replaced.
+#[test]
+fn a_function_whose_file_is_somebody_elses_is_computed() {
+    let users = |n: u8, cache: &Cache| cache.get_or_compute("users", &n, || n);
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path().join("cache")).unwrap();
+    put(cache.path(), &["v1/users/function.json"]);
+    let before = content(&cache.path().join("v1"), None);
+    assert_eq!((users(1, &cache), users(1, &cache)), (1, 1));
+    assert!(content(&cache.path().join("v1"), None) == before);
+    assert_eq!(cache.stats().unwrap().errors, 2);
+    fs::remove_file(cache.path().join("v1/users/function.json")).unwrap();
+    assert_eq!((users(1, &cache), users(1, &cache)), (1, 1));
+    assert_eq!(cache.stats().unwrap().hits, 1);
+}
+
+/// A damaged entry is larder's still, however much of it is gone.
+#[test]
+fn damaged_entries_are_removed() {
+    for damage in [&b""[..], &[0; 100], b"\x89LARDEX\n", b"no magic at all", b"\x89LAR"] {
+        let root = tempdir().unwrap();
+        let cache = Cache::open(root.path()).unwrap();
+        assert_eq!(cache.get_or_compute("f", &1, || 1), 1);
+        let path = cache.entries().unwrap().next().unwrap().path;
+        fs::write(&path, damage).unwrap();
+        cache.clear().unwrap();
+        assert!(!path.exists(), "{damage:?}");
+        assert!(!root.path().join("v1").exists(), "{damage:?}");
+    }
+}
+
+/// F22: NFS and FUSE keep a removed file that is open, so its folder can't be removed.
+#[test]
+fn clear_ends_where_a_removed_file_is_open() {
+    let root = tempdir().unwrap();
+    let (source, target) = (root.path().join("source"), root.path().join("target"));
+    fs::create_dir_all(&source).unwrap();
+    let Some(mounted) = crate::mounts::Mounted::fuse("clear_ends_where_a_removed_file_is_open", &source, &target)
+    else {
+        return;
+    };
+    let cache = Cache::builder(mounted.path().join("cache")).hot_bytes(0).open().unwrap();
+    assert_eq!(cache.get_or_compute("a::f", &1, || 1), 1);
+    let open = File::open(cache.entries().unwrap().next().unwrap().path).unwrap();
+    cache.clear().unwrap();
+    assert_eq!((cache.entries().unwrap().len(), cache.stats().unwrap().entries), (0, 0));
+    assert!(cache.clear_function("a::f").is_ok());
+    drop(open);
+    assert_eq!(cache.get_or_compute("a::f", &1, || 2), 2);
+    cache.clear().unwrap();
+    assert!(!cache.path().join("v1").exists());
+}
+
+/// F22: others may store as fast as they can.
+#[test]
+fn clear_ends_while_others_store() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let other = Cache::builder(root.path()).hot_bytes(0).open().unwrap();
+        let is_done = &is_done;
+        scope.spawn(move || {
+            for n in 0_u64.. {
+                assert_eq!(other.get_or_compute(if n % 2 == 0 { "a::f" } else { "a::b::g" }, &n, || n), n);
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for _ in 0..50 {
+            cache.clear().unwrap();
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+    cache.clear().unwrap();
+    assert_eq!(cache.entries().unwrap().len(), 0);
+}
+
+/// The child of the test below.
+#[test]
+fn clears_what_it_may() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(root) = crate::child::root() else { return };
+    let cache = Cache::open(root.join("cache")).unwrap();
+    for name in ["a::f", "a::g", "b"] {
+        assert_eq!(cache.get_or_compute(name, &1, || 1), 1);
+    }
+    let set =
+        |place: &str, mode| fs::set_permissions(cache.path().join(place), fs::Permissions::from_mode(mode)).unwrap();
+    for (place, mode) in [("v1/a/f", 0o000), ("v1/a/f", 0o500)] {
+        assert_eq!(cache.get_or_compute("b", &1, || 1), 1);
+        set(place, mode);
+        let error = cache.clear().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert!(error.path().is_some_and(|path| path.starts_with(cache.path().join(place))), "{error}");
+        set(place, 0o700);
+        let left: Vec<_> = cache.entries().unwrap().map(|entry| entry.function).collect();
+        assert_eq!(left, ["a::f"]);
+        assert_eq!(cache.stats().unwrap().entries, 1);
+    }
+    cache.clear().unwrap();
+    assert_eq!((cache.entries().unwrap().len(), cache.stats().unwrap().entries), (0, 0));
+}
+
+/// F22: what can't be removed is said, and the rest is removed.
+#[test]
+fn a_folder_that_can_not_be_removed_keeps_nothing_else() {
+    let (root, program) = crate::refused::for_anybody();
+    crate::refused::run_as_anybody("own_files::clears_what_it_may", root.path(), &program, &[]);
+}
