@@ -206,8 +206,8 @@ impl<'a, T: 'a> Call<'a, T> {
         }
     }
 
-    /// The call's key. All zeros if an argument has none, because its `Serialize` reports an error:
-    /// such a call always runs.
+    /// The call's key. All zeros if an argument has none, because its `Serialize` reports an error or
+    /// panics: such a call always runs.
     pub fn key(&self) -> Key {
         key(&self.site)
     }

@@ -83,7 +83,7 @@ pub enum Reason {
     },
     /// The cache is off.
     CacheOff,
-    /// An argument can't be serialised, so the call has no key.
+    /// An argument can't be serialised, or panicked meanwhile, so the call has no key.
     #[non_exhaustive]
     NoKey {
         /// Which argument, and why.

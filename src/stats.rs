@@ -35,7 +35,7 @@ pub struct Stats {
     pub hot_hits: u64,
     /// Calls that were computed with the cache at hand, whether their result was stored or not.
     pub misses: u64,
-    /// Calls that went past the cache: it is off, or an argument has no key.
+    /// Calls that went past the cache: it is off, an argument has no key, or little of the stack was left.
     pub bypasses: u64,
     /// Faults of the cache: entries that could not be read, results that could not be stored.
     pub errors: u64,

@@ -158,6 +158,12 @@ use quote::quote;
 ///
 /// # Limits
 ///
+/// - A recursion takes less than 1 KiB of the stack for each level beside what the function itself takes, and less than 2 KiB
+///   in a debug build; what is passed by value, and large, counts a few times more. Where less than about 128 KiB are left
+///   (192 KiB in a debug build, or a quarter of a small stack), calls are computed without the cache, and that is logged once.
+///   So one that branches at each level, and is fast only as its parts are kept, wants a stack that is large enough.
+/// - A panic in `key(..)`, `valid` or `store_if`, or in the `Serialize` of an argument, is a fault of the cache: it is logged and
+///   counted, and the function runs.
 /// - `&mut` arguments are refused unless ignored; results that borrow are refused.
 /// - Two types of one name in two blocks of one function count as one type parameter.
 /// - Of a function that returns a `Result`, an `Err` is never kept. One within another type, as in
