@@ -100,16 +100,16 @@ fn explain(criterion: &mut Criterion) {
     group.bench_function("f(u64), of 10,000", |b| b.iter(|| small::call(black_box(u64::MAX)).explain()));
 }
 
-/// The cache of two processes: `LARDER_BENCH_ROOT` names it in the second one.
+/// The cache of two processes: `BENCH_LARDER_ROOT` names it in the second one.
 static SHARED: LazyLock<Cache> = LazyLock::new(|| {
     let root = std::env::var_os(ROOT).map_or_else(|| FOLDER.path().join("shared"), Into::into);
     Cache::open(root).unwrap()
 });
 
-const ROOT: &str = "LARDER_BENCH_ROOT";
+const ROOT: &str = "BENCH_LARDER_ROOT";
 
 /// How long the second one computes, if that is measured.
-const SECONDS: &str = "LARDER_BENCH_SECONDS";
+const SECONDS: &str = "BENCH_LARDER_SECONDS";
 
 /// When it was done, in nanoseconds since 1970.
 #[memoize(cache = &SHARED)]

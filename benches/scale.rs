@@ -1,7 +1,7 @@
 //! Many entries in one function: what a call costs, and what looking, counting and trimming cost.
 //!
 //! `cargo bench --bench scale --features full`, or with another number of entries than 100,000:
-//! `LARDER_SCALE=1000000 cargo bench --bench scale --features full`
+//! `BENCH_LARDER_SCALE=1000000 cargo bench --bench scale --features full`
 
 #![allow(
     missing_docs,
@@ -104,7 +104,7 @@ fn lowered(many: &Cache, entries: u64) {
 }
 
 fn main() {
-    let entries = std::env::var("LARDER_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let entries = std::env::var("BENCH_LARDER_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
     let (filling, (_folder, many)) = once(|| filled(entries));
     let (_few_folder, few) = filled(FEW);
     println!("| {entries} entries | compared with | time | target |");

@@ -254,7 +254,7 @@ fn writing(layout: &Layout) -> Finding {
 
 /// What is free, if that is so little that it is left to others.
 fn is_almost_full(root: &Path) -> Option<String> {
-    let (available, total) = (fs2::available_space(root).ok()?, fs2::total_space(root).ok()?);
+    let (available, total) = free_space(root)?;
     (available <= left_free(total)).then(|| format!("{} of {} are free", size(available), size(total)))
 }
 

@@ -71,7 +71,7 @@ mod tests {
     use crate::shape::Plain;
     use crate::{Cache, memoize};
 
-    const ROOT: &str = "LARDER_TEST_ROOT";
+    const ROOT: &str = "TEST_LARDER_ROOT";
 
     fn open(root: &Path) -> Cache {
         Cache::builder(root).durable(true).unsteered().open().unwrap()

@@ -252,9 +252,15 @@ impl Memo {
     pub(crate) fn describe(&self, layout: &Layout, home: &Home, folder: &Path) -> Result<()> {
         let path = Layout::function_file(folder);
         // The file is compared once; after that, it is enough that nobody has removed it.
-        if home.described.swap(true, Ordering::Relaxed) && path.exists() {
+        if home.described.load(Ordering::Relaxed) && path.exists() {
             return Ok(());
         }
+        self.describe_anew(layout, folder, path)?;
+        home.described.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn describe_anew(&self, layout: &Layout, folder: &Path, path: std::path::PathBuf) -> Result<()> {
         layout.expect_no_links(folder)?;
         let file = FunctionFile {
             package: self.function.package.clone(),

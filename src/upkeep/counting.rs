@@ -60,10 +60,19 @@ impl Upkeep {
             add_unflushed();
             return Ok(sums);
         };
+        // If the file can't be read, what this process counted is known all the same.
         let all = place.ledger.while_nobody_adds(|| {
+            let all = place.ledger.read();
             add_unflushed();
-            place.ledger.read().unwrap_or_else(unreadable)
+            all
         });
+        let all = match all {
+            Ok(all) => all,
+            Err(error) => {
+                unreadable::<()>(error);
+                return Ok(self.own_sums());
+            }
+        };
         all.iter().flatten().for_each(|record| sums.add(&record.sums));
         Ok(sums)
     }

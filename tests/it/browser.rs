@@ -1,6 +1,6 @@
 //! The page of `larder report` in a browser.
 //!
-//! Without one, a test says so and passes; with `LARDER_TEST_ALL` set, it fails.
+//! Without one, a test says so and passes; with `TEST_LARDER_ALL` set, it fails.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ fn browser(test: &str) -> Option<&'static str> {
     };
     let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(there);
     if found.is_none() {
-        assert!(std::env::var_os("LARDER_TEST_ALL").is_none(), "{test} can't run: there is no chromium");
+        assert!(std::env::var_os("TEST_LARDER_ALL").is_none(), "{test} can't run: there is no chromium");
         eprintln!("SKIPPED {test}: there is no chromium");
     }
     found

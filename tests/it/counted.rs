@@ -25,7 +25,7 @@ fn makes_calls() {
         }
     }
     cache.get_or_compute("other", &std::process::id(), || 1);
-    if std::env::var("LARDER_TEST_DO").unwrap() == "wait to be killed" {
+    if std::env::var("TEST_LARDER_DO").unwrap() == "wait to be killed" {
         std::thread::sleep(Duration::from_secs(3));
         // As if by kill -9: nothing is done at the end.
         std::process::abort();
@@ -33,7 +33,7 @@ fn makes_calls() {
 }
 
 fn run(root: &Path, what: &str) {
-    child::run("counted::makes_calls", root, &[("LARDER_TEST_DO", what)]);
+    child::run("counted::makes_calls", root, &[("TEST_LARDER_DO", what)]);
 }
 
 #[test]

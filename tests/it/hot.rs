@@ -99,7 +99,7 @@ fn what_is_forgotten_or_refreshed_elsewhere_is_seen_by_the_next_call() {
 fn does_something_to_the_cache() {
     let Some(root) = child::root() else { return };
     let cache = Cache::open(root).unwrap();
-    match std::env::var("LARDER_TEST_DO").unwrap().as_str() {
+    match std::env::var("TEST_LARDER_DO").unwrap().as_str() {
         "forget" => assert!(double::call(1, 0, &cache).forget().unwrap()),
         "refresh" => assert_eq!(double::call(1, 40, &cache).refresh(), 42),
         "clear" => cache.clear().unwrap(),
@@ -116,7 +116,7 @@ fn does_something_to_the_cache() {
 fn other_processes_are_seen_by_the_next_call() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
-    let other = |what| child::run("hot::does_something_to_the_cache", root.path(), &[("LARDER_TEST_DO", what)]);
+    let other = |what| child::run("hot::does_something_to_the_cache", root.path(), &[("TEST_LARDER_DO", what)]);
     for (what, expected) in [("forget", 1002), ("refresh", 42), ("clear", 1002), ("evict", 1002)] {
         cache.clear().unwrap();
         for _ in 0..5 {

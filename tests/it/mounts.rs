@@ -1,4 +1,4 @@
-//! File systems that are mounted for a test. Where that can't be done, a test says so and passes; with `LARDER_TEST_ALL`
+//! File systems that are mounted for a test. Where that can't be done, a test says so and passes; with `TEST_LARDER_ALL`
 //! set, it fails.
 
 use std::fs::{self, File};
@@ -76,6 +76,6 @@ fn run(test: &str, command: &mut Command) -> Option<()> {
 
 /// Says that a test is skipped.
 pub(crate) fn skip(test: &str, why: &str) {
-    assert!(std::env::var_os("LARDER_TEST_ALL").is_none(), "{test} can't run: {why}");
+    assert!(std::env::var_os("TEST_LARDER_ALL").is_none(), "{test} can't run: {why}");
     eprintln!("SKIPPED {test}: {why}");
 }

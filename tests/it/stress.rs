@@ -5,7 +5,7 @@
 //! For ten minutes:
 //!
 //! ```text
-//! LARDER_STRESS_SECONDS=600 cargo test --release --features full --test it stress:: -- --nocapture
+//! TEST_LARDER_SECONDS=600 cargo test --release --features full --test it stress:: -- --nocapture
 //! ```
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::fs::{self, File, FileTimes};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -204,24 +204,14 @@ impl Player<'_> {
     fn forks(&mut self) {}
 }
 
-/// A command whose program sees another time of day, by some seconds, if there is what it takes.
-fn with_a_wrong_clock(command: Command, seconds: u64) -> Command {
-    let is_there = Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success());
-    if !is_there {
-        assert!(std::env::var_os("LARDER_TEST_ALL").is_none(), "the program `faketime` is missing");
-        return command;
-    }
-    let mut wrong = Command::new("faketime");
-    wrong.args(["-f", &format!("{:+}s", seconds as i64 - 3)]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => wrong.env(name, value),
-            None => wrong.env_remove(name),
-        };
-    }
-    // Time that passes is right.
-    wrong.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    wrong
+/// The library that gives a program another time of day, if it is there: `faketime` says where.
+fn library_of_wrong_clocks() -> Option<&'static str> {
+    static LIBRARY: LazyLock<Option<String>> = LazyLock::new(|| {
+        let output = Command::new("faketime").args(["-f", "+0s", "printenv", "LD_PRELOAD"]).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    });
+    assert!(LIBRARY.is_some() || std::env::var_os("TEST_LARDER_ALL").is_none(), "the program `faketime` is missing");
+    LIBRARY.as_deref()
 }
 
 /// The processes of one episode.
@@ -237,8 +227,13 @@ impl Players {
     fn start(&mut self) {
         let left = self.until.duration_since(SystemTime::now()).unwrap_or_default().as_millis();
         let mut command = child::command("stress::makes_calls", &self.root);
-        if self.mode == Mode::Mixed && self.random.below(2) == 0 {
-            command = with_a_wrong_clock(command, self.random.below(7));
+        if self.mode == Mode::Mixed
+            && self.random.below(2) == 0
+            && let Some(library) = library_of_wrong_clocks()
+        {
+            command.env("LD_PRELOAD", library).env("FAKETIME", format!("{:+}s", self.random.below(7) as i64 - 3));
+            // Time that passes is right.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
         let child = command
             .env("MODE", (self.mode as u8).to_string())
@@ -314,7 +309,7 @@ fn play(mode: Mode, check: impl Fn(&Path)) {
     // The load of one is enough.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let seconds = std::env::var("LARDER_STRESS_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(4.0);
+    let seconds = std::env::var("TEST_LARDER_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(4.0);
     let mut left = Duration::from_secs_f64(seconds / 3.0);
     while left > Duration::ZERO {
         let episode = left.min(LONGEST_EPISODE);

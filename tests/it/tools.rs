@@ -1,6 +1,6 @@
 //! Other programs read what larder writes.
 //!
-//! A test whose program is missing says so and passes; with `LARDER_TEST_ALL` set, it fails.
+//! A test whose program is missing says so and passes; with `TEST_LARDER_ALL` set, it fails.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ pub(crate) fn has(test: &str, program: &str, probe: &[&str]) -> bool {
         return true;
     }
     let what = format!("{program} {}", probe.join(" "));
-    assert!(std::env::var_os("LARDER_TEST_ALL").is_none(), "{test} can't run: `{what}` fails");
+    assert!(std::env::var_os("TEST_LARDER_ALL").is_none(), "{test} can't run: `{what}` fails");
     eprintln!("SKIPPED {test}: `{what}` fails");
     false
 }
