@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use crate::Result;
 use crate::cache::Cache;
-use crate::call::{self, Ask, Asked};
+use crate::call::{self, Ask};
 use crate::explain::Explanation;
 use crate::key::call::encode;
 use crate::key::{Describe, Key};
 use crate::memo::Memo;
-use crate::memoize::{How, Question};
+use crate::memoize::{Asked, Question};
 use crate::memoize_async::{run_async, try_run_async};
+use crate::miss::How;
 use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::shape::Shape;

@@ -8,7 +8,8 @@ use crate::explain::{Explanation, Verdict};
 use crate::key::call::encode;
 use crate::key::{Argument, Describe, Key};
 use crate::memo::Memo;
-use crate::memoize::{self, How, Question};
+use crate::memoize::{self, Asked, Question};
+use crate::miss::How;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::rules::Rules;
@@ -96,12 +97,6 @@ impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Ask<R> for Question<A, D, 
             Ok(Shelved::new::<S>(key, place))
         }
     }
-}
-
-/// A question together with the function that answers it.
-pub(crate) struct Asked<Q, C> {
-    pub(crate) question: Q,
-    pub(crate) compute: C,
 }
 
 impl<T, Q: Ask<T>, C> Ask<T> for Asked<Q, C> {

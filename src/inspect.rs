@@ -2,12 +2,33 @@
 
 use crate::Result;
 use crate::cache::Cache;
+use crate::flight::Process;
 use crate::key::Key;
 use crate::stats::Stats;
 use crate::store::{self, Activity, Entries, Entry, FunctionInfo, Verified};
 use crate::summary::Summary;
 
 impl Cache {
+    /// The processes that compute calls of this cache for more than a second, on this machine and on others, and those that
+    /// wait for them.
+    ///
+    /// # Errors
+    /// What the file system reports, but for a folder that is not there.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// for process in cache.processes()? {
+    ///     for call in &process.computing {
+    ///         println!("{} is computed by {} on {}", call.function, process.pid, process.host);
+    ///     }
+    /// }
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn processes(&self) -> Result<Vec<Process>> {
+        self.layout().map_or_else(|| Ok(Vec::new()), |layout| Process::all(layout.root()))
+    }
+
     /// All stored results, function by function.
     ///
     /// # Errors

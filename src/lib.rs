@@ -10,6 +10,7 @@ mod memo;
 mod memoize;
 #[cfg(feature = "async")]
 mod memoize_async;
+mod miss;
 mod site;
 mod sweep;
 

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::aside::unblock;
 use crate::cache::Cache;
-use crate::call::Asked;
 use crate::flight::{End, Step, Turn};
 use crate::key::{Argument, Describe};
 use crate::memo::Memo;
-use crate::memoize::{How, Looked, Miss, Question, Ran, look};
+use crate::memoize::{Asked, Question};
+use crate::miss::{How, Looked, Miss, Ran, look};
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::rules::Rules;

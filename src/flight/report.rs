@@ -16,7 +16,6 @@ use super::signs::ProcessWatch;
 use super::{Flight, Flights, circle, locked};
 use crate::as_json::seconds;
 use crate::atomic::create_private_folder;
-use crate::cache::Cache;
 use crate::file::{at_path, open_to_change, read_now, write_all_at};
 use crate::fork::{LockFile, Once};
 use crate::key::Key;
@@ -34,7 +33,7 @@ const LARGEST: u64 = 4 << 20;
 const MOST_CALLS: usize = 1_000;
 
 /// A process that computes calls of a cache for more than a second, or waits for another one that does:
-/// [`Cache::processes`] gives them.
+/// [`Cache::processes`](crate::Cache::processes) gives them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Process {
@@ -241,32 +240,19 @@ fn read(path: &Path) -> Option<Report> {
     Some(report)
 }
 
-impl Cache {
-    /// The processes that compute calls of this cache for more than a second, on this machine and on others, and those that
-    /// wait for them.
+impl Process {
+    /// Those with a cache in this folder.
     ///
     /// # Errors
     /// What the file system reports, but for a folder that is not there.
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir()?;
-    /// let cache = larder::Cache::open(folder.path())?;
-    /// for process in cache.processes()? {
-    ///     for call in &process.computing {
-    ///         println!("{} is computed by {} on {}", call.function, process.pid, process.host);
-    ///     }
-    /// }
-    /// # Ok::<(), larder::Error>(())
-    /// ```
-    pub fn processes(&self) -> Result<Vec<Process>> {
-        let Some(layout) = self.layout() else { return Ok(Vec::new()) };
-        match fs::read_dir(folder(layout.root())) {
+    pub(crate) fn all(root: &Path) -> Result<Vec<Process>> {
+        match fs::read_dir(folder(root)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io(error, "can't read the folder").at(folder(layout.root())));
+                return Err(Error::io(error, "can't read the folder").at(folder(root)));
             }
             _ => {}
         }
-        let mut processes: Vec<Process> = read_all(layout.root())
+        let mut processes: Vec<Process> = read_all(root)
             .into_iter()
             .map(|(path, report)| {
                 let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
