@@ -256,7 +256,7 @@ impl Cache {
     ///         println!("{} is computed by {} on {}", call.function, process.pid, process.host);
     ///     }
     /// }
-    /// # Ok::<(), larder::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn processes(&self) -> Result<Vec<Process>> {
         let Some(layout) = self.layout() else { return Ok(Vec::new()) };
