@@ -184,7 +184,7 @@ impl CacheBuilder {
     /// # use std::time::Duration;
     /// # let folder = tempfile::tempdir()?;
     /// let cache = larder::Cache::builder(folder.path()).wait_limit(Duration::from_secs(5)).open()?;
-    /// # Ok::<(), larder::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_limit(mut self, limit: Duration) -> Self {
         self.wait_limit = Some(limit);

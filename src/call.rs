@@ -255,7 +255,7 @@ impl<'a, T: 'a> Call<'a, T> {
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// # let cache = &larder::Cache::open(folder.path())?;
-    /// #[larder::memoize(cache = cache, track = "body")]
+    /// #[larder::memoize(cache = cache, ignore(cache), track = "body")]
     /// fn fit(cache: &larder::Cache, alpha: f64) -> f64 {
     ///     alpha.sqrt()
     /// }
@@ -264,7 +264,7 @@ impl<'a, T: 'a> Call<'a, T> {
     ///     Some(model) => assert_eq!(model, 0.5),
     ///     None => println!("somebody is at it"),
     /// }
-    /// # Ok::<(), larder::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_run(self) -> Option<T> {
         self.try_or_back().ok()

@@ -23,7 +23,7 @@ impl Cache {
     ///         println!("{} is computed by {} on {}", call.function, process.pid, process.host);
     ///     }
     /// }
-    /// # Ok::<(), larder::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn processes(&self) -> Result<Vec<Process>> {
         self.layout().map_or_else(|| Ok(Vec::new()), |layout| Process::all(layout.root()))

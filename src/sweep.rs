@@ -26,7 +26,7 @@ use crate::call::Call;
 /// let calls = (0..100).map(|seed| simulate::call(cache, seed));
 /// let sum: u64 = larder::sweep(calls).sum();
 /// assert_eq!(sum, 328_350);
-/// # Ok::<(), larder::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// With rayon, let its threads try each call first, and then run those that somebody was at:
@@ -45,7 +45,7 @@ use crate::call::Call;
 /// let both = tried.into_par_iter().zip(&seeds);
 /// let results = both.map(|(tried, seed)| tried.unwrap_or_else(|| simulate(cache, *seed)));
 /// assert_eq!(results.sum::<u64>(), 328_350);
-/// # Ok::<(), larder::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn sweep<'a, T>(calls: impl IntoIterator<Item = Call<'a, T>>) -> Sweep<'a, T> {
     Sweep { waiting: calls.into_iter().map(Item::Call).collect(), next: 0 }
@@ -104,7 +104,7 @@ impl<'a, T: 'a> Sweep<'a, T> {
     /// for (index, result) in larder::sweep(seeds.map(|seed| simulate::call(cache, seed))).unordered() {
     ///     assert_eq!(result, seeds[index] * seeds[index]);
     /// }
-    /// # Ok::<(), larder::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn unordered(self) -> impl Iterator<Item = (usize, T)> + use<'a, T> {
         let mut fresh: VecDeque<_> = self.waiting.into_iter().enumerate().collect();
