@@ -66,6 +66,7 @@ mod file_system;
 mod fit;
 mod fork;
 mod guard;
+mod identity;
 mod in_trait;
 mod kept;
 mod lock;

@@ -18,8 +18,8 @@ use crate::atomic::{Draft, create_private_folder};
 use crate::file::open_entry;
 use crate::file_system::is_folder_full;
 use crate::fork::PerProcess;
+use crate::identity::Identity;
 use crate::key::Key;
-use crate::marks::Identity;
 use crate::{Error, ErrorKind, Result};
 
 /// An entry that was used is touched if that is not known for so long.
