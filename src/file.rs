@@ -1,7 +1,7 @@
 //! A part of a file, which several threads may read at once, or which is mapped into memory.
 #![expect(unsafe_code, reason = "maps of files can't be had in safe code")]
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -45,23 +45,6 @@ fn open_or_make(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create_new(false).open(path),
         made => made.inspect(|file| access::adopt_file(file, path)),
     }
-}
-
-/// What is known of an open file, if it is the one that has this name; `None` if somebody removed or replaced it, or moved
-/// a folder above it. Windows lets nobody do that with a file that is open.
-pub(crate) fn at_path(file: &File, path: &Path) -> Option<Metadata> {
-    let metadata = file.metadata().ok()?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        let there = std::fs::symlink_metadata(path).ok()?;
-        if (there.dev(), there.ino()) != (metadata.dev(), metadata.ino()) {
-            return None;
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = path;
-    Some(metadata)
 }
 
 /// Opens a file of ours for reading: a link or a pipe that somebody planted in its place is neither followed nor

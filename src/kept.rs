@@ -2,31 +2,37 @@
 //! many those are.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::fork::PerProcess;
+use crate::identity::Known;
 
 /// Files that are open at one time, beside those that are being written to.
 const MOST: usize = 16;
 
 /// What was used last is at the end.
-static KEPT: PerProcess<Mutex<VecDeque<(PathBuf, File)>>> = PerProcess::new();
+static KEPT: PerProcess<Mutex<VecDeque<Kept>>> = PerProcess::new();
 
-fn kept() -> MutexGuard<'static, VecDeque<(PathBuf, File)>> {
+type Kept = (PathBuf, Known);
+
+fn kept() -> MutexGuard<'static, VecDeque<Kept>> {
     KEPT.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the file of this path, if it is open. It may have another path by now, or none.
-pub(crate) fn take(path: &Path) -> Option<File> {
+/// Takes the file of this path, if it is open and still has it; and what is known of it.
+pub(crate) fn take(path: &Path) -> Option<(Known, Metadata)> {
     let mut kept = kept();
     let index = kept.iter().rposition(|(known, _)| known == path)?;
-    kept.remove(index).map(|(_, file)| file)
+    let (_, file) = kept.remove(index)?;
+    drop(kept);
+    let metadata = file.at(path)?;
+    Some((file, metadata))
 }
 
 /// Keeps a file open for the next time.
-pub(crate) fn keep(path: PathBuf, file: File) {
+pub(crate) fn keep(path: PathBuf, file: Known) {
     let mut kept = kept();
     kept.push_back((path, file));
     let surplus = kept.len().saturating_sub(MOST);
@@ -47,6 +53,8 @@ pub(crate) fn close_under(root: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]
@@ -54,11 +62,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = |n: usize| root.path().join(n.to_string());
         for n in 0..3 * MOST {
-            keep(path(n), File::create(path(n)).unwrap());
+            keep(path(n), Known::new(File::create(path(n)).unwrap()));
         }
         // Other tests keep files as well.
         assert!((0..3 * MOST).filter(|n| take(&path(*n)).is_some()).count() <= MOST);
-        keep(path(0), File::open(path(0)).unwrap());
+        keep(path(0), Known::new(File::open(path(0)).unwrap()));
         close_under(root.path());
         assert!(take(&path(0)).is_none());
     }

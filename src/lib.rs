@@ -67,6 +67,7 @@ mod file_system;
 mod fit;
 mod fork;
 mod guard;
+mod identity;
 mod in_trait;
 mod kept;
 mod lock;

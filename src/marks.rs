@@ -11,7 +11,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,6 +22,7 @@ use twox_hash::XxHash3_64;
 use crate::file::{open_entry, open_to_change, write_all_at};
 use crate::file_system;
 use crate::fork::PerProcess;
+use crate::identity::Identity;
 use crate::key::Key;
 
 const MARKS: usize = 512;
@@ -37,35 +38,6 @@ pub(crate) struct Marks {
     failed: AtomicBool,
     /// Whether changes by others are seen in the map at once.
     is_coherent: bool,
-}
-
-/// Which file has a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Identity(u64, u64);
-
-impl Identity {
-    /// `None` if there is none, or the system does not tell.
-    pub(crate) fn of(path: &Path) -> Option<Identity> {
-        std::fs::symlink_metadata(path).ok().and_then(|metadata| identity(&metadata))
-    }
-
-    /// Of an open file.
-    pub(crate) fn of_file(file: &File) -> Option<Identity> {
-        file.metadata().ok().and_then(|metadata| identity(&metadata))
-    }
-}
-
-#[cfg(unix)]
-fn identity(metadata: &std::fs::Metadata) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt as _;
-    Some(Identity(metadata.dev(), metadata.ino()))
-}
-
-/// When it was made tells one from the next.
-#[cfg(not(unix))]
-fn identity(metadata: &std::fs::Metadata) -> Option<Identity> {
-    let created = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(Identity(created.as_secs(), created.subsec_nanos().into()))
 }
 
 /// The marks that are open in this process, and whether only to be read.
@@ -108,7 +80,14 @@ impl Marks {
         }
         let map = MmapOptions::new().len(BYTES).map_raw_read_only(&file)?;
         let is_coherent = file_system::maps_are_coherent(&file, !reading);
-        Ok(Marks { identity: identity(&metadata), path, file, map, failed: AtomicBool::new(false), is_coherent })
+        Ok(Marks {
+            identity: Identity::in_metadata(&metadata),
+            path,
+            file,
+            map,
+            failed: AtomicBool::new(false),
+            is_coherent,
+        })
     }
 
     /// Whether a result may be kept in memory for as long as its mark is the same: not on a file system where what others

@@ -16,8 +16,9 @@ use super::signs::ProcessWatch;
 use super::{Flight, Flights, circle, locked};
 use crate::as_json::seconds;
 use crate::atomic::create_private_folder;
-use crate::file::{at_path, open_to_change, read_now, write_all_at};
+use crate::file::{open_to_change, read_now, write_all_at};
 use crate::fork::{LockFile, Once};
+use crate::identity::Known;
 use crate::key::Key;
 use crate::lock;
 use crate::stats::nanoseconds;
@@ -96,7 +97,7 @@ pub(super) struct Told {
 /// What this process says.
 #[derive(Default)]
 pub(super) struct Own {
-    file: Option<(PathBuf, LockFile)>,
+    file: Option<(PathBuf, Known<LockFile>)>,
     beat: u64,
     busy: u64,
     process: Option<ProcessWatch>,
@@ -184,7 +185,7 @@ impl Own {
         let failed = |error, path: &Path| Error::io(error, "can't write").at(path);
         let text = serde_json::to_vec(report).map_err(|e| failed(e.into(), root))?;
         // Somebody may have removed it.
-        if self.file.as_ref().is_some_and(|(path, file)| at_path(file, path).is_none()) {
+        if self.file.as_ref().is_some_and(|(path, file)| file.at(path).is_none()) {
             self.file = None;
         }
         if self.file.is_none() {
@@ -198,7 +199,7 @@ impl Own {
             if cfg!(unix) {
                 let _ = lock::try_exclusive(&file);
             }
-            self.file = Some((path, file));
+            self.file = Some((path, Known::locked(file)));
         }
         let Some((path, file)) = &self.file else { return Ok(()) };
         // Who reads in between may find neither this text nor the last one, and keeps to what he knows.

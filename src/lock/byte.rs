@@ -18,8 +18,9 @@ use std::time::Duration;
 use super::bell;
 use super::bell::Bell;
 use super::{Asked, PLACE_BITS, ancestor};
-use crate::file::{at_path, open_to_change};
+use crate::file::open_to_change;
 use crate::fork::LockFile;
+use crate::identity::Known;
 use crate::proc::boot_ticks;
 use crate::{Error, Result};
 
@@ -34,7 +35,7 @@ pub(super) struct Bytes {
 
 /// The file of locks, open.
 pub(super) struct Open {
-    pub(super) file: LockFile,
+    pub(super) file: Known<LockFile>,
     pub(super) bell: Bell,
 }
 
@@ -103,7 +104,7 @@ impl Bytes {
     fn open(&self) -> io::Result<Arc<Open>> {
         let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = &*kept
-            && at_path(&open.file, &self.path).is_some()
+            && open.file.at(&self.path).is_some()
         {
             return Ok(open.clone());
         }
@@ -117,7 +118,7 @@ impl Bytes {
             }
             Err(error) => return Err(error),
         };
-        let open = Arc::new(Open { file, bell: Bell::default() });
+        let open = Arc::new(Open { file: Known::locked(file), bell: Bell::default() });
         *kept = Some(open.clone());
         Ok(open)
     }

@@ -13,14 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::own::{self, Role};
-use super::{Layout, Listed, Store, Walk};
+use super::{Layout, Listed, Store, Walk, own};
 use crate::atomic::{Draft, create_private_folder};
 use crate::file::open_entry;
 use crate::file_system::is_folder_full;
 use crate::fork::PerProcess;
+use crate::identity::Identity;
 use crate::key::Key;
-use crate::marks::Identity;
 use crate::{Error, ErrorKind, Result};
 
 /// An entry that was used is touched if that is not known for so long.
@@ -143,10 +142,9 @@ impl Directory {
 
     /// Removes an entry's file: its size; `None` if there is none.
     fn remove_own(&self, path: PathBuf, key: &Key) -> Result<Option<u64>> {
-        let Some(size) = size(&path) else { return Ok(None) };
-        match own::is_ours(&path, Role::Entry(*key)) {
-            Ok(true) => Ok(remove_file(&path)?.then_some(size)),
-            Ok(false) => {
+        match own::size_of_entry(&path, key) {
+            Ok(Some(size)) => Ok(remove_file(&path)?.then_some(size)),
+            Ok(None) => {
                 let what = "this is no entry of larder, although it is called like one; it is left alone";
                 let error = Error::new(ErrorKind::NotLarder, what).at(&path);
                 self.known().foreign.insert(path);

@@ -18,7 +18,8 @@ use twox_hash::XxHash3_64;
 
 use super::Layout;
 use crate::atomic::{self, Access};
-use crate::file::{append_now, at_path, read_now};
+use crate::file::{append_now, read_now};
+use crate::identity::Known;
 use crate::kept;
 use crate::key::{Argument, Key};
 use crate::reason::{Cause, NotKept};
@@ -182,17 +183,16 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()
     let path = Layout::history(folder);
     let failed = |e| Error::io(e, "can't note the call").at(&path);
     // Opening it takes longer than writing. Who comes while another one is at it opens it for himself.
-    let linked = kept::take(&path).and_then(|file| at_path(&file, &path).map(|metadata| (file, metadata.len())));
-    let (mut file, len) = match linked {
-        Some(linked) => linked,
+    let (file, len) = match kept::take(&path) {
+        Some((file, metadata)) => (file, metadata.len()),
         None => {
             let file = append_now(&path).map_err(failed)?;
             let len = file.metadata().map_err(failed)?.len();
-            (file, len)
+            (Known::new(file), len)
         }
     };
     let bytes = record.encode();
-    file.write_all(&bytes).map_err(failed)?;
+    (&*file).write_all(&bytes).map_err(failed)?;
     if len + bytes.len() as u64 > LONGEST {
         let bytes = read_now(&path, u64::MAX).map_err(failed)?;
         let records = records(&bytes);

@@ -22,7 +22,8 @@ use std::time::Duration;
 
 use twox_hash::XxHash3_64;
 
-use crate::file::{FileRange, at_path, open_to_change, write_all_at};
+use crate::file::{FileRange, open_to_change, write_all_at};
+use crate::identity::Known;
 use crate::kept;
 use crate::key::Key;
 use crate::lock::{Asked, KeyLock, KeyLocks};
@@ -195,9 +196,11 @@ impl Ledger {
     }
 
     /// The file: another one, if another one has its name, or none.
-    fn open(&self) -> Result<File> {
-        let kept = kept::take(&self.path).filter(|file| at_path(file, &self.path).is_some());
-        kept.map_or_else(|| open_to_change(&self.path).map_err(|e| self.failed(e)), Ok)
+    fn open(&self) -> Result<Known> {
+        match kept::take(&self.path) {
+            Some((file, _)) => Ok(file),
+            None => open_to_change(&self.path).map(Known::new).map_err(|e| self.failed(e)),
+        }
     }
 
     /// Changes the record of a folder, or adds it.

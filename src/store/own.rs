@@ -65,7 +65,7 @@ pub(crate) fn is_ours(path: &Path, role: Role) -> io::Result<bool> {
     match role {
         Role::Foreign => Ok(false),
         Role::Draft => Ok(true),
-        Role::Entry(key) => is_entry(path, &key),
+        Role::Entry(key) => size_of_entry(path, &key).map(|size| size.is_some()),
         Role::Function => json(FunctionFile::LONGEST).map(|json| is_function(&json)),
         Role::Code => json(CodeFile::LONGEST)
             .map(|json| begins(&json, b"{\n  \"items\"") || serde_json::from_slice::<CodeFile>(&json).is_ok()),
@@ -88,20 +88,26 @@ fn is_torn(start: &[u8]) -> bool {
     start.iter().all(|byte| *byte == 0)
 }
 
-/// Whether an entry's file is one: it begins as one, even if it was damaged, or larder has noted that it stored it.
-fn is_entry(path: &Path, key: &Key) -> io::Result<bool> {
-    match open_entry(path)
-        .and_then(|file| file.metadata()?.is_file().then_some(file).ok_or(io::ErrorKind::InvalidInput.into()))
-    {
-        Ok(file) => Ok(begins_as_entry(&file)? || is_noted(path, key)),
+/// The size of the file of an entry, if it is one: it begins as one, even if it was damaged, or larder has noted that it
+/// stored it.
+pub(super) fn size_of_entry(path: &Path, key: &Key) -> io::Result<Option<u64>> {
+    let is_ours = |size| if is_noted(path, key) { Some(size) } else { None };
+    match open_entry(path) {
+        Ok(file) => {
+            let metadata = file.metadata()?;
+            let is_entry = metadata.is_file() && begins_as_entry(&file)?;
+            Ok(if is_entry { Some(metadata.len()) } else { is_ours(metadata.len()).filter(|_| metadata.is_file()) })
+        }
         // Whose it is then, only what is noted tells.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_noted(path, key) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            is_ours(fs::symlink_metadata(path)?.len()).map(Some).ok_or(error)
+        }
         Err(error) => Err(error),
     }
 }
 
 /// Whether an open file begins as entries do.
-pub(super) fn begins_as_entry(mut file: &File) -> io::Result<bool> {
+fn begins_as_entry(mut file: &File) -> io::Result<bool> {
     let mut start = [0; MAGIC.len()];
     let mut len = 0;
     while len < start.len() {
@@ -115,7 +121,7 @@ pub(super) fn begins_as_entry(mut file: &File) -> io::Result<bool> {
 }
 
 /// Whether the history of its function says that this entry was stored.
-pub(super) fn is_noted(path: &Path, key: &Key) -> bool {
+fn is_noted(path: &Path, key: &Key) -> bool {
     let Some(folder) = path.parent() else { return false };
     let history = Layout::recall(Layout::function_of(folder).as_ref());
     history.iter().any(|record| record.key == *key && matches!(record.event, Event::Stored(_)))

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 
 use super::{Upkeep, locked};
 use crate::hot::{Hot, Since, Warm};
+use crate::identity::Identity;
 use crate::key::Key;
-use crate::marks::{Identity, Marks};
+use crate::marks::Marks;
 
 /// A folder, and which one had its name.
 pub(super) type Watched = (Arc<Path>, Option<Identity>);
