@@ -19,6 +19,7 @@ use crate::store::{CodeFile, Found, Layout, find_litter};
 use crate::upkeep::Place;
 use crate::{Error, ErrorKind};
 
+mod owners;
 mod variables;
 
 /// What was looked at, and how it is: what [`Cache::diagnose`] gives.
@@ -358,16 +359,7 @@ fn contents(cache: &Cache, place: &Place) -> Vec<Finding> {
             "remove them; to move the cache, link its root or set LARDER_DIR",
         ));
     }
-    if found.closed > 0 {
-        findings.push(fault(
-            "owners",
-            format!(
-                "{} of other users can't be read, so their calls are computed",
-                count(found.closed, "entry", "entries")
-            ),
-            "share the cache: `CacheBuilder::shared(true)` or LARDER_SHARED=1, first by the owner of its folder",
-        ));
-    }
+    findings.extend(owners::owners(&found, &place.layout));
     if !found.versions.is_empty() {
         findings.push(note(
             "versions",

@@ -119,6 +119,11 @@ impl Layout {
         Ok(())
     }
 
+    /// Whether the tag hides other things than the cache.
+    pub(crate) fn hides_others(&self) -> bool {
+        own::is_tagged(&self.root).unwrap_or(false) && root::may_be_hidden(&self.root).is_ok_and(|alone| !alone)
+    }
+
     /// Creates the folder of drafts. A link in its place may lead anywhere, so it is not used.
     pub(crate) fn create_drafts(&self) -> Result<()> {
         let drafts = self.drafts();

@@ -120,7 +120,10 @@ fn a_cache_stays_where_it_is() {
     assert_eq!(cache.path(), root.path());
     assert_eq!(cache.get_or_compute("f", &1, || 1), 1);
     // Whatever comes or goes beside it.
+    let is_told = || cache.diagnose().iter().any(|finding| finding.about == "hidden");
+    assert!(!is_told());
     put(root.path(), &["notes.txt", "v1/notes.txt"]);
+    assert!(is_told());
     for gone in [Some("CACHEDIR.TAG"), Some(".gitignore"), Some("counters"), Some("drafts"), None] {
         let path = gone.map(|gone| root.path().join(gone));
         match &path {
@@ -133,6 +136,7 @@ fn a_cache_stays_where_it_is() {
         assert_eq!(cache.get_or_compute("f", &1, || 2), 1, "without {gone:?}");
     }
     assert!(!root.path().join(".gitignore").exists(), "it would hide the notes");
+    assert!(!is_told());
 }
 
 /// F24: by name and by content, in a cache's own folders too.
