@@ -1,7 +1,11 @@
 //! Which file has a name.
 
+use std::borrow::Borrow;
 use std::fs::{self, File, Metadata};
+use std::ops::Deref;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A file, whatever its name is. As long as it is open, no other one gets the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,34 +36,49 @@ impl Identity {
     }
 }
 
+/// How long it is believed that a file has its name, as long as it has one at all. To look where a path leads takes several
+/// times as long as to look at an open file.
+const BELIEVED: Duration = Duration::from_millis(50);
+
 /// An open file of which is known which one it is, so that its name is enough to see whether it still has that.
 pub(crate) struct Known<F = File> {
     file: F,
     identity: Option<Identity>,
+    /// When its name was looked at.
+    seen: Mutex<Instant>,
 }
 
-impl<F: std::ops::Deref<Target = File>> Known<F> {
-    pub(crate) fn locked(file: F) -> Self {
-        Known { identity: Identity::of_file(&file), file }
+impl<F: Borrow<File>> Known<F> {
+    /// A file that was just opened by its name.
+    pub(crate) fn new(file: F) -> Self {
+        Known { identity: Identity::of_file(file.borrow()), file, seen: Mutex::new(Instant::now()) }
     }
-}
 
-impl Known {
-    pub(crate) fn new(file: File) -> Self {
-        Known { identity: Identity::of_file(&file), file }
-    }
-}
-
-impl<F> Known<F> {
     /// What is known of it, if it is the file of this path; `None` if somebody removed or replaced it, or moved a folder
-    /// above it.
+    /// above it. A move is noticed a moment later.
     pub(crate) fn at(&self, path: &Path) -> Option<Metadata> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.elapsed() < BELIEVED {
+            return linked(self.file.borrow());
+        }
         let there = fs::symlink_metadata(path).ok()?;
-        (self.identity.is_some() && Identity::in_metadata(&there) == self.identity).then_some(there)
+        let is_it = self.identity.is_some() && Identity::in_metadata(&there) == self.identity;
+        *seen = Instant::now();
+        is_it.then_some(there)
     }
 }
 
-impl<F> std::ops::Deref for Known<F> {
+/// What is known of a file that still has a name; `None` if somebody removed it. Windows removes no file that is open.
+fn linked(file: &File) -> Option<Metadata> {
+    let metadata = file.metadata().ok()?;
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(&metadata) == 0 {
+        return None;
+    }
+    Some(metadata)
+}
+
+impl<F> Deref for Known<F> {
     type Target = F;
 
     fn deref(&self) -> &F {

@@ -115,8 +115,19 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// What there is to do without waiting.
+    /// What there is to do without waiting; `None` if it is time to wait.
     pub(super) fn go_on(&mut self) -> Option<Step> {
+        loop {
+            let was_waiting = !matches!(self.stage, Stage::Start);
+            let step = self.step();
+            // Where it has just come from the start, or is there again, it has not looked yet.
+            if step.is_some() || was_waiting && !matches!(self.stage, Stage::Start) {
+                return step;
+            }
+        }
+    }
+
+    fn step(&mut self) -> Option<Step> {
         let leader = (!self.is_task).then(Worker::here);
         match &mut self.stage {
             Stage::Start if circle::is_within(self.key, &self.flights.root) => return Some(self.over(Turn::Alone)),

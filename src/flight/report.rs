@@ -199,7 +199,7 @@ impl Own {
             if cfg!(unix) {
                 let _ = lock::try_exclusive(&file);
             }
-            self.file = Some((path, Known::locked(file)));
+            self.file = Some((path, Known::new(file)));
         }
         let Some((path, file)) = &self.file else { return Ok(()) };
         // Who reads in between may find neither this text nor the last one, and keeps to what he knows.

@@ -1,6 +1,7 @@
 //! The open files that locks are taken on, of which a child lets go.
 #![expect(unsafe_code, reason = "the C library is asked to call functions at a fork, and descriptors are replaced")]
 
+use std::borrow::Borrow;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
@@ -25,6 +26,12 @@ impl LockFile {
         let _opening = Opening::begin();
         let file = open()?;
         Ok(LockFile { place: note(file.as_raw_fd()), file })
+    }
+}
+
+impl Borrow<File> for LockFile {
+    fn borrow(&self) -> &File {
+        &self.file
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where processes don't fork, there is nothing to let go of.
 
+use std::borrow::Borrow;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
@@ -10,6 +11,12 @@ pub(crate) struct LockFile(File);
 impl LockFile {
     pub(crate) fn open(open: impl FnOnce() -> io::Result<File>) -> io::Result<LockFile> {
         open().map(LockFile)
+    }
+}
+
+impl Borrow<File> for LockFile {
+    fn borrow(&self) -> &File {
+        &self.0
     }
 }
 

@@ -118,7 +118,7 @@ impl Bytes {
             }
             Err(error) => return Err(error),
         };
-        let open = Arc::new(Open { file: Known::locked(file), bell: Bell::default() });
+        let open = Arc::new(Open { file: Known::new(file), bell: Bell::default() });
         *kept = Some(open.clone());
         Ok(open)
     }

@@ -53,6 +53,8 @@ pub(crate) struct KeyLock {
     shared: Arc<Shared>,
     /// A child has a copy of this, and not the lock.
     born: Born,
+    /// Others may wait for it.
+    is_waited_for: bool,
 }
 
 /// How often a lock is asked for where nothing tells that it was freed.
@@ -86,7 +88,7 @@ impl KeyLocks {
         KeyLocks(shared)
     }
 
-    /// Takes the lock of this key, unless somebody else has it.
+    /// Takes the lock of this key, unless somebody else has it. Nobody waits for it.
     ///
     /// Keys that agree in their first 38 bits share a lock. That makes two calls wait for each other
     /// that need not, and no more.
@@ -94,7 +96,11 @@ impl KeyLocks {
     /// # Errors
     /// Where the file system has no locks, or the root can't be written to.
     pub(crate) fn ask(&self, key: &Key) -> Result<Asked<KeyLock>> {
-        self.ask_at(key, 0)
+        let mut asked = self.ask_at(key, 0);
+        if let Ok(Asked::Mine(lock)) = &mut asked {
+            lock.is_waited_for = false;
+        }
+        asked
     }
 
     /// [`ask`](KeyLocks::ask) for one of the other locks of this key. Who does not wait for the holder of one any longer
@@ -105,7 +111,7 @@ impl KeyLocks {
         if !locked(&shared.held).insert(place) {
             return Ok(Asked::Theirs);
         }
-        let mut lock = KeyLock { held: None, place, shared: shared.clone(), born: Born::here() };
+        let mut lock = KeyLock { held: None, place, shared: shared.clone(), born: Born::here(), is_waited_for: true };
         Ok(match shared.kind.ask(place)? {
             Asked::Mine(held) => {
                 lock.held = Some(held);
@@ -170,8 +176,11 @@ impl Drop for KeyLock {
         let freed = || _ = locked(&shared.held).remove(&self.place);
         // First for the system: the next one to have it here would share it. Then those who wait are woken.
         match self.held.take() {
-            Some(held) => held.free(freed),
-            None => freed(),
+            Some(held) if self.is_waited_for => held.free(freed),
+            held => {
+                drop(held);
+                freed();
+            }
         }
     }
 }

@@ -5,13 +5,13 @@
 //! the first digits of its key: `<function>.spread/<2 digits>/<key>.larder`. Readers look there when the first place has none. What
 //! is stored in the first place removes what is in the other, so that nothing older is ever found.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{Layout, Listed, Store, Walk, own};
 use crate::atomic::{Draft, create_private_folder};
@@ -21,6 +21,9 @@ use crate::fork::PerProcess;
 use crate::identity::Identity;
 use crate::key::Key;
 use crate::{Error, ErrorKind, Result};
+
+/// How long it is believed that the entries of a function are in one folder.
+const BELIEVED: Duration = Duration::from_secs(1);
 
 /// An entry that was used is touched if that is not known for so long.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
@@ -38,6 +41,8 @@ struct Known {
     foreign: HashSet<PathBuf>,
     /// Folders that have no room for more names.
     full: HashSet<PathBuf>,
+    /// Functions whose entries were in one folder, and when.
+    not_spread: HashMap<PathBuf, Instant>,
 }
 
 impl fmt::Debug for Directory {
@@ -49,13 +54,15 @@ impl fmt::Debug for Directory {
 impl Store for Directory {
     fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>> {
         match open(Layout::entry(folder, key))? {
+            None if self.is_not_spread(folder) => Ok(None),
             None => open(Layout::spread_entry(folder, key)),
             found => Ok(found),
         }
     }
 
     fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
-        let (path, spread) = (Layout::entry(folder, key), spread_entry(folder, key));
+        let path = Layout::entry(folder, key);
+        let spread = (!self.is_not_spread(folder)).then(|| Layout::spread_entry(folder, key));
         let before = size(&path).or_else(|| size(spread.as_ref()?));
         let placed = draft.publish_or(&path, durable, |error| self.spread(folder, key, error))?;
         // An older one, which would be found again when this one is removed.
@@ -122,6 +129,20 @@ impl Directory {
         self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there are no folders beside this one for which it had no room. That is believed for a while, as misses ask for
+    /// it: what another process stores there meanwhile may be computed again.
+    fn is_not_spread(&self, folder: &Path) -> bool {
+        let mut known = self.known();
+        if known.not_spread.get(folder).is_some_and(|seen| seen.elapsed() < BELIEVED) {
+            return true;
+        }
+        let is_not = fs::symlink_metadata(Layout::spread_folder(folder)).is_err();
+        if is_not {
+            known.not_spread.insert(folder.to_owned(), Instant::now());
+        }
+        is_not
+    }
+
     /// Where an entry goes that has no room beside the others of its function, if that is what the `error` means.
     fn spread(&self, folder: &Path, key: &Key, error: &io::Error) -> Option<PathBuf> {
         if !is_folder_full(folder, error) {
@@ -134,6 +155,7 @@ impl Directory {
                  function are in folders beside it; `max_entries` keeps a function smaller"
             );
         }
+        self.known().not_spread.remove(folder);
         let path = Layout::spread_entry(folder, key);
         // If this fails, so does publishing, and says why.
         let _ = create_private_folder(path.parent()?);
