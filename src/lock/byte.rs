@@ -17,7 +17,7 @@ use std::time::Duration;
 #[cfg(feature = "async")]
 use super::bell;
 use super::bell::Bell;
-use super::{Asked, PLACE_BITS, ancestor};
+use super::{ASK_AGAIN, Asked, PLACE_BITS, ancestor};
 use crate::file::open_to_change;
 use crate::fork::LockFile;
 use crate::identity::Known;
@@ -85,7 +85,7 @@ impl Bytes {
     pub(super) fn wait(&self, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
         match self.open() {
             Ok(open) => open.bell.wait(&open.file, place, longest, is_held),
-            Err(_) => std::thread::sleep(longest),
+            Err(_) => std::thread::sleep(longest.min(ASK_AGAIN)),
         }
     }
 

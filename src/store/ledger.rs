@@ -154,20 +154,24 @@ impl Ledger {
 
     /// Adds what these have counted: whether there was nobody else at it.
     pub(crate) fn add(&self, tallies: &[Arc<Tally>]) -> Result<bool> {
-        self.add_all(tallies.iter().map(|tally| &**tally))
+        self.add_all(tallies.iter().map(|tally| &**tally), true)
     }
 
-    /// The same of one.
+    /// The same of one, but not if the file is gone: whoever makes it counts first what is there.
     pub(crate) fn add_one(&self, tally: &Tally) -> Result<bool> {
-        self.add_all(std::iter::once(tally))
+        self.add_all(std::iter::once(tally), false)
     }
 
-    fn add_all<'t>(&self, tallies: impl Iterator<Item = &'t Tally> + Clone) -> Result<bool> {
+    fn add_all<'t>(&self, tallies: impl Iterator<Item = &'t Tally> + Clone, makes: bool) -> Result<bool> {
         if tallies.clone().all(|tally| tally.unflushed().is_zero()) {
             return Ok(true);
         }
         let Some((mut places, _lock)) = self.lock() else { return Ok(false) };
-        let file = self.open()?;
+        let file = match kept::take(&self.path) {
+            Some((file, _)) => file,
+            None if makes || self.exists() => self.open()?,
+            None => return Ok(true),
+        };
         for tally in tallies {
             // Under the lock, as another thread may be at it.
             let news = tally.unflushed();

@@ -143,10 +143,18 @@ pub(crate) fn files_of(root: &Path) -> Vec<PathBuf> {
 /// If there is one that can't be read.
 pub(crate) fn is_tagged(folder: &Path) -> io::Result<bool> {
     match read_now(&folder.join(TAG_FILE), 2 * CACHEDIR_TAG.len() as u64) {
+        // The beginning of ours is what a power failure may have left of it; no other tag is so short.
+        Ok(tag) if CACHEDIR_TAG.as_bytes().starts_with(&tag) => Ok(true),
         Ok(tag) => Ok(String::from_utf8_lossy(&tag).lines().any(|line| line.starts_with(TAG_LINE))),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
-        Err(_) => Ok(false),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
     }
+}
+
+/// Whether there is no such file, and not merely no way to read it now.
+fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | IsADirectory)
 }
 
 /// Calls `found` for each file of larder's under a folder, and for the folders that they are in, with whether it is a

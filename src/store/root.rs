@@ -4,10 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout::{
-    ACTIVITY_FILE, COUNTERS_FILE, DRAFTS_FOLDER, GITIGNORE_FILE, LOCKS, MARKS_FILE, RUNNING_FOLDER, VERSION_FOLDER,
-    is_of_root, is_version,
-};
+use super::layout::{DRAFTS_FOLDER, GITIGNORE_FILE, MARKS_FILE, VERSION_FOLDER, is_of_root, is_version};
 use super::own;
 use crate::{Error, ErrorKind, Result};
 
@@ -17,8 +14,8 @@ const SUBFOLDER: &str = "larder-cache";
 /// Names that are looked at to find out whether a folder of functions is larder's.
 const MOST_NAMES: u32 = 10_000;
 
-/// Bytes that the file of locks has at most: see `lock/bell.rs`.
-const MOST_OF_LOCKS: u64 = 1024;
+/// Bytes of the file of marks.
+const MARKS_LENGTH: u64 = 4096;
 
 /// What is no reason to take a folder for somebody's: file systems, file managers and git put these there.
 const OF_NOBODY: [&str; 12] = [
@@ -76,69 +73,53 @@ pub(super) fn may_be_hidden(folder: &Path) -> Result<bool> {
     }
 }
 
+/// A cache has a tag before it has anything else but the folder of drafts that the tag is made in. So what has neither a
+/// tag nor results is somebody's, even if a file in it is called as one of larder's.
 fn whose(folder: &Path) -> io::Result<Whose> {
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Whose::Free),
         Err(error) => return Err(error),
     };
-    let is_tagged = own::is_tagged(folder)?;
-    let (mut any, mut foreign) = (false, false);
-    for item in listing.flatten() {
+    let (mut parts, mut others) = (false, false);
+    for item in listing {
+        let item = item?;
         let name = item.file_name();
-        let name = name.to_string_lossy();
-        if OF_NOBODY.contains(&&*name)
-            || name.starts_with(".Trash-")
-            || name.starts_with(".nfs")
-            || own::is_draft(&name)
+        let text = name.to_string_lossy();
+        let is_in_the_making = text == DRAFTS_FOLDER && is_folder_of_drafts(&item);
+        if is_in_the_making
+            || OF_NOBODY.contains(&&*text)
+            || text.starts_with(".Trash-")
+            || text.starts_with(".nfs")
+            || own::is_draft(&text)
         {
             continue;
         }
-        any = true;
-        foreign |= if is_tagged {
-            !(is_of_root(&item.file_name()) || is_version(&item.file_name()))
-        } else {
-            !is_ours(&item, &name)
-        };
+        let is_part = is_of_root(&name) || is_version(&name);
+        parts |= is_part;
+        others |= !is_part;
     }
-    Ok(match (any, foreign) {
-        (false, _) => Whose::Free,
-        (true, false) => Whose::Ours { alone: true },
-        (true, true) if is_tagged || own::has_function(&folder.join(VERSION_FOLDER), &mut { MOST_NAMES }) => {
-            Whose::Ours { alone: false }
-        }
-        (true, true) => Whose::Foreign,
-    })
+    if !(parts || others) {
+        return Ok(Whose::Free);
+    }
+    // After the listing, as another process may be making the cache.
+    let is_ours = own::is_tagged(folder)?
+        || own::has_function(&folder.join(VERSION_FOLDER), &mut { MOST_NAMES })
+        || (!others && has_marks(folder));
+    Ok(if is_ours { Whose::Ours { alone: !others } } else { Whose::Foreign })
 }
 
-/// Whether larder has something like this in the root of a cache.
-fn is_ours(item: &fs::DirEntry, name: &str) -> bool {
-    let Ok(kind) = item.file_type() else { return false };
-    let len = || item.metadata().map_or(u64::MAX, |metadata| metadata.len());
-    let has_only = |wanted: fn(&str) -> bool| {
+fn is_folder_of_drafts(item: &fs::DirEntry) -> bool {
+    let has_only_drafts = || {
         fs::read_dir(item.path())
-            .is_ok_and(|items| items.flatten().all(|item| wanted(&item.file_name().to_string_lossy())))
+            .is_ok_and(|items| items.flatten().all(|item| own::is_draft(&item.file_name().to_string_lossy())))
     };
-    match name {
-        LOCKS => kind.is_dir() || len() <= MOST_OF_LOCKS,
-        RUNNING_FOLDER => kind.is_dir() && has_only(|name| name.ends_with(".json")),
-        MARKS_FILE => matches!(len(), 0 | 4096),
-        COUNTERS_FILE => kind.is_file() && len() % 1024 == 0,
-        ACTIVITY_FILE => kind.is_file() && len() % 128 == 0,
-        DRAFTS_FOLDER => kind.is_symlink() || (kind.is_dir() && has_only(own::is_draft)),
-        VERSION_FOLDER => {
-            kind.is_dir() && (has_no_files(&item.path(), 0) || own::has_function(&item.path(), &mut { MOST_NAMES }))
-        }
-        _ => false,
-    }
+    item.file_type().is_ok_and(|kind| kind.is_symlink() || (kind.is_dir() && has_only_drafts()))
 }
 
-/// Whether a folder has nothing but folders, as it is before the first result.
-fn has_no_files(folder: &Path, depth: u32) -> bool {
-    depth < 32
-        && fs::read_dir(folder).is_ok_and(|items| {
-            items
-                .flatten()
-                .all(|item| item.file_type().is_ok_and(|kind| kind.is_dir()) && has_no_files(&item.path(), depth + 1))
-        })
+/// Whether there are marks, which are always of one length. A cache whose tag was removed by hand, and that has no results,
+/// is known by them.
+fn has_marks(folder: &Path) -> bool {
+    let marks = fs::symlink_metadata(folder.join(MARKS_FILE));
+    marks.is_ok_and(|marks| marks.is_file() && marks.len() == MARKS_LENGTH)
 }

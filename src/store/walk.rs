@@ -158,6 +158,12 @@ impl Walk {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         return Ok(Some((folder.function, Vec::new())));
                     }
+                    // What can't be listed keeps nothing else from being seen.
+                    Err(error) if folder.depth > 0 => {
+                        let error = failed(error, &folder.path);
+                        tracing::debug!(%error, "a folder is passed over");
+                        return Ok(Some((folder.function, Vec::new())));
+                    }
                     Err(error) => return Err(failed(error, &folder.path)),
                 }
             }

@@ -20,7 +20,7 @@ impl Upkeep {
     /// Removes entries until the limits hold, and counts what is there anew; with `dry_run`, only tells what would go.
     pub(crate) fn trim(&self, place: &Place, limits: &Limits) -> Result<Trimmed> {
         let before = self.before(place);
-        let found = find(&*place.store, &place.layout, limits.max_age.is_some())?;
+        let (found, listed) = find(&*place.store, &place.layout, limits.max_age.is_some());
         let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
         let bytes: u64 = candidates.iter().map(|candidate| candidate.size).sum();
         let mut trimmed = Trimmed { kept: found.len() as u64, kept_bytes: bytes, ..Trimmed::default() };
@@ -41,22 +41,23 @@ impl Upkeep {
             trimmed.kept_bytes -= size;
         }
         tracing::debug!(root = %place.layout.root().display(), ?limits, ?trimmed, "trimmed");
-        Ok(trimmed)
+        // What could be listed was trimmed.
+        listed.map(|()| trimmed)
     }
 }
 
-/// All entries, with what is known of them without opening them, or `exactly` when they were written.
-fn find(store: &dyn Store, layout: &Layout, exactly: bool) -> Result<Vec<Found>> {
+/// All entries that can be listed, with what is known of them without opening them, or `exactly` when they were written.
+fn find(store: &dyn Store, layout: &Layout, exactly: bool) -> (Vec<Found>, Result<()>) {
     let mut all = Vec::new();
-    store.list(&layout.functions(), true, &mut |folder, entry| {
+    let listed = store.list(&layout.functions(), true, &mut |folder, entry| {
         // What vanishes meanwhile needs no removing.
         let Ok(metadata) = entry.metadata() else { return };
         let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let written = if exactly { written(Layout::locate(folder, &entry.key), entry.key) } else { Some(used) };
         let candidate = Candidate { size: metadata.len(), used, written, took: Duration::MAX };
         all.push(Found { folder: folder.to_owned(), key: entry.key, candidate });
-    })?;
-    Ok(all)
+    });
+    (all, listed)
 }
 
 /// When the entry was written, as its header says: the time of its file says when it was used.
