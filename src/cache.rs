@@ -288,6 +288,9 @@ impl Cache {
 
     /// Removes what is in a function's folder: whether there were results.
     pub(crate) fn clear_folder(&self, folder: &Path) -> Result<bool> {
+        if let Some(place) = self.place() {
+            place.layout.expect_no_links(folder)?;
+        }
         let removed = self.upkeep().remove_all(folder, false)?;
         if let Some(place) = self.place() {
             kept::close_under(folder);

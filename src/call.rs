@@ -1,7 +1,7 @@
 //! One call in hand.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::cache::Cache;
 use crate::explain::{Explanation, Verdict};
@@ -57,8 +57,9 @@ pub(crate) type Shelve<T> = fn(&Site<'_>, Option<&T>) -> Result<Shelved<T>>;
 
 trait Run<'a, T>: Ask<T> {
     fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Box<(T, Outcome)>;
-    /// Gives itself back if somebody else computes it.
-    fn try_run(self: Box<Self>, site: &Site<'_>) -> std::result::Result<T, Box<dyn Run<'a, T> + 'a>>;
+    /// Gives itself back if somebody else computes it for so long.
+    fn try_run(self: Box<Self>, site: &Site<'_>, longest: Duration)
+    -> std::result::Result<T, Box<dyn Run<'a, T> + 'a>>;
     fn uncached(self: Box<Self>) -> T;
 }
 
@@ -129,8 +130,12 @@ where
         memoize::run(site, how, self.question, self.compute)
     }
 
-    fn try_run(self: Box<Self>, site: &Site<'_>) -> std::result::Result<R, Box<dyn Run<'a, R> + 'a>> {
-        memoize::try_run(site, *self).map_err(|asked| -> Box<dyn Run<'a, R> + 'a> { Box::new(asked) })
+    fn try_run(
+        self: Box<Self>,
+        site: &Site<'_>,
+        longest: Duration,
+    ) -> std::result::Result<R, Box<dyn Run<'a, R> + 'a>> {
+        memoize::try_run(site, *self, longest).map_err(|asked| -> Box<dyn Run<'a, R> + 'a> { Box::new(asked) })
     }
 
     fn uncached(self: Box<Self>) -> R {
@@ -250,7 +255,7 @@ impl<'a, T: 'a> Call<'a, T> {
     }
 
     /// What [`run`](Call::run) does, but `None` if another thread or process computes this call at the moment, instead of
-    /// waiting for it. [`sweep`](crate::sweep) uses it to do other calls meanwhile.
+    /// waiting for it. (Within the function itself, for the same call, it computes.) [`sweep`](crate::sweep) uses it to do other calls meanwhile.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -267,13 +272,18 @@ impl<'a, T: 'a> Call<'a, T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_run(self) -> Option<T> {
-        self.try_or_back().ok()
+        self.try_for(Duration::ZERO).ok()
     }
 
-    /// [`try_run`](Call::try_run), which gives back the call that somebody else computes.
-    pub(crate) fn try_or_back(self) -> std::result::Result<T, Self> {
+    /// [`try_run`](Call::try_run), which waits for so long, and gives the call back.
+    pub(crate) fn try_for(self, longest: Duration) -> std::result::Result<T, Self> {
         let Call { site, asked } = self;
-        asked.try_run(&site).map_err(|asked| Call { site, asked })
+        asked.try_run(&site, longest).map_err(|asked| Call { site, asked })
+    }
+
+    /// How long it waits for somebody who does not get on.
+    pub(crate) fn wait_limit(&self) -> Duration {
+        self.site.cache.flights().map_or(Duration::ZERO, |flights| flights.limit())
     }
 
     /// Runs the function past the cache: nothing is loaded, and nothing is stored.

@@ -15,6 +15,7 @@ use crate::key::Key;
 use crate::lock::{Asked, KeyLocks};
 use crate::marks::Marks;
 use crate::readable::{count, duration, size};
+use crate::store::own;
 use crate::store::{CodeFile, Found, Layout, find_litter};
 use crate::upkeep::Place;
 use crate::{Error, ErrorKind};
@@ -233,7 +234,7 @@ fn writing(layout: &Layout) -> Finding {
         tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(&WRITTEN).and_then(|()| file.sync_data()));
     match written.map_err(|e| Error::io(e, "nothing can be stored").at(&folder)) {
         Ok(()) => match is_almost_full(layout.root()) {
-            None => good("writing", "results can be stored"),
+            None => closed(layout).unwrap_or_else(|| good("writing", "results can be stored")),
             Some(free) => fault(
                 "writing",
                 format!("results are not stored: the disk is almost full, {free}"),
@@ -242,7 +243,7 @@ fn writing(layout: &Layout) -> Finding {
         },
         Err(error) if error.kind() == ErrorKind::NoSpace => fault(
             "writing",
-            format!("results can't be stored: the disk is full, or the quota is used up, in {}", folder.display()),
+            format!("results can't be stored: the disk is full{}, in {}", files_left(layout.root()), folder.display()),
             "remove something, or `larder trim`",
         ),
         Err(error) => fault(
@@ -251,6 +252,53 @@ fn writing(layout: &Layout) -> Finding {
             "check the owner and the mode of the folder, and whether the disk is mounted read-only",
         ),
     }
+}
+
+/// Folders of functions that may not be written to.
+fn closed(layout: &Layout) -> Option<Finding> {
+    let mut closed = Vec::new();
+    let mut look = |folder: &Path| {
+        if is_closed(folder) {
+            closed.push(folder.to_owned());
+        }
+    };
+    look(&layout.functions());
+    own::walk(&layout.functions(), &mut |path, is_folder| {
+        if is_folder {
+            look(path);
+        }
+    });
+    let first = closed.first()?;
+    let others = count(closed.len() as u64, "folder", "folders");
+    let what =
+        format!("results of some functions can't be stored: {others} can't be written to, first {}", first.display());
+    Some(fault("writing", what, "check the owner and the mode of the folder"))
+}
+
+/// Whether this user may not make files in a folder.
+#[cfg(target_os = "linux")]
+fn is_closed(folder: &Path) -> bool {
+    use rustix::fs::Access;
+    folder.is_dir() && rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_closed(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().readonly())
+}
+
+/// Whether it is the number of files that is used up, and not the space.
+#[cfg(target_os = "linux")]
+fn files_left(root: &Path) -> &'static str {
+    match rustix::fs::statvfs(root) {
+        Ok(stat) if stat.f_files > 0 && stat.f_favail == 0 => " of files (it has no inode left)",
+        _ => ", or the quota is used up",
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn files_left(_: &Path) -> &'static str {
+    ", or the quota is used up"
 }
 
 /// What is free, if that is so little that it is left to others.

@@ -147,9 +147,10 @@ fn bypass<A, R>(site: &Site<'_>, arguments: A, compute: impl FnOnce(A) -> R) -> 
 pub(crate) fn try_run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
     site: &Site<'_>,
     asked: Asked<Question<A, D, R, S>, C>,
+    longest: Duration,
 ) -> Result<R, Asked<Question<A, D, R, S>, C>> {
     let rules = asked.question.rules;
-    match prepare_boxed(site, How { tries: true, ..How::default() }, &asked.question) {
+    match prepare_boxed(site, How { tries: Some(longest), ..How::default() }, &asked.question) {
         Ok(pending) => Ok(pending.run(site, asked.question.arguments, asked.compute, rules).0),
         Err(Some(hit)) => Ok(hit.0),
         Err(None) => Err(asked),
@@ -210,8 +211,8 @@ fn prepare<R, S: Shape<R>>(
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
     let join = || match how.tries {
-        true => site.turn_if_free(false).map(|turn| (turn, Duration::ZERO)),
-        false => Some(site.join(|| site.shown(describe))),
+        Some(Duration::ZERO) => site.turn_if_free(false).map(|turn| (turn, Duration::ZERO)),
+        longest => site.join(longest, || site.shown(describe)),
     };
     let alone = || Some((Turn::Alone, Duration::ZERO));
     let turn = if miss.is_for_all() { join() } else { alone() };

@@ -128,7 +128,7 @@ where
     C: FnOnce(A) -> F,
 {
     let Asked { question, compute } = asked;
-    let (how, rules) = (How { tries: true, ..How::default() }, question.rules);
+    let (how, rules) = (How { tries: Some(Duration::ZERO), ..How::default() }, question.rules);
     let (found, question) = boxed(|| find(&site, how, question)).await;
     let shown = shown(&site, &found, &question);
     let arguments = question.arguments;
@@ -241,7 +241,7 @@ where
     let (mut turn, mut waited) = (Turn::Alone, Duration::ZERO);
     let mut may_wait = miss.is_for_all();
     while may_wait {
-        if how.tries {
+        if how.tries.is_some() {
             match site.turn_if_free(true) {
                 Some(free) => turn = free,
                 None => return (Found::Busy, question),
@@ -253,6 +253,7 @@ where
             match way.next_as_task().await {
                 Step::Turn(turn) => break turn,
                 Step::Waiting(holder) => site.waits(&holder, way.waited(), &question.shown(site)),
+                Step::Late => return (Found::Busy, question),
             }
         };
         waited += way.waited();

@@ -20,8 +20,8 @@ pub(crate) struct How {
     pub(crate) refresh: bool,
     /// If it is computed, somebody wants to know why.
     pub(crate) why: bool,
-    /// If somebody else computes it, it is given back.
-    pub(crate) tries: bool,
+    /// If somebody else computes it for so long, it is given back.
+    pub(crate) tries: Option<Duration>,
 }
 
 /// What a call turns out to be once it was looked up.

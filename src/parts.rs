@@ -13,8 +13,12 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::thread::LocalKey;
 
+use crate::file::open_entry;
 use crate::secret::Secret;
-use crate::store::Layout;
+use crate::store::{Layout, Peeked};
+
+/// Parts that are looked at before a result is used. Of more, it is seen when they are read.
+const MOST_LOOKED_AT: usize = 1024;
 
 /// Parts that a header lists. Of others it is seen when the value is read.
 const MOST_LISTED: usize = 256;
@@ -120,10 +124,29 @@ pub(crate) fn listed(functions: &Path, parts: &[PathBuf]) -> Vec<String> {
     parts.iter().take(MOST_LISTED).filter_map(name).collect()
 }
 
-/// The first of the parts that a header lists which is gone.
+/// The first of the parts that a header lists, and of the parts of these, which is gone or can't be an entry any more.
+/// Whether the value in it is damaged is seen when it is read.
 pub(crate) fn first_gone(functions: &Path, listed: &[String]) -> Option<PathBuf> {
-    let path = |part: &String| functions.join(part);
-    listed.iter().map(path).find(|path| find(functions, path).is_none())
+    let mut todo: Vec<PathBuf> = listed.iter().map(|part| functions.join(part)).collect();
+    let mut seen = HashSet::new();
+    while let Some(part) = todo.pop() {
+        if seen.len() == MOST_LOOKED_AT || !seen.insert(part.clone()) {
+            continue;
+        }
+        match find(functions, &part).and_then(|path| parts_of(&path)) {
+            // Those of another cache are named from there on.
+            Some(parts) => todo.extend(parts.iter().map(|part| functions.join(part))),
+            None => return Some(part),
+        }
+    }
+    None
+}
+
+/// What the entry in this file lists, if it is whole.
+fn parts_of(path: &Path) -> Option<Vec<String>> {
+    let key = path.file_name().and_then(Layout::key_of_entry)?;
+    let peeked = Peeked::read(open_entry(path).ok()?, &key).ok()?;
+    peeked.is_complete().ok()?.then(|| peeked.header.details.parts.clone())
 }
 
 /// Where the file of a part is: in this cache, wherever that was when the path was written, or else at that path.

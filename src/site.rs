@@ -218,13 +218,20 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// Waits until the result is there, or it is this call's turn to compute it. Gives how long it has waited.
-    pub(crate) fn join(&self, shown: impl Fn() -> Vec<Argument>) -> (Turn, Duration) {
-        let Some(mut join) = self.way_to_a_turn(false) else { return (Turn::Alone, Duration::ZERO) };
+    /// Waits until the result is there, or it is this call's turn to compute it. Gives how long it has waited; `None` if the
+    /// `longest` wait is over.
+    pub(crate) fn join(
+        &self,
+        longest: Option<Duration>,
+        shown: impl Fn() -> Vec<Argument>,
+    ) -> Option<(Turn, Duration)> {
+        let Some(mut join) = self.way_to_a_turn(false) else { return Some((Turn::Alone, Duration::ZERO)) };
+        join.waits_at_most(longest);
         loop {
             match join.next() {
-                Step::Turn(turn) => return self.joined(turn, join.waited()),
+                Step::Turn(turn) => return Some(self.joined(turn, join.waited())),
                 Step::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
+                Step::Late => return None,
             }
         }
     }
@@ -261,6 +268,10 @@ impl<'a> Site<'a> {
         match (self.cache.flights(), &self.key) {
             (Some(flights), Ok(key)) => {
                 self.cache.upkeep().counted();
+                // It would be waited for by itself.
+                if flights.is_within(key) {
+                    return Some(Turn::Alone);
+                }
                 flights.exclude(key, self.memo.name(), is_task).map(Turn::Lead)
             }
             _ => Some(Turn::Alone),

@@ -1,8 +1,9 @@
 //! Many calls, those that nobody computes first.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::iter::FusedIterator;
+use std::time::{Duration, Instant};
 
 use crate::call::Call;
 
@@ -48,45 +49,95 @@ use crate::call::Call;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn sweep<'a, T>(calls: impl IntoIterator<Item = Call<'a, T>>) -> Sweep<'a, T> {
-    Sweep { waiting: calls.into_iter().map(Item::Call).collect(), next: 0 }
+    let fresh: VecDeque<_> = calls.into_iter().enumerate().collect();
+    let len = fresh.len();
+    Sweep { pool: Pool { fresh, busy: VecDeque::new() }, early: BTreeMap::new(), next: 0, len }
 }
 
 /// The results of [`sweep`].
 #[must_use = "nothing runs until a result is asked for"]
 pub struct Sweep<'a, T> {
-    /// Those that have not been given, in order.
-    waiting: VecDeque<Item<'a, T>>,
-    /// The first one that was not tried yet.
+    pool: Pool<'a, T>,
+    /// Results that came before their turn.
+    early: BTreeMap<usize, T>,
+    /// The place of the next result, and of the end.
     next: usize,
+    len: usize,
 }
 
-enum Item<'a, T> {
-    Call(Call<'a, T>),
-    Done(T),
-    /// For a moment, while it runs.
-    Running,
+/// Calls that have not run yet, with their places.
+struct Pool<'a, T> {
+    /// Those that were not tried yet.
+    fresh: VecDeque<(usize, Call<'a, T>)>,
+    /// Those that somebody else computed when they were tried last.
+    busy: VecDeque<(usize, Call<'a, T>)>,
 }
 
-impl<'a, T: 'a> Item<'a, T> {
-    /// Runs it if nobody does: whether it is done.
-    fn is_done(&mut self) -> bool {
-        *self = match std::mem::replace(self, Item::Running) {
-            Item::Call(call) => match call.try_or_back() {
-                Ok(value) => Item::Done(value),
-                Err(call) => Item::Call(call),
-            },
-            other => other,
-        };
-        matches!(self, Item::Done(_))
+/// How long one of several calls is waited for before the others are tried again.
+const TURN: Duration = Duration::from_millis(100);
+
+/// It takes so long to see that somebody does not get on, beyond the limit.
+const TO_SEE: Duration = Duration::from_secs(4);
+
+impl<'a, T: 'a> Pool<'a, T> {
+    /// Tries the call at this place, if it is one of those that somebody else computed.
+    fn try_at(&mut self, place: usize) -> Option<T> {
+        let at = self.busy.iter().position(|(one, _)| *one == place)?;
+        self.try_busy(at, Duration::ZERO).map(|(_, value)| value)
     }
 
-    /// Waits for it, if need be. A call that panicked is gone.
-    fn finish(self) -> Option<T> {
-        match self {
-            Item::Call(call) => Some(call.run()),
-            Item::Done(value) => Some(value),
-            Item::Running => None,
+    fn try_busy(&mut self, at: usize, longest: Duration) -> Option<(usize, T)> {
+        let (place, call) = self.busy.remove(at)?;
+        match call.try_for(longest) {
+            Ok(value) => return Some((place, value)),
+            Err(call) => self.busy.push_back((place, call)),
         }
+        None
+    }
+
+    /// Whether the call at this place is still here: one that panicked is not.
+    fn has(&self, place: usize) -> bool {
+        self.fresh.front().is_some_and(|(first, _)| *first <= place) || self.busy.iter().any(|(one, _)| *one == place)
+    }
+
+    /// The next result, whichever it is. `None` if all calls have run.
+    fn any(&mut self) -> Option<(usize, T)> {
+        // What was busy may be there by now, so one is asked for between two others.
+        if let Some(done) = self.try_busy(0, Duration::ZERO) {
+            return Some(done);
+        }
+        while let Some((place, call)) = self.fresh.pop_front() {
+            match call.try_for(Duration::ZERO) {
+                Ok(value) => return Some((place, value)),
+                Err(call) => self.busy.push_back((place, call)),
+            }
+        }
+        let mut idle = Instant::now();
+        while !self.busy.is_empty() {
+            for _ in 0..self.busy.len() {
+                if let Some(done) = self.try_busy(0, Duration::ZERO) {
+                    return Some(done);
+                }
+            }
+            // Then each in turn is waited for: mostly for a moment, and now and then as long as it takes to see that nobody
+            // computes it any more.
+            let limit = self.busy.front().map_or(Duration::ZERO, |(_, call)| call.wait_limit());
+            let mut longest = TURN;
+            if idle.elapsed() > limit {
+                longest = limit.saturating_add(TO_SEE);
+            }
+            if let Some(done) = self.try_busy(0, longest) {
+                return Some(done);
+            }
+            if longest > TURN {
+                idle = Instant::now();
+            }
+        }
+        None
+    }
+
+    fn len(&self) -> usize {
+        self.fresh.len() + self.busy.len()
     }
 }
 
@@ -107,33 +158,8 @@ impl<'a, T: 'a> Sweep<'a, T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn unordered(self) -> impl Iterator<Item = (usize, T)> + use<'a, T> {
-        let mut fresh: VecDeque<_> = self.waiting.into_iter().enumerate().collect();
-        let mut busy: VecDeque<(usize, Item<'a, T>)> = VecDeque::new();
-        std::iter::from_fn(move || {
-            // What was busy may be there by now, so it is asked for between two others.
-            if let Some((index, mut item)) = busy.pop_front() {
-                if item.is_done() {
-                    return item.finish().map(|value| (index, value));
-                }
-                busy.push_back((index, item));
-            }
-            while let Some((index, mut item)) = fresh.pop_front() {
-                if item.is_done() {
-                    return item.finish().map(|value| (index, value));
-                }
-                busy.push_back((index, item));
-            }
-            let all = busy.len();
-            for _ in 0..all {
-                let (index, mut item) = busy.pop_front()?;
-                if item.is_done() {
-                    return item.finish().map(|value| (index, value));
-                }
-                busy.push_back((index, item));
-            }
-            let (index, item) = busy.pop_front()?;
-            item.finish().map(|value| (index, value))
-        })
+        let Sweep { mut pool, early, .. } = self;
+        early.into_iter().chain(std::iter::from_fn(move || pool.any()))
     }
 }
 
@@ -141,24 +167,27 @@ impl<'a, T: 'a> Iterator for Sweep<'a, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        loop {
-            let first = self.waiting.front_mut()?;
-            self.next = self.next.max(1);
-            // Ahead of the first one, something is done only while that is done by somebody else.
-            if !first.is_done()
-                && let Some(ahead) = self.waiting.get_mut(self.next)
-            {
+        while self.next < self.len {
+            let done = self.early.remove(&self.next).or_else(|| self.pool.try_at(self.next));
+            if done.is_some() || !self.pool.has(self.next) {
+                // One that panicked is passed over.
                 self.next += 1;
-                let _ = ahead.is_done();
+                if done.is_some() {
+                    return done;
+                }
                 continue;
             }
-            self.next -= 1;
-            return self.waiting.pop_front()?.finish();
+            // Ahead of the next one, something is done only while that is done by somebody else.
+            if let Some((place, value)) = self.pool.any() {
+                self.early.insert(place, value);
+            }
         }
+        None
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.waiting.len(), Some(self.waiting.len()))
+        let left = self.pool.len() + self.early.len();
+        (left, Some(left))
     }
 }
 
@@ -167,6 +196,7 @@ impl<'a, T: 'a> FusedIterator for Sweep<'a, T> {}
 
 impl<T> fmt::Debug for Sweep<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sweep").field("left", &self.waiting.len()).finish_non_exhaustive()
+        let left = self.pool.fresh.len() + self.pool.busy.len() + self.early.len();
+        f.debug_struct("Sweep").field("left", &left).finish_non_exhaustive()
     }
 }

@@ -7,10 +7,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::{Flight, locked};
+use super::{Flight, Root, locked};
 use crate::fork::PerProcess;
 use crate::key::Key;
 
@@ -62,9 +61,19 @@ pub(super) fn keys_within() -> Vec<Key> {
 
 /// Whether this thread is within a flight of this key in the cache of this folder. After a fork, that flight was the
 /// parent's, and is not in the child's table.
-pub(super) fn is_within(key: &Key, root: &Path) -> bool {
-    let is_it = |flight: &Arc<Flight>| flight.key == *key && *flight.root == *root;
+pub(super) fn is_within(key: &Key, root: &Root) -> bool {
+    let is_it = |flight: &Arc<Flight>| flight.key == *key && flight.root == *root;
     WITHIN.try_with(|within| within.borrow().iter().any(is_it)).unwrap_or(false)
+}
+
+/// Whether this thread is within another flight of the same call, in a cache that has the same folder by another path.
+pub(super) fn is_within_around(flight: &Arc<Flight>) -> bool {
+    within().iter().any(|one| !Arc::ptr_eq(one, flight) && one.key == flight.key && one.root == flight.root)
+}
+
+/// How many flights this thread is within.
+pub(super) fn depth() -> usize {
+    WITHIN.try_with(|within| within.borrow().len()).unwrap_or(0)
 }
 
 /// The edges of somebody who waits for a flight, until this is dropped.

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use super::circle::{self, Waits};
 use super::others::{Others, Verdict};
 use super::patience::{BUSY, IDLE, LOOK, Patience};
-use super::signs::{ProcessWatch, Worker};
+use super::signs::{Pace, ProcessWatch, Worker};
 use super::{End, Flight, Flights, Lead, Signs, Turn, locked};
+use crate::fork;
+use crate::identity::Identity;
 use crate::key::Key;
 use crate::readable::duration;
 use crate::store::Layout;
@@ -38,6 +40,9 @@ pub(crate) struct Join<'a> {
     pub(super) is_task: bool,
     began: Instant,
     tell_at: Instant,
+    /// The entry's file when it began to wait. Another one was stored meanwhile, whoever did it.
+    before: Option<Option<Identity>>,
+    until: Option<Instant>,
     pub(super) stage: Stage,
 }
 
@@ -55,6 +60,8 @@ pub(crate) enum Step {
     Turn(Turn),
     /// To tell for whom it waits, and to go on.
     Waiting(Holder),
+    /// The longest wait is over.
+    Late,
 }
 
 /// Who computes what somebody waits for.
@@ -93,7 +100,23 @@ impl<'a> Join<'a> {
         is_task: bool,
     ) -> Self {
         let began = Instant::now();
-        Join { flights, key, function, folder, is_task, began, tell_at: began + TELL_AFTER, stage: Stage::Start }
+        let tell_at = began + TELL_AFTER;
+        Join { flights, key, function, folder, is_task, began, tell_at, before: None, until: None, stage: Stage::Start }
+    }
+
+    pub(super) fn begins_to_wait(&mut self) {
+        self.before.get_or_insert_with(|| Identity::of(&Layout::locate(self.folder, self.key)));
+    }
+
+    /// Whether an entry was stored since it began to wait.
+    fn is_stored(&mut self) -> bool {
+        let there = Identity::of(&Layout::locate(self.folder, self.key));
+        there.is_some() && self.before.is_some_and(|before| before != there)
+    }
+
+    /// Waits no longer than this.
+    pub(crate) fn waits_at_most(&mut self, longest: Option<Duration>) {
+        self.until = longest.map(|longest| self.began + longest);
     }
 
     /// How long it has waited.
@@ -107,9 +130,14 @@ impl<'a> Join<'a> {
             if let Some(step) = self.go_on() {
                 return step;
             }
+            self.begins_to_wait();
+            let left = self.until.map_or(LOOK, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return Step::Late;
+            }
             match &mut self.stage {
-                Stage::Flight(watch) => watch.end = watch.flight.wait(watch.patience.until_next_look()),
-                Stage::Queue(queue) => self.flights.locks.wait(self.key, queue.level, LOOK),
+                Stage::Flight(watch) => watch.end = watch.flight.wait(watch.patience.until_next_look().min(left)),
+                Stage::Queue(queue) => self.flights.locks.wait(self.key, queue.level, LOOK.min(left)),
                 Stage::Start | Stage::Over => {}
             }
         }
@@ -130,7 +158,10 @@ impl<'a> Join<'a> {
     fn step(&mut self) -> Option<Step> {
         let leader = (!self.is_task).then(Worker::here);
         match &mut self.stage {
-            Stage::Start if circle::is_within(self.key, &self.flights.root) => return Some(self.over(Turn::Alone)),
+            // In a child that was forked, the table is a new one.
+            Stage::Start if fork::is_child() && circle::is_within(self.key, &self.flights.root) => {
+                return Some(self.over(Turn::Alone));
+            }
             Stage::Start => match self.flights.enter(self.key, self.function, leader) {
                 Ok(lead) => self.stage = Stage::Queue(Queue::new(lead, self.flights.limit, self.is_task)),
                 Err(_) if self.flights.limit.is_zero() => return Some(self.over(Turn::Alone)),
@@ -154,17 +185,22 @@ impl<'a> Join<'a> {
                         None => self.stage = Stage::Start,
                     }
                 }
-                Seen::GetsOn => {
+                Seen::Looked if self.is_stored() => return Some(self.over(Turn::Look)),
+                Seen::GetsOn | Seen::Looked => {
+                    let Stage::Flight(watch) = &self.stage else { return None };
                     let holder = watch.flight.holder();
                     return self.tell(holder);
                 }
             },
             Stage::Queue(queue) => {
-                if queue.ask(self.flights, self.folder, self.key) {
+                let asked = queue.ask(self.flights, self.key);
+                let holder = queue.others.holder();
+                // Stored by somebody who did not have this lock.
+                if asked == Asked::Free || (asked == Asked::Looked && self.is_stored()) {
+                    let Stage::Queue(queue) = &mut self.stage else { return None };
                     let lead = queue.take();
                     return lead.map(|lead| self.over(Turn::Lead(lead)));
                 }
-                let holder = queue.others.holder();
                 return self.tell(holder);
             }
             Stage::Over => return Some(Step::Turn(Turn::Alone)),
@@ -200,14 +236,17 @@ pub(super) struct Watch {
     process: Option<ProcessWatch>,
     /// This thread was begun after the computation was, maybe by it.
     is_young: Option<bool>,
+    is_task: bool,
     _waits: Waits,
 }
 
 /// What is to be seen of a flight.
 enum Seen {
     Ended(End),
-    /// As far as was seen.
+    /// It is not time to look.
     GetsOn,
+    /// It gets on, as far as was seen just now.
+    Looked,
     StandsStill,
 }
 
@@ -223,6 +262,7 @@ impl Watch {
             seen: Vec::new(),
             process: None,
             is_young: is_task.then_some(false),
+            is_task,
         })
     }
 
@@ -230,23 +270,28 @@ impl Watch {
         if let Some(end) = self.end {
             return Seen::Ended(end);
         }
-        if self.is_in_vain() { Seen::StandsStill } else { Seen::GetsOn }
+        match self.is_in_vain() {
+            Some(true) => Seen::StandsStill,
+            Some(false) => Seen::Looked,
+            None => Seen::GetsOn,
+        }
     }
 
     /// Looks, if it is time to: whether there is nothing to wait for.
-    fn is_in_vain(&mut self) -> bool {
+    fn is_in_vain(&mut self) -> Option<bool> {
         #[cfg(feature = "async")]
         if self.flight.is_starved() {
-            return true;
+            return Some(true);
         }
         if self.looked.elapsed() < self.patience.until_next_look() {
-            return false;
+            return None;
         }
         self.looked = Instant::now();
         let is_busy = self.process.get_or_insert_with(ProcessWatch::new).is_busy();
         let ends = circle::at_the_end(&self.flight);
         // One that waits for another process does not do so for ever.
-        let mut gets_on = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).is_queueing);
+        let is_bounded = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).is_queueing);
+        let mut pace = if is_bounded { Pace::Works } else { Pace::Still };
         self.seen.retain(|(flight, _)| ends.iter().any(|end| Arc::ptr_eq(end, flight)));
         for end in ends {
             let place = self.seen.iter().position(|(flight, _)| Arc::ptr_eq(flight, &end));
@@ -254,24 +299,34 @@ impl Watch {
                 self.seen.push((end.clone(), Signs::default()));
                 self.seen.len() - 1
             });
-            gets_on |= end.gets_on(&mut self.seen[place].1);
+            pace = pace.max(end.pace(&mut self.seen[place].1));
         }
-        if gets_on {
-            self.patience.renew();
-        }
+        self.patience.saw(pace);
         let began = self.flight.began;
         let is_young = *self.is_young.get_or_insert_with(|| {
             let ticks = |time: Duration| time.as_millis() / u128::from(1000 / crate::proc::TICKS);
             Worker::here().age().is_some_and(|age| u128::from(age) <= ticks(began.elapsed()))
         });
-        // Others may work for it, but for one who may be waited for by it.
-        let times = match (is_busy && !is_young, cfg!(target_os = "linux")) {
-            (true, true) => IDLE,
-            (true, false) => BUSY,
-            (false, _) => 1,
+        // It may wait for a thread that it started. What it waits for else may take long, and a task can't be told from one
+        // that it waits for, unless others work for it.
+        let times = match self.is_task {
+            _ if !cfg!(target_os = "linux") => BUSY,
+            false if is_young => 1,
+            true if !is_busy => 1,
+            _ => IDLE,
         };
-        self.patience.is_over(times)
+        Some(self.patience.is_over(times))
     }
+}
+
+/// What became of asking for the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// The way is free, with the lock or without.
+    Free,
+    Held,
+    /// It is held, and others were looked at.
+    Looked,
 }
 
 /// A wait for another process.
@@ -295,13 +350,17 @@ impl Queue {
         self.lead.as_ref().map(|lead| lead.flight.clone())
     }
 
-    /// Asks for the lock, and looks at who has it: whether the way is free.
-    fn ask(&mut self, flights: &Flights, folder: &Path, key: &Key) -> bool {
-        let Some(lead) = &mut self.lead else { return true };
+    /// Asks for the lock, and looks at who has it.
+    fn ask(&mut self, flights: &Flights, key: &Key) -> Asked {
+        let Some(lead) = &mut self.lead else { return Asked::Free };
         if lead.ask(self.level) || flights.limit.is_zero() {
-            return true;
+            return Asked::Free;
         }
         if self.waits.is_none() {
+            // By another path, the cache has another table.
+            if circle::is_within_around(&lead.flight) {
+                return Asked::Free;
+            }
             locked(&lead.flight.state).is_queueing = true;
             self.waits = Some(Waits::of_those_around(&lead.flight));
         }
@@ -309,12 +368,13 @@ impl Queue {
             self.has_asked_who = true;
             if flights.locks.is_held_by_an_ancestor(key, self.level) {
                 tracing::debug!(%key, "the process that started this one computes the same: it may wait for this one");
-                return true;
+                return Asked::Free;
             }
         }
-        match self.others.look(&flights.report, &flights.root, key) {
-            Verdict::GoOn => false,
-            Verdict::Circle => true,
+        match self.others.look(flights, key) {
+            Verdict::GoOn => Asked::Held,
+            Verdict::Looked => Asked::Looked,
+            Verdict::Circle => Asked::Free,
             Verdict::GiveUp => {
                 tracing::info!(
                     function = &*lead.flight.function, %key, holder = %self.others.holder(),
@@ -323,10 +383,8 @@ impl Queue {
                 self.level += 1;
                 self.others.begin_again();
                 self.has_asked_who = false;
-                self.level == LEVELS
+                if self.level == LEVELS { Asked::Free } else { Asked::Held }
             }
-            // Stored by somebody who did not have this lock.
-            Verdict::Looked => Layout::locate(folder, key).exists(),
         }
     }
 

@@ -18,24 +18,35 @@ mod signs;
 mod task;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::fork::Born;
+use crate::identity::Identity;
 use crate::key::Key;
 use crate::lock::{Asked, KeyLock, KeyLocks};
 
 use circle::Within;
-use signs::{Ran, Worker};
+use signs::{Pace, Ran, Worker};
 
 pub(crate) use join::{Holder, Join, Step};
 pub(crate) use report::collect_litter;
 pub use report::{Process, RunningCall};
 
+/// The folder of a cache, whatever path leads there.
+#[derive(Clone, PartialEq, Eq)]
+enum Root {
+    Known(Identity),
+    Path(Arc<Path>),
+}
+
 /// The calls of one cache that are being computed in this process.
 pub(crate) struct Flights {
-    root: Arc<Path>,
+    root: Root,
+    path: Arc<Path>,
+    /// Processes that say nothing: what they said last, and when that was seen.
+    silent: Mutex<HashMap<PathBuf, (u64, Instant)>>,
     running: Mutex<HashMap<Key, Arc<Flight>>>,
     locks: KeyLocks,
     /// How long to wait for somebody who does not get on; zero: not at all.
@@ -46,7 +57,7 @@ pub(crate) struct Flights {
 /// One call that is being computed in this process.
 pub(crate) struct Flight {
     key: Key,
-    root: Arc<Path>,
+    root: Root,
     /// In a child that was forked, it is the parent's: what others of its threads had locked is locked for ever.
     born: Born,
     function: Arc<str>,
@@ -68,6 +79,7 @@ struct State {
     /// What the report told of it last.
     told: Signs,
     beat: u64,
+    work: u64,
     #[cfg(feature = "async")]
     task: task::State,
 }
@@ -121,6 +133,9 @@ pub(crate) struct Lead {
     _within: Option<Within>,
 }
 
+/// Calls within calls of one thread of which each takes a lock between processes.
+const DEEPEST: usize = 256;
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -128,8 +143,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Flights {
     /// Of the cache with this root, where nobody waits longer than `limit` for somebody who does not get on.
     pub(crate) fn new(root: &Path, locks: KeyLocks, limit: Duration) -> Self {
+        // A link in its place leads to it.
+        let identity = std::fs::metadata(root).ok().and_then(|metadata| Identity::in_metadata(&metadata));
+        let path: Arc<Path> = root.into();
         Flights {
-            root: root.into(),
+            root: identity.map_or_else(|| Root::Path(path.clone()), Root::Known),
+            path,
+            silent: Mutex::default(),
             running: Mutex::default(),
             locks,
             limit,
@@ -141,6 +161,15 @@ impl Flights {
     pub(crate) fn exclude(self: &Arc<Self>, key: &Key, function: &str, is_task: bool) -> Option<Lead> {
         let mut lead = self.enter(key, function, (!is_task).then(Worker::here)).ok()?;
         lead.ask(0).then_some(lead)
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Whether this thread computes this call already, further up on its stack.
+    pub(crate) fn is_within(&self, key: &Key) -> bool {
+        circle::is_within(key, &self.root)
     }
 
     /// Begins a flight, unless there is one.
@@ -191,14 +220,14 @@ impl Flight {
         locked(&self.state).end.is_some()
     }
 
-    /// Whether its own thread or task has got on since `before`, which is put right.
-    fn gets_on(&self, before: &mut Signs) -> bool {
+    /// How its own thread or task got on since `before`, which is put right.
+    fn pace(&self, before: &mut Signs) -> Pace {
         match self.leader {
-            Some(worker) => worker.gets_on(&mut before.ran),
+            Some(worker) => worker.pace(&mut before.ran),
             #[cfg(feature = "async")]
-            None => self.task_gets_on(before),
+            None => self.pace_of_task(before),
             #[cfg(not(feature = "async"))]
-            None => false,
+            None => Pace::Still,
         }
     }
 
@@ -222,6 +251,11 @@ impl Flight {
 impl Lead {
     /// Asks for the lock that other processes respect, without waiting: whether the way is free.
     fn ask(&mut self, level: u32) -> bool {
+        // The system goes through all locks of a file to take one. Who is so deep has locks enough: other processes wait
+        // for the calls further out.
+        if circle::depth() > DEEPEST {
+            return true;
+        }
         match self.flights.locks.ask_at(&self.flight.key, level) {
             Ok(Asked::Mine(lock)) => self.lock = Some(lock),
             Ok(Asked::Theirs) => return false,

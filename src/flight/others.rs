@@ -1,15 +1,17 @@
 //! Looking at another process that computes what this one wants.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::circle;
 use super::join::Holder;
-use super::locked;
+
 use super::patience::{BUSY, IDLE, LOOK, is_stealing};
-use super::report::{Own, Report, Told, read_all};
+use super::report::{Report, Told, read_all};
+use super::{Flights, locked};
 use crate::key::Key;
 
 /// A report is written each second. One that was not renewed for less than this may be late.
@@ -20,10 +22,13 @@ pub(super) struct Others {
     limit: Duration,
     is_stealing: bool,
     looked: Instant,
-    /// Since when the process says nothing, uses no processor, and the call itself stands still.
+    has_looked: bool,
+    began: Instant,
+    /// Since when the process says nothing and uses no processor, and the call itself stands still and does not work.
     silent: Instant,
     idle: Instant,
     still: Instant,
+    light: Instant,
     seen: HashMap<(PathBuf, Key), Beats>,
     holder: Holder,
 }
@@ -33,6 +38,7 @@ struct Beats {
     process: u64,
     busy: u64,
     call: u64,
+    work: u64,
 }
 
 pub(super) enum Verdict {
@@ -53,9 +59,12 @@ impl Others {
             limit: limit.max(LATE),
             is_stealing: !is_task && is_stealing(),
             looked: now,
+            has_looked: false,
+            began: now,
             silent: now,
             idle: now,
             still: now,
+            light: now,
             seen: HashMap::new(),
             holder: Holder::Unknown,
         }
@@ -64,7 +73,7 @@ impl Others {
     /// The next one is waited for.
     pub(super) fn begin_again(&mut self) {
         let now = Instant::now();
-        (self.silent, self.idle, self.still) = (now, now, now);
+        (self.began, self.silent, self.idle, self.still, self.light) = (now, now, now, now, now);
         self.holder = Holder::Unknown;
     }
 
@@ -73,29 +82,36 @@ impl Others {
     }
 
     /// Looks, if it is time to.
-    pub(super) fn look(&mut self, own: &Mutex<Own>, root: &Path, key: &Key) -> Verdict {
-        if self.looked.elapsed() < LOOK {
+    pub(super) fn look(&mut self, flights: &Flights, key: &Key) -> Verdict {
+        // Whoever is known to be silent is looked at at once: he may have the locks of many calls.
+        let is_first = !mem::replace(&mut self.has_looked, true);
+        if self.looked.elapsed() < LOOK && (!is_first || locked(&flights.silent).is_empty()) {
             return Verdict::GoOn;
         }
         let now = Instant::now();
         self.looked = now;
-        let reports = read_all(root);
-        let own = locked(own).name().map(Path::to_owned);
+        let reports = read_all(&flights.path);
+        let silent = note_silent(&flights.silent, &reports, now);
+        let own = locked(&flights.report).name().map(Path::to_owned);
         let Some(ends) = ends(&reports, key) else { return Verdict::Circle };
+        // That nothing was heard of him for long may have been seen by another call.
+        let heard = ends.iter().filter_map(|(path, ..)| silent.get(*path)).max().copied();
         for (path, report, call) in ends {
-            let beats = Beats { process: report.beat, busy: report.busy, call: call.beat };
+            let beats = Beats { process: report.beat, busy: report.busy, call: call.beat, work: call.work };
             let before = self.seen.insert((path.clone(), call.key), beats);
             let changed = |of: fn(&Beats) -> u64| before.is_none_or(|before| of(&before) != of(&beats));
             for (since, changed) in [
                 (&mut self.silent, changed(|beats| beats.process)),
                 (&mut self.idle, changed(|beats| beats.busy)),
                 (&mut self.still, changed(|beats| beats.call)),
+                (&mut self.light, changed(|beats| beats.work)),
             ] {
                 if changed {
                     *since = now;
                 }
             }
         }
+        self.silent = heard.unwrap_or(self.silent);
         self.holder = holder(&reports, key);
         // One who may wait for this process in turn is not waited for as if he did not.
         let times = if self.is_stealing || own.is_some_and(|own| waits_for(&reports, key, &own)) {
@@ -105,9 +121,31 @@ impl Others {
         } else {
             IDLE
         };
-        let is_over = self.silent.elapsed() > self.limit || self.still.elapsed() > self.limit.saturating_mul(times);
+        let limits = |times: u32| self.limit.saturating_mul(times);
+        let is_over = self.silent.elapsed() > self.limit
+            || self.still.elapsed() > limits(times)
+            || self.light.elapsed() > limits(BUSY)
+            || self.began.elapsed() > limits(IDLE * BUSY);
         if is_over { Verdict::GiveUp } else { Verdict::Looked }
     }
+}
+
+/// Notes when something new was heard of each process: since when it is silent.
+fn note_silent(
+    known: &Mutex<HashMap<PathBuf, (u64, Instant)>>,
+    reports: &[(PathBuf, Report)],
+    now: Instant,
+) -> HashMap<PathBuf, Instant> {
+    let mut known = locked(known);
+    let all: HashMap<_, _> = reports
+        .iter()
+        .map(|(path, report)| {
+            let since = known.get(path).filter(|(beat, _)| *beat == report.beat).map_or(now, |(_, since)| *since);
+            (path.clone(), (report.beat, since))
+        })
+        .collect();
+    known.clone_from(&all);
+    all.into_iter().map(|(path, (_, since))| (path, since)).collect()
 }
 
 /// The calls that are waited for in the end by those who wait for this key, which wait for no other; `None` if one of them

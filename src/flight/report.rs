@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::signs::ProcessWatch;
+use super::signs::{Pace, ProcessWatch};
 use super::{Flight, Flights, circle, locked};
 use crate::as_json::seconds;
 use crate::atomic::create_private_folder;
@@ -89,6 +89,9 @@ pub(super) struct Told {
     /// Another number with each second in which the call itself got on.
     #[serde(default)]
     pub(super) beat: u64,
+    /// Another number with each second in which it used a processor.
+    #[serde(default)]
+    pub(super) work: u64,
     /// The calls without which it does not go on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) waits_for: Vec<Key>,
@@ -145,23 +148,24 @@ impl Flights {
             let waits_for = circle::waits_for(&flight);
             let mut state = locked(&flight.state);
             if state.is_queueing {
-                waiting.push(flight.told(0, Vec::new()));
+                waiting.push(flight.told((0, 0), Vec::new()));
                 continue;
             }
             if waits_for.is_empty() {
                 let mut told = std::mem::take(&mut state.told);
                 drop(state);
-                let gets_on = flight.gets_on(&mut told);
+                let pace = flight.pace(&mut told);
                 state = locked(&flight.state);
                 state.told = told;
-                state.beat += u64::from(gets_on);
+                state.beat += u64::from(pace > Pace::Still);
+                state.work += u64::from(pace == Pace::Works);
             }
-            computing.push(flight.told(state.beat, waits_for));
+            computing.push(flight.told((state.beat, state.work), waits_for));
         }
         let (host, program) = (host().to_owned(), program());
         let report =
             Report { pid: std::process::id(), host, program, beat: own.beat, busy: own.busy, computing, waiting };
-        if let Err(error) = own.write(&self.root, &report) {
+        if let Err(error) = own.write(&self.path, &report) {
             tracing::debug!(%error, "can't tell others what is computed here: they don't wait long for it");
         }
         is_any
@@ -174,9 +178,9 @@ impl Flights {
 }
 
 impl Flight {
-    fn told(&self, beat: u64, waits_for: Vec<Key>) -> Told {
+    fn told(&self, (beat, work): (u64, u64), waits_for: Vec<Key>) -> Told {
         let since = nanoseconds(self.since.duration_since(UNIX_EPOCH).unwrap_or_default());
-        Told { key: self.key, function: self.function.to_string(), since, beat, waits_for }
+        Told { key: self.key, function: self.function.to_string(), since, beat, work, waits_for }
     }
 }
 

@@ -13,9 +13,26 @@ pub(super) struct Worker {
     id: u32,
 }
 
-/// How much a thread has run: another value later if it has run meanwhile.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ran(String);
+/// How a thread or a task gets on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pace {
+    /// It waits for something.
+    Still,
+    /// It wakes now and then, or sleeps for a time that it chose itself. It may be waiting for something all the same.
+    Light,
+    /// It uses a processor.
+    Works,
+}
+
+/// Of the time, what a thread that works uses of a processor.
+const WORKS: u128 = 10;
+
+/// How much a thread has run, when it was looked at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ran {
+    told: String,
+    looked: Option<(Instant, u128)>,
+}
 
 impl Worker {
     /// This thread.
@@ -26,27 +43,36 @@ impl Worker {
         }
     }
 
-    /// Whether it has got on since it had run as much as `ran` says, which is put right. One that sleeps for a time that it
-    /// chose itself gets on as well.
+    /// How it got on since `ran`, which is put right.
     #[cfg(target_os = "linux")]
-    pub(super) fn gets_on(self, ran: &mut Ran) -> bool {
+    pub(super) fn pace(self, ran: &mut Ran) -> Pace {
         let of_it = |name: &str| std::fs::read_to_string(format!("/proc/self/task/{}/{name}", self.id));
-        // Time on a processor in nanoseconds, and how often it got one.
-        let now = of_it("schedstat").ok().or_else(|| Stat::of_thread(self.id).map(|stat| stat.ran.to_string()));
-        let now = Ran(now.unwrap_or_default());
-        let has_run = now != *ran;
-        *ran = now;
+        // Time on a processor in nanoseconds, time that it waited for one, and how often it got one.
+        let told = of_it("schedstat").ok().or_else(|| Stat::of_thread(self.id).map(|stat| stat.ran.to_string()));
+        let told = told.unwrap_or_default();
+        let nanoseconds = told.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let now = Instant::now();
+        let before = ran.looked.replace((now, nanoseconds));
+        let has_run = std::mem::replace(&mut ran.told, told) != ran.told;
+        let works = before.is_none_or(|(looked, before)| {
+            nanoseconds.saturating_sub(before) * WORKS >= now.duration_since(looked).as_nanos()
+        });
         let sleeps = || {
             let number = of_it("syscall").ok()?.split_whitespace().next()?.parse::<i64>().ok()?;
             Some(number == libc::SYS_clock_nanosleep || number == libc::SYS_nanosleep)
         };
-        has_run || sleeps().unwrap_or(false)
+        match (has_run, works) {
+            (true, true) => Pace::Works,
+            (true, false) => Pace::Light,
+            (false, _) if sleeps().unwrap_or(false) => Pace::Light,
+            (false, _) => Pace::Still,
+        }
     }
 
     /// Nothing to see here.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn gets_on(self, _: &mut Ran) -> bool {
-        false
+    pub(super) fn pace(self, _: &mut Ran) -> Pace {
+        Pace::Still
     }
 
     /// How long it has been there, in ticks; `None` if that is not told.
@@ -112,12 +138,15 @@ mod tests {
         std::thread::sleep(Duration::from_millis(50));
         let (mut of_waiter, mut of_sleeper, mut of_me) = Default::default();
         for worker in [(waiter, &mut of_waiter), (sleeper, &mut of_sleeper), (Worker::here(), &mut of_me)] {
-            assert!(worker.0.gets_on(worker.1), "it has run since nobody looked");
+            assert_eq!(worker.0.pace(worker.1), Pace::Works, "it has run since nobody looked");
         }
-        std::thread::sleep(Duration::from_millis(50));
-        assert!(!waiter.gets_on(&mut of_waiter));
-        assert!(sleeper.gets_on(&mut of_sleeper));
-        assert!(Worker::here().gets_on(&mut of_me));
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(100) {
+            std::hint::spin_loop();
+        }
+        assert_eq!(waiter.pace(&mut of_waiter), Pace::Still);
+        assert_eq!(sleeper.pace(&mut of_sleeper), Pace::Light);
+        assert!(Worker::here().pace(&mut of_me) > Pace::Still);
         drop(go);
         waits.join().unwrap();
         sleeps.join().unwrap();

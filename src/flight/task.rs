@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::circle::Within;
 use super::join::{Join, Stage, Step};
-use super::signs::Worker;
+use super::signs::{Pace, Worker};
 use super::{End, Flight, Signs, Turn, locked};
 use crate::timer;
 
@@ -48,6 +48,7 @@ impl Join<'_> {
             if let Some(step) = self.go_on() {
                 return step;
             }
+            self.begins_to_wait();
             match &mut self.stage {
                 Stage::Flight(watch) => {
                     let longest = watch.patience.until_next_look().min(LOOK_AGAIN);
@@ -105,14 +106,15 @@ impl Flight {
         task.polling.is_none() && task.woken.is_some_and(|woken| woken.elapsed() > STARVED)
     }
 
-    /// Whether the task was polled since `before`, or the thread that polls it gets on.
-    pub(super) fn task_gets_on(&self, before: &mut Signs) -> bool {
+    /// How the task got on since `before`: whether it was polled, and how the thread gets on that polls it.
+    pub(super) fn pace_of_task(&self, before: &mut Signs) -> Pace {
         let (polls, polling) = {
             let task = &locked(&self.state).task;
             (task.polls, task.polling)
         };
         let was_polled = mem::replace(&mut before.polls, polls) != polls;
-        polling.is_some_and(|thread| thread.gets_on(&mut before.ran)) || was_polled
+        let least = if was_polled { Pace::Light } else { Pace::Still };
+        polling.map_or(least, |thread| thread.pace(&mut before.ran)).max(least)
     }
 
     /// Runs a future, and notes when it is woken and polled.

@@ -141,7 +141,7 @@ extern "C" fn in_parent() {
 
 /// Only atomics and system calls: other threads of the parent may hold any lock, also that of the memory.
 extern "C" fn in_child() {
-    super::is_child();
+    super::begin_child();
     FORKING.store(0, Ordering::SeqCst);
     OPENING.store(0, Ordering::SeqCst);
     let mut other = None;

@@ -33,6 +33,11 @@ fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
+/// Whether this process was forked.
+pub(crate) fn is_child() -> bool {
+    generation() > 0
+}
+
 /// How many forks without a program of their own led to this process.
 #[cfg(target_os = "linux")]
 pub(crate) fn depth() -> usize {
@@ -63,6 +68,6 @@ fn notice() {
 }
 
 #[cfg(unix)]
-fn is_child() {
+fn begin_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }

@@ -11,6 +11,11 @@ use super::own::{self, Role};
 use super::{Layout, litter};
 use crate::{Error, Result};
 
+/// Names that are looked at to see whether a link leads to results.
+const MOST_NAMES: u32 = 1_000;
+
+const LINK: &str = "this is a link to a folder: what that has is not removed, as it may be somebody's; remove the link";
+
 /// How far a removal has come.
 #[derive(Default)]
 struct Removal {
@@ -69,6 +74,9 @@ impl Removal {
                 any |= depth < own::DEEPEST && removal.down(&path, depth + 1);
             } else if kind.is_file() {
                 any |= removal.file(&path, &item.file_name());
+            } else if kind.is_symlink() && own::has_function(&path, &mut { MOST_NAMES }) {
+                // Results are read through it.
+                removal.fail(io::ErrorKind::InvalidInput.into(), LINK, &path);
             }
         });
         if any {

@@ -282,21 +282,21 @@ pub(super) fn is_about_function(name: &std::ffi::OsStr) -> bool {
     name == FUNCTION_FILE || name == HISTORY_FILE || name.to_str().is_some_and(CodeFile::is_named)
 }
 
-/// A name that every file system takes, and no file beside entries has. Two names may become one: the key keeps their entries
-/// apart.
+/// A name that every file system takes, and no file beside entries has. Two names may become one where case does not matter:
+/// the key keeps their entries apart.
 fn safe_name(name: &str) -> String {
-    let mut safe: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || "_-+@=".contains(c) { c } else { '_' }).collect();
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "_-+@=".contains(c);
+    let mut safe: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
+    // The braces of `{{closure}}` come from the compiler, and nobody else writes them.
+    let is_another = name.chars().any(|c| !is_safe(c) && c != '{' && c != '}');
     // Windows reserves these, whatever their extension; here they have none.
     let reserved = ["con", "prn", "aux", "nul"].iter().any(|name| safe.eq_ignore_ascii_case(name))
         || (safe.len() == 4
             && safe.as_bytes()[3].is_ascii_digit()
             && ["com", "lpt"].iter().any(|name| safe[..3].eq_ignore_ascii_case(name)));
-    if reserved || safe.is_empty() {
-        safe.push('_');
-    }
     // All other files beside entries have a dot in their names, and folders have none.
-    if safe.len() > LONGEST_NAME || safe.eq_ignore_ascii_case(HISTORY_FILE) {
+    let is_history = safe.eq_ignore_ascii_case(HISTORY_FILE);
+    if safe.len() > LONGEST_NAME || is_another || reserved || is_history || safe.is_empty() {
         // What they were keeps them apart.
         let digest = blake3::hash(name.as_bytes()).to_hex();
         safe.truncate(LONGEST_NAME - 17);
@@ -349,11 +349,21 @@ mod tests {
 
     #[test]
     fn names_are_safe_everywhere() {
-        assert_eq!(safe_name("../../etc/passwd"), "______etc_passwd");
-        assert_eq!(safe_name("C:\\x"), "C__x");
-        assert_eq!(safe_name("NUL"), "NUL_");
-        assert_eq!(safe_name("com7"), "com7_");
-        assert_eq!(safe_name(""), "_");
+        for (name, readable) in [
+            ("../../etc/passwd", "______etc_passwd-"),
+            ("C:\\x", "C__x-"),
+            ("NUL", "NUL-"),
+            ("com7", "com7-"),
+            ("", "-"),
+            ("a/b", "a_b-"),
+        ] {
+            let safe = safe_name(name);
+            assert!(safe.strip_prefix(readable).is_some_and(|digest| digest.len() == 16), "{safe}");
+            assert!(safe == safe_name(&safe));
+        }
+        // No other name becomes the same.
+        let names = ["a/b", "a_b", "a b", "a\\b", "", ".", "..", "_", "-", "NUL", "NUL_"].map(safe_name);
+        assert_eq!(std::collections::HashSet::from(names.clone()).len(), names.len(), "{names:?}");
         let (a, b) = (safe_name(&"é".repeat(300)), safe_name(&"ö".repeat(300)));
         assert!(a.len() <= LONGEST_NAME && b.len() <= LONGEST_NAME && a != b);
     }

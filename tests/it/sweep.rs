@@ -87,6 +87,66 @@ fn what_somebody_computes_is_not_waited_for_by_who_only_tries() {
     assert_eq!(slow::call(1, &here, None).try_run(), Some(2));
 }
 
+/// Whichever is there first comes first, and what nobody computes any more is taken up.
+#[test]
+fn a_sweep_takes_what_comes_first() {
+    let folder = tempdir().unwrap();
+    let open = || Cache::open(folder.path()).unwrap();
+    let (here, elsewhere) = (open(), open());
+    let barrier = Barrier::new(3);
+
+    #[memoize(cache = cache, ignore(cache, millis, barrier, fails))]
+    fn slow(n: u32, cache: &Cache, millis: u64, barrier: Option<&Barrier>, fails: bool) -> Result<u32, String> {
+        let _ = cache;
+        if let Some(barrier) = barrier {
+            barrier.wait();
+        }
+        sleep(Duration::from_millis(millis));
+        if fails { Err("not now".to_owned()) } else { Ok(n) }
+    }
+
+    thread::scope(|scope| {
+        let (elsewhere, barrier) = (&elsewhere, &barrier);
+        let _ = scope.spawn(move || slow(0, elsewhere, 1500, Some(barrier), false));
+        let _ = scope.spawn(move || slow(1, elsewhere, 300, Some(barrier), true));
+        barrier.wait();
+        let mut ends = sweep([0, 1].map(|n| slow::call(n, &here, 0, None, false))).unordered();
+        assert_eq!(ends.next(), Some((1, Ok(1))));
+        assert_eq!(ends.next(), Some((0, Ok(0))));
+    });
+}
+
+/// A call that panics is gone, and the others are not.
+#[test]
+fn a_sweep_goes_on_after_a_panic() {
+    let folder = tempdir().unwrap();
+    let cache = &Cache::open(folder.path()).unwrap();
+
+    #[memoize(cache = cache, ignore(cache))]
+    fn picky(n: u32, cache: &Cache) -> u32 {
+        let _ = cache;
+        assert_ne!(n, 1, "not this one");
+        n
+    }
+    let mut results = sweep((0..4).map(|n| picky::call(n, cache)));
+    assert_eq!(results.next(), Some(0));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| results.next())).is_err());
+    assert_eq!((results.len(), results.collect::<Vec<_>>()), (2, vec![2, 3]));
+}
+
+/// A call that this thread is within is not waited for, and so it is computed.
+#[test]
+fn within_itself_a_call_that_is_tried_computes() {
+    let folder = tempdir().unwrap();
+    let cache = &Cache::open(folder.path()).unwrap();
+
+    #[memoize(cache = cache, ignore(cache, depth))]
+    fn tries(n: u32, cache: &Cache, depth: u32) -> u32 {
+        if depth == 0 { n } else { tries::call(n, cache, depth - 1).try_run().unwrap() + 1 }
+    }
+    assert_eq!(tries(1, cache, 2), 3);
+}
+
 /// Past the cache, a function runs, and nothing changes.
 #[test]
 fn past_the_cache_nothing_is_loaded_or_stored() {

@@ -261,6 +261,60 @@ fn a_thread_that_is_sent_a_part_of_the_work_computes_it() {
     assert_eq!(sends(1, Some(jobs)), 2);
 }
 
+/// The same where the function does not join the thread, but looks again and again whether it is done.
+#[test]
+fn a_function_that_looks_again_and_again_is_not_waited_for_for_ever() {
+    let _watchdog = Watchdog::of("a_function_that_looks_again_and_again_is_not_waited_for_for_ever");
+
+    #[memoize(cache = &HASTY, ignore(spins, depth))]
+    fn looks(spins: bool, n: u32, depth: u32) -> u32 {
+        if depth == 0 {
+            return n;
+        }
+        let thread = thread::spawn(move || looks(spins, n, depth - 1));
+        while !thread.is_finished() {
+            if spins { std::hint::spin_loop() } else { sleep(Duration::from_millis(5)) }
+        }
+        thread.join().unwrap() + 1
+    }
+    static HASTY: LazyLock<Cache> = LazyLock::new(|| {
+        Cache::builder(FOLDER.path().join("hasty")).wait_limit(Duration::from_millis(20)).open().unwrap()
+    });
+    assert_eq!(looks(false, 1, 1), 2);
+    assert_eq!(looks(true, 2, 1), 3);
+}
+
+/// An entry that can not be used is no reason to compute one more, while one is computed.
+#[test]
+fn an_entry_that_can_not_be_used_does_not_end_a_wait() {
+    let _watchdog = Watchdog::of("an_entry_that_can_not_be_used_does_not_end_a_wait");
+    let root = tempdir().unwrap();
+    let open = || Cache::builder(root.path()).max_age(Duration::from_secs(3600)).hot_bytes(0).open().unwrap();
+    open().get_or_compute("aged", &1, || 0);
+    let entry = open().entries().unwrap().next().unwrap();
+    // It is there, and can not be used.
+    let mut bytes = fs::read(&entry.path).unwrap();
+    bytes.truncate(bytes.len() - 1);
+    fs::write(&entry.path, bytes).unwrap();
+    let runs = AtomicU32::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            // In a process each, and by two threads.
+            let cache = open();
+            for _ in 0..2 {
+                let (cache, runs) = (cache.clone(), &runs);
+                scope.spawn(move || {
+                    cache.get_or_compute("aged", &1, || {
+                        sleep(Duration::from_millis(2500));
+                        runs.fetch_add(1, Ordering::SeqCst);
+                    });
+                });
+            }
+        }
+    });
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
 /// One that sleeps, or is busy, is not taken for one that stands still.
 #[test]
 fn a_thread_that_sleeps_or_works_is_waited_for() {
