@@ -176,9 +176,10 @@ impl CacheBuilder {
     /// frozen, or waits for what this call would do. Then it computes the result itself. Without this, what the variable
     /// `LARDER_WAIT` says (`30s`), else 30 seconds. With zero, no call waits for another one.
     ///
-    /// Somebody who gets on is waited for as long as it takes. It takes up to three seconds to see that another process
-    /// does not get on, and longer if it might: one that is there, but whose call uses no processor, is waited for ten
-    /// times as long, and one whose other threads or children use one, a hundred times.
+    /// Of one that might get on, nobody knows: it is waited for ten times as long if it waits for something or only wakes now
+    /// and then, a hundred times as long if it works, and another process that works a thousand times as long. A function
+    /// that waits for a server for longer than that on one thread, while another thread makes the same call, runs twice;
+    /// on a thread of rayon's, that is so after a second. It takes three seconds to see that another process was stopped.
     ///
     /// ```
     /// # use std::time::Duration;
