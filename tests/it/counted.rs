@@ -119,6 +119,20 @@ fn counters_that_are_gone_or_damaged_begin_anew_with_what_is_there() {
     assert_eq!(cache.stats().unwrap().entries, 5);
 }
 
+/// Counters that are removed while a process goes on begin with what is there, for all processes.
+#[test]
+fn counters_that_are_removed_meanwhile_begin_with_what_is_there() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    for n in 0..50 {
+        cache.get_or_compute("f", &n, || n);
+    }
+    fs::remove_file(root.path().join("counters")).unwrap();
+    cache.get_or_compute("g", &1, || 1);
+    drop(cache);
+    assert_eq!(Cache::open(root.path()).unwrap().stats().unwrap().entries, 51);
+}
+
 #[test]
 fn faults_are_counted_by_kind() {
     let root = tempdir().unwrap();

@@ -97,3 +97,18 @@ fn a_folder_in_the_place_of_a_file_beside_entries_does_not_stop_clear() {
     assert!(cache.clear_function("sales").unwrap());
     assert!(there.join("history/mine").exists() && !there.join("function.json").exists());
 }
+
+/// Names that become one where only letters are kept are functions of their own.
+#[test]
+fn names_that_look_alike_are_cleared_by_themselves() {
+    let (_folder, cache) = cache();
+    let names = ["a/b", "a_b", "a b", "a\\b", "", ".", "_"];
+    for name in names {
+        cache.get_or_compute(name, &1, || 1);
+    }
+    assert_eq!(cache.functions().unwrap().len(), names.len());
+    for (cleared, name) in (1..).zip(names) {
+        assert!(cache.clear_function(name).unwrap(), "{name:?}");
+        assert_eq!(cache.entries().unwrap().len(), names.len() - cleared, "{name:?}");
+    }
+}

@@ -289,3 +289,74 @@ fn a_folder_that_can_not_be_removed_keeps_nothing_else() {
     let (root, program) = crate::refused::for_anybody();
     crate::refused::run_as_anybody("own_files::clears_what_it_may", root.path(), &program, &[]);
 }
+
+/// A file of the user's that is called like one of larder's does not make a folder a cache.
+#[test]
+fn a_name_alone_makes_no_cache() {
+    for files in
+        [&["locks"][..], &["running/marathon.json"], &["locks/codes.txt"], &["counters", "activity"], &["v1/x.json"]]
+    {
+        let root = tempdir().unwrap();
+        put(root.path(), files);
+        let before = content(root.path(), None);
+        let cache = Cache::open(root.path()).unwrap();
+        assert_eq!(cache.path(), root.path().join("larder-cache"), "{files:?}");
+        assert_eq!(cache.get_or_compute("f", &1, || 1), 1);
+        assert!(content(root.path(), Some(cache.path())) == before, "{files:?}");
+        assert!(!root.path().join(".gitignore").exists() && !root.path().join("CACHEDIR.TAG").exists());
+    }
+}
+
+/// Many that open a new folder at one time have one cache.
+#[test]
+fn a_new_cache_may_be_opened_by_many_at_one_time() {
+    for _ in 0..60 {
+        let root = tempdir().unwrap();
+        let folder = root.path().join("cache");
+        let barrier = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let cache = Cache::open(&folder).unwrap();
+                    assert_eq!(cache.path(), folder);
+                    cache.get_or_compute("f", &1, || 1);
+                });
+            }
+        });
+        assert!(!folder.join("larder-cache").exists());
+    }
+}
+
+/// A tag that a power failure has cut is larder's still.
+#[test]
+fn a_torn_tag_is_still_a_tag() {
+    for len in [0, 10, 60] {
+        let root = tempdir().unwrap();
+        let cache = Cache::open(root.path()).unwrap();
+        cache.get_or_compute("f", &1, || 1);
+        cache.clear().unwrap();
+        drop(cache);
+        fs::File::options().write(true).open(root.path().join("CACHEDIR.TAG")).unwrap().set_len(len).unwrap();
+        assert_eq!(Cache::open(root.path()).unwrap().path(), root.path());
+    }
+}
+
+/// A folder of results that was moved to another disk, with a link in its place, is not cleared, and that is said.
+#[test]
+fn what_a_link_leads_to_is_not_cleared_and_that_is_an_error() {
+    let root = tempdir().unwrap();
+    let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
+    cache.get_or_compute("f", &1, || 1);
+    cache.get_or_compute("g", &1, || 1);
+    let (there, moved) = (cache.path().join("v1/f"), root.path().join("moved"));
+    fs::rename(&there, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &there).unwrap();
+    let before = content(&moved, None);
+    assert!(cache.clear().unwrap_err().to_string().contains("link"));
+    let _ = cache.clear_function("f");
+    assert!(content(&moved, None) == before);
+    assert!(!cache.path().join("v1/g").exists());
+    fs::remove_file(&there).unwrap();
+    cache.clear().unwrap();
+}

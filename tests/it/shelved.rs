@@ -214,6 +214,35 @@ fn parts_of_a_result_are_found_where_the_cache_is_now() {
     }
 }
 
+/// F31: a part of a part is gone, or cut.
+#[test]
+fn a_result_whose_parts_have_lost_theirs_is_computed_again() {
+    #[memoize(cache = cache, ignore(cache))]
+    fn leaf(n: u32, cache: &Cache) -> Vec<u32> {
+        let _ = cache;
+        vec![n; 100]
+    }
+    #[memoize(cache = cache, ignore(cache))]
+    fn middle(n: u32, cache: &Cache) -> Shelved<Vec<u32>> {
+        leaf::call(n, cache).shelve().unwrap()
+    }
+    #[memoize(cache = cache, ignore(cache))]
+    fn outer(n: u32, cache: &Cache) -> Shelved<Shelved<Vec<u32>>> {
+        middle::call(n, cache).shelve().unwrap()
+    }
+    let (_folder, cache) = cache();
+    let value = || outer(5, &cache).get().unwrap().get().unwrap();
+    assert_eq!(value(), [5; 100]);
+    assert!(outer::call(5, &cache).is_cached());
+    assert!(leaf::call(5, &cache).forget().unwrap());
+    assert!(!outer::call(5, &cache).is_cached());
+    assert_eq!(value(), [5; 100]);
+    let entry = leaf::memo().entries().unwrap().next().unwrap();
+    std::fs::File::options().write(true).open(&entry.path).unwrap().set_len(entry.size - 10).unwrap();
+    assert!(!outer::call(5, &cache).is_cached());
+    assert_eq!(value(), [5; 100]);
+}
+
 /// F31: a part is evicted, or removed by hand.
 #[test]
 fn a_result_whose_parts_are_gone_is_computed_again() {
