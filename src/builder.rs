@@ -20,7 +20,7 @@ use crate::{ErrorKind, Result, access};
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
 
-/// How long somebody is waited for who does not get on, if nothing else is said.
+/// How long a call waits for a holder that does not get on, by default.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the global cache takes on the disk, unless something else is said.
@@ -176,10 +176,10 @@ impl CacheBuilder {
     /// frozen, or waits for what this call would do. Then it computes the result itself. Without this, what the variable
     /// `LARDER_WAIT` says (`30s`), else 30 seconds. With zero, no call waits for another one.
     ///
-    /// Of one that might get on, nobody knows: it is waited for ten times as long if it waits for something or only wakes now
-    /// and then, a hundred times as long if it works, and another process that works a thousand times as long. A function
-    /// that waits for a server for longer than that on one thread, while another thread makes the same call, runs twice;
-    /// on a thread of rayon's, that is so after a second. It takes three seconds to see that another process was stopped.
+    /// If it may be getting on, the call waits longer: ten times the limit if it waits for something or only wakes now and
+    /// then, a hundred times if it works, and a thousand times for another process that works. A function that takes longer
+    /// than that, while another thread makes the same call, runs twice. A thread of rayon's waits one second for a holder
+    /// that stands still. It takes three seconds to see that another process was stopped.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -57,7 +57,7 @@ pub(crate) type Shelve<T> = fn(&Site<'_>, Option<&T>) -> Result<Shelved<T>>;
 
 trait Run<'a, T>: Ask<T> {
     fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Box<(T, Outcome)>;
-    /// Gives itself back if somebody else computes it for so long.
+    /// Gives itself back if it is being computed elsewhere for this long.
     fn try_run(self: Box<Self>, site: &Site<'_>, longest: Duration)
     -> std::result::Result<T, Box<dyn Run<'a, T> + 'a>>;
     fn uncached(self: Box<Self>) -> T;
@@ -267,7 +267,7 @@ impl<'a, T: 'a> Call<'a, T> {
     ///
     /// match fit::call(cache, 0.25).try_run() {
     ///     Some(model) => assert_eq!(model, 0.5),
-    ///     None => println!("somebody is at it"),
+    ///     None => println!("it is being computed elsewhere"),
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -281,7 +281,7 @@ impl<'a, T: 'a> Call<'a, T> {
         asked.try_run(&site, longest).map_err(|asked| Call { site, asked })
     }
 
-    /// How long it waits for somebody who does not get on.
+    /// How long it waits for a holder that does not get on.
     pub(crate) fn wait_limit(&self) -> Duration {
         self.site.cache.flights().map_or(Duration::ZERO, |flights| flights.limit())
     }

@@ -1,4 +1,4 @@
-//! Many calls, those that nobody computes first.
+//! Many calls: first those that are not being computed elsewhere.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -10,8 +10,8 @@ use crate::call::Call;
 /// Runs a set of calls, and gives their results in the order of the calls. What another thread or process computes
 /// at the moment is put off, and other calls are done meanwhile.
 ///
-/// So several processes that run one sweep share its work: each takes what nobody has begun, and nobody waits as long as
-/// there is something to do. Start the same program as often as you like, on all machines that share the cache's folder.
+/// So several processes that run one sweep share its work: each takes calls that have not been begun, and none waits as
+/// long as there is such a call. Start the same program as often as you like, on all machines that share the cache's folder.
 ///
 /// Nothing runs before a result is asked for. A result that is there before its turn is kept in memory until then;
 /// [`unordered`](Sweep::unordered) gives each as it comes.
@@ -30,7 +30,7 @@ use crate::call::Call;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// With rayon, let its threads try each call first, and then run those that somebody was at:
+/// With rayon, let its threads try each call first, and then run those that were being computed elsewhere:
 ///
 /// ```
 /// use rayon::prelude::*;
@@ -69,18 +69,18 @@ pub struct Sweep<'a, T> {
 struct Pool<'a, T> {
     /// Those that were not tried yet.
     fresh: VecDeque<(usize, Call<'a, T>)>,
-    /// Those that somebody else computed when they were tried last.
+    /// Those that were being computed elsewhere when they were tried last.
     busy: VecDeque<(usize, Call<'a, T>)>,
 }
 
 /// How long one of several calls is waited for before the others are tried again.
 const TURN: Duration = Duration::from_millis(100);
 
-/// It takes so long to see that somebody does not get on, beyond the limit.
+/// The time beyond the limit in which a call sees that its holder does not get on.
 const TO_SEE: Duration = Duration::from_secs(4);
 
 impl<'a, T: 'a> Pool<'a, T> {
-    /// Tries the call at this place, if it is one of those that somebody else computed.
+    /// Tries the call at this place, if it is a busy one.
     fn try_at(&mut self, place: usize) -> Option<T> {
         let at = self.busy.iter().position(|(one, _)| *one == place)?;
         self.try_busy(at, Duration::ZERO).map(|(_, value)| value)
@@ -119,8 +119,8 @@ impl<'a, T: 'a> Pool<'a, T> {
                     return Some(done);
                 }
             }
-            // Then each in turn is waited for: mostly for a moment, and now and then as long as it takes to see that nobody
-            // computes it any more.
+            // Then each in turn is waited for: mostly for a moment, and now and then for as long as it takes to see that its
+            // holder does not get on.
             let limit = self.busy.front().map_or(Duration::ZERO, |(_, call)| call.wait_limit());
             let mut longest = TURN;
             if idle.elapsed() > limit {
@@ -177,7 +177,7 @@ impl<'a, T: 'a> Iterator for Sweep<'a, T> {
                 }
                 continue;
             }
-            // Ahead of the next one, something is done only while that is done by somebody else.
+            // The next one is being computed elsewhere, so another one is done meanwhile.
             if let Some((place, value)) = self.pool.any() {
                 self.early.insert(place, value);
             }

@@ -1,4 +1,4 @@
-//! The way to a turn: past who computes the same in this process, then past other processes.
+//! The way to a turn: past the holder in this process, if there is one, then past those in other processes.
 
 use std::fmt;
 use std::path::Path;
@@ -16,20 +16,20 @@ use crate::key::Key;
 use crate::readable::duration;
 use crate::store::Layout;
 
-/// When somebody who waits says so first, and how often later.
+/// When a waiting call is logged first, and how often later.
 const TELL_AFTER: Duration = Duration::from_secs(1);
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
-/// Who computes may not have said so yet. That is told after so long.
+/// A holder that has not reported yet is logged as unknown after this time.
 const TELL_UNKNOWN_AFTER: Duration = Duration::from_secs(3);
 
 /// A wait this short is not worth asking the system who holds the lock.
 const SHORT: Duration = Duration::from_millis(5);
 
-/// Locks of one key. When those who hold them all stand still, nobody is waited for.
+/// Locks of one key. When the holders of all of them stand still, the call is computed without one.
 const LEVELS: u32 = 8;
 
-/// Somebody on his way to a turn.
+/// A call on its way to a turn.
 pub(crate) struct Join<'a> {
     pub(super) flights: &'a Arc<Flights>,
     pub(super) key: &'a Key,
@@ -40,7 +40,7 @@ pub(crate) struct Join<'a> {
     pub(super) is_task: bool,
     began: Instant,
     tell_at: Instant,
-    /// The entry's file when it began to wait. Another one was stored meanwhile, whoever did it.
+    /// The entry's file when the wait began. If there is another file later, a result was stored.
     before: Option<Option<Identity>>,
     until: Option<Instant>,
     pub(super) stage: Stage,
@@ -48,7 +48,7 @@ pub(crate) struct Join<'a> {
 
 pub(super) enum Stage {
     Start,
-    /// Somebody in this process computes.
+    /// A holder in this process computes.
     Flight(Watch),
     /// It is our turn in this process. Another process may compute.
     Queue(Queue),
@@ -64,7 +64,7 @@ pub(crate) enum Step {
     Late,
 }
 
-/// Who computes what somebody waits for.
+/// Who computes the call that is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
     Here {
@@ -75,7 +75,7 @@ pub(crate) enum Holder {
         host: String,
         since: SystemTime,
     },
-    /// He has not said anything yet.
+    /// It has not reported yet.
     Unknown,
 }
 
@@ -195,7 +195,7 @@ impl<'a> Join<'a> {
             Stage::Queue(queue) => {
                 let asked = queue.ask(self.flights, self.key);
                 let holder = queue.others.holder();
-                // Stored by somebody who did not have this lock.
+                // A result may be stored without this lock.
                 if asked == Asked::Free || (asked == Asked::Looked && self.is_stored()) {
                     let Stage::Queue(queue) = &mut self.stage else { return None };
                     let lead = queue.take();
@@ -225,13 +225,13 @@ impl<'a> Join<'a> {
     }
 }
 
-/// A wait for somebody in this process.
+/// A wait for a holder in this process.
 pub(super) struct Watch {
     pub(super) flight: Arc<Flight>,
     pub(super) end: Option<End>,
     pub(super) patience: Patience,
     looked: Instant,
-    /// What was seen of those for whom it waits in the end.
+    /// What was seen of the holders at the end of the chain of waits.
     seen: Vec<(Arc<Flight>, Signs)>,
     process: Option<ProcessWatch>,
     /// This thread was begun after the computation was, maybe by it.
@@ -289,7 +289,7 @@ impl Watch {
         self.looked = Instant::now();
         let is_busy = self.process.get_or_insert_with(ProcessWatch::new).is_busy();
         let ends = circle::at_the_end(&self.flight);
-        // One that waits for another process does not do so for ever.
+        // A wait for another process is bounded by itself.
         let is_bounded = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).is_queueing);
         let mut pace = if is_bounded { Pace::Works } else { Pace::Still };
         self.seen.retain(|(flight, _)| ends.iter().any(|end| Arc::ptr_eq(end, flight)));
@@ -307,8 +307,8 @@ impl Watch {
             let ticks = |time: Duration| time.as_millis() / u128::from(1000 / crate::proc::TICKS);
             Worker::here().age().is_some_and(|age| u128::from(age) <= ticks(began.elapsed()))
         });
-        // It may wait for a thread that it started. What it waits for else may take long, and a task can't be told from one
-        // that it waits for, unless others work for it.
+        // The holder may be joining this thread if it started it. It may be awaiting this task, unless other threads work
+        // for it. Whatever else it waits for may take long.
         let times = match self.is_task {
             _ if !cfg!(target_os = "linux") => BUSY,
             false if is_young => 1,
@@ -357,7 +357,7 @@ impl Queue {
             return Asked::Free;
         }
         if self.waits.is_none() {
-            // By another path, the cache has another table.
+            // A cache that was opened by another path has another table.
             if circle::is_within_around(&lead.flight) {
                 return Asked::Free;
             }

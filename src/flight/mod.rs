@@ -1,8 +1,8 @@
-//! Once: of all who make the same call at the same time, one computes and the others wait.
+//! Once: of several calls that are the same and are made at the same time, one computes and the others wait.
 //!
-//! In this process, the one who computes has a [`Flight`] in the cache's table; others find it there
+//! In this process, the call that computes has a [`Flight`] in the cache's table; others find it there
 //! and wait for it. Between processes, it holds the key's lock as well, see `lock`. DESIGN.md says
-//! why nobody waits for ever.
+//! why every wait ends.
 //!
 //! - `join` is the way to a turn: it waits for what is in the way.
 //! - `circle` knows who waits for whom in this process; `signs` tells how a thread gets on.
@@ -49,7 +49,7 @@ pub(crate) struct Flights {
     silent: Mutex<HashMap<PathBuf, (u64, Instant)>>,
     running: Mutex<HashMap<Key, Arc<Flight>>>,
     locks: KeyLocks,
-    /// How long to wait for somebody who does not get on; zero: not at all.
+    /// How long to wait for a holder that does not get on; zero: not at all.
     limit: Duration,
     report: Mutex<report::Own>,
 }
@@ -103,13 +103,13 @@ pub(crate) enum End {
     Failed,
 }
 
-/// What somebody who wants a result is to do.
+/// What a call that wants a result is to do.
 pub(crate) enum Turn {
     /// Look whether it has been stored meanwhile. If not, compute it; others wait for that.
     Lead(Lead),
     /// Look: it was just stored. If it is of no use, compute it alone.
     Look,
-    /// Compute it, whoever else does so: to wait might be in vain.
+    /// Compute it, even if others do: a wait might be in vain.
     Alone,
 }
 
@@ -141,7 +141,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Flights {
-    /// Of the cache with this root, where nobody waits longer than `limit` for somebody who does not get on.
+    /// Of the cache with this root, where no call waits longer than `limit` for a holder that does not get on.
     pub(crate) fn new(root: &Path, locks: KeyLocks, limit: Duration) -> Self {
         // A link in its place leads to it.
         let identity = std::fs::metadata(root).ok().and_then(|metadata| Identity::in_metadata(&metadata));
@@ -157,7 +157,7 @@ impl Flights {
         }
     }
 
-    /// Takes the place of somebody who computes this call, unless somebody does: without waiting.
+    /// Becomes the holder of this call, unless it has one: without waiting.
     pub(crate) fn exclude(self: &Arc<Self>, key: &Key, function: &str, is_task: bool) -> Option<Lead> {
         let mut lead = self.enter(key, function, (!is_task).then(Worker::here)).ok()?;
         lead.ask(0).then_some(lead)
@@ -251,8 +251,8 @@ impl Flight {
 impl Lead {
     /// Asks for the lock that other processes respect, without waiting: whether the way is free.
     fn ask(&mut self, level: u32) -> bool {
-        // The system goes through all locks of a file to take one. Who is so deep has locks enough: other processes wait
-        // for the calls further out.
+        // The system goes through all locks of a file to take one. At this depth the calls further out have locks, and other
+        // processes wait for those.
         if circle::depth() > DEEPEST {
             return true;
         }

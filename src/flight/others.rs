@@ -1,4 +1,4 @@
-//! Looking at another process that computes what this one wants.
+//! Looking at a holder in another process.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -83,7 +83,7 @@ impl Others {
 
     /// Looks, if it is time to.
     pub(super) fn look(&mut self, flights: &Flights, key: &Key) -> Verdict {
-        // Whoever is known to be silent is looked at at once: he may have the locks of many calls.
+        // A process that is known to be silent is looked at at once, as it may hold many calls.
         let is_first = !mem::replace(&mut self.has_looked, true);
         if self.looked.elapsed() < LOOK && (!is_first || locked(&flights.silent).is_empty()) {
             return Verdict::GoOn;
@@ -94,7 +94,7 @@ impl Others {
         let silent = note_silent(&flights.silent, &reports, now);
         let own = locked(&flights.report).name().map(Path::to_owned);
         let Some(ends) = ends(&reports, key) else { return Verdict::Circle };
-        // That nothing was heard of him for long may have been seen by another call.
+        // Another call may have seen before that it is silent.
         let heard = ends.iter().filter_map(|(path, ..)| silent.get(*path)).max().copied();
         for (path, report, call) in ends {
             let beats = Beats { process: report.beat, busy: report.busy, call: call.beat, work: call.work };
@@ -113,7 +113,7 @@ impl Others {
         }
         self.silent = heard.unwrap_or(self.silent);
         self.holder = holder(&reports, key);
-        // One who may wait for this process in turn is not waited for as if he did not.
+        // A holder that may wait for this process in turn gets the shortest time.
         let times = if self.is_stealing || own.is_some_and(|own| waits_for(&reports, key, &own)) {
             1
         } else if self.idle.elapsed() < LATE {

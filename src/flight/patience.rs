@@ -1,23 +1,22 @@
-//! How long to wait for somebody who computes the same.
+//! How long a call waits for the holder: the thread, task or process that computes the same call.
 //!
-//! The longer, the more is seen of him. DESIGN.md has the table of who is waited for, and for how long.
+//! The more the holder is seen to do, the longer. DESIGN.md has the table.
 
 use std::time::{Duration, Instant};
 
 use super::signs::Pace;
 
-/// How often those who wait look.
+/// How often a waiting call looks at the holder.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
-/// A thread of a work-stealing pool may have, below on its stack, a part of the very job that it waits for. It does not
-/// wait for one that stands still for so long.
+/// A thread of a work-stealing pool may have a part of the holder's own work below on its stack. It waits this long for a
+/// holder that stands still.
 const STEALING: Duration = Duration::from_secs(1);
 
-/// So many limits for one of whom is not known that he waits for the one who waits for him: he may wait for something
-/// else, or only look now and then whether it is there.
+/// Limits for a holder that stands still or only wakes now and then, and need not be waiting for this call.
 pub(super) const IDLE: u32 = 10;
 
-/// So many limits for one who works, or for whom others do.
+/// Limits for a holder that works, or for which other threads or processes do.
 pub(super) const BUSY: u32 = 100;
 
 /// Whether this thread is one of a pool that may take a job on top of another one.
@@ -25,14 +24,14 @@ pub(super) fn is_stealing() -> bool {
     rayon_core::current_thread_index().is_some()
 }
 
-/// How much longer than the limit to wait.
+/// How long the wait may go on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     limit: Duration,
-    /// This thread may have jobs below on its stack that have nothing to do with what it does now.
+    /// The waiting thread is one of a work-stealing pool.
     is_stealing: bool,
     began: Instant,
-    /// Since when the other one stands still, and since when he does not work.
+    /// Since when the holder stands still, and since when it does not work.
     still: Instant,
     light: Instant,
 }
@@ -48,7 +47,7 @@ impl Patience {
         LOOK.min((self.limit / 4).max(Duration::from_millis(10)))
     }
 
-    /// How the one who is waited for got on.
+    /// The holder got on like this since the last look.
     pub(super) fn saw(&mut self, pace: Pace) {
         let now = Instant::now();
         if pace > Pace::Still {
@@ -59,7 +58,7 @@ impl Patience {
         }
     }
 
-    /// Whether it is over. One who stands still is waited for so many limits.
+    /// Whether to give up. A holder that stands still has `still` limits.
     pub(super) fn is_over(&self, still: u32) -> bool {
         let limits = |times: u32| self.limit.saturating_mul(times);
         let still = if self.is_stealing { self.limit.min(STEALING) } else { limits(still) };

@@ -1,13 +1,14 @@
 //! Waking other processes when a lock is freed.
 //!
-//! Two numbers in the file of locks do it. `rung` changes when a lock was freed that somebody waits for; it is a futex, on
-//! which those who wait sleep. `waited[n]` is when somebody last waited for one of the locks with the number `n`, so
-//! freeing a lock costs one short read if nobody waits.
+//! Two numbers in the file of locks do it. `rung` changes when a lock is freed that has waiters; it is a futex, on
+//! which they sleep. `waited[n]` is the last time at which a thread waited for a lock with the number `n`, so
+//! freeing a lock without waiters costs one short read.
 //!
-//! **The invariant**: whoever waits writes `waited`, reads `rung`, looks whether the lock is still held, and sleeps only
-//! while `rung` is what it was. Whoever frees a lock frees it first, then reads `waited`, then changes `rung`. So if the
-//! lock was still held when the first one looked, the second one reads what that wrote, and `rung` changes after it was
-//! read: nobody sleeps through it. Between machines a futex wakes nobody; there the time is over after [`LONGEST`].
+//! **The invariant**: a waiter writes `waited`, reads `rung`, looks whether the lock is still held, and sleeps only
+//! while `rung` is what it was. A holder frees the lock first, then reads `waited`, then changes `rung`. So if the
+//! lock was still held when the waiter looked, the holder reads what the waiter wrote, and `rung` changes after the waiter
+//! read it: no waiter sleeps through it. A futex wakes no waiter on another machine, where the sleep ends after
+//! [`LONGEST`].
 //!
 //! ```text
 //! 0    rung       u32, little-endian
@@ -33,7 +34,7 @@ use crate::fork::Once;
 /// The longest sleep: then the lock is looked at, whether the bell rang or not.
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// Seconds after which nobody waits any more who said so. Who waits says it again each [`LONGEST`].
+/// Seconds after which a waiter has gone. One that is there writes `waited` again each [`LONGEST`].
 const STALE: u32 = 3;
 
 const BELLS: u64 = 32;
