@@ -46,7 +46,7 @@ pub struct Stats {
     /// Results that were not stored, because each alone is larger than a limit. They are errors as well, of the kind
     /// [`LimitExceeded`](ErrorKind::LimitExceeded).
     pub too_large: u64,
-    /// Time that functions ran. As JSON: seconds.
+    /// Time that functions ran. That of a memoized call within another one counts for both. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub computed: Duration,
     /// Time that functions would have run, had their results not been loaded. As JSON: seconds.
