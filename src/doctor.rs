@@ -256,9 +256,9 @@ fn writing(layout: &Layout) -> Finding {
 
 /// Folders of functions that may not be written to.
 fn closed(layout: &Layout) -> Option<Finding> {
-    let mut closed = Vec::new();
+    let mut closed: Vec<PathBuf> = Vec::new();
     let mut look = |folder: &Path| {
-        if is_closed(folder) {
+        if is_closed(folder) && !closed.iter().any(|known| known == folder) {
             closed.push(folder.to_owned());
         }
     };

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::own::{self, Role};
 use super::{Layout, litter};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Names that are looked at to see whether a link leads to results.
 const MOST_NAMES: u32 = 1_000;
@@ -76,7 +76,7 @@ impl Removal {
                 any |= removal.file(&path, &item.file_name());
             } else if kind.is_symlink() && own::has_function(&path, &mut { MOST_NAMES }) {
                 // Results are read through it.
-                removal.fail(io::ErrorKind::InvalidInput.into(), LINK, &path);
+                removal.failed(Error::new(ErrorKind::InvalidInput, LINK).at(&path));
             }
         });
         if any {
@@ -147,8 +147,12 @@ impl Removal {
     }
 
     fn fail(&mut self, error: io::Error, doing: &str, path: &Path) {
+        self.failed(Error::io(error, doing).at(path));
+    }
+
+    fn failed(&mut self, error: Error) {
         match self.failed {
-            None => self.failed = Some(Error::io(error, doing).at(path)),
+            None => self.failed = Some(error),
             Some(_) => self.more += 1,
         }
     }
