@@ -314,7 +314,7 @@ fn a_new_cache_may_be_opened_by_many_at_one_time() {
         let root = tempdir().unwrap();
         let folder = root.path().join("cache");
         let barrier = std::sync::Barrier::new(8);
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     barrier.wait();
@@ -337,7 +337,7 @@ fn a_torn_tag_is_still_a_tag() {
         cache.get_or_compute("f", &1, || 1);
         cache.clear().unwrap();
         drop(cache);
-        fs::File::options().write(true).open(root.path().join("CACHEDIR.TAG")).unwrap().set_len(len).unwrap();
+        File::options().write(true).open(root.path().join("CACHEDIR.TAG")).unwrap().set_len(len).unwrap();
         assert_eq!(Cache::open(root.path()).unwrap().path(), root.path());
     }
 }

@@ -238,7 +238,7 @@ fn a_result_whose_parts_have_lost_theirs_is_computed_again() {
     assert!(!outer::call(5, &cache).is_cached());
     assert_eq!(value(), [5; 100]);
     let entry = leaf::memo().entries().unwrap().next().unwrap();
-    std::fs::File::options().write(true).open(&entry.path).unwrap().set_len(entry.size - 10).unwrap();
+    fs::File::options().write(true).open(&entry.path).unwrap().set_len(entry.size - 10).unwrap();
     assert!(!outer::call(5, &cache).is_cached());
     assert_eq!(value(), [5; 100]);
 }
