@@ -6,7 +6,9 @@
 //! item, program    cut into items, module by module        manifest: editions, renamed crates
 //! names, crates    what a name means where it stands; which library of the build a crate is
 //! scan, macros     what a stretch of code names; whose macros it uses
-//! blocks, walk     from there to all that can be reached
+//! conditions       what it asks of `cfg`s, variables and files
+//! blocks, ground   what types, items and modules bring with them
+//! walk             from there to all that can be reached
 //! roots, list      where to begin; what is found, as paths and digests
 //! pure             macros of other crates, which make more than can be seen
 //! ```
@@ -16,8 +18,10 @@
 
 mod blocks;
 mod built_in;
+mod conditions;
 mod crates;
 mod files;
+mod ground;
 mod item;
 mod lexer;
 mod list;
@@ -40,12 +44,12 @@ use std::path::PathBuf;
 
 use proc_macro2::Span;
 
+use self::ground::Ground;
 use self::list::Listed;
 use self::manifest::Package;
 use self::names::Scope;
 use self::roots::{Position, Search};
 use self::token::Tokens;
-use self::walk::Ground;
 use crate::compiled::invocation::Invocation;
 use crate::compiled::paths;
 use crate::compiled::units::Units;
@@ -103,7 +107,7 @@ impl Reach {
 pub(crate) fn of_body(function: &Item) -> Reach {
     let mut scope = Scope::default();
     let tokens = fingerprint::body(function, &mut scope.program.symbols);
-    let (facts, unseen) = scan::facts(&tokens);
+    let (facts, unseen) = conditions::facts(&tokens);
     Reach {
         predicates: facts.predicates.into_iter().collect(),
         environment: facts.environment.into_iter().collect(),

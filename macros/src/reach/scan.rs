@@ -3,20 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::built_in::text_value;
 use super::item;
-use super::manifest::Package;
 use super::names::{Meaning, Scope};
-use super::notation::{begins_use, captured, is_predicate, memoize_attribute};
+use super::notation::{begins_use, captured, memoize_attribute};
 use super::program::File;
 use super::symbols::{Symbol, known};
 use super::token::{Kind, Tokens};
-use super::{built_in, files};
-use crate::compiled::paths::is_written_by_build_script;
-use crate::compiled::units::changed_meanwhile;
-use crate::{digest, fingerprint};
+use crate::fingerprint;
 
 /// What is named.
 #[derive(Default, Debug, Clone)]
@@ -95,9 +90,7 @@ pub(super) struct Scanner<'s, 't> {
 
 /// Adds what the tokens in a range name.
 pub(crate) fn scan(scope: &mut Scope, tokens: &Tokens, range: Range<usize>, stand: Stand<'_>, named: &mut Named) {
-    let number = scope.begin_scan();
-    let mut scanner =
-        Scanner { scope, tokens, stand, local: Local::default(), named, number, input_end: 0, is_given: false };
+    let mut scanner = Scanner::new(scope, tokens, stand, named);
     if let Some((tokens, range)) = scanner.stand.around.clone() {
         scanner.uses(tokens, range);
     }
@@ -105,7 +98,12 @@ pub(crate) fn scan(scope: &mut Scope, tokens: &Tokens, range: Range<usize>, stan
     scanner.run(range);
 }
 
-impl Scanner<'_, '_> {
+impl<'s, 't> Scanner<'s, 't> {
+    pub(super) fn new(scope: &'s mut Scope, tokens: &'t Tokens, stand: Stand<'t>, named: &'s mut Named) -> Self {
+        let number = scope.begin_scan();
+        Scanner { scope, tokens, stand, local: Local::default(), named, number, input_end: 0, is_given: false }
+    }
+
     /// Takes notice of `use`s within a body.
     fn uses(&mut self, tokens: &Tokens, range: Range<usize>) {
         for at in range.clone() {
@@ -306,127 +304,6 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// `cfg(P)`, `cfg!(P)`, `cfg_attr(P, …)`, and the arms of `cfg_select!`.
-    fn condition(&mut self, name: Symbol, next: usize) {
-        let tokens = self.tokens;
-        let open = next + usize::from(tokens.is(next, b'!'));
-        if tokens.get(open).is_none_or(|token| token.kind != Kind::Open) {
-            return;
-        }
-        let close = tokens.close_of(open);
-        if name != known::CFG_SELECT {
-            let mut end = open + 1;
-            while end < close && !tokens.is(end, b',') {
-                end = tokens.after(end);
-            }
-            self.predicate(open + 1..end);
-            return;
-        }
-        let (mut start, mut at) = (open + 1, open + 1);
-        while at < close {
-            if tokens.is(at, b'=') && tokens.is(at + 1, b'>') {
-                self.predicate(start..at);
-                at = tokens.after(at + 2);
-                // An arm ends with its block, or with a comma.
-                if !tokens.opens(at - 1, b'{') && tokens.list[at - 1].kind != Kind::Close {
-                    while at < close && !tokens.is(at, b',') {
-                        at = tokens.after(at);
-                    }
-                }
-                at += usize::from(tokens.is(at, b','));
-                start = at;
-            } else {
-                at = tokens.after(at);
-            }
-        }
-    }
-
-    fn predicate(&mut self, range: Range<usize>) {
-        // `_` in `cfg_select!` is always true; a macro's `$x` is known only where the macro stands; and a
-        // function may be called `cfg`.
-        if is_predicate(self.tokens, range.clone()) {
-            let text = self.tokens.readable(range);
-            self.named.facts.predicates.insert(text);
-        }
-    }
-
-    /// `env!("NAME")`.
-    fn variable(&mut self, open: usize) {
-        let tokens = self.tokens;
-        let mut end = open + 1;
-        while end < tokens.close_of(open) && !tokens.is(end, b',') {
-            end = tokens.after(end);
-        }
-        let Some(name) = built_in::text(tokens, open + 1..end, &|_| None) else {
-            self.unseen("the name of a variable in `env!` is not written out");
-            return;
-        };
-        match self.package().filter(|package| package.unit.is_some()) {
-            // The compiler says what it is here.
-            None => {
-                self.named.facts.environment.insert(name);
-            }
-            // The compiler has noted what it was there.
-            Some(package) => {
-                let label = format!("variable {}::{name}", package.name);
-                let is_place = matches!(name.as_str(), "OUT_DIR" | "CARGO_MANIFEST_DIR");
-                let value = format!("{:?}", package.environment.get(&name).filter(|_| !is_place));
-                self.named.facts.files.insert(label, digest::of_bytes(value.as_bytes()));
-            }
-        }
-    }
-
-    /// The package that the code is in.
-    fn package(&self) -> Option<&Package> {
-        let program = &self.scope.program;
-        program.modules.get(self.stand.module)?;
-        program.packages.get(program.package_of(self.stand.module))
-    }
-
-    /// `include!("path")` and the like.
-    fn file(&mut self, is_code: bool, open: usize) {
-        let tokens = self.tokens;
-        let number = self.scope.program.package_of(self.stand.module);
-        let package = &self.scope.program.packages[number];
-        let variable = |name: &str| package.variable(name);
-        let Some(path) = built_in::text(tokens, open + 1..tokens.close_of(open), &variable) else {
-            self.unseen("which file is included is not written out");
-            return;
-        };
-        let path = match (Path::new(&path).is_absolute(), self.stand.dir) {
-            (true, _) => path.into(),
-            (false, Some(dir)) => dir.join(path),
-            (false, None) => {
-                self.unseen("a macro includes a file by a path that depends on where the macro stands");
-                return;
-            }
-        };
-        let is_own = number == self.scope.own;
-        let out_dir = package.variable("OUT_DIR");
-        let label = files::label(&path, &package.dir, package.name.as_str(), out_dir.as_deref(), is_own);
-        self.named.facts.files.insert(label, digest::of_file(&path));
-        if is_own {
-            let beginning = self.scope.beginning.as_ref();
-            let is_before = beginning.is_some_and(|beginning| beginning.is_before(&path));
-            if !is_before && !is_written_by_build_script(&path) {
-                self.named.unseen.insert(changed_meanwhile(&path));
-            }
-        }
-        if is_code {
-            match self.scope.program.read_file(&path, number) {
-                Ok(Some(file)) => {
-                    let file = Arc::clone(&self.scope.program.files[file]);
-                    let dir = file.path.parent().map(Path::to_owned);
-                    let stand = Stand { module: self.stand.module, anywhere: true, dir: dir.as_deref(), around: None };
-                    scan(self.scope, &file.tokens, file.tokens.all(), stand, self.named);
-                }
-                // A switched-off `include!` may have no file.
-                Ok(None) => {}
-                Err(why) => self.unseen(&why),
-            }
-        }
-    }
-
     /// The names in a format string, and the paths in those of attributes.
     fn text(&mut self, at: usize, in_attribute: bool) {
         let literal = self.tokens.text_of(&self.tokens.list[at]);
@@ -454,36 +331,9 @@ impl Scanner<'_, '_> {
         }
     }
 
-    fn unseen(&mut self, why: &str) {
+    pub(super) fn unseen(&mut self, why: &str) {
         self.named.unseen.insert(why.to_owned());
     }
-}
-
-/// What code asks of `cfg`s and variables, as far as its own tokens tell.
-pub(crate) fn facts(tokens: &Tokens) -> (Facts, BTreeSet<String>) {
-    let mut scope = Scope::default();
-    let mut named = Named::default();
-    let stand = Stand { module: 0, anywhere: false, dir: None, around: None };
-    let mut scanner = Scanner {
-        scope: &mut scope,
-        tokens,
-        stand,
-        local: Local::default(),
-        named: &mut named,
-        number: 1,
-        input_end: 0,
-        is_given: false,
-    };
-    for at in tokens.all() {
-        match tokens.name(at) {
-            Some(name @ (known::CFG | known::CFG_ATTR | known::CFG_SELECT)) => scanner.condition(name, at + 1),
-            Some(known::ENV | known::OPTION_ENV) if tokens.is(at + 1, b'!') && tokens.opens(at + 2, b'(') => {
-                scanner.variable(at + 2);
-            }
-            _ => {}
-        }
-    }
-    (named.facts, named.unseen)
 }
 
 /// The folder of a file, for paths that count from it.
