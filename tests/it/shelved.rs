@@ -1,18 +1,21 @@
 //! Results by reference.
 
+use std::cell::Cell;
 use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use larder::{Cache, ErrorKind, Shelved, memoize};
 use ndarray::Array1;
 use tempfile::{TempDir, tempdir};
 
-static RUNS: AtomicU32 = AtomicU32::new(0);
+thread_local! {
+    /// In this thread, which has a test for itself.
+    static RUNS: Cell<u32> = const { Cell::new(0) };
+}
 
 #[memoize(cache = cache, ignore(cache))]
 fn simulate(steps: u32, cache: &Cache) -> Array1<f64> {
     let _ = cache;
-    RUNS.fetch_add(1, Ordering::SeqCst);
+    RUNS.set(RUNS.get() + 1);
     (0..steps).map(f64::from).collect()
 }
 
@@ -39,9 +42,8 @@ fn damage(cache: &Cache) {
 #[test]
 fn shelving_stores_and_does_not_load() {
     let (_folder, cache) = cache();
-    let before = RUNS.load(Ordering::SeqCst);
     let first = simulate::call(1001, &cache).shelve().unwrap();
-    assert_eq!(RUNS.load(Ordering::SeqCst), before + 1);
+    assert_eq!(RUNS.get(), 1);
     assert_eq!(first.get().unwrap().len(), 1001);
     assert_eq!(first.map().unwrap()[7], 7.0);
     assert_eq!(first.key(), simulate::call(1001, &cache).key());
@@ -49,7 +51,7 @@ fn shelving_stores_and_does_not_load() {
     damage(&cache);
     let second = simulate::call(1001, &cache).shelve().unwrap();
     assert_eq!(first, second);
-    assert_eq!(RUNS.load(Ordering::SeqCst), before + 1);
+    assert_eq!(RUNS.get(), 1);
     let error = second.get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged);
     assert!(error.path().is_some());
