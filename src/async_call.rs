@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::cache::Cache;
@@ -13,8 +13,8 @@ use crate::key::call::encode;
 use crate::key::{Describe, Key};
 use crate::memo::Memo;
 use crate::memoize::{Asked, Question};
-use crate::memoize_async::{run_async, try_run_async};
-use crate::miss::How;
+use crate::memoize_async::run_async;
+use crate::miss::{How, done};
 use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::shape::Shape;
@@ -33,11 +33,11 @@ pub struct AsyncCall<'a, T> {
     asked: Box<dyn RunAsync<'a, T> + 'a>,
 }
 
-type Running<'a, T> = Pin<Box<dyn Future<Output = Box<(T, Outcome)>> + Send + 'a>>;
+/// Gives nothing if it is put off.
+type Running<'a, T> = Pin<Box<dyn Future<Output = Option<Box<(T, Outcome)>>> + Send + 'a>>;
 
 trait RunAsync<'a, T>: Ask<T> + Send {
     fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, T>;
-    fn try_run(self: Box<Self>, site: Arc<Site<'static>>) -> Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>>;
     fn uncached(self: Box<Self>) -> Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 }
 
@@ -51,11 +51,7 @@ where
     F: Future<Output = R> + Send + 'a,
 {
     fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, R> {
-        Box::pin(run_async(site, how, self.question, self.compute))
-    }
-
-    fn try_run(self: Box<Self>, site: Arc<Site<'static>>) -> Pin<Box<dyn Future<Output = Option<R>> + Send + 'a>> {
-        Box::pin(async move { try_run_async(site, *self).await })
+        Box::pin(run_async(site, how, *self))
     }
 
     fn uncached(self: Box<Self>) -> Pin<Box<dyn Future<Output = R> + Send + 'a>> {
@@ -113,22 +109,22 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
 
     /// As [`Call::run`](crate::Call::run).
     pub async fn run(self) -> T {
-        self.asked.run(self.site, How::default()).await.0
+        done(self.asked.run(self.site, How::PLAIN).await).0
     }
 
     /// As [`Call::outcome`](crate::Call::outcome).
     pub async fn outcome(self) -> (T, Outcome) {
-        *self.asked.run(self.site, How { why: true, ..How::default() }).await
+        *done(self.asked.run(self.site, How::WHY).await)
     }
 
     /// As [`Call::refresh`](crate::Call::refresh).
     pub async fn refresh(self) -> T {
-        self.asked.run(self.site, How { refresh: true, ..How::default() }).await.0
+        done(self.asked.run(self.site, How::REFRESH).await).0
     }
 
     /// As [`Call::try_run`](crate::Call::try_run).
     pub async fn try_run(self) -> Option<T> {
-        self.asked.try_run(self.site).await
+        self.asked.run(self.site, How::tries(Duration::ZERO)).await.map(|done| done.0)
     }
 
     /// As [`Call::uncached`](crate::Call::uncached).
@@ -149,7 +145,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         if asked.is_stored(&site) {
             return shelve(&site, None);
         }
-        match *asked.run(site.clone(), How::default()).await {
+        match *done(asked.run(site.clone(), How::PLAIN).await) {
             (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
             (value, _) => shelve(&site, Some(&value)),
         }

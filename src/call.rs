@@ -9,7 +9,7 @@ use crate::key::call::encode;
 use crate::key::{Argument, Describe, Key};
 use crate::memo::Memo;
 use crate::memoize::{self, Asked, Question};
-use crate::miss::How;
+use crate::miss::{How, done};
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::rules::Rules;
@@ -55,11 +55,11 @@ pub(crate) trait Ask<T> {
 /// Makes the reference to a result of this function: `None` stands for one that is stored.
 pub(crate) type Shelve<T> = fn(&Site<'_>, Option<&T>) -> Result<Shelved<T>>;
 
+type Ran<'a, T> = std::result::Result<Box<(T, Outcome)>, Box<dyn Run<'a, T> + 'a>>;
+
 trait Run<'a, T>: Ask<T> {
-    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Box<(T, Outcome)>;
-    /// Gives itself back if it is being computed elsewhere for this long.
-    fn try_run(self: Box<Self>, site: &Site<'_>, longest: Duration)
-    -> std::result::Result<T, Box<dyn Run<'a, T> + 'a>>;
+    /// Gives itself back if it is put off.
+    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Ran<'a, T>;
     fn uncached(self: Box<Self>) -> T;
 }
 
@@ -126,16 +126,8 @@ where
     S: Shape<R> + 'a,
     C: FnOnce(A) -> R + 'a,
 {
-    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Box<(R, Outcome)> {
-        memoize::run(site, how, self.question, self.compute)
-    }
-
-    fn try_run(
-        self: Box<Self>,
-        site: &Site<'_>,
-        longest: Duration,
-    ) -> std::result::Result<R, Box<dyn Run<'a, R> + 'a>> {
-        memoize::try_run(site, *self, longest).map_err(|asked| -> Box<dyn Run<'a, R> + 'a> { Box::new(asked) })
+    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Ran<'a, R> {
+        memoize::run(site, how, self).map_err(|asked| -> Box<dyn Run<'a, R> + 'a> { asked })
     }
 
     fn uncached(self: Box<Self>) -> R {
@@ -241,17 +233,17 @@ impl<'a, T: 'a> Call<'a, T> {
 
     /// What calling the function does: loads the result, or computes and keeps it.
     pub fn run(self) -> T {
-        self.asked.run(&self.site, How::default()).0
+        done(self.asked.run(&self.site, How::PLAIN).ok()).0
     }
 
     /// As [`run`](Call::run), and tells what became of the call.
     pub fn outcome(self) -> (T, Outcome) {
-        *self.asked.run(&self.site, How { why: true, ..How::default() })
+        *done(self.asked.run(&self.site, How::WHY).ok())
     }
 
     /// Computes the result even if it is stored, and replaces what is stored.
     pub fn refresh(self) -> T {
-        self.asked.run(&self.site, How { refresh: true, ..How::default() }).0
+        done(self.asked.run(&self.site, How::REFRESH).ok()).0
     }
 
     /// What [`run`](Call::run) does, but `None` if another thread or process computes this call at the moment, instead of
@@ -275,15 +267,14 @@ impl<'a, T: 'a> Call<'a, T> {
         self.try_for(Duration::ZERO).ok()
     }
 
-    /// [`try_run`](Call::try_run), which waits for so long, and gives the call back.
+    /// [`try_run`](Call::try_run), which waits for so long, and gives the call back. When that is tried again, it goes on from
+    /// what was seen of the holder.
     pub(crate) fn try_for(self, longest: Duration) -> std::result::Result<T, Self> {
         let Call { site, asked } = self;
-        asked.try_run(&site, longest).map_err(|asked| Call { site, asked })
-    }
-
-    /// How long it waits for a holder that does not get on.
-    pub(crate) fn wait_limit(&self) -> Duration {
-        self.site.cache.flights().map_or(Duration::ZERO, |flights| flights.limit())
+        match asked.run(&site, How::tries(longest)) {
+            Ok(done) => Ok(done.0),
+            Err(asked) => Err(Call { site, asked }),
+        }
     }
 
     /// Runs the function past the cache: nothing is loaded, and nothing is stored.
@@ -307,7 +298,7 @@ impl<'a, T: 'a> Call<'a, T> {
         if asked.is_stored(&site) {
             return shelve(&site, None);
         }
-        match *asked.run(&site, How::default()) {
+        match *done(asked.run(&site, How::PLAIN).ok()) {
             (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
             (value, _) => shelve(&site, Some(&value)),
         }

@@ -102,7 +102,7 @@ fn begin_at<'m, R, S: Shape<R>>(
         site.bypassed(Duration::ZERO, Reason::LittleStack);
         return Begun::Alone;
     }
-    match prepare(&site, How::default(), describe, rules) {
+    match prepare(&site, How::PLAIN, describe, rules) {
         Prepared::Hit(value, _) => Begun::Value(value),
         Prepared::Run(pending) => Begun::Run(Box::new(Ready { site, pending })),
         Prepared::Busy => Begun::Alone,
@@ -118,46 +118,25 @@ impl<R> Ready<'_, R> {
     }
 }
 
-/// The same for a call whose outcome somebody wants to know.
-pub(crate) fn run<A, R, S: Shape<R>>(
+/// The same for a call whose outcome somebody wants to know. If it is put off, it gives back what it was asked with.
+#[expect(clippy::type_complexity, reason = "it is what comes in")]
+pub(crate) fn run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
     site: &Site<'_>,
     how: How,
-    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
-    compute: impl FnOnce(A) -> R,
-) -> Box<(R, Outcome)> {
-    let rules = question.rules;
-    match prepare_boxed(site, how, &question) {
-        Ok(pending) => pending.run(site, question.arguments, compute, rules),
-        Err(Some(hit)) => hit,
-        // Only who tries is told so.
-        Err(None) => bypass(site, question.arguments, compute),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn bypass<A, R>(site: &Site<'_>, arguments: A, compute: impl FnOnce(A) -> R) -> Box<(R, Outcome)> {
-    let started = Instant::now();
-    let value = compute(arguments);
-    Box::new((value, site.bypassed(started.elapsed(), Reason::CacheOff)))
-}
-
-/// [`run`], but for what somebody else computes: then it gives back what it was asked with.
-#[expect(clippy::type_complexity, reason = "it is what comes in")]
-pub(crate) fn try_run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
-    site: &Site<'_>,
-    asked: Asked<Question<A, D, R, S>, C>,
-    longest: Duration,
-) -> Result<R, Asked<Question<A, D, R, S>, C>> {
+    asked: Box<Asked<Question<A, D, R, S>, C>>,
+) -> Result<Box<(R, Outcome)>, Box<Asked<Question<A, D, R, S>, C>>> {
     let rules = asked.question.rules;
-    match prepare_boxed(site, How { tries: Some(longest), ..How::default() }, &asked.question) {
-        Ok(pending) => Ok(pending.run(site, asked.question.arguments, asked.compute, rules).0),
-        Err(Some(hit)) => Ok(hit.0),
+    match prepare_boxed(site, how, &asked.question) {
+        Ok(pending) => {
+            let Asked { question, compute } = *asked;
+            Ok(pending.run(site, question.arguments, compute, rules))
+        }
+        Err(Some(hit)) => Ok(hit),
         Err(None) => Err(asked),
     }
 }
 
-/// What is to be done when the function has run; else what there is, or nothing if somebody else computes it.
+/// What is to be done when the function has run; else what there is, or nothing if it is put off.
 type PreparedBox<R> = Result<Box<Pending<R>>, Option<Box<(R, Outcome)>>>;
 
 #[inline(never)]
@@ -180,7 +159,7 @@ fn prepare_boxed<A, R, S: Shape<R>>(
 enum Prepared<R> {
     Hit(R, Outcome),
     Run(Pending<R>),
-    /// Somebody else computes it, and it is not to be waited for.
+    /// Somebody else computes it, and it only tries.
     Busy,
 }
 
@@ -210,10 +189,7 @@ fn prepare<R, S: Shape<R>>(
         Looked::Bypass(reason) => return run(Work::Bypass(reason)),
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
-    let join = || match how.tries {
-        Some(Duration::ZERO) => site.turn_if_free(false).map(|turn| (turn, Duration::ZERO)),
-        longest => site.join(longest, || site.shown(describe)),
-    };
+    let join = || site.join(how.tries, || site.shown(describe));
     let alone = || Some((Turn::Alone, Duration::ZERO));
     let turn = if miss.is_for_all() { join() } else { alone() };
     let Some((mut turn, mut waited)) = turn else { return Prepared::Busy };

@@ -15,7 +15,7 @@ use crate::flight::{End, Step, Turn};
 use crate::key::{Argument, Describe};
 use crate::memo::Memo;
 use crate::memoize::{Asked, Question};
-use crate::miss::{How, Looked, Miss, Ran, look};
+use crate::miss::{How, Looked, Miss, Ran, done, look};
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::rules::Rules;
@@ -39,8 +39,8 @@ where
     match begin(memo, cache, &arguments, &describe, rules) {
         Ok(value) => value,
         Err(site) => {
-            let question = Question { arguments, describe, rules };
-            boxed(|| run_async(site, How::default(), question, compute)).await.0
+            let asked = Asked { question: Question { arguments, describe, rules }, compute };
+            done(boxed(|| run_async(site, How::PLAIN, asked)).await).0
         }
     }
 }
@@ -69,7 +69,7 @@ enum Found<R> {
     Hit(Box<(R, Outcome)>),
     Bypass(Box<Reason>),
     Run(Box<Due<R>>),
-    /// Somebody else computes it, and it is not to be waited for.
+    /// Somebody else computes it, and it only tries.
     Busy,
 }
 
@@ -80,46 +80,14 @@ struct Due<R> {
     waited: Duration,
 }
 
-/// The way of a call.
+/// The way of a call. Gives nothing if it is put off.
 ///
 /// While the function is polled, this is on the stack. So the other steps are futures of their own, on the heap.
-pub(crate) async fn run_async<A, R, S, F>(
+pub(crate) async fn run_async<A, R, S, F, D, C>(
     site: Arc<Site<'static>>,
     how: How,
-    question: Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
-    compute: impl FnOnce(A) -> F,
-) -> Box<(R, Outcome)>
-where
-    R: Send + 'static,
-    S: Shape<R> + 'static,
-    F: Future<Output = R>,
-{
-    let rules = question.rules;
-    let (found, question) = boxed(|| find(&site, how, question)).await;
-    let shown = shown(&site, &found, &question);
-    let arguments = question.arguments;
-    match found {
-        Found::Hit(hit) => hit,
-        Found::Bypass(reason) => {
-            let started = Instant::now();
-            let value = compute(arguments).await;
-            bypassed(&site, value, started, reason)
-        }
-        Found::Run(due) => boxed(|| watched(&site, how, rules, (due, shown), arguments, compute)).await,
-        // Only who tries is told so.
-        Found::Busy => {
-            let started = Instant::now();
-            let value = compute(arguments).await;
-            bypassed(&site, value, started, Box::new(Reason::CacheOff))
-        }
-    }
-}
-
-/// [`run_async`], but for what somebody else computes: then it gives back what it was asked with.
-pub(crate) async fn try_run_async<A, R, S, F, D, C>(
-    site: Arc<Site<'static>>,
     asked: Asked<Question<A, D, R, S>, C>,
-) -> Option<R>
+) -> Option<Box<(R, Outcome)>>
 where
     R: Send + 'static,
     S: Shape<R> + 'static,
@@ -128,19 +96,19 @@ where
     C: FnOnce(A) -> F,
 {
     let Asked { question, compute } = asked;
-    let (how, rules) = (How { tries: Some(Duration::ZERO), ..How::default() }, question.rules);
+    let rules = question.rules;
     let (found, question) = boxed(|| find(&site, how, question)).await;
     let shown = shown(&site, &found, &question);
     let arguments = question.arguments;
     Some(match found {
-        Found::Hit(hit) => hit.0,
+        Found::Hit(hit) => hit,
         Found::Busy => return None,
         Found::Bypass(reason) => {
             let started = Instant::now();
             let value = compute(arguments).await;
-            bypassed(&site, value, started, reason).0
+            bypassed(&site, value, started, reason)
         }
-        Found::Run(due) => boxed(|| watched(&site, how, rules, (due, shown), arguments, compute)).await.0,
+        Found::Run(due) => boxed(|| compute_and_keep(&site, how, rules, (due, shown), || compute(arguments))).await,
     })
 }
 
@@ -155,63 +123,48 @@ fn shown<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>>(
 }
 
 /// The rest of the way, from this call's turn on; others see how it gets on.
-async fn watched<A, R, S, F>(
-    site: &Arc<Site<'static>>,
-    how: How,
-    rules: Rules<R, S>,
-    due: (Box<Due<R>>, Vec<Argument>),
-    arguments: A,
-    compute: impl FnOnce(A) -> F,
-) -> Box<(R, Outcome)>
-where
-    R: Send + 'static,
-    S: Shape<R> + 'static,
-    F: Future<Output = R>,
-{
-    let flight = due.0.turn.flight();
-    let rest = rest(site, how, rules, due, arguments, compute);
-    match flight {
-        Some(flight) => flight.watch(rest).await,
-        None => rest.await,
-    }
-}
-
-async fn rest<A, R, S, F>(
+async fn compute_and_keep<R, S, F>(
     site: &Arc<Site<'static>>,
     how: How,
     rules: Rules<R, S>,
     (due, shown): (Box<Due<R>>, Vec<Argument>),
-    arguments: A,
-    compute: impl FnOnce(A) -> F,
+    compute: impl FnOnce() -> F,
 ) -> Box<(R, Outcome)>
 where
     R: Send + 'static,
     S: Shape<R> + 'static,
     F: Future<Output = R>,
 {
-    let mut due = match boxed(|| about_to_run(site, how, rules, due, shown)).await {
-        Ok(due) => due,
-        Err(hit) => return hit,
-    };
-    // 3. Compute.
-    let started = Instant::now();
-    let ran = match due.miss.take_verified() {
-        None => {
-            let watch = site.watch();
-            let mut future = pin!(compute(arguments));
-            watch.ended();
-            // Only while it is polled: a future that is dropped has not panicked.
-            let value = poll_fn(|context| {
+    let flight = due.turn.flight();
+    let rest = async move {
+        let mut due = match boxed(|| about_to_run(site, how, rules, due, shown)).await {
+            Ok(due) => due,
+            Err(hit) => return hit,
+        };
+        // 3. Compute.
+        let started = Instant::now();
+        let ran = match due.miss.take_verified() {
+            None => {
                 let watch = site.watch();
-                let polled = future.as_mut().poll(context);
+                let mut future = pin!(compute());
                 watch.ended();
-                polled
-            });
-            Ran::New(value.await)
-        }
-        Some(stored) => boxed(|| verify(stored, || compute(arguments))).await,
+                // Only while it is polled: a future that is dropped has not panicked.
+                let value = poll_fn(|context| {
+                    let watch = site.watch();
+                    let polled = future.as_mut().poll(context);
+                    watch.ended();
+                    polled
+                });
+                Ran::New(value.await)
+            }
+            Some(stored) => boxed(|| verify(stored, compute)).await,
+        };
+        boxed(|| end(site, rules, due, ran, started.elapsed())).await
     };
-    boxed(|| end(site, rules, due, ran, started.elapsed())).await
+    match flight {
+        Some(flight) => flight.watch(rest).await,
+        None => rest.await,
+    }
 }
 
 /// Gives the question back, as it may be asked again.
@@ -241,14 +194,7 @@ where
     let (mut turn, mut waited) = (Turn::Alone, Duration::ZERO);
     let mut may_wait = miss.is_for_all();
     while may_wait {
-        if how.tries.is_some() {
-            match site.turn_if_free(true) {
-                Some(free) => turn = free,
-                None => return (Found::Busy, question),
-            }
-            break;
-        }
-        let Some(mut way) = site.way_to_a_turn(true) else { break };
+        let Some(mut way) = site.way_to_a_turn(true, how.tries) else { break };
         let next = loop {
             match way.next_as_task().await {
                 Step::Turn(turn) => break turn,

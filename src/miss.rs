@@ -14,14 +14,33 @@ use crate::shape::Shape;
 use crate::site::{Found, Site};
 
 /// How a call is made.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct How {
     /// Compute it in any case.
     pub(crate) refresh: bool,
     /// If it is computed, somebody wants to know why.
     pub(crate) why: bool,
-    /// If somebody else computes it for so long, it is given back.
+    /// If somebody else computes it for so long, it is put off: it gives nothing.
     pub(crate) tries: Option<Duration>,
+}
+
+impl How {
+    /// As [`run`](crate::Call::run) does.
+    pub(crate) const PLAIN: How = How { refresh: false, why: false, tries: None };
+    /// As [`refresh`](crate::Call::refresh) does.
+    pub(crate) const REFRESH: How = How { refresh: true, ..How::PLAIN };
+    /// As [`outcome`](crate::Call::outcome) does.
+    pub(crate) const WHY: How = How { why: true, ..How::PLAIN };
+
+    /// Puts it off if somebody else computes it for so long.
+    pub(crate) fn tries(longest: Duration) -> How {
+        How { tries: Some(longest), ..How::PLAIN }
+    }
+}
+
+/// What a call gave that is not put off, as it does not only try.
+pub(crate) fn done<T>(ran: Option<T>) -> T {
+    ran.unwrap_or_else(|| unreachable!("only a call that tries is put off"))
 }
 
 /// What a call turns out to be once it was looked up.

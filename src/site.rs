@@ -2,7 +2,7 @@
 
 use std::any::type_name;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::container::{Details, Glance, Header};
 use crate::explain::Missing;
 use crate::file_digest::Used;
-use crate::flight::{Holder, Join, Step, Turn};
+use crate::flight::{Holder, Join, Seen, Step, Turn};
 use crate::guard;
 use crate::hot::{self, Since, Warm};
 use crate::key::call::{Encoded, encode};
@@ -41,6 +41,8 @@ pub(crate) struct Site<'a> {
     pub(crate) key: Result<Key>,
     /// The call itself.
     call: Encoded,
+    /// What was seen of the holder when the call was tried.
+    tried: Mutex<Option<Box<Seen>>>,
 }
 
 /// What there is of a result.
@@ -55,13 +57,14 @@ pub(crate) enum Found<R> {
 impl<'a> Site<'a> {
     /// Of a call that may be asked for its key.
     pub(crate) fn new(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
-        Site { memo, home: memo.home(cache), cache: cache.clone(), key: call.key(memo.key()), call }
+        let key = call.key(memo.key());
+        Site { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
     }
 
     /// Of a call that will only be run: without a cache, it needs no key.
     pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
         let key = if call.is_none() { Ok(Key::from_bytes([0; 32])) } else { call.key(memo.key()) };
-        Site { memo, home: memo.home(cache), cache: cache.clone(), key, call }
+        Site { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
     }
 
     /// What people are shown of the arguments.
@@ -219,29 +222,37 @@ impl<'a> Site<'a> {
     }
 
     /// Waits until the result is there, or it is this call's turn to compute it. Gives how long it has waited; `None` if the
-    /// `longest` wait is over.
+    /// `longest` wait is over: then the next one goes on from what this one has seen.
     pub(crate) fn join(
         &self,
         longest: Option<Duration>,
         shown: impl Fn() -> Vec<Argument>,
     ) -> Option<(Turn, Duration)> {
-        let Some(mut join) = self.way_to_a_turn(false) else { return Some((Turn::Alone, Duration::ZERO)) };
-        join.waits_at_most(longest);
+        let Some(mut join) = self.way_to_a_turn(false, longest) else { return Some((Turn::Alone, Duration::ZERO)) };
+        let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if longest.is_some()
+            && let Some(seen) = tried().take()
+        {
+            join.goes_on_from(*seen);
+        }
         loop {
             match join.next() {
                 Step::Turn(turn) => return Some(self.joined(turn, join.waited())),
                 Step::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
-                Step::Late => return None,
+                Step::Late => {
+                    *tried() = Some(Box::new(join.give_up()));
+                    return None;
+                }
             }
         }
     }
 
-    /// The way to a turn; `None` if there is nobody to wait for.
-    pub(crate) fn way_to_a_turn(&self, is_task: bool) -> Option<Join<'_>> {
+    /// The way to a turn, which ends after the `longest` wait; `None` if there is nobody to wait for.
+    pub(crate) fn way_to_a_turn(&self, is_task: bool, longest: Option<Duration>) -> Option<Join<'_>> {
         let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
         // Who computes is to be seen by others.
         self.cache.upkeep().counted();
-        Some(Join::new(flights, key, self.memo.name(), folder, is_task))
+        Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
     }
 
     pub(crate) fn joined(&self, turn: Turn, waited: Duration) -> (Turn, Duration) {
@@ -261,21 +272,6 @@ impl<'a> Site<'a> {
             function = self.memo.name(), arguments, %key, %holder, ?waited,
             "waits for a call that is computed already; it computes it itself if that does not get on"
         );
-    }
-
-    /// Takes the turn to compute this call, unless somebody has it.
-    pub(crate) fn turn_if_free(&self, is_task: bool) -> Option<Turn> {
-        match (self.cache.flights(), &self.key) {
-            (Some(flights), Ok(key)) => {
-                self.cache.upkeep().counted();
-                // It would be waited for by itself.
-                if flights.is_within(key) {
-                    return Some(Turn::Alone);
-                }
-                flights.exclude(key, self.memo.name(), is_task).map(Turn::Lead)
-            }
-            _ => Some(Turn::Alone),
-        }
     }
 
     /// Why nothing is stored of this call.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::iter::FusedIterator;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::call::Call;
 
@@ -76,9 +76,6 @@ struct Pool<'a, T> {
 /// How long one of several calls is waited for before the others are tried again.
 const TURN: Duration = Duration::from_millis(100);
 
-/// The time beyond the limit in which a call sees that its holder does not get on.
-const TO_SEE: Duration = Duration::from_secs(4);
-
 impl<'a, T: 'a> Pool<'a, T> {
     /// Tries the call at this place, if it is a busy one.
     fn try_at(&mut self, place: usize) -> Option<T> {
@@ -112,25 +109,15 @@ impl<'a, T: 'a> Pool<'a, T> {
                 Err(call) => self.busy.push_back((place, call)),
             }
         }
-        let mut idle = Instant::now();
         while !self.busy.is_empty() {
             for _ in 0..self.busy.len() {
                 if let Some(done) = self.try_busy(0, Duration::ZERO) {
                     return Some(done);
                 }
             }
-            // Then each in turn is waited for: mostly for a moment, and now and then for as long as it takes to see that its
-            // holder does not get on.
-            let limit = self.busy.front().map_or(Duration::ZERO, |(_, call)| call.wait_limit());
-            let mut longest = TURN;
-            if idle.elapsed() > limit {
-                longest = limit.saturating_add(TO_SEE);
-            }
-            if let Some(done) = self.try_busy(0, longest) {
+            // Each in turn is waited for a moment.
+            if let Some(done) = self.try_busy(0, TURN) {
                 return Some(done);
-            }
-            if longest > TURN {
-                idle = Instant::now();
             }
         }
         None

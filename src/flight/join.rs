@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::circle::{self, Waits};
-use super::others::{Others, Verdict};
-use super::patience::{BUSY, IDLE, LOOK, Patience};
-use super::signs::{Pace, ProcessWatch, Worker};
-use super::{End, Flight, Flights, Lead, Signs, Turn, locked};
+use super::circle;
+use super::patience::LOOK;
+use super::queue::{Asked, Queue};
+use super::signs::Worker;
+use super::watch::{Saw, Watch};
+use super::{End, Flights, Turn};
 use crate::fork;
 use crate::identity::Identity;
 use crate::key::Key;
@@ -23,27 +24,34 @@ const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// A holder that has not reported yet is logged as unknown after this time.
 const TELL_UNKNOWN_AFTER: Duration = Duration::from_secs(3);
 
-/// A wait this short is not worth asking the system who holds the lock.
-const SHORT: Duration = Duration::from_millis(5);
-
-/// Locks of one key. When the holders of all of them stand still, the call is computed without one.
-const LEVELS: u32 = 8;
-
 /// A call on its way to a turn.
 pub(crate) struct Join<'a> {
     pub(super) flights: &'a Arc<Flights>,
     pub(super) key: &'a Key,
-    pub(super) function: &'a str,
+    function: &'a str,
     /// The function's folder.
-    pub(super) folder: &'a Path,
+    folder: &'a Path,
     /// A task has no thread of its own.
-    pub(super) is_task: bool,
-    began: Instant,
-    tell_at: Instant,
+    is_task: bool,
+    entered: Instant,
+    /// The end of the longest wait.
+    until: Option<Instant>,
     /// The entry's file when the wait began. If there is another file later, a result was stored.
     before: Option<Option<Identity>>,
-    until: Option<Instant>,
     pub(super) stage: Stage,
+    /// What an earlier try has seen.
+    seen: Option<Stage>,
+    /// When the first try began.
+    began: Instant,
+    tell_at: Instant,
+}
+
+/// What a call that is tried has seen of the holder. The next try goes on from there: it would not find out otherwise that
+/// the holder stands still.
+pub(crate) struct Seen {
+    began: Instant,
+    tell_at: Instant,
+    stage: Stage,
 }
 
 pub(super) enum Stage {
@@ -92,36 +100,67 @@ impl fmt::Display for Holder {
 }
 
 impl<'a> Join<'a> {
+    /// On the way for the `longest` time, or until its turn has come.
     pub(crate) fn new(
         flights: &'a Arc<Flights>,
         key: &'a Key,
         function: &'a str,
         folder: &'a Path,
         is_task: bool,
+        longest: Option<Duration>,
     ) -> Self {
-        let began = Instant::now();
-        let tell_at = began + TELL_AFTER;
-        Join { flights, key, function, folder, is_task, began, tell_at, before: None, until: None, stage: Stage::Start }
+        let now = Instant::now();
+        Join {
+            flights,
+            key,
+            function,
+            folder,
+            is_task,
+            entered: now,
+            until: longest.map(|longest| now + longest),
+            before: None,
+            stage: Stage::Start,
+            seen: None,
+            began: now,
+            tell_at: now + TELL_AFTER,
+        }
     }
 
-    pub(super) fn begins_to_wait(&mut self) {
-        self.before.get_or_insert_with(|| Identity::of(&Layout::locate(self.folder, self.key)));
+    /// Goes on from what an earlier try has seen.
+    pub(crate) fn goes_on_from(&mut self, seen: Seen) {
+        let Seen { began, tell_at, stage } = seen;
+        (self.began, self.tell_at, self.seen) = (began, tell_at, Some(stage));
     }
 
-    /// Whether an entry was stored since it began to wait.
-    fn is_stored(&mut self) -> bool {
-        let there = Identity::of(&Layout::locate(self.folder, self.key));
-        there.is_some() && self.before.is_some_and(|before| before != there)
-    }
-
-    /// Waits no longer than this.
-    pub(crate) fn waits_at_most(&mut self, longest: Option<Duration>) {
-        self.until = longest.map(|longest| self.began + longest);
+    /// Waits no longer.
+    pub(crate) fn give_up(mut self) -> Seen {
+        match &mut self.stage {
+            Stage::Flight(watch) => watch.rest(),
+            Stage::Queue(queue) => drop(queue.take()),
+            Stage::Start | Stage::Over => {}
+        }
+        Seen { began: self.began, tell_at: self.tell_at, stage: self.stage }
     }
 
     /// How long it has waited.
     pub(crate) fn waited(&self) -> Duration {
-        self.began.elapsed()
+        self.entered.elapsed()
+    }
+
+    /// How long it may wait before it looks again; `None` if the longest wait is over.
+    pub(super) fn longest_wait(&mut self) -> Option<Duration> {
+        let left = self.until.map_or(LOOK, |until| until.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return None;
+        }
+        self.before.get_or_insert_with(|| Identity::of(&Layout::locate(self.folder, self.key)));
+        Some(left.min(LOOK))
+    }
+
+    /// Whether an entry was stored since it began to wait.
+    fn is_stored(&self) -> bool {
+        let there = Identity::of(&Layout::locate(self.folder, self.key));
+        there.is_some() && self.before.is_some_and(|before| before != there)
     }
 
     /// Waits until there is something to do.
@@ -130,14 +169,10 @@ impl<'a> Join<'a> {
             if let Some(step) = self.go_on() {
                 return step;
             }
-            self.begins_to_wait();
-            let left = self.until.map_or(LOOK, |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                return Step::Late;
-            }
+            let Some(longest) = self.longest_wait() else { return Step::Late };
             match &mut self.stage {
-                Stage::Flight(watch) => watch.end = watch.flight.wait(watch.patience.until_next_look().min(left)),
-                Stage::Queue(queue) => self.flights.locks.wait(self.key, queue.level, LOOK.min(left)),
+                Stage::Flight(watch) => watch.wait(longest),
+                Stage::Queue(queue) => self.flights.locks.wait(self.key, queue.level(), longest),
                 Stage::Start | Stage::Over => {}
             }
         }
@@ -156,45 +191,63 @@ impl<'a> Join<'a> {
     }
 
     fn step(&mut self) -> Option<Step> {
-        let leader = (!self.is_task).then(Worker::here);
+        let leader = |is_task: bool| (!is_task).then(Worker::here);
+        // Where nobody waits, a call that is tried is put off at first: there may be other calls to do.
+        let never_waits = self.flights.limit.is_zero() && (self.until.is_none() || self.began < self.entered);
         match &mut self.stage {
             // In a child that was forked, the table is a new one.
             Stage::Start if fork::is_child() && circle::is_within(self.key, &self.flights.root) => {
                 return Some(self.over(Turn::Alone));
             }
-            Stage::Start => match self.flights.enter(self.key, self.function, leader) {
-                Ok(lead) => self.stage = Stage::Queue(Queue::new(lead, self.flights.limit, self.is_task)),
-                Err(_) if self.flights.limit.is_zero() => return Some(self.over(Turn::Alone)),
-                Err(flight) => match Watch::new(flight, self.flights.limit, self.is_task) {
-                    Some(watch) => self.stage = Stage::Flight(watch),
-                    None => return Some(self.over(Turn::Alone)),
-                },
-            },
+            Stage::Start => {
+                let seen = self.seen.take();
+                match self.flights.enter(self.key, self.function, leader(self.is_task)) {
+                    Ok(lead) => {
+                        let queue = match seen {
+                            Some(Stage::Queue(queue)) => queue.again(lead),
+                            _ => Queue::new(lead, self.flights.limit, self.is_task),
+                        };
+                        self.stage = Stage::Queue(queue);
+                    }
+                    Err(_) if never_waits => return Some(self.over(Turn::Alone)),
+                    Err(flight) => {
+                        let watch = match seen {
+                            Some(Stage::Flight(watch)) if watch.is_of(&flight) => watch.again(),
+                            _ => Watch::new(flight, self.flights.limit, self.is_task),
+                        };
+                        match watch {
+                            Some(watch) => self.stage = Stage::Flight(watch),
+                            None => return Some(self.over(Turn::Alone)),
+                        }
+                    }
+                }
+            }
             Stage::Flight(watch) => match watch.look() {
-                Seen::Ended(End::Stored) => return Some(self.over(Turn::Look)),
-                Seen::Ended(End::NotKept) => return Some(self.over(Turn::Alone)),
-                Seen::Ended(End::Failed) => self.stage = Stage::Start,
-                Seen::StandsStill => {
-                    let stuck = watch.flight.clone();
+                Saw::Ended(End::Stored) => return Some(self.over(Turn::Look)),
+                Saw::Ended(End::NotKept) => return Some(self.over(Turn::Alone)),
+                Saw::Ended(End::Failed) => self.stage = Stage::Start,
+                Saw::StandsStill => {
+                    let stuck = watch.flight();
                     tracing::info!(
                         function = self.function, key = %self.key, holder = %stuck.holder(),
                         "a call that is computed already does not get on: it is computed again"
                     );
-                    match self.flights.displace(&stuck, self.function, leader) {
+                    match self.flights.displace(&stuck, self.function, leader(self.is_task)) {
                         Some(lead) => return Some(self.over(Turn::Lead(lead))),
                         None => self.stage = Stage::Start,
                     }
                 }
-                Seen::Looked if self.is_stored() => return Some(self.over(Turn::Look)),
-                Seen::GetsOn | Seen::Looked => {
-                    let Stage::Flight(watch) = &self.stage else { return None };
-                    let holder = watch.flight.holder();
+                saw @ (Saw::GetsOn | Saw::Looked) => {
+                    let holder = watch.flight().holder();
+                    if saw == Saw::Looked && self.is_stored() {
+                        return Some(self.over(Turn::Look));
+                    }
                     return self.tell(holder);
                 }
             },
             Stage::Queue(queue) => {
-                let asked = queue.ask(self.flights, self.key);
-                let holder = queue.others.holder();
+                let asked = queue.ask(self.flights, self.key, never_waits);
+                let holder = queue.holder();
                 // A result may be stored without this lock.
                 if asked == Asked::Free || (asked == Asked::Looked && self.is_stored()) {
                     let Stage::Queue(queue) = &mut self.stage else { return None };
@@ -222,202 +275,5 @@ impl<'a> Join<'a> {
         }
         self.tell_at = now + TELL_AGAIN;
         Some(Step::Waiting(holder))
-    }
-}
-
-/// A wait for a holder in this process.
-pub(super) struct Watch {
-    pub(super) flight: Arc<Flight>,
-    pub(super) end: Option<End>,
-    pub(super) patience: Patience,
-    looked: Instant,
-    /// What was seen of the holders at the end of the chain of waits.
-    seen: Vec<(Arc<Flight>, Signs)>,
-    process: Option<ProcessWatch>,
-    /// This thread was begun after the computation was, maybe by it.
-    is_young: Option<bool>,
-    is_task: bool,
-    _waits: Waits,
-}
-
-/// What is to be seen of a flight.
-enum Seen {
-    Ended(End),
-    /// It is not time to look.
-    GetsOn,
-    /// It gets on, as far as was seen just now.
-    Looked,
-    StandsStill,
-}
-
-impl Watch {
-    /// `None` if it would be a wait in a circle.
-    fn new(flight: Arc<Flight>, limit: Duration, is_task: bool) -> Option<Watch> {
-        Some(Watch {
-            _waits: Waits::unless_in_a_circle(&flight)?,
-            end: flight.end(),
-            flight,
-            patience: Patience::new(limit, is_task),
-            looked: Instant::now(),
-            seen: Vec::new(),
-            process: None,
-            is_young: is_task.then_some(false),
-            is_task,
-        })
-    }
-
-    fn look(&mut self) -> Seen {
-        if let Some(end) = self.end {
-            return Seen::Ended(end);
-        }
-        match self.is_in_vain() {
-            Some(true) => Seen::StandsStill,
-            Some(false) => Seen::Looked,
-            None => Seen::GetsOn,
-        }
-    }
-
-    /// Looks, if it is time to: whether there is nothing to wait for.
-    fn is_in_vain(&mut self) -> Option<bool> {
-        #[cfg(feature = "async")]
-        if self.flight.is_starved() {
-            return Some(true);
-        }
-        if self.looked.elapsed() < self.patience.until_next_look() {
-            return None;
-        }
-        self.looked = Instant::now();
-        let is_busy = self.process.get_or_insert_with(ProcessWatch::new).is_busy();
-        let ends = circle::at_the_end(&self.flight);
-        // A wait for another process is bounded by itself.
-        let is_bounded = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).is_queueing);
-        let mut pace = if is_bounded { Pace::Works } else { Pace::Still };
-        self.seen.retain(|(flight, _)| ends.iter().any(|end| Arc::ptr_eq(end, flight)));
-        for end in ends {
-            let place = self.seen.iter().position(|(flight, _)| Arc::ptr_eq(flight, &end));
-            let place = place.unwrap_or_else(|| {
-                self.seen.push((end.clone(), Signs::default()));
-                self.seen.len() - 1
-            });
-            pace = pace.max(end.pace(&mut self.seen[place].1));
-        }
-        self.patience.saw(pace);
-        let began = self.flight.began;
-        let is_young = *self.is_young.get_or_insert_with(|| {
-            let ticks = |time: Duration| time.as_millis() / u128::from(1000 / crate::proc::TICKS);
-            Worker::here().age().is_some_and(|age| u128::from(age) <= ticks(began.elapsed()))
-        });
-        // The holder may be joining this thread if it started it. It may be awaiting this task, unless other threads work
-        // for it. Whatever else it waits for may take long.
-        let times = match self.is_task {
-            _ if !cfg!(target_os = "linux") => BUSY,
-            false if is_young => 1,
-            true if !is_busy => 1,
-            _ => IDLE,
-        };
-        Some(self.patience.is_over(times))
-    }
-}
-
-/// What became of asking for the lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    /// The way is free, with the lock or without.
-    Free,
-    Held,
-    /// It is held, and others were looked at.
-    Looked,
-}
-
-/// A wait for another process.
-pub(super) struct Queue {
-    lead: Option<Lead>,
-    pub(super) level: u32,
-    pub(super) others: Others,
-    began: Instant,
-    has_asked_who: bool,
-    waits: Option<Waits>,
-}
-
-impl Queue {
-    fn new(lead: Lead, limit: Duration, is_task: bool) -> Queue {
-        let others = Others::new(limit, is_task);
-        Queue { lead: Some(lead), level: 0, others, began: Instant::now(), has_asked_who: false, waits: None }
-    }
-
-    #[cfg(feature = "async")]
-    pub(super) fn flight(&self) -> Option<Arc<Flight>> {
-        self.lead.as_ref().map(|lead| lead.flight.clone())
-    }
-
-    /// Asks for the lock, and looks at who has it.
-    fn ask(&mut self, flights: &Flights, key: &Key) -> Asked {
-        let Some(lead) = &mut self.lead else { return Asked::Free };
-        if lead.ask(self.level) || flights.limit.is_zero() {
-            return Asked::Free;
-        }
-        if self.waits.is_none() {
-            // A cache that was opened by another path has another table.
-            if circle::is_within_around(&lead.flight) {
-                return Asked::Free;
-            }
-            locked(&lead.flight.state).is_queueing = true;
-            self.waits = Some(Waits::of_those_around(&lead.flight));
-        }
-        if !self.has_asked_who && self.began.elapsed() > SHORT {
-            self.has_asked_who = true;
-            if flights.locks.is_held_by_an_ancestor(key, self.level) {
-                tracing::debug!(%key, "the process that started this one computes the same: it may wait for this one");
-                return Asked::Free;
-            }
-        }
-        match self.others.look(flights, key) {
-            Verdict::GoOn => Asked::Held,
-            Verdict::Looked => Asked::Looked,
-            Verdict::Circle => Asked::Free,
-            Verdict::GiveUp => {
-                tracing::info!(
-                    function = &*lead.flight.function, %key, holder = %self.others.holder(),
-                    "a call that another process computes does not get on: it is computed here"
-                );
-                self.level += 1;
-                self.others.begin_again();
-                self.has_asked_who = false;
-                if self.level == LEVELS { Asked::Free } else { Asked::Held }
-            }
-        }
-    }
-
-    fn take(&mut self) -> Option<Lead> {
-        self.waits = None;
-        let lead = self.lead.take()?;
-        locked(&lead.flight.state).is_queueing = false;
-        Some(lead)
-    }
-}
-
-impl Flight {
-    fn end(&self) -> Option<End> {
-        locked(&self.state).end
-    }
-
-    fn holder(&self) -> Holder {
-        Holder::Here { since: self.since }
-    }
-
-    /// Waits for the end, at most `longest`.
-    fn wait(&self, longest: Duration) -> Option<End> {
-        let mut state = locked(&self.state);
-        state.waiting += 1;
-        let until = Instant::now() + longest;
-        while state.end.is_none() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.waiting -= 1;
-        state.end
     }
 }

@@ -4,7 +4,7 @@
 //! and wait for it. Between processes, it holds the key's lock as well, see `lock`. DESIGN.md says
 //! why every wait ends.
 //!
-//! - `join` is the way to a turn: it waits for what is in the way.
+//! - `join` is the way to a turn: it waits for what is in the way, which `watch` looks at in this process, and `queue` in others.
 //! - `circle` knows who waits for whom in this process; `signs` tells how a thread gets on.
 //! - `patience` says how long to wait; `others` looks at other processes, which say in `report` what they do.
 
@@ -12,10 +12,12 @@ mod circle;
 mod join;
 mod others;
 mod patience;
+mod queue;
 mod report;
 mod signs;
 #[cfg(feature = "async")]
 mod task;
+mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,7 @@ use crate::lock::{Asked, KeyLock, KeyLocks};
 use circle::Within;
 use signs::{Pace, Ran, Worker};
 
-pub(crate) use join::{Holder, Join, Step};
+pub(crate) use join::{Holder, Join, Seen, Step};
 pub(crate) use report::collect_litter;
 pub use report::{Process, RunningCall};
 
@@ -161,15 +163,6 @@ impl Flights {
     pub(crate) fn exclude(self: &Arc<Self>, key: &Key, function: &str, is_task: bool) -> Option<Lead> {
         let mut lead = self.enter(key, function, (!is_task).then(Worker::here)).ok()?;
         lead.ask(0).then_some(lead)
-    }
-
-    pub(crate) fn limit(&self) -> Duration {
-        self.limit
-    }
-
-    /// Whether this thread computes this call already, further up on its stack.
-    pub(crate) fn is_within(&self, key: &Key) -> bool {
-        circle::is_within(key, &self.root)
     }
 
     /// Begins a flight, unless there is one.

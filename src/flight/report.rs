@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::signs::{Pace, ProcessWatch};
 use super::{Flight, Flights, circle, locked};
-use crate::as_json::seconds;
+use crate::as_json::{seconds, seconds_since_1970};
 use crate::atomic::create_private_folder;
 use crate::file::{open_to_change, read_now, write_all_at};
 use crate::fork::{LockFile, Once};
@@ -61,7 +61,8 @@ pub struct RunningCall {
     pub key: Key,
     /// The function's name.
     pub function: String,
-    /// Since when, by that machine's clock.
+    /// Since when, by that machine's clock. As JSON: seconds since 1970.
+    #[serde(serialize_with = "seconds_since_1970")]
     pub since: SystemTime,
 }
 

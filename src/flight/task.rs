@@ -48,14 +48,11 @@ impl Join<'_> {
             if let Some(step) = self.go_on() {
                 return step;
             }
-            self.begins_to_wait();
+            let Some(longest) = self.longest_wait() else { return Step::Late };
             match &mut self.stage {
-                Stage::Flight(watch) => {
-                    let longest = watch.patience.until_next_look().min(LOOK_AGAIN);
-                    watch.end = watch.flight.wait_as_task(longest).await;
-                }
+                Stage::Flight(watch) => watch.wait_as_task(longest.min(LOOK_AGAIN)).await,
                 Stage::Queue(queue) => {
-                    let wait = self.flights.locks.wait_as_task(self.key, queue.level);
+                    let wait = self.flights.locks.wait_as_task(self.key, queue.level());
                     match queue.flight() {
                         Some(flight) => flight.watch(wait).await,
                         None => wait.await,
@@ -79,7 +76,7 @@ impl Turn {
 
 impl Flight {
     /// Waits for the end, at most `longest`.
-    async fn wait_as_task(&self, longest: Duration) -> Option<End> {
+    pub(super) async fn wait_as_task(&self, longest: Duration) -> Option<End> {
         let mut look = pin!(timer::sleep(longest));
         poll_fn(|context| {
             // In a child that was forked: who computes it, computes it in the parent.

@@ -115,7 +115,14 @@ impl Store for Directory {
     }
 
     fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
-        let Some((folder, mut files)) = walk.go_on(most)? else { return Ok(None) };
+        let some = loop {
+            match walk.go_on(most) {
+                // What can't be listed keeps nothing else from being seen.
+                Err(error) if walk.has_begun() => tracing::debug!(%error, "a folder is passed over"),
+                some => break some?,
+            }
+        };
+        let Some((folder, mut files)) = some else { return Ok(None) };
         let foreign = &self.known().foreign;
         if !foreign.is_empty() {
             files.retain(|file| !foreign.contains(&file.path()));

@@ -15,8 +15,8 @@ use crate::cache::Cache;
 use crate::key::Key;
 use crate::key::call::encode;
 use crate::memo::{Definition, Memo};
-use crate::memoize::{Question, run};
-use crate::miss::How;
+use crate::memoize::{Asked, Question, run};
+use crate::miss::{How, done};
 use crate::rules::Rules;
 use crate::shape::Plain;
 use crate::site::{Site, recall};
@@ -184,12 +184,12 @@ impl World {
                 let site = Site::to_run(&self.memo, cache, call);
                 let describe = |n: &u8, description: &mut crate::key::Describe<'_>| description.argument("n", n);
                 let question = Question { arguments: n, describe, rules };
-                let how = How { refresh, ..How::default() };
+                let how = if refresh { How::REFRESH } else { How::PLAIN };
                 let compute = |_| {
                     computed = true;
                     next
                 };
-                run(&site, how, question, compute).0
+                done(run(&site, how, Box::new(Asked { question, compute })).ok()).0
             }
         };
         self.computed += u64::from(computed);

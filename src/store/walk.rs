@@ -33,76 +33,24 @@ impl Listed {
 /// # Errors
 /// If a folder can't be listed: the first such error, after all others were listed.
 pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[Listed])) -> Result<()> {
-    let mut visit = Visit { found, result: Ok(()) };
-    visit.folder(folder, folder, deep, 0);
-    if !deep {
-        visit.spread(&Layout::spread_folder(folder), folder);
-    }
-    visit.result
-}
-
-struct Visit<'f> {
-    found: &'f mut dyn FnMut(&Path, &[Listed]),
-    result: Result<()>,
-}
-
-impl Visit<'_> {
-    /// The entries in `folder`, which are of the function of that one.
-    fn folder(&mut self, folder: &Path, function: &Path, deep: bool, depth: usize) {
-        let (files, folders) = self.list(folder);
-        (self.found)(function, &files);
-        drop(files);
-        for folder in folders.iter().filter(|_| deep && depth < DEEPEST) {
-            match folder.file_name().and_then(Layout::spread_of) {
-                Some(function) => self.spread(folder, &folder.with_file_name(function)),
-                None => self.folder(folder, folder, deep, depth + 1),
-            }
+    let mut walk = Walk::through(folder, deep);
+    let mut result = Ok(());
+    loop {
+        match walk.go_on(usize::MAX) {
+            Ok(Some((function, files))) => found(&function, &files),
+            Ok(None) => return result,
+            Err(error) => result = result.and(Err(error)),
         }
     }
-
-    /// The entries of a function that were spread over several folders.
-    fn spread(&mut self, folder: &Path, function: &Path) {
-        for folder in self.list(folder).1 {
-            self.folder(&folder, function, false, 0);
-        }
-    }
-
-    fn list(&mut self, folder: &Path) -> (Vec<Listed>, Vec<PathBuf>) {
-        let mut listed = (Vec::new(), Vec::new());
-        if let Err(error) = list(folder, &mut listed)
-            && self.result.is_ok()
-        {
-            self.result = Err(error);
-        }
-        in_disk_order(&mut listed.0);
-        listed
-    }
-}
-
-fn list(folder: &Path, (files, folders): &mut (Vec<Listed>, Vec<PathBuf>)) -> Result<()> {
-    let listing = match fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io(error, "can't list the folder").at(folder)),
-    };
-    for item in listing {
-        let file = item.map_err(|e| Error::io(e, "can't list the folder").at(folder))?;
-        let Ok(kind) = file.file_type() else { continue };
-        if kind.is_dir() {
-            folders.push(file.path());
-        } else if kind.is_file()
-            && let Some(key) = Layout::key_of_entry(&file.file_name())
-        {
-            files.push(Listed { key, file });
-        }
-    }
-    Ok(())
 }
 
 /// A way through the folders from one on, some entries at a time.
 pub(crate) struct Walk {
+    /// Whether it goes into the folders of other functions.
+    deep: bool,
     folders: Vec<Waiting>,
     listing: Option<(Waiting, fs::ReadDir)>,
+    has_begun: bool,
 }
 
 /// A folder that is to be listed.
@@ -123,10 +71,10 @@ enum Kind {
 
 impl Waiting {
     /// A folder that was found in this one.
-    fn below(&self, path: PathBuf) -> Option<Waiting> {
+    fn below(&self, path: PathBuf, deep: bool) -> Option<Waiting> {
         let depth = self.depth + 1;
         match self.kind {
-            Kind::Function if depth > DEEPEST => None,
+            Kind::Function if !deep || depth > DEEPEST => None,
             Kind::Function => Some(match path.file_name().and_then(Layout::spread_of) {
                 Some(function) => {
                     Waiting { function: path.with_file_name(function).into(), path, kind: Kind::Spread, depth }
@@ -141,14 +89,28 @@ impl Waiting {
 
 impl Walk {
     pub(crate) fn under(folder: &Path) -> Self {
-        let first = Waiting { path: folder.to_owned(), function: folder.into(), kind: Kind::Function, depth: 0 };
-        Walk { folders: vec![first], listing: None }
+        Walk::through(folder, true)
+    }
+
+    fn through(folder: &Path, deep: bool) -> Self {
+        let function: Arc<Path> = folder.into();
+        let first = Waiting { path: folder.to_owned(), function: function.clone(), kind: Kind::Function, depth: 0 };
+        let path = Layout::spread_folder(folder);
+        let spread = (!deep).then_some(Waiting { path, function, kind: Kind::Spread, depth: 0 });
+        Walk { deep, folders: spread.into_iter().chain([first]).collect(), listing: None, has_begun: false }
+    }
+
+    /// Whether the first folder could be listed.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// The next entries of one folder, of at most so many names; it may be none. `None` when all was seen. As for [`visit`],
     /// links are not followed; what vanishes meanwhile is passed over.
+    ///
+    /// # Errors
+    /// If a folder can't be listed. The next call goes on with the next folder.
     pub(super) fn go_on(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
-        let failed = |e, folder: &Path| Error::io(e, "can't list the folder").at(folder);
         let (folder, mut listing) = match self.listing.take() {
             Some(listing) => listing,
             None => {
@@ -158,24 +120,19 @@ impl Walk {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         return Ok(Some((folder.function, Vec::new())));
                     }
-                    // What can't be listed keeps nothing else from being seen.
-                    Err(error) if folder.depth > 0 => {
-                        let error = failed(error, &folder.path);
-                        tracing::debug!(%error, "a folder is passed over");
-                        return Ok(Some((folder.function, Vec::new())));
-                    }
-                    Err(error) => return Err(failed(error, &folder.path)),
+                    Err(error) => return Err(Error::io(error, "can't list the folder").at(folder.path)),
                 }
             }
         };
+        self.has_begun = true;
         let mut files = Vec::new();
         let mut is_at_end = true;
         for item in listing.by_ref().take(most) {
             is_at_end = false;
-            let file = item.map_err(|e| failed(e, &folder.path))?;
+            let file = item.map_err(|e| Error::io(e, "can't list the folder").at(&folder.path))?;
             let Ok(kind) = file.file_type() else { continue };
             if kind.is_dir() {
-                self.folders.extend(folder.below(file.path()));
+                self.folders.extend(folder.below(file.path(), self.deep));
             } else if kind.is_file()
                 && let Some(key) = Layout::key_of_entry(&file.file_name())
             {

@@ -1,6 +1,8 @@
 //! Tests that run in processes of their own: another test of this binary, which does something only
 //! where there is a root.
 
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,4 +28,20 @@ pub(crate) fn run(test: &str, root: &Path, variables: &[(&str, &str)]) -> String
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stdout));
     text
+}
+
+/// Appends a line to what the processes of a test say.
+pub(crate) fn tell(root: &Path, line: &str) {
+    let mut file = File::options().append(true).create(true).open(root.join("told")).unwrap();
+    // By one write, so that lines are whole.
+    let line = format!("{line}\n");
+    assert_eq!(file.write(line.as_bytes()).unwrap(), line.len());
+}
+
+/// What they said, sorted.
+pub(crate) fn told(root: &Path) -> Vec<String> {
+    let text = fs::read_to_string(root.join("told")).unwrap_or_default();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
 }

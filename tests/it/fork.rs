@@ -2,7 +2,6 @@
 #![expect(unsafe_code, reason = "that is what is tested")]
 
 use std::fs;
-use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 use larder::{Cache, memoize};
 use tempfile::{TempDir, tempdir};
 
-use crate::child;
+use crate::child::{self, tell, told};
 
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -57,19 +56,6 @@ impl Forked {
             }
         }
     }
-}
-
-/// Appends a line to what the processes of a test say.
-fn tell(root: &Path, line: &str) {
-    let mut file = fs::File::options().append(true).create(true).open(root.join("told")).unwrap();
-    file.write_all(format!("{line}\n").as_bytes()).unwrap();
-}
-
-fn told(root: &Path) -> Vec<String> {
-    let mut lines: Vec<_> =
-        fs::read_to_string(root.join("told")).unwrap_or_default().lines().map(str::to_owned).collect();
-    lines.sort();
-    lines
 }
 
 /// Waits until somebody has said so.

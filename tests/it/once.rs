@@ -1,8 +1,6 @@
 //! Of all who make the same call at the same time, one computes.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Barrier, LazyLock, mpsc};
@@ -13,7 +11,7 @@ use larder::{Cache, memoize};
 use rayon::prelude::*;
 use tempfile::{TempDir, tempdir};
 
-use crate::child;
+use crate::child::{self, tell, told};
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempdir().unwrap());
 static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
@@ -223,19 +221,6 @@ fn threads_of_a_pool_wait_for_one_that_gets_on() {
     let sums: Vec<_> = pool.install(|| (0..2).into_par_iter().map(|_| busy(2.5)).collect());
     assert_eq!(sums[0], sums[1]);
     assert_eq!(RUNS.load(Ordering::SeqCst), if cfg!(target_os = "linux") { 1 } else { 2 });
-}
-
-/// Appends a line to the file that the processes of a test share.
-fn tell(root: &Path, line: &str) {
-    let mut file = fs::File::options().append(true).create(true).open(root.join("told")).unwrap();
-    file.write_all(format!("{line}\n").as_bytes()).unwrap();
-}
-
-fn told(root: &Path) -> Vec<String> {
-    let mut lines: Vec<_> =
-        fs::read_to_string(root.join("told")).unwrap_or_default().lines().map(str::to_owned).collect();
-    lines.sort();
-    lines
 }
 
 #[test]

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use larder::{Cache, Limits, memoize};
 use tempfile::tempdir;
 
-use crate::child;
+use crate::child::{self, tell};
 use crate::random::Random;
 
 const PROCESSES: usize = 8;
@@ -61,14 +61,6 @@ fn result(round: u64, n: u64) -> Vec<u64> {
     };
     let mut random = Random::new(round << 32 | n);
     (0..len).map(|_| random.next()).collect()
-}
-
-/// Appends a line to what the processes say.
-fn tell(root: &Path, line: &str) {
-    let mut file = File::options().append(true).create(true).open(root.join("told")).unwrap();
-    // By one write, so that lines are whole.
-    let line = format!("{line}\n");
-    assert_eq!(file.write(line.as_bytes()).unwrap(), line.len());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use tempfile::tempdir;
 
 use crate::child;
+use crate::once::Watchdog;
 
 #[memoize(cache = cache, ignore(cache, runs))]
 fn square(n: u64, cache: &Cache, runs: &AtomicU32) -> u64 {
@@ -220,4 +221,101 @@ fn processes_share_a_sweep() {
     }
     pids.dedup();
     assert_eq!(pids.len(), 4, "{ran}");
+}
+
+/// A holder that stands still for so many limits is not waited for any longer.
+const LIMIT: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 600 } else { 60 });
+
+/// Computes when there is a file `end`, if this is not the one who sweeps.
+#[memoize(cache = cache, ignore(cache, root))]
+fn stands_still(n: u32, cache: &Cache, root: Option<&Path>) -> u32 {
+    let _ = cache;
+    if let Some(root) = root {
+        child::tell(root, &format!("began {n}"));
+        while !root.join("end").exists() {
+            sleep(Duration::from_millis(20));
+        }
+    }
+    n + 1
+}
+
+fn impatient(root: &Path, limit: Duration) -> Cache {
+    Cache::builder(root.join("cache")).wait_limit(limit).open().unwrap()
+}
+
+fn began(root: &Path, calls: usize) {
+    while child::told(root).len() < calls {
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// What all calls are tried for again and again comes to an end, though no try is as long as the wait has to be.
+#[test]
+fn a_sweep_does_not_wait_for_ever_for_threads() {
+    let _watchdog = Watchdog::of("a_sweep_does_not_wait_for_ever_for_threads");
+    let root = tempdir().unwrap();
+    let root = root.path();
+    let cache = &impatient(root, LIMIT);
+    thread::scope(|scope| {
+        for n in 0..2 {
+            scope.spawn(move || stands_still(n, cache, Some(root)));
+        }
+        began(root, 2);
+        assert_eq!(sweep((0..3).map(|n| stands_still::call(n, cache, None))).collect::<Vec<_>>(), [1, 2, 3]);
+        fs::write(root.join("end"), "").unwrap();
+    });
+    assert_eq!(cache.stats().unwrap().errors, 0);
+}
+
+/// Where nobody waits, a sweep does what is left at once.
+#[test]
+fn with_a_limit_of_zero_a_sweep_does_not_wait() {
+    let _watchdog = Watchdog::of("with_a_limit_of_zero_a_sweep_does_not_wait");
+    let root = tempdir().unwrap();
+    let root = root.path();
+    let (here, elsewhere) = (&impatient(root, Duration::ZERO), &impatient(root, Duration::ZERO));
+    thread::scope(|scope| {
+        scope.spawn(|| stands_still(0, here, Some(root)));
+        scope.spawn(|| stands_still(1, elsewhere, Some(root)));
+        began(root, 2);
+        // Who only tries is told that somebody computes it.
+        assert_eq!(stands_still::call(0, here, None).try_run(), None);
+        assert_eq!(stands_still::call(1, here, None).try_run(), None);
+        let mut results = sweep((0..3).map(|n| stands_still::call(n, here, None))).unordered();
+        assert_eq!(results.next(), Some((2, 3)));
+        assert_eq!(results.map(|(_, value)| value).sum::<u32>(), 3);
+        fs::write(root.join("end"), "").unwrap();
+    });
+}
+
+#[test]
+fn computes_what_is_swept() {
+    let Some(root) = child::root() else { return };
+    let cache = &impatient(&root, LIMIT);
+    thread::scope(|scope| {
+        for n in 0..3 {
+            let root = &root;
+            scope.spawn(move || stands_still(n, cache, Some(root)));
+        }
+    });
+}
+
+/// A process is stopped that computes several of the calls.
+#[cfg(unix)]
+#[test]
+fn a_sweep_does_not_wait_for_ever_for_a_process() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let _watchdog = Watchdog::of("a_sweep_does_not_wait_for_ever_for_a_process");
+    let root = tempdir().unwrap();
+    let root = root.path();
+    let mut child = child::command("sweep::computes_what_is_swept", root).stdout(Stdio::null()).spawn().unwrap();
+    began(root, 3);
+    let cache = &impatient(root, LIMIT);
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::STOP).unwrap();
+    assert!(sweep((0..4).map(|n| stands_still::call(n, cache, None))).eq(1..5));
+    kill_process(pid, Signal::CONT).unwrap();
+    fs::write(root.join("end"), "").unwrap();
+    assert!(child.wait().unwrap().success());
 }

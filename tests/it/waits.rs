@@ -1,7 +1,6 @@
 //! Nobody waits for ever: not for a process that was stopped, not for one that waits in turn, not for itself.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +12,7 @@ use larder::{Cache, Outcome, memoize};
 use tempfile::{TempDir, tempdir};
 use tracing::Level;
 
-use crate::child;
+use crate::child::{self, tell, told};
 use crate::log::Lines;
 use crate::once::Watchdog;
 
@@ -34,19 +33,6 @@ fn patient(folder: &Path) -> Cache {
 
 fn impatient(folder: &Path) -> Cache {
     Cache::builder(folder.join("cache")).wait_limit(SHORT).open().unwrap()
-}
-
-/// Appends a word to the file that the processes of a test share.
-fn tell(root: &Path, word: &str) {
-    let mut file = fs::File::options().append(true).create(true).open(root.join("told")).unwrap();
-    file.write_all(format!("{word}\n").as_bytes()).unwrap();
-}
-
-fn told(root: &Path) -> Vec<String> {
-    let mut words: Vec<_> =
-        fs::read_to_string(root.join("told")).unwrap_or_default().lines().map(str::to_owned).collect();
-    words.sort();
-    words
 }
 
 fn wait_until(what: impl Fn() -> bool) {
@@ -366,6 +352,11 @@ fn a_circle_across_two_processes_is_broken() {
     }
 }
 
+#[cfg(feature = "async")]
+fn two_workers() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap()
+}
+
 /// F21: an async function awaits itself with equal arguments.
 #[cfg(feature = "async")]
 #[test]
@@ -393,7 +384,7 @@ fn an_async_function_that_awaits_itself_computes() {
         Box::pin(there(n, depth)).await + 1
     }
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime = two_workers();
     assert_eq!(runtime.block_on(awaits(1, 3)), 4);
     assert_eq!(runtime.block_on(there(1, 2)), 5);
     assert_eq!(smol::block_on(there(2, 2)), 6);
@@ -420,7 +411,7 @@ fn a_task_that_the_function_awaits_computes_it() {
         Box::pin(spawns(n, depth))
     }
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime = two_workers();
     assert_eq!(runtime.block_on(spawns(1, 2)), 3);
 }
 
@@ -440,7 +431,7 @@ fn tasks_wait_for_other_processes() {
     }
 
     let root = tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime = two_workers();
     runtime.block_on(async {
         let tasks: Vec<_> = (0..6).map(|n| tokio::spawn(slow(n / 3, patient(root.path())))).collect();
         for (n, task) in tasks.into_iter().enumerate() {
