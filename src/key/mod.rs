@@ -1,39 +1,23 @@
 //! Keys: the digest of a canonical, injective encoding of what a call depends on.
 
-mod canonical;
-mod items;
-mod numbers;
-mod pairs;
-mod serializer;
-mod stand_in;
-mod unordered;
-
-mod ahead;
-mod digests;
-mod sort;
-
-mod sink;
-mod tree;
-
-pub(crate) mod call;
-mod function;
-
-pub use call::{Argument, Describe};
-pub(crate) use function::{Function, without_generics};
-pub(crate) use stand_in::StandIn;
-pub(crate) use tree::{Scratch, Source, Take, Tree};
-pub(crate) use unordered::bare_type_name;
+pub(crate) mod call_key;
+pub(crate) mod canonical;
+pub(crate) mod code_version;
+pub(crate) mod crate_names;
+pub(crate) mod file_digest;
+pub(crate) mod function_key;
+pub(crate) mod hashing;
+pub(crate) mod trait_path;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use canonical::Order;
-use sink::Sink;
-
-use crate::guard::guarded;
-use crate::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::canonical::Order;
+use crate::key::canonical::hash_buffer::Sink;
+use crate::sys::catch_panic::guarded;
 
 /// 32 bytes that stand for a value, or for a call: a BLAKE3 digest. As text, 64 hexadecimal digits.
 ///

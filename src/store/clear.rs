@@ -7,9 +7,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::own::{self, Role};
-use super::{Layout, litter};
-use crate::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::layout::Layout;
+use crate::store::owned_files::Role;
+use crate::store::{orphaned_temps, owned_files};
 
 /// Names that are looked at to see whether a link leads to results.
 const MOST_NAMES: u32 = 1_000;
@@ -71,10 +72,10 @@ impl Removal {
         self.list(folder, &mut |removal, item, kind| {
             let path = item.path();
             if kind.is_dir() {
-                any |= depth < own::DEEPEST && removal.down(&path, depth + 1);
+                any |= depth < owned_files::DEEPEST && removal.down(&path, depth + 1);
             } else if kind.is_file() {
                 any |= removal.file(&path, &item.file_name());
-            } else if kind.is_symlink() && own::has_function(&path, &mut { MOST_NAMES }) {
+            } else if kind.is_symlink() && owned_files::has_function(&path, &mut { MOST_NAMES }) {
                 // Results are read through it.
                 removal.failed(Error::new(ErrorKind::InvalidInput, LINK).at(&path));
             }
@@ -109,9 +110,9 @@ impl Removal {
 
     /// Removes a file, if it is larder's: whether it was.
     fn file(&mut self, path: &Path, name: &std::ffi::OsStr) -> bool {
-        let role = own::role(name);
-        match own::is_ours(path, role) {
-            Ok(true) if role == Role::Draft && !litter::is_litter(path) => return false,
+        let role = owned_files::role(name);
+        match owned_files::is_ours(path, role) {
+            Ok(true) if role == Role::Draft && !orphaned_temps::is_litter(path) => return false,
             Ok(true) => {}
             Ok(false) => return false,
             Err(error) if is_gone(&error) => return true,

@@ -13,14 +13,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Layout, Listed, Store, Walk, own};
-use crate::atomic::{Draft, create_private_folder};
-use crate::file::open_entry;
-use crate::file_system::is_folder_full;
-use crate::fork::PerProcess;
-use crate::identity::Identity;
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::{Error, ErrorKind, Result};
+use crate::store::layout::Layout;
+use crate::store::walk::{Listed, Walk};
+use crate::store::{Store, owned_files};
+use crate::sys::atomic_file::{Draft, create_private_folder};
+use crate::sys::file::open_entry;
+use crate::sys::file_id::Identity;
+use crate::sys::file_system::is_folder_full;
+use crate::sys::fork::per_process::PerProcess;
 
 /// How long it is believed that the entries of a function are in one folder.
 const BELIEVED: Duration = Duration::from_secs(1);
@@ -171,7 +173,7 @@ impl Directory {
 
     /// Removes an entry's file: its size; `None` if there is none.
     fn remove_own(&self, path: PathBuf, key: &Key) -> Result<Option<u64>> {
-        match own::size_of_entry(&path, key) {
+        match owned_files::size_of_entry(&path, key) {
             Ok(Some(size)) => Ok(remove_file(&path)?.then_some(size)),
             Ok(None) => {
                 let what = "this is no entry of larder, although it is called like one; it is left alone";

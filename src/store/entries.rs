@@ -10,16 +10,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::get::Peeked;
-use super::walk::visit;
-use super::{Directory, Layout, Store};
-use crate::as_json::{seconds, seconds_since_1970};
-use crate::container::Header;
-use crate::file::{open_entry, read_now};
-use crate::key::{Argument, Key};
-use crate::stats::{Stats, Sums};
-use crate::threads::threads;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::call_key::Argument;
+use crate::observe::stats::{Stats, Sums};
+use crate::store::Store;
+use crate::store::directory::Directory;
+use crate::store::entry_format::Header;
+use crate::store::layout::Layout;
+use crate::store::read::Peeked;
+use crate::store::walk::visit;
+use crate::sys::file::{open_entry, read_now};
+use crate::sys::workers::threads;
+use crate::text::json::{seconds, seconds_since_1970};
 
 /// One stored result, as its header tells it. The value itself is not read.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -9,18 +9,21 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::{Directory, Listed, Store, Walk};
-use crate::atomic::Draft;
 use crate::cache::Cache;
+use crate::call::context::{Site, recall};
+use crate::call::function::{Definition, Memo};
+use crate::call::miss::{How, done};
+use crate::call::options::Rules;
+use crate::call::result_shape::Plain;
+use crate::call::run::{Asked, Question, run};
+use crate::engine::eviction::policy::Limits;
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::key::call::encode;
-use crate::memo::{Definition, Memo};
-use crate::memoize::{Asked, Question, run};
-use crate::miss::{How, done};
-use crate::rules::Rules;
-use crate::shape::Plain;
-use crate::site::{Site, recall};
-use crate::{Error, ErrorKind, Result};
+use crate::key::call_key::{Describe, encode};
+use crate::store::Store;
+use crate::store::directory::Directory;
+use crate::store::walk::{Listed, Walk};
+use crate::sys::atomic_file::Draft;
 
 /// What goes wrong the next time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +185,7 @@ impl World {
             Some(value) => value,
             None => {
                 let site = Site::to_run(&self.memo, cache, call);
-                let describe = |n: &u8, description: &mut crate::key::Describe<'_>| description.argument("n", n);
+                let describe = |n: &u8, description: &mut Describe<'_>| description.argument("n", n);
                 let question = Question { arguments: n, describe, rules };
                 let how = if refresh { How::REFRESH } else { How::PLAIN };
                 let compute = |_| {
@@ -245,7 +248,7 @@ impl World {
                 Err(_) => self.anything_may_be_gone(),
             },
             Step::Trim(which, left) => {
-                let limits = crate::Limits { max_entries: Some(left.into()), ..crate::Limits::default() };
+                let limits = Limits { max_entries: Some(left.into()), ..Limits::default() };
                 if let Ok(trimmed) = self.caches[which].trim_to(&limits) {
                     assert!(trimmed.kept <= left.into());
                 }

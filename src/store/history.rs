@@ -16,15 +16,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
-use super::Layout;
-use crate::atomic::{self, Access};
-use crate::file::{append_now, read_now};
-use crate::identity::Known;
-use crate::kept;
-use crate::key::{Argument, Key};
-use crate::reason::{Cause, NotKept};
-use crate::stats::{kind_of, nanoseconds};
-use crate::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::Key;
+use crate::key::call_key::Argument;
+use crate::observe::reason::{Cause, NotKept};
+use crate::observe::stats::{kind_of, nanoseconds};
+use crate::store::layout::Layout;
+use crate::sys::atomic_file::Access;
+use crate::sys::file::{append_now, read_now};
+use crate::sys::file_id::Known;
+use crate::sys::{atomic_file, open_files};
 
 pub(super) const MARK: [u8; 2] = *b"RL";
 const FIXED: usize = 4 + 8 + 8 + 16 + 32;
@@ -183,7 +184,7 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()
     let path = Layout::history(folder);
     let failed = |e| Error::io(e, "can't note the call").at(&path);
     // Opening it takes longer than writing. Who comes while another one is at it opens it for himself.
-    let (file, len) = match kept::take(&path) {
+    let (file, len) = match open_files::take(&path) {
         Some((file, metadata)) => (file, metadata.len()),
         None => {
             let file = append_now(&path).map_err(failed)?;
@@ -197,11 +198,11 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()
         let bytes = read_now(&path, u64::MAX).map_err(failed)?;
         let records = records(&bytes);
         let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(Record::encode).collect();
-        return atomic::write(&layout.drafts_for(folder), &path, Access::Private, &kept);
+        return atomic_file::write(&layout.drafts_for(folder), &path, Access::Private, &kept);
     }
     // A folder with an open file in it can't be removed by hand on Windows.
     if cfg!(unix) {
-        kept::keep(path, file);
+        open_files::keep(path, file);
     }
     Ok(())
 }
@@ -237,7 +238,7 @@ mod tests {
     fn record(number: u64) -> Record {
         Record {
             event: EVENTS[usize::try_from(number).unwrap() % EVENTS.len()],
-            key: crate::key_of(&number).unwrap(),
+            key: crate::key::key_of(&number).unwrap(),
             version: number,
             code: brief_code(&number.to_le_bytes()),
             time: UNIX_EPOCH + Duration::from_nanos(number),
@@ -274,7 +275,7 @@ mod tests {
         layout.create().unwrap();
         let count = LONGEST / record(0).encode().len() as u64;
         let all: Vec<u8> = (0..count).flat_map(|n| Record { arguments: Vec::new(), ..record(n) }.encode()).collect();
-        atomic::write(&layout.drafts(), &Layout::history(root.path()), Access::Private, &all).unwrap();
+        atomic_file::write(&layout.drafts(), &Layout::history(root.path()), Access::Private, &all).unwrap();
         for number in count..count + 3 {
             note(&layout, root.path(), &record(number)).unwrap();
         }

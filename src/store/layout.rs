@@ -20,11 +20,13 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CodeFile, litter, own, root};
-use crate::apart;
-use crate::atomic::{self, Access, create_private_folder};
-use crate::key::{Function, Key};
-use crate::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::Key;
+use crate::key::function_key::Function;
+use crate::store::code_items::CodeFile;
+use crate::store::{orphaned_temps, owned_files, root};
+use crate::sys::atomic_file::{Access, create_private_folder};
+use crate::sys::{atomic_file, cross_device};
 
 /// The folder of this format's entries: another format gets another folder.
 pub(super) const VERSION_FOLDER: &str = "v1";
@@ -86,8 +88,9 @@ impl Layout {
     pub(crate) fn root_of(folder: &Path) -> Option<&Path> {
         let functions = folder.ancestors().filter(|ancestor| ancestor.file_name().is_some_and(|n| n == VERSION_FOLDER));
         // The tag says that it is a cache, and not just any folder of that name; or what is in it does.
-        let is_cache =
-            |root: &&Path| root.join(TAG_FILE).is_file() || own::has_function(&own::functions_of(root), &mut 1000);
+        let is_cache = |root: &&Path| {
+            root.join(TAG_FILE).is_file() || owned_files::has_function(&owned_files::functions_of(root), &mut 1000)
+        };
         functions.filter_map(Path::parent).find(is_cache)
     }
 
@@ -113,7 +116,7 @@ impl Layout {
         // They would hide what else is in the folder.
         if missing.peek().is_some() && root::may_be_hidden(&self.root)? {
             for (path, content) in missing.filter(|(path, _)| !path.exists()) {
-                atomic::write(&self.drafts_for(&self.root), &path, Access::Private, content.as_bytes())?;
+                atomic_file::write(&self.drafts_for(&self.root), &path, Access::Private, content.as_bytes())?;
             }
         }
         Ok(())
@@ -121,26 +124,26 @@ impl Layout {
 
     /// Whether the tag hides other things than the cache.
     pub(crate) fn hides_others(&self) -> bool {
-        own::is_tagged(&self.root).unwrap_or(false) && root::may_be_hidden(&self.root).is_ok_and(|alone| !alone)
+        owned_files::is_tagged(&self.root).unwrap_or(false) && root::may_be_hidden(&self.root).is_ok_and(|alone| !alone)
     }
 
     /// Creates the folder of drafts. A link in its place may lead anywhere, so it is not used.
     pub(crate) fn create_drafts(&self) -> Result<()> {
         let drafts = self.drafts();
         if fs::symlink_metadata(&drafts).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
-            apart::note(&drafts);
+            cross_device::note(&drafts);
             return Ok(());
         }
-        apart::forget(&drafts);
+        cross_device::forget(&drafts);
         create_private_folder(&drafts)
     }
 
     /// The folder for drafts of files in `folder`: that of all drafts, or `folder` itself if a draft can't be renamed
     /// from there.
     pub(crate) fn drafts_for(&self, folder: &Path) -> PathBuf {
-        let chosen = apart::choose(self.drafts(), folder);
-        if chosen == folder && apart::is_untidied(folder) {
-            litter::collect_in(folder);
+        let chosen = cross_device::choose(self.drafts(), folder);
+        if chosen == folder && cross_device::is_untidied(folder) {
+            orphaned_temps::collect_in(folder);
         }
         chosen
     }

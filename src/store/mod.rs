@@ -3,54 +3,38 @@
 //! A [`Store`] keeps them; there is one, the [`Directory`]. Everything else here is what they are: which file is
 //! where, how one is written and read, and what is noted beside them.
 
-mod directory;
-mod layout;
-pub(crate) mod own;
-mod root;
-
-mod get;
-mod put;
-mod share;
-
-mod activity;
-mod clear;
-mod code;
-mod entries;
+pub(crate) mod clear;
+pub(crate) mod code_items;
+pub(crate) mod counters;
+pub(crate) mod directory;
+pub(crate) mod entries;
+pub(crate) mod entry_format;
 #[cfg(test)]
-mod faulty;
-mod history;
-mod ledger;
-mod litter;
-mod survey;
-mod trim;
-mod verify;
-mod walk;
+pub(crate) mod faulty;
+pub(crate) mod history;
+pub(crate) mod hourly_stats;
+pub(crate) mod layout;
+pub(crate) mod mac;
+pub(crate) mod orphaned_temps;
+pub(crate) mod owned_files;
+pub(crate) mod read;
+pub(crate) mod references;
+pub(crate) mod root;
+pub(crate) mod share;
+pub(crate) mod trim_report;
+pub(crate) mod usage_scan;
+pub(crate) mod verify_report;
+pub(crate) mod walk;
+pub(crate) mod write;
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::Result;
-use crate::atomic::Draft;
+use crate::error::Result;
 use crate::key::Key;
-
-pub use activity::Activity;
-pub use entries::{Entries, Entry, FunctionInfo};
-pub use trim::Trimmed;
-pub use verify::Verified;
-
-pub(crate) use activity::Hours;
-pub(crate) use code::CodeFile;
-pub(crate) use directory::Directory;
-pub(crate) use entries::{FunctionFile, used_last};
-pub(crate) use get::Peeked;
-pub(crate) use history::{Event, Kind, Record, brief, brief_code, note};
-pub(crate) use layout::Layout;
-pub(crate) use ledger::{Counted, Ledger, Record as LedgerRecord, name_of_folder};
-pub(crate) use litter::{collect as collect_litter, find as find_litter};
-pub(crate) use put::{Fits, write, write_with};
-pub(crate) use survey::Found;
-pub(crate) use walk::{Listed, Walk};
+use crate::store::walk::{Listed, Walk};
+use crate::sys::atomic_file::Draft;
 
 /// Where entries are kept, in the folders of functions, under the keys of calls.
 ///

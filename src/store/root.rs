@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout::{DRAFTS_FOLDER, GITIGNORE_FILE, MARKS_FILE, VERSION_FOLDER, is_of_root, is_version};
-use super::own;
-use crate::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::layout::{DRAFTS_FOLDER, GITIGNORE_FILE, MARKS_FILE, VERSION_FOLDER, is_of_root, is_version};
+use crate::store::owned_files;
 
 /// The folder of a cache within a folder that has other things in it.
 const SUBFOLDER: &str = "larder-cache";
@@ -91,7 +91,7 @@ fn whose(folder: &Path) -> io::Result<Whose> {
             || OF_NOBODY.contains(&&*text)
             || text.starts_with(".Trash-")
             || text.starts_with(".nfs")
-            || own::is_draft(&text)
+            || owned_files::is_draft(&text)
         {
             continue;
         }
@@ -103,8 +103,8 @@ fn whose(folder: &Path) -> io::Result<Whose> {
         return Ok(Whose::Free);
     }
     // After the listing, as another process may be making the cache.
-    let is_ours = own::is_tagged(folder)?
-        || own::has_function(&folder.join(VERSION_FOLDER), &mut { MOST_NAMES })
+    let is_ours = owned_files::is_tagged(folder)?
+        || owned_files::has_function(&folder.join(VERSION_FOLDER), &mut { MOST_NAMES })
         || (!others && has_marks(folder));
     Ok(if is_ours { Whose::Ours { alone: !others } } else { Whose::Foreign })
 }
@@ -112,7 +112,7 @@ fn whose(folder: &Path) -> io::Result<Whose> {
 fn is_folder_of_drafts(item: &fs::DirEntry) -> bool {
     let has_only_drafts = || {
         fs::read_dir(item.path())
-            .is_ok_and(|items| items.flatten().all(|item| own::is_draft(&item.file_name().to_string_lossy())))
+            .is_ok_and(|items| items.flatten().all(|item| owned_files::is_draft(&item.file_name().to_string_lossy())))
     };
     item.file_type().is_ok_and(|kind| kind.is_symlink() || (kind.is_dir() && has_only_drafts()))
 }

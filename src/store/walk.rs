@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Layout;
-use super::own::DEEPEST;
+use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::{Error, Result};
+use crate::store::layout::Layout;
+use crate::store::owned_files::DEEPEST;
 
 /// The file of an entry.
 #[derive(Debug)]

@@ -199,7 +199,7 @@ mod carry;
 
 /// What it formats, where entries that took hours are hard to come by.
 #[cfg(feature = "cli")]
-#[path = "../../src/readable.rs"]
+#[path = "../../src/text/humanize.rs"]
 mod readable;
 
 /// Bytes and digests that never change.

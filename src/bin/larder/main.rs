@@ -21,7 +21,7 @@ mod failure;
 mod format;
 mod output;
 mod place;
-#[path = "../../readable.rs"]
+#[path = "../../text/humanize.rs"]
 mod readable;
 mod select;
 mod table;

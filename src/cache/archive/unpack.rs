@@ -1,0 +1,292 @@
+//! Reading an archive of which nothing is believed.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tar::{Archive, EntryType, PaxExtensions};
+
+use crate::cache::Cache;
+use crate::cache::archive::name::Name;
+use crate::cache::archive::{Carried, name};
+use crate::engine::Place;
+use crate::error::too_large::TooLarge;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::compress::{Compression, LONGEST_MAGIC};
+use crate::format::document;
+use crate::key::Key;
+use crate::store::code_items::CodeFile;
+use crate::store::entries::FunctionFile;
+use crate::store::entry_format;
+use crate::store::entry_format::{Details, FIXED, Header};
+use crate::store::layout::Layout;
+use crate::store::read::Peeked;
+use crate::sys::atomic_file;
+use crate::sys::atomic_file::{Access, Draft, create_private_folder};
+use crate::text::humanize::{count, one_line};
+
+/// Archives are read in blocks of so many bytes.
+const BLOCK: u64 = 512;
+
+/// Bytes of the longest extension of a header that is read.
+const LONGEST_EXTENSION: u64 = 64 << 10;
+
+/// Bytes that are copied at a time.
+const PIECE: usize = 128 << 10;
+
+/// Why a file is not taken in.
+enum Failure {
+    /// It can't be used, and others can.
+    Refused(Error),
+    /// The archive can't be read on.
+    Broken(io::Error),
+    /// The cache can't be written to.
+    Failed(Error),
+}
+
+/// What the next file is, as extensions before its header say it.
+#[derive(Default)]
+struct Extended {
+    name: Option<Vec<u8>>,
+    /// Whether it has another size than its header says: then two readers would see two archives.
+    other_size: bool,
+}
+
+/// Takes in what can be used.
+pub(super) fn unpack(cache: &Cache, place: &Place, reader: &mut dyn Read) -> Result<Carried> {
+    let mut carried = Carried::default();
+    let (at, ended) = (Cell::new(0), Cell::new(false));
+    let mut archive = Archive::new(Watched { reader, at: &at, ended: &ended });
+    let unpacked = unpack_all(cache, place, &mut archive, &at, &mut carried);
+    let error = match unpacked {
+        Ok(()) => return Ok(carried),
+        Err(Failure::Broken(error)) => broken(error, ended.get()),
+        Err(Failure::Refused(error) | Failure::Failed(error)) => error,
+    };
+    let imported = count(carried.entries, "entry was", "entries were");
+    Err(error.context(&format!("{imported} imported, and no more")))
+}
+
+fn unpack_all(
+    cache: &Cache,
+    place: &Place,
+    archive: &mut Archive<Watched<'_>>,
+    at: &Cell<u64>,
+    carried: &mut Carried,
+) -> Result<(), Failure> {
+    let mut end = 0;
+    let mut extended = Extended::default();
+    // What the crate makes of extensions takes as much memory as they say.
+    for member in archive.entries().map_err(Failure::Broken)?.raw(true) {
+        let mut member = member.map_err(Failure::Broken)?;
+        let (kind, size) = (member.header().entry_type(), member.size());
+        end = member.raw_file_position().saturating_add(size).next_multiple_of(BLOCK);
+        match kind {
+            EntryType::GNULongName => {
+                let mut name = read_short(&mut member, size, name::LONGEST + 1).map_err(Failure::Broken)?;
+                name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+                extended.name = Some(name);
+                continue;
+            }
+            EntryType::XHeader => {
+                let bytes = read_short(&mut member, size, LONGEST_EXTENSION).map_err(Failure::Broken)?;
+                extended.look_at(&bytes);
+                continue;
+            }
+            // They say nothing of one file, or lead nowhere.
+            EntryType::XGlobalHeader | EntryType::Directory => continue,
+            _ => {}
+        }
+        let Extended { name, other_size } = std::mem::take(&mut extended);
+        let name = name.unwrap_or_else(|| member.header().path_bytes().into_owned());
+        let taken = match Name::parse(&place.layout, &name) {
+            _ if kind != EntryType::Regular => refuse("it is no regular file, and links are not followed"),
+            _ if other_size => refuse("its size is another one than its header says"),
+            None => refuse("no cache has a file of this name"),
+            Some(Name::Entry(folder, key)) => take_entry(cache, place, &folder, &key, &mut member, size, carried),
+            Some(Name::Function(folder)) => {
+                let path = Layout::function_file(&folder);
+                take_note::<FunctionFile>(place, &folder, &path, &mut member, size, FunctionFile::LONGEST)
+            }
+            Some(Name::Code(folder, file)) => {
+                take_note::<CodeFile>(place, &folder, &folder.join(file), &mut member, size, CodeFile::LONGEST)
+            }
+        };
+        match taken {
+            Err(Failure::Refused(error)) => carried.refuse(&one_line(&String::from_utf8_lossy(&name)), &error),
+            taken => taken?,
+        }
+    }
+    // After the last file there is a block of zeros. Without it, an archive that is cut between two files looks whole.
+    if at.get() <= end { Err(Failure::Broken(io::ErrorKind::UnexpectedEof.into())) } else { Ok(()) }
+}
+
+impl Extended {
+    fn look_at(&mut self, bytes: &[u8]) {
+        for extension in PaxExtensions::new(bytes).flatten() {
+            match extension.key_bytes() {
+                b"path" => self.name = Some(extension.value_bytes().to_vec()),
+                b"size" => self.other_size = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Takes in an entry, unless there is one.
+fn take_entry(
+    cache: &Cache,
+    place: &Place,
+    folder: &Path,
+    key: &Key,
+    member: &mut dyn Read,
+    size: u64,
+    carried: &mut Carried,
+) -> Result<(), Failure> {
+    if Layout::locate(folder, key).symlink_metadata().is_ok() {
+        carried.skipped += 1;
+        return Ok(());
+    }
+    let mut bytes = read_short(member, size, FIXED as u64).map_err(Failure::Broken)?;
+    let header_len = entry_format::header_len(&bytes).map_err(Failure::Refused)?;
+    let rest = header_len.saturating_sub(bytes.len()) as u64;
+    bytes.append(&mut read_short(member, size - bytes.len() as u64, rest).map_err(Failure::Broken)?);
+    let header: Header<Details> = entry_format::decode(&bytes).map_err(Failure::Refused)?;
+    if header.details.key != *key {
+        return refuse("it is of another call: its file was renamed");
+    }
+    if header.size() != size {
+        return refuse("it has another size than its header says");
+    }
+    let limit = place.bounds.largest();
+    if size > limit {
+        return Err(Failure::Refused(TooLarge { size: Some(size), limit }.into()));
+    }
+    let payload = read_short(member, header.payload.len, LONGEST_MAGIC as u64).map_err(Failure::Broken)?;
+    expect_compressor(&header.details, &payload).map_err(Failure::Refused)?;
+    bytes.extend(payload);
+
+    place.layout.expect_no_links(folder).map_err(Failure::Failed)?;
+    place.bounds.expect_space(&place.layout).map_err(Failure::Failed)?;
+    place.layout.create_drafts().map_err(Failure::Failed)?;
+    let mut draft = Draft::new(place.layout.drafts_for(folder), Access::Private);
+    let mut left = size - bytes.len() as u64;
+    loop {
+        draft.write_all(&bytes).map_err(|e| Failure::Failed(Error::io(e, "can't write")))?;
+        if left == 0 {
+            break;
+        }
+        bytes = read_short(member, left, PIECE as u64).map_err(Failure::Broken)?;
+        left -= bytes.len() as u64;
+    }
+    // What is read here is what is stored.
+    let file = draft.reopen().map_err(Failure::Failed)?;
+    check(cache, file, key).map_err(|error| match error.kind() {
+        ErrorKind::Io | ErrorKind::NotFound | ErrorKind::PermissionDenied => Failure::Failed(error),
+        _ => Failure::Refused(error),
+    })?;
+
+    let put = create_private_folder(folder).and_then(|()| place.store.add(folder, key, draft, cache.is_durable()));
+    if put.map_err(Failure::Failed)? {
+        cache.upkeep().stored(&cache.upkeep().tally(Some(folder), ""), key, None, size);
+        carried.entries += 1;
+        carried.bytes += size;
+    } else {
+        // Somebody has computed it meanwhile.
+        carried.skipped += 1;
+    }
+    Ok(())
+}
+
+/// Whether a payload that begins so was written with the compressor that the header names.
+fn expect_compressor(details: &Details, beginning: &[u8]) -> Result<()> {
+    let named = details.compressor.parse::<Compression>()?;
+    let used = Compression::detected(beginning)?.unwrap_or(Compression::NONE.name());
+    if used == named.name() {
+        return Ok(());
+    }
+    Err(Error::damaged(format!("it was compressed with {used}, and its header says {named}")))
+}
+
+/// Reads an entry to its end.
+fn check(cache: &Cache, file: std::fs::File, key: &Key) -> Result<()> {
+    let mut peeked = Peeked::read(file, key)?;
+    let expected = peeked.header.payload.document_len;
+    let len = peeked.pass(cache.secret(), |input| {
+        let checksum = document::check(input)?;
+        Ok((input.position(), checksum))
+    })?;
+    if len == expected {
+        return Ok(());
+    }
+    Err(Error::damaged(format!("its value has {len} bytes, and its header says {expected}")))
+}
+
+/// Takes in what is known of a function, unless that is known.
+fn take_note<T: Serialize + DeserializeOwned>(
+    place: &Place,
+    folder: &Path,
+    path: &Path,
+    member: &mut dyn Read,
+    size: u64,
+    longest: u64,
+) -> Result<(), Failure> {
+    if path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    if size > longest {
+        return refuse("it is longer than any that larder writes");
+    }
+    let json = read_short(member, size, longest).map_err(Failure::Broken)?;
+    let refused = |error: serde_json::Error| Failure::Refused(Error::damaged(error.to_string()));
+    let note: T = serde_json::from_slice(&json).map_err(refused)?;
+    let json = serde_json::to_vec_pretty(&note).map_err(refused)?;
+    let written = place.layout.expect_no_links(folder).and_then(|()| {
+        place.layout.create_drafts()?;
+        create_private_folder(folder)?;
+        atomic_file::write(&place.layout.drafts_for(folder), path, Access::Private, &json)
+    });
+    written.map_err(Failure::Failed)
+}
+
+fn refuse(why: &str) -> Result<(), Failure> {
+    Err(Failure::Refused(Error::new(ErrorKind::InvalidInput, why)))
+}
+
+/// Reads the next bytes, at most `most` of the `size` that there should be.
+fn read_short(member: &mut dyn Read, size: u64, most: u64) -> io::Result<Vec<u8>> {
+    let wanted = size.min(most);
+    let mut bytes = Vec::new();
+    member.take(wanted).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < wanted { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
+}
+
+/// The error for an archive that can't be read on.
+fn broken(error: io::Error, ended: bool) -> Error {
+    let is_of_reader = error.raw_os_error().is_some() || error.get_ref().is_some_and(|inner| inner.is::<Error>());
+    if is_of_reader {
+        return Error::io(error, "can't read the archive");
+    }
+    if ended || error.kind() == io::ErrorKind::UnexpectedEof {
+        return Error::new(ErrorKind::Truncated, "the archive ends too early; it was cut, or is still being written");
+    }
+    Error::damaged(format!("this is no tar archive, or it is damaged: {error}"))
+}
+
+/// A reader that knows how much was read of it, and whether that was all.
+struct Watched<'r> {
+    reader: &'r mut dyn Read,
+    at: &'r Cell<u64>,
+    ended: &'r Cell<bool>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(target)?;
+        self.at.set(self.at.get() + count as u64);
+        self.ended.set(self.ended.get() || (count == 0 && !target.is_empty()));
+        Ok(count)
+    }
+}

@@ -1,0 +1,438 @@
+//! What keeps a cache from working, and how to mend it.
+
+pub(crate) mod owners;
+pub(crate) mod variables;
+
+use std::fmt;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::cache::Cache;
+use crate::engine::Place;
+use crate::engine::eviction::usage::{free_space, left_free};
+use crate::engine::invalidation::Marks;
+use crate::error::{Error, ErrorKind};
+use crate::key::Key;
+use crate::single_flight::running_calls::Process;
+use crate::store::code_items::CodeFile;
+use crate::store::layout::Layout;
+use crate::store::orphaned_temps::find as find_litter;
+use crate::store::owned_files;
+use crate::store::usage_scan::Found;
+use crate::sys::lock::{Asked, KeyLocks};
+use crate::sys::permissions;
+use crate::text::humanize::{count, duration, size};
+
+/// What was looked at, and how it is: what [`Cache::diagnose`] gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What was looked at, in a word or two.
+    pub about: &'static str,
+    /// How it is.
+    pub health: Health,
+    /// What was found.
+    pub what: String,
+    /// What to do about it; `None` if there is nothing to do.
+    pub advice: Option<String>,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// It works, and could be better.
+    Note,
+    /// It keeps the cache from working, or others from being safe.
+    Fault,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Health::Good => "good",
+            Health::Note => "note",
+            Health::Fault => "fault",
+        })
+    }
+}
+
+/// The byte that is tried to be locked: no call's key is this by chance.
+const LOCK: Key = Key::from_bytes([3; 32]);
+
+/// A file that is so far from the future is there because a clock was wrong.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Cache {
+    /// Looks for what keeps the cache from working: permissions, locks, free space, what others have left in the folder.
+    /// No result is touched; a file is made and removed again, to see whether that can be done.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// assert!(cache.diagnose().iter().all(|finding| finding.health < larder::Health::Fault));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn diagnose(&self) -> Vec<Finding> {
+        let mut findings = vec![variables::steering()];
+        findings.extend(variables::wrong_ones());
+        let Some(place) = self.place() else {
+            findings.push(fault("cache", "it is off".to_owned(), "open it in a folder that can be created"));
+            return findings;
+        };
+        let root = place.layout.root();
+        match fs::metadata(root) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => {
+                let what = format!("{} is a file", root.display());
+                findings.push(fault("folder", what, "remove it, or choose another folder with LARDER_DIR"));
+                return findings;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let what = format!("{} does not exist; the first result that is stored makes it", root.display());
+                findings.push(Finding { about: "folder", health: Health::Good, what, advice: None });
+                return findings;
+            }
+            Err(error) => {
+                let what = format!("{}: {error}", root.display());
+                findings.push(fault("folder", what, "check the owner and the mode of the folders above"));
+                return findings;
+            }
+        }
+        findings.push(access(root, &place.layout.drafts()));
+        let writable = writing(&place.layout);
+        let can_write = writable.health == Health::Good;
+        findings.push(writable);
+        findings.push(space(root));
+        if can_write {
+            findings.push(locks(root));
+            findings.push(memory(&place.layout));
+        }
+        findings.extend(running(self));
+        findings.push(litter(&place.layout));
+        findings.extend(contents(self, place));
+        findings.extend(unseen(self));
+        findings
+    }
+}
+
+/// A process that says nothing for so long was stopped, or is frozen: it says each second that it is there.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// Who computes for long at the moment, and who waits for it.
+fn running(cache: &Cache) -> Option<Finding> {
+    let processes = cache.processes().ok()?;
+    let computing: usize = processes.iter().map(|process| process.computing.len()).sum();
+    let waiting: usize = processes.iter().map(|process| process.waiting.len()).sum();
+    let calls = |process: &Process| {
+        let mut calls = process.computing.iter();
+        let first = calls.next().map_or_else(|| "nothing".to_owned(), |call| format!("`{}`", call.function));
+        let since = process.computing.iter().filter_map(|call| call.since.elapsed().ok()).max().unwrap_or_default();
+        let more = if calls.len() > 0 { format!(" and {} more", calls.len()) } else { String::new() };
+        let silent = if process.silent > SILENT { ", and says nothing" } else { "" };
+        format!("process {} on {} computes {first}{more}, for {}{silent}", process.pid, process.host, duration(since))
+    };
+    let list: Vec<String> = processes.iter().take(3).map(calls).collect();
+    let computing = count(computing as u64, "call is", "calls are");
+    let waits = count(waiting as u64, "call waits", "calls wait");
+    let what = format!("{computing} computed for more than a second, and {waits} for them: {}", list.join("; "));
+    if processes.iter().any(|process| process.silent > SILENT) {
+        let advice = "a process that says nothing was stopped: continue it, or end it; others compute its calls when they \
+                      have waited for as long as `wait_limit` or LARDER_WAIT says";
+        return Some(note("running", what, advice));
+    }
+    (!processes.is_empty()).then(|| good("running", what))
+}
+
+/// Functions whose code the attribute does not see in full.
+fn unseen(cache: &Cache) -> Option<Finding> {
+    let functions = cache.functions().ok()?;
+    let unseen: Vec<String> = functions
+        .iter()
+        .filter_map(|function| {
+            let fingerprint = u128::from_str_radix(&function.code, 16).ok()?.to_be_bytes();
+            let code = CodeFile::read(&function.path, &fingerprint)?;
+            (!code.unseen.is_empty()).then(|| format!("`{}` ({})", function.name, code.unseen.join("; ")))
+        })
+        .collect();
+    let shown = unseen.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let more = unseen.len().saturating_sub(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!unseen.is_empty()).then(|| {
+        note(
+            "code",
+            format!(
+                "each build of other code computes {} again, since not all of it is seen: {shown}{more}",
+                count(unseen.len() as u64, "function", "functions")
+            ),
+            "see \"Code\" in the documentation of `#[memoize]`",
+        )
+    })
+}
+
+fn good(about: &'static str, what: impl Into<String>) -> Finding {
+    Finding { about, health: Health::Good, what: what.into(), advice: None }
+}
+
+fn note(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Finding {
+    Finding { about, health: Health::Note, what: what.into(), advice: Some(advice.into()) }
+}
+
+fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Finding {
+    Finding { about, health: Health::Fault, what: what.into(), advice: Some(advice.into()) }
+}
+
+#[cfg(unix)]
+fn access(root: &Path, drafts: &Path) -> Finding {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(metadata) = fs::metadata(root) else { return good("access", "not known") };
+    let mode = metadata.mode() & 0o777;
+    if permissions::is_shared(root, drafts) {
+        let who = if mode & 0o002 != 0 { "everybody".to_owned() } else { format!("the group {}", metadata.gid()) };
+        return note(
+            "access",
+            format!(
+                "the cache is shared: {who} may write to it (mode {mode:o}), and programs believe what they find there"
+            ),
+            "nothing, if all of them may be believed; else give all programs one `CacheBuilder::secret`",
+        );
+    }
+    let root = root.display();
+    match mode {
+        mode if mode & 0o022 != 0 => fault(
+            "access",
+            format!("others may write to the folder (mode {mode:o}), and programs believe what they find there"),
+            format!(
+                "`chmod 700 {root}`; if a group is to share it, `CacheBuilder::shared(true)` or LARDER_SHARED=1, with a \
+                 `CacheBuilder::secret` for all"
+            ),
+        ),
+        mode if mode & 0o055 != 0 => note(
+            "access",
+            format!("others may look into the folder (mode {mode:o})"),
+            format!("`chmod 700 {root}` if the results are not for everybody"),
+        ),
+        mode => good("access", format!("nobody but its owner may enter the folder (mode {mode:o})")),
+    }
+}
+
+#[cfg(not(unix))]
+fn access(_: &Path, _: &Path) -> Finding {
+    good("access", "as the folder above it says")
+}
+
+/// Bytes that are written to see whether that can be done: on a full disk, an empty file can be made.
+const WRITTEN: [u8; 4096] = [1; 4096];
+
+/// Makes a file and removes it.
+fn writing(layout: &Layout) -> Finding {
+    let folder = if layout.drafts().is_dir() { layout.drafts() } else { layout.root().to_owned() };
+    let written =
+        tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(&WRITTEN).and_then(|()| file.sync_data()));
+    match written.map_err(|e| Error::io(e, "nothing can be stored").at(&folder)) {
+        Ok(()) => match is_almost_full(layout.root()) {
+            None => closed(layout).unwrap_or_else(|| good("writing", "results can be stored")),
+            Some(free) => fault(
+                "writing",
+                format!("results are not stored: the disk is almost full, {free}"),
+                "remove something, or `larder trim`; the last fiftieth of a disk, at most 1 GiB, is left to others",
+            ),
+        },
+        Err(error) if error.kind() == ErrorKind::NoSpace => fault(
+            "writing",
+            format!("results can't be stored: the disk is full{}, in {}", files_left(layout.root()), folder.display()),
+            "remove something, or `larder trim`",
+        ),
+        Err(error) => fault(
+            "writing",
+            error.to_string(),
+            "check the owner and the mode of the folder, and whether the disk is mounted read-only",
+        ),
+    }
+}
+
+/// Folders of functions that may not be written to.
+fn closed(layout: &Layout) -> Option<Finding> {
+    let mut closed: Vec<PathBuf> = Vec::new();
+    let mut look = |folder: &Path| {
+        if is_closed(folder) && !closed.iter().any(|known| known == folder) {
+            closed.push(folder.to_owned());
+        }
+    };
+    look(&layout.functions());
+    owned_files::walk(&layout.functions(), &mut |path, is_folder| {
+        if is_folder {
+            look(path);
+        }
+    });
+    let first = closed.first()?;
+    let others = count(closed.len() as u64, "folder", "folders");
+    let what =
+        format!("results of some functions can't be stored: {others} can't be written to, first {}", first.display());
+    Some(fault("writing", what, "check the owner and the mode of the folder"))
+}
+
+/// Whether this user may not make files in a folder.
+#[cfg(target_os = "linux")]
+fn is_closed(folder: &Path) -> bool {
+    use rustix::fs::Access;
+    folder.is_dir() && rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_closed(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().readonly())
+}
+
+/// Whether it is the number of files that is used up, and not the space.
+#[cfg(target_os = "linux")]
+fn files_left(root: &Path) -> &'static str {
+    match rustix::fs::statvfs(root) {
+        Ok(stat) if stat.f_files > 0 && stat.f_favail == 0 => " of files (it has no inode left)",
+        _ => ", or the quota is used up",
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn files_left(_: &Path) -> &'static str {
+    ", or the quota is used up"
+}
+
+/// What is free, if that is so little that it is left to others.
+fn is_almost_full(root: &Path) -> Option<String> {
+    let (available, total) = free_space(root)?;
+    (available <= left_free(total)).then(|| format!("{} of {} are free", size(available), size(total)))
+}
+
+fn space(root: &Path) -> Finding {
+    let Some((available, total)) = free_space(root) else {
+        return note("space", "the system does not tell how much is free", "nothing; writing will tell");
+    };
+    let what = format!("{} of {} are free", size(available), size(total));
+    if available <= left_free(total) {
+        let advice = "nothing more is stored so that others can go on: remove something, or `larder trim`";
+        return fault("space", what, advice);
+    }
+    good("space", what)
+}
+
+fn locks(root: &Path) -> Finding {
+    match KeyLocks::under(root).ask(&LOCK) {
+        Ok(Asked::Mine(_) | Asked::Theirs) => good("locks", "of processes that make the same call, one computes"),
+        Err(error) => note(
+            "locks",
+            format!("there are none here, so each process that makes the same call computes it: {error}"),
+            "put the cache on a disk of this machine, or mount the file system with locks",
+        ),
+    }
+}
+
+fn memory(layout: &Layout) -> Finding {
+    if !layout.marks().exists() {
+        return good("memory", "no process has kept results in memory yet");
+    }
+    match Marks::open(layout.marks(), false) {
+        Ok(marks) if !marks.is_coherent() => note(
+            "memory",
+            "results are not kept in memory, as it is not seen at once on this file system what others remove",
+            "put the cache on a disk of this machine, if repeated hits are to be faster",
+        ),
+        Ok(_) => good("memory", "results can be kept in memory, as it is seen who removes them"),
+        Err(error) => note(
+            "memory",
+            format!("results are not kept in memory, as it can't be seen who removes them: {error}"),
+            format!("remove {}", layout.marks().display()),
+        ),
+    }
+}
+
+fn litter(layout: &Layout) -> Finding {
+    let (left, young) = find_litter(layout);
+    let files = |files| count(files, "unfinished file", "unfinished files");
+    let written = match young.files {
+        0 => String::new(),
+        _ => format!("{}, {}, being written or younger than a minute", files(young.files), size(young.bytes)),
+    };
+    match (left.files, young.files) {
+        (0, 0) => good("litter", "no process has left unfinished files"),
+        (0, _) => good("litter", written),
+        _ => note(
+            "litter",
+            format!(
+                "{} of processes that were killed, {}{}{written}",
+                files(left.files),
+                size(left.bytes),
+                if written.is_empty() { "" } else { "; " }
+            ),
+            "nothing: whoever opens the cache next removes what is older than a minute",
+        ),
+    }
+}
+
+/// What is in the folders of functions, and beside them.
+fn contents(cache: &Cache, place: &Place) -> Vec<Finding> {
+    let found = match Found::in_root(&place.layout) {
+        Ok(found) => found,
+        Err(error) => {
+            return vec![fault("contents", error.to_string(), "check the owner and the mode of that folder")];
+        }
+    };
+    let mut findings = Vec::new();
+    let entries = count(found.entries, "entry", "entries");
+    match cache.stats() {
+        Ok(stats) if stats.entries == found.entries => {
+            findings.push(good("counts", format!("{entries} are there, and counted")))
+        }
+        Ok(stats) => findings.push(note(
+            "counts",
+            format!("{entries} are there, and {} counted: files came or went by hand", stats.entries),
+            "`larder trim` with any limit counts anew; programs that keep to limits do so by themselves",
+        )),
+        Err(error) => {
+            findings.push(note("counts", error.to_string(), format!("remove {}", place.layout.counters().display())))
+        }
+    }
+    let list = |paths: &[PathBuf]| {
+        let names: Vec<_> = paths.iter().take(3).map(|path| path.display().to_string()).collect();
+        let more = paths.len().saturating_sub(names.len());
+        names.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    };
+    if !found.links.is_empty() {
+        findings.push(fault(
+            "links",
+            format!("links are not followed, so nothing is stored beyond them: {}", list(&found.links)),
+            "remove them; to move the cache, link its root or set LARDER_DIR",
+        ));
+    }
+    findings.extend(owners::owners(&found, &place.layout));
+    if !found.versions.is_empty() {
+        findings.push(note(
+            "versions",
+            format!("entries of other versions of the format: {}", list(&found.versions)),
+            "remove them, if no program of that version of larder is used any more",
+        ));
+    }
+    match &found.foreign[..] {
+        [] => findings.push(good("files", "all are larder's")),
+        foreign => findings.push(note(
+            "files",
+            format!("{} not larder's: {}", count(foreign.len() as u64, "file is", "files are"), list(foreign)),
+            "nothing; they are left alone, and count for no limit",
+        )),
+    }
+    if found.newest.is_some_and(|newest| newest.duration_since(SystemTime::now()).is_ok_and(|ahead| ahead > FAR)) {
+        findings.push(note(
+            "clock",
+            "entries are from the future: a clock was wrong, or is",
+            "set the clock; entries with a `max_age` that are from the future are computed anew",
+        ));
+    }
+    findings
+}

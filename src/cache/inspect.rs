@@ -1,0 +1,169 @@
+//! Looking into a cache: what is stored, and what happened.
+
+use crate::cache::Cache;
+use crate::cache::summary::Summary;
+use crate::error::Result;
+use crate::key::Key;
+use crate::observe::stats::Stats;
+use crate::single_flight::running_calls::Process;
+use crate::store::entries;
+use crate::store::entries::{Entries, Entry, FunctionInfo};
+use crate::store::hourly_stats::Activity;
+use crate::store::verify_report::Verified;
+
+impl Cache {
+    /// The processes that compute calls of this cache for more than a second, on this machine and on others, and those that
+    /// wait for them.
+    ///
+    /// # Errors
+    /// What the file system reports, but for a folder that is not there.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// for process in cache.processes()? {
+    ///     for call in &process.computing {
+    ///         println!("{} is computed by {} on {}", call.function, process.pid, process.host);
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn processes(&self) -> Result<Vec<Process>> {
+        self.layout().map_or_else(|| Ok(Vec::new()), |layout| Process::all(layout.root()))
+    }
+
+    /// All stored results, function by function.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    pub fn entries(&self) -> Result<Entries> {
+        match self.layout() {
+            Some(layout) => Entries::under(&layout.functions(), true),
+            None => Ok(Entries::none()),
+        }
+    }
+
+    /// The functions that have stored results, by name. Reads no entry and no folder, but what was counted.
+    ///
+    /// # Errors
+    /// If that can't be read.
+    pub fn functions(&self) -> Result<Vec<FunctionInfo>> {
+        let Some(place) = self.place() else { return Ok(Vec::new()) };
+        let root = place.layout.functions();
+        let counted = match self.upkeep().sums_by_folder()? {
+            Some(counted) => counted,
+            // Nobody has counted, or somebody removed it.
+            None => self.upkeep().recount(place)?,
+        };
+        Ok(FunctionInfo::of(&root, counted))
+    }
+
+    /// What happened with this cache: in this process, in those before, and in those beside it.
+    ///
+    /// # Errors
+    /// If what was counted can't be read.
+    pub fn stats(&self) -> Result<Stats> {
+        Ok(self.upkeep().sums()?.stats())
+    }
+
+    /// What happened with this cache in this process. With the variable `LARDER_REPORT=1`, it is printed to stderr when the
+    /// process ends, one line for each cache that was used.
+    ///
+    /// # Errors
+    /// If what is stored can't be read.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// for _ in 0..3 {
+    ///     cache.get_or_compute("answer", &(), || 42);
+    /// }
+    /// assert!(cache.summary()?.to_string().starts_with("larder: 2 hits, 1 computed, saved "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn summary(&self) -> Result<Summary> {
+        Summary::of(self.upkeep())
+    }
+
+    /// What happened in each hour of the last year in which anything did, oldest first. It is noted about once a second.
+    ///
+    /// # Errors
+    /// If that can't be read.
+    pub fn activity(&self) -> Result<Vec<Activity>> {
+        self.upkeep().activity()
+    }
+
+    /// The stored results that were used last, that one first, at most so many. Of the others only the files' times are read.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    pub fn used_last(&self, most: usize) -> Result<Vec<Entry>> {
+        match self.place() {
+            Some(place) => entries::used_last(&*place.store, &place.layout.functions(), true, most),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The entries whose keys begin with these hexadecimal digits. Only their headers are read, however many others there
+    /// are.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("answer", &(), || 42);
+    /// let key = cache.entries()?.next().unwrap().key;
+    ///
+    /// assert_eq!(cache.find(&key.to_string()[..8])?[0].function, "answer");
+    /// assert!(cache.find("no digits")?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn find(&self, digits: &str) -> Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        if let Some(place) = self.place() {
+            let digits = digits.to_ascii_lowercase();
+            // A whole key is the name of a file in one of the functions' folders, most likely in one that was counted.
+            if let Ok(key) = digits.parse::<Key>() {
+                found.extend(self.functions()?.iter().filter_map(|function| Entry::at(&function.path, key)));
+                if !found.is_empty() {
+                    return Ok(found);
+                }
+            }
+            place.store.list(&place.layout.functions(), true, &mut |folder, listed| {
+                if listed.key.to_string().starts_with(&digits) {
+                    found.extend(Entry::at(folder, listed.key));
+                }
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Reads every entry, and compares its checksums, and its seal if the cache has a secret. Removes nothing.
+    ///
+    /// # Errors
+    /// If the folder can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("answer", &(), || 42);
+    /// std::fs::write(&cache.entries()?.next().unwrap().path, "nonsense")?;
+    ///
+    /// let verified = cache.verify()?;
+    /// assert_eq!((verified.entries, verified.faulty.len()), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verify(&self) -> Result<Verified> {
+        let mut verified = Verified::default();
+        if let Some(place) = self.place() {
+            let total = self.stats()?.entries;
+            for (done, entry) in (1..).zip(self.entries()?) {
+                verified.add(&*place.store, self.secret(), entry);
+                place.progress.tell(done, total);
+            }
+        }
+        Ok(verified)
+    }
+}

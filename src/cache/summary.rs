@@ -1,0 +1,145 @@
+//! What a cache did for this process, in one line.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use serde::Serialize;
+
+use crate::engine::{Upkeep, background};
+use crate::error::Result;
+use crate::observe::stats::{Stats, Sums};
+use crate::settings;
+use crate::sys::exit_hook;
+use crate::sys::fork::once::Lazy;
+use crate::sys::fork::per_process::PerProcess;
+use crate::text::humanize::{count, duration, number, size};
+
+/// What a cache did for this process: what [`Cache::summary`](crate::Cache::summary) gives, and what the variable
+/// `LARDER_REPORT=1` prints when the process ends. As text, one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// What happened in this process. `entries` and `bytes` are what is stored, by whomever.
+    pub stats: Stats,
+    /// The folder of the cache; empty if it is off.
+    pub path: PathBuf,
+}
+
+impl Summary {
+    pub(crate) fn of(upkeep: &Upkeep) -> Result<Summary> {
+        Ok(Summary::new(upkeep.own_sums(), upkeep.sums()?, upkeep.root()))
+    }
+
+    fn new(own: Sums, all: Sums, root: &Path) -> Summary {
+        let (own, all) = (own.stats(), all.stats());
+        Summary { stats: Stats { entries: all.entries, bytes: all.bytes, ..own }, path: root.to_owned() }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary { stats, path } = self;
+        let passed = || count(stats.bypasses, "call", "calls");
+        if path.as_os_str().is_empty() {
+            return write!(f, "larder: off, {} computed in {}", passed(), duration(stats.computed));
+        }
+        write!(f, "larder: {}, {} computed", count(stats.hits, "hit", "hits"), number(stats.misses))?;
+        if stats.bypasses > 0 {
+            write!(f, ", {} went past it", passed())?;
+        }
+        if stats.errors > 0 {
+            write!(f, ", {}", count(stats.errors, "fault", "faults"))?;
+        }
+        write!(f, ", saved {}, {} in {}", duration(stats.saved), size(stats.bytes), short(path))
+    }
+}
+
+/// A path with `~` for the user's folder.
+fn short(path: &Path) -> String {
+    let home = dirs::home_dir();
+    match home.as_deref().filter(|home| home.parent().is_some()).and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) => Path::new("~").join(rest).display().to_string(),
+        None => path.display().to_string(),
+    }
+}
+
+/// The caches of this process, if their summaries are to be printed when it ends.
+static REPORTED: PerProcess<Mutex<Reported>> = PerProcess::new();
+
+static IS_WANTED: Lazy<bool> = Lazy::new(|| settings::REPORT.get().unwrap_or(false));
+
+fn reported() -> Option<MutexGuard<'static, Reported>> {
+    IS_WANTED.then(|| REPORTED.get().lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[derive(Default)]
+struct Reported {
+    caches: Vec<Weak<Upkeep>>,
+    /// What caches counted that are no more.
+    ended: BTreeMap<PathBuf, Sums>,
+}
+
+/// To be called for each cache that is opened.
+pub(crate) fn opened(upkeep: &Arc<Upkeep>) {
+    if let Some(mut reported) = reported() {
+        exit_hook::run(report);
+        reported.caches.retain(|cache| cache.strong_count() > 0);
+        reported.caches.push(Arc::downgrade(upkeep));
+    }
+}
+
+/// To be called for each cache that is no more.
+pub(crate) fn ended(upkeep: &Upkeep) {
+    if let Some(mut reported) = reported() {
+        // Somebody may look after it still; it is not to be counted twice.
+        reported.caches.retain(|cache| !std::ptr::eq(cache.as_ptr(), upkeep));
+        reported.ended.entry(upkeep.root().to_owned()).or_default().add(&upkeep.own_sums());
+    }
+}
+
+/// Prints a line for each cache that was used, if that is wanted.
+fn report() {
+    // What is stored is read from the files.
+    background::flush_all();
+    let (caches, mut own) = {
+        let Some(mut reported) = reported() else { return };
+        (std::mem::take(&mut reported.caches), std::mem::take(&mut reported.ended))
+    };
+    for cache in caches.iter().filter_map(Weak::upgrade) {
+        own.entry(cache.root().to_owned()).or_default().add(&cache.own_sums());
+    }
+    for (root, own) in own {
+        let stats = own.stats();
+        if stats.hits + stats.misses + stats.bypasses > 0 {
+            let all = Upkeep::sums_in(&root).unwrap_or_default();
+            // If nobody listens, there is nobody to tell.
+            let _ = writeln!(io::stderr().lock(), "{}", Summary::new(own, all, &root));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn it_is_one_line() {
+        let stats =
+            Stats { hits: 1204, misses: 3, saved: Duration::from_secs(8040), bytes: 812 << 20, ..Stats::default() };
+        let mut summary = Summary { stats, path: PathBuf::from("/data/cache") };
+        assert_eq!(summary.to_string(), "larder: 1,204 hits, 3 computed, saved 2 h 14 min, 812.0 MiB in /data/cache");
+        summary.stats.bypasses = 1;
+        summary.stats.errors = 2;
+        assert!(summary.to_string().contains("3 computed, 1 call went past it, 2 faults, saved"));
+        summary.path = PathBuf::new();
+        assert_eq!(summary.to_string(), "larder: off, 1 call computed in 0 ns");
+        if let Some(home) = dirs::home_dir().filter(|home| home.parent().is_some()) {
+            assert_eq!(short(&home.join("x")), Path::new("~").join("x").display().to_string());
+        }
+    }
+}

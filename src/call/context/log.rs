@@ -1,0 +1,122 @@
+//! What became of a call: it is counted and logged.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::call::context::{Site, guarded, since};
+use crate::call::outcome::Outcome;
+use crate::error::{Error, ErrorKind};
+use crate::key::digest_of_content;
+use crate::observe::reason::Reason;
+use crate::observe::repeated_faults::Logged;
+use crate::observe::stats::Count;
+use crate::sys::{permissions, stack};
+
+impl Site<'_> {
+    /// Whether the function gave the result again that is stored. `now` is `None` if it gave none that can be stored: an
+    /// `Err`, or a panic.
+    pub(crate) fn compare<T: Serialize>(&self, before: &T, now: Option<&T>) -> bool {
+        let digest = |value| guarded(|| digest_of_content(value));
+        let same =
+            now.is_some_and(|now| matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now));
+        // Of another file, another result is no wonder.
+        if !same && !self.files_changed("a result can't be verified") {
+            self.home.tally().add(Count::Unequal, 1);
+            self.cache.upkeep().counted();
+            let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
+            let gave = if now.is_some() { "another result" } else { "an `Err` or a panic" };
+            let Some(Logged { unlogged }) = self.cache.upkeep().repeats.came("unequal", None, self.memo.name()) else {
+                return same;
+            };
+            tracing::error!(
+                function = self.memo.name(),
+                key,
+                gave,
+                unlogged,
+                "a function does not give the result again that is stored: it depends on more than its arguments and its \
+                 code (time, chance, a file, the order of threads); the stored result is used and kept, `LARDER=refresh` \
+                 replaces it"
+            );
+        }
+        same
+    }
+
+    /// The call was a hit.
+    pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
+        let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
+        self.home.tally().hit(*saved, *size);
+        self.cache.upkeep().counted();
+        tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
+    }
+
+    /// There is no result that may be used.
+    pub(crate) fn nothing(&self, reason: &Reason, started: Option<Instant>) {
+        if let Ok(key) = &self.key {
+            tracing::trace!(function = self.memo.name(), %key, %reason, took = ?since(started), "looked up in vain");
+        }
+    }
+
+    /// The call was computed.
+    pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
+        self.home.tally().miss(took);
+        self.cache.upkeep().counted();
+        if let Ok(key) = &self.key {
+            tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
+        }
+        Outcome::Computed { took, size, reason }
+    }
+
+    /// The call went past the cache.
+    pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
+        self.home.tally().bypass(took);
+        self.cache.upkeep().counted();
+        tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
+        Outcome::Bypassed { took, reason }
+    }
+
+    /// The call went past the cache because the caller wanted that.
+    pub(crate) fn uncached(&self, took: Duration) {
+        self.home.tally().bypass(took);
+        self.cache.upkeep().counted();
+        tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
+    }
+
+    /// Whether the function should have what is left of the stack for itself: told once, as calls that are this deep come in
+    /// thousands.
+    pub(crate) fn has_little_stack(&self) -> bool {
+        static TOLD: AtomicBool = AtomicBool::new(false);
+        let is_little = self.cache.is_enabled() && stack::is_little_left();
+        if is_little && !TOLD.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                function = self.memo.name(),
+                "little is left of the thread's stack, so calls are computed without the cache: give it a larger one, or \
+                 recurse less deep"
+            );
+        }
+        is_little
+    }
+
+    /// The cache failed, and must not get in the way: logged and counted, that is all.
+    #[cold]
+    pub(crate) fn fault(&self, what: &'static str, error: &Error) {
+        self.home.tally().error(error.kind());
+        self.cache.upkeep().counted();
+        // That a cache belongs to somebody else is one thing to say, and not one for each function.
+        if let Some(layout) = self.cache.layout().filter(|_| error.kind() == ErrorKind::PermissionDenied) {
+            if !permissions::tell_once(layout.root(), error) {
+                tracing::debug!(function = self.memo.name(), %error, "{what}");
+            }
+            return;
+        }
+        match self.cache.upkeep().repeats.came(what, Some(error.kind()), self.memo.name()) {
+            None => tracing::debug!(function = self.memo.name(), %error, "{what}"),
+            Some(Logged { unlogged: 0 }) => tracing::warn!(function = self.memo.name(), %error, "{what}"),
+            Some(Logged { unlogged }) => tracing::warn!(
+                function = self.memo.name(), %error, unlogged,
+                "{what}; {unlogged} more like it came since this was logged last"
+            ),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Which entries go when a cache is to be smaller. Knows nothing of files.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How large a cache may be, and how old its entries. What is `None` is not limited.
+///
+/// ```
+/// # use std::time::Duration;
+/// use larder::Limits;
+///
+/// let limits = Limits { max_bytes: Some(10 << 30), max_age: Some(Duration::from_secs(90 * 86_400)), ..Limits::default() };
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Bytes of all entries' files.
+    pub max_bytes: Option<u64>,
+    /// How many entries.
+    pub max_entries: Option<u64>,
+    /// Time since an entry was written.
+    pub max_age: Option<Duration>,
+    /// Time since an entry was used.
+    pub max_idle: Option<Duration>,
+    /// Only tell what would go.
+    pub dry_run: bool,
+}
+
+impl Limits {
+    /// An error if nothing could ever be kept.
+    pub(crate) fn validate(&self) -> Result<()> {
+        let nothing = |what: &str| {
+            let message = format!("{what} is 0, so nothing could be kept; leave it out, or use `Cache::disabled()`");
+            Err(Error::new(ErrorKind::InvalidInput, message))
+        };
+        match self {
+            Limits { max_bytes: Some(0), .. } => nothing("max_bytes"),
+            Limits { max_entries: Some(0), .. } => nothing("max_entries"),
+            Limits { max_age: Some(Duration::ZERO), .. } => nothing("max_age"),
+            Limits { max_idle: Some(Duration::ZERO), .. } => nothing("max_idle"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How far the clocks of machines that share a cache may differ.
+const MOST_AHEAD: Duration = Duration::from_secs(5 * 60);
+
+/// As far as clocks differ that are set by NTP, whatever the limit.
+const LITTLE_AHEAD: Duration = Duration::from_secs(5);
+
+/// How old something is that may be `max_age` old. What is a little from the future is new: another machine's clock is ahead. That
+/// is an eighth of `max_age` or five minutes, whichever is less, and five seconds in any case. Beyond that a clock was set back
+/// since, so nobody knows how old it is: [`Duration::MAX`].
+pub(crate) fn age(written: SystemTime, max_age: Duration) -> Duration {
+    written.elapsed().unwrap_or_else(|ahead| {
+        let little = (max_age / 8).min(MOST_AHEAD).max(LITTLE_AHEAD.min(max_age));
+        if ahead.duration() < little { Duration::ZERO } else { Duration::MAX }
+    })
+}
+
+/// What is known of an entry without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) size: u64,
+    /// When it was used last, or written.
+    pub(crate) used: SystemTime,
+    /// When it was written, if anybody wants to know.
+    pub(crate) written: Option<SystemTime>,
+    /// How long the function ran, if anybody wants to know.
+    pub(crate) took: Duration,
+}
+
+/// Which entries go first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Those that were used least recently.
+    #[default]
+    LeastRecentlyUsed,
+    /// Of those, the ones that save the least time for the space that they take.
+    CheapestFirst,
+}
+
+impl Order {
+    /// The smaller it is, the earlier the entry goes.
+    pub(crate) fn rank(self, candidate: &Candidate, now: SystemTime) -> (u128, SystemTime) {
+        match self {
+            Order::LeastRecentlyUsed => (0, candidate.used),
+            Order::CheapestFirst => {
+                // Time that each byte saves, for each second that nobody wanted it.
+                let idle = now.duration_since(candidate.used).unwrap_or_default().as_millis() + 1;
+                let took = candidate.took.as_nanos().saturating_mul(1 << 20);
+                (took / u128::from(candidate.size.max(1)) / idle, candidate.used)
+            }
+        }
+    }
+}
+
+/// Whether an entry may not stay, whatever else there is: it is too old, too idle, or larger than all may be.
+pub(crate) fn must_go(candidate: &Candidate, limits: &Limits, now: SystemTime) -> bool {
+    // What is from the future is of now: clocks differ.
+    let since = |time: SystemTime| now.duration_since(time).unwrap_or_default();
+    limits.max_idle.is_some_and(|max_idle| since(candidate.used) > max_idle)
+        || limits.max_age.is_some_and(|max_age| candidate.written.is_some_and(|at| since(at) > max_age))
+        || limits.max_bytes.is_some_and(|max_bytes| candidate.size > max_bytes)
+}
+
+/// The indices of those that have to go: what may not stay, then in their order, until the rest fits.
+pub(crate) fn victims(candidates: &[Candidate], limits: &Limits, order: Order, now: SystemTime) -> Vec<usize> {
+    let (mut victims, mut queue): (Vec<_>, Vec<_>) =
+        (0..candidates.len()).partition(|&index| must_go(&candidates[index], limits, now));
+    queue.sort_by_cached_key(|&index| (order.rank(&candidates[index], now), index));
+    let mut entries = queue.len() as u64;
+    let mut bytes: u64 = queue.iter().map(|&index| candidates[index].size).sum();
+    let fits = |entries, bytes| {
+        limits.max_entries.is_none_or(|max_entries| entries <= max_entries)
+            && limits.max_bytes.is_none_or(|max_bytes| bytes <= max_bytes)
+    };
+    for index in queue {
+        if fits(entries, bytes) {
+            break;
+        }
+        entries -= 1;
+        bytes -= candidates[index].size;
+        victims.push(index);
+    }
+    victims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates() -> Vec<Candidate> {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        [(100, 5), (200, 1), (300, 4), (400, 2), (500, 3)]
+            .map(|(size, seconds)| Candidate {
+                size,
+                used: at(seconds),
+                written: Some(at(seconds - 1)),
+                took: Duration::from_secs(seconds),
+            })
+            .to_vec()
+    }
+
+    fn gone(limits: &Limits) -> Vec<usize> {
+        victims(&candidates(), limits, Order::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(10))
+    }
+
+    #[test]
+    fn the_least_recently_used_go_first() {
+        let none = Limits::default();
+        assert!(gone(&none).is_empty());
+        let bytes = |max| gone(&Limits { max_bytes: Some(max), ..none.clone() });
+        assert!(bytes(1500).is_empty());
+        assert_eq!(bytes(1499), [1]);
+        assert_eq!(bytes(900), [1, 3]);
+        assert_eq!(bytes(0).len(), 5);
+        // Those that are larger than all may be go first, so the others may stay.
+        assert_eq!(bytes(420), [4, 1, 3]);
+        let entries = |max| gone(&Limits { max_entries: Some(max), ..none.clone() });
+        assert!(entries(5).is_empty());
+        assert_eq!(entries(3), [1, 3]);
+        assert_eq!(entries(0).len(), 5);
+        let idle = |max| gone(&Limits { max_idle: Some(Duration::from_secs(max)), ..none.clone() });
+        assert!(idle(9).is_empty());
+        assert_eq!(idle(7), [1, 3]);
+        assert_eq!(idle(0).len(), 5);
+        let age = |max| gone(&Limits { max_age: Some(Duration::from_secs(max)), ..none.clone() });
+        assert!(age(10).is_empty());
+        assert_eq!(age(8), [1, 3]);
+        let both = Limits { max_age: Some(Duration::from_secs(9)), max_entries: Some(3), ..none };
+        assert_eq!(gone(&both), [1, 3]);
+    }
+
+    /// F32
+    #[test]
+    fn what_is_a_little_from_the_future_is_new() {
+        let of = |ahead: u64, max_age: u64| {
+            age(SystemTime::now() + Duration::from_millis(ahead), Duration::from_secs(max_age))
+        };
+        let (hour, day) = (3600, 86_400);
+        for (ahead, max_age) in [(2000, hour), (2000, day), (2000, 10), (299_000, day), (440_000 / 8, 440), (500, 1)] {
+            assert_eq!(of(ahead, max_age), Duration::ZERO, "{ahead} ms, {max_age} s");
+        }
+        for (ahead, max_age) in [(310_000, day), (80_000, 600), (12_000, 60), (2000, 1), (1000 * hour, day)] {
+            assert_eq!(of(ahead, max_age), Duration::MAX, "{ahead} ms, {max_age} s");
+        }
+        let an_hour_ago = SystemTime::now() - Duration::from_secs(hour);
+        assert!((hour..hour + 60).contains(&age(an_hour_ago, Duration::from_secs(day)).as_secs()));
+    }
+
+    #[test]
+    fn what_is_cheap_for_its_size_goes_first() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
+        let candidate = |size, idle, took| Candidate {
+            size,
+            used: now - Duration::from_secs(idle),
+            written: None,
+            took: Duration::from_secs(took),
+        };
+        let limits = Limits { max_entries: Some(0), ..Limits::default() };
+        let order = |candidates: &[Candidate]| victims(candidates, &limits, Order::CheapestFirst, now);
+        assert_eq!(order(&[candidate(100, 10, 9), candidate(100, 10, 3)]), [1, 0]);
+        assert_eq!(order(&[candidate(100, 10, 9), candidate(1000, 10, 9)]), [1, 0]);
+        assert_eq!(order(&[candidate(100, 10, 9), candidate(100, 90, 9)]), [1, 0]);
+        // It took ten times as long, so it may lie for almost as many times longer.
+        assert_eq!(order(&[candidate(100, 50, 100), candidate(100, 10, 10)]), [1, 0]);
+        assert_eq!(order(&[candidate(0, 0, 0), candidate(0, 1, 0)]), [1, 0]);
+    }
+}

@@ -1,0 +1,48 @@
+//! A result that is larger than the cache may ever be.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use crate::error::{Error, ErrorKind};
+use crate::text::humanize::size;
+
+/// That something has more bytes than a limit allows for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    /// Bytes of its file; `None` if it was given up before that was known.
+    pub(crate) size: Option<u64>,
+    /// The limit, in bytes.
+    pub(crate) limit: u64,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its result")?;
+        if let Some(bytes) = self.size {
+            write!(f, " of {}", size(bytes))?;
+        }
+        write!(f, " is larger than the limit of {}, and is not stored", size(self.limit))
+    }
+}
+
+impl StdError for TooLarge {}
+
+impl From<TooLarge> for Error {
+    fn from(large: TooLarge) -> Self {
+        Error::caused_by(ErrorKind::LimitExceeded, large.to_string(), large)
+    }
+}
+
+impl From<TooLarge> for io::Error {
+    fn from(large: TooLarge) -> Self {
+        Error::from(large).into()
+    }
+}
+
+impl TooLarge {
+    /// Whether that is what went wrong.
+    pub(crate) fn of(error: &Error) -> Option<TooLarge> {
+        error.source()?.downcast_ref().copied()
+    }
+}

@@ -1,0 +1,249 @@
+//! Why a call would hit or miss.
+
+pub(crate) mod comparison;
+pub(crate) mod recent;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::key::Key;
+use crate::key::call_key::Argument;
+use crate::observe::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
+use crate::store::code_items::CodeFile;
+use crate::store::entries::{Entries, Entry};
+use crate::store::history::{Event, Record, brief, brief_code};
+use crate::store::layout::Layout;
+use crate::text::humanize;
+use crate::text::humanize::duration;
+use crate::text::json::seconds;
+
+/// Why a call would hit or miss: what [`Call::explain`](crate::Call::explain) gives. As text, a
+/// sentence for people.
+///
+/// ```
+/// # use larder::{Cache, memoize};
+/// # use std::sync::LazyLock;
+/// # static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+/// # static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
+/// #[memoize(cache = &CACHE, name = "grow", track = "body")]
+/// fn grow(size: f64, years: u32) -> f64 {
+///     size * 1.02_f64.powi(years as i32)
+/// }
+///
+/// grow(100.0, 10);
+/// assert!(grow::call(100.0, 10).explain().to_string().starts_with("`grow` would hit: computed "));
+/// assert_eq!(
+///     grow::call(100.0, 20).explain().to_string(),
+///     "`grow` would miss: never computed with these arguments: \
+///      argument `years` differs from the nearest stored call: 10 there, 20 here",
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The function, as [`Memo::name`](crate::Memo::name) gives it.
+    pub function: String,
+    /// The call's key; `None` if it has none.
+    pub key: Option<Key>,
+    /// What would become of the call.
+    pub verdict: Verdict,
+    /// What of the function's code the attribute can't see, a sentence each. If there is any, results are found
+    /// again by the same build only.
+    pub unseen: Vec<String>,
+}
+
+/// What would become of a call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The result would be loaded.
+    #[non_exhaustive]
+    Hit {
+        /// How long ago it was computed. As JSON: seconds.
+        #[serde(serialize_with = "seconds")]
+        age: Duration,
+        /// How long that took. As JSON: seconds.
+        #[serde(serialize_with = "seconds")]
+        saves: Duration,
+        /// Bytes of the entry's file.
+        size: u64,
+    },
+    /// The function would run.
+    Miss(Reason),
+}
+
+impl Explanation {
+    /// Whether the result would be loaded.
+    pub fn is_hit(&self) -> bool {
+        matches!(self.verdict, Verdict::Hit { .. })
+    }
+
+    /// Why the function would run; `None` if it would not.
+    pub fn reason(&self) -> Option<&Reason> {
+        match &self.verdict {
+            Verdict::Miss(reason) => Some(reason),
+            Verdict::Hit { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` would ", self.function)?;
+        match &self.verdict {
+            Verdict::Hit { age, saves, size } => {
+                write!(f, "hit: computed {} ago in {}, {}", duration(*age), duration(*saves), humanize::size(*size))?;
+            }
+            Verdict::Miss(reason) => write!(f, "miss: {reason}")?,
+        }
+        match self.unseen.as_slice() {
+            [] => Ok(()),
+            unseen => write!(f, " (other builds compute it again, since not all code is seen: {})", unseen.join("; ")),
+        }
+    }
+}
+
+/// A call of which nothing is stored.
+pub(crate) struct Missing<'a> {
+    /// The function's folder.
+    pub(crate) folder: &'a Path,
+    pub(crate) key: Key,
+    pub(crate) version: u64,
+    /// The code's fingerprint, and what it consists of.
+    pub(crate) code: &'a [u8],
+    pub(crate) parts: &'a CodeFile,
+    pub(crate) arguments: &'a [Argument],
+    /// What this process remembers of the call: when it was computed, and why the result was not kept.
+    pub(crate) unkept: Option<(SystemTime, NotKept)>,
+}
+
+/// Entries whose headers are read, where there is no history.
+const MOST_READ: usize = 500;
+
+/// Entries that are looked for, to show an argument of the nearest call.
+const MOST_TRIED: usize = 8;
+
+impl Missing<'_> {
+    /// Why there is nothing. Reads the function's folder, and no other.
+    pub(crate) fn reason(&self) -> Reason {
+        self.reason_after(&history(self.folder))
+    }
+
+    /// Why there was nothing after these calls.
+    pub(crate) fn reason_after(&self, history: &[Record]) -> Reason {
+        let last = history.iter().rfind(|record| record.key == self.key);
+        let ago = |at: SystemTime| at.elapsed().unwrap_or_default();
+        if let Some((at, why)) = &self.unkept
+            && last.is_none_or(|last| last.time <= *at)
+        {
+            return Reason::NotKept { ago: ago(*at), why: why.clone() };
+        }
+        if let Some(last) = last {
+            return match last.not_kept() {
+                Some(why) => Reason::NotKept { ago: ago(last.time), why },
+                None if last.event == Event::Forgotten => Reason::Forgotten,
+                None => Reason::Evicted,
+            };
+        }
+        let mine: Vec<_> = self.arguments.iter().map(brief).collect();
+        let code = brief_code(self.code);
+        let stored = || history.iter().filter(|record| matches!(record.event, Event::Stored(_)));
+        if let Some(same) = stored().rfind(|record| record.arguments == mine) {
+            return match same.version {
+                version if version != self.version => Reason::VersionChanged { stored: version, now: self.version },
+                _ => Reason::CodeChanged { changes: self.changes(&same.code) },
+            };
+        }
+        let comparable = |record: &&Record| {
+            record.code == code && record.version == self.version && record.arguments.len() == mine.len()
+        };
+        let likeness = |record: &Record| mine.iter().zip(&record.arguments).filter(|(a, b)| a == b).count();
+        let mut nearest: Vec<_> = stored().filter(comparable).collect();
+        let Some(most) = nearest.iter().map(|record| likeness(record)).max() else { return Reason::NeverComputed };
+        nearest.retain(|record| likeness(record) == most);
+        Reason::ArgumentsDiffer { differences: self.differences(&nearest) }
+    }
+
+    /// The arguments that are others than in these calls, which are all equally near.
+    fn differences(&self, nearest: &[&Record]) -> Vec<Difference> {
+        let there = nearest.iter().rev().take(MOST_TRIED).find_map(|record| {
+            let entry = Entry::find(self.folder, record.key).ok()??;
+            Some((*record, entry.arguments))
+        });
+        let (record, shown) = match (&there, nearest.last()) {
+            (Some((record, shown)), _) => (*record, Some(shown)),
+            (None, Some(last)) => (*last, None),
+            (None, None) => return Vec::new(),
+        };
+        let stored = |index: usize| shown?.get(index).map(|argument| argument.preview.clone());
+        let differs = |(index, argument): &(usize, &Argument)| record.arguments.get(*index) != Some(&brief(argument));
+        let of = |(index, argument): (usize, &Argument)| Difference {
+            name: argument.name.clone(),
+            stored: stored(index),
+            now: argument.preview.clone(),
+        };
+        self.arguments.iter().enumerate().filter(differs).map(of).collect()
+    }
+
+    /// How the code of now differs from that of then.
+    fn changes(&self, then: &[u8; 16]) -> Vec<Change> {
+        CodeFile::read(self.folder, then).map_or_else(Vec::new, |then| changes(&then, self.parts))
+    }
+}
+
+/// What is known of the calls of the function with this folder, oldest first.
+pub(crate) fn history(folder: &Path) -> Vec<Record> {
+    let history = Layout::recall(folder);
+    if !history.is_empty() {
+        return history;
+    }
+    // Somebody removed it, or brought the entries from elsewhere.
+    let entries = Entries::under(folder, false).into_iter().flatten();
+    let readable = entries.take(MOST_READ).filter(|entry| entry.fault.is_none());
+    let mut history: Vec<_> = readable.map(|entry| record_of(&entry)).collect();
+    history.sort_by_key(|record| record.time);
+    history
+}
+
+/// How code differs from what it was.
+pub(crate) fn changes(then: &CodeFile, now: &CodeFile) -> Vec<Change> {
+    let mut changes = compare(&then.items, &now.items, |path| path.clone());
+    changes.extend(compare(&then.predicates, &now.predicates, |predicate| format!("cfg({predicate})")));
+    changes.extend(compare(&then.environment, &now.environment, |name| format!("env {name}")));
+    changes
+}
+
+fn compare<V: PartialEq>(
+    then: &BTreeMap<String, V>,
+    now: &BTreeMap<String, V>,
+    name: impl Fn(&String) -> String,
+) -> Vec<Change> {
+    let gone = then.keys().filter(|key| !now.contains_key(*key)).map(|key| (key, ChangeKind::Removed));
+    let rest = now.iter().filter_map(|(key, value)| match then.get(key) {
+        None => Some((key, ChangeKind::Added)),
+        Some(before) => (before != value).then_some((key, ChangeKind::Changed)),
+    });
+    let mut changes: Vec<_> = rest.chain(gone).map(|(key, kind)| Change { item: name(key), kind }).collect();
+    // What changed is more likely the cause than what came or went with it.
+    changes.sort_by_key(|change| change.kind != ChangeKind::Changed);
+    changes
+}
+
+/// What the history would say of an entry.
+pub(crate) fn record_of(entry: &Entry) -> Record {
+    let digits = |at: usize| entry.code.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let code: Vec<u8> = (0..16).map_while(digits).collect();
+    Record {
+        event: Event::Stored(Cause::Absent),
+        key: entry.key,
+        version: entry.version,
+        code: brief_code(&code),
+        time: entry.created.max(SystemTime::UNIX_EPOCH),
+        arguments: entry.arguments.iter().map(brief).collect(),
+    }
+}

@@ -1,0 +1,130 @@
+//! What was computed of late, and why.
+
+use std::cmp::Reverse;
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::cache::Cache;
+use crate::error::Result;
+use crate::explain::Missing;
+use crate::key::Key;
+use crate::key::call_key::Argument;
+use crate::observe::reason::Cause;
+use crate::store::code_items::CodeFile;
+use crate::store::entries::Entry;
+use crate::store::history::{Event, Record, brief};
+use crate::store::layout::Layout;
+use crate::text::json::seconds_since_1970;
+
+/// One call whose result was stored, or removed on request: what [`Cache::recent`] gives.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Recent {
+    /// When it happened. As JSON: seconds since 1970.
+    #[serde(serialize_with = "seconds_since_1970")]
+    pub at: SystemTime,
+    /// The function, as [`Memo::name`](crate::Memo::name) gives it.
+    pub function: String,
+    /// The key of the call.
+    pub key: Key,
+    /// What the function was called with; empty if its entry is gone.
+    pub arguments: Vec<Argument>,
+    /// Why the call was computed, as a sentence without its subject; `None` if its result was removed on request.
+    pub why: Option<String>,
+}
+
+impl Cache {
+    /// The calls that were stored or removed on request last, newest first, at most so many. Of hits nothing is noted but
+    /// their number.
+    ///
+    /// # Errors
+    /// Those of [`functions`](Cache::functions).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("square", &3, || 9);
+    /// cache.get_or_compute("square", &4, || 16);
+    ///
+    /// let recent = cache.recent(10)?;
+    /// assert_eq!(recent.len(), 2);
+    /// assert!(recent[0].why.as_ref().unwrap().starts_with("never computed with these arguments: "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recent(&self, most: usize) -> Result<Vec<Recent>> {
+        let functions = self.functions()?;
+        let histories: Vec<_> = functions.iter().map(|function| Layout::recall(&function.path)).collect();
+        let mut last: Vec<(usize, usize)> = Vec::new();
+        for (function, history) in histories.iter().enumerate() {
+            let told = (0..history.len()).rev().filter(|index| is_told(&history[*index]));
+            last.extend(told.take(most).map(|index| (function, index)));
+        }
+        last.sort_by_key(|(function, index)| Reverse(histories[*function][*index].time));
+        last.truncate(most);
+        let recent = last.into_iter().map(|(function, index)| {
+            let (before, record) = (&histories[function][..index], &histories[function][index]);
+            recent(&functions[function].name, &functions[function].path, before, record)
+        });
+        Ok(recent.collect())
+    }
+}
+
+impl Entry {
+    /// How this entry came to be: when the call was stored or removed on request, and why, oldest first. Empty if that is
+    /// no longer noted.
+    pub fn history(&self) -> Vec<Recent> {
+        let Some(folder) = self.path.parent().map(Layout::function_of) else { return Vec::new() };
+        let folder = &*folder;
+        let history = Layout::recall(folder);
+        let of_this = history.iter().enumerate().filter(|(_, record)| record.key == self.key && is_told(record));
+        of_this.map(|(index, record)| recent(&self.function, folder, &history[..index], record)).collect()
+    }
+}
+
+/// Whether something was stored or removed.
+fn is_told(record: &Record) -> bool {
+    !matches!(record.event, Event::NotKept(_))
+}
+
+fn recent(function: &str, folder: &Path, before: &[Record], record: &Record) -> Recent {
+    let entry = Entry::find(folder, record.key).ok().flatten();
+    let arguments = entry.map_or_else(Vec::new, |entry| entry.arguments);
+    let why = match record.event {
+        Event::Forgotten | Event::NotKept(_) => None,
+        Event::Stored(Cause::Absent) => Some(reason(folder, &arguments, before, record)),
+        Event::Stored(cause) => Some(sentence(cause).to_owned()),
+    };
+    Recent { at: record.time, function: function.to_owned(), key: record.key, arguments, why }
+}
+
+/// Why there was nothing, as far as the calls before tell.
+fn reason(folder: &Path, arguments: &[Argument], before: &[Record], record: &Record) -> String {
+    let parts = CodeFile::read(folder, &record.code).unwrap_or_default();
+    // Another one may have taken its place since.
+    let shown = if arguments.iter().map(brief).eq(record.arguments.iter().copied()) { arguments } else { &[] };
+    let missing = Missing {
+        folder,
+        key: record.key,
+        version: record.version,
+        code: &record.code,
+        parts: &parts,
+        arguments: shown,
+        unkept: None,
+    };
+    missing.reason_after(before).to_string()
+}
+
+fn sentence(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Absent => "nothing was stored",
+        Cause::Refreshed => "refreshed on request",
+        Cause::Expired => "what was stored had expired",
+        Cause::Damaged => "what was stored was damaged",
+        Cause::Unreadable => "what was stored was unreadable",
+        Cause::Rejected => "what was stored was rejected by `valid`",
+        Cause::PartGone => "what was stored referred to a result that is gone",
+        Cause::Verified => "what was stored was not the same when it was verified",
+    }
+}

@@ -1,0 +1,205 @@
+//! Values in files and streams of their own: `dump` and `load`.
+
+pub(crate) mod mapped;
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::cbor::reader::Input;
+use crate::format::compress::{Compression, LONGEST_MAGIC, believed_content};
+use crate::format::document;
+use crate::format::target::Plain;
+use crate::sys::atomic_file::{Access, Draft};
+use crate::sys::file::FileRange;
+
+const READ_BUFFER: usize = 256 << 10;
+
+/// Writes a value to a file, with the compressor that the file's extension asks for.
+///
+/// `.z`, `.gz`, `.bz2`, `.xz`, `.lzma`, `.lz4` and `.zst` compress; any other extension does not
+/// (see [`Compression::from_path`]). The file appears whole or not at all: what was there before is
+/// replaced by one rename. A path that is a pipe or a device is written to as it is.
+///
+/// What can't be stored is an error, and what serde's own buffering loses can't be seen here, as the
+/// type need not implement `Deserialize`: of two untagged variants that read alike, [`load`] gives the
+/// first, and a 128-bit integer behind `flatten` is an error there. (A memoized function's result is
+/// read back before it is stored.)
+///
+/// # Errors
+/// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value's `Serialize` reports an error or
+/// contradicts itself; [`LimitExceeded`](ErrorKind::LimitExceeded) if it is nested too deep;
+/// [`CompressorDisabled`](ErrorKind::CompressorDisabled) if the extension asks
+/// for a compressor that is not in this build; and what the file system reports.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("squares.larder.gz");
+/// let squares: Vec<f64> = (0..1000).map(|n| f64::from(n).powi(2)).collect();
+/// larder::dump(&squares, &path)?;
+/// assert_eq!(larder::load::<Vec<f64>>(&path)?, squares);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn dump<T: Serialize + ?Sized>(value: &T, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    dump_with(value, path, Compression::from_path(path))
+}
+
+/// Writes a value to a file, with this compressor whatever the file is called.
+///
+/// # Errors
+/// Those of [`dump`], and [`LevelOutOfRange`](ErrorKind::LevelOutOfRange).
+///
+/// ```
+/// # use larder::Compression;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("words");
+/// larder::dump_with(&["a", "b"], &path, Compression::xz(6))?;
+/// assert_eq!(larder::load::<Vec<String>>(&path)?, ["a", "b"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn dump_with<T: Serialize + ?Sized>(value: &T, path: impl AsRef<Path>, compression: Compression) -> Result<()> {
+    let path = path.as_ref();
+    write_file(value, path, compression).map_err(|error| error.at(path))
+}
+
+fn write_file<T: Serialize + ?Sized>(value: &T, path: &Path, compression: Compression) -> Result<()> {
+    compression.validate()?;
+    let before = fs::metadata(path).ok();
+    if before.as_ref().is_some_and(fs::Metadata::is_dir) {
+        return Err(Error::new(ErrorKind::InvalidInput, "this is a folder; name a file within it"));
+    }
+    if before.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+        let file = File::options().write(true).open(path).map_err(|e| Error::io(e, "can't open"))?;
+        return dump_into(value, file, compression);
+    }
+    // A link stays a link: what it points to is replaced.
+    let target = if path.is_symlink() {
+        fs::canonicalize(path).map_err(|e| Error::io(e, "can't follow the link"))?
+    } else {
+        path.to_owned()
+    };
+    if target.file_name().is_none() {
+        return Err(Error::new(ErrorKind::InvalidInput, "the path names no file"));
+    }
+    let mut draft = Draft::new(folder_of(&target), Access::Inherited);
+    compression.compress(&mut draft, |writer| document::write(value, writer))?;
+    draft.publish_like(&target, before.map(|metadata| metadata.permissions()))
+}
+
+/// The folder that a file lies in; `.` where the path does not say.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Reads the value in a file. What it was compressed with shows in its content; its name is of no
+/// account.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound), [`NotLarder`](ErrorKind::NotLarder),
+/// [`Truncated`](ErrorKind::Truncated), [`Damaged`](ErrorKind::Damaged),
+/// [`NewerFormat`](ErrorKind::NewerFormat), [`WrongType`](ErrorKind::WrongType) (which says what
+/// was stored), [`CompressorDisabled`](ErrorKind::CompressorDisabled) (which says which feature is
+/// off), and what the file system reports. A file that holds more than one value is damaged for
+/// this function; [`load_from`] reads one after another.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("answer");
+/// larder::dump(&Some(42), &path)?;
+/// assert_eq!(larder::load::<Option<i32>>(&path)?, Some(42));
+///
+/// let error = larder::load::<String>(&path).unwrap_err();
+/// assert_eq!(error.kind(), larder::ErrorKind::WrongType);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
+    let path = path.as_ref();
+    match read_file(path, document::read::<T>) {
+        Ok((value, _)) => Ok(value),
+        // A type that does not fit and a damaged byte look alike; the checksum tells them apart. A
+        // pipe can't be read twice.
+        Err(error) if error.kind() == ErrorKind::WrongType && path.is_file() => {
+            Err(read_file(path, document::check).err().unwrap_or(error).at(path))
+        }
+        Err(error) => Err(error.at(path)),
+    }
+}
+
+/// Reads a file that holds one value and nothing else.
+fn read_file<R>(path: &Path, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<R> {
+    let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
+    let len = regular_len(&file).map_err(|e| Error::io(e, "can't read the length"))?;
+    // Without compression, a regular file is read from wherever it is needed.
+    if let Some(len) = len {
+        let range = FileRange::new(&file, 0, len);
+        let mut head = [0; LONGEST_MAGIC];
+        let head = &mut head[..usize::try_from(len).unwrap_or(LONGEST_MAGIC).min(LONGEST_MAGIC)];
+        range.read_exact_at(0, head)?;
+        if Compression::detected(head)?.is_none() {
+            let mut input = Input::from_file(range);
+            let result = read(&mut input)?;
+            return if input.is_at_end()? { Ok(result) } else { Err(more_than_one()) };
+        }
+    }
+    let mut reader = BufReader::with_capacity(READ_BUFFER, &file);
+    let expected = believed_content(len.unwrap_or(0));
+    let result = Compression::decompress_whole(&mut reader, |content| document::within(content, expected, read))?;
+    let rest = reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
+    if rest.is_empty() { Ok(result) } else { Err(more_than_one()) }
+}
+
+/// The length of a regular file that says one.
+fn regular_len(file: &File) -> io::Result<Option<u64>> {
+    let metadata = file.metadata()?;
+    Ok((metadata.is_file() && metadata.len() > 0).then_some(metadata.len()))
+}
+
+#[cold]
+fn more_than_one() -> Error {
+    Error::damaged("there are bytes after the value; `load_from` reads files that hold several values")
+}
+
+/// Writes a value into a stream: a file, a socket, a `Vec<u8>`. Several may follow one another,
+/// each with a compressor of its own.
+///
+/// # Errors
+/// As [`dump`]. After an error, part of the value may have been written.
+///
+/// ```
+/// # use larder::Compression;
+/// let mut bytes = Vec::new();
+/// larder::dump_into(&1.5, &mut bytes, Compression::NONE)?;
+/// larder::dump_into("two", &mut bytes, Compression::gzip(6))?;
+///
+/// let mut stream = bytes.as_slice();
+/// assert_eq!(larder::load_from::<f64>(&mut stream)?, 1.5);
+/// assert_eq!(larder::load_from::<String>(&mut stream)?, "two");
+/// assert!(stream.is_empty());
+/// # Ok::<(), larder::Error>(())
+/// ```
+pub fn dump_into<T: Serialize + ?Sized>(value: &T, writer: impl Write, compression: Compression) -> Result<()> {
+    let mut writer = Plain(BufWriter::new(writer));
+    compression.compress(&mut writer, |writer| document::write(value, writer))?;
+    writer.flush().map_err(|e| Error::io(e, "can't write"))
+}
+
+/// Reads the next value of a stream, compressed or not, and leaves the stream exactly after it.
+///
+/// # Errors
+/// As [`load`]. At the end of the stream, [`Truncated`](ErrorKind::Truncated). After an error, part
+/// of the value may have been read.
+pub fn load_from<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T> {
+    // What is at hand will be read in any case; an error shows again when it is.
+    let at_hand = reader.fill_buf().map_or(0, <[u8]>::len);
+    let expected = believed_content(at_hand as u64);
+    Compression::decompress(&mut reader, |content| document::within(content, expected, document::read))
+        .map(|(value, _)| value)
+}

@@ -1,0 +1,238 @@
+//! serde's data model written as CBOR.
+
+use serde::Serialize;
+use serde::ser::Serializer;
+
+use crate::error::{Error, Result};
+use crate::format::cbor::encoder::{Container, Encoder};
+use crate::format::cbor::sequence::{Numbers, Sequence, SequenceSlot};
+use crate::format::cbor::wire::{Major, write_head};
+use crate::format::cbor::{HUMAN_READABLE, typed_array, wire};
+use crate::format::numeric::containers;
+
+/// Tuples have at most 16 members; what is longer is an array, and worth a look for numbers.
+const LONGEST_TUPLE: usize = 16;
+
+impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = SequenceSlot<'e, 'o, 'w>;
+    type SerializeTuple = SequenceSlot<'e, 'o, 'w>;
+    type SerializeTupleStruct = Container<'e, 'o, 'w>;
+    type SerializeTupleVariant = Container<'e, 'o, 'w>;
+    type SerializeMap = Container<'e, 'o, 'w>;
+    type SerializeStruct = Container<'e, 'o, 'w>;
+    type SerializeStructVariant = Container<'e, 'o, 'w>;
+
+    fn is_human_readable(&self) -> bool {
+        HUMAN_READABLE
+    }
+
+    fn serialize_bool(self, value: bool) -> Result<()> {
+        self.output.write(&[if value { wire::TRUE } else { wire::FALSE }])
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<()> {
+        self.serialize_u64(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<()> {
+        self.serialize_u64(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<()> {
+        self.serialize_u64(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<()> {
+        write_head(self.output, Major::Unsigned, value)
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<()> {
+        match u64::try_from(value) {
+            Ok(value) => self.serialize_u64(value),
+            Err(_) => self.big(wire::TAG_BIG_POSITIVE, value),
+        }
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<()> {
+        self.signed(value.into())
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<()> {
+        self.signed(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<()> {
+        self.signed(value.into())
+    }
+
+    fn serialize_i64(self, value: i64) -> Result<()> {
+        self.signed(value)
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<()> {
+        if value >= 0 {
+            return self.serialize_u128(value.cast_unsigned());
+        }
+        let magnitude = !value.cast_unsigned();
+        match u64::try_from(magnitude) {
+            Ok(magnitude) => write_head(self.output, Major::Negative, magnitude),
+            Err(_) => self.big(wire::TAG_BIG_NEGATIVE, magnitude),
+        }
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<()> {
+        let [a, b, c, d] = value.to_be_bytes();
+        self.output.write(&[wire::F32, a, b, c, d])
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<()> {
+        let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
+        self.output.write(&[wire::F64, a, b, c, d, e, f, g, h])
+    }
+
+    fn serialize_char(self, value: char) -> Result<()> {
+        self.tag(wire::TAG_CHAR)?;
+        self.text(value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, value: &str) -> Result<()> {
+        self.text(value)
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<()> {
+        write_head(self.output, Major::Bytes, value.len() as u64)?;
+        self.output.write(value)
+    }
+
+    fn serialize_none(self) -> Result<()> {
+        self.output.write(&[wire::NONE])
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
+        self.enter()?;
+        self.tag(wire::TAG_SOME)?;
+        self.value(value)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn serialize_unit(self) -> Result<()> {
+        self.output.write(&[wire::UNIT])
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<()> {
+        self.serialize_unit()
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<()> {
+        self.text(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<()> {
+        // Counted, although it leaves no byte: the reader's stack grows here as well.
+        self.enter()?;
+        self.value(value)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<()> {
+        self.enter()?;
+        self.variant(variant)?;
+        self.value(value)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq> {
+        Ok(SequenceSlot(Some(Sequence::begin(self, len)?)))
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple> {
+        let sequence = if len > LONGEST_TUPLE {
+            Sequence::begin(self, Some(len))?
+        } else {
+            Sequence::Plain(self.container(Major::Array, Some(len))?)
+        };
+        Ok(SequenceSlot(Some(sequence)))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Self::SerializeTupleStruct> {
+        self.container(Major::Array, Some(len))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleVariant> {
+        self.variant(variant)?;
+        self.container(Major::Array, Some(len))
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap> {
+        self.container(Major::Map, len)
+    }
+
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Self::SerializeStruct> {
+        self.container(Major::Map, Some(len))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStructVariant> {
+        self.variant(variant)?;
+        self.container(Major::Map, Some(len))
+    }
+
+    fn collect_seq<I>(self, iter: I) -> Result<()>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        // Most arrays of numbers are written here, as they lie in memory.
+        if let Some((number, bytes)) = containers::numbers(&iter)
+            && !bytes.is_empty()
+        {
+            return typed_array::write(self.output, number, bytes);
+        }
+        if let Some(bools) = containers::slice::<I, bool>(&iter) {
+            return self.bools(bools);
+        }
+        let iter = iter.into_iter();
+        let len = match iter.size_hint() {
+            (low, Some(high)) if low == high => Some(low),
+            _ => None,
+        };
+        // The type of all elements is known here, so the loop over numbers is a tight one.
+        if let (Some(number), Some(len @ 1..)) = (containers::number::<I::Item>(), len) {
+            let mut numbers = Numbers::begin(self, number, len as u64)?;
+            for value in iter {
+                numbers.push(&value)?;
+            }
+            return numbers.end();
+        }
+        let mut sequence = match len {
+            Some(len) => self.container(Major::Array, Some(len))?,
+            None => self.container(Major::Array, None)?,
+        };
+        for value in iter {
+            sequence.element(&value)?;
+        }
+        sequence.finish()
+    }
+}

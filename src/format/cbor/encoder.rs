@@ -1,0 +1,215 @@
+//! The writing end: heads, levels of nesting, and arrays and maps with as many elements as announced.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeStruct, SerializeStructVariant, SerializeTupleStruct, SerializeTupleVariant};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::cbor::wire::{Major, write_head};
+use crate::format::cbor::writer::Output;
+use crate::format::cbor::{MAX_DEPTH, wire};
+
+/// Writes one value into an [`Output`].
+pub(crate) struct Encoder<'o, 'w> {
+    pub(super) output: &'o mut Output<'w>,
+    pub(super) depth: u32,
+}
+
+impl<'o, 'w> Encoder<'o, 'w> {
+    pub(crate) fn new(output: &'o mut Output<'w>) -> Self {
+        Encoder { output, depth: 0 }
+    }
+
+    /// Writes a value. Everything goes through here, as this is where its type is known.
+    #[inline]
+    pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        #[cfg(feature = "ndarray")]
+        if super::array_view::write(value, self)? {
+            return Ok(());
+        }
+        value.serialize(self)
+    }
+
+    pub(super) fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the value is nested more than {MAX_DEPTH} levels deep; store a flatter form of it"),
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> Result<()> {
+        write_head(self.output, Major::Text, text.len() as u64)?;
+        self.output.write(text.as_bytes())
+    }
+
+    pub(super) fn tag(&mut self, tag: u64) -> Result<()> {
+        write_head(self.output, Major::Tag, tag)
+    }
+
+    pub(super) fn signed(&mut self, value: i64) -> Result<()> {
+        match u64::try_from(value) {
+            Ok(value) => write_head(self.output, Major::Unsigned, value),
+            Err(_) => write_head(self.output, Major::Negative, !value.cast_unsigned()),
+        }
+    }
+
+    pub(super) fn big(&mut self, tag: u64, magnitude: u128) -> Result<()> {
+        let bytes = magnitude.to_be_bytes();
+        let bytes = &bytes[magnitude.leading_zeros() as usize / 8..];
+        self.tag(tag)?;
+        write_head(self.output, Major::Bytes, bytes.len() as u64)?;
+        self.output.write(bytes)
+    }
+
+    /// `{"Variant": …`, the payload follows.
+    pub(super) fn variant(&mut self, variant: &str) -> Result<()> {
+        write_head(self.output, Major::Map, 1)?;
+        self.text(variant)
+    }
+
+    /// An array of booleans, each of which is one byte in CBOR as well.
+    pub(super) fn bools(&mut self, values: &[bool]) -> Result<()> {
+        self.enter()?;
+        write_head(self.output, Major::Array, values.len() as u64)?;
+        let mut bytes = [0; 1 << 10];
+        for values in values.chunks(bytes.len()) {
+            for (byte, value) in bytes.iter_mut().zip(values) {
+                *byte = wire::FALSE + u8::from(*value);
+            }
+            self.output.write(&bytes[..values.len()])?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Begins an array or a map of `len` elements or pairs.
+    pub(super) fn container<'e>(&'e mut self, major: Major, len: Option<usize>) -> Result<Container<'e, 'o, 'w>> {
+        self.enter()?;
+        match len {
+            Some(len) => write_head(self.output, major, len as u64)?,
+            None => self.output.write(&[(major as u8) << 5 | wire::INDEFINITE])?,
+        }
+        let missing = len.map(|len| len as u64);
+        Ok(Container { encoder: self, missing, begun: 0 })
+    }
+}
+
+/// An array or map that is being written.
+pub(crate) struct Container<'e, 'o, 'w> {
+    encoder: &'e mut Encoder<'o, 'w>,
+    /// Elements still to come, if their number was declared.
+    missing: Option<u64>,
+    begun: u64,
+}
+
+impl<'o, 'w> Container<'_, 'o, 'w> {
+    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.count()?;
+        self.encoder.value(value)
+    }
+
+    pub(super) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
+        self.name(name)?;
+        self.encoder.value(value)
+    }
+
+    /// The name of a field, whose value follows.
+    pub(super) fn name(&mut self, name: &str) -> Result<()> {
+        self.count()?;
+        self.encoder.text(name)
+    }
+
+    #[cfg(feature = "ndarray")]
+    pub(super) fn encoder(&mut self) -> &mut Encoder<'o, 'w> {
+        self.encoder
+    }
+
+    pub(super) fn count(&mut self) -> Result<()> {
+        self.begun += 1;
+        match &mut self.missing {
+            Some(0) => Err(wrong_length(self.begun)),
+            Some(missing) => {
+                *missing -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        match self.missing {
+            Some(0) => {}
+            Some(_) => return Err(wrong_length(self.begun)),
+            None => self.encoder.output.write(&[wire::BREAK])?,
+        }
+        self.encoder.depth -= 1;
+        Ok(())
+    }
+}
+
+#[cold]
+pub(super) fn wrong_length(found: u64) -> Error {
+    Error::new(
+        ErrorKind::NotRepresentable,
+        format!("a `Serialize` implementation declared another length than the {found} elements that it gave"),
+    )
+}
+
+/// serde has a trait for each kind of container; what they ask for is the same.
+macro_rules! elements {
+    ($($trait:ident),*) => {$(
+        impl $trait for Container<'_, '_, '_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+                self.element(value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+elements!(SerializeTupleStruct, SerializeTupleVariant);
+
+macro_rules! fields {
+    ($($trait:ident),*) => {$(
+        impl $trait for Container<'_, '_, '_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+fields!(SerializeStruct, SerializeStructVariant);
+
+impl SerializeMap for Container<'_, '_, '_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
+        self.element(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.encoder.value(value)
+    }
+
+    fn end(self) -> Result<()> {
+        self.finish()
+    }
+}

@@ -1,0 +1,133 @@
+//! What is inside of containers: elements, pairs, and payloads of variants.
+
+use serde::de::{
+    DeserializeSeed, Deserializer as _, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess,
+    Visitor,
+};
+
+use crate::error::{Error, Result};
+use crate::format::cbor::decode::Decoder;
+use crate::format::cbor::{LARGEST_HINT, wire};
+
+/// [`LARGEST_HINT`] in the depth, where there may be many containers that are not full yet.
+const LARGEST_DEEP_HINT: usize = 256;
+
+/// Levels of nesting that are no depth yet.
+const SHALLOW: u32 = 4;
+
+/// The elements of an array, or the pairs of a map.
+pub(super) struct Items<'d, 'i, 'r> {
+    pub(super) decoder: &'d mut Decoder<'i, 'r>,
+    /// How many are left; `None` if a break will tell.
+    pub(super) left: Option<u64>,
+}
+
+impl Items<'_, '_, '_> {
+    /// Whether there is another one; counts it.
+    fn more(&mut self) -> Result<bool> {
+        match &mut self.left {
+            Some(0) => Ok(false),
+            Some(left) => {
+                *left -= 1;
+                Ok(true)
+            }
+            None if self.decoder.input.peek()? == wire::BREAK => {
+                self.decoder.input.byte()?;
+                self.left = Some(0);
+                Ok(false)
+            }
+            None => Ok(true),
+        }
+    }
+
+    pub(super) fn end(mut self) -> Result<()> {
+        if self.more()? {
+            return Err(Error::custom("the stored sequence or map has more elements than wanted"));
+        }
+        Ok(())
+    }
+
+    fn hint(&self) -> Option<usize> {
+        let most = if self.decoder.depth <= SHALLOW { LARGEST_HINT } else { LARGEST_DEEP_HINT };
+        self.left.map(|left| usize::try_from(left).unwrap_or(most).min(most))
+    }
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        if !self.more()? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.decoder).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.hint()
+    }
+}
+
+impl<'de> MapAccess<'de> for Items<'_, '_, '_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        if !self.more()? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.decoder).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+        seed.deserialize(&mut *self.decoder)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.hint()
+    }
+}
+
+/// An enum variant with a payload: the one pair of a map.
+pub(super) struct Variant<'d, 'i, 'r> {
+    pub(super) decoder: &'d mut Decoder<'i, 'r>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'_, '_, '_> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
+        let name = seed.deserialize(&mut *self.decoder)?;
+        Ok((name, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_, '_, '_> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<()> {
+        Err(Error::invalid_type(Unexpected::NewtypeVariant, &"a variant without a payload"))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
+        seed.deserialize(self.decoder)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
+        self.fields_of(|decoder| decoder.deserialize_tuple(len, visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value> {
+        self.fields_of(|decoder| decoder.deserialize_struct("", fields, visitor))
+    }
+}
+
+impl<'i, 'r> Variant<'_, 'i, 'r> {
+    /// The variant and its fields are one level of the value, and two of the encoding.
+    fn fields_of<R>(self, read: impl FnOnce(&mut Decoder<'i, 'r>) -> Result<R>) -> Result<R> {
+        self.decoder.depth -= 1;
+        let result = read(self.decoder);
+        self.decoder.depth += 1;
+        result
+    }
+}

@@ -1,0 +1,181 @@
+//! Numbers known by their type: one that is written, and vectors that are read at once.
+//!
+//! When reading, the type that says it is that of the visitor: serde's own visitor for `Vec<f64>` makes
+//! of a sequence just the numbers that come, while any other may do something else with them. Which
+//! type that visitor has, [`Probe`] finds out.
+#![expect(unsafe_code, reason = "a value whose type is known to be another one is used as that one")]
+
+use std::any::TypeId;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+use crate::error::Result;
+use crate::format::cbor::read_vec;
+use crate::format::cbor::reader::Input;
+use crate::format::cbor::writer::Output;
+use crate::format::numeric::containers::AS_IN_MEMORY;
+use crate::format::numeric::number::{Number, with_numbers};
+use crate::sys::fork::once::Once;
+
+/// Writes the number that `value` is, if [`number`](crate::format::numeric::number) says that it is one: whether it was.
+#[inline]
+pub(super) fn write<T: ?Sized>(value: &T, output: &mut Output<'_>) -> Result<bool> {
+    let id = typeid::of::<T>();
+    let pointer = std::ptr::from_ref(value);
+    macro_rules! look {
+        ($($number:ident: $type:ty,)*) => {$(
+            if id == typeid::of::<$type>() {
+                // SAFETY: `T` is this type.
+                return unsafe { *pointer.cast::<$type>() }.write(output).map(|()| true);
+            }
+            if id == typeid::of::<&$type>() {
+                // SAFETY: `T` is a reference to this type.
+                return unsafe { **pointer.cast::<&$type>() }.write(output).map(|()| true);
+            }
+        )*};
+    }
+    with_numbers!(look);
+    Ok(false)
+}
+
+/// A number that can be written, little-endian.
+trait Write: Copy {
+    fn write(self, output: &mut Output<'_>) -> Result<()>;
+}
+
+macro_rules! write {
+    ($($type:ty $(as $wide:ty)?),*) => {$(
+        impl Write for $type {
+            #[inline]
+            fn write(self, output: &mut Output<'_>) -> Result<()> {
+                output.write(&(self $(as $wide)?).to_le_bytes())
+            }
+        }
+    )*};
+}
+
+// serde sends `usize` and `isize` as 64 bits, on every platform.
+write!(u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, usize as u64, isize as i64);
+
+#[cfg(feature = "num-complex")]
+impl<T: Write> Write for num_complex::Complex<T> {
+    #[inline]
+    fn write(self, output: &mut Output<'_>) -> Result<()> {
+        self.re.write(output)?;
+        self.im.write(output)
+    }
+}
+
+/// Reads `count` numbers of this kind, if that is what the visitor makes a vector of.
+#[inline]
+pub(super) fn read<'de, V: Visitor<'de>>(
+    number: Number,
+    count: u64,
+    input: &mut Input<'_>,
+) -> Option<Result<V::Value>> {
+    if !AS_IN_MEMORY {
+        return None;
+    }
+    macro_rules! look {
+        ($($number:ident: $type:ty,)*) => {$(
+            if number == Number::$number && typeid::of::<V::Value>() == typeid::of::<Vec<$type>>() {
+                static VISITOR: Once<TypeId> = Once::new();
+                if typeid::of::<V>() == *VISITOR.get_or_init(visitor_of_vector::<$type>) {
+                    return Some(read_vec::read::<$type>(input, count).map(known));
+                }
+            }
+        )*};
+    }
+    with_numbers!(look);
+    None
+}
+
+/// Reads as many booleans, if that is what the visitor makes a vector of.
+#[inline]
+pub(super) fn read_bools<'de, V: Visitor<'de>>(count: u64, input: &mut Input<'_>) -> Option<Result<V::Value>> {
+    static VISITOR: Once<TypeId> = Once::new();
+    if typeid::of::<V::Value>() == typeid::of::<Vec<bool>>()
+        && typeid::of::<V>() == *VISITOR.get_or_init(visitor_of_vector::<bool>)
+    {
+        return Some(read_vec::read_bools(input, count).map(known));
+    }
+    None
+}
+
+/// A value under the name that its type has elsewhere.
+fn known<T: 'static, U>(value: Vec<T>) -> U {
+    assert!(typeid::of::<U>() == typeid::of::<Vec<T>>(), "the caller has compared the types");
+    let value = std::mem::ManuallyDrop::new(value);
+    // SAFETY: `U` is `Vec<T>`, which has no lifetime that could be another one; and the value is
+    // used only once, as its first owner forgets it.
+    unsafe { std::ptr::from_ref(&value).cast::<U>().read() }
+}
+
+/// The type of serde's visitor for `Vec<T>`.
+fn visitor_of_vector<'de, T: Deserialize<'de> + 'static>() -> TypeId {
+    match Vec::<T>::deserialize(Probe) {
+        Err(Found(Some(visitor))) => visitor,
+        // serde has changed its ways: then no visitor is the one, and numbers are read one by one.
+        _ => TypeId::of::<Probe>(),
+    }
+}
+
+/// A deserializer that finds out which visitor it is given.
+struct Probe;
+
+/// What [`Probe`] found.
+#[derive(Debug)]
+struct Found(Option<TypeId>);
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a type was looked for")
+    }
+}
+
+impl std::error::Error for Found {}
+
+impl serde::de::Error for Found {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Found(None)
+    }
+}
+
+impl<'de> Deserializer<'de> for Probe {
+    type Error = Found;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Found> {
+        Err(Found(None))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Found> {
+        Err(Found(Some(typeid::of::<V>())))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::cbor::{from_slice, to_vec};
+
+    /// A vector that grew number by number has room for more; one that was read at once has not.
+    #[test]
+    fn visitors_are_recognised() {
+        if !AS_IN_MEMORY {
+            return;
+        }
+        let floats = vec![1.5; 300_001];
+        let back: Vec<f64> = from_slice(&to_vec(&floats).unwrap()).unwrap();
+        assert_eq!((back.len(), back.capacity()), (300_001, 300_001));
+
+        let bools = vec![true; 300_001];
+        let back: Vec<bool> = from_slice(&to_vec(&bools).unwrap()).unwrap();
+        assert_eq!((back.len(), back.capacity()), (300_001, 300_001));
+    }
+}

@@ -1,0 +1,326 @@
+//! Where encoded bytes come from: a slice, a file, or a reader of which not one byte too many is taken.
+
+use std::io::{BufRead, ErrorKind as IoKind};
+
+use crate::error::{Error, Result};
+use crate::format::cbor::checksum::{Checksum, PIECE, of_short};
+use crate::format::cbor::wire::Major;
+use crate::format::cbor::{parallel_read, wire};
+use crate::sys::file::FileRange;
+
+/// A file's or a reader's bytes are looked at in pieces of at most this size.
+const WINDOW: usize = 64 << 10;
+
+/// Memory that a length in the content gets before its bytes arrive, where it is not known how many
+/// there are: a length that is a lie costs no more.
+const UNSEEN: u64 = 1 << 20;
+
+/// The same when much has arrived already.
+const MOST_UNSEEN: u64 = 8 << 20;
+
+/// Bytes to decode, with their checksum.
+pub(crate) struct Input<'r> {
+    source: Source<'r>,
+    /// What is at hand of a file or a reader. Nothing of it is consumed in the reader: what was used
+    /// of it is, when the next window is needed, or at the end. So the reader stands exactly after
+    /// the last byte used.
+    window: Vec<u8>,
+    /// What has been used of the window, or of the slice.
+    pub(super) at: usize,
+    /// How much of that has gone into the checksum.
+    summed: usize,
+    /// Bytes before the window.
+    before: u64,
+    checksum: Option<Checksum>,
+    /// Whether somebody else has compared every byte with a checksum.
+    verified: bool,
+    /// Memory that a length in the content may get before its bytes arrive.
+    credit: u64,
+}
+
+enum Source<'r> {
+    Slice(&'r [u8]),
+    File(FileRange<'r>),
+    Reader(&'r mut dyn BufRead),
+}
+
+impl<'r> Input<'r> {
+    fn new(source: Source<'r>, credit: u64) -> Self {
+        Input { source, window: Vec::new(), at: 0, summed: 0, before: 0, checksum: None, verified: false, credit }
+    }
+
+    pub(crate) fn from_slice(bytes: &'r [u8]) -> Self {
+        Input::new(Source::Slice(bytes), bytes.len() as u64)
+    }
+
+    /// Of a file that may be read at will.
+    pub(crate) fn from_file(file: FileRange<'r>) -> Self {
+        Input::new(Source::File(file), file.len())
+    }
+
+    pub(crate) fn from_reader(reader: &'r mut dyn BufRead) -> Self {
+        Input::new(Source::Reader(reader), UNSEEN)
+    }
+
+    /// Says that about so many bytes will come, so that lengths up to that are believed.
+    pub(crate) fn expecting(mut self, bytes: u64) -> Self {
+        self.credit = self.credit.max(bytes);
+        self
+    }
+
+    /// Says that every byte has been compared with a checksum already: they are not summed here.
+    pub(crate) fn verified(mut self) -> Self {
+        self.verified = true;
+        self
+    }
+
+    #[inline]
+    fn window(&self) -> &[u8] {
+        match self.source {
+            Source::Slice(bytes) => bytes,
+            _ => &self.window,
+        }
+    }
+
+    /// What is at hand and not used yet.
+    #[inline]
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.window()[self.at..]
+    }
+
+    /// Bytes used so far.
+    pub(crate) fn position(&self) -> u64 {
+        self.before + self.at as u64
+    }
+
+    /// Bytes that are left, where that is known.
+    fn left(&self) -> Option<u64> {
+        match &self.source {
+            Source::Slice(bytes) => Some((bytes.len() - self.at) as u64),
+            Source::File(file) => Some(file.len() - self.position()),
+            Source::Reader(_) => None,
+        }
+    }
+
+    /// How many of `bytes` bytes to come may get memory before they arrive.
+    ///
+    /// # Errors
+    /// If it is known that there are not so many.
+    pub(super) fn credit(&self, bytes: u64) -> Result<u64> {
+        match self.left() {
+            Some(left) if left < bytes => Err(Error::truncated()),
+            Some(_) => Ok(bytes),
+            None => Ok(bytes.min(self.credit.max(self.position().min(MOST_UNSEEN)))),
+        }
+    }
+
+    /// The checksum of all bytes used so far; `None` if somebody else sees to that.
+    pub(crate) fn checksum(&mut self) -> Option<u64> {
+        if self.verified {
+            return None;
+        }
+        if self.checksum.is_none() && self.before == 0 && self.at <= PIECE {
+            return Some(of_short(&self.window()[..self.at]));
+        }
+        self.sum();
+        self.checksum.as_ref().map(Checksum::digest)
+    }
+
+    fn sum(&mut self) {
+        if self.verified {
+            return;
+        }
+        let mut checksum = self.checksum.take().unwrap_or_default();
+        checksum.update(&self.window()[self.summed..self.at]);
+        self.summed = self.at;
+        self.checksum = Some(checksum);
+    }
+
+    /// Lets go of the window. What was used of it is consumed in the reader.
+    fn drop_window(&mut self) {
+        self.sum();
+        if let Source::Reader(reader) = &mut self.source {
+            reader.consume(self.at);
+        }
+        self.before += self.at as u64;
+        self.window.clear();
+        (self.at, self.summed) = (0, 0);
+    }
+
+    /// Goes on to the next window. False at the end of the input.
+    #[cold]
+    fn refill(&mut self) -> Result<bool> {
+        if matches!(self.source, Source::Slice(_)) {
+            return Ok(false);
+        }
+        self.drop_window();
+        match &mut self.source {
+            Source::Slice(_) => {}
+            Source::File(file) => {
+                let left = usize::try_from(file.len() - self.before).unwrap_or(WINDOW);
+                self.window.resize(left.min(WINDOW), 0);
+                file.read_exact_at(self.before, &mut self.window)?;
+            }
+            Source::Reader(reader) => {
+                let bytes = loop {
+                    match reader.fill_buf() {
+                        Ok(bytes) => break bytes,
+                        Err(error) if error.kind() == IoKind::Interrupted => {}
+                        Err(error) => return Err(Error::io(error, "can't read")),
+                    }
+                };
+                self.window.extend_from_slice(&bytes[..bytes.len().min(WINDOW)]);
+            }
+        }
+        Ok(!self.window.is_empty())
+    }
+
+    /// Tells the reader what was used, so that others can go on from here.
+    pub(crate) fn finish(mut self) {
+        if let Source::Reader(reader) = &mut self.source {
+            reader.consume(self.at);
+        }
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_at_end(&mut self) -> Result<bool> {
+        Ok(self.rest().is_empty() && !self.refill()?)
+    }
+
+    pub(crate) fn expect_end(&mut self) -> Result<()> {
+        if self.is_at_end()? {
+            return Ok(());
+        }
+        Err(Error::damaged(format!("there are bytes after the end, at offset {}", self.position())))
+    }
+
+    /// The next byte, left where it is.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Result<u8> {
+        if self.at == self.window().len() && !self.refill()? {
+            return Err(Error::truncated());
+        }
+        Ok(self.window()[self.at])
+    }
+
+    #[inline]
+    pub(crate) fn byte(&mut self) -> Result<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    #[inline]
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        match self.rest().first_chunk::<N>() {
+            Some(chunk) => {
+                bytes = *chunk;
+                self.at += N;
+            }
+            None => self.read_exact(&mut bytes)?,
+        }
+        Ok(bytes)
+    }
+
+    /// Fills `target`: from the window, and what is large straight from where it is.
+    pub(super) fn read_exact(&mut self, mut target: &mut [u8]) -> Result<()> {
+        while !target.is_empty() {
+            let rest = self.rest();
+            if rest.is_empty() {
+                if target.len() >= WINDOW && !matches!(self.source, Source::Slice(_)) {
+                    return self.read_straight(target);
+                }
+                if !self.refill()? {
+                    return Err(Error::truncated());
+                }
+                continue;
+            }
+            let count = rest.len().min(target.len());
+            target[..count].copy_from_slice(&rest[..count]);
+            self.at += count;
+            target = &mut target[count..];
+        }
+        Ok(())
+    }
+
+    /// Fills `target` without the detour of a window.
+    fn read_straight(&mut self, mut target: &mut [u8]) -> Result<()> {
+        self.drop_window();
+        let Input { source, before, checksum, verified, .. } = self;
+        let checksum = checksum.get_or_insert_default();
+        match source {
+            Source::Slice(_) => return Err(Error::truncated()),
+            Source::File(file) => {
+                parallel_read::read(*file, *before, target, checksum)?;
+                *before += target.len() as u64;
+            }
+            Source::Reader(reader) => {
+                while !target.is_empty() {
+                    match reader.read(target) {
+                        Ok(0) => return Err(Error::truncated()),
+                        Ok(count) => {
+                            let (now, rest) = target.split_at_mut(count);
+                            if !*verified {
+                                checksum.update(now);
+                            }
+                            *before += count as u64;
+                            target = rest;
+                        }
+                        Err(error) if error.kind() == IoKind::Interrupted => {}
+                        Err(error) => return Err(Error::io(error, "can't read")),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills `target`.
+    pub(crate) fn fill(&mut self, target: &mut [u8]) -> Result<()> {
+        self.read_exact(target)
+    }
+
+    /// Passes over a break, if one comes next: whether it does.
+    pub(crate) fn take_break(&mut self) -> Result<bool> {
+        let is_break = self.peek()? == wire::BREAK;
+        self.at += usize::from(is_break);
+        Ok(is_break)
+    }
+
+    /// Passes over `len` bytes.
+    pub(crate) fn skip(&mut self, mut len: u64) -> Result<()> {
+        while len > 0 {
+            let rest = self.rest().len();
+            if rest == 0 && !self.refill()? {
+                return Err(Error::truncated());
+            }
+            let step = usize::try_from(len).unwrap_or(usize::MAX).min(self.rest().len());
+            self.at += step;
+            len -= step as u64;
+        }
+        Ok(())
+    }
+
+    /// The argument of a head whose first byte was `initial`; a length must be definite.
+    #[inline]
+    pub(crate) fn argument(&mut self, initial: u8) -> Result<u64> {
+        Ok(match initial & 31 {
+            small @ 0..=23 => u64::from(small),
+            24 => u64::from(self.byte()?),
+            25 => u64::from(u16::from_be_bytes(self.array()?)),
+            26 => u64::from(u32::from_be_bytes(self.array()?)),
+            27 => u64::from_be_bytes(self.array()?),
+            _ => return Err(Error::damaged(format!("{initial:#04x} is no head of a CBOR item here"))),
+        })
+    }
+
+    /// A head of this major type, and its argument.
+    pub(crate) fn head(&mut self, major: Major) -> Result<u64> {
+        let initial = self.byte()?;
+        if Major::of(initial) != major {
+            return Err(Error::damaged(format!("found {initial:#04x} where {major:?} was expected")));
+        }
+        self.argument(initial)
+    }
+}

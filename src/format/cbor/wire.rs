@@ -1,0 +1,88 @@
+//! The bytes of CBOR heads, and the tags that larder writes.
+
+use crate::error::Result;
+use crate::format::cbor::writer::Output;
+
+/// The major types of RFC 8949, section 3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Major {
+    Unsigned = 0,
+    Negative = 1,
+    Bytes = 2,
+    Text = 3,
+    Array = 4,
+    Map = 5,
+    Tag = 6,
+    Simple = 7,
+}
+
+impl Major {
+    pub(crate) fn of(initial: u8) -> Major {
+        match initial >> 5 {
+            0 => Major::Unsigned,
+            1 => Major::Negative,
+            2 => Major::Bytes,
+            3 => Major::Text,
+            4 => Major::Array,
+            5 => Major::Map,
+            6 => Major::Tag,
+            _ => Major::Simple,
+        }
+    }
+}
+
+/// An integer above 64 bits as a byte string, RFC 8949 section 3.4.3.
+pub(crate) const TAG_BIG_POSITIVE: u64 = 2;
+/// −1 − n of such an integer.
+pub(crate) const TAG_BIG_NEGATIVE: u64 = 3;
+/// `Some(x)`, "LS" in ASCII. From the range that anyone may use, as RFC 8949 section 9.2 says.
+pub(crate) const TAG_SOME: u64 = 0x4c53;
+/// A `char`, "LC" in ASCII: a text string of one character, so that a `String` stays another thing.
+pub(crate) const TAG_CHAR: u64 = 0x4c43;
+
+/// Complex numbers, "LZ" in ASCII: an array of floats, of which two make one.
+pub(crate) const TAG_COMPLEX: u64 = 0x4c5a;
+
+/// What such a tag begins with.
+pub(crate) const TAG_OF_TWO_BYTES: u8 = 0xd9;
+
+pub(crate) const FALSE: u8 = 0xf4;
+pub(crate) const TRUE: u8 = 0xf5;
+/// `None` is CBOR's null.
+pub(crate) const NONE: u8 = 0xf6;
+/// `()` and unit structs are CBOR's undefined.
+pub(crate) const UNIT: u8 = 0xf7;
+pub(crate) const F32: u8 = 0xfa;
+pub(crate) const F64: u8 = 0xfb;
+/// Ends what was begun with an indefinite length.
+pub(crate) const BREAK: u8 = 0xff;
+/// Additional information that announces an indefinite length.
+pub(crate) const INDEFINITE: u8 = 31;
+/// A byte string of unknown length, given in chunks.
+pub(crate) const BYTES_INDEFINITE: u8 = (Major::Bytes as u8) << 5 | INDEFINITE;
+/// A chunk of no bytes: padding inside of such a byte string.
+pub(crate) const EMPTY_CHUNK: u8 = (Major::Bytes as u8) << 5;
+
+/// A head in its shortest form, as RFC 8949 section 4.2.1 prefers it: the bytes and their number.
+pub(crate) fn head(major: Major, argument: u64) -> ([u8; 9], usize) {
+    let mut bytes = [0; 9];
+    let initial = (major as u8) << 5;
+    let be = argument.to_be_bytes();
+    let (info, width) = match argument {
+        0..=23 => (be[7], 0),
+        24..=0xff => (24, 1),
+        0x100..=0xffff => (25, 2),
+        0x1_0000..=0xffff_ffff => (26, 4),
+        _ => (27, 8),
+    };
+    bytes[0] = initial | info;
+    bytes[1..=width].copy_from_slice(&be[8 - width..]);
+    (bytes, width + 1)
+}
+
+/// Writes a head in its shortest form.
+pub(crate) fn write_head(output: &mut Output<'_>, major: Major, argument: u64) -> Result<()> {
+    let (bytes, len) = head(major, argument);
+    output.write(&bytes[..len])
+}

@@ -1,0 +1,380 @@
+//! Streams of all sorts of content, whole, in pieces, damaged and cut.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use crate::format::compress::backend::Finish as _;
+use crate::format::compress::blocks::block::Worker;
+use crate::format::compress::blocks::codec::Choice;
+use crate::format::compress::blocks::header::{Filter, HEADER_LEN, Header, START_LEN, small};
+use crate::format::compress::blocks::reader::Reader;
+use crate::format::compress::blocks::writer::{BLOCK_LEN, Writer};
+use crate::format::target::Target as _;
+use crate::sys::workers;
+
+const WIDTHS: [usize; 5] = [1, 2, 4, 8, 16];
+
+fn choices() -> Vec<Choice> {
+    vec![
+        #[cfg(feature = "lz4")]
+        Choice::Lz4,
+        #[cfg(feature = "zstd")]
+        Choice::Zstd(1),
+    ]
+}
+
+/// A small generator, so that the tests are the same every time and under Miri.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() >> 8).unwrap_or(0) % bound
+    }
+}
+
+/// Content that goes each of the ways there are, with what it is.
+fn contents(len: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let mut random = Random(1);
+    let cut = |mut bytes: Vec<u8>| {
+        bytes.truncate(len);
+        bytes
+    };
+    let mut words = |next: &mut dyn FnMut(&mut Random, u64) -> u64| {
+        cut((0..len as u64 / 8 + 1).flat_map(|index| next(&mut random, index).to_le_bytes()).collect())
+    };
+    let mut sum = 0_u64;
+    vec![
+        ("zeros", vec![0; len]),
+        ("one byte", vec![0xa5; len]),
+        ("random", words(&mut |random, _| random.next())),
+        ("few bits", words(&mut |random, _| random.next() & 0x0007_0000_8300_4005)),
+        ("counting", words(&mut |_, index| index.wrapping_mul(3).wrapping_sub(700))),
+        ("quadratic", words(&mut |_, index| index.wrapping_mul(index) << 7)),
+        (
+            "steps",
+            words(&mut |random, _| {
+                sum = sum.wrapping_add(random.next() % 7).wrapping_sub(3);
+                sum
+            }),
+        ),
+        ("smooth", words(&mut |_, index| (index as f64 * 1e-3).sin().to_bits())),
+        ("outliers", words(&mut |random, index| if index % 997 == 5 { random.next() } else { index })),
+        ("sparse", words(&mut |random, _| if random.below(50) == 0 { random.next() } else { 0 })),
+        ("sorted", words(&mut |_, index| index / 100)),
+        ("text", cut(b"It was the best of times, it was the worst of times. ".repeat(len / 50 + 1))),
+    ]
+}
+
+/// Writes pieces of random lengths.
+fn write(choice: Choice, content: &[u8], width: usize, random: &mut Random) -> Vec<u8> {
+    let mut stream = Vec::new();
+    let mut writer = Box::new(Writer::new(choice, &mut stream).unwrap());
+    let array = content.len() / width * width;
+    writer.array_ahead(width, array as u64).unwrap();
+    let mut rest = content;
+    while !rest.is_empty() {
+        let most = [7, 1000, 300_000, usize::MAX][random.below(4)].min(rest.len());
+        let (piece, after) = rest.split_at(random.below(most) + 1);
+        io::Write::write_all(&mut *writer, piece).unwrap();
+        rest = after;
+    }
+    writer.finish().unwrap();
+    stream
+}
+
+/// Reads to the end, in pieces of random lengths.
+fn read(choice: Choice, source: &mut dyn BufRead, random: &mut Random) -> io::Result<Vec<u8>> {
+    let mut reader = Reader::new(choice, source);
+    let mut content = Vec::new();
+    let mut piece = vec![0; 900_000];
+    loop {
+        let most = [7, 1000, 300_000, 900_000][random.below(4)];
+        let count = reader.read(&mut piece[..random.below(most) + 1])?;
+        if count == 0 {
+            break;
+        }
+        content.extend_from_slice(&piece[..count]);
+    }
+    assert_eq!(reader.read(&mut piece)?, 0, "it goes on after the end");
+    Ok(content)
+}
+
+fn read_whole(choice: Choice, mut stream: &[u8]) -> io::Result<Vec<u8>> {
+    read(choice, &mut stream, &mut Random(3))
+}
+
+fn lens() -> Vec<usize> {
+    if cfg!(miri) {
+        return vec![0, 1, 40, 300];
+    }
+    vec![0, 1, 2, 15, 16, 17, 63, 100, 1000, 4099, 16 << 10, 99_999, BLOCK_LEN - 1, BLOCK_LEN, BLOCK_LEN + 3, 900_001]
+}
+
+#[test]
+fn what_is_written_is_read_in_whatever_pieces() {
+    let mut random = Random(7);
+    for choice in choices() {
+        for len in lens() {
+            for (what, content) in contents(len) {
+                for width in WIDTHS {
+                    let what = format!("{choice:?}, {len} bytes of {what}, width {width}");
+                    let stream = write(choice, &content, width, &mut random);
+                    assert_eq!(stream, write(choice, &content, width, &mut random), "{what}: not the same again");
+                    assert!(stream.len() <= content.len() + content.len() / 1000 + 100, "{what}: {}", stream.len());
+                    assert!(read(choice, &mut stream.as_slice(), &mut random).unwrap() == content, "{what}");
+                    let mut dripping = BufReader::with_capacity(1 + random.below(5000), stream.as_slice());
+                    assert!(read(choice, &mut dripping, &mut random).unwrap() == content, "{what}, dripping");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_change_nothing() {
+    let content: Vec<u8> =
+        contents(if cfg!(miri) { 3 << 10 } else { 3 << 20 }).into_iter().flat_map(|(_, content)| content).collect();
+    for choice in choices() {
+        workers::set_threads(3.try_into().unwrap());
+        let stream = write(choice, &content, 8, &mut Random(5));
+        let mut whole = vec![0; content.len()];
+        Reader::new(choice, &mut stream.as_slice()).read_exact(&mut whole).unwrap();
+        assert!(whole == content);
+        whole.fill(0);
+        Reader::new(choice, &mut BufReader::new(stream.as_slice())).read_exact(&mut whole).unwrap();
+        assert!(whole == content);
+        // A damaged block among many.
+        let mut damaged = stream.clone();
+        damaged[stream.len() / 2] ^= 4;
+        Reader::new(choice, &mut damaged.as_slice()).read_exact(&mut whole).unwrap_err();
+        Reader::new(choice, &mut BufReader::new(damaged.as_slice())).read_exact(&mut whole).unwrap_err();
+        workers::set_threads(1.try_into().unwrap());
+        assert!(stream == write(choice, &content, 8, &mut Random(6)));
+    }
+}
+
+#[test]
+fn arrays_and_other_content_take_turns() {
+    let mut random = Random(11);
+    for choice in choices() {
+        let (mut stream, mut content) = (Vec::new(), Vec::new());
+        let mut writer = Box::new(Writer::new(choice, &mut stream).unwrap());
+        for (index, (what, array)) in contents(if cfg!(miri) { 300 } else { 70_000 }).into_iter().enumerate() {
+            io::Write::write_all(&mut *writer, what.as_bytes()).unwrap();
+            let array = &array[..array.len() / 16 * 16];
+            writer.array_ahead(WIDTHS[index % 5], array.len() as u64).unwrap();
+            // The last bytes of the array together with what follows it.
+            let (start, end) = array.split_at(array.len() - 8);
+            io::Write::write_all(&mut *writer, start).unwrap();
+            io::Write::write_all(&mut *writer, &[end, b"after"].concat()).unwrap();
+            content.extend_from_slice(&[what.as_bytes(), array, b"after"].concat());
+        }
+        writer.finish().unwrap();
+        assert!(read(choice, &mut stream.as_slice(), &mut random).unwrap() == content);
+    }
+}
+
+/// Some blocks of each kind in a few hundred bytes.
+fn small_stream(choice: Choice) -> (Vec<u8>, Vec<u8>) {
+    let (mut stream, mut content) = (Vec::new(), Vec::new());
+    let mut writer = Box::new(Writer::new(choice, &mut stream).unwrap());
+    for (_, bytes) in contents(160) {
+        for width in [1, 8] {
+            writer.array_ahead(width, bytes.len() as u64).unwrap();
+            io::Write::write_all(&mut *writer, &bytes).unwrap();
+            content.extend_from_slice(&bytes);
+        }
+    }
+    writer.finish().unwrap();
+    (stream, content)
+}
+
+#[test]
+fn every_flipped_bit_is_an_error() {
+    for choice in choices() {
+        let (mut stream, content) = small_stream(choice);
+        assert!(read_whole(choice, &stream).unwrap() == content);
+        for bit in 0..stream.len() * if cfg!(miri) { 1 } else { 8 } {
+            stream[bit / 8] ^= 1 << (bit % 8);
+            let error =
+                read_whole(choice, &stream).map(drop).expect_err(&format!("{choice:?}: bit {bit} was believed"));
+            let kinds = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
+            assert!(kinds.contains(&error.kind()), "{choice:?}, bit {bit}: {error:?}");
+            stream[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
+
+#[test]
+fn blocks_of_every_filter_notice_every_flipped_bit() {
+    for choice in choices() {
+        let mut worker = Worker::new(choice);
+        for (what, content) in contents(if cfg!(miri) { 64 } else { 16_384 }) {
+            let mut block = Vec::new();
+            if worker.pack(&content, 8, 5, &mut block).unwrap() {
+                block.extend_from_slice(&content);
+            }
+            let unpack = |worker: &mut Worker, block: &[u8], index| {
+                let (start, packed) = block.split_first_chunk::<HEADER_LEN>().unwrap();
+                let header = Header::parse(start, index)?;
+                let mut target = vec![0; header.raw_len];
+                worker.unpack(&header, packed, &mut target).map(|()| target)
+            };
+            assert!(unpack(&mut worker, &block, 5).unwrap() == content, "{what}");
+            unpack(&mut worker, &block, 6).map(drop).expect_err("a block of another place");
+            let mut random = Random(9);
+            for _ in 0..if cfg!(miri) { 20 } else { 3000 } {
+                let (byte, bit) = (random.below(block.len()), random.below(8));
+                block[byte] ^= 1 << bit;
+                unpack(&mut worker, &block, 5)
+                    .map(drop)
+                    .expect_err(&format!("{choice:?}, {what}: bit {bit} of {byte}"));
+                block[byte] ^= 1 << bit;
+            }
+        }
+    }
+}
+
+#[test]
+fn random_bytes_under_a_valid_header_are_an_error() {
+    let mut random = Random(13);
+    for choice in choices() {
+        let mut worker = Worker::new(choice);
+        for _ in 0..if cfg!(miri) { 20 } else { 20_000 } {
+            let mut start = [0; HEADER_LEN];
+            let width = WIDTHS[random.below(5)];
+            let raw_len = width * (1 + random.below(200));
+            start[..4].copy_from_slice(&small(raw_len).to_le_bytes());
+            let packed_len = random.below(raw_len);
+            start[4..8].copy_from_slice(&small(packed_len).to_le_bytes());
+            start[8] = small(width).to_le_bytes()[0];
+            start[9] = random.next().to_le_bytes()[0] % 4;
+            let Ok(header) = Header::parse(&start, 0) else { continue };
+            let packed: Vec<u8> = (0..packed_len)
+                .map(|index| {
+                    let byte = random.next().to_le_bytes()[0];
+                    // Entries of the table are mostly plausible.
+                    if index < 4 * width { [byte % 4, byte & 0x1f, 0, 0][index % 4] } else { byte }
+                })
+                .collect();
+            let mut target = vec![0; header.raw_len];
+            worker.unpack(&header, &packed, &mut target).unwrap_err();
+        }
+    }
+}
+
+#[test]
+fn a_stream_cut_anywhere_ends_unexpectedly() {
+    for choice in choices() {
+        let (stream, _) = small_stream(choice);
+        for len in (0..stream.len()).step_by(if cfg!(miri) { 97 } else { 1 }) {
+            let error = read_whole(choice, &stream[..len]).map(drop).expect_err(&format!("{choice:?}: cut to {len}"));
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{choice:?}: cut to {len}");
+        }
+    }
+}
+
+/// A source that must not be asked for more than there is.
+struct Impatient<'a>(&'a [u8]);
+
+impl Read for Impatient<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        assert!(!self.0.is_empty(), "a socket would block here");
+        let end = target.len().min(1);
+        self.0.read(&mut target[..end])
+    }
+}
+
+#[test]
+fn streams_follow_one_another_and_none_is_read_too_far() {
+    let mut random = Random(17);
+    for choice in choices() {
+        let (stream, content) = small_stream(choice);
+        let twice = stream.repeat(2);
+        let mut source = twice.as_slice();
+        for left in [stream.len(), 0] {
+            assert!(read(choice, &mut source, &mut random).unwrap() == content);
+            assert_eq!(source.len(), left);
+        }
+        let mut source = BufReader::with_capacity(1, Impatient(&twice));
+        for _ in 0..2 {
+            assert!(read(choice, &mut source, &mut random).unwrap() == content);
+        }
+    }
+}
+
+#[test]
+fn an_error_stays_one() {
+    for choice in choices() {
+        let (mut stream, _) = small_stream(choice);
+        stream[START_LEN + HEADER_LEN + 1] ^= 1;
+        let mut source = stream.as_slice();
+        let mut reader = Reader::new(choice, &mut source);
+        let mut target = [0; 1000];
+        for _ in 0..3 {
+            assert_eq!(reader.read(&mut target).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+    }
+}
+
+#[test]
+fn arrays_of_numbers_become_small() {
+    let len = if cfg!(miri) { return } else { 1 << 20 };
+    let least = [
+        ("zeros", 1000),
+        ("one byte", 1000),
+        ("few bits", 5),
+        ("counting", 1000),
+        ("quadratic", 1000),
+        ("steps", 20),
+        ("smooth", 1),
+        ("outliers", 50),
+        ("sparse", 20),
+        ("sorted", 40),
+        ("text", 30),
+    ];
+    for choice in choices() {
+        for (what, content) in contents(len) {
+            let stream = write(choice, &content, 8, &mut Random(1));
+            let ratio = len / stream.len();
+            let least = least.iter().find(|(name, _)| *name == what).map_or(0, |(_, ratio)| *ratio);
+            assert!(ratio >= least, "{choice:?}: {what} only by {ratio}");
+        }
+    }
+}
+
+#[test]
+fn headers_that_ask_for_too_much_are_refused() {
+    let header = |raw: u32, packed: u32, width: u8, filter: u8| {
+        let mut bytes = [0; HEADER_LEN];
+        bytes[..4].copy_from_slice(&raw.to_le_bytes());
+        bytes[4..8].copy_from_slice(&packed.to_le_bytes());
+        (bytes[8], bytes[9]) = (width, filter);
+        Header::parse(&bytes, 0)
+    };
+    assert_eq!(header(16, 16, 8, 0).unwrap().filter, Filter::Stored);
+    assert_eq!(header(16, 15, 8, 3).unwrap().filter, Filter::Planes { differences: 2 });
+    for (raw, packed, width, filter) in [
+        (0, 0, 8, 0),
+        (u32::MAX, 10, 1, 1),
+        ((1 << 20) + 8, 10, 8, 1),
+        (16, 17, 8, 0),
+        (16, 15, 8, 0),
+        (16, 16, 8, 1),
+        (16, u32::MAX, 8, 1),
+        (12, 5, 8, 1),
+        (16, 5, 0, 1),
+        (15, 5, 3, 1),
+        (32, 5, 32, 1),
+        (16, 5, 2, 2),
+        (16, 5, 8, 4),
+    ] {
+        header(raw, packed, width, filter).expect_err(&format!("{raw} {packed} {width} {filter}"));
+    }
+}

@@ -1,0 +1,71 @@
+//! bzip2, by the bzip2 crate in its pure Rust form.
+
+use std::io::{self, BufRead, Write};
+
+use bzip2::Compression as Level;
+use bzip2::bufread::BzDecoder;
+use bzip2::write::BzEncoder;
+
+use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented};
+
+pub(super) struct Bz2;
+
+/// Bytes of `BZh9`, then of the magic of a block: 48 bits of pi.
+const HEAD: usize = 4;
+const BLOCK_MAGIC: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
+
+/// Segments have about as many bytes.
+const SEGMENT: usize = 1_000_000;
+
+impl Segmented for Bz2 {
+    fn segment(&self, level: i32) -> usize {
+        // Whole blocks: bzip2 keeps 19 bytes of each for itself.
+        let block = 100_000 * usize::try_from(level).unwrap_or(1).max(1);
+        SEGMENT / block * (block - 19)
+    }
+
+    fn encoder_memory(&self, _: i32) -> usize {
+        8 << 20
+    }
+
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+        Ok(Box::new(BzEncoder::new(target, Level::new(level.unsigned_abs()))))
+    }
+
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+        Ok(Box::new(BzDecoder::new(source)))
+    }
+
+    fn largest(&self) -> usize {
+        SEGMENT
+    }
+
+    /// A stream does not say how long it is, but the next one begins with ten known bytes.
+    fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
+        let begins = |window: &[u8]| {
+            window.starts_with(b"BZh") && matches!(window[3], b'1'..=b'9') && window[HEAD..] == BLOCK_MAGIC
+        };
+        if !bytes.starts_with(b"BZh") {
+            return End::Unknown;
+        }
+        let start = (*from).max(HEAD);
+        let windows = bytes.get(start..).unwrap_or_default().windows(HEAD + BLOCK_MAGIC.len());
+        *from = start + windows.len();
+        match windows.into_iter().position(begins) {
+            Some(at) => End::At(start + at),
+            None => End::Later,
+        }
+    }
+}
+
+impl<'w> Encoder<'w> for BzEncoder<Box<dyn Write + 'w>> {
+    fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
+        (*self).finish()
+    }
+}
+
+impl<'r> Decoder<'r> for BzDecoder<Box<dyn BufRead + 'r>> {
+    fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
+        self.into_inner()
+    }
+}

@@ -1,0 +1,101 @@
+//! LZ4 frames, by lz4_flex.
+
+use std::io::{self, BufRead, Read, Write};
+
+use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+
+use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented};
+
+pub(super) struct Lz4;
+
+const SEGMENT: usize = 1 << 20;
+const MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+
+impl Segmented for Lz4 {
+    fn segment(&self, _: i32) -> usize {
+        SEGMENT
+    }
+
+    fn encoder_memory(&self, _: i32) -> usize {
+        1 << 20
+    }
+
+    fn encoder<'w>(&self, _: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+        let frame = FrameInfo::new().block_size(BlockSize::Max256KB).content_checksum(true);
+        Ok(Box::new(FrameEncoder::with_frame_info(frame, target)))
+    }
+
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+        Ok(Box::new(WholeFrame(FrameDecoder::new(Watched { source, at_end: false }))))
+    }
+
+    fn largest(&self) -> usize {
+        SEGMENT
+    }
+
+    /// Goes from block to block.
+    fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
+        let Some(&[flags, _]) = bytes.get(4..6) else { return End::Later };
+        let [content_checksum, content_size, block_checksums, dictionary] =
+            [2, 3, 4, 0].map(|bit| usize::from(flags >> bit & 1));
+        if !bytes.starts_with(&MAGIC) {
+            return End::Unknown;
+        }
+        if *from == 0 {
+            *from = 7 + 8 * content_size + 4 * dictionary;
+        }
+        while let Some(&[a, b, c, d]) = bytes.get(*from..*from + 4) {
+            // The highest bit says whether the block is compressed.
+            match u32::from_le_bytes([a, b, c, d]) & 0x7fff_ffff {
+                0 => return End::At(*from + 4 + 4 * content_checksum),
+                len => *from += 4 + len as usize + 4 * block_checksums,
+            }
+        }
+        End::Later
+    }
+}
+
+impl<'w> Encoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
+    /// Its buffers cost as much to make as some megabytes to compress.
+    fn restart(&mut self) -> io::Result<bool> {
+        self.try_finish()?;
+        Ok(true)
+    }
+
+    fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
+        (*self).finish().map_err(io::Error::from)
+    }
+}
+
+/// lz4_flex takes a source that ends between two blocks for a frame that ends.
+struct WholeFrame<'r>(FrameDecoder<Watched<'r>>);
+
+impl Read for WholeFrame<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(target)?;
+        if count == 0 && !target.is_empty() && self.0.get_ref().at_end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(count)
+    }
+}
+
+impl<'r> Decoder<'r> for WholeFrame<'r> {
+    fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
+        self.0.into_inner().source
+    }
+}
+
+/// A source that remembers whether its end was run into.
+struct Watched<'r> {
+    source: Box<dyn BufRead + 'r>,
+    at_end: bool,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(target)?;
+        self.at_end |= count == 0 && !target.is_empty();
+        Ok(count)
+    }
+}

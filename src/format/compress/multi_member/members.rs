@@ -1,0 +1,59 @@
+//! Members one after another, read by the calling thread.
+
+use std::io::{self, BufRead, Read};
+
+use crate::format::compress::multi_member::{Decoder, Segmented};
+
+/// Reads member after member. Gives 0 bytes at the end of each; the next read goes on to the next
+/// member, which must be there.
+pub(crate) struct Members<'r> {
+    format: &'static dyn Segmented,
+    state: State<'r>,
+}
+
+enum State<'r> {
+    Within(Box<dyn Decoder<'r> + 'r>),
+    Between(Box<dyn BufRead + 'r>),
+    /// A decoder could not be made, and the source went with it.
+    Failed,
+}
+
+impl<'r> Members<'r> {
+    pub(crate) fn new(format: &'static dyn Segmented, source: Box<dyn BufRead + 'r>) -> Self {
+        Members { format, state: State::Between(source) }
+    }
+
+    /// Whether the source has more bytes after a member that has ended.
+    pub(crate) fn anything_follows(&mut self) -> io::Result<bool> {
+        match &mut self.state {
+            State::Between(source) => Ok(!source.fill_buf()?.is_empty()),
+            State::Within(_) | State::Failed => Ok(true),
+        }
+    }
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        if target.is_empty() {
+            return Ok(0);
+        }
+        if let State::Between(source) = &mut self.state {
+            if source.fill_buf()?.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let State::Between(source) = std::mem::replace(&mut self.state, State::Failed) {
+                self.state = State::Within(self.format.decoder(source, usize::MAX)?);
+            }
+        }
+        let State::Within(decoder) = &mut self.state else {
+            return Err(io::Error::other("no decoder could be made"));
+        };
+        let count = decoder.read(target)?;
+        if count == 0
+            && let State::Within(decoder) = std::mem::replace(&mut self.state, State::Failed)
+        {
+            self.state = State::Between(decoder.into_source());
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,121 @@
+use std::io::{self, BufRead, Read, Write};
+
+use crate::format::compress::Method;
+use crate::format::compress::multi_member::whole::Whole;
+use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented, writer};
+
+/// Bytes that do not compress.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(&mut next).flatten().take(len).collect()
+}
+
+fn write(format: &'static dyn Segmented, level: i32, threads: usize, content: &[u8]) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut writer = writer::new(format, level, threads, Box::new(&mut bytes))?;
+    for piece in content.chunks(100_001) {
+        writer.write_all(piece)?;
+    }
+    writer.finish()?;
+    Ok(bytes)
+}
+
+/// Without this, a method whose boundaries are not found would only be slower.
+#[test]
+fn every_member_is_decompressed_by_another_thread() {
+    for method in Method::ALL {
+        let Some(format) = method.implementation().and_then(|backend| backend.segmented()) else { continue };
+        let (name, level) = (method.facts().name, *method.facts().levels.start());
+        let content = noise(format.segment(level) * 5 / 2);
+        let bytes = write(format, level, 3, &content).unwrap();
+        assert!(bytes == write(format, level, 1, &content).unwrap(), "{name}");
+
+        let mut source = bytes.as_slice();
+        let mut whole = Whole::new(format, name, 2, &mut source).unwrap();
+        let mut back = vec![0; content.len()];
+        whole.read_exact(&mut back).unwrap();
+        assert!(back == content, "{name}");
+        assert!(!whole.is_alone(), "{name}");
+        whole.expect_end().unwrap();
+        // Who wants more than there is gets what one thread would have got.
+        assert_eq!(whole.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof, "{name}");
+        assert!(whole.is_alone(), "{name}");
+    }
+}
+
+/// A format that fails at level 1, and panics at level 2, where there is a 7.
+struct Faulty;
+
+struct FaultyEncoder<'w> {
+    level: i32,
+    target: Box<dyn Write + 'w>,
+}
+
+impl Segmented for Faulty {
+    fn segment(&self, _: i32) -> usize {
+        1000
+    }
+
+    fn encoder_memory(&self, _: i32) -> usize {
+        1
+    }
+
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+        Ok(Box::new(FaultyEncoder { level, target }))
+    }
+
+    fn decoder<'r>(&self, _: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+        Err(io::Error::other("no decoder"))
+    }
+
+    fn largest(&self) -> usize {
+        1000
+    }
+
+    fn find_end(&self, _: &[u8], _: &mut usize) -> End {
+        End::Unknown
+    }
+}
+
+impl Write for FaultyEncoder<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match (bytes.contains(&7), self.level) {
+            (true, 1) => Err(io::Error::other("a seven was refused")),
+            (true, 2) => panic!("a seven was met"),
+            _ => self.target.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'w> Encoder<'w> for FaultyEncoder<'w> {
+    fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
+        Ok(self.target)
+    }
+}
+
+#[test]
+fn what_fails_in_another_thread_is_an_error() {
+    for place in [0, 5_500, 19_999] {
+        let mut content = vec![0; 20_000];
+        assert_eq!(write(&Faulty, 1, 3, &content).unwrap(), content);
+        content[place] = 7;
+        for (level, message) in [(1, "a seven was refused"), (2, "a seven was met")] {
+            let error = write(&Faulty, level, 3, &content).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    }
+    // Dropped without an end, and with threads at work.
+    let mut writer = writer::new(&Faulty, 0, 3, Box::new(Vec::new())).unwrap();
+    writer.write_all(&[0; 10_000]).unwrap();
+    drop(writer);
+}

@@ -1,0 +1,196 @@
+//! Reading a source that holds one value and nothing else: other threads decompress its members.
+
+use std::io::{self, BufRead, Read};
+
+use crate::error::{Error, Result};
+use crate::format::compress::backend::{Decompressed, Unread};
+use crate::format::compress::multi_member::members::Members;
+use crate::format::compress::multi_member::pool::{Job, Pool};
+use crate::format::compress::multi_member::{End, Segmented};
+
+/// Sources with fewer bytes are read by the calling thread alone.
+const SMALLEST: usize = 1 << 20;
+
+/// Bytes taken from the source in one go.
+const STEP: usize = 256 << 10;
+
+/// The content of a value, decompressed by several threads as far as the ends of its members can
+/// be told. From where that is not so, or a thread fails, the calling thread goes on alone, in the
+/// same way as without other threads.
+pub(crate) struct Whole<'r> {
+    format: &'static dyn Segmented,
+    name: &'static str,
+    /// `None` once the calling thread is alone, when `rest` has it.
+    source: Option<&'r mut dyn BufRead>,
+    /// Bytes from the source that belong to no job yet.
+    ahead: Vec<u8>,
+    /// Whether members are still cut off.
+    cutting: bool,
+    pool: Pool,
+    spare: Vec<Job>,
+    /// The job whose output is being read, and how much of it has been.
+    current: Job,
+    at: usize,
+    rest: Option<Decompressed<Members<'r>>>,
+}
+
+impl<'r> Whole<'r> {
+    pub(crate) fn new(
+        format: &'static dyn Segmented,
+        name: &'static str,
+        threads: usize,
+        source: &'r mut dyn BufRead,
+    ) -> io::Result<Self> {
+        let largest = format.largest();
+        let pool = Pool::new(threads, move |member, content| format.decompress(member, largest, content));
+        let mut whole = Whole {
+            format,
+            name,
+            source: Some(source),
+            ahead: Vec::new(),
+            cutting: true,
+            pool,
+            spare: Vec::new(),
+            current: Job::default(),
+            at: 0,
+            rest: None,
+        };
+        while whole.cutting && whole.ahead.len() < SMALLEST {
+            whole.cutting = whole.read_ahead()?;
+        }
+        Ok(whole)
+    }
+
+    /// Takes some bytes from the source. False at its end.
+    fn read_ahead(&mut self) -> io::Result<bool> {
+        let Some(source) = &mut self.source else { return Ok(false) };
+        let bytes = loop {
+            match source.fill_buf() {
+                Ok(bytes) => break bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        };
+        let count = bytes.len().min(STEP);
+        // Not twice the room: there are some of these, and their memory is used again.
+        self.ahead.reserve_exact(count);
+        self.ahead.extend_from_slice(&bytes[..count]);
+        source.consume(count);
+        Ok(count > 0)
+    }
+
+    /// Cuts the next member off. `None` if its end can't be told.
+    fn cut(&mut self) -> io::Result<Option<Job>> {
+        let limit = self.format.largest() + self.format.largest() / 8;
+        let mut from = 0;
+        let end = loop {
+            match self.format.find_end(&self.ahead, &mut from) {
+                End::At(end) if end > limit => return Ok(None),
+                End::At(end) if end <= self.ahead.len() => break end,
+                End::At(_) | End::Later if self.ahead.len() <= limit => {
+                    // Only the first read of a member can find the source at an end that is none.
+                    if !self.read_ahead()? {
+                        break self.ahead.len();
+                    }
+                }
+                _ => return Ok(None),
+            }
+        };
+        if end == 0 {
+            return Ok(None);
+        }
+        let mut job = self.spare.pop().unwrap_or_default();
+        job.input.clear();
+        job.input.extend_from_slice(&self.ahead[end..]);
+        self.ahead.truncate(end);
+        std::mem::swap(&mut job.input, &mut self.ahead);
+        Ok(Some(job))
+    }
+
+    /// Makes sure that there is content in `current`, or that `rest` is there.
+    fn fill(&mut self) -> io::Result<()> {
+        while self.rest.is_none() && self.at == self.current.output.len() {
+            while self.cutting && !self.pool.is_full() {
+                match self.cut()? {
+                    Some(job) => self.pool.submit(job)?,
+                    None => self.cutting = false,
+                }
+            }
+            match self.pool.next() {
+                Some((job, Ok(()))) => {
+                    self.spare.push(std::mem::replace(&mut self.current, job));
+                    self.at = 0;
+                }
+                Some((job, Err(error))) => {
+                    tracing::debug!(%error, "reading on with one thread");
+                    self.go_on_alone(job.input);
+                }
+                None => self.go_on_alone(Vec::new()),
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_alone(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Puts back all that no content was given of.
+    fn go_on_alone(&mut self, mut head: Vec<u8>) {
+        while let Some((job, _)) = self.pool.next() {
+            head.extend_from_slice(&job.input);
+        }
+        head.append(&mut self.ahead);
+        self.cutting = false;
+        if let Some(source) = self.source.take() {
+            let members = Members::new(self.format, Box::new(Unread::new(head, source)));
+            self.rest = Some(Decompressed::new(self.name, members, true));
+        }
+    }
+
+    /// Checks that the source holds nothing after the value.
+    pub(crate) fn expect_end(&mut self) -> Result<()> {
+        let failed = |e| Error::io(e, "can't read to the end");
+        let more = if let Some(rest) = &mut self.rest {
+            rest.expect_end()?;
+            rest.get_mut().anything_follows().map_err(failed)?
+        } else {
+            self.at < self.current.output.len()
+                || self.pool.next().is_some()
+                || !self.ahead.is_empty()
+                || self.read_ahead().map_err(failed)?
+        };
+        if more {
+            return Err(Error::damaged(
+                "there are bytes after the value; `load_from` reads files that hold several values",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Read for Whole<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(target)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Whole<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.fill()?;
+        match &mut self.rest {
+            Some(rest) => rest.fill_buf(),
+            None => Ok(&self.current.output[self.at..]),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        match &mut self.rest {
+            Some(rest) => rest.consume(count),
+            None => self.at += count,
+        }
+    }
+}

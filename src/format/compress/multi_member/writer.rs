@@ -1,0 +1,148 @@
+//! Writing a value as one member after another.
+
+use std::io::{self, Write};
+
+use crate::format::compress::backend::Finish;
+use crate::format::compress::multi_member::pool::{Job, Pool};
+use crate::format::compress::multi_member::{Encoder, Segmented};
+use crate::format::target::Target;
+
+/// A writer that cuts what it is given into segments, and compresses with this many threads.
+pub(super) fn new<'w>(
+    format: &'static dyn Segmented,
+    level: i32,
+    threads: usize,
+    target: Box<dyn Write + 'w>,
+) -> io::Result<Box<dyn Finish + 'w>> {
+    let size = format.segment(level);
+    if threads == 1 {
+        let encoder = Some(format.encoder(level, target)?);
+        return Ok(Box::new(Inline { format, level, size, encoder, filled: 0, alone: true }));
+    }
+    Ok(Box::new(Parallel { format, level, size, threads, target, segment: Vec::new(), pool: None, spare: Vec::new() }))
+}
+
+/// Compresses as the bytes come, in the calling thread.
+struct Inline<'w> {
+    format: &'static dyn Segmented,
+    level: i32,
+    size: usize,
+    /// `None` after an error.
+    encoder: Option<Box<dyn Encoder<'w> + 'w>>,
+    /// Bytes in this segment.
+    filled: usize,
+    /// Whether this is the first segment.
+    alone: bool,
+}
+
+fn broken() -> io::Error {
+    io::Error::other("writing has failed before")
+}
+
+impl Write for Inline<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.filled == self.size && !bytes.is_empty() {
+            let mut encoder = self.encoder.take().ok_or_else(broken)?;
+            if !encoder.restart()? {
+                encoder = self.format.encoder(self.level, encoder.finish(false)?)?;
+            }
+            self.encoder = Some(encoder);
+            (self.filled, self.alone) = (0, false);
+        }
+        let count = bytes.len().min(self.size - self.filled);
+        self.encoder.as_mut().ok_or_else(broken)?.write_all(&bytes[..count])?;
+        self.filled += count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Target for Inline<'_> {}
+
+impl Finish for Inline<'_> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.encoder.take().ok_or_else(broken)?.finish(self.alone).map(drop)
+    }
+}
+
+/// Gathers segments for other threads, and writes what they make of them.
+struct Parallel<'w> {
+    format: &'static dyn Segmented,
+    level: i32,
+    size: usize,
+    threads: usize,
+    target: Box<dyn Write + 'w>,
+    segment: Vec<u8>,
+    /// Made when a second segment begins.
+    pool: Option<Pool>,
+    spare: Vec<Job>,
+}
+
+impl Parallel<'_> {
+    /// Hands the segment over, and begins the next.
+    fn hand_over(&mut self) -> io::Result<()> {
+        if self.pool.as_ref().is_some_and(Pool::is_full) {
+            self.write_oldest()?;
+        }
+        let (format, level, threads) = (self.format, self.level, self.threads);
+        let pool = self.pool.get_or_insert_with(|| {
+            Pool::new(threads, move |segment, member| {
+                member.clear();
+                // What can't be made smaller gets a little larger; not twice the room.
+                member.reserve_exact(segment.len() + segment.len() / 16);
+                let mut encoder = format.encoder(level, Box::new(member))?;
+                encoder.write_all(segment)?;
+                encoder.finish(false).map(drop)
+            })
+        });
+        let mut job = self.spare.pop().unwrap_or_default();
+        job.input.clear();
+        std::mem::swap(&mut job.input, &mut self.segment);
+        pool.submit(job)
+    }
+
+    /// Writes the oldest member that is not written yet. False if there is none.
+    fn write_oldest(&mut self) -> io::Result<bool> {
+        let Some((job, result)) = self.pool.as_mut().and_then(Pool::next) else { return Ok(false) };
+        result?;
+        self.target.write_all(&job.output)?;
+        self.spare.push(job);
+        Ok(true)
+    }
+}
+
+impl Write for Parallel<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.segment.len() == self.size && !bytes.is_empty() {
+            self.hand_over()?;
+        }
+        let count = bytes.len().min(self.size - self.segment.len());
+        if self.segment.len() + count > self.size / 2 {
+            self.segment.reserve_exact(self.size - self.segment.len());
+        }
+        self.segment.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Target for Parallel<'_> {}
+
+impl Finish for Parallel<'_> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        if self.pool.is_none() {
+            let mut encoder = self.format.encoder(self.level, self.target)?;
+            encoder.write_all(&self.segment)?;
+            return encoder.finish(true).map(drop);
+        }
+        self.hand_over()?;
+        while self.write_oldest()? {}
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! The compressors that were registered in this process.
+
+use std::io::BufRead;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::compress::custom::{Compressor, Custom};
+use crate::format::compress::{Method, backend};
+use crate::sys::fork::once::Once;
+
+/// The first of them; each has the next one. They stay until the process ends.
+static REGISTERED: Place = Once::new();
+
+type Place = Once<Box<Registered>>;
+
+struct Registered {
+    custom: Custom,
+    next: Place,
+}
+
+const LONGEST_NAME: usize = 32;
+const LONGEST_MAGIC: usize = 16;
+const LONGEST_EXTENSION: usize = 16;
+
+/// Extensions that ask for no compression.
+const PLAIN_EXTENSIONS: [&str; 2] = ["larder", "cbor"];
+
+/// What streams and files that larder knows begin with; zlib's have a rule instead.
+const KNOWN_MAGICS: [(&str, &[u8]); 10] = [
+    ("gzip", &[0x1f, 0x8b]),
+    ("bz2", b"BZh"),
+    ("xz", b"\xfd7zXZ\0"),
+    ("lzma", &[0x5d, 0]),
+    ("lz4", &[0x04, 0x22, 0x4d, 0x18]),
+    ("zstd", &[0x28, 0xb5, 0x2f, 0xfd]),
+    ("blocks-lz4", b"\x8fLBLK4"),
+    ("blocks-zstd", b"\x8fLBLKz"),
+    ("an uncompressed dump", &[0xd9, 0xd9, 0xf7]),
+    ("a cache entry", b"\x89LARDER\n"),
+];
+
+/// Adds a compressor to those that this process can write and read: by its name
+/// ([`Compression::custom`](crate::Compression::custom), `"name:level".parse()`), by its extension,
+/// and by the magic that its streams begin with. See [`Compressor`] for an example.
+///
+/// It stays until the process ends. Register before anything is written or read with it: at the
+/// beginning of `main`. Entries of a cache that were written with a compressor that is not
+/// registered are computed anew.
+///
+/// # Errors
+/// [`AlreadyRegistered`](ErrorKind::AlreadyRegistered) if another compressor has its name or its
+/// extension, or a magic that begins as this one or that this one begins with;
+/// [`InvalidInput`](ErrorKind::InvalidInput) if its name, magic, extension or levels are none.
+pub fn register_compressor(compressor: impl Compressor) -> Result<()> {
+    let custom = Custom {
+        // Leaked, as a name is part of `Compression`, which is `Copy`.
+        name: String::leak(checked_name(compressor.name())?.to_owned()),
+        magic: compressor.magic().to_vec(),
+        extension: compressor.extension().map(str::to_owned),
+        levels: compressor.levels(),
+        default_level: compressor.default_level(),
+        compressor: Box::new(compressor),
+    };
+    let mut new = Box::new(Registered { custom, next: Once::new() });
+    loop {
+        let (registered, end) = registered();
+        check_name(&new.custom, &registered)?;
+        check_magic(&new.custom, &registered)?;
+        check_extension(&new.custom, &registered)?;
+        check_levels(&new.custom)?;
+        match end.set(new) {
+            Ok(()) => return Ok(()),
+            // Somebody was faster.
+            Err(back) => new = back,
+        }
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+fn taken(message: String) -> Error {
+    Error::new(ErrorKind::AlreadyRegistered, message)
+}
+
+fn checked_name(name: &str) -> Result<&str> {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(name);
+    }
+    Err(invalid(format!(
+        "{name:?} can't be the name of a compressor: choose 1 to {LONGEST_NAME} of `a` to `z`, `0` to `9`, `_` and `-`"
+    )))
+}
+
+fn check_name(new: &Custom, registered: &[&Custom]) -> Result<()> {
+    if names_among(registered).any(|name| name == new.name) {
+        return Err(taken(format!("there is a compressor called {} already; choose another name", new.name)));
+    }
+    Ok(())
+}
+
+fn check_magic(new: &Custom, registered: &[&Custom]) -> Result<()> {
+    let Custom { name, magic, .. } = new;
+    if !(1..=LONGEST_MAGIC).contains(&magic.len()) {
+        return Err(invalid(format!(
+            "the magic of the compressor {name} has {} bytes: choose 1 to {LONGEST_MAGIC} that nothing else begins with",
+            magic.len()
+        )));
+    }
+    let of_zlib = match magic[..] {
+        [first] => (0..=0xff).any(|second| Method::detect(&[first, second]) == Some(Method::Zlib)),
+        _ => Method::detect(magic) == Some(Method::Zlib),
+    };
+    let known = KNOWN_MAGICS.into_iter().chain(registered.iter().map(|other| (other.name, other.magic.as_slice())));
+    let other = known
+        .filter(|(_, other)| other.starts_with(magic) || magic.starts_with(other))
+        .map(|(other, _)| other)
+        .chain(of_zlib.then_some("zlib"))
+        .next();
+    let Some(other) = other else { return Ok(()) };
+    Err(taken(format!("the magic of the compressor {name}, {magic:02x?}, can't be told from that of {other}")))
+}
+
+fn check_extension(new: &Custom, registered: &[&Custom]) -> Result<()> {
+    let Custom { name, extension: Some(extension), .. } = new else { return Ok(()) };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if !(1..=LONGEST_EXTENSION).contains(&extension.len()) || !extension.bytes().all(allowed) {
+        return Err(invalid(format!(
+            "{extension:?} can't be the extension of the compressor {name}: choose 1 to {LONGEST_EXTENSION} letters, \
+             digits, `_` and `-`, without a dot"
+        )));
+    }
+    let built_in = Method::ALL.into_iter().map(|method| method.facts().extension).chain(PLAIN_EXTENSIONS);
+    let others = registered.iter().filter_map(|other| other.extension.as_deref());
+    if built_in.chain(others).any(|other| other.eq_ignore_ascii_case(extension)) {
+        return Err(taken(format!(
+            "the extension {extension:?} of the compressor {name} means something else already"
+        )));
+    }
+    Ok(())
+}
+
+fn check_levels(new: &Custom) -> Result<()> {
+    let Custom { name, levels, default_level, .. } = new;
+    if levels.is_empty() {
+        return Err(invalid(format!("the compressor {name} has no levels; `0..=0` is one that nobody need know")));
+    }
+    if !levels.contains(default_level) {
+        let (first, last) = (levels.start(), levels.end());
+        return Err(invalid(format!(
+            "the compressor {name} has levels {first} to {last}, and {default_level} is none"
+        )));
+    }
+    Ok(())
+}
+
+/// All of them, and the place of the next one.
+fn registered() -> (Vec<&'static Custom>, &'static Place) {
+    let (mut all, mut place) = (Vec::new(), &REGISTERED);
+    while let Some(registered) = place.get() {
+        all.push(&registered.custom);
+        place = &registered.next;
+    }
+    (all, place)
+}
+
+fn names_among(registered: &[&Custom]) -> impl Iterator<Item = &'static str> {
+    let registered: Vec<_> = registered.iter().map(|custom| custom.name).collect();
+    Method::ALL.into_iter().map(|method| method.facts().name).chain(registered)
+}
+
+/// The registered compressor with this name.
+pub(super) fn find(name: &str) -> Option<&'static Custom> {
+    registered().0.into_iter().find(|custom| custom.name == name)
+}
+
+/// The registered compressor with this extension, in any case.
+pub(super) fn find_extension(extension: &str) -> Option<&'static Custom> {
+    let matches = |custom: &&Custom| custom.extension.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(extension));
+    registered().0.into_iter().find(matches)
+}
+
+/// The registered compressor whose magic the stream begins with. Adds to `head` what it has to read
+/// for that: no more than it takes to tell.
+pub(super) fn detect(head: &mut Vec<u8>, source: &mut dyn BufRead) -> Result<Option<&'static Custom>> {
+    let (mut candidates, _) = registered();
+    loop {
+        candidates.retain(|custom| custom.magic.starts_with(head) || head.starts_with(&custom.magic));
+        // At most one is complete, as no magic begins as another.
+        if let Some(custom) = candidates.iter().find(|custom| head.starts_with(&custom.magic)) {
+            return Ok(Some(custom));
+        }
+        let Some(len) = candidates.iter().map(|custom| custom.magic.len()).min() else { return Ok(None) };
+        let more = backend::peek(source, len - head.len())?;
+        if more.is_empty() {
+            return Ok(None);
+        }
+        head.extend(more);
+    }
+}
+
+/// The error for a name that nobody has.
+pub(super) fn unknown(text: &str) -> Error {
+    let names: Vec<_> = names_among(&registered().0).collect();
+    Error::new(
+        ErrorKind::UnknownCompressor,
+        format!(
+            "{text:?} names no compressor; there are {}; `larder::register_compressor` adds others, before they are used",
+            names.join(", ")
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_known_magics_are_those_that_are_detected() {
+        for method in Method::ALL {
+            let magic = KNOWN_MAGICS.iter().find(|(name, _)| *name == method.facts().name).map(|(_, magic)| *magic);
+            match method {
+                Method::None | Method::Zlib => assert!(magic.is_none()),
+                _ => assert_eq!(Method::detect(magic.unwrap_or_default()), Some(method)),
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! xz and lzma, by xz2. Its maintained fork `liblzma` has the same names: to change over, replace
+//! `xz2` by `liblzma` in this file and in Cargo.toml.
+
+use std::io::{self, BufRead, Read, Write};
+
+use xz2::stream::{Action, Check, LzmaOptions, Status, Stream};
+use xz2::write::XzEncoder;
+
+use crate::format::compress::backend::{Backend, Finish};
+use crate::format::compress::decoder_reader::{Progress, Step, Stepwise};
+use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented};
+use crate::format::target::Target;
+
+pub(super) struct Xz;
+pub(super) struct Lzma;
+
+/// Bytes that a decoder may take: level 9 needs 65 MiB for its dictionary. A file that claims to
+/// need more was not written by us, and is refused before the memory is taken.
+const DECODER_MEMORY: u64 = 96 << 20;
+
+const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
+const FOOTER_MAGIC: [u8; 2] = *b"YZ";
+
+/// The smallest stream: header, index without entries, footer.
+const SMALLEST: usize = 32;
+
+/// liblzma's dictionaries, in KiB.
+const DICTIONARIES: [usize; 10] = [256, 1024, 2048, 4096, 4096, 8192, 8192, 16384, 32768, 65536];
+
+fn dictionary(level: i32) -> usize {
+    let level = usize::try_from(level).unwrap_or(0);
+    DICTIONARIES[level.min(9)] << 10
+}
+
+impl Segmented for Xz {
+    fn segment(&self, level: i32) -> usize {
+        // Each segment begins with nothing to refer to, which costs less in a longer one.
+        dictionary(level).max(4 << 20)
+    }
+
+    fn encoder_memory(&self, level: i32) -> usize {
+        // As the manual of `xz` has it.
+        11 * dictionary(level) + (4 << 20)
+    }
+
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+        let stream = Stream::new_easy_encoder(level.unsigned_abs(), Check::Crc64)?;
+        Ok(Box::new(XzEncoder::new_stream(target, stream)))
+    }
+
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+        let stream = Stream::new_stream_decoder(DECODER_MEMORY.min(memory as u64), 0)?;
+        Ok(Box::new(Stepwise::new(source, Steps(stream))))
+    }
+
+    fn largest(&self) -> usize {
+        16 << 20
+    }
+
+    /// A stream does not say at its beginning how long it is. The footer of one and the header of
+    /// the next are eight known bytes, around a multiple of 4.
+    fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
+        if !bytes.starts_with(&MAGIC) {
+            return End::Unknown;
+        }
+        let mut at = (*from).max(SMALLEST);
+        while let Some(next) = bytes.get(at..at + MAGIC.len()) {
+            if next == MAGIC && bytes[at - 2..at] == FOOTER_MAGIC {
+                return End::At(at);
+            }
+            at += 4;
+        }
+        *from = at;
+        End::Later
+    }
+}
+
+impl Backend for Lzma {
+    fn writer<'w>(&self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
+        let stream = Stream::new_lzma_encoder(&LzmaOptions::new_preset(level.unsigned_abs())?)?;
+        Ok(Box::new(XzEncoder::new_stream(target, stream)))
+    }
+
+    fn reader<'r>(&self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {
+        let stream = Stream::new_lzma_decoder(DECODER_MEMORY)?;
+        Ok(Box::new(Stepwise::new(Box::new(source), Steps(stream))))
+    }
+}
+
+impl<W: Write> Target for XzEncoder<W> {}
+
+impl<W: Write> Finish for XzEncoder<W> {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        (*self).finish().map(drop)
+    }
+}
+
+impl<'w> Encoder<'w> for XzEncoder<Box<dyn Write + 'w>> {
+    fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
+        (*self).finish()
+    }
+}
+
+/// xz2's own reader reports an error when other data follows the stream.
+struct Steps(Stream);
+
+impl Step for Steps {
+    fn step(&mut self, input: &[u8], target: &mut [u8], at_end: bool) -> io::Result<Progress> {
+        let (used, made) = (self.0.total_in(), self.0.total_out());
+        let status = self.0.process(input, target, if at_end { Action::Finish } else { Action::Run })?;
+        Ok(Progress {
+            // Both are bounded by the lengths of the slices.
+            used: usize::try_from(self.0.total_in() - used).unwrap_or(usize::MAX),
+            made: usize::try_from(self.0.total_out() - made).unwrap_or(usize::MAX),
+            ended: status == Status::StreamEnd,
+        })
+    }
+}

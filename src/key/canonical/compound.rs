@@ -1,0 +1,110 @@
+//! Sequences, maps, structs and variants in the canonical encoding.
+
+use serde::Serialize;
+use serde::ser::{
+    SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
+};
+
+use crate::error::{Error, Result};
+use crate::key::canonical::Canonical;
+use crate::key::canonical::hash_buffer::Tag;
+use crate::key::canonical::number_slices::Numbers;
+
+/// A sequence, map, struct or variant whose items are coming.
+pub(crate) struct Items<'c, 's> {
+    pub(crate) canonical: &'c mut Canonical<'s>,
+    tag: Tag,
+    variant: Option<&'static str>,
+    count: u64,
+}
+
+impl<'c, 's> Items<'c, 's> {
+    pub(crate) fn begin(canonical: &'c mut Canonical<'s>, tag: Tag, variant: Option<&'static str>) -> Result<Self> {
+        canonical.enter()?;
+        Ok(Items { canonical, tag, variant, count: 0 })
+    }
+
+    #[inline]
+    pub(crate) fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.count += 1;
+        self.canonical.value(value)
+    }
+
+    /// Numbers that lie in memory; no items came before them.
+    pub(crate) fn numbers(&mut self, numbers: &Numbers<'_>) -> Result<()> {
+        self.count = numbers.count() as u64;
+        self.canonical.sink.write_from(numbers)?;
+        if let Some(tag) = numbers.run() {
+            self.canonical.run_of(tag, self.count);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
+        self.named(name, |canonical| canonical.value(value))
+    }
+
+    /// A field whose value is encoded by `encode`.
+    pub(crate) fn named(&mut self, name: &str, encode: impl FnOnce(&mut Canonical<'s>) -> Result<()>) -> Result<()> {
+        self.count += 1;
+        encode(&mut *self.canonical)?;
+        self.canonical.bytes(Tag::Str, name.as_bytes());
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Result<()> {
+        self.canonical.leave();
+        let sink = &mut self.canonical.sink;
+        match self.variant {
+            None => sink.end(self.count, self.tag),
+            Some(variant) => {
+                sink.length(self.count);
+                sink.text(variant);
+                sink.tag(self.tag);
+            }
+        }
+        Ok(())
+    }
+}
+
+macro_rules! items {
+    ($($trait:ident: $method:ident),* $(,)?) => {$(
+        impl $trait for Items<'_, '_> {
+            type Ok = ();
+            type Error = Error;
+
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+                self.item(value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+items! {
+    SerializeSeq: serialize_element, SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field, SerializeTupleVariant: serialize_field,
+}
+
+macro_rules! fields {
+    ($($trait:ident),*) => {$(
+        impl $trait for Items<'_, '_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+fields!(SerializeStruct, SerializeStructVariant);

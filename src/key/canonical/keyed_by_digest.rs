@@ -1,0 +1,62 @@
+//! Values that are known by a digest: in keys, the digest stands for what it is of.
+
+use serde::{Serialize, Serializer};
+
+use crate::key::Key;
+use crate::key::canonical::Canonical;
+use crate::key::canonical::hash_buffer::Tag;
+
+/// What a digest stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StandIn {
+    /// The content of a file.
+    File,
+    /// The value in an entry, by the entry's key.
+    Shelved,
+}
+
+impl StandIn {
+    const ALL: [StandIn; 2] = [StandIn::File, StandIn::Shelved];
+
+    /// What the newtype struct is called that the canonical encoder is given. No type can have such a name, unless
+    /// it is renamed to it on purpose.
+    const fn name(self) -> &'static str {
+        match self {
+            StandIn::File => "$larder::FileDigest",
+            StandIn::Shelved => "$larder::Shelved",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        if !name.starts_with('$') {
+            return None;
+        }
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    pub(crate) fn tag(self) -> Tag {
+        match self {
+            StandIn::File => Tag::File,
+            StandIn::Shelved => Tag::Shelved,
+        }
+    }
+
+    /// Whether `S` makes a key, so that [`serialize`](StandIn::serialize) is what to call. Through serde's own
+    /// serializers (of `flatten`, for one) it can't be seen: then the value is what it is for others.
+    pub(crate) fn is_wanted<S: Serializer>() -> bool {
+        typeid::of::<S>() == typeid::of::<&mut Canonical<'_>>()
+    }
+
+    /// Serialises a digest for the canonical encoder.
+    pub(crate) fn serialize<S: Serializer>(self, digest: &Key, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Digest<'d>(&'d [u8; 32]);
+
+        impl Serialize for Digest<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(self.0)
+            }
+        }
+
+        serializer.serialize_newtype_struct(self.name(), &Digest(digest.as_bytes()))
+    }
+}

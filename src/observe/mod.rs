@@ -1,0 +1,8 @@
+//! observe.
+
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics_export;
+pub(crate) mod progress;
+pub(crate) mod reason;
+pub(crate) mod repeated_faults;
+pub(crate) mod stats;

@@ -1,0 +1,324 @@
+//! The environment variables that larder reads: their names, what they mean, and what they may say. Nothing else reads one.
+//!
+//! A variable that can't be read is ignored, and so is an unknown one that begins with `LARDER_`. Each of them is one warning in a
+//! process.
+
+pub(crate) mod run_mode;
+pub(crate) mod units;
+
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::compress::Compression;
+use crate::settings::run_mode::Steering;
+use crate::settings::units::{parse_bytes, parse_duration};
+use crate::sys::fork::once::Once;
+use crate::sys::fork::per_process::PerProcess;
+
+/// One variable.
+pub(crate) struct Setting<T> {
+    name: &'static str,
+    parse: fn(&OsStr) -> Result<T>,
+}
+
+pub(crate) const MODE: Setting<Steering> = Setting { name: "LARDER", parse: |text| text_of(text, Steering::parse) };
+pub(crate) const FOLDER: Setting<PathBuf> = Setting { name: "LARDER_DIR", parse: folder };
+pub(crate) const COMPRESSION: Setting<Compression> = Setting {
+    name: "LARDER_COMPRESSION",
+    parse: |text| text_of(text, |text| text.parse::<Compression>().and_then(Compression::validate)),
+};
+pub(crate) const MAX_BYTES: Setting<u64> =
+    Setting { name: "LARDER_MAX_BYTES", parse: |text| text_of(text, |text| above_zero(text, parse_bytes(text)?)) };
+pub(crate) const MAX_ENTRIES: Setting<u64> =
+    Setting { name: "LARDER_MAX_ENTRIES", parse: |text| text_of(text, |text| above_zero(text, number(text)?)) };
+pub(crate) const MAX_AGE: Setting<Duration> =
+    Setting { name: "LARDER_MAX_AGE", parse: |text| text_of(text, parse_duration) };
+pub(crate) const MAX_IDLE: Setting<Duration> =
+    Setting { name: "LARDER_MAX_IDLE", parse: |text| text_of(text, parse_duration) };
+pub(crate) const HOT_BYTES: Setting<u64> =
+    Setting { name: "LARDER_HOT_BYTES", parse: |text| text_of(text, parse_bytes) };
+pub(crate) const SHARED: Setting<bool> = Setting { name: "LARDER_SHARED", parse: |text| text_of(text, yes_or_no) };
+pub(crate) const WAIT: Setting<Duration> = Setting { name: "LARDER_WAIT", parse: |text| text_of(text, wait) };
+pub(crate) const THREADS: Setting<NonZeroUsize> = Setting {
+    name: "LARDER_THREADS",
+    parse: |text| {
+        text_of(text, |text| {
+            let count = usize::try_from(number(text)?).ok().and_then(NonZeroUsize::new);
+            count.ok_or_else(|| wrong(text, "it must be a number above 0"))
+        })
+    },
+};
+pub(crate) const REPORT: Setting<bool> = Setting { name: "LARDER_REPORT", parse: |text| text_of(text, yes_or_no) };
+
+/// What a variable of this table means, for people, and whether its text can be read.
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    /// What it sets, with an example.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the README's table is compared with it"))]
+    pub(crate) meaning: &'static str,
+    check: fn(&OsStr) -> Result<()>,
+    /// Whether the one who uses it says what is wrong: it may become readable after the first cache was opened, or nothing works
+    /// without it.
+    late: bool,
+}
+
+const fn known(name: &'static str, meaning: &'static str, check: fn(&OsStr) -> Result<()>) -> Known {
+    Known { name, meaning, check, late: false }
+}
+
+/// All variables.
+pub(crate) const ALL: [Known; 12] = [
+    known(MODE.name, "`off`, `refresh`, `readonly`, `verify` or `verify:0.5`", |text| MODE.check(text)),
+    Known { late: true, ..known(FOLDER.name, "the folder of the global cache", |text| FOLDER.check(text)) },
+    Known { late: true, ..known(COMPRESSION.name, "its compressor, such as `zstd:3`", |text| COMPRESSION.check(text)) },
+    known(MAX_BYTES.name, "its limit of bytes, such as `10GB`", |text| MAX_BYTES.check(text)),
+    known(MAX_ENTRIES.name, "its limit of entries", |text| MAX_ENTRIES.check(text)),
+    known(MAX_AGE.name, "how old its results may be, such as `90d`", |text| MAX_AGE.check(text)),
+    known(MAX_IDLE.name, "how long its results may be unused", |text| MAX_IDLE.check(text)),
+    known(HOT_BYTES.name, "bytes of its results kept in memory, such as `64MB`", |text| HOT_BYTES.check(text)),
+    known(SHARED.name, "`1`: a group shares it", |text| SHARED.check(text)),
+    known(
+        WAIT.name,
+        "how long a call waits for a thread or process that computes it and makes no progress, such as `30s`; `0`: not at all",
+        |text| WAIT.check(text),
+    ),
+    known(THREADS.name, "threads for one large value", |text| THREADS.check(text)),
+    known(REPORT.name, "`1`: a line at the end of the process", |text| REPORT.check(text)),
+];
+
+impl<T> Setting<T> {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the variable says; `None` if it is not set, is empty, or can't be read, which is one warning.
+    pub(crate) fn get(&self) -> Option<T> {
+        self.try_get().unwrap_or_else(|error| {
+            warn_once(self.name, &error, "a variable can't be read, and is ignored");
+            None
+        })
+    }
+
+    /// The same, with the error.
+    pub(crate) fn try_get(&self) -> Result<Option<T>> {
+        std::env::var_os(self.name).filter(|text| !text.is_empty()).map(|text| (self.parse)(&text)).transpose()
+    }
+
+    fn check(&self, text: &OsStr) -> Result<()> {
+        if text.is_empty() { Ok(()) } else { (self.parse)(text).map(drop) }
+    }
+}
+
+/// Something that is wrong with a variable.
+pub(crate) struct Wrong {
+    pub(crate) name: String,
+    pub(crate) error: Error,
+}
+
+/// What is wrong with the variables of this process. With `late`, also those of which others tell.
+pub(crate) fn wrong_ones(late: bool) -> Vec<Wrong> {
+    let mut all: Vec<(OsString, OsString)> =
+        std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"LARDER")).collect();
+    all.sort_unstable();
+    let wrong = |(name, text): (OsString, OsString)| {
+        let name = name.to_string_lossy().into_owned();
+        let error = match ALL.iter().find(|known| known.name == name) {
+            Some(known) if known.late && !late => return None,
+            Some(known) => (known.check)(&text).err()?,
+            None if name.starts_with("LARDER_") => unknown(&name),
+            None => return None,
+        };
+        Some(Wrong { name, error })
+    };
+    all.into_iter().filter_map(wrong).collect()
+}
+
+/// Warns of variables that can't be read, when the first cache is opened.
+pub(crate) fn check_once() {
+    static CHECKED: Once<()> = Once::new();
+    CHECKED.get_or_init(|| {
+        for Wrong { name, error } in wrong_ones(false) {
+            warn_once(&name, &error, "a variable can't be read, and is ignored");
+        }
+    });
+}
+
+fn warn_once(name: &str, error: &Error, what: &str) {
+    static WARNED: PerProcess<Mutex<Vec<String>>> = PerProcess::new();
+    let mut warned = WARNED.get().lock().unwrap_or_else(PoisonError::into_inner);
+    if warned.iter().any(|warned| warned == name) {
+        return;
+    }
+    warned.push(name.to_owned());
+    drop(warned);
+    tracing::warn!(variable = name, %error, "{what}");
+}
+
+fn unknown(name: &str) -> Error {
+    let names = ALL.map(|known| known.name);
+    let hint = match nearest(name, &names) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", names[1..].join(", ")),
+    };
+    Error::new(ErrorKind::InvalidInput, format!("larder knows no variable {name}; {hint}"))
+}
+
+/// Of these words the one that was most likely meant: at most a third of its letters differ.
+pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
+    let distances = words.iter().map(|candidate| (distance(word, candidate), *candidate));
+    let (least, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
+    // Of the names of variables, the common beginning says nothing.
+    let letters = nearest.strip_prefix("LARDER_").unwrap_or(nearest).len();
+    (least <= (letters / 3).max(1)).then_some(nearest)
+}
+
+/// How many letters must be put in, taken out, replaced or exchanged with the next one to make one word of another.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) =
+        (one.to_lowercase().chars().collect(), other.to_lowercase().chars().collect());
+    let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
+    for i in 1..=one.len() {
+        let mut row = vec![i];
+        for j in 1..=other.len() {
+            let same = one[i - 1] == other[j - 1];
+            let mut best = (rows[i - 1][j - 1] + usize::from(!same)).min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
+fn wrong(text: &str, why: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("{text:?}: {why}"))
+}
+
+fn text_of<T>(text: &OsStr, parse: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+    let text = text.to_str().ok_or_else(|| wrong(&text.to_string_lossy(), "it is not UTF-8"))?;
+    parse(text.trim())
+}
+
+fn number(text: &str) -> Result<u64> {
+    text.parse().map_err(|_| wrong(text, "it is no number"))
+}
+
+fn above_zero(text: &str, number: u64) -> Result<u64> {
+    if number > 0 { Ok(number) } else { Err(wrong(text, "nothing could be kept; to keep nothing, set LARDER=off")) }
+}
+
+fn yes_or_no(text: &str) -> Result<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(wrong(text, "it must be 1 or 0")),
+    }
+}
+
+/// A duration that may be zero.
+fn wait(text: &str) -> Result<Duration> {
+    if ["0", "0s", "0ms"].contains(&text) { Ok(Duration::ZERO) } else { parse_duration(text) }
+}
+
+/// A folder in which a leading `~` is the user's. Shells expand it, but not within quotes, nor does anything that is no shell.
+fn folder(text: &OsStr) -> Result<PathBuf> {
+    let path = Path::new(text);
+    let Some(first) = path.components().next().filter(|first| first.as_os_str().as_encoded_bytes().starts_with(b"~"))
+    else {
+        return Ok(path.to_owned());
+    };
+    let home = dirs::home_dir().filter(|_| first.as_os_str() == "~");
+    let home = home.ok_or_else(|| no_home(path))?;
+    // Joined with nothing, it would end with a slash.
+    let rest: PathBuf = path.components().skip(1).collect();
+    Ok(if rest.as_os_str().is_empty() { home } else { home.join(rest) })
+}
+
+fn no_home(path: &Path) -> Error {
+    let what = "only `~` and `~/` at the beginning stand for the user's folder, if there is one; write the whole path";
+    Error::new(ErrorKind::InvalidInput, what).at(path)
+}
+
+/// An error if a path of a program begins with `~`, which only shells expand: a folder of that name would be made.
+pub(crate) fn expect_no_tilde(path: &Path) -> Result<()> {
+    let is_tilde = path.components().next().is_some_and(|first| first.as_os_str() == "~");
+    if !is_tilde {
+        return Ok(());
+    }
+    let what = "`~` is expanded by shells, not here; write the whole path, or `./~` for a folder of that name";
+    Err(Error::new(ErrorKind::InvalidInput, what).at(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_variable_is_read_or_says_what_is_wrong() {
+        let is_good = |name: &str, text: &str| {
+            let known = ALL.iter().find(|known| known.name == name).unwrap();
+            (known.check)(OsStr::new(text)).is_ok()
+        };
+        for (name, good, bad) in [
+            ("LARDER", &["", "on", "off", "refresh", "verify:0.5"][..], &["refesh", "OFF"][..]),
+            ("LARDER_DIR", &["/x", "x", "~", "~/x", "./~"], &["~nobody/x"]),
+            (
+                "LARDER_COMPRESSION",
+                if cfg!(feature = "zlib") { &["none", "gzip:9"] } else { &["none"] },
+                &["zip", "gzip:99"],
+            ),
+            ("LARDER_MAX_BYTES", &["10GB", " 1.5 GiB "], &["0", "-1", "ten", "10XB"]),
+            ("LARDER_MAX_ENTRIES", &["10"], &["0", "-1", "1e3", "many"]),
+            ("LARDER_MAX_AGE", &["7d", "1d 12h"], &["0s", "7", "never"]),
+            ("LARDER_MAX_IDLE", &["7d"], &["0s", "7"]),
+            ("LARDER_HOT_BYTES", &["0", "64MB"], &["lots"]),
+            ("LARDER_SHARED", &["1", "0", "true"], &["group"]),
+            ("LARDER_WAIT", &["30s", "0", "2min"], &["30", "-1s"]),
+            ("LARDER_THREADS", &["1", "16"], &["0", "many", "-2"]),
+            ("LARDER_REPORT", &["1", "0", "yes"], &["please"]),
+        ] {
+            good.iter().for_each(|text| assert!(is_good(name, text), "{name}={text}"));
+            bad.iter().for_each(|text| assert!(!is_good(name, text), "{name}={text}"));
+        }
+    }
+
+    #[test]
+    fn a_tilde_is_the_users_folder() {
+        let Some(home) = dirs::home_dir() else { return };
+        let of = |text: &str| folder(OsStr::new(text)).unwrap();
+        assert_eq!((of("~"), of("~/"), of("~/a/b")), (home.clone(), home.clone(), home.join("a").join("b")));
+        assert_eq!((of("/a/~/b"), of("./~/b")), ("/a/~/b".into(), "./~/b".into()));
+        assert!(expect_no_tilde(Path::new("~/x")).is_err() && expect_no_tilde(Path::new("./~/x")).is_ok());
+        assert!(expect_no_tilde(Path::new("~x")).is_ok());
+    }
+
+    #[test]
+    fn the_nearest_word_is_what_was_meant() {
+        let names = ALL.map(|known| known.name);
+        for (wrong, meant) in [
+            ("LARDER_MAX_BYTE", Some("LARDER_MAX_BYTES")),
+            ("LARDER_MAXBYTES", Some("LARDER_MAX_BYTES")),
+            ("LARDER_DRI", Some("LARDER_DIR")),
+            ("LARDER_THREAD", Some("LARDER_THREADS")),
+            ("LARDER_SOMETHING_ELSE", None),
+        ] {
+            assert_eq!(nearest(wrong, &names), meant, "{wrong}");
+        }
+        assert_eq!(nearest("refesh", &["off", "refresh", "readonly"]), Some("refresh"));
+    }
+
+    /// What the README says of them is what they are.
+    #[test]
+    fn the_readme_lists_all() {
+        let readme = include_str!("../../README.md");
+        for Known { name, meaning, .. } in &ALL {
+            assert!(readme.contains(&format!("| `{name}` | {meaning} |")), "| `{name}` | {meaning} |");
+        }
+    }
+}

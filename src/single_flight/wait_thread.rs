@@ -1,0 +1,165 @@
+//! A wait for a holder in this process.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::single_flight::join::Holder;
+use crate::single_flight::progress_probe::{Pace, ProcessWatch, Worker};
+use crate::single_flight::wait_graph::Waits;
+use crate::single_flight::wait_policy::{BUSY, IDLE, Patience};
+use crate::single_flight::{End, Flight, Signs, locked, wait_graph};
+use crate::sys::proc;
+
+/// A wait for a holder in this process.
+pub(super) struct Watch {
+    flight: Arc<Flight>,
+    end: Option<End>,
+    patience: Patience,
+    looked: Instant,
+    /// What was seen of the holders at the end of the chain of waits.
+    seen: Vec<(Arc<Flight>, Signs)>,
+    process: Option<ProcessWatch>,
+    /// This thread was begun after the computation was, maybe by it.
+    is_young: Option<bool>,
+    is_task: bool,
+    waits: Option<Waits>,
+}
+
+/// What is to be seen of a flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Saw {
+    Ended(End),
+    /// It is not time to look.
+    GetsOn,
+    /// It gets on, as far as was seen just now.
+    Looked,
+    StandsStill,
+}
+
+impl Watch {
+    /// `None` if it would be a wait in a circle.
+    pub(super) fn new(flight: Arc<Flight>, limit: Duration, is_task: bool) -> Option<Watch> {
+        Some(Watch {
+            waits: Some(Waits::unless_in_a_circle(&flight)?),
+            end: flight.end(),
+            flight,
+            patience: Patience::new(limit, is_task),
+            looked: Instant::now(),
+            seen: Vec::new(),
+            process: None,
+            is_young: is_task.then_some(false),
+            is_task,
+        })
+    }
+
+    /// It waits no longer, for a while.
+    pub(super) fn rest(&mut self) {
+        self.waits = None;
+    }
+
+    /// It waits again. `None` if that would be a wait in a circle.
+    pub(super) fn again(mut self) -> Option<Watch> {
+        self.waits = Some(Waits::unless_in_a_circle(&self.flight)?);
+        self.end = self.flight.end();
+        // It may be another thread that waits now.
+        self.is_young = self.is_task.then_some(false);
+        Some(self)
+    }
+
+    pub(super) fn is_of(&self, flight: &Arc<Flight>) -> bool {
+        Arc::ptr_eq(&self.flight, flight)
+    }
+
+    pub(super) fn flight(&self) -> Arc<Flight> {
+        self.flight.clone()
+    }
+
+    /// Waits for the end, until it is time to look again, at most `longest`.
+    pub(super) fn wait(&mut self, longest: Duration) {
+        self.end = self.flight.wait(self.patience.until_next_look().min(longest));
+    }
+
+    /// [`wait`](Watch::wait) for a task.
+    #[cfg(feature = "async")]
+    pub(super) async fn wait_as_task(&mut self, longest: Duration) {
+        self.end = self.flight.wait_as_task(self.patience.until_next_look().min(longest)).await;
+    }
+
+    pub(super) fn look(&mut self) -> Saw {
+        if let Some(end) = self.end {
+            return Saw::Ended(end);
+        }
+        match self.is_in_vain() {
+            Some(true) => Saw::StandsStill,
+            Some(false) => Saw::Looked,
+            None => Saw::GetsOn,
+        }
+    }
+
+    /// Looks, if it is time to: whether there is nothing to wait for.
+    fn is_in_vain(&mut self) -> Option<bool> {
+        #[cfg(feature = "async")]
+        if self.flight.is_starved() {
+            return Some(true);
+        }
+        if self.looked.elapsed() < self.patience.until_next_look() {
+            return None;
+        }
+        self.looked = Instant::now();
+        let is_busy = self.process.get_or_insert_with(ProcessWatch::new).is_busy();
+        let ends = wait_graph::at_the_end(&self.flight);
+        // A wait for another process is bounded by itself.
+        let is_bounded = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).is_queueing);
+        let mut pace = if is_bounded { Pace::Works } else { Pace::Still };
+        self.seen.retain(|(flight, _)| ends.iter().any(|end| Arc::ptr_eq(end, flight)));
+        for end in ends {
+            let place = self.seen.iter().position(|(flight, _)| Arc::ptr_eq(flight, &end));
+            let place = place.unwrap_or_else(|| {
+                self.seen.push((end.clone(), Signs::default()));
+                self.seen.len() - 1
+            });
+            pace = pace.max(end.pace(&mut self.seen[place].1));
+        }
+        self.patience.saw(pace);
+        let began = self.flight.began;
+        let is_young = *self.is_young.get_or_insert_with(|| {
+            let ticks = |time: Duration| time.as_millis() / u128::from(1000 / proc::TICKS);
+            Worker::here().age().is_some_and(|age| u128::from(age) <= ticks(began.elapsed()))
+        });
+        // The holder may be joining this thread if it started it. It may be awaiting this task, unless other threads work
+        // for it. Whatever else it waits for may take long.
+        let times = match self.is_task {
+            _ if !cfg!(target_os = "linux") => BUSY,
+            false if is_young => 1,
+            true if !is_busy => 1,
+            _ => IDLE,
+        };
+        Some(self.patience.is_over(times))
+    }
+}
+
+impl Flight {
+    fn end(&self) -> Option<End> {
+        locked(&self.state).end
+    }
+
+    pub(super) fn holder(&self) -> Holder {
+        Holder::Here { since: self.since }
+    }
+
+    /// Waits for the end, at most `longest`.
+    fn wait(&self, longest: Duration) -> Option<End> {
+        let mut state = locked(&self.state);
+        state.waiting += 1;
+        let until = Instant::now() + longest;
+        while state.end.is_none() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.waiting -= 1;
+        state.end
+    }
+}

@@ -1,0 +1,318 @@
+//! Loading: find, check, decompress, decode.
+
+use std::any::type_name;
+use std::cell::Cell;
+use std::fs::File;
+use std::hash::Hasher as _;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use twox_hash::XxHash3_64;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::cbor::reader::Input;
+use crate::format::compress::{Compression, Content, believed_content};
+use crate::format::document;
+use crate::key::Key;
+use crate::store::entry_format::{FIXED, Glance, Header};
+use crate::store::layout::Layout;
+use crate::store::mac::{NO_SEAL, Sealing, Secret, is_same};
+use crate::store::{Store, entry_format};
+use crate::sys::file::FileRange;
+
+/// Entries up to this size are read by one call.
+const FIRST_READ: usize = 16 << 10;
+
+const READ_BUFFER: usize = 256 << 10;
+
+/// An entry whose header has been read and checked.
+pub(crate) struct Peeked {
+    file: File,
+    pub(crate) header: Header<Glance>,
+    /// What was read of the file, of which `len` bytes count.
+    bytes: Vec<u8>,
+    len: usize,
+    /// Whether that is all there is.
+    complete: bool,
+}
+
+thread_local! {
+    /// The memory that was read into last, `FIRST_READ` bytes of it.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Peeked {
+    fn drop(&mut self) {
+        if self.bytes.len() == FIRST_READ {
+            let _ = BUFFER.try_with(|buffer| buffer.set(std::mem::take(&mut self.bytes)));
+        }
+    }
+}
+
+impl Peeked {
+    /// Opens the entry with this key and reads its header. `None` if there is no such entry.
+    pub(crate) fn open(store: &dyn Store, folder: &Path, key: &Key) -> Result<Option<Self>> {
+        let Some(file) = store.get(folder, key)? else { return Ok(None) };
+        Peeked::read(file, key).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// An error if the value is of another type.
+    pub(crate) fn expect_type<T>(&self) -> Result<()> {
+        let (found, wanted) = (&self.header.details.type_name, type_name::<T>());
+        if found == wanted {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::WrongType, format!("wrong type: a `{found}` is stored, a `{wanted}` is wanted")))
+    }
+
+    /// Reads the header of the entry that should have this key.
+    pub(crate) fn read(mut file: File, key: &Key) -> Result<Self> {
+        let failed = |e| Error::io(e, "can't read");
+        let mut bytes = BUFFER.try_with(Cell::take).unwrap_or_default();
+        if bytes.len() != FIRST_READ {
+            bytes = vec![0; FIRST_READ];
+        }
+        let mut len = read_until(&mut file, &mut bytes, 0, FIXED).map_err(failed)?;
+        let header_len = entry_format::header_len(&bytes[..len])?;
+        if header_len > bytes.len() {
+            bytes.resize(header_len, 0);
+        }
+        len = read_until(&mut file, &mut bytes, len, header_len).map_err(failed)?;
+        if len < header_len {
+            return Err(Error::truncated());
+        }
+        let header: Header<Glance> = entry_format::decode(&bytes[..header_len])?;
+        if header.details.key != *key {
+            return Err(Error::damaged("the entry is of another call: its file was renamed"));
+        }
+        // A read that falls short of the buffer has met the end, for a regular file.
+        let complete = len < bytes.len();
+        Ok(Peeked { file, header, bytes, len, complete })
+    }
+
+    /// The bytes of the header.
+    fn head(&self) -> &[u8] {
+        &self.bytes[..index(self.header.payload_at)]
+    }
+
+    /// What was read of the payload.
+    fn rest(&self) -> &[u8] {
+        &self.bytes[index(self.header.payload_at)..self.len]
+    }
+
+    /// The whole header.
+    pub(crate) fn whole_header(&self) -> Result<Header> {
+        entry_format::decode(self.head())
+    }
+
+    /// Makes sure that the entry was written by somebody who knows the secret, if there is one. What was read
+    /// for that is what is used from now on.
+    pub(crate) fn expect_seal(mut self, secret: Option<&Secret>) -> Result<Self> {
+        let Some(secret) = secret else { return Ok(self) };
+        if !self.complete {
+            if !self.is_complete()? {
+                return Err(Error::truncated());
+            }
+            self.bytes.truncate(self.len);
+            self.file.read_to_end(&mut self.bytes).map_err(|e| Error::io(e, "can't read to the end"))?;
+            self.len = self.bytes.len();
+            self.complete = true;
+        }
+        let mut sealing = secret.begin();
+        sealing.update(self.rest());
+        self.compare_seal(sealing)?;
+        Ok(self)
+    }
+
+    fn compare_seal(&self, sealing: Sealing) -> Result<()> {
+        if self.header.seal == NO_SEAL
+            || !is_same(&sealing.end(&entry_format::unsealed(self.head())), &self.header.seal)
+        {
+            return Err(Error::damaged("the entry was not sealed with this cache's secret: somebody else wrote it"));
+        }
+        Ok(())
+    }
+
+    /// Whether the file is as long as its header says.
+    pub(crate) fn is_complete(&self) -> Result<bool> {
+        let actual = if self.complete {
+            self.header.payload_at + self.rest().len() as u64
+        } else {
+            self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len()
+        };
+        Ok(actual == self.header.size())
+    }
+
+    fn is_compressed(&self) -> bool {
+        self.header.details.compressor != Compression::NONE.name()
+    }
+
+    /// Reads the value.
+    pub(crate) fn load<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let payload = self.header.payload;
+        let compressed = self.is_compressed();
+        // The whole file is here already: no need to go through readers.
+        if !compressed && self.complete {
+            if self.rest().len() as u64 != payload.len {
+                return Err(wrong_length(self.rest().len() as u64, payload.len));
+            }
+            let (value, checksum) = document::checked_from_slice(self.rest())?;
+            if checksum != payload.checksum {
+                return Err(wrong_checksum());
+            }
+            return Ok(value);
+        }
+        self.read_value(document::read)
+    }
+
+    /// Reads the value in another way than as what it is.
+    pub(crate) fn look<R>(&mut self, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<R> {
+        self.read_value(|input| document::read_with(input, |input, _| read(input)))
+    }
+
+    /// Reads the value with `read`, which gives the document's checksum as well.
+    fn read_value<R>(&mut self, read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>) -> Result<R> {
+        let payload = self.header.payload;
+        let compressed = self.is_compressed();
+        // Before anything is believed that the header says of the length.
+        if compressed && !self.is_complete()? {
+            return Err(Error::truncated());
+        }
+        if compressed {
+            return self.stream(None, read);
+        }
+        // A large one is read from wherever it is needed.
+        let actual = self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
+        if actual != self.header.size() {
+            return Err(wrong_length(actual.saturating_sub(self.header.payload_at), payload.len));
+        }
+        let mut input = Input::from_file(FileRange::new(&self.file, self.header.payload_at, actual));
+        let (value, checksum) = read(&mut input)?;
+        input.expect_end()?;
+        if checksum != payload.checksum {
+            return Err(wrong_checksum());
+        }
+        Ok(value)
+    }
+
+    /// Lets `read` read the document piece by piece, and give its checksum as well. Gives what it made of it if all
+    /// bytes are those that were written, by somebody who knows the secret, if there is one: what `read` itself
+    /// saw is not to be believed before that.
+    pub(crate) fn pass<R>(
+        &mut self,
+        secret: Option<&Secret>,
+        read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>,
+    ) -> Result<R> {
+        if !self.is_complete()? {
+            return Err(Error::truncated());
+        }
+        self.stream(secret, read)
+    }
+
+    fn stream<R>(
+        &mut self,
+        secret: Option<&Secret>,
+        read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>,
+    ) -> Result<R> {
+        let payload = self.header.payload;
+        let compressed = self.is_compressed();
+        // One that is not in this build, or not registered, is named.
+        self.header.details.compressor.parse::<Compression>()?;
+        let rest = &self.bytes[index(self.header.payload_at)..self.len];
+        // A whole one needs no more memory than it has.
+        let capacity = if self.complete { rest.len().max(1) } else { READ_BUFFER };
+        let source = BufReader::with_capacity(capacity, rest.chain(&mut self.file));
+        let mut source = Summed { source, len: 0, checksum: XxHash3_64::new(), sealing: secret.map(Secret::begin) };
+        let result = if compressed {
+            let expected = believed_content(payload.len);
+            Compression::decompress_whole(&mut source, |content| document::within(content, expected, read))
+        } else {
+            let content = Content { reader: &mut source, verified: false };
+            document::within(content, payload.len, read)
+        };
+        // After an error it is the checksum that tells whether the bytes are to blame.
+        if result.is_err() {
+            io::copy(&mut source, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
+        }
+        let len = source.len;
+        if compressed && source.checksum.finish() != payload.checksum {
+            return Err(if len < payload.len { Error::truncated() } else { wrong_checksum() });
+        }
+        let (result, checksum) = result?;
+        if !compressed && checksum != payload.checksum {
+            return Err(wrong_checksum());
+        }
+        let rest = source.source.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
+        if len != payload.len || !rest.is_empty() {
+            return Err(wrong_length(len + rest.len() as u64, payload.len));
+        }
+        let sealing = source.sealing.take();
+        sealing.map_or(Ok(()), |sealing| self.compare_seal(sealing))?;
+        Ok(result)
+    }
+}
+
+/// A place within what is in memory.
+fn index(at: u64) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+fn wrong_length(found: u64, expected: u64) -> Error {
+    let kind = if found < expected { ErrorKind::Truncated } else { ErrorKind::Damaged };
+    Error::new(kind, format!("the value has {found} bytes, and its header says {expected}"))
+}
+
+fn wrong_checksum() -> Error {
+    Error::damaged("the value's checksum does not fit: it was changed after it was written")
+}
+
+/// Reads on until at least `wanted` bytes are there, or the file ends.
+fn read_until(file: &mut File, bytes: &mut [u8], mut len: usize, wanted: usize) -> io::Result<usize> {
+    while len < wanted {
+        match file.read(&mut bytes[len..]) {
+            Ok(0) => break,
+            Ok(count) => len += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(len)
+}
+
+/// Counts, sums and seals what is taken from a reader.
+struct Summed<R> {
+    source: BufReader<R>,
+    len: u64,
+    checksum: XxHash3_64,
+    sealing: Option<Sealing>,
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(target)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Summed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.source.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        let taken = &self.source.buffer()[..count];
+        self.checksum.write(taken);
+        if let Some(sealing) = &mut self.sealing {
+            sealing.update(taken);
+        }
+        self.len += count as u64;
+        self.source.consume(count);
+    }
+}

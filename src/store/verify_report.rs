@@ -1,0 +1,48 @@
+//! Comparing what is stored with its checksums.
+
+use serde::Serialize;
+use serde::de::IgnoredAny;
+
+use crate::error::Result;
+use crate::store::Store;
+use crate::store::entries::Entry;
+use crate::store::mac::Secret;
+use crate::store::read::Peeked;
+
+/// What [`Cache::verify`](crate::Cache::verify) found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Verified {
+    /// Entries that were read.
+    pub entries: u64,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// Those that can't be used, each with its [`fault`](Entry::fault).
+    pub faulty: Vec<Entry>,
+}
+
+impl Verified {
+    /// Reads one of the entries that there are.
+    pub(crate) fn add(&mut self, store: &dyn Store, secret: Option<&Secret>, mut entry: Entry) {
+        let Some(folder) = entry.path.parent() else { return };
+        let checked = match (&entry.fault, Peeked::open(store, folder, &entry.key)) {
+            // It is known already, or the entry is gone.
+            (Some(_), _) => Ok(()),
+            (None, Ok(None)) => return,
+            (None, opened) => opened.and_then(|peeked| check(peeked, secret)),
+        };
+        if let Err(fault) = checked {
+            entry.fault = Some(fault.to_string());
+        }
+        self.entries += 1;
+        self.bytes += entry.size;
+        if entry.fault.is_some() {
+            self.faulty.push(entry);
+        }
+    }
+}
+
+fn check(peeked: Option<Peeked>, secret: Option<&Secret>) -> Result<()> {
+    let Some(peeked) = peeked else { return Ok(()) };
+    peeked.expect_seal(secret)?.load::<IgnoredAny>().map(drop)
+}

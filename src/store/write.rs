@@ -1,0 +1,135 @@
+//! Writing an entry: encode, compress.
+
+use std::hash::Hasher as _;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use twox_hash::XxHash3_64;
+
+use crate::error::too_large::TooLarge;
+use crate::error::{Error, Result};
+use crate::format::compress::Compression;
+use crate::format::document;
+use crate::format::document::Written;
+use crate::format::target::Target;
+use crate::store::entry_format;
+use crate::store::entry_format::{Details, Payload};
+use crate::store::mac::{Sealing, Secret};
+use crate::sys::atomic_file::{Access, Draft};
+use crate::sys::fault_injection;
+
+/// What may be written.
+#[derive(Clone, Copy)]
+pub(crate) struct Fits {
+    /// Bytes that the entry may have.
+    pub(crate) most: u64,
+    /// Bytes of the document, if they are known already.
+    pub(crate) document: Option<u64>,
+}
+
+/// Writes a value as the entry that `details` describes; gives the draft, to be put into a store.
+pub(crate) fn write<T: Serialize + ?Sized>(
+    drafts: &Path,
+    details: &Details,
+    value: &T,
+    compression: Compression,
+    secret: Option<&Secret>,
+    fits: Fits,
+) -> Result<Draft> {
+    write_with(drafts, details, compression, secret, fits, |target| document::write(value, target))
+}
+
+/// The same of a document that `document` writes.
+pub(crate) fn write_with(
+    drafts: &Path,
+    details: &Details,
+    compression: Compression,
+    secret: Option<&Secret>,
+    fits: Fits,
+    document: impl FnOnce(&mut dyn Target) -> Result<Written>,
+) -> Result<Draft> {
+    // 1. The header, with room for what is not known yet.
+    let mut header = entry_format::encode(details)?;
+    let size = fits.document.filter(|_| compression == Compression::NONE).map(|len| header.len() as u64 + len);
+    if size.is_some_and(|size| size > fits.most) {
+        return Err(TooLarge { size, limit: fits.most }.into());
+    }
+    let mut draft = Draft::new(drafts, Access::Private).at_most(fits.most);
+    draft.write_all(&header).map_err(|e| Error::io(e, "can't write"))?;
+
+    // 2. The value, encoded and compressed on its way.
+    let mut sealing = secret.map(Secret::begin);
+    let mut sealed;
+    let target: &mut dyn Target = match &mut sealing {
+        None => &mut draft,
+        Some(sealing) => {
+            sealed = Sealed { writer: &mut draft, sealing };
+            &mut sealed
+        }
+    };
+    let payload = if compression == Compression::NONE {
+        let written = document(target)?;
+        Payload { len: written.len, document_len: written.len, checksum: written.checksum }
+    } else {
+        let mut summed = Summed { writer: target, len: 0, checksum: XxHash3_64::new() };
+        let written = compression.compress(&mut summed, document)?;
+        Payload { len: summed.len, document_len: written.len, checksum: summed.checksum.finish() }
+    };
+    fault_injection::point("encoded").map_err(|e| Error::io(e, "can't write"))?;
+
+    // 3. What is known now.
+    entry_format::complete(&mut header, payload, sealing);
+    draft.overwrite_start(&header)?;
+    Ok(draft)
+}
+
+/// Counts and sums what passes.
+struct Summed<'w> {
+    writer: &'w mut dyn Target,
+    len: u64,
+    checksum: XxHash3_64,
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.writer.write(bytes)?;
+        self.checksum.write(&bytes[..count]);
+        self.len += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Target for Summed<'_> {
+    fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
+        self.writer.array_ahead(width, bytes)
+    }
+}
+
+/// Seals what passes.
+struct Sealed<'w> {
+    writer: &'w mut dyn Target,
+    sealing: &'w mut Sealing,
+}
+
+impl Write for Sealed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.writer.write(bytes)?;
+        self.sealing.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Target for Sealed<'_> {
+    fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
+        self.writer.array_ahead(width, bytes)
+    }
+}

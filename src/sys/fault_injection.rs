@@ -1,0 +1,192 @@
+//! Points on the way of publishing at which a test lets the system report a fault, or the process die.
+
+/// Nothing, outside of the unit tests.
+#[cfg(not(test))]
+#[inline(always)]
+pub(crate) fn point(_: &'static str) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) use script::point;
+
+/// What is to happen on this thread.
+#[cfg(test)]
+mod script {
+    use std::cell::RefCell;
+    use std::io;
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Fault {
+        Death,
+        Error(io::ErrorKind),
+    }
+
+    #[derive(Default)]
+    struct Script {
+        passed: Vec<&'static str>,
+        /// At the point that is passed after so many others.
+        at: Option<(usize, Fault)>,
+    }
+
+    thread_local! {
+        static SCRIPT: RefCell<Script> = RefCell::default();
+    }
+
+    /// Runs `work`, with a fault or without one; gives the points that it passed as well.
+    pub(crate) fn run<T>(at: Option<(usize, Fault)>, work: impl FnOnce() -> T) -> (T, Vec<&'static str>) {
+        SCRIPT.replace(Script { at, ..Script::default() });
+        let value = work();
+        (value, SCRIPT.take().passed)
+    }
+
+    pub(crate) fn point(name: &'static str) -> io::Result<()> {
+        SCRIPT.with_borrow_mut(|script| {
+            script.passed.push(name);
+            match script.at {
+                Some((at, fault)) if at + 1 == script.passed.len() => match fault {
+                    Fault::Death => std::process::abort(),
+                    Fault::Error(kind) => Err(kind.into()),
+                },
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::fs::{self, File, FileTimes};
+    use std::io;
+    use std::marker::PhantomData;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, SystemTime};
+
+    use super::script::{Fault, run};
+    use crate::cache::Cache;
+    use crate::call::function::{Definition, Memo};
+    use crate::call::options::Rules;
+    use crate::call::result_shape::Plain;
+    use crate::call::run;
+    use crate::key::code_version::Track;
+
+    const ROOT: &str = "TEST_LARDER_ROOT";
+
+    fn open(root: &Path) -> Cache {
+        Cache::builder(root).durable(true).unsteered().open().unwrap()
+    }
+
+    /// A call of which the result has so many numbers, of a function whose code is known.
+    fn call(cache: &Cache, numbers: u64) -> Vec<u64> {
+        let mut definition = Definition::of_closure("a::f", "");
+        definition.code.track = Track::Body;
+        let memo = Memo::new(definition, cache.clone());
+        run::call(
+            &memo,
+            cache,
+            numbers,
+            |numbers, description| description.argument("numbers", numbers),
+            |numbers| (0..numbers).collect::<Vec<_>>(),
+            Rules::<_, Plain<_>>::new(PhantomData),
+        )
+    }
+
+    /// One that is written by one call, and one that takes three.
+    const SIZES: [u64; 2] = [100, 300_000];
+
+    /// The points that a call passes, from the opening of the cache on.
+    fn points(numbers: u64) -> Vec<&'static str> {
+        let root = tempfile::tempdir().unwrap();
+        let (_, points) = run(None, || call(&open(root.path()), numbers));
+        // Two files of the root, two of the function, and the entry.
+        let count = |name| points.iter().filter(|point| **point == name).count();
+        let is_large = numbers == SIZES[1];
+        assert_eq!(count("created"), 5);
+        assert_eq!(count("locked"), 5);
+        assert_eq!(count("written"), 5);
+        assert_eq!(count("in place"), 5);
+        assert_eq!((count("synced"), count("folder synced")), (1, 1));
+        assert_eq!((count("folder made"), count("encoded")), (1, 1));
+        assert_eq!((count("space taken"), count("header in place")), if is_large { (1, 1) } else { (0, 0) });
+        assert_eq!(count("piece written") >= 3, is_large, "{points:?}");
+        points
+    }
+
+    fn drafts(cache: &Cache) -> Vec<fs::DirEntry> {
+        fs::read_dir(cache.path().join("drafts")).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// The child of the test below.
+    #[test]
+    fn calls_and_dies() {
+        let Some(root) = env::var_os(ROOT) else { return };
+        let number = |name| env::var(name).unwrap().parse::<u64>().unwrap();
+        let at = usize::try_from(number("POINT")).unwrap();
+        run(Some((at, Fault::Death)), || call(&open(Path::new(&root)), number("NUMBERS")));
+    }
+
+    #[test]
+    fn a_process_killed_at_any_step_of_publishing_leaves_nothing_in_the_way() {
+        for numbers in SIZES {
+            for (at, name) in points(numbers).into_iter().enumerate() {
+                let root = tempfile::tempdir().unwrap();
+                let died = Command::new(env::current_exe().unwrap())
+                    .args(["fault::tests::calls_and_dies", "--exact", "--nocapture", "--test-threads=1"])
+                    .env(ROOT, root.path())
+                    .envs([("POINT", at.to_string()), ("NUMBERS", numbers.to_string())])
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .status()
+                    .unwrap();
+                assert!(!died.success(), "{at}, {name}: it did not get there");
+
+                let cache = open(root.path());
+                let entries: Vec<_> = cache.entries().unwrap().collect();
+                let is_there = u64::try_from(entries.len()).unwrap();
+                assert!(entries.iter().all(|entry| entry.fault.is_none()), "{at}, {name}: {entries:?}");
+                for _ in 0..2 {
+                    assert_eq!(call(&cache, numbers), (0..numbers).collect::<Vec<_>>(), "{at}, {name}");
+                }
+                let stats = cache.stats().unwrap();
+                assert_eq!((stats.errors, stats.misses, stats.hits), (0, 1 - is_there, 1 + is_there), "{at}, {name}");
+                assert_eq!(cache.functions().unwrap()[0].name, "a::f");
+
+                let left = drafts(&cache);
+                assert!(left.len() <= 1, "{at}, {name}");
+                let long_ago = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(100));
+                for draft in left {
+                    File::options().write(true).open(draft.path()).unwrap().set_times(long_ago).unwrap();
+                }
+                assert!(drafts(&open(root.path())).is_empty(), "{at}, {name}: litter is left");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_at_any_step_of_publishing_is_counted_and_leaves_nothing_behind() {
+        for kind in [io::ErrorKind::Other, io::ErrorKind::StorageFull, io::ErrorKind::PermissionDenied] {
+            for numbers in SIZES {
+                let root = tempfile::tempdir().unwrap();
+                let cache = open(&root.path().join("without"));
+                let (_, points) = run(None, || call(&cache, numbers));
+                for (at, name) in points.into_iter().enumerate() {
+                    let what = format!("{kind} at {at}, {name}");
+                    let cache = open(&root.path().join(at.to_string()));
+                    let (value, _) = run(Some((at, Fault::Error(kind))), || call(&cache, numbers));
+                    assert_eq!(value, (0..numbers).collect::<Vec<_>>(), "{what}");
+                    assert_eq!(cache.stats().unwrap().errors, 1, "{what}");
+                    assert!(drafts(&cache).is_empty(), "{what}");
+                    // What was in place already stays, and is whole.
+                    let is_there = u64::try_from(cache.entries().unwrap().len()).unwrap();
+                    for _ in 0..2 {
+                        assert_eq!(call(&cache, numbers), (0..numbers).collect::<Vec<_>>(), "{what}");
+                    }
+                    let stats = cache.stats().unwrap();
+                    assert_eq!((stats.errors, stats.misses, stats.hits), (1, 2 - is_there, 1 + is_there), "{what}");
+                }
+            }
+        }
+    }
+}

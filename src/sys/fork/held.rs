@@ -1,0 +1,208 @@
+//! The open files that locks are taken on, of which a child lets go.
+#![expect(unsafe_code, reason = "the C library is asked to call functions at a fork, and descriptors are replaced")]
+
+use std::borrow::Borrow;
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use libc::c_int;
+
+use crate::sys::fork::once::Once;
+
+/// A file that locks are taken on. In a child, it is another one that nobody has locked.
+pub(crate) struct LockFile {
+    file: File,
+    place: &'static AtomicI32,
+}
+
+impl LockFile {
+    /// Opens it. A fork waits until it is noted, but not for long.
+    pub(crate) fn open(open: impl FnOnce() -> io::Result<File>) -> io::Result<LockFile> {
+        let _opening = Opening::begin();
+        let file = open()?;
+        Ok(LockFile { place: note(file.as_raw_fd()), file })
+    }
+}
+
+impl Borrow<File> for LockFile {
+    fn borrow(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Deref for LockFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Before it is closed, after which another file may have the number. In a child it has been taken out already.
+        let _ = self.place.compare_exchange(self.file.as_raw_fd(), FREE, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
+
+const FREE: i32 = -1;
+const PLACES: usize = 64;
+
+/// Descriptors. There may be any number of tables, which stay until the process ends.
+struct Table {
+    places: [AtomicI32; PLACES],
+    next: Once<Box<Table>>,
+}
+
+impl Table {
+    const fn new() -> Self {
+        Table { places: [const { AtomicI32::new(FREE) }; PLACES], next: Once::new() }
+    }
+}
+
+static TABLE: Table = Table::new();
+
+/// Notes a descriptor, and gives its place.
+fn note(descriptor: i32) -> &'static AtomicI32 {
+    let mut table = &TABLE;
+    loop {
+        for place in &table.places {
+            if place.compare_exchange(FREE, descriptor, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                return place;
+            }
+        }
+        table = table.next.get_or_init(|| Box::new(Table::new()));
+    }
+}
+
+/// Files that are being opened, and forks that are under way. Each waits for the other for a moment at most, as
+/// opening may take for ever, and forks may follow each other without end; then a child of a parent that is
+/// killed keeps its locks, and no more.
+static OPENING: AtomicU32 = AtomicU32::new(0);
+static FORKING: AtomicU32 = AtomicU32::new(0);
+
+const PAUSE: Duration = Duration::from_micros(100);
+const PAUSES: u32 = 100;
+
+struct Opening;
+
+impl Opening {
+    fn begin() -> Self {
+        for _ in 0..PAUSES {
+            OPENING.fetch_add(1, Ordering::SeqCst);
+            if FORKING.load(Ordering::SeqCst) == 0 {
+                return Opening;
+            }
+            OPENING.fetch_sub(1, Ordering::SeqCst);
+            thread::sleep(PAUSE);
+        }
+        OPENING.fetch_add(1, Ordering::SeqCst);
+        Opening
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        OPENING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Sees to it that forks are noticed.
+pub(super) fn notice() {
+    static NOTICED: AtomicBool = AtomicBool::new(false);
+    if !NOTICED.load(Ordering::Acquire) {
+        // If two threads come here at one time, forks count twice, which does no harm.
+        // SAFETY: it may be called at any time. The functions are part of the program, or of the library that larder is
+        // in; when that is unloaded, the C library forgets them. What they do is allowed in a child of a process
+        // with several threads.
+        unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+        NOTICED.store(true, Ordering::Release);
+    }
+}
+
+extern "C" fn before() {
+    FORKING.fetch_add(1, Ordering::SeqCst);
+    for _ in 0..PAUSES {
+        if OPENING.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+extern "C" fn in_parent() {
+    FORKING.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// Only atomics and system calls: other threads of the parent may hold any lock, also that of the memory.
+extern "C" fn in_child() {
+    super::begin_child();
+    FORKING.store(0, Ordering::SeqCst);
+    OPENING.store(0, Ordering::SeqCst);
+    let mut other = None;
+    let mut table = Some(&TABLE);
+    while let Some(Table { places, next }) = table {
+        for place in places {
+            let descriptor = place.swap(FREE, Ordering::AcqRel);
+            if descriptor != FREE {
+                let_go(descriptor, &mut other);
+            }
+        }
+        table = next.get().map(|next| &**next);
+    }
+    // Unless it has the number of a file that was let go of.
+    if let Some((descriptor, true)) = other {
+        // SAFETY: it was opened here, and nobody else knows of it.
+        unsafe { libc::close(descriptor) };
+    }
+}
+
+/// Lets a descriptor mean another file: `other`, with whether it is to be closed in the end.
+fn let_go(descriptor: c_int, other: &mut Option<(c_int, bool)>) {
+    let (stand_in, _) = match *other {
+        Some(other) => other,
+        None => {
+            let mut opened = open_other();
+            if opened < 0 {
+                // There may be no descriptor left but this one.
+                // SAFETY: it is open, as whoever closes it takes it out of the table first, and its owner is one of
+                // the parent's values, which nobody uses in a child. It is opened again below.
+                unsafe { libc::close(descriptor) };
+                opened = open_other();
+            }
+            if opened < 0 || opened == descriptor {
+                *other = (opened >= 0).then_some((opened, false));
+                return;
+            }
+            *other = Some((opened, true));
+            (opened, true)
+        }
+    };
+    // SAFETY: both are open. What the parent has open is not touched.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    unsafe {
+        libc::dup3(stand_in, descriptor, libc::O_CLOEXEC);
+    }
+    // SAFETY: as above.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    unsafe {
+        libc::dup2(stand_in, descriptor);
+        libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
+    }
+}
+
+/// A file that is always there, or else the root folder. Below zero if there is no descriptor left.
+fn open_other() -> c_int {
+    // SAFETY: the paths end with a zero.
+    unsafe {
+        match libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) {
+            error if error < 0 => libc::open(c"/".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC),
+            opened => opened,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Locks on files named after keys, for systems that can't lock parts of a file such that threads and
+//! processes are the same to them. (On Linux, it is only tested.)
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::sys::atomic_file::create_private_folder;
+use crate::sys::fork::held::LockFile;
+use crate::sys::lock::whole_file::try_exclusive;
+use crate::sys::lock::{ASK_AGAIN, Asked};
+
+/// A file for each key that is locked, in a folder.
+pub(super) struct Files {
+    folder: PathBuf,
+}
+
+/// The file, whose name goes when the lock does.
+pub(super) struct Named {
+    path: PathBuf,
+    file: LockFile,
+}
+
+impl Files {
+    pub(super) fn under(root: &Path) -> Self {
+        Files { folder: root.join("locks") }
+    }
+
+    /// Nothing is open that no lock needs.
+    #[cfg_attr(test, expect(clippy::unused_self, dead_code, reason = "as for locks of the other kind"))]
+    pub(super) fn rest(&self) {}
+
+    pub(super) fn ask(&self, place: u64) -> Result<Asked<Named>> {
+        let path = self.folder.join(format!("{place:010x}"));
+        let failed = |e| Error::io(e, "can't lock").at(&path);
+        loop {
+            let open = || File::options().create(true).truncate(false).read(true).write(true).open(&path);
+            let opened = LockFile::open(open);
+            let file = match opened {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    create_private_folder(&self.folder)?;
+                    continue;
+                }
+                opened => opened.map_err(failed)?,
+            };
+            if !try_exclusive(&file).map_err(failed)? {
+                return Ok(Asked::Theirs);
+            }
+            // Between opening and locking, the holder before may have taken the name away: then the
+            // next one to ask makes a new file, and both would hold a lock.
+            if is_still_there(&file, &path) {
+                return Ok(Asked::Mine(Named { path, file }));
+            }
+        }
+    }
+}
+
+#[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
+impl Files {
+    /// There is no bell: the lock is asked for again soon.
+    pub(super) fn wait(&self, _: u64, longest: Duration, _: impl FnOnce() -> bool) {
+        std::thread::sleep(longest.min(ASK_AGAIN));
+    }
+
+    /// The task is to use a timer.
+    #[cfg(feature = "async")]
+    pub(super) fn listen(&self, _: u64, _: &std::task::Waker) -> bool {
+        false
+    }
+
+    /// Who holds a lock is not told.
+    pub(super) fn is_held_by_an_ancestor(&self, _: u64) -> bool {
+        false
+    }
+}
+
+#[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
+impl Named {
+    pub(super) fn free(self, freed: impl FnOnce()) {
+        drop(self);
+        freed();
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        // While it is locked, so that nobody takes away the name of another one's file.
+        let _ = fs::remove_file(&self.path);
+        let _ = fs2::FileExt::unlock(&*self.file);
+    }
+}
+
+#[cfg(unix)]
+fn is_still_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(held), Ok(there)) => identity(held) == identity(there),
+        _ => false,
+    }
+}
+
+/// In the worst case, two compute the same.
+#[cfg(not(unix))]
+fn is_still_there(_: &File, _: &Path) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_locked_once_and_leaves_nothing_behind() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (Files::under(root.path()), Files::under(root.path()));
+        let (a, b) = (1, 2);
+        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
+        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
+        drop(held);
+        assert!(matches!(there.ask(a).unwrap(), Asked::Mine(_)));
+        assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
+    }
+}

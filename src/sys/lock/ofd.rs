@@ -1,0 +1,189 @@
+//! Locks on ranges of one file (`F_OFD_SETLK`, Linux 3.15 and later): exclusive between open files, whoever opened them.
+//!
+//! The first byte of a range says which lock it is. The length says when it was taken, which the kernel shows to
+//! others: see `ancestor`.
+
+#![expect(unsafe_code, reason = "fcntl has no safe wrapper for locks of this kind")]
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(feature = "async")]
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::sys::file::open_to_change;
+use crate::sys::file_id::Known;
+use crate::sys::fork::held::LockFile;
+#[cfg(feature = "async")]
+use crate::sys::lock::wake;
+use crate::sys::lock::wake::Bell;
+use crate::sys::lock::{ASK_AGAIN, Asked, PLACE_BITS, ancestor};
+use crate::sys::proc::boot_ticks;
+
+/// Of 63 bits of an offset, those that a place leaves: they are for the length.
+pub(super) const LENGTH_BITS: u32 = 63 - PLACE_BITS;
+
+/// All locks of a cache. The file has a few bytes for the [`Bell`]; what is locked is beyond them.
+pub(super) struct Bytes {
+    path: PathBuf,
+    open: Mutex<Option<Arc<Open>>>,
+}
+
+/// The file of locks, open.
+pub(super) struct Open {
+    pub(super) file: Known<LockFile>,
+    pub(super) bell: Bell,
+}
+
+/// One lock, which is held.
+pub(super) struct Byte {
+    open: Arc<Open>,
+    range: Range,
+}
+
+/// What is locked.
+#[derive(Clone, Copy)]
+struct Range {
+    start: i64,
+    length: i64,
+}
+
+impl Range {
+    /// The range of a place, taken now.
+    fn of(place: u64) -> Range {
+        let ticks = boot_ticks() & ((1 << LENGTH_BITS) - 1);
+        Range { start: (place << LENGTH_BITS).cast_signed(), length: ticks.max(1).cast_signed() }
+    }
+}
+
+impl Bytes {
+    pub(super) fn under(root: &Path) -> Self {
+        Bytes { path: root.join("locks"), open: Mutex::new(None) }
+    }
+
+    pub(super) fn ask(&self, place: u64) -> Result<Asked<Byte>> {
+        let failed = |e| Error::io(e, "can't lock").at(&self.path);
+        let open = self.open().map_err(failed)?;
+        let range = Range::of(place);
+        match set(&open.file, range, libc::F_WRLCK) {
+            Ok(()) => Ok(Asked::Mine(Byte { open, range })),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(Asked::Theirs),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Whether the lock is held by a process that this one descends from, and was before this one was started.
+    pub(super) fn is_held_by_an_ancestor(&self, place: u64) -> bool {
+        self.open().is_ok_and(|open| ancestor::holds(&open.file, Range::of(place).start))
+    }
+
+    /// Sleeps until the lock may have become free, or the time is over; not at all if it `is_held` no more.
+    pub(super) fn wait(&self, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
+        match self.open() {
+            Ok(open) => open.bell.wait(&open.file, place, longest, is_held),
+            Err(_) => std::thread::sleep(longest.min(ASK_AGAIN)),
+        }
+    }
+
+    /// Has a task woken when the lock may have become free: whether there is a thread that does that.
+    #[cfg(feature = "async")]
+    pub(super) fn listen(&self, place: u64, task: &Waker) -> bool {
+        self.open().is_ok_and(|open| wake::listen(&open, place, task))
+    }
+
+    /// Closes the file, unless a lock is held; who has one keeps it open.
+    pub(super) fn rest(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The file, opened once, and again if another one has its name, or none: others lock that one.
+    fn open(&self) -> io::Result<Arc<Open>> {
+        let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &*kept
+            && open.file.at(&self.path).is_some()
+        {
+            return Ok(open.clone());
+        }
+        let open = || LockFile::open(|| open_to_change(&self.path));
+        let file = match open() {
+            Ok(file) if file.metadata()?.is_file() => file,
+            Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                fs::remove_dir(&self.path)?;
+                open()?
+            }
+            Err(error) => return Err(error),
+        };
+        let open = Arc::new(Open { file: Known::new(file), bell: Bell::default() });
+        *kept = Some(open.clone());
+        Ok(open)
+    }
+}
+
+impl Byte {
+    /// Wakes those who wait for it, once it is free for them.
+    pub(super) fn free(self, freed: impl FnOnce()) {
+        let (open, range) = (self.open.clone(), self.range);
+        drop(self);
+        freed();
+        open.bell.ring(&open.file, range.start.cast_unsigned() >> LENGTH_BITS);
+    }
+}
+
+impl Drop for Byte {
+    fn drop(&mut self) {
+        let _ = set(&self.open.file, self.range, libc::F_UNLCK);
+    }
+}
+
+/// Locks or unlocks a range, without waiting.
+fn set(file: &File, range: Range, kind: i32) -> io::Result<()> {
+    // The constants have another width than the field that they are for.
+    let short = |constant: i32| libc::c_short::try_from(constant).map_err(io::Error::other);
+    let lock = libc::flock {
+        l_type: short(kind)?,
+        l_whence: short(libc::SEEK_SET)?,
+        l_start: range.start,
+        l_len: range.length,
+        l_pid: 0,
+    };
+    // SAFETY: the descriptor is open as long as `file` is borrowed, and the kernel reads `lock` during
+    // the call only.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_locked_once_whoever_opened_the_file() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
+        let (a, b) = (7, (1 << PLACE_BITS) - 1);
+        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
+        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
+        drop(held);
+        let Asked::Mine(_held) = there.ask(a).unwrap() else { panic!("it was freed") };
+        assert!(matches!(here.ask(a).unwrap(), Asked::Theirs));
+    }
+
+    #[test]
+    fn a_removed_file_is_made_again() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
+        let place = 5;
+        drop(here.ask(place).unwrap());
+        fs::remove_file(root.path().join("locks")).unwrap();
+        let Asked::Mine(_held) = here.ask(place).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(place).unwrap(), Asked::Theirs));
+    }
+}

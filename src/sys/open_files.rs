@@ -1,0 +1,73 @@
+//! Files that stay open because they are written to again and again: the same few for all caches of the process, however
+//! many those are.
+
+use std::collections::VecDeque;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::sys::file_id::Known;
+use crate::sys::fork::per_process::PerProcess;
+
+/// Files that are open at one time, beside those that are being written to.
+const MOST: usize = 16;
+
+/// What was used last is at the end.
+static KEPT: PerProcess<Mutex<VecDeque<Kept>>> = PerProcess::new();
+
+type Kept = (PathBuf, Known);
+
+fn kept() -> MutexGuard<'static, VecDeque<Kept>> {
+    KEPT.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the file of this path, if it is open and still has it; and what is known of it.
+pub(crate) fn take(path: &Path) -> Option<(Known, Metadata)> {
+    let mut kept = kept();
+    let index = kept.iter().rposition(|(known, _)| known == path)?;
+    let (_, file) = kept.remove(index)?;
+    drop(kept);
+    let metadata = file.at(path)?;
+    Some((file, metadata))
+}
+
+/// Keeps a file open for the next time.
+pub(crate) fn keep(path: PathBuf, file: Known) {
+    let mut kept = kept();
+    kept.push_back((path, file));
+    let surplus = kept.len().saturating_sub(MOST);
+    let closed: Vec<_> = kept.drain(..surplus).collect();
+    // Closing may take a while.
+    drop(kept);
+    drop(closed);
+}
+
+/// Closes the files in this folder and in those within it.
+pub(crate) fn close_under(root: &Path) {
+    let mut kept = kept();
+    let (closed, rest) = kept.drain(..).partition::<VecDeque<_>, _>(|(path, _)| path.starts_with(root));
+    *kept = rest;
+    drop(kept);
+    drop(closed);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn few_are_open_at_one_time() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |n: usize| root.path().join(n.to_string());
+        for n in 0..3 * MOST {
+            keep(path(n), Known::new(File::create(path(n)).unwrap()));
+        }
+        // Other tests keep files as well.
+        assert!((0..3 * MOST).filter(|n| take(&path(*n)).is_some()).count() <= MOST);
+        keep(path(0), Known::new(File::open(path(0)).unwrap()));
+        close_under(root.path());
+        assert!(take(&path(0)).is_none());
+    }
+}

@@ -1,0 +1,324 @@
+//! Who may use the files of a cache: their owner, or also the group of its folder.
+//!
+//! A cache is private (folders 0700, files 0600) unless it is shared: then its folders are 2770 and its files 0660, whatever
+//! the umask says, and all have the group of the root. What the root user makes in a cache of somebody else belongs to the
+//! owner of that cache's folder, so that a run with `sudo` locks nobody out.
+//!
+//! Which caches need this is noted when they are opened, by their roots. A process that has only private caches of its own
+//! pays one load for it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::{Error, ErrorKind};
+use crate::sys::fork::per_process::PerProcess;
+
+#[cfg(unix)]
+pub(crate) use unix::Heir;
+#[cfg(unix)]
+pub(crate) use unix::adopt_file;
+#[cfg(unix)]
+pub(crate) use unix::adopt_folder;
+#[cfg(unix)]
+pub(crate) use unix::file_mode;
+#[cfg(unix)]
+pub(crate) use unix::is_of_others;
+#[cfg(unix)]
+pub(crate) use unix::is_open_to_others;
+#[cfg(unix)]
+pub(crate) use unix::is_shared;
+#[cfg(unix)]
+pub(crate) use unix::is_tended;
+#[cfg(unix)]
+pub(crate) use unix::note;
+#[cfg(unix)]
+pub(crate) use unix::open_to_others;
+#[cfg(unix)]
+pub(crate) use unix::owner_of;
+
+/// Roots of which the user has been told that their files belong to somebody else.
+static TOLD: PerProcess<Mutex<BTreeSet<PathBuf>>> = PerProcess::new();
+
+/// What to do where access was refused.
+const ADVICE: &str = "open it with `CacheBuilder::shared(true)` or LARDER_SHARED=1 in the programs of all users, first by the \
+                      owner of its folder; or give each user a cache";
+
+/// The error for a cache that can't be opened, with what to do if somebody else owns it.
+pub(crate) fn explain(error: Error) -> Error {
+    let whose = error.path().filter(|_| error.kind() == ErrorKind::PermissionDenied).map_or_else(String::new, owner_of);
+    if whose.is_empty() { error } else { error.context(&format!("{whose}{ADVICE}")) }
+}
+
+/// Says once for each cache that access was refused, and what to do: whether this was the first time.
+pub(crate) fn tell_once(root: &Path, error: &Error) -> bool {
+    if !TOLD.get().lock().unwrap_or_else(PoisonError::into_inner).insert(root.to_owned()) {
+        return false;
+    }
+    let whose = error.path().map_or_else(String::new, owner_of);
+    tracing::warn!(
+        root = %root.display(), %error,
+        "calls are computed, as access to the cache is refused: {whose}{ADVICE}; this is logged once"
+    );
+    true
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{self, File, Metadata, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown, lchown};
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{PoisonError, RwLock};
+
+    use crate::sys::fork::per_process::PerProcess;
+
+    /// Modes of a private cache.
+    const PRIVATE_FILE: u32 = 0o600;
+    const PRIVATE_FOLDER: u32 = 0o700;
+
+    /// Modes of a shared one, without what others than the group may do.
+    const SHARED_FILE: u32 = 0o660;
+    const SHARED_FOLDER: u32 = 0o2770;
+
+    const GROUP_MAY_WRITE: u32 = 0o020;
+    const OTHERS_MAY_WRITE: u32 = 0o002;
+
+    /// What the files of one cache are to be like.
+    #[derive(Clone, Debug)]
+    struct Rights {
+        root: PathBuf,
+        file: u32,
+        folder: u32,
+        group: u32,
+        /// Who is to own them, if not the process that makes them.
+        owner: Option<u32>,
+    }
+
+    static NOTED: PerProcess<RwLock<Vec<Rights>>> = PerProcess::new();
+    static ANY: AtomicBool = AtomicBool::new(false);
+
+    fn noted() -> &'static RwLock<Vec<Rights>> {
+        // What a thread of the parent was noting is noted again when that cache is opened.
+        let copy = |parent: &RwLock<Vec<Rights>>| parent.try_read().map(|noted| noted.clone()).unwrap_or_default();
+        NOTED.get_or(|parent| RwLock::new(parent.map(copy).unwrap_or_default()))
+    }
+
+    /// What files under this path are to be like, if there is anything to do about it.
+    fn rights(path: &Path) -> Option<Rights> {
+        if !ANY.load(Ordering::Acquire) {
+            return None;
+        }
+        let noted = noted().read().unwrap_or_else(PoisonError::into_inner);
+        noted
+            .iter()
+            .filter(|rights| path.starts_with(&rights.root))
+            .max_by_key(|rights| rights.root.as_os_str().len())
+            .cloned()
+    }
+
+    /// Whether what is made under this path is to be adopted.
+    pub(crate) fn is_tended(path: &Path) -> bool {
+        rights(path).is_some()
+    }
+
+    /// The mode of a new file.
+    pub(crate) fn file_mode(path: &Path) -> u32 {
+        rights(path).map_or(PRIVATE_FILE, |rights| rights.file)
+    }
+
+    /// Notes what the files of a cache are to be like, by the folder that is there: whether it is shared.
+    pub(crate) fn note(root: &Path, drafts: &Path, asked: bool) -> bool {
+        let Ok(metadata) = fs::metadata(root) else { return asked };
+        let me = effective_user();
+        let owner = (me == Some(0) && metadata.uid() != 0).then(|| metadata.uid());
+        let shared = asked || is_shared(root, drafts);
+        let mut noted = noted().write().unwrap_or_else(PoisonError::into_inner);
+        // One handle is enough to make it shared for all in this process.
+        let was_shared = noted.iter().any(|rights| rights.root == root && rights.file != PRIVATE_FILE);
+        noted.retain(|rights| rights.root != root);
+        let shared = shared || was_shared;
+        if shared || owner.is_some() {
+            // A folder that everybody may write to is meant for everybody.
+            let others = if metadata.mode() & OTHERS_MAY_WRITE != 0 { metadata.mode() & 0o007 } else { 0 };
+            noted.push(Rights {
+                root: root.to_owned(),
+                file: if shared { SHARED_FILE | (others & 0o006) } else { PRIVATE_FILE },
+                folder: if shared { SHARED_FOLDER | others } else { PRIVATE_FOLDER },
+                group: metadata.gid(),
+                owner,
+            });
+        }
+        ANY.store(!noted.is_empty(), Ordering::Release);
+        shared
+    }
+
+    /// Who is to own a folder that the root user is about to make: the owner of the folder above, who would be locked out
+    /// of it otherwise.
+    pub(crate) struct Heir {
+        missing: Vec<PathBuf>,
+        owner: Option<(u32, u32)>,
+    }
+
+    impl Heir {
+        pub(crate) fn of(root: &Path) -> Heir {
+            let mut missing: Vec<_> = Vec::new();
+            let mut owner = None;
+            for folder in root.ancestors().filter(|_| effective_user() == Some(0)) {
+                match fs::symlink_metadata(folder) {
+                    Ok(metadata) => {
+                        owner = (metadata.uid() != 0).then(|| (metadata.uid(), metadata.gid()));
+                        break;
+                    }
+                    Err(_) => missing.push(folder.to_owned()),
+                }
+            }
+            Heir { missing, owner }
+        }
+
+        pub(crate) fn inherits(self) {
+            for (folder, (user, group)) in self.missing.iter().zip(self.owner.into_iter().cycle()) {
+                let _ = lchown(folder, Some(user), Some(group));
+            }
+        }
+    }
+
+    /// Whether somebody else owns a file, and this process has no right to read everything.
+    pub(crate) fn is_of_others(metadata: &Metadata) -> bool {
+        effective_user().is_some_and(|me| me != 0 && me != metadata.uid())
+    }
+
+    /// Whether a cache was made, or last opened by its owner, as a shared one. Its folder of drafts tells: only its owner,
+    /// or that of the root, can have let the group write there.
+    pub(crate) fn is_shared(root: &Path, drafts: &Path) -> bool {
+        if rights(root).is_some_and(|rights| rights.file != PRIVATE_FILE) {
+            return true;
+        }
+        let (Ok(root), Ok(drafts)) = (fs::metadata(root), fs::symlink_metadata(drafts)) else {
+            return false;
+        };
+        let owned = drafts.uid() == root.uid() || Some(drafts.uid()) == effective_user();
+        drafts.is_dir() && owned && drafts.mode() & root.mode() & GROUP_MAY_WRITE != 0
+    }
+
+    /// Gives a new file the owner, the group and the mode that it is to have, as far as this process may.
+    pub(crate) fn adopt_file(file: &File, path: &Path) {
+        let Some(rights) = rights(path) else { return };
+        let Ok(metadata) = file.metadata() else { return };
+        let group = (metadata.gid() != rights.group).then_some(rights.group);
+        if rights.owner.is_some() || group.is_some() {
+            let _ = fchown(file, rights.owner, group);
+        }
+        if metadata.mode() & 0o777 != rights.file {
+            let _ = file.set_permissions(Permissions::from_mode(rights.file));
+        }
+    }
+
+    /// The same for a new folder.
+    pub(crate) fn adopt_folder(path: &Path) {
+        let Some(rights) = rights(path) else { return };
+        adopt(path, rights.folder, &rights, true);
+    }
+
+    fn adopt(path: &Path, mode: u32, rights: &Rights, is_new: bool) {
+        let Ok(metadata) = fs::symlink_metadata(path) else { return };
+        // A link that somebody put here meanwhile leads elsewhere.
+        if metadata.file_type().is_symlink() {
+            return;
+        }
+        let group = (metadata.gid() != rights.group).then_some(rights.group);
+        let owner = rights.owner.filter(|_| is_new && Some(metadata.uid()) == effective_user());
+        if owner.is_some() || group.is_some() {
+            let _ = lchown(path, owner, group);
+        }
+        let wanted = metadata.mode() | mode;
+        if metadata.mode() & 0o7777 != wanted & 0o7777 {
+            let _ = fs::set_permissions(path, Permissions::from_mode(wanted & 0o7777));
+        }
+    }
+
+    /// Opens a file or folder of this user to those who share the cache that it is in.
+    pub(crate) fn open_to_others(path: &Path, is_folder: bool) {
+        let Some(rights) = rights(path).filter(|rights| rights.file != PRIVATE_FILE) else { return };
+        adopt(path, if is_folder { rights.folder } else { rights.file }, &rights, false);
+    }
+
+    /// Whether the group may write to a folder.
+    pub(crate) fn is_open_to_others(folder: &Path) -> bool {
+        fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.mode() & GROUP_MAY_WRITE != 0)
+    }
+
+    /// Whose the nearest thing on this path is that can be looked at, as the beginning of a sentence.
+    pub(crate) fn owner_of(path: &Path) -> String {
+        let there = path.ancestors().find_map(|path| Some((path, fs::symlink_metadata(path).ok()?)));
+        match (there, effective_user()) {
+            (Some((path, metadata)), Some(me)) if metadata.uid() != me => {
+                format!("{} belongs to the user {}, and this is the user {me}; ", path.display(), metadata.uid())
+            }
+            _ => String::new(),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn effective_user() -> Option<u32> {
+        Some(rustix::process::geteuid().as_raw())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn effective_user() -> Option<u32> {
+        None
+    }
+}
+
+/// Other systems have no modes: what the folder above says holds for all.
+#[cfg(not(unix))]
+mod other {
+    use std::fs::File;
+    use std::path::Path;
+
+    pub(crate) struct Heir;
+
+    impl Heir {
+        pub(crate) fn of(_: &Path) -> Heir {
+            Heir
+        }
+
+        pub(crate) fn inherits(self) {}
+    }
+
+    pub(crate) fn is_of_others(_: &std::fs::Metadata) -> bool {
+        false
+    }
+
+    pub(crate) fn is_tended(_: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn note(_: &Path, _: &Path, asked: bool) -> bool {
+        asked
+    }
+
+    pub(crate) fn is_shared(_: &Path, _: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn adopt_file(_: &File, _: &Path) {}
+
+    pub(crate) fn adopt_folder(_: &Path) {}
+
+    pub(crate) fn open_to_others(_: &Path, _: bool) {}
+
+    pub(crate) fn is_open_to_others(_: &Path) -> bool {
+        true
+    }
+
+    pub(crate) fn owner_of(_: &Path) -> String {
+        String::new()
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) use other::{
+    Heir, adopt_file, adopt_folder, is_of_others, is_open_to_others, is_shared, is_tended, note, open_to_others,
+    owner_of,
+};

@@ -1,0 +1,80 @@
+//! Timers for tasks, whatever runs them: one thread, which is there while there are any.
+
+use std::future::poll_fn;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::sys::fork::per_process::PerProcess;
+
+/// How long the thread stays when there is nothing to do.
+const IDLE: Duration = Duration::from_secs(2);
+
+#[derive(Default)]
+struct Timers {
+    set: Vec<(Instant, Waker)>,
+    /// Whether the thread is there.
+    running: bool,
+}
+
+/// And what tells the thread that they have changed.
+static TIMERS: PerProcess<(Mutex<Timers>, Condvar)> = PerProcess::new();
+
+/// Waits without a thread of one's own.
+pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
+    let due = Instant::now() + duration;
+    let mut set: Option<Waker> = None;
+    poll_fn(move |context| {
+        if Instant::now() >= due {
+            return Poll::Ready(());
+        }
+        if !set.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            set = Some(context.waker().clone());
+            if !wake_at(due, context.waker().clone()) {
+                // No thread to be had: whoever waits is busy meanwhile, and still gets on.
+                set = None;
+                context.waker().wake_by_ref();
+            }
+        }
+        Poll::Pending
+    })
+}
+
+/// Whether there is a thread that will do it.
+fn wake_at(due: Instant, waker: Waker) -> bool {
+    let (timers, changed) = TIMERS.get();
+    let mut timers = timers.lock().unwrap_or_else(PoisonError::into_inner);
+    if !timers.running {
+        timers.running = thread::Builder::new().name("larder-timer".to_owned()).spawn(run).is_ok();
+    }
+    if timers.running {
+        timers.set.push((due, waker));
+        changed.notify_one();
+    }
+    timers.running
+}
+
+fn run() {
+    let (all, changed) = TIMERS.get();
+    let mut timers = all.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let now = Instant::now();
+        let due: Vec<_> = timers.set.extract_if(.., |(due, _)| *due <= now).collect();
+        if !due.is_empty() {
+            // A waker is others' code.
+            drop(timers);
+            due.into_iter().for_each(|(_, waker)| waker.wake());
+            timers = all.lock().unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        let next = timers.set.iter().map(|(due, _)| *due).min();
+        let wait = next.map_or(IDLE, |next| next.saturating_duration_since(now));
+        let (waited, timeout) = changed.wait_timeout(timers, wait).unwrap_or_else(PoisonError::into_inner);
+        timers = waited;
+        if timeout.timed_out() && timers.set.is_empty() {
+            timers.running = false;
+            return;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! text.
+
+pub(crate) mod humanize;
+pub(crate) mod json;
+pub(crate) mod preview;
