@@ -261,11 +261,17 @@ impl CacheBuilder {
         self
     }
 
-    /// Ignore the variable `LARDER`: it is for programs that compute, not for one that looks after
-    /// their caches.
-    #[doc(hidden)]
-    pub fn unsteered(mut self) -> Self {
-        self.steered = false;
+    /// Ignores the variable `LARDER`: the cache is opened as this builder says, also with `LARDER=off`, `refresh`, `readonly`
+    /// or `verify`. For programs that maintain caches, as the program `larder` does. Default: false.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::builder(folder.path()).ignore_run_mode(true).open()?;
+    /// assert!(cache.is_enabled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ignore_run_mode(mut self, ignore: bool) -> Self {
+        self.steered = !ignore;
         self
     }
 

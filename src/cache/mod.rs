@@ -23,7 +23,7 @@ use crate::key::Key;
 use crate::settings;
 use crate::settings::run_mode;
 use crate::single_flight::Flights;
-use crate::store::entries::Entry;
+use crate::store::entries::{Entry, FunctionInfo};
 use crate::store::history::{Record, note};
 use crate::store::layout::Layout;
 use crate::store::mac::Secret;
@@ -135,7 +135,7 @@ impl Cache {
     pub fn global() -> &'static Cache {
         static GLOBAL: Lazy<Cache> = Lazy::new(|| {
             settings::check_once();
-            Cache::global_folder().and_then(CacheBuilder::from_environment).unwrap_or_else(|error| {
+            Cache::global_path().and_then(CacheBuilder::from_environment).unwrap_or_else(|error| {
                 tracing::warn!(%error, "the global cache can't be opened: nothing is cached");
                 Cache::disabled()
             })
@@ -143,9 +143,12 @@ impl Cache {
         &GLOBAL
     }
 
-    /// The folder of [`global`](Cache::global); the program `larder` asks for it.
-    #[doc(hidden)]
-    pub fn global_folder() -> Result<PathBuf> {
+    /// Returns the folder in which [`global`](Cache::global) is opened, without opening it. Nothing is created.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) if the user has no cache folder and `LARDER_DIR` is not set;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if `LARDER_DIR` can't be used.
+    pub fn global_path() -> Result<PathBuf> {
         match settings::FOLDER.try_get()? {
             Some(folder) => Ok(folder),
             None => dirs::cache_dir().map(|folder| folder.join("larder")).ok_or_else(|| {
@@ -278,10 +281,38 @@ impl Cache {
             let own: Vec<String> = if self.is_global() { closure::own_names(name) } else { Vec::new() };
             let is_meant = |listed: &String| listed == name || own.contains(listed);
             for function in self.functions()?.iter().filter(|function| is_meant(&function.name)) {
-                found |= self.clear_folder(&function.path)?;
+                found |= self.clear_folder(&function.path)? > 0;
             }
         }
         Ok(found)
+    }
+
+    /// Removes the stored results of one function that [`functions`](Cache::functions) listed. Returns how many it removed.
+    ///
+    /// Functions of several packages may have one name; each has its own folder. Unlike
+    /// [`clear_function`](Cache::clear_function), this removes the results in that folder only.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a function of another cache, and those of [`clear`](Cache::clear).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("double", &4, || 8);
+    /// cache.get_or_compute("double", &5, || 10);
+    ///
+    /// let functions = cache.functions()?;
+    /// assert_eq!(cache.remove_function(&functions[0])?, 2);
+    /// assert_eq!(cache.remove_function(&functions[0])?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn remove_function(&self, function: &FunctionInfo) -> Result<u64> {
+        let Some(place) = self.writable()? else { return Ok(0) };
+        let functions = place.layout.functions();
+        if function.path == functions || !function.path.starts_with(&functions) {
+            return Err(Error::new(ErrorKind::InvalidInput, "the function is of another cache").at(&function.path));
+        }
+        self.clear_folder(&function.path)
     }
 
     /// Removes one entry of a function of which nothing is known but its folder, and notes it: whether there was one.
@@ -297,8 +328,8 @@ impl Cache {
         Ok(removed)
     }
 
-    /// Removes what is in a function's folder: whether there were results.
-    pub(crate) fn clear_folder(&self, folder: &Path) -> Result<bool> {
+    /// Removes what is in a function's folder. Returns how many results it removed.
+    pub(crate) fn clear_folder(&self, folder: &Path) -> Result<u64> {
         if let Some(place) = self.place() {
             place.layout.expect_no_links(folder)?;
         }
@@ -307,7 +338,7 @@ impl Cache {
             open_files::close_under(folder);
             place.layout.clear_function(folder)?;
         }
-        Ok(removed > 0)
+        Ok(removed)
     }
 
     /// Where results are stored, for those who will change them; `None` if the cache is off.

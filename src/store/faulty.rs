@@ -160,7 +160,7 @@ struct World {
 
 fn open(folder: &Path, store: &Arc<Faulty>) -> Cache {
     let faults = std::mem::take(&mut *store.next.lock().unwrap());
-    let cache = Cache::builder(folder).unsteered().store(store.clone()).open().unwrap();
+    let cache = Cache::builder(folder).ignore_run_mode(true).store(store.clone()).open().unwrap();
     *store.next.lock().unwrap() = faults;
     cache
 }

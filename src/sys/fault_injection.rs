@@ -75,7 +75,7 @@ mod tests {
     const ROOT: &str = "TEST_LARDER_ROOT";
 
     fn open(root: &Path) -> Cache {
-        Cache::builder(root).durable(true).unsteered().open().unwrap()
+        Cache::builder(root).durable(true).ignore_run_mode(true).open().unwrap()
     }
 
     /// A call of which the result has so many numbers, of a function whose code is known.

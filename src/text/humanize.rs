@@ -1,4 +1,4 @@
-//! Sizes, times and counts for people. The program `larder` has this file as well.
+//! Sizes, times and counts for people.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Content that is no document, through a compressor: archives.
+//! Compressed streams of any content, such as archives.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -8,20 +8,43 @@ use crate::format::compress::{Compression, Method};
 use crate::format::target::{Plain, Target};
 
 impl Compression {
-    /// Lets `write` write into `target` through the compressor. For the program `larder`.
-    #[doc(hidden)]
-    pub fn write_through<R>(
+    /// Compresses what `write` writes, and writes it into `target` as one stream: any content, such as an archive of
+    /// `Cache::export`. Returns what `write` returns. [`read_stream`](Compression::read_stream) reads the stream again.
+    ///
+    /// # Errors
+    /// Those of `write`, and what `target` and the compressor report. The stream is incomplete then.
+    ///
+    /// ```
+    /// use larder::{Compression, dump_into, load_from};
+    ///
+    /// let mut stream = Vec::new();
+    /// Compression::from_path("numbers.tar.gz").write_stream(&mut stream, |mut content| {
+    ///     dump_into(&1, &mut content, Compression::NONE)?;
+    ///     dump_into(&2, content, Compression::NONE)
+    /// })?;
+    /// let sum = Compression::read_stream(&*stream, |content| {
+    ///     let mut content = std::io::BufReader::new(content);
+    ///     Ok(load_from::<i32>(&mut content)? + load_from::<i32>(content)?)
+    /// })?;
+    /// assert_eq!(sum, 3);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn write_stream<R>(
         self,
-        target: &mut dyn Write,
+        mut target: impl Write,
         write: impl FnOnce(&mut dyn Write) -> Result<R>,
     ) -> Result<R> {
-        self.compress(&mut Plain(target), |target| write(&mut Unflushed(target)))
+        self.compress(&mut Plain(&mut target), |target| write(&mut Unflushed(target)))
     }
 
-    /// Lets `read` read all that `source` holds, compressed or not, which the first bytes tell. For the program `larder`.
-    #[doc(hidden)]
-    pub fn read_through<R>(source: &mut dyn BufRead, read: impl FnOnce(&mut dyn Read) -> Result<R>) -> Result<R> {
-        let (method, mut source) = Method::of_stream(source)?;
+    /// Decompresses all of `source` for `read`. The first bytes say how `source` is compressed; if no compressor wrote
+    /// it, `read` gets it as it is. Returns what `read` returns.
+    ///
+    /// # Errors
+    /// Those of `read`, and what `source` and the compressor report, also about content that `read` left unread;
+    /// [`CompressorDisabled`](crate::ErrorKind::CompressorDisabled) for a compressor that is not in this build.
+    pub fn read_stream<R>(mut source: impl BufRead, read: impl FnOnce(&mut dyn Read) -> Result<R>) -> Result<R> {
+        let (method, mut source) = Method::of_stream(&mut source)?;
         let Some(backend) = method.backend()? else { return read(&mut source) };
         let mut content: Box<dyn Read + '_> = match backend.segmented() {
             Some(format) => Box::new(All(Members::new(format, Box::new(&mut source)))),
@@ -31,7 +54,7 @@ impl Compression {
             }
         };
         let result = read(&mut content)?;
-        // What `read` did not want may be damaged as well.
+        // Content that `read` left unread may be damaged as well.
         io::copy(&mut content, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
         Ok(result)
     }

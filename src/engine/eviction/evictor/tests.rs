@@ -93,7 +93,7 @@ fn filled(entries: u32, most: u64, fails_to_remove: bool) -> (tempfile::TempDir,
         file.write_all(&MAGIC).unwrap();
     }
     let store = Arc::new(Counting { fails_to_remove, ..Counting::default() });
-    let cache = Cache::builder(root.path()).unsteered().max_entries(most).store(store.clone()).open().unwrap();
+    let cache = Cache::builder(root.path()).ignore_run_mode(true).max_entries(most).store(store.clone()).open().unwrap();
     *store.thread.lock().unwrap() = Some(thread::current().id());
     (root, cache, store)
 }

@@ -1,0 +1,42 @@
+//! `larder doctor`: problems of the cache.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use larder::Health;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::streams::write_json;
+use crate::output::text::{count, one_line};
+
+/// Prints what the cache's diagnosis finds, with advice. Fails if there are faults.
+pub(crate) fn doctor(context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
+    let findings = context.open_unchecked()?.diagnose();
+    let faults = findings.iter().filter(|finding| finding.health == Health::Fault).count();
+    if context.json {
+        write_json(out, &findings)?;
+    } else {
+        writeln!(out, "{}", one_line(&format!("{:<10}{}", "cache", context.root.display())))?;
+        for finding in &findings {
+            let style = style(finding.health);
+            let what = one_line(&finding.what);
+            writeln!(out, "{:<10}{style}{:<6}{style:#}{what}", finding.about, finding.health)?;
+            if let Some(advice) = &finding.advice {
+                writeln!(out, "{:16}-> {}", "", one_line(advice))?;
+            }
+        }
+    }
+    match faults {
+        0 => Ok(()),
+        faults => Err(Failure::Failed(format!("found {}", count(faults as u64, "fault", "faults")))),
+    }
+}
+
+fn style(health: Health) -> Style {
+    match health {
+        Health::Good => AnsiColor::Green.on_default(),
+        Health::Note => AnsiColor::Yellow.on_default(),
+        _ => AnsiColor::Red.on_default().bold(),
+    }
+}

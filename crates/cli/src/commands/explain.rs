@@ -1,0 +1,84 @@
+//! `larder explain`: why an entry was computed, and how it differs from another one.
+
+use std::io::Write;
+use std::time::SystemTime;
+
+use larder::{Comparison, Entry, Recent};
+use serde::Serialize;
+
+use crate::args::KeyPrefix;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::streams::write_json;
+use crate::output::text::{age, cut_fairly, duration, one_line};
+use crate::select;
+
+/// Characters of the arguments that are printed.
+const ARGUMENTS_WIDTH: usize = 80;
+
+#[derive(Serialize)]
+struct Explained<'e> {
+    entry: &'e Entry,
+    history: Vec<Recent>,
+    /// The entry to compare with.
+    other: Option<&'e Entry>,
+    comparison: Option<Comparison>,
+}
+
+/// Prints the history of an entry and the comparison with another one.
+pub(crate) fn explain(
+    context: &Context,
+    key: &KeyPrefix,
+    other: Option<&KeyPrefix>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let cache = context.open_to_read()?;
+    let entry = expect_readable(select::entry(context, &cache, key)?)?;
+    let named = other.map(|other| select::entry(context, &cache, other).and_then(readable)).transpose()?;
+    let is_named = named.is_some();
+    let other = named.or_else(|| entry.nearest());
+    let comparison = other.as_ref().map(|other| entry.compare(other));
+    let explained = Explained { entry: &entry, history: entry.history(), other: other.as_ref(), comparison };
+    if context.json {
+        return write_json(out, &explained);
+    }
+    writeln!(out, "{}", describe(&entry))?;
+    for event in explained.history {
+        let when = ago(event.at);
+        let line =
+            event.why.map_or_else(|| format!("removed on request {when}"), |why| format!("stored {when}: {why}"));
+        writeln!(out, "  {}", one_line(&line))?;
+    }
+    match (explained.other, explained.comparison) {
+        (Some(other), Some(comparison)) => {
+            let relation = if is_named { "compared with" } else { "most similar is" };
+            writeln!(out, "{relation} {}", describe(other))?;
+            for line in comparison.to_string().lines() {
+                writeln!(out, "  {}", one_line(line))?;
+            }
+        }
+        _ => writeln!(out, "it is the function's only entry")?,
+    }
+    Ok(())
+}
+
+/// Fails for an entry that can't be read, as its header has what is explained.
+fn expect_readable(entry: Entry) -> Result<Entry, Failure> {
+    match &entry.fault {
+        None => Ok(entry),
+        Some(fault) => Err(Failure::Failed(one_line(fault))),
+    }
+}
+
+fn describe(entry: &Entry) -> String {
+    let key = entry.key.to_string();
+    let arguments: Vec<_> = entry.arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
+    let shown = cut_fairly(arguments.clone(), ARGUMENTS_WIDTH).join(", ");
+    let call = format!("{} `{}` with {shown}", &key[..12], entry.function);
+    let call = if arguments.is_empty() { format!("{} `{}`", &key[..12], entry.function) } else { call };
+    one_line(&format!("{call}, computed {} in {}", ago(entry.created), duration(entry.took)))
+}
+
+fn ago(time: SystemTime) -> String {
+    age(time.elapsed().unwrap_or_default())
+}
