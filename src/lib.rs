@@ -40,8 +40,9 @@ pub use format::compress::custom::{CompressionWriter, Compressor};
 pub use format::compress::registry::register_compressor;
 pub use format::compress::{BlockCodec, Compression};
 pub use key::call_key::Argument;
-pub use key::file_digest::FileDigest;
-pub use key::{Key, key_of};
+pub use key::digest::Key;
+pub use key::file_digest::digest::FileDigest;
+pub use key::key_of::key_of;
 pub use observe::progress::Progress;
 pub use observe::reason::{Change, ChangeKind, Difference, NotKept, Reason};
 pub use observe::stats::Stats;
@@ -53,8 +54,8 @@ pub use store::trim_report::Trimmed;
 pub use store::verify_report::Verified;
 pub use sys::workers::set_threads;
 
-pub use format::value::Value;
 pub use format::value::numbers::NumberArray;
+pub use format::value::tree::Value;
 
 #[cfg(feature = "macros")]
 pub use larder_macros::memoize;
@@ -62,7 +63,7 @@ pub use larder_macros::memoize;
 /// What the attribute's expansion uses. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::call::function::{Definition, path_of_function, path_of_method, position_of};
+    pub use crate::call::function::Definition;
     pub use crate::call::options::Rules;
     pub use crate::call::predicate::{valid_both, valid_one};
     pub use crate::call::result_shape::{Probe, Shape};
@@ -72,7 +73,7 @@ pub mod __private {
     pub use crate::call::type_checks::{Part, argument, wanted};
     pub use crate::key::call_key::Describe;
     pub use crate::key::code_version::{Code, Items, Track};
-    pub use crate::key::trait_path::{path_in_trait, position_in_trait};
+    pub use crate::key::path::{path_in_trait, path_of_function, path_of_method, position_in_trait, position_of};
     pub use crate::sys::fork::once::Once;
 
     /// What method resolution chooses from.

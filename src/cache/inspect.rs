@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::cache::summary::Summary;
 use crate::error::Result;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::stats::Stats;
 use crate::single_flight::running_calls::Process;
 use crate::store::entries;

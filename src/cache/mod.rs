@@ -19,9 +19,8 @@ use crate::engine::memory_tier::Hot;
 use crate::engine::{Place, Plan, Upkeep};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::settings;
-use crate::settings::run_mode;
 use crate::single_flight::Flights;
 use crate::store::entries::Entry;
 use crate::store::history::{Record, note};
@@ -31,6 +30,7 @@ use crate::store::trim_report::Trimmed;
 use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::open_files;
+use crate::sys::random;
 
 /// A folder of stored results. Clones are the same cache.
 ///
@@ -355,7 +355,7 @@ impl Cache {
 
     /// Whether to compute the hit at hand again. Of many, about the share that was asked for.
     pub(crate) fn verifies(&self) -> bool {
-        self.0.verify > 0.0 && run_mode::draw() < self.0.verify
+        self.0.verify > 0.0 && random::fraction() < self.0.verify
     }
 
     pub(crate) fn flights(&self) -> Option<&Arc<Flights>> {

@@ -19,8 +19,8 @@ use crate::call::run_async::run_async;
 use crate::call::stored_ref::Shelved;
 use crate::error::Result;
 use crate::explain::Explanation;
-use crate::key::Key;
 use crate::key::call_key::{Describe, encode};
+use crate::key::digest::Key;
 
 /// [`Call`](crate::Call) of an `async fn`: what runs the function is `async` as well. Needs feature `async`.
 ///

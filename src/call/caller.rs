@@ -6,9 +6,9 @@ use std::env::{self, consts::EXE_SUFFIX};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::key::crate_names::crates_in;
-use crate::settings::run_mode::draw;
 use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::random;
 
 /// Crates that every program has, so that they tell none from another.
 const STANDARD: [&str; 3] = ["alloc", "core", "std"];
@@ -47,7 +47,7 @@ pub(crate) fn own_origins() -> Vec<Arc<str>> {
 static PROGRAM: Lazy<String> = Lazy::new(|| {
     let path = env::current_exe().ok();
     let name = path.as_deref().and_then(|path| path.file_name()).map(|name| program(&name.to_string_lossy()));
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("unknown-{:016x}", draw().to_bits()))
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("unknown-{:016x}", random::number()))
 });
 
 fn program(file: &str) -> String {

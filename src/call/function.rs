@@ -1,6 +1,5 @@
 //! A memoized function: what identifies it, and what is kept of it.
 
-use std::any::type_name;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
-use crate::key::Key;
+use crate::key::code_version::CodeFile;
 use crate::key::code_version::{Code, Items, Track};
-use crate::key::function_key::{Function, without_generics};
+use crate::key::digest::Key;
+use crate::key::function_key::Function;
 use crate::observe::stats::{Stats, Tally};
-use crate::store::code_items::CodeFile;
 use crate::store::entries::{Entries, FunctionFile};
 use crate::store::history::brief_code;
 use crate::store::layout::Layout;
@@ -308,40 +307,6 @@ fn expect_own(path: &Path, role: Role) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidInput, what).at(path))
 }
 
-/// The path of a function, of which `Companion` bears the name: with the crate, the modules and the
-/// functions around it.
-#[doc(hidden)]
-#[must_use]
-pub fn path_of_function<Companion>() -> String {
-    type_name::<Companion>().to_owned()
-}
-
-/// The path of a method with this name; `Here` is an item within its companion `memo_name`. So it is
-/// the same for all that a generic `impl` or a trait's own method is used with.
-#[doc(hidden)]
-#[must_use]
-pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
-    // crate::module::Type::name_memo::{{closure}}::Here
-    let here = type_name::<Here>();
-    let owner = here.rsplit_once(&format!("::{memo_name}::")).map_or(here, |(owner, _)| owner);
-    format!("{owner}::{name}")
-}
-
-/// The position of a function with this path, unless the path says where it is: in a module, or in an
-/// `impl` block or trait in a module. A function within a function moves with its lines, which may cost
-/// a miss; two in different blocks may have one path and one code, and are two all the same.
-#[doc(hidden)]
-#[must_use]
-pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)) -> Option<(u32, u32)> {
-    let path = without_generics(path);
-    let in_module = path.strip_prefix(module).is_some_and(|rest| {
-        let segments = rest.matches("::").count();
-        segments == if in_impl { 2 } else { 1 } && !rest.contains("::_::")
-    });
-    // In doubt it counts: a miss too many, and never another function's result.
-    (!in_module).then_some(position)
-}
-
 impl fmt::Debug for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memo").field("name", &self.name()).field("cache", &self.cache()).finish_non_exhaustive()
@@ -351,18 +316,4 @@ impl fmt::Debug for Memo {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_position_counts_where_the_path_is_not_enough() {
-        let counts = |path, in_impl| position_of(path, "krate::module", in_impl, (1, 2)).is_some();
-        assert!(!counts("krate::module::fit", false));
-        assert!(!counts("krate::module::Model<krate::a::B>::fit", true));
-        assert!(!counts("krate::module::<impl krate::other::Model>::fit", true));
-        assert!(counts("krate::module::outer::fit", false));
-        assert!(counts("krate::module::outer::{{closure}}::fit", false));
-        assert!(counts("krate::module::_::fit", false));
-        assert!(counts("krate::module::_::Model::fit", true));
-        assert!(counts("krate::module::outer::Model::fit", true));
-        assert!(counts("<krate::module::Model as krate::module::Fit>::fit", true));
-    }
 }

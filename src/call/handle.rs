@@ -16,8 +16,8 @@ use crate::call::stored_ref::{Place, Shelved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::{Explanation, Verdict};
 use crate::format::document;
-use crate::key::Key;
 use crate::key::call_key::{Argument, Describe, encode};
+use crate::key::digest::Key;
 use crate::observe::reason::Reason;
 
 /// A call of a memoized function that has not run: `fit::call(&data, 0.1)` for a function `fit`.

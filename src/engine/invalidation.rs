@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use memmap2::{MmapOptions, MmapRaw};
 use twox_hash::XxHash3_64;
 
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::sys::file::{open_entry, open_to_change, write_all_at};
 use crate::sys::file_id::Identity;
 use crate::sys::file_system;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::engine::invalidation::Marks;
 use crate::engine::memory_tier::{Hot, Since, Warm};
 use crate::engine::{Upkeep, locked};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::sys::file_id::Identity;
 
 /// A folder, and which one had its name.

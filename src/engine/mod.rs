@@ -32,7 +32,7 @@ use crate::engine::memory_maintenance::{Touched, Watched};
 use crate::engine::memory_tier::Hot;
 use crate::engine::unstored::Unkept;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::progress::Watcher;
 use crate::observe::repeated_faults::Repeats;
 use crate::observe::stats::{Sums, Tally};
@@ -42,7 +42,7 @@ use crate::store::counters::Ledger;
 use crate::store::entries::Entry;
 use crate::store::hourly_stats::Hours;
 use crate::store::layout::Layout;
-use crate::sys::lock::KeyLocks;
+use crate::sys::lock::key_locks::KeyLocks;
 use crate::sys::open_files;
 
 /// How often the ledger is tried where it matters, and the time between.

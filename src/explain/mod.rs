@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::key::Key;
 use crate::key::call_key::Argument;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::observe::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
-use crate::store::code_items::CodeFile;
 use crate::store::entries::{Entries, Entry};
 use crate::store::history::{Event, Record, brief, brief_code};
 use crate::store::layout::Layout;

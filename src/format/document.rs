@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::copy::copy_value;
-use crate::format::cbor::decode::Decoder;
+use crate::format::cbor::decoder::Decoder;
 use crate::format::cbor::encoder::Encoder;
 use crate::format::cbor::reader::Input;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};

@@ -1,12 +1,7 @@
 //! What the variable `LARDER` asks of a run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use twox_hash::XxHash3_64;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::nearest;
+use crate::text::nearest::nearest;
 
 /// The share of the hits that are tried, unless another one is given.
 const SHARE: f64 = 0.1;
@@ -61,16 +56,6 @@ impl Steering {
     }
 }
 
-/// A number from 0 to below 1 that is another one in each process and each time.
-pub(crate) fn draw() -> f64 {
-    static DRAWN: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let drawn = DRAWN.fetch_add(1, Ordering::Relaxed);
-    let seed = [now.to_le_bytes().as_slice(), &drawn.to_le_bytes(), &std::process::id().to_le_bytes()].concat();
-    // 53 bits are what a double holds.
-    (XxHash3_64::oneshot(&seed) >> 11) as f64 / (1_u64 << 53) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,11 +70,5 @@ mod tests {
         }
         let said = Steering::parse("refesh").unwrap_err().to_string();
         assert!(said.contains("did you mean `refresh`?"), "{said}");
-    }
-
-    #[test]
-    fn a_share_is_a_share() {
-        let below = (0..10_000).filter(|_| draw() < 0.25).count();
-        assert!((2000..3000).contains(&below), "{below}");
     }
 }

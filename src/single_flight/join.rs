@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::single_flight::progress_probe::Worker;
 use crate::single_flight::wait_policy::LOOK;
 use crate::single_flight::wait_process::{Asked, Queue};
@@ -13,7 +13,7 @@ use crate::single_flight::wait_thread::{Saw, Watch};
 use crate::single_flight::{End, Flights, Turn, wait_graph};
 use crate::store::layout::Layout;
 use crate::sys::file_id::Identity;
-use crate::sys::fork;
+use crate::sys::fork::generation;
 use crate::text::humanize::duration;
 
 /// When a waiting call is logged first, and how often later.
@@ -195,7 +195,7 @@ impl<'a> Join<'a> {
         let never_waits = self.flights.limit.is_zero() && (self.until.is_none() || self.began < self.entered);
         match &mut self.stage {
             // In a child that was forked, the table is a new one.
-            Stage::Start if fork::is_child() && wait_graph::is_within(self.key, &self.flights.root) => {
+            Stage::Start if generation::is_child() && wait_graph::is_within(self.key, &self.flights.root) => {
                 return Some(self.over(Turn::Alone));
             }
             Stage::Start => {

@@ -24,12 +24,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::single_flight::progress_probe::{Pace, Ran, Worker};
 use crate::single_flight::wait_graph::Within;
 use crate::sys::file_id::Identity;
-use crate::sys::fork::Born;
-use crate::sys::lock::{Asked, KeyLock, KeyLocks};
+use crate::sys::fork::generation::Born;
+use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
+use crate::sys::lock::try_lock::TryLock;
 
 /// The folder of a cache, whatever path leads there.
 #[derive(Clone, PartialEq, Eq)]
@@ -245,8 +246,8 @@ impl Lead {
             return true;
         }
         match self.flights.locks.ask_at(&self.flight.key, level) {
-            Ok(Asked::Mine(lock)) => self.lock = Some(lock),
-            Ok(Asked::Theirs) => return false,
+            Ok(TryLock::Acquired(lock)) => self.lock = Some(lock),
+            Ok(TryLock::Busy) => return false,
             // Then another process may compute the same: that costs time, and no more.
             Err(error) => tracing::debug!(%error, "there are no locks between processes"),
         }

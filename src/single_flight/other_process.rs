@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::single_flight::join::Holder;
 use crate::single_flight::running_calls::{Report, Told, read_all};
 use crate::single_flight::wait_policy::{BUSY, IDLE, LOOK, is_stealing};

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::stats::nanoseconds;
 use crate::single_flight::progress_probe::{Pace, ProcessWatch};
 use crate::single_flight::{Flight, Flights, locked, wait_graph};
@@ -21,7 +21,7 @@ use crate::sys::atomic_file::create_private_folder;
 use crate::sys::file;
 use crate::sys::file::{open_to_change, read_now, write_all_at};
 use crate::sys::file_id::Known;
-use crate::sys::fork::held::LockFile;
+use crate::sys::fork::lock_file::LockFile;
 use crate::sys::fork::once::Once;
 use crate::sys::lock::whole_file;
 use crate::text::json::{seconds, seconds_since_1970};

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::single_flight::{Flight, Root, locked};
 use crate::sys::fork::per_process::PerProcess;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::key::Key;
+use crate::key::digest::Key;
 #[cfg(feature = "async")]
 use crate::single_flight::Flight;
 use crate::single_flight::join::Holder;

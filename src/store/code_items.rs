@@ -1,28 +1,12 @@
 //! What a function's code consisted of, beside its entries: so that it can be told which item changed.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
+use crate::key::code_version::CodeFile;
 use crate::store::layout::Layout;
 use crate::sys::atomic_file;
 use crate::sys::file::read_now;
-
-/// What `code-<fingerprint>.json` holds. Everything is text, so that people can read it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CodeFile {
-    /// Digests of the items' tokens, by path.
-    pub(crate) items: BTreeMap<String, String>,
-    /// The `cfg`s that are named in them, and whether they were true.
-    pub(crate) predicates: BTreeMap<String, bool>,
-    /// The variables that they read when they were compiled.
-    pub(crate) environment: BTreeMap<String, Option<String>>,
-    /// What the attribute could not see, a sentence each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) unseen: Vec<String>,
-}
 
 impl CodeFile {
     /// Bytes of the longest file that is read.

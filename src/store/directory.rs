@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::store::layout::Layout;
 use crate::store::walk::{Listed, Walk};
 use crate::store::{Store, owned_files};

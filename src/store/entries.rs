@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::key::Key;
 use crate::key::call_key::Argument;
+use crate::key::digest::Key;
 use crate::observe::stats::{Stats, Sums};
 use crate::store::Store;
 use crate::store::directory::Directory;

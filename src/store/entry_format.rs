@@ -26,9 +26,10 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{cbor, document};
-use crate::key::Key;
+use crate::format::cbor::slice;
+use crate::format::document;
 use crate::key::call_key::Argument;
+use crate::key::digest::Key;
 use crate::store::mac::{NO_SEAL, Seal, Sealing};
 
 pub(crate) const MAGIC: [u8; 8] = *b"\x89LARDER\n";
@@ -128,7 +129,7 @@ impl<D> Header<D> {
 
 /// The bytes of a header whose payload is not known yet; [`complete`] fills it in.
 pub(crate) fn encode(details: &Details) -> Result<Vec<u8>> {
-    let details = cbor::to_vec(details)?;
+    let details = slice::to_vec(details)?;
     let len = u32::try_from(details.len())
         .ok()
         .filter(|_| details.len() <= LONGEST_DETAILS)
@@ -220,7 +221,7 @@ pub(crate) fn decode<D: DeserializeOwned>(header: &[u8]) -> Result<Header<D>> {
         return Err(Error::damaged("the header's checksum does not fit: it was changed after it was written"));
     }
     let details = le_u32(header, 12) as usize;
-    let details = cbor::from_slice(&header[FIXED..FIXED + details])
+    let details = slice::from_slice(&header[FIXED..FIXED + details])
         .map_err(|error| error.with_kind(ErrorKind::Damaged).context("the header's details"))?;
     let payload = Payload { len: le_u64(header, 16), document_len: le_u64(header, 24), checksum: le_u64(header, 32) };
     let mut seal = NO_SEAL;

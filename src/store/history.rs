@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use twox_hash::XxHash3_64;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
 use crate::key::call_key::Argument;
+use crate::key::digest::Key;
 use crate::observe::reason::{Cause, NotKept};
 use crate::observe::stats::{kind_of, nanoseconds};
 use crate::store::layout::Layout;
@@ -238,7 +238,7 @@ mod tests {
     fn record(number: u64) -> Record {
         Record {
             event: EVENTS[usize::try_from(number).unwrap() % EVENTS.len()],
-            key: crate::key::key_of(&number).unwrap(),
+            key: crate::key::key_of::key_of(&number).unwrap(),
             version: number,
             code: brief_code(&number.to_le_bytes()),
             time: UNIX_EPOCH + Duration::from_nanos(number),

@@ -21,9 +21,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::key::function_key::Function;
-use crate::store::code_items::CodeFile;
 use crate::store::{orphaned_temps, owned_files, root};
 use crate::sys::atomic_file::{Access, create_private_folder};
 use crate::sys::{atomic_file, cross_device};

@@ -9,6 +9,7 @@ pub(crate) mod counters;
 pub(crate) mod directory;
 pub(crate) mod entries;
 pub(crate) mod entry_format;
+pub(crate) mod entry_value;
 #[cfg(test)]
 pub(crate) mod faulty;
 pub(crate) mod history;
@@ -32,7 +33,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::store::walk::{Listed, Walk};
 use crate::sys::atomic_file::Draft;
 

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::key::Key;
-use crate::store::code_items::CodeFile;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::store::entries::FunctionFile;
 use crate::store::entry_format::MAGIC;
 use crate::store::history;

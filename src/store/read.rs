@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::reader::Input;
 use crate::format::compress::{Compression, Content, believed_content};
 use crate::format::document;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::store::entry_format::{FIXED, Glance, Header};
 use crate::store::layout::Layout;
 use crate::store::mac::{NO_SEAL, Sealing, Secret, is_same};

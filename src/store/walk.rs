@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::store::layout::Layout;
 use crate::store::owned_files::DEEPEST;
 

@@ -10,7 +10,6 @@ use tempfile::{NamedTempFile, PersistError};
 
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, Result};
-use crate::format::target::Target;
 use crate::sys::exchange::exchange;
 use crate::sys::file_system::is_folder_full;
 use crate::sys::lock::whole_file;
@@ -302,10 +301,10 @@ impl Write for Draft {
     }
 }
 
-impl Target for Draft {
+impl Draft {
     /// Takes the space for a large array at once: the file lies in one piece, and if the disk is too
     /// full, that shows before anything is written.
-    fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
+    pub(crate) fn reserve(&mut self, bytes: u64) -> io::Result<()> {
         self.expect_room(bytes, true)?;
         if bytes < SMALLEST_ALLOCATED {
             return Ok(());

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::key::Key;
-use crate::store::code_items::CodeFile;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::store::layout::Layout;
 
 /// Bytes of the longest name that is looked at.

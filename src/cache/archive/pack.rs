@@ -12,7 +12,7 @@ use crate::cache::archive::Carried;
 use crate::cache::archive::name::Name;
 use crate::engine::Place;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::code_items::CodeFile;
+use crate::key::code_version::CodeFile;
 use crate::store::entries::{Entry, FunctionFile};
 use crate::store::layout::Layout;
 use crate::store::read::Peeked;

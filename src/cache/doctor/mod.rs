@@ -16,14 +16,15 @@ use crate::engine::Place;
 use crate::engine::eviction::usage::{free_space, left_free};
 use crate::engine::invalidation::Marks;
 use crate::error::{Error, ErrorKind};
-use crate::key::Key;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::single_flight::running_calls::Process;
-use crate::store::code_items::CodeFile;
 use crate::store::layout::Layout;
 use crate::store::orphaned_temps::find as find_litter;
 use crate::store::owned_files;
 use crate::store::usage_scan::Found;
-use crate::sys::lock::{Asked, KeyLocks};
+use crate::sys::lock::key_locks::KeyLocks;
+use crate::sys::lock::try_lock::TryLock;
 use crate::sys::permissions;
 use crate::text::humanize::{count, duration, size};
 
@@ -325,7 +326,7 @@ fn space(root: &Path) -> Finding {
 
 fn locks(root: &Path) -> Finding {
     match KeyLocks::under(root).ask(&LOCK) {
-        Ok(Asked::Mine(_) | Asked::Theirs) => good("locks", "of processes that make the same call, one computes"),
+        Ok(TryLock::Acquired(_) | TryLock::Busy) => good("locks", "of processes that make the same call, one computes"),
         Err(error) => note(
             "locks",
             format!("there are none here, so each process that makes the same call computes it: {error}"),

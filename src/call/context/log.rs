@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::call::context::{Site, guarded, since};
 use crate::call::outcome::Outcome;
 use crate::error::{Error, ErrorKind};
-use crate::key::digest_of_content;
+use crate::key::key_of::digest_of_content;
 use crate::observe::reason::Reason;
 use crate::observe::repeated_faults::Logged;
 use crate::observe::stats::Count;

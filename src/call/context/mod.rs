@@ -23,10 +23,10 @@ use crate::engine::memory_tier::{Since, Warm};
 use crate::engine::{Place, memory_tier};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::Missing;
-use crate::format::cbor;
-use crate::key::Key;
+use crate::format::cbor::slice;
 use crate::key::call_key::{Argument, Describe, Encoded, encode};
-use crate::key::file_digest::Used;
+use crate::key::digest::Key;
+use crate::key::file_digest::inputs::Used;
 use crate::observe::reason::{Cause, Reason};
 use crate::observe::stats::nanoseconds;
 use crate::single_flight::Turn;
@@ -200,7 +200,7 @@ impl<'a> Site<'a> {
             return;
         }
         // As it was read; what it was compressed with does not matter here.
-        let Ok(document) = guarded(|| cbor::to_vec(value)) else { return };
+        let Ok(document) = guarded(|| slice::to_vec(value)) else { return };
         if document.len() <= memory_tier::LARGEST {
             let warm = Warm::new(*key, document.into(), header.details.created(), header.details.took(), size, since);
             self.cache.upkeep().keep(self.memo.key(), folder, call, warm);
@@ -422,7 +422,7 @@ pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded,
         if expired(cache, rules, warm.created).is_some() {
             return None;
         }
-        let value = guarded(|| cbor::from_slice::<S::Stored>(&warm.document)).ok()?;
+        let value = guarded(|| slice::from_slice::<S::Stored>(&warm.document)).ok()?;
         memo.with_home(cache, |home| home.tally().hot_hit(warm.took));
         tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
         Some(S::restored(value))

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::engine::eviction::policy::{Candidate, Limits, Order, victims};
 use crate::engine::{Place, Upkeep};
 use crate::error::Result;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::store::Store;
 use crate::store::entries::Entry;
 use crate::store::layout::Layout;

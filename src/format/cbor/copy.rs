@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
     use crate::format::cbor::skip::MAX_SKIPPED_DEPTH;
-    use crate::format::cbor::to_vec;
+    use crate::format::cbor::slice::to_vec;
 
     fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
         let mut copied = Vec::new();

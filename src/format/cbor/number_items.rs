@@ -3,8 +3,8 @@
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Unexpected, Visitor};
 
 use crate::error::{Error, Result};
+use crate::format::cbor::limits::{HUMAN_READABLE, LARGEST_HINT};
 use crate::format::cbor::reader::Input;
-use crate::format::cbor::{HUMAN_READABLE, LARGEST_HINT};
 use crate::format::numeric::number::Number;
 
 /// The elements of a typed array.

@@ -162,7 +162,7 @@ impl<'de> Deserializer<'de> for Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::cbor::{from_slice, to_vec};
+    use crate::format::cbor::slice::{from_slice, to_vec};
 
     /// A vector that grew number by number has room for more; one that was read at once has not.
     #[test]

@@ -1,10 +1,11 @@
 //! Passing over one value without making anything of it.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::cbor::limits::MAX_DEPTH;
 use crate::format::cbor::reader::Input;
 use crate::format::cbor::strings::{not_utf8, text};
 use crate::format::cbor::wire::Major;
-use crate::format::cbor::{MAX_DEPTH, typed_array, wire};
+use crate::format::cbor::{typed_array, wire};
 
 /// One level of a value is at most two of its encoding (a variant, and its fields), and the innermost
 /// value is one more.

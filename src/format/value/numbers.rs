@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::format::cbor::reader::Input;
 use crate::format::numeric::number::Number;
-use crate::format::value::Value;
+use crate::format::value::tree::Value;
 
 /// Numbers that are read at once.
 const CHUNK: usize = 4096;

@@ -6,7 +6,8 @@ use crate::format::cbor::reader::Input;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::typed_array;
 use crate::format::cbor::wire::{TAG_BIG_NEGATIVE, TAG_BIG_POSITIVE, TAG_CHAR, TAG_SOME};
-use crate::format::value::{Value, numbers};
+use crate::format::value::numbers;
+use crate::format::value::tree::Value;
 
 /// Bytes of the longest text that is taken for the name of a field or a variant, and always kept.
 const LONGEST_NAME: u64 = 256;
@@ -15,7 +16,7 @@ const LONGEST_NAME: u64 = 256;
 const MOST_AXES: usize = 64;
 
 /// Reads the value that comes next, keeping `most` elements of each container.
-pub(super) fn value(input: &mut Input<'_>, most: usize) -> Result<Value> {
+pub(crate) fn value(input: &mut Input<'_>, most: usize) -> Result<Value> {
     Reader { input, most, shape: None }.value(MAX_SKIPPED_DEPTH)
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::format::value::Value;
 use crate::format::value::numbers::NumberArray;
+use crate::format::value::tree::Value;
 
 /// Characters of a line; what is longer is broken.
 const WIDTH: usize = 100;

@@ -6,7 +6,7 @@ use serde::ser::{
 };
 
 use crate::error::{Error, Result};
-use crate::key::canonical::Canonical;
+use crate::key::canonical::encoder::Canonical;
 use crate::key::canonical::hash_buffer::Tag;
 use crate::key::canonical::number_slices::Numbers;
 

@@ -2,9 +2,9 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::key::Key;
-use crate::key::canonical::Canonical;
+use crate::key::canonical::encoder::Canonical;
 use crate::key::canonical::hash_buffer::Tag;
+use crate::key::digest::Key;
 
 /// What a digest stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

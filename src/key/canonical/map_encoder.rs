@@ -5,8 +5,9 @@ use serde::ser::SerializeMap;
 
 use crate::error::{Error, Result};
 use crate::key::canonical::compound::Items;
+use crate::key::canonical::encode::encode_nested;
+use crate::key::canonical::encoder::Canonical;
 use crate::key::canonical::hash_buffer::{Sink, Tag};
-use crate::key::canonical::{Canonical, encode_nested};
 
 /// A map whose pairs are coming one by one, without a container whose type could be looked at.
 pub(crate) enum Pairs<'c, 's> {

@@ -4,14 +4,15 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use crate::error::{Error, Result};
-use crate::format::cbor::HUMAN_READABLE;
+use crate::format::cbor::limits::HUMAN_READABLE;
 use crate::format::numeric::containers;
 use crate::key::canonical::compound::Items;
+use crate::key::canonical::encoder::{Canonical, Order};
 use crate::key::canonical::hash_buffer::{Sink, Tag};
+use crate::key::canonical::hash_containers;
 use crate::key::canonical::keyed_by_digest::StandIn;
 use crate::key::canonical::map_encoder::Pairs;
 use crate::key::canonical::number_slices::{Numbers, canonical_f32, canonical_f64};
-use crate::key::canonical::{Canonical, Order, hash_containers};
 use crate::key::hashing::item_hashes::digests;
 use crate::key::hashing::prefetch::fetch;
 

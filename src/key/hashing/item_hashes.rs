@@ -8,8 +8,9 @@ use std::thread::{self, Builder};
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::key::canonical::encode::encode_nested;
+use crate::key::canonical::encoder::Order;
 use crate::key::canonical::hash_buffer::Sink;
-use crate::key::canonical::{Order, encode_nested};
 use crate::key::hashing::prefetch::Ahead;
 use crate::key::hashing::radix_sort::sort;
 use crate::sys::workers::threads;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::sys::atomic_file::create_private_folder;
-use crate::sys::fork::held::LockFile;
+use crate::sys::fork::lock_file::LockFile;
+use crate::sys::lock::try_lock::{RETRY_INTERVAL, TryLock};
 use crate::sys::lock::whole_file::try_exclusive;
-use crate::sys::lock::{ASK_AGAIN, Asked};
 
 /// A file for each key that is locked, in a folder.
 pub(super) struct Files {
@@ -32,7 +32,7 @@ impl Files {
     #[cfg_attr(test, expect(clippy::unused_self, dead_code, reason = "as for locks of the other kind"))]
     pub(super) fn rest(&self) {}
 
-    pub(super) fn ask(&self, place: u64) -> Result<Asked<Named>> {
+    pub(super) fn ask(&self, place: u64) -> Result<TryLock<Named>> {
         let path = self.folder.join(format!("{place:010x}"));
         let failed = |e| Error::io(e, "can't lock").at(&path);
         loop {
@@ -46,12 +46,12 @@ impl Files {
                 opened => opened.map_err(failed)?,
             };
             if !try_exclusive(&file).map_err(failed)? {
-                return Ok(Asked::Theirs);
+                return Ok(TryLock::Busy);
             }
             // Between opening and locking, the holder before may have taken the name away: then the
             // next one to ask makes a new file, and both would hold a lock.
             if is_still_there(&file, &path) {
-                return Ok(Asked::Mine(Named { path, file }));
+                return Ok(TryLock::Acquired(Named { path, file }));
             }
         }
     }
@@ -61,7 +61,7 @@ impl Files {
 impl Files {
     /// There is no bell: the lock is asked for again soon.
     pub(super) fn wait(&self, _: u64, longest: Duration, _: impl FnOnce() -> bool) {
-        std::thread::sleep(longest.min(ASK_AGAIN));
+        std::thread::sleep(longest.min(RETRY_INTERVAL));
     }
 
     /// The task is to use a timer.
@@ -117,11 +117,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Files::under(root.path()), Files::under(root.path()));
         let (a, b) = (1, 2);
-        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
+        let TryLock::Acquired(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), TryLock::Busy));
+        assert!(matches!(there.ask(b).unwrap(), TryLock::Acquired(_)));
         drop(held);
-        assert!(matches!(there.ask(a).unwrap(), Asked::Mine(_)));
+        assert!(matches!(there.ask(a).unwrap(), TryLock::Acquired(_)));
         assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
     }
 }

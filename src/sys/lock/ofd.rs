@@ -17,15 +17,13 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::sys::file::open_to_change;
 use crate::sys::file_id::Known;
-use crate::sys::fork::held::LockFile;
+use crate::sys::fork::lock_file::LockFile;
+use crate::sys::lock::ancestor;
+use crate::sys::lock::try_lock::{LENGTH_BITS, RETRY_INTERVAL, TryLock};
 #[cfg(feature = "async")]
 use crate::sys::lock::wake;
 use crate::sys::lock::wake::Bell;
-use crate::sys::lock::{ASK_AGAIN, Asked, PLACE_BITS, ancestor};
 use crate::sys::proc::boot_ticks;
-
-/// Of 63 bits of an offset, those that a place leaves: they are for the length.
-pub(super) const LENGTH_BITS: u32 = 63 - PLACE_BITS;
 
 /// All locks of a cache. The file has a few bytes for the [`Bell`]; what is locked is beyond them.
 pub(super) struct Bytes {
@@ -65,13 +63,13 @@ impl Bytes {
         Bytes { path: root.join("locks"), open: Mutex::new(None) }
     }
 
-    pub(super) fn ask(&self, place: u64) -> Result<Asked<Byte>> {
+    pub(super) fn ask(&self, place: u64) -> Result<TryLock<Byte>> {
         let failed = |e| Error::io(e, "can't lock").at(&self.path);
         let open = self.open().map_err(failed)?;
         let range = Range::of(place);
         match set(&open.file, range, libc::F_WRLCK) {
-            Ok(()) => Ok(Asked::Mine(Byte { open, range })),
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(Asked::Theirs),
+            Ok(()) => Ok(TryLock::Acquired(Byte { open, range })),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(TryLock::Busy),
             Err(error) => Err(failed(error)),
         }
     }
@@ -85,7 +83,7 @@ impl Bytes {
     pub(super) fn wait(&self, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
         match self.open() {
             Ok(open) => open.bell.wait(&open.file, place, longest, is_held),
-            Err(_) => std::thread::sleep(longest.min(ASK_AGAIN)),
+            Err(_) => std::thread::sleep(longest.min(RETRY_INTERVAL)),
         }
     }
 
@@ -162,18 +160,19 @@ fn set(file: &File, range: Range, kind: i32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::lock::try_lock::SLOT_BITS;
 
     #[test]
     fn a_key_is_locked_once_whoever_opened_the_file() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
-        let (a, b) = (7, (1 << PLACE_BITS) - 1);
-        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
+        let (a, b) = (7, (1 << SLOT_BITS) - 1);
+        let TryLock::Acquired(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), TryLock::Busy));
+        assert!(matches!(there.ask(b).unwrap(), TryLock::Acquired(_)));
         drop(held);
-        let Asked::Mine(_held) = there.ask(a).unwrap() else { panic!("it was freed") };
-        assert!(matches!(here.ask(a).unwrap(), Asked::Theirs));
+        let TryLock::Acquired(_held) = there.ask(a).unwrap() else { panic!("it was freed") };
+        assert!(matches!(here.ask(a).unwrap(), TryLock::Busy));
     }
 
     #[test]
@@ -183,7 +182,7 @@ mod tests {
         let place = 5;
         drop(here.ask(place).unwrap());
         fs::remove_file(root.path().join("locks")).unwrap();
-        let Asked::Mine(_held) = here.ask(place).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(place).unwrap(), Asked::Theirs));
+        let TryLock::Acquired(_held) = here.ask(place).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(place).unwrap(), TryLock::Busy));
     }
 }

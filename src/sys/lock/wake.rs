@@ -29,7 +29,7 @@ use rustix::io::Errno;
 use rustix::thread::futex;
 
 use crate::sys::fork::once::Once;
-use crate::sys::lock::ASK_AGAIN;
+use crate::sys::lock::try_lock::RETRY_INTERVAL;
 
 /// The longest sleep: then the lock is looked at, whether the bell rang or not.
 const LONGEST: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ impl Bell {
         let slept = rung.and_then(|rung| self.sleep(file, rung, 1 << number(place), longest));
         if slept.is_err() {
             // There is no bell here.
-            std::thread::sleep(longest.min(ASK_AGAIN));
+            std::thread::sleep(longest.min(RETRY_INTERVAL));
         }
     }
 
@@ -141,7 +141,7 @@ mod tasks {
     use std::thread;
     use std::time::Duration;
 
-    use super::{ASK_AGAIN, LONGEST, RUNG, number, read, say_that_somebody_waits};
+    use super::{LONGEST, RETRY_INTERVAL, RUNG, number, read, say_that_somebody_waits};
     use crate::sys::lock::ofd::Open;
 
     /// How long the thread stays when there is nothing to do.
@@ -205,7 +205,7 @@ mod tasks {
             let (rung, bells) = (waiting.rung, waiting.bells);
             drop(waiting);
             if open.bell.sleep(&open.file, rung, bells, LONGEST).is_err() {
-                thread::sleep(ASK_AGAIN);
+                thread::sleep(RETRY_INTERVAL);
             }
             let mut waiting = tasks.waiting();
             waiting.bells = 0;
