@@ -54,8 +54,7 @@ pub use store::trim_report::Trimmed;
 pub use store::verify_report::Verified;
 pub use sys::workers::set_threads;
 
-pub use format::value::numbers::NumberArray;
-pub use format::value::tree::Value;
+pub use format::value::tree::{NumberArray, Value};
 
 #[cfg(feature = "macros")]
 pub use larder_macros::memoize;

@@ -14,9 +14,10 @@ use crate::settings;
 use crate::settings::run_mode::Steering;
 use crate::single_flight::running_calls;
 use crate::store::directory::Directory;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::mac::Secret;
-use crate::store::{Store, orphaned_temps};
+use crate::store::orphaned_temps;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::permissions;
 

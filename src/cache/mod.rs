@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
 use crate::key::digest::Key;
 use crate::settings;
-use crate::single_flight::Flights;
+use crate::single_flight::table::Flights;
 use crate::store::entries::Entry;
 use crate::store::history::{Record, note};
 use crate::store::layout::Layout;
@@ -29,8 +29,7 @@ use crate::store::mac::Secret;
 use crate::store::trim_report::Trimmed;
 use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
-use crate::sys::open_files;
-use crate::sys::random;
+use crate::sys::{open_files, random};
 
 /// A folder of stored results. Clones are the same cache.
 ///

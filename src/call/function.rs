@@ -8,12 +8,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
-use crate::key::code_version::CodeFile;
-use crate::key::code_version::{Code, Items, Track};
+use crate::key::code_version::{Code, CodeFile, Items, Track};
 use crate::key::digest::Key;
 use crate::key::function_key::Function;
 use crate::observe::stats::{Stats, Tally};
-use crate::store::entries::{Entries, FunctionFile};
+use crate::store::entries::Entries;
+use crate::store::function_file::FunctionFile;
 use crate::store::history::brief_code;
 use crate::store::layout::Layout;
 use crate::store::owned_files;
@@ -311,9 +311,4 @@ impl fmt::Debug for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memo").field("name", &self.name()).field("cache", &self.cache()).finish_non_exhaustive()
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 }

@@ -10,7 +10,8 @@ use crate::call::result_shape::Shape;
 use crate::error::Result;
 use crate::key::call_key::Argument;
 use crate::observe::reason::{NotKept, Reason};
-use crate::single_flight::{End, Lead, Turn};
+use crate::single_flight::flight::End;
+use crate::single_flight::table::{Lead, Turn};
 use crate::sys::catch_panic::guarded;
 
 /// How a call is made.

@@ -12,7 +12,8 @@ use crate::call::outcome::Outcome;
 use crate::call::result_shape::Shape;
 use crate::key::call_key::{Argument, Describe};
 use crate::observe::reason::Reason;
-use crate::single_flight::{End, Turn};
+use crate::single_flight::flight::End;
+use crate::single_flight::table::Turn;
 
 /// What a call is asked with.
 pub(crate) struct Question<A, D, R, S: Shape<R>> {

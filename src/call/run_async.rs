@@ -19,8 +19,9 @@ use crate::call::result_shape::Shape;
 use crate::call::run::{Asked, Question};
 use crate::key::call_key::{Argument, Describe};
 use crate::observe::reason::Reason;
+use crate::single_flight::flight::End;
 use crate::single_flight::join::Step;
-use crate::single_flight::{End, Turn};
+use crate::single_flight::table::Turn;
 use crate::sys::blocking_pool::unblock;
 
 /// [`call`](crate::call::run::call) for a function that is `async`.

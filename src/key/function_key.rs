@@ -2,7 +2,8 @@
 
 use crate::key::canonical::hash_buffer::{Sink, Tag};
 use crate::key::digest::Key;
-use crate::key::path::{self, without_generics};
+use crate::key::path;
+use crate::key::path::without_generics;
 
 /// The identity of a memoized function, as far as it is the same for all of its calls.
 ///

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::key::digest::Key;
+use crate::single_flight::flight::End;
+use crate::single_flight::holder::Holder;
 use crate::single_flight::progress_probe::Worker;
+use crate::single_flight::table::{Flights, Turn};
+use crate::single_flight::wait_graph;
 use crate::single_flight::wait_policy::LOOK;
 use crate::single_flight::wait_process::{Asked, Queue};
 use crate::single_flight::wait_thread::{Saw, Watch};
-use crate::single_flight::{End, Flights, Turn, wait_graph};
 use crate::store::layout::Layout;
 use crate::sys::file_id::Identity;
 use crate::sys::fork::generation;
@@ -69,33 +72,6 @@ pub(crate) enum Step {
     Waiting(Holder),
     /// The longest wait is over.
     Late,
-}
-
-/// Who computes the call that is waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
-    Here {
-        since: SystemTime,
-    },
-    Elsewhere {
-        pid: u32,
-        host: String,
-        since: SystemTime,
-    },
-    /// It has not reported yet.
-    Unknown,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Holder::Here { since } => write!(f, "this process, for {}", duration(since.elapsed().unwrap_or_default())),
-            Holder::Elsewhere { pid, host, since } => {
-                write!(f, "process {pid} on {host}, for {}", duration(since.elapsed().unwrap_or_default()))
-            }
-            Holder::Unknown => f.write_str("another process, which does not say which"),
-        }
-    }
 }
 
 impl<'a> Join<'a> {

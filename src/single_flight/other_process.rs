@@ -7,10 +7,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::key::digest::Key;
-use crate::single_flight::join::Holder;
+use crate::single_flight::flight::locked;
+use crate::single_flight::holder::Holder;
 use crate::single_flight::running_calls::{Report, Told, read_all};
+use crate::single_flight::table::Flights;
+use crate::single_flight::wait_graph;
 use crate::single_flight::wait_policy::{BUSY, IDLE, LOOK, is_stealing};
-use crate::single_flight::{Flights, locked, wait_graph};
 
 /// A report is written each second. One that was not renewed for less than this may be late.
 const LATE: Duration = Duration::from_secs(3);

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use crate::single_flight::flight::{End, Flight, Signs, locked};
 use crate::single_flight::join::{Join, Stage, Step};
 use crate::single_flight::progress_probe::{Pace, Worker};
+use crate::single_flight::table::Turn;
 use crate::single_flight::wait_graph::Within;
-use crate::single_flight::{End, Flight, Signs, Turn, locked};
 use crate::sys::timer;
 
 /// A task that was woken and not polled for so long is not going to be.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::key::digest::Key;
-use crate::single_flight::{Flight, Root, locked};
+use crate::single_flight::flight::{Flight, Root, locked};
 use crate::sys::fork::per_process::PerProcess;
 
 thread_local! {

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::key::digest::Key;
 #[cfg(feature = "async")]
-use crate::single_flight::Flight;
-use crate::single_flight::join::Holder;
+use crate::single_flight::flight::Flight;
+use crate::single_flight::flight::locked;
+use crate::single_flight::holder::Holder;
 use crate::single_flight::other_process::{Others, Verdict};
+use crate::single_flight::table::{Flights, Lead};
+use crate::single_flight::wait_graph;
 use crate::single_flight::wait_graph::Waits;
-use crate::single_flight::{Flights, Lead, locked, wait_graph};
 
 /// A wait this short is not worth asking the system who holds the lock.
 const SHORT: Duration = Duration::from_millis(5);

@@ -3,11 +3,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::single_flight::join::Holder;
+use crate::single_flight::flight::{End, Flight, Signs, locked};
+use crate::single_flight::holder::Holder;
 use crate::single_flight::progress_probe::{Pace, ProcessWatch, Worker};
+use crate::single_flight::wait_graph;
 use crate::single_flight::wait_graph::Waits;
 use crate::single_flight::wait_policy::{BUSY, IDLE, Patience};
-use crate::single_flight::{End, Flight, Signs, locked, wait_graph};
 use crate::sys::proc;
 
 /// A wait for a holder in this process.

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::layout::Layout;
+use crate::store::names::DEEPEST;
 use crate::store::owned_files::Role;
 use crate::store::{orphaned_temps, owned_files};
 
@@ -72,7 +73,7 @@ impl Removal {
         self.list(folder, &mut |removal, item, kind| {
             let path = item.path();
             if kind.is_dir() {
-                any |= depth < owned_files::DEEPEST && removal.down(&path, depth + 1);
+                any |= depth < DEEPEST && removal.down(&path, depth + 1);
             } else if kind.is_file() {
                 any |= removal.file(&path, &item.file_name());
             } else if kind.is_symlink() && owned_files::has_function(&path, &mut { MOST_NAMES }) {

@@ -18,13 +18,6 @@ impl CodeFile {
         folder.join(format!("code-{digits}.json"))
     }
 
-    /// Whether a file of this name is one of these.
-    pub(crate) fn is_named(name: &str) -> bool {
-        name.strip_prefix("code-")
-            .and_then(|rest| rest.strip_suffix(".json"))
-            .is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
-    }
-
     /// Writes the file, unless it is there and whole.
     pub(crate) fn keep(&self, layout: &Layout, folder: &Path, fingerprint: &[u8; 16]) -> Result<()> {
         let path = CodeFile::path(folder, fingerprint);

@@ -15,9 +15,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::digest::Key;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
+use crate::store::owned_files;
 use crate::store::walk::{Listed, Walk};
-use crate::store::{Store, owned_files};
 use crate::sys::atomic_file::{Draft, create_private_folder};
 use crate::sys::file::open_entry;
 use crate::sys::file_id::Identity;

@@ -14,9 +14,10 @@ use crate::error::{Error, Result};
 use crate::key::call_key::Argument;
 use crate::key::digest::Key;
 use crate::observe::stats::{Stats, Sums};
-use crate::store::Store;
 use crate::store::directory::Directory;
 use crate::store::entry_format::Header;
+use crate::store::function_file::FunctionFile;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::read::Peeked;
 use crate::store::walk::visit;
@@ -267,22 +268,6 @@ pub struct FunctionInfo {
     pub stats: Stats,
     /// The folder that holds them.
     pub path: PathBuf,
-}
-
-/// What `function.json` holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FunctionFile {
-    pub(crate) package: String,
-    pub(crate) name: String,
-    pub(crate) signature: String,
-    pub(crate) version: u64,
-    /// The fingerprint of the code that was used last, in hexadecimal digits.
-    pub(crate) code: String,
-}
-
-impl FunctionFile {
-    /// Bytes of the longest one that is read.
-    pub(crate) const LONGEST: u64 = 1 << 20;
 }
 
 impl FunctionInfo {

@@ -6,22 +6,20 @@ use std::path::{Path, PathBuf};
 
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
-use crate::store::entries::FunctionFile;
 use crate::store::entry_format::MAGIC;
+use crate::store::function_file::FunctionFile;
 use crate::store::history;
 use crate::store::history::Event;
-use crate::store::layout::{
-    ACTIVITY_FILE, CACHEDIR_TAG, COUNTERS_FILE, FUNCTION_FILE, HISTORY_FILE, LOCKS, Layout, MARKS_FILE, TAG_FILE,
-    VERSION_FOLDER,
+use crate::store::layout::Layout;
+use crate::store::names::{
+    ACTIVITY_FILE, CACHEDIR_TAG, COUNTERS_FILE, DEEPEST, FUNCTION_FILE, HISTORY_FILE, LOCKS, MARKS_FILE, TAG_FILE,
+    VERSION_FOLDER, is_code_file,
 };
 use crate::sys::atomic_file::DRAFT_SUFFIX;
 use crate::sys::file::{open_entry, read_now};
 
 /// Bytes of an entry's magic that may be damaged.
 const MOST_DAMAGED: usize = 2;
-
-/// Folders below the root of the functions; deeper ones are nobody's.
-pub(super) const DEEPEST: usize = 64;
 
 /// The first line of a tag that larder wrote, after the signature.
 const TAG_LINE: &str = "# This folder is a cache of larder";
@@ -47,7 +45,7 @@ pub(crate) fn role(name: &std::ffi::OsStr) -> Role {
     match name.to_str() {
         Some(FUNCTION_FILE) => Role::Function,
         Some(HISTORY_FILE) => Role::History,
-        Some(name) if CodeFile::is_named(name) => Role::Code,
+        Some(name) if is_code_file(name) => Role::Code,
         Some(name) if is_draft(name) => Role::Draft,
         _ => Role::Foreign,
     }

@@ -15,10 +15,11 @@ use crate::format::cbor::reader::Input;
 use crate::format::compress::{Compression, Content, believed_content};
 use crate::format::document;
 use crate::key::digest::Key;
+use crate::store::entry_format;
 use crate::store::entry_format::{FIXED, Glance, Header};
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::mac::{NO_SEAL, Sealing, Secret, is_same};
-use crate::store::{Store, entry_format};
 use crate::sys::file::FileRange;
 
 /// Entries up to this size are read by one call.

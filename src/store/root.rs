@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::layout::{DRAFTS_FOLDER, GITIGNORE_FILE, MARKS_FILE, VERSION_FOLDER, is_of_root, is_version};
+use crate::store::names::{DRAFTS_FOLDER, GITIGNORE_FILE, MARKS_FILE, VERSION_FOLDER, is_of_root, is_version};
 use crate::store::owned_files;
 
 /// The folder of a cache within a folder that has other things in it.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::{Error, Result};
-use crate::store::layout::{Layout, is_about_function, is_of_root, is_version};
+use crate::store::layout::Layout;
+use crate::store::names::{is_about_function, is_of_root, is_version};
 use crate::store::owned_files;
 use crate::store::owned_files::Role;
 use crate::sys::file::open_entry;

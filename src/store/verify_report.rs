@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use crate::error::Result;
-use crate::store::Store;
 use crate::store::entries::Entry;
+use crate::store::interface::Store;
 use crate::store::mac::Secret;
 use crate::store::read::Peeked;
 

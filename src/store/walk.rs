@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::key::digest::Key;
 use crate::store::layout::Layout;
-use crate::store::owned_files::DEEPEST;
+use crate::store::names::DEEPEST;
 
 /// The file of an entry.
 #[derive(Debug)]

@@ -13,8 +13,10 @@ use crate::cache::archive::name::Name;
 use crate::engine::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::code_version::CodeFile;
-use crate::store::entries::{Entry, FunctionFile};
+use crate::store::entries::Entry;
+use crate::store::function_file::FunctionFile;
 use crate::store::layout::Layout;
+use crate::store::names::is_code_file;
 use crate::store::read::Peeked;
 use crate::sys::file::read_now;
 
@@ -73,7 +75,7 @@ impl<'w> Packer<'w> {
     fn describe(&mut self, layout: &Layout, folder: &Path) -> Result<()> {
         let code = fs::read_dir(folder).into_iter().flatten().flatten().map(|item| item.path());
         let mut notes: Vec<_> = code
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(CodeFile::is_named))
+            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_code_file))
             .map(|path| (path, CodeFile::LONGEST))
             .collect();
         notes.sort_unstable();

@@ -7,8 +7,8 @@ use crate::engine::eviction::policy::{Candidate, Limits, Order, victims};
 use crate::engine::{Place, Upkeep};
 use crate::error::Result;
 use crate::key::digest::Key;
-use crate::store::Store;
 use crate::store::entries::Entry;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::trim_report::Trimmed;
 

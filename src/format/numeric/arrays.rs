@@ -10,7 +10,8 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use ndarray::{ArrayBase, Data, Dimension, Ix1, Ix2, Ix3, Ix4, IxDyn, OwnedArcRepr, OwnedRepr, ViewRepr};
 
-use crate::format::numeric::containers::{self, AS_IN_MEMORY};
+use crate::format::numeric::containers;
+use crate::format::numeric::containers::AS_IN_MEMORY;
 use crate::format::numeric::number::{Number, with_numbers};
 use crate::format::numeric::strided::Strided;
 use crate::sys::fork::once::Lazy;

@@ -1,6 +1,6 @@
 //! `Value`: a stored value as a tree.
 
-use crate::format::value::numbers::NumberArray;
+use serde::Serialize;
 
 /// A stored value as any program can see it: what [`Entry::value`](crate::Entry::value) gives.
 ///
@@ -62,4 +62,26 @@ pub enum Value {
     },
     /// An array of numbers.
     Numbers(Box<NumberArray>),
+}
+
+/// What an array of numbers is like, and some of its elements.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct NumberArray {
+    /// The type of the elements, as Rust calls it.
+    pub kind: &'static str,
+    /// The lengths of the axes; one, unless it is an array of `ndarray`.
+    pub shape: Vec<u64>,
+    /// The least element; `None` if there is none, or they are complex.
+    pub min: Option<f64>,
+    /// The mean; `None` as for `min`. NaN is left out of all three.
+    pub mean: Option<f64>,
+    /// The greatest element; `None` as for `min`.
+    pub max: Option<f64>,
+    /// How many are NaN.
+    pub nan: u64,
+    /// Whether `corner` is all there is.
+    pub whole: bool,
+    /// The elements; of a large array, those in the corner where all indices are least. Nested as the array is.
+    pub corner: Value,
 }

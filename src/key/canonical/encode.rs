@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use crate::error::Result;
 #[cfg(feature = "ndarray")]
-use crate::format::numeric::arrays::{self, Array, Elements};
+use crate::format::numeric::arrays;
+#[cfg(feature = "ndarray")]
+use crate::format::numeric::arrays::{Array, Elements};
 use crate::key::canonical::compound::Items;
 use crate::key::canonical::encoder::{Canonical, Order};
 use crate::key::canonical::hash_buffer::{Sink, Tag};

@@ -102,10 +102,12 @@ impl Serialize for FileDigest {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{File, FileTimes};
+    use std::cell::Cell;
+    use std::fs::{self, File, FileTimes};
     use std::time::Duration;
 
     use super::*;
+    use crate::key::file_digest::inputs::used_by;
     use crate::key::file_digest::remembered::READS;
 
     fn reads() -> u32 {

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::file_digest::file::{self, Links};
-use crate::key::file_digest::folder;
+use crate::key::file_digest::file::Links;
 use crate::key::file_digest::remembered::Seen;
+use crate::key::file_digest::{file, folder};
 
 /// How often a file is read that changes while it is read.
 const TRIES: u32 = 3;

@@ -58,5 +58,5 @@ pub(super) fn remember(place: PathBuf, seen: &Seen) {
 #[cfg(test)]
 thread_local! {
     /// How many files this thread has read.
-    pub(super) static READS: Cell<u32> = const { Cell::new(0) };
+    pub(super) static READS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }

@@ -20,8 +20,8 @@ use crate::engine::eviction::policy::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::call_key::{Describe, encode};
 use crate::key::digest::Key;
-use crate::store::Store;
 use crate::store::directory::Directory;
+use crate::store::interface::Store;
 use crate::store::walk::{Listed, Walk};
 use crate::sys::atomic_file::Draft;
 
