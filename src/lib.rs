@@ -15,11 +15,11 @@ mod store;
 mod sys;
 mod text;
 
-pub use cache::Cache;
 #[cfg(feature = "archive")]
 pub use cache::archive::Carried;
 pub use cache::builder::CacheBuilder;
 pub use cache::doctor::{Finding, Health};
+pub use cache::handle::Cache;
 pub use cache::summary::Summary;
 #[cfg(feature = "async")]
 pub use call::async_handle::AsyncCall;

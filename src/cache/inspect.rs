@@ -1,6 +1,6 @@
 //! Looking into a cache: what is stored, and what happened.
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::cache::summary::Summary;
 use crate::error::Result;
 use crate::key::digest::Key;

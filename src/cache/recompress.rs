@@ -1,6 +1,6 @@
 //! Compressing an entry anew, while others use the cache. DESIGN.md says why nothing comes back that was removed.
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;

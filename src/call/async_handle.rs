@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::call::context::Site;
 use crate::call::function::Memo;
 use crate::call::handle;

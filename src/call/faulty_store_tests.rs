@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::call::context::{Site, recall};
 use crate::call::function::{Definition, Memo};
 use crate::call::miss::{How, done};

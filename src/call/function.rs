@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
 use crate::key::code_version::{Code, CodeFile, Items, Track};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::call::context::{Found, Site};
 use crate::call::function::Memo;
 use crate::call::miss::{How, done};

@@ -2,7 +2,6 @@
 
 #[cfg(feature = "async")]
 pub(crate) mod async_handle;
-pub(crate) mod caller;
 pub(crate) mod closure;
 pub(crate) mod context;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::call::context::{Site, encode_for, recall};
 use crate::call::function::Memo;
 use crate::call::miss::{How, Looked, Miss, Ran, look};

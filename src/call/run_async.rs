@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::call::context::{Site, encode_for, recall};
 use crate::call::function::Memo;
 use crate::call::miss::{How, Looked, Miss, Ran, done, look};

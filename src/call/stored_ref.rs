@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::call::result_shape::Shape;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::mapped::Mapped;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::error::Result;
 use crate::explain::Missing;
 use crate::key::call_key::Argument;

@@ -1,6 +1,7 @@
 //! Keys: the digest of a canonical, injective encoding of what a call depends on.
 
 pub(crate) mod call_key;
+pub(crate) mod caller;
 pub(crate) mod canonical;
 pub(crate) mod code_version;
 pub(crate) mod crate_names;

@@ -1,19 +1,15 @@
 //! One call that is being computed in this process.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use crate::key::digest::Key;
 use crate::single_flight::progress_probe::{Pace, Ran, Worker};
 #[cfg(feature = "async")]
-use crate::single_flight::task;
-use crate::single_flight::wait_graph::Within;
+use crate::single_flight::task_state::TaskState;
 use crate::sys::file_id::Identity;
 use crate::sys::fork::generation::Born;
-use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
-use crate::sys::lock::try_lock::TryLock;
 
 /// The folder of a cache, whatever path leads there.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,7 +19,7 @@ pub(super) enum Root {
 }
 
 /// One call that is being computed in this process.
-pub(super) struct Flight {
+pub(crate) struct Flight {
     pub(super) key: Key,
     pub(super) root: Root,
     /// In a child that was forked, it is the parent's: what others of its threads had locked is locked for ever.
@@ -49,7 +45,7 @@ pub(super) struct State {
     pub(super) beat: u64,
     pub(super) work: u64,
     #[cfg(feature = "async")]
-    pub(super) task: task::State,
+    pub(super) task: TaskState,
 }
 
 /// What a flight showed when it was last looked at.

@@ -1,9 +1,8 @@
 //! The way to a turn: past the holder in this process, if there is one, then past those in other processes.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::key::digest::Key;
 use crate::single_flight::flight::End;
@@ -17,7 +16,6 @@ use crate::single_flight::wait_thread::{Saw, Watch};
 use crate::store::layout::Layout;
 use crate::sys::file_id::Identity;
 use crate::sys::fork::generation;
-use crate::text::humanize::duration;
 
 /// When a waiting call is logged first, and how often later.
 const TELL_AFTER: Duration = Duration::from_secs(1);

@@ -13,10 +13,13 @@ pub(crate) mod holder;
 pub(crate) mod join;
 pub(crate) mod other_process;
 pub(crate) mod progress_probe;
+pub(crate) mod report_file;
 pub(crate) mod running_calls;
 pub(crate) mod table;
 #[cfg(feature = "async")]
 pub(crate) mod task;
+#[cfg(feature = "async")]
+pub(crate) mod task_state;
 pub(crate) mod wait_graph;
 pub(crate) mod wait_policy;
 pub(crate) mod wait_process;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::key::digest::Key;
 use crate::single_flight::flight::locked;
 use crate::single_flight::holder::Holder;
-use crate::single_flight::running_calls::{Report, Told, read_all};
+use crate::single_flight::report_file::{Report, Told, read_all};
 use crate::single_flight::table::Flights;
 use crate::single_flight::wait_graph;
 use crate::single_flight::wait_policy::{BUSY, IDLE, LOOK, is_stealing};

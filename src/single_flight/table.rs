@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::key::digest::Key;
 use crate::single_flight::flight::{End, Flight, Root, locked};
-use crate::single_flight::progress_probe::{Pace, Ran, Worker};
+use crate::single_flight::progress_probe::Worker;
 use crate::single_flight::wait_graph::Within;
-use crate::single_flight::{running_calls, wait_graph};
+use crate::single_flight::{report_file, wait_graph};
 use crate::sys::file_id::Identity;
 use crate::sys::fork::generation::Born;
 use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
@@ -25,7 +25,7 @@ pub(crate) struct Flights {
     pub(super) locks: KeyLocks,
     /// How long to wait for a holder that does not get on; zero: not at all.
     pub(super) limit: Duration,
-    pub(super) report: Mutex<running_calls::Own>,
+    pub(super) report: Mutex<report_file::Own>,
 }
 
 /// What a call that wants a result is to do.
@@ -74,7 +74,7 @@ impl Flights {
             running: Mutex::default(),
             locks,
             limit,
-            report: Mutex::new(running_calls::Own::default()),
+            report: Mutex::new(report_file::Own::default()),
         }
     }
 

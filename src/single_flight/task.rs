@@ -25,23 +25,6 @@ const STARVED: Duration = Duration::from_secs(1);
 /// How often those who wait look after it.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// What tasks keep of a flight.
-#[derive(Default)]
-pub(super) struct State {
-    waiting: Vec<Waker>,
-    /// Since when the task that computes should have been polled.
-    woken: Option<Instant>,
-    /// How often it was polled, and the thread that polls it now.
-    polls: u64,
-    polling: Option<Worker>,
-}
-
-impl State {
-    pub(super) fn take_waiting(&mut self) -> Vec<Waker> {
-        mem::take(&mut self.waiting)
-    }
-}
-
 impl Join<'_> {
     /// [`next`](Join::next) for a task.
     pub(crate) async fn next_as_task(&mut self) -> Step {

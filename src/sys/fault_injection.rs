@@ -65,7 +65,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::script::{Fault, run};
-    use crate::cache::Cache;
+    use crate::cache::handle::Cache;
     use crate::call::function::{Definition, Memo};
     use crate::call::options::Rules;
     use crate::call::result_shape::Plain;

@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 
 use serde::Serialize;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::entries::Entry;
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
 use crate::store::layout::Layout;
 use crate::store::names::is_code_file;

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tar::{Archive, EntryType, PaxExtensions};
 
-use crate::cache::Cache;
 use crate::cache::archive::name::Name;
 use crate::cache::archive::{Carried, name};
+use crate::cache::handle::Cache;
 use crate::engine::Place;
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, ErrorKind, Result};

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::engine::Place;
 use crate::engine::eviction::usage::{free_space, left_free};
 use crate::engine::invalidation::Marks;

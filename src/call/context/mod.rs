@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Level;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::call::function::{Home, Memo};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::engine::eviction::budget::{LOOKS, REMOVALS};
 use crate::error::{Error, Result};
 use crate::key::digest::Key;

@@ -37,10 +37,20 @@ pub(crate) fn origin_of<F>() -> Arc<str> {
 
 /// Returns the origins that closures of this process may have, as far as is known: those that were asked for, the
 /// program, and the crate that is called like it.
-pub(crate) fn own_origins() -> Vec<Arc<str>> {
+fn own_origins() -> Vec<Arc<str>> {
     let known = known().read().unwrap_or_else(PoisonError::into_inner);
     let program = [(&**PROGRAM).into(), PROGRAM.replace('-', "_").into()];
     known.values().cloned().chain(program).collect()
+}
+
+/// What a closure of this origin is called in the global cache.
+pub(crate) fn full_name(origin: &str, name: &str) -> String {
+    [origin, "::", name].concat()
+}
+
+/// What this process's closures of this name are called in the global cache.
+pub(crate) fn own_names(name: &str) -> Vec<String> {
+    own_origins().iter().map(|origin| full_name(origin, name)).collect()
 }
 
 /// The name of the running program's file. If it can't be known, no other process has this name.
