@@ -172,6 +172,7 @@ impl Layout {
 mod tests {
     use super::*;
     use crate::key::code_version::CodeFile;
+    use crate::store::names::is_about_function;
     use crate::store::names::LONGEST_NAME;
 
     #[test]
