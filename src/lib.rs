@@ -16,9 +16,9 @@ mod sys;
 mod text;
 
 #[cfg(feature = "archive")]
-pub use cache::archive::Carried;
+pub use cache::archive::ArchiveReport;
 pub use cache::builder::CacheBuilder;
-pub use cache::doctor::{Finding, Health};
+pub use cache::doctor::{Diagnosis, Severity};
 pub use cache::handle::Cache;
 pub use cache::summary::Summary;
 #[cfg(feature = "async")]
@@ -31,7 +31,7 @@ pub use call::sweep::{Sweep, sweep};
 pub use engine::eviction::policy::Limits;
 pub use error::{Error, ErrorKind, Result};
 pub use explain::comparison::Comparison;
-pub use explain::recent::Recent;
+pub use explain::recent::Computation;
 pub use explain::{Explanation, Verdict};
 pub use files::mapped::{Mapped, map};
 pub use files::{dump, dump_into, dump_with, load, load_from};
@@ -50,8 +50,8 @@ pub use settings::units::{parse_bytes, parse_duration};
 pub use single_flight::running_calls::{Process, RunningCall};
 pub use store::entries::{Entries, Entry, FunctionInfo};
 pub use store::hourly_stats::Activity;
-pub use store::trim_report::Trimmed;
-pub use store::verify_report::Verified;
+pub use store::trim_report::TrimReport;
+pub use store::verify_report::VerifyReport;
 pub use sys::workers::set_threads;
 
 pub use format::value::tree::{NumberArray, Value};
@@ -65,7 +65,7 @@ pub mod __private {
     pub use crate::call::function::Definition;
     pub use crate::call::options::Rules;
     pub use crate::call::predicate::{valid_both, valid_one};
-    pub use crate::call::result_shape::{Probe, Shape};
+    pub use crate::call::result_shape::{Probe, ResultShape};
     pub use crate::call::run::{call, compute_fn, describe_fn};
     #[cfg(feature = "async")]
     pub use crate::call::run_async::call_async;

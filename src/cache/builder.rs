@@ -9,7 +9,7 @@ use crate::format::compress::Compression;
 use crate::observe::progress::{Progress, Watcher};
 use crate::store::directory::Directory;
 use crate::store::interface::Store;
-use crate::store::mac::Secret;
+use crate::store::mac::MacKey;
 
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
@@ -25,14 +25,14 @@ pub struct CacheBuilder {
     pub(super) limits: Limits,
     pub(super) order: Order,
     pub(super) hot_bytes: u64,
-    pub(super) secret: Option<Secret>,
+    pub(super) secret: Option<MacKey>,
     pub(super) wait_limit: Option<Duration>,
     /// `None` if the variable `LARDER_SHARED` decides.
     pub(super) shared: Option<bool>,
     pub(super) store: Arc<dyn Store>,
     pub(super) progress: Watcher,
     /// Whether the variable `LARDER` is heeded.
-    pub(super) steered: bool,
+    pub(super) reads_env: bool,
     pub(super) is_global: bool,
 }
 
@@ -51,7 +51,7 @@ impl CacheBuilder {
             shared: None,
             store: Arc::new(Directory::default()),
             progress: Watcher::default(),
-            steered: true,
+            reads_env: true,
             is_global: false,
         }
     }
@@ -171,7 +171,7 @@ impl CacheBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn secret(mut self, secret: [u8; 32]) -> Self {
-        self.secret = Some(Secret::new(&secret));
+        self.secret = Some(MacKey::new(&secret));
         self
     }
 
@@ -225,7 +225,7 @@ impl CacheBuilder {
     /// their caches.
     #[doc(hidden)]
     pub fn unsteered(mut self) -> Self {
-        self.steered = false;
+        self.reads_env = false;
         self
     }
 }

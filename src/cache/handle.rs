@@ -12,12 +12,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
 use crate::key::caller;
 use crate::key::digest::Key;
-use crate::single_flight::table::Flights;
+use crate::single_flight::table::InFlightTable;
 use crate::store::entries::Entry;
-use crate::store::history::{Record, note};
+use crate::store::history::{HistoryRecord, note};
 use crate::store::layout::Layout;
-use crate::store::mac::Secret;
-use crate::store::trim_report::Trimmed;
+use crate::store::mac::MacKey;
+use crate::store::trim_report::TrimReport;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::{open_files, random};
 
@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     pub(crate) refresh: bool,
     /// The share of the hits to compute again, to see whether they are the same.
     pub(crate) verify: f64,
-    pub(crate) secret: Option<Secret>,
+    pub(crate) secret: Option<MacKey>,
     /// Where it is and what it keeps to; `None` if it is off.
     pub(crate) plan: Option<Plan>,
     pub(crate) state: PerProcess<State>,
@@ -128,10 +128,10 @@ impl Cache {
     ///
     /// # Errors
     /// Those of [`trim_to`](Cache::trim_to).
-    pub fn trim(&self) -> Result<Trimmed> {
+    pub fn trim(&self) -> Result<TrimReport> {
         match self.writable()? {
             Some(place) => self.trim_to(place.bounds.limits()),
-            None => Ok(Trimmed::default()),
+            None => Ok(TrimReport::default()),
         }
     }
 
@@ -154,9 +154,9 @@ impl Cache {
     /// assert_eq!((trimmed.removed, trimmed.kept), (6, 4));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn trim_to(&self, limits: &Limits) -> Result<Trimmed> {
+    pub fn trim_to(&self, limits: &Limits) -> Result<TrimReport> {
         let place = if limits.dry_run { self.place() } else { self.writable()? };
-        place.map_or_else(|| Ok(Trimmed::default()), |place| self.upkeep().trim(place, limits))
+        place.map_or_else(|| Ok(TrimReport::default()), |place| self.upkeep().trim(place, limits))
     }
 
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
@@ -197,7 +197,7 @@ impl Cache {
         let Some(place) = self.writable()? else { return Ok(false) };
         let removed = self.upkeep().remove(folder, key)?;
         if removed {
-            let record = Record::forgotten(*key);
+            let record = HistoryRecord::forgotten(*key);
             if let Err(error) = note(&place.layout, folder, &record) {
                 tracing::debug!(%error, "a call can't be noted for `explain`");
             }
@@ -266,7 +266,7 @@ impl Cache {
         self.0.verify > 0.0 && random::fraction() < self.0.verify
     }
 
-    pub(crate) fn flights(&self) -> Option<&Arc<Flights>> {
+    pub(crate) fn flights(&self) -> Option<&Arc<InFlightTable>> {
         self.place()?.flights.as_ref()
     }
 
@@ -278,7 +278,7 @@ impl Cache {
         self.0.durable
     }
 
-    pub(crate) fn secret(&self) -> Option<&Secret> {
+    pub(crate) fn secret(&self) -> Option<&MacKey> {
         self.0.secret.as_ref()
     }
 

@@ -9,7 +9,7 @@ use crate::engine::Plan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
 use crate::settings;
-use crate::settings::run_mode::Steering;
+use crate::settings::run_mode::RunMode;
 use crate::single_flight::report_file;
 use crate::store::layout::Layout;
 use crate::store::orphaned_temps;
@@ -151,21 +151,21 @@ impl CacheBuilder {
         self.limits.validate()?;
         settings::expect_no_tilde(&self.folder)?;
         let layout = Layout::within(&self.folder)?;
-        let mut steering = Steering::Normal;
-        if self.steered {
+        let mut run_mode = RunMode::Normal;
+        if self.reads_env {
             settings::check_once();
-            steering = settings::MODE.get().unwrap_or(Steering::Normal);
+            run_mode = settings::MODE.get().unwrap_or(RunMode::Normal);
         }
-        if steering == Steering::Off {
+        if run_mode == RunMode::Off {
             return Ok(Cache::disabled());
         }
-        let read_only = self.read_only || steering == Steering::ReadOnly;
+        let read_only = self.read_only || run_mode == RunMode::ReadOnly;
         let mut latent = None;
         if !read_only {
             match self.create(&layout) {
                 Ok(()) => {
                     orphaned_temps::collect(&layout);
-                    report_file::collect_litter(layout.root());
+                    report_file::remove_orphaned_temps(layout.root());
                 }
                 // Of the global cache, nobody asks whether it could be opened; and a full disk is not full for ever.
                 Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
@@ -184,8 +184,8 @@ impl CacheBuilder {
             is_global: self.is_global,
             read_only,
             durable: self.durable,
-            refresh: steering == Steering::Refresh,
-            verify: steering.share_to_verify(),
+            refresh: run_mode == RunMode::Refresh,
+            verify: run_mode.share_to_verify(),
             secret: self.secret,
             plan: Some(Plan {
                 layout,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::cache::handle::Cache;
 use crate::call::function::{Definition, Memo};
 use crate::call::options::Rules;
-use crate::call::result_shape::{Fallible, Plain, Shape};
+use crate::call::result_shape::{FallibleResult, PlainResult, ResultShape};
 use crate::call::run;
 use crate::key::caller::{full_name, origin_of};
 
@@ -41,7 +41,7 @@ impl Cache {
         A: Serialize + ?Sized,
         T: Serialize + DeserializeOwned,
     {
-        self.closure::<A, T, Plain<T>, _>(name, args, compute)
+        self.closure::<A, T, PlainResult<T>, _>(name, args, compute)
     }
 
     /// [`get_or_compute`](Cache::get_or_compute) for an error that need not be serialisable.
@@ -58,13 +58,13 @@ impl Cache {
         A: Serialize + ?Sized,
         T: Serialize + DeserializeOwned,
     {
-        self.closure::<A, Result<T, E>, Fallible<T, E>, _>(name, args, compute)
+        self.closure::<A, Result<T, E>, FallibleResult<T, E>, _>(name, args, compute)
     }
 
     fn closure<A, R, S, F>(&self, name: &str, args: &A, compute: F) -> R
     where
         A: Serialize + ?Sized,
-        S: Shape<R>,
+        S: ResultShape<R>,
         F: FnOnce() -> R,
     {
         let memo = if self.is_global() {

@@ -71,17 +71,17 @@ pub struct Memo {
     signature: &'static str,
     compression: Option<Compression>,
     /// In the cache of the first call, which is mostly the one of every call.
-    home: Arc<Home>,
+    home: Arc<FunctionState>,
     /// In the cache of the last call that had another one.
     other: PerProcess<Other>,
     /// Whether the last call had that one.
     is_elsewhere: AtomicBool,
 }
 
-type Other = RwLock<Option<Arc<Home>>>;
+type Other = RwLock<Option<Arc<FunctionState>>>;
 
 /// Where the results of a function are.
-pub(crate) struct Home {
+pub(crate) struct FunctionState {
     pub(crate) cache: Cache,
     /// The folder in it; `None` if it is off.
     pub(crate) folder: Option<Arc<Path>>,
@@ -91,11 +91,11 @@ pub(crate) struct Home {
     described: AtomicBool,
 }
 
-impl Home {
+impl FunctionState {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
         let folder: Option<Arc<Path>> = cache.upkeep().planned().map(|layout| layout.function(function).into());
         let tally = cache.upkeep().tally(folder.as_deref(), &function.path).into();
-        Arc::new(Home { cache, folder, tally, described: AtomicBool::new(false) })
+        Arc::new(FunctionState { cache, folder, tally, described: AtomicBool::new(false) })
     }
 
     /// What is counted there.
@@ -120,7 +120,7 @@ impl Memo {
         };
         Memo {
             key: function.key(),
-            home: Home::new(&function, cache),
+            home: FunctionState::new(&function, cache),
             other: PerProcess::new(),
             is_elsewhere: AtomicBool::new(false),
             function,
@@ -214,12 +214,12 @@ impl Memo {
     }
 
     /// Where this function's results are in `cache`, which is noted as the one that was used last.
-    pub(crate) fn home(&self, cache: &Cache) -> Arc<Home> {
+    pub(crate) fn home(&self, cache: &Cache) -> Arc<FunctionState> {
         self.with_home(cache, Arc::clone)
     }
 
     #[inline]
-    pub(crate) fn with_home<T>(&self, cache: &Cache, work: impl FnOnce(&Arc<Home>) -> T) -> T {
+    pub(crate) fn with_home<T>(&self, cache: &Cache, work: impl FnOnce(&Arc<FunctionState>) -> T) -> T {
         let is_elsewhere = !self.home.cache.is_same(cache);
         if self.is_elsewhere.load(Ordering::Relaxed) != is_elsewhere {
             self.is_elsewhere.store(is_elsewhere, Ordering::Relaxed);
@@ -227,13 +227,13 @@ impl Memo {
         if is_elsewhere { work(&self.other_home(cache)) } else { work(&self.home) }
     }
 
-    fn other_home(&self, cache: &Cache) -> Arc<Home> {
+    fn other_home(&self, cache: &Cache) -> Arc<FunctionState> {
         let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
         if let Some(home) = other.as_ref().filter(|home| home.cache.is_same(cache)) {
             return home.clone();
         }
         drop(other);
-        let home = Home::new(&self.function, cache.clone());
+        let home = FunctionState::new(&self.function, cache.clone());
         *self.other().write().unwrap_or_else(PoisonError::into_inner) = Some(home.clone());
         home
     }
@@ -245,7 +245,7 @@ impl Memo {
         })
     }
 
-    fn last_home(&self) -> Arc<Home> {
+    fn last_home(&self) -> Arc<FunctionState> {
         let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
         match &*other {
             Some(other) if self.is_elsewhere.load(Ordering::Relaxed) => other.clone(),
@@ -254,7 +254,7 @@ impl Memo {
     }
 
     /// Makes the function's folder, and the file in it that says whose it is.
-    pub(crate) fn describe(&self, layout: &Layout, home: &Home, folder: &Path) -> Result<()> {
+    pub(crate) fn describe(&self, layout: &Layout, home: &FunctionState, folder: &Path) -> Result<()> {
         let path = Layout::function_file(folder);
         // The file is compared once; after that, it is enough that nobody has removed it.
         if home.described.load(Ordering::Relaxed) && path.exists() {
@@ -283,7 +283,7 @@ impl Memo {
         fault_injection::point("folder made").map_err(|e| Error::io(e, "can't create the folder").at(folder))?;
         expect_own(&path, Role::Function)?;
         self.describe_code(layout, folder)?;
-        atomic_file::write_note(&layout.drafts_for(folder), &path, &json)
+        atomic_file::write_note(&layout.temp_folder_for(folder), &path, &json)
     }
 
     /// Writes down what the code consists of, beside the entries that it gave.

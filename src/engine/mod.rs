@@ -36,7 +36,7 @@ use crate::key::digest::Key;
 use crate::observe::progress::Watcher;
 use crate::observe::repeated_faults::Repeats;
 use crate::observe::stats::{Sums, Tally};
-use crate::single_flight::table::Flights;
+use crate::single_flight::table::InFlightTable;
 use crate::store::counters::Ledger;
 use crate::store::entries::Entry;
 use crate::store::hourly_stats::Hours;
@@ -95,7 +95,7 @@ pub(crate) struct Place {
     pub(crate) bounds: Bounds,
     pub(crate) progress: Watcher,
     /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
-    pub(crate) flights: Option<Arc<Flights>>,
+    pub(crate) flights: Option<Arc<InFlightTable>>,
     /// What the limits will remove next.
     line: Mutex<Line>,
     ledger: Ledger,
@@ -126,7 +126,7 @@ impl Upkeep {
     pub(crate) fn of(plan: &Plan) -> Arc<Self> {
         let Plan { layout, store, progress, read_only, .. } = plan.clone();
         let locks = KeyLocks::under(layout.root());
-        let flights = (!read_only).then(|| Arc::new(Flights::new(layout.root(), locks.clone(), plan.wait_limit)));
+        let flights = (!read_only).then(|| Arc::new(InFlightTable::new(layout.root(), locks.clone(), plan.wait_limit)));
         let upkeep = Upkeep::new(
             Some(Place {
                 ledger: Ledger::at(layout.counters(), locks.clone()),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::sys::atomic_file::Draft;
+use crate::sys::atomic_file::TempFile;
 
 /// A writer that is told when an array of numbers comes: it may reserve space, or compress the
 /// numbers as what they are.
@@ -19,7 +19,7 @@ pub(crate) trait Target: Write {
 
 impl Target for Vec<u8> {}
 
-impl Target for Draft {
+impl Target for TempFile {
     fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
         self.reserve(bytes)
     }

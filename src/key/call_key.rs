@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::key::canonical::encode;
-use crate::key::canonical::encoder::Order;
-use crate::key::canonical::hash_buffer::{Sink, Tag};
+use crate::key::canonical::encoder::MapOrder;
+use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
 use crate::key::crate_names::crates_in;
 use crate::key::digest::Key;
 use crate::key::file_digest::inputs::{Used, used_by};
@@ -30,7 +30,7 @@ pub struct Describe<'s> {
 
 enum Mode<'s> {
     /// For the key: what matters is speed.
-    Key { call: &'s mut Sink, long: Long, failed: Option<(&'static str, Error)> },
+    Key { call: &'s mut HashBuffer, long: Long, failed: Option<(&'static str, Error)> },
     /// For the header of an entry: digests and previews.
     Show { arguments: &'s mut Vec<Argument>, long: &'s Long },
 }
@@ -114,7 +114,7 @@ impl Describe<'_> {
             Mode::Key { failed: Some(_), .. } => {}
             Mode::Key { call, long, failed } => {
                 self.now = Some(name);
-                if let Err(error) = encode::encode(value, Order::Meant, call) {
+                if let Err(error) = encode::encode(value, MapOrder::Meant, call) {
                     *failed = Some((name, error));
                     return;
                 }
@@ -140,7 +140,7 @@ impl Describe<'_> {
 
 /// A call's parts in the canonical encoding.
 pub(crate) struct Encoded {
-    parts: Sink,
+    parts: HashBuffer,
     /// The digests of its arguments that are long.
     long: Long,
     /// Why there is none.
@@ -154,7 +154,7 @@ pub(crate) struct Encoded {
 /// Encodes a call; `describe` names its parts.
 #[inline]
 pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
-    let mut parts = Sink::new();
+    let mut parts = HashBuffer::new();
     let ((long, failed), files) = used_by(|| {
         let mode = Mode::Key { call: &mut parts, long: Long::new(), failed: None };
         let mut description = Describe { mode, count: 0, now: None };
@@ -176,7 +176,7 @@ pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
 impl Encoded {
     /// Of a call that nobody asks for.
     pub(crate) fn none() -> Self {
-        Encoded { parts: Sink::new(), long: Long::new(), failed: None, is_none: true, files: Vec::new() }
+        Encoded { parts: HashBuffer::new(), long: Long::new(), failed: None, is_none: true, files: Vec::new() }
     }
 
     /// Whether this stands for a call that nobody asked for, so that it has no key.

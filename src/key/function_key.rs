@@ -1,6 +1,6 @@
 //! Which function a call is of: its name, its version and its code.
 
-use crate::key::canonical::hash_buffer::{Sink, Tag};
+use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
 use crate::key::digest::Key;
 use crate::key::path;
 use crate::key::path::without_generics;
@@ -35,17 +35,17 @@ impl Function {
     /// The key with which the digests of this function's calls are made.
     pub(crate) fn key(&self) -> Key {
         let Function { package, path, position, version, code } = self;
-        let mut sink = Sink::new();
-        sink.text(package);
-        sink.text(path);
+        let mut buffer = HashBuffer::new();
+        buffer.text(package);
+        buffer.text(path);
         if let Some((line, column)) = position {
-            sink.write(&line.to_le_bytes());
-            sink.write(&column.to_le_bytes());
-            sink.tag(Tag::Position);
+            buffer.write(&line.to_le_bytes());
+            buffer.write(&column.to_le_bytes());
+            buffer.tag(Tag::Position);
         }
-        sink.write(&version.to_le_bytes());
-        sink.write(code);
-        sink.end(code.len() as u64, Tag::Function);
-        sink.digest()
+        buffer.write(&version.to_le_bytes());
+        buffer.write(code);
+        buffer.end(code.len() as u64, Tag::Function);
+        buffer.digest()
     }
 }

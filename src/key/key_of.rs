@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::key::canonical::encode::encode;
-use crate::key::canonical::encoder::Order;
-use crate::key::canonical::hash_buffer::Sink;
+use crate::key::canonical::encoder::MapOrder;
+use crate::key::canonical::hash_buffer::HashBuffer;
 use crate::key::digest::Key;
 use crate::sys::catch_panic::guarded;
 
@@ -33,16 +33,16 @@ use crate::sys::catch_panic::guarded;
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub fn key_of<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
-    digest(value, Order::Meant)
+    digest(value, MapOrder::Meant)
 }
 
 /// As [`key_of`], without regard to the order of any map.
 pub(crate) fn digest_of_content<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
-    digest(value, Order::Ignored)
+    digest(value, MapOrder::Ignored)
 }
 
-fn digest<T: Serialize + ?Sized>(value: &T, order: Order) -> Result<Key> {
-    let mut sink = Sink::new();
-    guarded("its `Serialize`", || encode(value, order, &mut sink))?;
-    Ok(sink.digest())
+fn digest<T: Serialize + ?Sized>(value: &T, order: MapOrder) -> Result<Key> {
+    let mut buffer = HashBuffer::new();
+    guarded("its `Serialize`", || encode(value, order, &mut buffer))?;
+    Ok(buffer.digest())
 }

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
-use crate::settings::run_mode::Steering;
+use crate::settings::run_mode::RunMode;
 use crate::settings::units::{parse_bytes, parse_duration};
 use crate::sys::env::{Setting, number, text_of, warn_once, wrong};
 use crate::sys::fork::once::Once;
 use crate::sys::workers::THREADS_VARIABLE;
 use crate::text::nearest::nearest;
 
-pub(crate) const MODE: Setting<Steering> = Setting { name: "LARDER", parse: |text| text_of(text, Steering::parse) };
+pub(crate) const MODE: Setting<RunMode> = Setting { name: "LARDER", parse: |text| text_of(text, RunMode::parse) };
 pub(crate) const FOLDER: Setting<PathBuf> = Setting { name: "LARDER_DIR", parse: folder };
 pub(crate) const COMPRESSION: Setting<Compression> = Setting {
     name: "LARDER_COMPRESSION",

@@ -1,6 +1,6 @@
 //! Once: of several calls that are the same and are made at the same time, one computes and the others wait.
 //!
-//! In this process, the call that computes has a `Flight` in the cache's table; others find it there
+//! In this process, the call that computes has a `InFlight` in the cache's table; others find it there
 //! and wait for it. Between processes, it holds the key's lock as well, see `lock`. DESIGN.md says
 //! why every wait ends.
 //!

@@ -18,7 +18,7 @@ use crate::single_flight::progress_probe::ProcessWatch;
 use crate::sys::atomic_file::create_private_folder;
 use crate::sys::file;
 use crate::sys::file::{open_to_change, read_now, write_all_at};
-use crate::sys::file_id::Known;
+use crate::sys::file_id::TrackedFile;
 use crate::sys::fork::lock_file::LockFile;
 use crate::sys::fork::once::Once;
 use crate::sys::lock::whole_file;
@@ -39,12 +39,12 @@ pub(super) struct Report {
     pub(super) beat: u64,
     /// Another number with each second in which the process used a processor.
     pub(super) busy: u64,
-    pub(super) computing: Vec<Told>,
-    pub(super) waiting: Vec<Told>,
+    pub(super) computing: Vec<ReportedCall>,
+    pub(super) waiting: Vec<ReportedCall>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct ReportedCall {
     pub(super) key: Key,
     pub(super) function: String,
     /// Nanoseconds since 1970.
@@ -62,14 +62,14 @@ pub(super) struct Told {
 
 /// What this process says.
 #[derive(Default)]
-pub(super) struct Own {
-    pub(super) file: Option<(PathBuf, Known<LockFile>)>,
+pub(super) struct ReportWriter {
+    pub(super) file: Option<(PathBuf, TrackedFile<LockFile>)>,
     pub(super) beat: u64,
     pub(super) busy: u64,
     pub(super) process: Option<ProcessWatch>,
 }
 
-impl Own {
+impl ReportWriter {
     /// There is nothing more to say.
     pub(super) fn withdraw(&mut self) {
         self.process = None;
@@ -85,19 +85,19 @@ impl Own {
     }
 }
 
-impl Drop for Own {
+impl Drop for ReportWriter {
     fn drop(&mut self) {
         self.withdraw();
     }
 }
 
-impl Told {
+impl ReportedCall {
     pub(super) fn since(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.since)
     }
 }
 
-impl Own {
+impl ReportWriter {
     pub(super) fn write(&mut self, root: &Path, report: &Report) -> Result<()> {
         let failed = |error, path: &Path| Error::io(error, "can't write").at(path);
         let text = serde_json::to_vec(report).map_err(|e| failed(e.into(), root))?;
@@ -116,7 +116,7 @@ impl Own {
             if cfg!(unix) {
                 let _ = whole_file::try_exclusive(&file);
             }
-            self.file = Some((path, Known::new(file)));
+            self.file = Some((path, TrackedFile::new(file)));
         }
         let Some((path, file)) = &self.file else { return Ok(()) };
         // Who reads in between may find neither this text nor the last one, and keeps to what he knows.
@@ -136,7 +136,7 @@ pub(super) fn read_all(root: &Path) -> Vec<(PathBuf, Report)> {
 }
 
 /// Removes the reports of processes that are gone.
-pub(crate) fn collect_litter(root: &Path) {
+pub(crate) fn remove_orphaned_temps(root: &Path) {
     read_all(root);
 }
 

@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::key::digest::Key;
 use crate::observe::stats::nanoseconds;
-use crate::single_flight::flight::{Flight, locked};
+use crate::single_flight::flight::{InFlight, locked};
 use crate::single_flight::progress_probe::{Pace, ProcessWatch};
-use crate::single_flight::report_file::{Report, Told, folder, host, read_all};
-use crate::single_flight::table::Flights;
+use crate::single_flight::report_file::{Report, ReportedCall, folder, host, read_all};
+use crate::single_flight::table::InFlightTable;
 use crate::single_flight::wait_graph;
 use crate::text::json::{seconds, seconds_since_1970};
 
@@ -56,10 +56,10 @@ pub struct RunningCall {
     pub since: SystemTime,
 }
 
-impl Flights {
+impl InFlightTable {
     /// Says what this process computes, each second: whether it computes anything.
     pub(crate) fn report(&self) -> bool {
-        let running: Vec<Arc<Flight>> = locked(&self.running).values().cloned().collect();
+        let running: Vec<Arc<InFlight>> = locked(&self.running).values().cloned().collect();
         let is_any = !running.is_empty();
         let long: Vec<_> =
             running.into_iter().filter(|flight| flight.began.elapsed() >= LONG).take(MOST_CALLS).collect();
@@ -105,10 +105,10 @@ impl Flights {
     }
 }
 
-impl Flight {
-    fn told(&self, (beat, work): (u64, u64), waits_for: Vec<Key>) -> Told {
+impl InFlight {
+    fn told(&self, (beat, work): (u64, u64), waits_for: Vec<Key>) -> ReportedCall {
         let since = nanoseconds(self.since.duration_since(UNIX_EPOCH).unwrap_or_default());
-        Told { key: self.key, function: self.function.to_string(), since, beat, work, waits_for }
+        ReportedCall { key: self.key, function: self.function.to_string(), since, beat, work, waits_for }
     }
 }
 
@@ -133,8 +133,8 @@ impl Process {
                     host: report.host,
                     program: report.program,
                     silent: written.and_then(|time| time.elapsed().ok()).unwrap_or_default(),
-                    computing: report.computing.into_iter().map(Told::call).collect(),
-                    waiting: report.waiting.into_iter().map(Told::call).collect(),
+                    computing: report.computing.into_iter().map(ReportedCall::call).collect(),
+                    waiting: report.waiting.into_iter().map(ReportedCall::call).collect(),
                 }
             })
             .collect();
@@ -143,7 +143,7 @@ impl Process {
     }
 }
 
-impl Told {
+impl ReportedCall {
     fn call(self) -> RunningCall {
         let since = self.since();
         RunningCall { key: self.key, function: self.function, since }

@@ -6,91 +6,91 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::key::digest::Key;
-use crate::single_flight::flight::{End, Flight, Root, locked};
-use crate::single_flight::progress_probe::Worker;
-use crate::single_flight::wait_graph::Within;
+use crate::single_flight::flight::{FlightOutcome, InFlight, Root, locked};
+use crate::single_flight::progress_probe::ThreadProbe;
+use crate::single_flight::wait_graph::CallScope;
 use crate::single_flight::{report_file, wait_graph};
-use crate::sys::file_id::Identity;
+use crate::sys::file_id::FileId;
 use crate::sys::fork::generation::Born;
 use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
 use crate::sys::lock::try_lock::TryLock;
 
 /// The calls of one cache that are being computed in this process.
-pub(crate) struct Flights {
+pub(crate) struct InFlightTable {
     pub(super) root: Root,
     pub(super) path: Arc<Path>,
     /// Processes that say nothing: what they said last, and when that was seen.
     pub(super) silent: Mutex<HashMap<PathBuf, (u64, Instant)>>,
-    pub(super) running: Mutex<HashMap<Key, Arc<Flight>>>,
+    pub(super) running: Mutex<HashMap<Key, Arc<InFlight>>>,
     pub(super) locks: KeyLocks,
     /// How long to wait for a holder that does not get on; zero: not at all.
     pub(super) limit: Duration,
-    pub(super) report: Mutex<report_file::Own>,
+    pub(super) report: Mutex<report_file::ReportWriter>,
 }
 
 /// What a call that wants a result is to do.
-pub(crate) enum Turn {
+pub(crate) enum Role {
     /// Look whether it has been stored meanwhile. If not, compute it; others wait for that.
-    Lead(Lead),
+    Leader(LeaderGuard),
     /// Look: it was just stored. If it is of no use, compute it alone.
     Look,
     /// Compute it, even if others do: a wait might be in vain.
     Alone,
 }
 
-impl Turn {
+impl Role {
     /// For the log.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Turn::Lead(_) => "computes for all",
-            Turn::Look => "waited",
-            Turn::Alone => "computes alone",
+            Role::Leader(_) => "computes for all",
+            Role::Look => "waited",
+            Role::Alone => "computes alone",
         }
     }
 }
 
-/// The right, and the duty, to compute one call. Dropped without [`land`](Lead::land), it has failed.
-pub(crate) struct Lead {
-    pub(super) flights: Arc<Flights>,
-    pub(super) flight: Arc<Flight>,
+/// The right, and the duty, to compute one call. Dropped without [`complete`](LeaderGuard::complete), it has failed.
+pub(crate) struct LeaderGuard {
+    pub(super) flights: Arc<InFlightTable>,
+    pub(super) flight: Arc<InFlight>,
     pub(super) lock: Option<KeyLock>,
     /// Of a thread; a task is within its flight while it is polled.
-    _within: Option<Within>,
+    _within: Option<CallScope>,
 }
 
 /// Calls within calls of one thread of which each takes a lock between processes.
 const DEEPEST: usize = 256;
 
-impl Flights {
+impl InFlightTable {
     /// Of the cache with this root, where no call waits longer than `limit` for a holder that does not get on.
     pub(crate) fn new(root: &Path, locks: KeyLocks, limit: Duration) -> Self {
         // A link in its place leads to it.
-        let identity = std::fs::metadata(root).ok().and_then(|metadata| Identity::in_metadata(&metadata));
+        let identity = std::fs::metadata(root).ok().and_then(|metadata| FileId::in_metadata(&metadata));
         let path: Arc<Path> = root.into();
-        Flights {
-            root: identity.map_or_else(|| Root::Path(path.clone()), Root::Known),
+        InFlightTable {
+            root: identity.map_or_else(|| Root::Path(path.clone()), Root::TrackedFile),
             path,
             silent: Mutex::default(),
             running: Mutex::default(),
             locks,
             limit,
-            report: Mutex::new(report_file::Own::default()),
+            report: Mutex::new(report_file::ReportWriter::default()),
         }
     }
 
     /// Becomes the holder of this call, unless it has one: without waiting.
-    pub(crate) fn exclude(self: &Arc<Self>, key: &Key, function: &str, is_task: bool) -> Option<Lead> {
-        let mut lead = self.enter(key, function, (!is_task).then(Worker::here)).ok()?;
+    pub(crate) fn try_lead(self: &Arc<Self>, key: &Key, function: &str, is_task: bool) -> Option<LeaderGuard> {
+        let mut lead = self.begin(key, function, (!is_task).then(ThreadProbe::here)).ok()?;
         lead.ask(0).then_some(lead)
     }
 
     /// Begins a flight, unless there is one.
-    pub(super) fn enter(
+    pub(super) fn begin(
         self: &Arc<Self>,
         key: &Key,
         function: &str,
-        leader: Option<Worker>,
-    ) -> Result<Lead, Arc<Flight>> {
+        leader: Option<ThreadProbe>,
+    ) -> Result<LeaderGuard, Arc<InFlight>> {
         let mut running = locked(&self.running);
         if let Some(flight) = running.get(key) {
             return Err(flight.clone());
@@ -103,12 +103,12 @@ impl Flights {
 
     /// Begins a flight in the place of one that does not get on, unless that is not there any more. It has no lock: that is
     /// the other one's.
-    pub(super) fn displace(
+    pub(super) fn take_over(
         self: &Arc<Self>,
-        stuck: &Arc<Flight>,
+        stuck: &Arc<InFlight>,
         function: &str,
-        leader: Option<Worker>,
-    ) -> Option<Lead> {
+        leader: Option<ThreadProbe>,
+    ) -> Option<LeaderGuard> {
         let mut running = locked(&self.running);
         let there = running.get_mut(&stuck.key).filter(|flight| Arc::ptr_eq(flight, stuck))?;
         let flight = self.flight(&stuck.key, function, leader);
@@ -117,8 +117,8 @@ impl Flights {
         Some(self.lead(flight))
     }
 
-    pub(super) fn flight(&self, key: &Key, function: &str, leader: Option<Worker>) -> Arc<Flight> {
-        Arc::new(Flight {
+    pub(super) fn flight(&self, key: &Key, function: &str, leader: Option<ThreadProbe>) -> Arc<InFlight> {
+        Arc::new(InFlight {
             key: *key,
             root: self.root.clone(),
             born: Born::here(),
@@ -131,13 +131,13 @@ impl Flights {
         })
     }
 
-    pub(super) fn lead(self: &Arc<Self>, flight: Arc<Flight>) -> Lead {
-        let within = flight.leader.is_some().then(|| Within::of(&flight));
-        Lead { flights: self.clone(), flight, lock: None, _within: within }
+    pub(super) fn lead(self: &Arc<Self>, flight: Arc<InFlight>) -> LeaderGuard {
+        let within = flight.leader.is_some().then(|| CallScope::of(&flight));
+        LeaderGuard { flights: self.clone(), flight, lock: None, _within: within }
     }
 }
 
-impl Lead {
+impl LeaderGuard {
     /// Asks for the lock that other processes respect, without waiting: whether the way is free.
     pub(super) fn ask(&mut self, level: u32) -> bool {
         // The system goes through all locks of a file to take one. At this depth the calls further out have locks, and other
@@ -155,11 +155,11 @@ impl Lead {
     }
 
     /// The call has been computed, or turned out to be there.
-    pub(crate) fn land(mut self, end: End) {
+    pub(crate) fn complete(mut self, end: FlightOutcome) {
         self.end(end);
     }
 
-    fn end(&mut self, end: End) {
+    fn end(&mut self, end: FlightOutcome) {
         if !self.flight.born.is_here() {
             return;
         }
@@ -170,14 +170,14 @@ impl Lead {
             running.remove(&self.flight.key);
         }
         drop(running);
-        self.flight.land(end);
+        self.flight.complete(end);
     }
 }
 
-impl Drop for Lead {
+impl Drop for LeaderGuard {
     fn drop(&mut self) {
         if self.flight.born.is_here() && !self.flight.has_ended() {
-            self.end(End::Failed);
+            self.end(FlightOutcome::Failed);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::mem;
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::single_flight::progress_probe::Worker;
+use crate::single_flight::progress_probe::ThreadProbe;
 
 /// What tasks keep of a flight.
 #[derive(Default)]
@@ -14,7 +14,7 @@ pub(super) struct TaskState {
     pub(super) woken: Option<Instant>,
     /// How often it was polled, and the thread that polls it now.
     pub(super) polls: u64,
-    pub(super) polling: Option<Worker>,
+    pub(super) polling: Option<ThreadProbe>,
 }
 
 impl TaskState {

@@ -113,7 +113,7 @@ impl Removal {
     fn file(&mut self, path: &Path, name: &std::ffi::OsStr) -> bool {
         let role = owned_files::role(name);
         match owned_files::is_ours(path, role) {
-            Ok(true) if role == Role::Draft && !orphaned_temps::is_litter(path) => return false,
+            Ok(true) if role == Role::TempFile && !orphaned_temps::is_orphaned(path) => return false,
             Ok(true) => {}
             Ok(false) => return false,
             Err(error) if is_gone(&error) => return true,

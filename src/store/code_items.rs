@@ -26,7 +26,7 @@ impl CodeFile {
         }
         let json =
             serde_json::to_vec_pretty(self).map_err(|e| Error::io(e.into(), "can't describe the code").at(&path))?;
-        atomic_file::write_note(&layout.drafts_for(folder), &path, &json)
+        atomic_file::write_note(&layout.temp_folder_for(folder), &path, &json)
     }
 
     /// What is known of the code with this fingerprint.

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::key::digest::Key;
 use crate::observe::stats::{Count, Level, NUMBERS, Sums, Tally};
 use crate::sys::file::{FileRange, open_to_change, write_all_at};
-use crate::sys::file_id::Known;
+use crate::sys::file_id::TrackedFile;
 use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
 use crate::sys::lock::try_lock::TryLock;
 use crate::sys::{file, open_files};
@@ -201,10 +201,10 @@ impl Ledger {
     }
 
     /// The file: another one, if another one has its name, or none.
-    fn open(&self) -> Result<Known> {
+    fn open(&self) -> Result<TrackedFile> {
         match open_files::take(&self.path) {
             Some((file, _)) => Ok(file),
-            None => open_to_change(&self.path).map(Known::new).map_err(|e| self.failed(e)),
+            None => open_to_change(&self.path).map(TrackedFile::new).map_err(|e| self.failed(e)),
         }
     }
 

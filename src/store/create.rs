@@ -42,7 +42,7 @@ impl Layout {
     /// Creates what every cache has.
     pub(crate) fn create(&self) -> Result<()> {
         self.create_root()?;
-        self.create_drafts()?;
+        self.create_temps()?;
         let missing = [(TAG_FILE, CACHEDIR_TAG), (GITIGNORE_FILE, GITIGNORE)];
         // The user's own are left as they are.
         let mut missing = missing.map(|(name, content)| (self.root.join(name), content)).into_iter().peekable();
@@ -50,7 +50,7 @@ impl Layout {
         // They would hide what else is in the folder.
         if missing.peek().is_some() && root::may_be_hidden(&self.root)? {
             for (path, content) in missing.filter(|(path, _)| !path.exists()) {
-                atomic_file::write(&self.drafts_for(&self.root), &path, Access::Private, content.as_bytes())?;
+                atomic_file::write(&self.temp_folder_for(&self.root), &path, Access::Private, content.as_bytes())?;
             }
         }
         Ok(())
@@ -62,20 +62,20 @@ impl Layout {
     }
 
     /// Creates the folder of drafts. A link in its place may lead anywhere, so it is not used.
-    pub(crate) fn create_drafts(&self) -> Result<()> {
-        let drafts = self.drafts();
-        if fs::symlink_metadata(&drafts).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
-            cross_device::note(&drafts);
+    pub(crate) fn create_temps(&self) -> Result<()> {
+        let temps = self.temps();
+        if fs::symlink_metadata(&temps).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
+            cross_device::note(&temps);
             return Ok(());
         }
-        cross_device::forget(&drafts);
-        create_private_folder(&drafts)
+        cross_device::forget(&temps);
+        create_private_folder(&temps)
     }
 
     /// The folder for drafts of files in `folder`: that of all drafts, or `folder` itself if a draft can't be renamed
     /// from there.
-    pub(crate) fn drafts_for(&self, folder: &Path) -> PathBuf {
-        let chosen = cross_device::choose(self.drafts(), folder);
+    pub(crate) fn temp_folder_for(&self, folder: &Path) -> PathBuf {
+        let chosen = cross_device::choose(self.temps(), folder);
         if chosen == folder && cross_device::is_untidied(folder) {
             orphaned_temps::collect_in(folder);
         }

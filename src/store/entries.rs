@@ -19,7 +19,7 @@ use crate::store::entry_format::Header;
 use crate::store::function_file::FunctionFile;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
-use crate::store::read::Peeked;
+use crate::store::read::EntryReader;
 use crate::store::walk::visit;
 use crate::sys::file::{open_entry, read_now};
 use crate::sys::workers::threads;
@@ -80,7 +80,7 @@ impl Entry {
             Err(error) => return Err(Error::io(error, "can't open").at(path)),
         };
         let metadata = file.metadata().ok();
-        let peeked = Peeked::read(file, &key).map_err(|error| error.at(&path))?;
+        let peeked = EntryReader::read(file, &key).map_err(|error| error.at(&path))?;
         if !peeked.is_complete()? {
             return Err(Error::truncated().at(path));
         }
@@ -283,8 +283,8 @@ impl FunctionInfo {
     ///
     /// # Errors
     /// If the folder can't be listed.
-    pub fn used_last(&self, most: usize) -> Result<Vec<Entry>> {
-        used_last(&Directory::default(), &self.path, false, most)
+    pub fn recently_used(&self, most: usize) -> Result<Vec<Entry>> {
+        recently_used(&Directory::default(), &self.path, false, most)
     }
 
     /// The functions that these were counted of, by name.
@@ -324,7 +324,7 @@ impl FunctionInfo {
 }
 
 /// The entries in a folder that were used last, that one first; with those of the folders within it, if `deep`.
-pub(crate) fn used_last(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
+pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut listed = Vec::new();
     store.list(folder, deep, &mut |folder, entry| {

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::format::value::read;
 use crate::format::value::tree::Value;
 use crate::store::entries::Entry;
-use crate::store::read::Peeked;
+use crate::store::read::EntryReader;
 use crate::sys::file::open_entry;
 
 impl Entry {
@@ -29,7 +29,7 @@ impl Entry {
     pub fn value(&self, most: usize) -> Result<Value> {
         let read = || {
             let file = open_entry(&self.path).map_err(|e| Error::io(e, "can't open"))?;
-            Peeked::read(file, &self.key)?.look(|input| read::value(input, most))
+            EntryReader::read(file, &self.key)?.look(|input| read::value(input, most))
         };
         read().map_err(|error| error.at(&self.path))
     }

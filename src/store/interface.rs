@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::key::digest::Key;
-use crate::store::walk::{Listed, Walk};
-use crate::sys::atomic_file::Draft;
+use crate::store::walk::{ListedEntry, Walk};
+use crate::sys::atomic_file::TempFile;
 
 /// Where entries are kept, in the folders of functions, under the keys of calls.
 ///
@@ -25,7 +25,7 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If it can't be stored. What was there is there still.
-    fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>>;
+    fn put(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>>;
 
     /// Puts a draft in the place of the entry that was `opened`, which says the same; when it was used last is kept. Gives
     /// the size of the one that was replaced; `None` if the entry is another one by now, or gone: then nothing comes
@@ -33,14 +33,14 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If it can't be stored. What was there is there still.
-    fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>>;
+    fn replace(&self, folder: &Path, key: &Key, temp: TempFile, opened: &File, durable: bool) -> Result<Option<u64>>;
 
     /// Makes a draft the entry, unless there is one: whether there was none.
     ///
     /// # Errors
     /// If it can't be stored.
     #[cfg(feature = "archive")]
-    fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool>;
+    fn add(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<bool>;
 
     /// Removes an entry; gives its size, or `None` if there is none.
     ///
@@ -56,11 +56,11 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If a folder can't be listed.
-    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()>;
+    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &ListedEntry)) -> Result<()>;
 
     /// The same, some at a time: the next entries of one folder, of at most so many names; it may be none. `None` at the end.
     ///
     /// # Errors
     /// If a folder can't be listed.
-    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>>;
+    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>>;
 }

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::digest::Key;
 use crate::key::function_key::Function;
 use crate::store::names::{
-    ACTIVITY_FILE, COUNTERS_FILE, DRAFTS_FOLDER, ENTRY_SUFFIX, FUNCTION_FILE, HISTORY_FILE, MARKS_FILE, SPREAD_SUFFIX,
+    ACTIVITY_FILE, COUNTERS_FILE, ENTRY_SUFFIX, FUNCTION_FILE, HISTORY_FILE, MARKS_FILE, SPREAD_SUFFIX, TEMPS_FOLDER,
     VERSION_FOLDER, safe_name,
 };
 
@@ -49,8 +49,8 @@ impl Layout {
         &self.root
     }
 
-    pub(crate) fn drafts(&self) -> PathBuf {
-        self.root.join(DRAFTS_FOLDER)
+    pub(crate) fn temps(&self) -> PathBuf {
+        self.root.join(TEMPS_FOLDER)
     }
 
     pub(crate) fn counters(&self) -> PathBuf {
@@ -172,8 +172,8 @@ impl Layout {
 mod tests {
     use super::*;
     use crate::key::code_version::CodeFile;
-    use crate::store::names::is_about_function;
     use crate::store::names::LONGEST_NAME;
+    use crate::store::names::is_about_function;
 
     #[test]
     fn functions_have_readable_folders() {

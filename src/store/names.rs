@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 /// The folder of this format's entries: another format gets another folder.
 pub(super) const VERSION_FOLDER: &str = "v1";
-pub(super) const DRAFTS_FOLDER: &str = "drafts";
+pub(super) const TEMPS_FOLDER: &str = "drafts";
 pub(super) const COUNTERS_FILE: &str = "counters";
 pub(super) const ACTIVITY_FILE: &str = "activity";
 pub(super) const MARKS_FILE: &str = "marks";
@@ -43,7 +43,7 @@ pub(crate) fn is_code_file(name: &str) -> bool {
 /// Whether a cache has something of this name in its root.
 pub(super) fn is_of_root(name: &OsStr) -> bool {
     let names =
-        [TAG_FILE, GITIGNORE_FILE, LOCKS, RUNNING_FOLDER, DRAFTS_FOLDER, COUNTERS_FILE, ACTIVITY_FILE, MARKS_FILE];
+        [TAG_FILE, GITIGNORE_FILE, LOCKS, RUNNING_FOLDER, TEMPS_FOLDER, COUNTERS_FILE, ACTIVITY_FILE, MARKS_FILE];
     names.iter().any(|known| name == *known)
 }
 

@@ -15,7 +15,7 @@ use crate::store::names::{
     ACTIVITY_FILE, CACHEDIR_TAG, COUNTERS_FILE, DEEPEST, FUNCTION_FILE, HISTORY_FILE, LOCKS, MARKS_FILE, TAG_FILE,
     VERSION_FOLDER, is_code_file,
 };
-use crate::sys::atomic_file::DRAFT_SUFFIX;
+use crate::sys::atomic_file::TEMP_SUFFIX;
 use crate::sys::file::{open_entry, read_now};
 
 /// Bytes of an entry's magic that may be damaged.
@@ -32,7 +32,7 @@ pub(crate) enum Role {
     Function,
     Code,
     History,
-    Draft,
+    TempFile,
     /// Nothing of larder's.
     Foreign,
 }
@@ -46,14 +46,14 @@ pub(crate) fn role(name: &std::ffi::OsStr) -> Role {
         Some(FUNCTION_FILE) => Role::Function,
         Some(HISTORY_FILE) => Role::History,
         Some(name) if is_code_file(name) => Role::Code,
-        Some(name) if is_draft(name) => Role::Draft,
+        Some(name) if is_temp_file(name) => Role::TempFile,
         _ => Role::Foreign,
     }
 }
 
 /// Whether drafts are called like this.
-pub(crate) fn is_draft(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(DRAFT_SUFFIX)
+pub(crate) fn is_temp_file(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(TEMP_SUFFIX)
 }
 
 /// Whether larder made this file, which has such a name.
@@ -64,7 +64,7 @@ pub(crate) fn is_ours(path: &Path, role: Role) -> io::Result<bool> {
     let json = |longest| read_now(path, longest);
     match role {
         Role::Foreign => Ok(false),
-        Role::Draft => Ok(true),
+        Role::TempFile => Ok(true),
         Role::Entry(key) => size_of_entry(path, &key).map(|size| size.is_some()),
         Role::Function => json(FunctionFile::LONGEST).map(|json| is_function(&json)),
         Role::Code => json(CodeFile::LONGEST)

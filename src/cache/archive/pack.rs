@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tar::{Builder, EntryType, Header};
 
-use crate::cache::archive::Carried;
+use crate::cache::archive::ArchiveReport;
 use crate::cache::archive::name::Name;
 use crate::engine::Place;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +17,7 @@ use crate::store::entries::Entry;
 use crate::store::function_file::FunctionFile;
 use crate::store::layout::Layout;
 use crate::store::names::is_code_file;
-use crate::store::read::Peeked;
+use crate::store::read::EntryReader;
 use crate::sys::file::read_now;
 
 /// Who may read the files, for whoever unpacks them with another tool.
@@ -28,19 +28,19 @@ pub(super) struct Packer<'w> {
     builder: Builder<&'w mut dyn Write>,
     /// Functions of which is said what they are.
     described: BTreeSet<PathBuf>,
-    carried: Carried,
+    carried: ArchiveReport,
 }
 
 impl<'w> Packer<'w> {
     pub(super) fn new(writer: &'w mut dyn Write) -> Self {
-        Packer { builder: Builder::new(writer), described: BTreeSet::new(), carried: Carried::default() }
+        Packer { builder: Builder::new(writer), described: BTreeSet::new(), carried: ArchiveReport::default() }
     }
 
     /// Writes an entry, if it is there and can be read.
     pub(super) fn add(&mut self, place: &Place, entry: &Entry) -> Result<()> {
         let folder = &*place.folder_of(entry)?;
         let path = Layout::entry(folder, &entry.key);
-        let opened = Peeked::open(&*place.store, folder, &entry.key).and_then(|peeked| match peeked {
+        let opened = EntryReader::open(&*place.store, folder, &entry.key).and_then(|peeked| match peeked {
             Some(peeked) if !peeked.is_complete()? => Err(Error::truncated()),
             peeked => Ok(peeked),
         });
@@ -99,7 +99,7 @@ impl<'w> Packer<'w> {
     }
 
     /// Ends the archive.
-    pub(super) fn finish(mut self) -> Result<Carried> {
+    pub(super) fn finish(mut self) -> Result<ArchiveReport> {
         let ended = self.builder.finish().and_then(|()| self.builder.get_mut().flush());
         ended.map_err(|e| Error::io(e, "can't write the archive"))?;
         Ok(self.carried)

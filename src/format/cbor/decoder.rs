@@ -3,17 +3,17 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::head::Head;
 use crate::format::cbor::limits::MAX_DEPTH;
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 
-/// Reads values from an [`Input`].
+/// Reads values from an [`ByteReader`].
 pub(crate) struct Decoder<'i, 'r> {
-    pub(super) input: &'i mut Input<'r>,
+    pub(super) input: &'i mut ByteReader<'r>,
     pub(super) depth: u32,
     pub(super) guessed: bool,
 }
 
 impl<'i, 'r> Decoder<'i, 'r> {
-    pub(crate) fn new(input: &'i mut Input<'r>) -> Self {
+    pub(crate) fn new(input: &'i mut ByteReader<'r>) -> Self {
         Decoder { input, depth: 0, guessed: false }
     }
 

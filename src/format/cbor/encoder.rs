@@ -7,16 +7,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::limits::MAX_DEPTH;
 use crate::format::cbor::wire;
 use crate::format::cbor::wire::{Major, write_head};
-use crate::format::cbor::writer::Output;
+use crate::format::cbor::writer::ByteWriter;
 
-/// Writes one value into an [`Output`].
+/// Writes one value into an [`ByteWriter`].
 pub(crate) struct Encoder<'o, 'w> {
-    pub(super) output: &'o mut Output<'w>,
+    pub(super) output: &'o mut ByteWriter<'w>,
     pub(super) depth: u32,
 }
 
 impl<'o, 'w> Encoder<'o, 'w> {
-    pub(crate) fn new(output: &'o mut Output<'w>) -> Self {
+    pub(crate) fn new(output: &'o mut ByteWriter<'w>) -> Self {
         Encoder { output, depth: 0 }
     }
 

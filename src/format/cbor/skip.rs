@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::limits::MAX_DEPTH;
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::strings::{not_utf8, text};
 use crate::format::cbor::wire::Major;
 use crate::format::cbor::{typed_array, wire};
@@ -12,7 +12,7 @@ use crate::format::cbor::{typed_array, wire};
 pub(crate) const MAX_SKIPPED_DEPTH: u32 = 2 * MAX_DEPTH + 1;
 
 /// Passes over the next value, which may be nested `depth` levels deep.
-pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
+pub(crate) fn skip_value(input: &mut ByteReader<'_>, depth: u32) -> Result<()> {
     if depth == 0 {
         return Err(Error::new(ErrorKind::LimitExceeded, "the content is nested too deep"));
     }
@@ -67,7 +67,7 @@ pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
 }
 
 /// Passes over a text of `len` bytes, piece by piece: it may be longer than memory.
-fn skip_text(input: &mut Input<'_>, len: u64) -> Result<()> {
+fn skip_text(input: &mut ByteReader<'_>, len: u64) -> Result<()> {
     if len <= input.rest().len() as u64 {
         return input.take(len, |bytes| text(bytes.as_slice()).map(drop));
     }

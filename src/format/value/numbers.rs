@@ -1,7 +1,7 @@
 //! Arrays of numbers: what they are like, however many there are.
 
 use crate::error::{Error, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::numeric::number::Number;
 use crate::format::value::tree::{NumberArray, Value};
 
@@ -85,7 +85,7 @@ impl Kept {
 
 /// Reads `count` numbers, of which at most about `most` of each row are kept.
 pub(super) fn read(
-    input: &mut Input<'_>,
+    input: &mut ByteReader<'_>,
     number: Number,
     count: u64,
     shape: Option<Vec<u64>>,

@@ -7,25 +7,30 @@ use crate::error::Result;
 use crate::format::numeric::arrays;
 #[cfg(feature = "ndarray")]
 use crate::format::numeric::arrays::{Array, Elements};
-use crate::key::canonical::compound::Items;
-use crate::key::canonical::encoder::{Canonical, Order};
-use crate::key::canonical::hash_buffer::{Sink, Tag};
+use crate::key::canonical::compound::CompoundEncoder;
+use crate::key::canonical::encoder::{CanonicalEncoder, MapOrder};
+use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
 use crate::key::canonical::number_slices::Numbers;
 
 /// Encodes one value.
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, order: Order, sink: &mut Sink) -> Result<()> {
-    encode_nested(value, sink, order, 0)
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, order: MapOrder, buffer: &mut HashBuffer) -> Result<()> {
+    encode_nested(value, buffer, order, 0)
 }
 
 /// Encodes one value that lies `depth` levels deep within another.
-pub(crate) fn encode_nested<T: Serialize + ?Sized>(value: &T, sink: &mut Sink, order: Order, depth: u32) -> Result<()> {
-    let mut canonical = Canonical { sink, order, run: None, depth };
+pub(crate) fn encode_nested<T: Serialize + ?Sized>(
+    value: &T,
+    buffer: &mut HashBuffer,
+    order: MapOrder,
+    depth: u32,
+) -> Result<()> {
+    let mut canonical = CanonicalEncoder { buffer, order, run: None, depth };
     canonical.value(value)?;
     canonical.end_run();
     Ok(())
 }
 
-impl Canonical<'_> {
+impl CanonicalEncoder<'_> {
     /// Encodes a value. Everything goes through here, as this is where its type is known.
     #[inline]
     pub(super) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
@@ -46,7 +51,7 @@ impl Canonical<'_> {
 
     /// A sequence of numbers that lie in memory.
     pub(super) fn numbers(&mut self, numbers: &Numbers<'_>) -> Result<()> {
-        let mut items = Items::begin(self, Tag::Seq, None)?;
+        let mut items = CompoundEncoder::begin(self, Tag::Seq, None)?;
         items.numbers(numbers)?;
         items.finish()
     }
@@ -55,10 +60,10 @@ impl Canonical<'_> {
     #[cfg(feature = "ndarray")]
     fn array(&mut self, array: Array<'_>) -> Result<()> {
         let Array { shape, fixed, number, elements } = array;
-        let mut fields = Items::begin(self, Tag::Struct, None)?;
+        let mut fields = CompoundEncoder::begin(self, Tag::Struct, None)?;
         fields.field("v", &arrays::ARRAY_FORMAT_VERSION)?;
         fields.named("dim", |canonical| {
-            let mut axes = Items::begin(canonical, if fixed { Tag::Tuple } else { Tag::Seq }, None)?;
+            let mut axes = CompoundEncoder::begin(canonical, if fixed { Tag::Tuple } else { Tag::Seq }, None)?;
             shape.iter().try_for_each(|len| axes.item(len))?;
             axes.finish()
         })?;

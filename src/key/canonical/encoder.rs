@@ -2,11 +2,11 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::limits::MAX_DEPTH;
-use crate::key::canonical::hash_buffer::{Sink, Tag};
+use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
 
 /// Which maps have an order that means something.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum MapOrder {
     /// All but hash maps, and maps that don't know their length: those are structs with `flatten`.
     Meant,
     /// None: to see whether two maps hold the same, whatever they are.
@@ -14,15 +14,15 @@ pub(crate) enum Order {
 }
 
 /// The encoder.
-pub(crate) struct Canonical<'s> {
-    pub(super) sink: &'s mut Sink,
-    pub(super) order: Order,
+pub(crate) struct CanonicalEncoder<'s> {
+    pub(super) buffer: &'s mut HashBuffer,
+    pub(super) order: MapOrder,
     /// Scalars of one kind that follow one another share one length and tag.
     pub(super) run: Option<(Tag, u64)>,
     pub(super) depth: u32,
 }
 
-impl Canonical<'_> {
+impl CanonicalEncoder<'_> {
     #[inline]
     pub(super) fn scalar<const N: usize>(&mut self, tag: Tag, bytes: [u8; N]) {
         match &mut self.run {
@@ -32,7 +32,7 @@ impl Canonical<'_> {
                 self.run = Some((tag, 1));
             }
         }
-        self.sink.write_few(bytes);
+        self.buffer.write_few(bytes);
     }
 
     /// Scalars that have been written at once, where no run was.
@@ -42,20 +42,20 @@ impl Canonical<'_> {
 
     pub(super) fn end_run(&mut self) {
         if let Some((tag, count)) = self.run.take() {
-            self.sink.end(count, tag);
+            self.buffer.end(count, tag);
         }
     }
 
     /// An item without content.
     pub(super) fn empty(&mut self, tag: Tag) {
         self.end_run();
-        self.sink.tag(tag);
+        self.buffer.tag(tag);
     }
 
     pub(super) fn bytes(&mut self, tag: Tag, bytes: &[u8]) {
         self.end_run();
-        self.sink.write(bytes);
-        self.sink.end(bytes.len() as u64, tag);
+        self.buffer.write(bytes);
+        self.buffer.end(bytes.len() as u64, tag);
     }
 
     pub(super) fn enter(&mut self) -> Result<()> {
@@ -80,7 +80,7 @@ impl Canonical<'_> {
 
     /// The digests of items in an order of their own.
     pub(super) fn unordered(&mut self, tag: Tag, digests: &[[u8; 32]]) {
-        self.sink.write(digests.as_flattened());
-        self.sink.end(digests.len() as u64, tag);
+        self.buffer.write(digests.as_flattened());
+        self.buffer.end(digests.len() as u64, tag);
     }
 }

@@ -67,7 +67,7 @@ const HASH_AT: usize = 64 << 10;
 const LARGEST_KEPT: usize = 4 << 10;
 
 /// Takes the encoding: in memory while it is short, hashed piece by piece when it is long.
-pub(crate) struct Sink {
+pub(crate) struct HashBuffer {
     bytes: Vec<u8>,
     /// Where the encoding begins: before it are others, which are complete.
     start: usize,
@@ -79,7 +79,7 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-impl Drop for Sink {
+impl Drop for HashBuffer {
     fn drop(&mut self) {
         if self.bytes.capacity() <= LARGEST_KEPT {
             self.bytes.clear();
@@ -88,10 +88,10 @@ impl Drop for Sink {
     }
 }
 
-impl Sink {
+impl HashBuffer {
     pub(crate) fn new() -> Self {
         let bytes = BUFFER.try_with(Cell::take).ok().filter(|buffer| buffer.capacity() > 0);
-        Sink { bytes: bytes.unwrap_or_else(|| Vec::with_capacity(128)), start: 0, tree: None }
+        HashBuffer { bytes: bytes.unwrap_or_else(|| Vec::with_capacity(128)), start: 0, tree: None }
     }
 
     #[inline]

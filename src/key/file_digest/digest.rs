@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::key::canonical::keyed_by_digest::StandIn;
+use crate::key::canonical::keyed_by_digest::ByDigest;
 use crate::key::digest::Key;
 use crate::key::file_digest::inputs::{Used, note};
 use crate::key::file_digest::read::read;
@@ -89,9 +89,9 @@ impl PartialEq for FileDigest {
 impl Serialize for FileDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let seen = self.read.as_ref().map_err(S::Error::custom)?;
-        if StandIn::is_wanted::<S>() {
+        if ByDigest::is_wanted::<S>() {
             note(|| Used { path: self.path.clone(), seen: *seen });
-            return StandIn::File.serialize(&seen.digest, serializer);
+            return ByDigest::File.serialize(&seen.digest, serializer);
         }
         let mut fields = serializer.serialize_struct("FileDigest", 2)?;
         fields.serialize_field("path", &self.path)?;

@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::sys::fork::generation::Born;
 use crate::sys::fork::per_process::PerProcess;
 #[cfg(not(target_os = "linux"))]
-use crate::sys::lock::lock_files::{Files as Kind, Named as Held};
+use crate::sys::lock::lock_files::{FileLock as Held, FileLocks as Kind};
 #[cfg(target_os = "linux")]
-use crate::sys::lock::ofd::{Byte as Held, Bytes as Kind};
+use crate::sys::lock::ofd::{RangeLock as Held, RangeLocks as Kind};
 #[cfg(feature = "async")]
 use crate::sys::lock::try_lock::RETRY_INTERVAL;
 use crate::sys::lock::try_lock::{SLOT_BITS, TryLock};

@@ -13,26 +13,26 @@ use crate::sys::lock::try_lock::{RETRY_INTERVAL, TryLock};
 use crate::sys::lock::whole_file::try_exclusive;
 
 /// A file for each key that is locked, in a folder.
-pub(super) struct Files {
+pub(super) struct FileLocks {
     folder: PathBuf,
 }
 
 /// The file, whose name goes when the lock does.
-pub(super) struct Named {
+pub(super) struct FileLock {
     path: PathBuf,
     file: LockFile,
 }
 
-impl Files {
+impl FileLocks {
     pub(super) fn under(root: &Path) -> Self {
-        Files { folder: root.join("locks") }
+        FileLocks { folder: root.join("locks") }
     }
 
     /// Nothing is open that no lock needs.
     #[cfg_attr(test, expect(clippy::unused_self, dead_code, reason = "as for locks of the other kind"))]
     pub(super) fn rest(&self) {}
 
-    pub(super) fn ask(&self, place: u64) -> Result<TryLock<Named>> {
+    pub(super) fn ask(&self, place: u64) -> Result<TryLock<FileLock>> {
         let path = self.folder.join(format!("{place:010x}"));
         let failed = |e| Error::io(e, "can't lock").at(&path);
         loop {
@@ -51,14 +51,14 @@ impl Files {
             // Between opening and locking, the holder before may have taken the name away: then the
             // next one to ask makes a new file, and both would hold a lock.
             if is_still_there(&file, &path) {
-                return Ok(TryLock::Acquired(Named { path, file }));
+                return Ok(TryLock::Acquired(FileLock { path, file }));
             }
         }
     }
 }
 
 #[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
-impl Files {
+impl FileLocks {
     /// There is no bell: the lock is asked for again soon.
     pub(super) fn wait(&self, _: u64, longest: Duration, _: impl FnOnce() -> bool) {
         std::thread::sleep(longest.min(RETRY_INTERVAL));
@@ -77,14 +77,14 @@ impl Files {
 }
 
 #[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
-impl Named {
+impl FileLock {
     pub(super) fn free(self, freed: impl FnOnce()) {
         drop(self);
         freed();
     }
 }
 
-impl Drop for Named {
+impl Drop for FileLock {
     fn drop(&mut self) {
         // While it is locked, so that nobody takes away the name of another one's file.
         let _ = fs::remove_file(&self.path);
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_key_is_locked_once_and_leaves_nothing_behind() {
         let root = tempfile::tempdir().unwrap();
-        let (here, there) = (Files::under(root.path()), Files::under(root.path()));
+        let (here, there) = (FileLocks::under(root.path()), FileLocks::under(root.path()));
         let (a, b) = (1, 2);
         let TryLock::Acquired(held) = here.ask(a).unwrap() else { panic!("it was free") };
         assert!(matches!(there.ask(a).unwrap(), TryLock::Busy));
