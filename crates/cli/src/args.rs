@@ -212,10 +212,6 @@ impl FromStr for KeyPrefix {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fits = (4..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if fits {
-            Ok(KeyPrefix(text.to_ascii_lowercase()))
-        } else {
-            Err("a key has 4 to 64 hexadecimal digits here")
-        }
+        if fits { Ok(KeyPrefix(text.to_ascii_lowercase())) } else { Err("a key has 4 to 64 hexadecimal digits here") }
     }
 }

@@ -8,8 +8,9 @@ use std::thread::{self, Builder};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::key::canonical::hash_buffer::Sink;
-use crate::key::canonical::{Order, encode_nested};
+use crate::key::canonical::encode::encode_nested;
+use crate::key::canonical::encoder::MapOrder;
+use crate::key::canonical::hash_buffer::HashBuffer;
 use crate::key::hashing::prefetch::Ahead;
 use crate::key::hashing::radix_sort::sort;
 use crate::sys::workers::threads;
@@ -27,7 +28,7 @@ const WORTH_THREADS: usize = 32;
 const MOST_EXPECTED: usize = 1 << 20;
 
 /// The digest of each item's encoding, sorted. `depth` is how deep they lie, and `fetch` asks for an item's memory.
-pub(crate) fn digests<I>(items: I, fetch: impl Fn(&I::Item), order: Order, depth: u32) -> Result<Vec<Digest>>
+pub(crate) fn digests<I>(items: I, fetch: impl Fn(&I::Item), order: MapOrder, depth: u32) -> Result<Vec<Digest>>
 where
     I: IntoIterator,
     I::Item: Serialize,
@@ -54,7 +55,7 @@ where
 
 /// Adds the digests of all items. Other threads hash them, as long as they keep up; this one encodes them, and
 /// hashes the rest.
-fn add_with_help<I>(items: &mut I, order: Order, depth: u32, digests: &mut Vec<Digest>) -> Result<()>
+fn add_with_help<I>(items: &mut I, order: MapOrder, depth: u32, digests: &mut Vec<Digest>) -> Result<()>
 where
     I: Iterator,
     I::Item: Serialize,
@@ -96,7 +97,7 @@ fn hash_all(batches: &Mutex<Receiver<Batch>>) -> Vec<Digest> {
 
 /// The encodings of some items.
 struct Batch {
-    sink: Sink,
+    buffer: HashBuffer,
     /// Where the short ones end.
     ends: Vec<usize>,
     /// The digests of the others.
@@ -105,12 +106,12 @@ struct Batch {
 
 impl Batch {
     fn new() -> Self {
-        Batch { sink: Sink::new(), ends: Vec::new(), long: Vec::new() }
+        Batch { buffer: HashBuffer::new(), ends: Vec::new(), long: Vec::new() }
     }
 
-    fn add<T: Serialize>(&mut self, item: &T, order: Order, depth: u32) -> Result<()> {
-        encode_nested(item, &mut self.sink, order, depth)?;
-        match self.sink.begin_next() {
+    fn add<T: Serialize>(&mut self, item: &T, order: MapOrder, depth: u32) -> Result<()> {
+        encode_nested(item, &mut self.buffer, order, depth)?;
+        match self.buffer.begin_next() {
             Ok(end) => self.ends.push(end),
             Err(digest) => self.long.push(*digest.as_bytes()),
         }
@@ -126,9 +127,9 @@ impl Batch {
         digests.append(&mut self.long);
         let mut start = 0;
         for end in self.ends.drain(..) {
-            digests.push(*blake3::hash(&self.sink.all()[start..end]).as_bytes());
+            digests.push(*blake3::hash(&self.buffer.all()[start..end]).as_bytes());
             start = end;
         }
-        self.sink.clear_all();
+        self.buffer.clear_all();
     }
 }

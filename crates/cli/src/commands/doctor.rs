@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use larder::Health;
+use larder::Severity;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -13,7 +13,7 @@ use crate::output::text::{count, one_line};
 /// Prints what the cache's diagnosis finds, with advice. Fails if there are faults.
 pub(crate) fn doctor(context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
     let findings = context.open_unchecked()?.diagnose();
-    let faults = findings.iter().filter(|finding| finding.health == Health::Fault).count();
+    let faults = findings.iter().filter(|finding| finding.health == Severity::Fault).count();
     if context.json {
         write_json(out, &findings)?;
     } else {
@@ -33,10 +33,10 @@ pub(crate) fn doctor(context: &Context, out: &mut dyn Write) -> Result<(), Failu
     }
 }
 
-fn style(health: Health) -> Style {
+fn style(health: Severity) -> Style {
     match health {
-        Health::Good => AnsiColor::Green.on_default(),
-        Health::Note => AnsiColor::Yellow.on_default(),
+        Severity::Good => AnsiColor::Green.on_default(),
+        Severity::Note => AnsiColor::Yellow.on_default(),
         _ => AnsiColor::Red.on_default().bold(),
     }
 }

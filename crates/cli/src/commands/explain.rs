@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use larder::{Comparison, Entry, Recent};
+use larder::{Comparison, Computation, Entry};
 use serde::Serialize;
 
 use crate::args::KeyPrefix;
@@ -19,7 +19,7 @@ const ARGUMENTS_WIDTH: usize = 80;
 #[derive(Serialize)]
 struct Explained<'e> {
     entry: &'e Entry,
-    history: Vec<Recent>,
+    history: Vec<Computation>,
     /// The entry to compare with.
     other: Option<&'e Entry>,
     comparison: Option<Comparison>,
@@ -34,7 +34,7 @@ pub(crate) fn explain(
 ) -> Result<(), Failure> {
     let cache = context.open_to_read()?;
     let entry = expect_readable(select::entry(context, &cache, key)?)?;
-    let named = other.map(|other| select::entry(context, &cache, other).and_then(readable)).transpose()?;
+    let named = other.map(|other| select::entry(context, &cache, other).and_then(expect_readable)).transpose()?;
     let is_named = named.is_some();
     let other = named.or_else(|| entry.nearest());
     let comparison = other.as_ref().map(|other| entry.compare(other));

@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::progress::Bar;
 use crate::output::streams::{print_message, write_json};
-use crate::output::text::{age, count, cut, cut_fairly, duration, number, one_line, size};
 use crate::output::table;
+use crate::output::text::{age, count, cut, cut_fairly, duration, number, one_line, size};
 use crate::select;
 
 /// Digits of a key in a table, enough for `larder show`.
@@ -119,7 +119,11 @@ fn entries(context: &Context, cache: &Cache, ls: &Ls, out: &mut dyn Write) -> Re
     }
     out.flush()?;
     if (entries.len() as u64) < all {
-        print_message(&format!("{} of {}; `--limit 0` lists all", number(entries.len() as u64), count(all, "entry", "entries")));
+        print_message(&format!(
+            "{} of {}; `--limit 0` lists all",
+            number(entries.len() as u64),
+            count(all, "entry", "entries")
+        ));
     }
     Ok(())
 }
@@ -129,8 +133,8 @@ fn listed(cache: &Cache, function: Option<&FunctionInfo>, ls: &Ls, most: usize) 
     // The order by last use needs the times of files only, so headers are read for the listed entries alone.
     if matches!(ls.sort, None | Some(Sort::Used)) && !ls.reverse && !ls.filter.is_any() && most < usize::MAX {
         let entries = match function {
-            Some(function) => function.used_last(most)?,
-            None => cache.used_last(most)?,
+            Some(function) => function.recently_used(most)?,
+            None => cache.recently_used(most)?,
         };
         return Ok((entries, function.map_or(cache.stats()?.entries, |function| function.entries)));
     }

@@ -103,9 +103,7 @@ pub(crate) fn recompress(
     match done.faults.iter().map(|fault| fault.entries).sum::<u64>() {
         0 => Ok(()),
         1 => Err(Failure::Failed("1 entry can't be recompressed and is unchanged".to_owned())),
-        left => {
-            Err(Failure::Failed(format!("{} entries can't be recompressed and are unchanged", number(left))))
-        }
+        left => Err(Failure::Failed(format!("{} entries can't be recompressed and are unchanged", number(left)))),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
-use larder::Carried;
+use larder::ArchiveReport;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -12,7 +12,12 @@ use crate::output::streams::{print_message, write_json};
 use crate::output::text::{number, one_line};
 
 /// Reports how many entries were transferred, and fails if any file was left out.
-pub(super) fn report(context: &Context, carried: &Carried, line: &str, out: &mut dyn Write) -> Result<(), Failure> {
+pub(super) fn report(
+    context: &Context,
+    carried: &ArchiveReport,
+    line: &str,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     if context.json {
         write_json(out, carried)?;
         out.flush()?;
@@ -23,9 +28,7 @@ pub(super) fn report(context: &Context, carried: &Carried, line: &str, out: &mut
     match carried.refused {
         0 => Ok(()),
         1 => Err(Failure::Failed("1 file was left out because it can't be used".to_owned())),
-        refused => {
-            Err(Failure::Failed(format!("{} files were left out because they can't be used", number(refused))))
-        }
+        refused => Err(Failure::Failed(format!("{} files were left out because they can't be used", number(refused)))),
     }
 }
 

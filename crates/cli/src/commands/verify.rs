@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use larder::{Entry, Verified};
+use larder::{Entry, VerifyReport};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -14,7 +14,7 @@ use crate::output::text::{count, one_line, size};
 #[derive(Serialize)]
 struct Found<'v> {
     #[serde(flatten)]
-    verified: &'v Verified,
+    verified: &'v VerifyReport,
     /// Faulty entries that were removed.
     deleted: usize,
 }

@@ -25,7 +25,9 @@ pub(crate) fn report(context: &Context, file: &Path, out: &mut dyn Write) -> Res
     let failed = |what: &dyn std::fmt::Display| Failure::Failed(format!("{}: {what}", file.display()));
     // Checked first, as reading all entries may take long.
     match fs::symlink_metadata(file) {
-        Ok(there) if !there.is_file() => return Err(failed(&"this is no regular file; choose another path for the page")),
+        Ok(there) if !there.is_file() => {
+            return Err(failed(&"this is no regular file; choose another path for the page"));
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&error)),
         _ => {}
     }

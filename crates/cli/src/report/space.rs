@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
-use super::data::{Function, Data};
+use super::data::{Data, Function};
 use super::parts::{name, section};
 use super::treemap::{Item, Map, Rect, nested, segments};
 use crate::output::text::{count, duration, number, one_line, share, size};

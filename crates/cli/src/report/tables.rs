@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::bars::bar;
-use super::data::{Age, Compressor, Function, Data, Unreadable};
+use super::data::{Age, Compressor, Data, Function, Unreadable};
 use super::parts::{date_and_time, name, section};
 use crate::output::text::{age, count, cut, cut_fairly, duration, number, one_line, share, size};
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use larder::{Entry, FunctionInfo, Key, Process, Recent, Stats};
+use larder::{Computation, Entry, FunctionInfo, Key, Process, Stats};
 
 use super::events::{Event, Events};
 use super::rows::{By, Order, Row};
@@ -160,7 +160,7 @@ impl State {
     }
 
     /// Adds calls that were stored or removed as events.
-    pub(crate) fn add_recent(&mut self, recent: Vec<Recent>) {
+    pub(crate) fn add_recent(&mut self, recent: Vec<Computation>) {
         recent.into_iter().map(Event::of).for_each(|event| self.add_event(event));
     }
 

@@ -152,7 +152,7 @@ impl<'c> Watcher<'c> {
     pub(crate) fn entries(&mut self, path: &Path) -> Result<Vec<Entry>, String> {
         let functions = self.cache()?.functions().map_err(message)?;
         match functions.iter().find(|function| function.path == path) {
-            Some(function) => self.lists.run(Duration::ZERO, || function.used_last(MOST_ENTRIES)).map_err(message),
+            Some(function) => self.lists.run(Duration::ZERO, || function.recently_used(MOST_ENTRIES)).map_err(message),
             None => Ok(Vec::new()),
         }
     }
