@@ -177,30 +177,12 @@ mod compressors;
 /// Compressors that are registered.
 mod registered;
 
-/// The program `larder`, as it is run.
-#[cfg(feature = "cli")]
-mod cli;
+/// A cache of large values, which the tests of the program use as well.
+#[path = "../common/model_cache.rs"]
+mod model_cache;
 
-/// The page that it writes.
-#[cfg(feature = "cli")]
-mod report;
-
-/// That page in a browser.
-#[cfg(feature = "cli")]
-mod browser;
-
-/// How that lays out its map.
-#[cfg(feature = "cli")]
-mod treemap;
-
-/// Entries that are compressed anew, and carried to another cache.
-#[cfg(feature = "cli")]
+/// Entries that are recompressed, and exported to another cache.
 mod carry;
-
-/// What it formats, where entries that took hours are hard to come by.
-#[cfg(feature = "cli")]
-#[path = "../../src/text/humanize.rs"]
-mod readable;
 
 /// Bytes and digests that never change.
 mod golden;
@@ -227,11 +209,3 @@ mod tracking;
 /// Several programs in one cache.
 #[cfg(feature = "macros")]
 mod programs;
-
-/// A terminal that is not there.
-#[cfg(all(feature = "cli", target_os = "linux"))]
-mod terminal;
-
-/// The cache at work, on a terminal.
-#[cfg(all(feature = "cli", target_os = "linux"))]
-mod top;

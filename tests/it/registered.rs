@@ -234,30 +234,6 @@ fn caches_use_them() {
     }
 }
 
-/// The program knows nothing of it.
-#[test]
-#[cfg(feature = "cli")]
-fn the_program_shows_their_entries() {
-    register();
-    let folder = tempdir().unwrap();
-    let cache = Cache::builder(folder.path()).compression("xor:3".parse().unwrap()).open().unwrap();
-    cache.get_or_compute("sample", &1, || sample(10));
-    let key = cache.entries().unwrap().next().unwrap().key.to_string();
-    let run = |arguments: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_larder"))
-            .arg("--root")
-            .arg(folder.path())
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert!(run(&["ls", "sample"]).contains("xor:3"));
-    let shown = run(&["show", &key]);
-    assert!(shown.contains("compressor  xor:3") && shown.contains("compressed with xor"), "{shown}");
-}
-
 #[test]
 fn streams_that_could_not_be_read_again_are_not_written() {
     register();

@@ -1,6 +1,5 @@
 //! The variables of the environment.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -132,39 +131,27 @@ fn an_error_names_a_path_once() {
     assert_eq!(error.matches(drafts.to_str().unwrap()).count(), 1, "{error}");
 }
 
-/// F41: the doctor looks at them.
-#[cfg(feature = "cli")]
+/// With `LARDER_REPORT=1`, a program prints a summary of its cache when it ends.
 #[test]
-fn the_doctor_looks_at_variables() {
-    let root = tempdir().unwrap();
-    let doctor = |variables: &[(&str, &str)]| -> BTreeMap<String, Vec<(String, String)>> {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_larder"));
-        command.env_remove("LARDER").env_remove("LARDER_DIR").envs(variables.iter().copied());
-        command.arg("--root").arg(root.path().join("cache")).args(["doctor", "--json"]);
-        let findings: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
-        let mut all = BTreeMap::<_, Vec<_>>::new();
-        for finding in findings.as_array().unwrap() {
-            let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-            all.entry(text("about")).or_default().push((text("health"), text("what")));
+fn a_summary_is_printed_at_exit_on_request() {
+    const TEST: &str = "settings::a_summary_is_printed_at_exit_on_request";
+    if let Some(root) = child::root() {
+        let cache = Cache::open(root).unwrap();
+        for _ in 0..3 {
+            cache.get_or_compute("f", &(), || std::thread::sleep(std::time::Duration::from_millis(5)));
         }
-        all
-    };
-    assert!(!doctor(&[]).contains_key("variables"));
-    let found = doctor(&[("LARDER", "refesh"), ("LARDER_MAX_BYTES", "10GBB"), ("LARDER_MAX_ENTRY", "5")]);
-    let variables = &found["variables"];
-    assert_eq!(variables.len(), 3, "{found:?}");
-    for (about, hint) in [
-        ("LARDER can't be read", "did you mean `refresh`?"),
-        ("LARDER_MAX_BYTES", "10GBB"),
-        ("LARDER_MAX_ENTRY", "LARDER_MAX_ENTRIES"),
-    ] {
-        let is_told =
-            |(health, what): &(String, String)| health == "note" && what.contains(about) && what.contains(hint);
-        assert!(variables.iter().any(is_told), "{about}: {variables:?}");
+        return;
     }
-    // What a word that is unknown means: nothing.
-    assert!(found["steering"][0].0 == "good" && found["steering"][0].1.contains("use their caches"), "{found:?}");
-    assert!(doctor(&[("LARDER", "refresh")])["steering"][0].1.contains("compute every call anew"));
-    assert!(doctor(&[("LARDER_DIR", "here")])["variables"][0].1.contains("relative"));
-    assert_eq!(doctor(&[("LARDER_DIR", "~nobody/x")])["variables"][0].0, "fault");
+    let folder = tempdir().unwrap();
+    let run = |variables: &[(&str, &str)]| {
+        let text = child::run(TEST, folder.path(), variables);
+        text.lines().filter(|line| line.starts_with("larder: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = run(&[("LARDER_REPORT", "1")]);
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert!(first[0].starts_with("larder: 2 hits, 1 computed, saved "), "{first:?}");
+    assert!(first[0].ends_with(&format!(" in {}", folder.path().display())), "{first:?}");
+    assert!(run(&[("LARDER_REPORT", "1")])[0].starts_with("larder: 3 hits, 0 computed, saved "));
+    assert!(run(&[("LARDER_REPORT", "1"), ("LARDER", "off")])[0].starts_with("larder: off, 3 calls computed in "));
+    assert!(run(&[("LARDER_REPORT", "0")]).is_empty() && run(&[]).is_empty());
 }

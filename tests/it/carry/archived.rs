@@ -8,7 +8,7 @@ use std::process::Command;
 use larder::{Cache, ErrorKind, memoize};
 use tempfile::tempdir;
 
-use super::{assert_counted, computes, entry_of, open};
+use crate::model_cache::{assert_counted, computes, entry_of, open};
 use crate::tools::has;
 
 #[memoize(cache = cache, ignore(cache))]

@@ -9,7 +9,7 @@ use tar::{EntryType, Header};
 use tempfile::{TempDir, tempdir};
 use twox_hash::XxHash3_64;
 
-use super::{assert_counted, computes, entry_of, open};
+use crate::model_cache::{assert_counted, computes, entry_of, open};
 
 /// A file in an archive, whatever it is called.
 fn member(name: &[u8], kind: EntryType, content: &[u8]) -> Vec<u8> {

@@ -5,17 +5,20 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use larder::{Cache, Compression, ErrorKind, memoize};
+use larder::{Cache, Compression, Entry, ErrorKind, memoize};
 use tempfile::tempdir;
 
-use super::{assert_counted, computes, entry_of, open, payload};
+use crate::model_cache::{assert_counted, computes, entry_of, open};
+
+/// Returns the value of an entry as it is stored, without the header.
+fn payload(entry: &Entry) -> Vec<u8> {
+    fs::read(&entry.path).unwrap().split_off(usize::try_from(entry.payload_at).unwrap())
+}
 
 /// Every method that is in this build.
 fn methods() -> Vec<Compression> {
     let all = ["lz4", "zlib:1", "gzip:6", "bz2:2", "xz:0", "lzma:1", "zstd:3", "blocks-lz4", "blocks-zstd:3", "none"];
-    let methods: Vec<Compression> = all.iter().map(|method| method.parse().unwrap()).collect();
-    let root = tempdir().unwrap();
-    methods.into_iter().filter(|method| Cache::builder(root.path()).compression(*method).open().is_ok()).collect()
+    all.iter().filter_map(|method| method.parse().ok()).collect()
 }
 
 #[test]

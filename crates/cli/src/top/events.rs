@@ -1,4 +1,4 @@
-//! Computation events, newest first.
+//! Recent events, newest first.
 
 use std::cmp::Reverse;
 use std::time::{Duration, SystemTime};
@@ -97,5 +97,40 @@ impl Events {
             }
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_are_one_event_until_something_else_happens() {
+        let start = SystemTime::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let removed = |seconds| Event {
+            at: at(seconds),
+            function: "f".to_owned(),
+            kind: EventKind::Removed { key: larder::key_of(&seconds).unwrap() },
+        };
+        let mut events = Events::default();
+        events.add(Event::hits("f", 2, 1, at(0)));
+        events.add(Event::hits("g", 1, 0, at(1)));
+        events.add(Event::hits("f", 3, 3, at(2)));
+        assert_eq!(events.all().len(), 2);
+        assert_eq!(
+            events.all()[0],
+            Event { kind: EventKind::Hits { hits: 5, hot: 4, since: at(0) }, ..Event::hits("f", 0, 0, at(2)) }
+        );
+        assert_eq!(events.add(removed(3)), Some(0));
+        assert_eq!(events.add(removed(3)), None);
+        events.add(Event::hits("f", 1, 0, at(4)));
+        events.add(Event::hits("f", 1, 0, at(100)));
+        assert_eq!(events.all().len(), 5);
+        for seconds in 200..200 + MOST_KEPT as u64 + 9 {
+            events.add(removed(seconds));
+        }
+        assert_eq!(events.all().len(), MOST_KEPT);
+        assert_eq!(events.all()[0], removed(200 + MOST_KEPT as u64 + 8));
     }
 }

@@ -114,3 +114,38 @@ impl Order {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, saved: u64, entries: u64) -> Row {
+        Row { name: name.to_owned(), saved: Duration::from_secs(saved), entries, ..Row::default() }
+    }
+
+    #[test]
+    fn equal_rows_are_sorted_by_name() {
+        let mut rows = [row("b", 1, 5), row("c", 2, 5), row("a", 1, 5)];
+        let names = |rows: &[Row]| rows.iter().map(|row| row.name.clone()).collect::<String>();
+        let mut order = Order { by: By::Saved, reversed: false };
+        order.sort(&mut rows);
+        assert_eq!(names(&rows), "cab");
+        order.select(By::Saved);
+        order.sort(&mut rows);
+        assert_eq!(names(&rows), "bac");
+        order.select(By::Entries);
+        order.sort(&mut rows);
+        assert_eq!(names(&rows), "abc");
+    }
+
+    #[test]
+    fn reset_counters_are_no_news() {
+        let before = Row { hits: 10, hot_hits: 4, computed: 3, ..Row::default() };
+        let mut row = Row { hits: 12, hot_hits: 5, computed: 3, ..Row::default() };
+        row.compare(&before);
+        assert_eq!((row.news.hits, row.news.hot_hits, row.news.computed, row.news.changes), (2, 1, 0, 0));
+        let mut reset = Row { hits: 1, entries: 1, ..Row::default() };
+        reset.compare(&before);
+        assert_eq!((reset.news.hits, reset.news.computed, reset.news.changes), (0, 0, 1));
+    }
+}

@@ -1,6 +1,6 @@
 //! The page of `larder report` in a browser.
 //!
-//! Without one, a test says so and passes; with `TEST_LARDER_ALL` set, it fails.
+//! Without a browser, a test prints that and passes; with `TEST_LARDER_ALL` set, it fails.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::report::{assert_tells, hostile, json_of, page_of, stocked};
 
-/// A browser that needs no screen; if there is none, says that `test` is skipped.
+/// Returns a headless browser. If there is none, prints that `test` is skipped.
 fn browser(test: &str) -> Option<&'static str> {
     let there = |program: &&str| {
         let mut command = Command::new(program);
@@ -24,7 +24,7 @@ fn browser(test: &str) -> Option<&'static str> {
     found
 }
 
-/// What becomes of a page when its scripts ran, and what the console says.
+/// Returns the page after its scripts ran, and the messages of the console.
 fn browse(browser: &str, page: &str) -> (String, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("page.html");
@@ -40,7 +40,7 @@ fn browse(browser: &str, page: &str) -> (String, Vec<String>) {
     (String::from_utf8(output.stdout).unwrap(), console)
 }
 
-/// What an expression over the `view` and the `page` gives, when the page is shown in a frame of this width.
+/// Returns the value of an expression over the `view` and the `page`, with the page in a frame of this width.
 fn framed(browser: &str, page: &str, width: u32, expression: &str) -> Value {
     let page = page.replace('&', "&amp;").replace('"', "&quot;");
     let harness = format!(
@@ -57,8 +57,8 @@ fn framed(browser: &str, page: &str, width: u32, expression: &str) -> Value {
 }
 
 #[test]
-fn a_browser_shows_the_same_numbers_without_a_complaint() {
-    let Some(browser) = browser("a_browser_shows_the_same_numbers_without_a_complaint") else { return };
+fn a_browser_shows_the_same_numbers_without_errors() {
+    let Some(browser) = browser("a_browser_shows_the_same_numbers_without_errors") else { return };
     let folder = hostile();
     let page = page_of(folder.path());
     let (dom, console) = browse(browser, &page);
@@ -66,12 +66,12 @@ fn a_browser_shows_the_same_numbers_without_a_complaint() {
     assert!(dom.contains("data-ready=\"true\"") && !dom.contains("data-hacked"), "{dom}");
     assert_tells(&dom, &json_of(folder.path(), &["stats", "--json"]));
 
-    // Were there something to complain of, it would be seen: nothing else runs, and nothing is fetched.
+    // The check finds errors: with content that the policy forbids, the console has messages.
     let more =
         "<img src=\"https://larder.invalid/a.png\"><script>document.documentElement.dataset.hacked = '1'</script>";
     let (dom, console) = browse(browser, &page.replace("</main>", &format!("{more}</main>")));
-    let complaints = console.iter().filter(|line| line.contains("Content Security Policy")).count();
-    assert!(complaints >= 2, "{console:?}");
+    let errors = console.iter().filter(|line| line.contains("Content Security Policy")).count();
+    assert!(errors >= 2, "{console:?}");
     assert!(!dom.contains("data-hacked"));
 }
 

@@ -3,27 +3,25 @@
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 use larder::Cache;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Names and arguments that would do harm, were they not text.
+use crate::program;
+
+/// Names and arguments that do harm unless the page escapes them.
 const SCRIPT_NAME: &str = "evil::<script>document.documentElement.dataset.hacked='1'</script>::fit";
 const IMAGE: &str = "\"'><img src=x onerror=\"document.documentElement.dataset.hacked='1'\"></script><!--<script>";
 const CONTROLS: &str = "evil::bell\u{7}\u{1b}[31m\u{9b}\r\n\0::ring";
 
 fn larder(root: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-    command.env_remove("LARDER").env_remove("LARDER_DIR").env_remove("LARDER_COMPRESSION").stdin(Stdio::null());
-    let output = command.arg("--root").arg(root).args(args).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    let run = program::larder(root, args);
+    (run.code, run.stdout, run.stderr)
 }
 
-/// The JSON that a run writes, in silence.
+/// Returns the JSON on stdout of a run that wrote nothing to stderr.
 #[track_caller]
 pub(crate) fn json_of(root: &Path, args: &[&str]) -> Value {
     let (code, stdout, stderr) = larder(root, args);
@@ -31,7 +29,7 @@ pub(crate) fn json_of(root: &Path, args: &[&str]) -> Value {
     serde_json::from_str(&stdout).unwrap()
 }
 
-/// The page of a cache, which is in no folder of it.
+/// Returns the page of a cache. Its file is outside of the cache.
 pub(crate) fn page_of(root: &Path) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.html");
@@ -44,7 +42,7 @@ fn opened(root: &Path, compression: &str) -> Cache {
     Cache::builder(root).compression(compression.parse().unwrap()).open().unwrap()
 }
 
-/// Functions in modules, of several compressors and of two codes, with hits.
+/// Returns a cache of functions in modules, with hits, several compressors, and entries of two codes.
 pub(crate) fn stocked() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let functions = [
@@ -149,7 +147,7 @@ fn the_page_tells_what_stats_tells() {
 }
 
 #[test]
-fn programs_get_the_same_numbers() {
+fn json_and_page_have_the_same_data() {
     let folder = stocked();
     let out = tempfile::tempdir().unwrap();
     let file = out.path().join("out.html");
@@ -185,7 +183,7 @@ fn programs_get_the_same_numbers() {
     let activity = json["activity"].as_array().unwrap();
     assert_eq!(activity.iter().map(|hour| hour["misses"].as_u64().unwrap()).sum::<u64>(), 31);
 
-    // Nothing but the time differs when it is written again.
+    // A second page differs in its time only.
     let mut again = data(&page_of(folder.path()));
     for one in [&mut json, &mut inside, &mut again] {
         one["written"] = Value::Null;
@@ -224,7 +222,7 @@ fn an_empty_cache_has_a_page_that_says_so() {
 }
 
 #[test]
-fn what_can_not_be_read_is_told() {
+fn unreadable_entries_are_listed() {
     let folder = stocked();
     let cache = Cache::open(folder.path()).unwrap();
     let paths: Vec<_> = cache.entries().unwrap().map(|entry| entry.path).take(2).collect();
@@ -237,7 +235,7 @@ fn what_can_not_be_read_is_told() {
     for path in &paths {
         assert!(page.contains(path.to_str().unwrap()), "{page}");
     }
-    // The counts are of before; the page says that the files differ.
+    // The counters are older than the damage, and the page says that they differ.
     assert!(page.contains("In the folder are 31 entries"), "{page}");
     assert_eq!(data(&page)["unreadable"]["some"].as_array().unwrap().len(), 2);
 }
@@ -268,13 +266,12 @@ fn only_a_regular_file_is_replaced() {
     assert!(fs::read_to_string(&file).unwrap().starts_with("<!DOCTYPE html>"));
 }
 
-/// Without a folder, it is written where one is; without a name, as `larder.html`.
 #[test]
-fn it_is_written_where_one_is() {
+fn the_page_is_written_to_the_working_directory_by_default() {
     let (folder, out) = (stocked(), tempfile::tempdir().unwrap());
     for (args, name) in [(&["report"][..], "larder.html"), (&["report", "out.html"], "out.html")] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-        command.current_dir(out.path()).env_remove("LARDER_DIR").arg("--root").arg(folder.path()).args(args);
+        let mut command = program::program();
+        command.current_dir(out.path()).arg("--root").arg(folder.path()).args(args);
         let output = command.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success() && stderr.starts_with(&format!("wrote {name}: ")), "{stderr}");
@@ -282,7 +279,7 @@ fn it_is_written_where_one_is() {
     }
 }
 
-/// Notes what happened in an hour, as `src/store/activity.rs` does.
+/// Records the calls of an hour, in the format of `src/store/hourly_stats.rs`.
 fn note_hour(root: &Path, hour: u64, hits: u64, computed: u64) {
     let mut slot = [0; 128];
     for (place, number) in [(8, hour), (16, hits), (32, computed)] {
@@ -296,14 +293,14 @@ fn note_hour(root: &Path, hour: u64, hits: u64, computed: u64) {
     file.write_all(&slot).unwrap();
 }
 
-/// The heights of the bars of this kind, from left to right.
+/// Returns the heights of the bars of this kind, from left to right.
 fn heights(page: &str, kind: &str) -> Vec<f64> {
     let kind = format!("<rect class=\"{kind}\"");
     page.split(&kind).skip(1).map(|bar| attributes(bar, "height")[0].parse().unwrap()).collect()
 }
 
 #[test]
-fn what_happened_is_shown_by_hours_or_days() {
+fn activity_is_drawn_by_the_hour_or_by_the_day() {
     let folder = tempfile::tempdir().unwrap();
     opened(folder.path(), "none").get_or_compute("f", &1, || 1);
     fs::remove_file(folder.path().join("activity")).unwrap();
@@ -314,13 +311,13 @@ fn what_happened_is_shown_by_hours_or_days() {
     note_hour(folder.path(), now - 50, 500, 0);
     note_hour(folder.path(), now - 3, 1000, 400);
     note_hour(folder.path(), now, 0, 750);
-    // A clock that was wrong.
+    // Hours of a wrong clock.
     note_hour(folder.path(), now - 3 * 367 * 24 + 5, 9, 9);
     note_hour(folder.path(), now + 1000, 9, 9);
     let page = page_of(folder.path());
     assert!(page.contains("Calls by the hour, in UTC."), "{page}");
     assert!(page.contains("1,500 hits and 1,150 computed calls in all"), "{page}");
-    // The scale goes to 2,000.
+    // The scale ends at 2,000.
     assert_eq!(heights(&page, "hits"), [25.0, 50.0]);
     assert_eq!(heights(&page, "computed"), [20.0, 37.5]);
     assert!(page.contains("viewBox=\"0 0 510 100\""), "{page}");
@@ -335,7 +332,7 @@ fn what_happened_is_shown_by_hours_or_days() {
     assert_eq!(data(&page)["activity"].as_array().unwrap().len(), 6);
 }
 
-/// A style as four percentages.
+/// Parses a style as four percentages.
 fn percentages(style: &str) -> [f64; 4] {
     let mut parts = style.split(';').map(|part| part.split(':').nth(1).unwrap().trim_end_matches('%').parse().unwrap());
     std::array::from_fn(|_| parts.next().unwrap())

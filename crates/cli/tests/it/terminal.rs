@@ -1,4 +1,4 @@
-//! A terminal for a program to run in, and its screen.
+//! A pseudoterminal for a program to run in, and its screen.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -15,8 +15,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use vt100::{Parser, Screen};
 
-/// What takes longer won't come.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// The longest wait for the screen. It only ends tests that would hang: on a busy machine, programs may be slow.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(crate) struct Terminal {
     child: Child,
@@ -26,12 +26,12 @@ pub(crate) struct Terminal {
 
 struct Shown {
     parser: Parser,
-    /// Nobody is left who could write.
+    /// Whether all programs in the terminal have ended.
     ended: bool,
 }
 
 impl Terminal {
-    /// Runs a program in a terminal of so many columns and rows.
+    /// Runs a program in a terminal with this number of columns and rows.
     pub(crate) fn run(mut command: Command, (columns, rows): (u16, u16)) -> Terminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -51,9 +51,9 @@ impl Terminal {
         let (mut reader, writer) = (master.try_clone().unwrap(), shown.clone());
         thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // It ends with an error, as terminals do.
+            // Reading fails when the last program has closed the terminal.
             while let Ok(count @ 1..) = reader.read(&mut bytes) {
-                // Of a test that has failed nobody is left to look.
+                // The lock is poisoned if the test has failed.
                 let Ok(mut shown) = writer.0.lock() else { return };
                 shown.parser.process(&bytes[..count]);
                 writer.1.notify_all();
@@ -75,19 +75,19 @@ impl Terminal {
         tcsetwinsize(&self.master, size(columns, rows)).unwrap();
     }
 
-    /// Waits until the screen is so, and gives it.
+    /// Waits until the screen meets a condition. Returns the screen.
     #[track_caller]
     pub(crate) fn wait(&self, what: &str, is_so: impl Fn(&Screen) -> bool) -> Screen {
         self.wait_for(what, |shown| is_so(shown.parser.screen()))
     }
 
-    /// Waits until this text is seen.
+    /// Waits until the screen contains this text.
     #[track_caller]
     pub(crate) fn see(&self, text: &str) -> String {
         self.see_all(&[text])
     }
 
-    /// Waits until all of these are seen: a screen does not come at once.
+    /// Waits until the screen contains all of these texts.
     #[track_caller]
     pub(crate) fn see_all(&self, texts: &[&str]) -> String {
         let has_all = |screen: &Screen| texts.iter().all(|text| screen.contents().contains(text));
@@ -99,7 +99,7 @@ impl Terminal {
         let start = Instant::now();
         let mut shown = self.shown.0.lock().unwrap();
         while !is_so(&shown) {
-            let left = PATIENCE.saturating_sub(start.elapsed());
+            let left = TIMEOUT.saturating_sub(start.elapsed());
             let screen = || shown.parser.screen().contents();
             assert!(!shown.ended, "it ended before: {what}\n{}", screen());
             assert!(!left.is_zero(), "never seen: {what}\n{}", screen());
@@ -108,13 +108,13 @@ impl Terminal {
         shown.parser.screen().clone()
     }
 
-    /// Waits for the end: the exit code, what is on the screen then, and whether keys are shown and given line by line.
+    /// Waits until the program ends. Returns its exit code, the screen, and whether the terminal is in cooked mode.
     #[track_caller]
     pub(crate) fn end(mut self) -> (Option<i32>, Screen, bool) {
         let start = Instant::now();
         let mut shown = self.shown.0.lock().unwrap();
         while !shown.ended {
-            let left = PATIENCE.saturating_sub(start.elapsed());
+            let left = TIMEOUT.saturating_sub(start.elapsed());
             assert!(!left.is_zero(), "it does not end\n{}", shown.parser.screen().contents());
             shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
         }
@@ -123,7 +123,7 @@ impl Terminal {
         (self.child.wait().unwrap().code(), screen, self.is_cooked())
     }
 
-    /// Whether what is typed is shown, and given line by line.
+    /// Returns whether the terminal echoes keys and passes them on line by line.
     pub(crate) fn is_cooked(&self) -> bool {
         let modes = tcgetattr(&self.master).unwrap().local_modes;
         modes.contains(LocalModes::ICANON | LocalModes::ECHO)
@@ -141,8 +141,8 @@ fn size(columns: u16, rows: u16) -> Winsize {
     Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
-/// Makes this the program's controlling terminal, so that it is told of changes of the size.
-#[allow(unsafe_code, reason = "what runs between fork and exec is unsafe")]
+/// Makes this the controlling terminal of the program, so that the program is notified of new sizes.
+#[allow(unsafe_code, reason = "code between fork and exec must be async-signal-safe")]
 fn own_terminal(command: &mut Command, terminal: OwnedFd) {
     let take = move || {
         setsid()?;

@@ -1,28 +1,20 @@
-//! `larder top`, in a terminal that is not there.
+//! `larder top` in a pseudoterminal.
 
 mod draw;
 mod weather;
 
-#[path = "../../src/bin/larder/top/events.rs"]
-#[expect(dead_code, reason = "not all of it is for tests")]
-mod events;
-#[path = "../../src/bin/larder/top/rows.rs"]
-#[expect(dead_code, reason = "not all of it is for tests")]
-mod rows;
-
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use larder::{Cache, Entry};
 use tempfile::TempDir;
 use vt100::{Color, Screen};
 
+use crate::program::{self, larder};
 use crate::terminal::Terminal;
-use events::{Event, Events, MOST_KEPT, What};
-use rows::{By, Order, Row};
 
 const ENTER: &str = "\r";
 const ESCAPE: &str = "\u{1b}";
@@ -30,10 +22,7 @@ const DOWN: &str = "\u{1b}[B";
 const END: &str = "\u{1b}[F";
 
 fn program(root: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-    for variable in ["LARDER", "LARDER_DIR", "LARDER_COMPRESSION", "NO_COLOR"] {
-        command.env_remove(variable);
-    }
+    let mut command = program::program();
     command.arg("--root").arg(root).arg("top");
     command
 }
@@ -44,7 +33,7 @@ fn top(root: &Path) -> Terminal {
     Terminal::run(command, (80, 24))
 }
 
-/// The same, when all that happened in a stocked cache has been counted.
+/// Runs `larder top` on a stocked cache, and waits until it shows all counters.
 fn top_of_stocked(root: &Path) -> Terminal {
     let terminal = top(root);
     terminal.wait("three hits of four calls", |screen| {
@@ -53,7 +42,7 @@ fn top_of_stocked(root: &Path) -> Terminal {
     terminal
 }
 
-/// A cache in which `demo::slow` saved most, `demo::many` has most entries, and `demo::vast` is largest.
+/// Returns a cache in which `demo::slow` saved most time, `demo::many` has most entries, and `demo::vast` is largest.
 fn stocked() -> (TempDir, Cache) {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
@@ -71,13 +60,13 @@ fn entry_of(cache: &Cache, function: &str) -> Option<Entry> {
     cache.entries().unwrap().find(|entry| entry.function == function)
 }
 
-/// The words of the line that begins so.
+/// Returns the words of the line that begins with this text.
 fn words(screen: &str, first: &str) -> Vec<String> {
     let line = screen.lines().find(|line| line.trim_start().starts_with(first));
     line.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
-/// Whether these are in lines of this order.
+/// Returns whether lines begin with these names, in this order.
 fn in_order(screen: &Screen, names: &[&str]) -> bool {
     let screen = screen.contents();
     let found = names.iter().map(|name| screen.lines().position(|line| line.starts_with(name)));
@@ -121,7 +110,7 @@ fn keys_sort() {
 }
 
 #[test]
-fn what_happens_meanwhile_becomes_an_event() {
+fn calls_become_events() {
     let (folder, cache) = stocked();
     let mut terminal = top_of_stocked(folder.path());
     terminal.see("Events");
@@ -134,7 +123,7 @@ fn what_happens_meanwhile_becomes_an_event() {
         };
         line("●", "eight") && line("●", "never computed with these") && line("○", "1 hit")
     });
-    // The whole reason, of which there was no room for all in one line.
+    // The selected event shows its whole reason.
     terminal.press("\t");
     terminal.wait("an event in full", |screen| screen.contents().contains("Enter open"));
     terminal.press(DOWN);
@@ -145,9 +134,8 @@ fn what_happens_meanwhile_becomes_an_event() {
     terminal.see("removed on request");
 }
 
-/// F18: who computes, and who waits, is shown while it lasts.
 #[test]
-fn calls_that_are_computed_are_shown() {
+fn running_calls_are_shown() {
     let (folder, cache) = stocked();
     let mut terminal = top(folder.path());
     terminal.see("Events");
@@ -155,24 +143,18 @@ fn calls_that_are_computed_are_shown() {
     thread::scope(|scope| {
         let cache = &cache;
         let here = scope.spawn(move || cache.get_or_compute("demo::long", &1, || ended.recv().unwrap()));
-        terminal.see_all(&["demo::long is computed for", &format!("by process {} on", std::process::id())]);
-        // Its functions and events are there as before.
+        terminal.see_all(&["demo::long is being computed for", &format!("by process {} on", std::process::id())]);
+        // Functions and events are still shown.
         terminal.see_all(&["demo::slow", "Events"]);
-        let output = Command::new(env!("CARGO_BIN_EXE_larder"))
-            .arg("--root")
-            .arg(folder.path())
-            .args(["doctor", "--json"])
-            .env_remove("LARDER")
-            .output()
-            .unwrap();
-        let findings: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = larder(folder.path(), &["doctor", "--json"]).json();
+        let findings = findings.as_array().unwrap();
         let running = findings.iter().find(|finding| finding["about"] == "running").unwrap();
         let what = running["what"].as_str().unwrap();
         assert!(what.contains("computes `demo::long`") && what.contains("1 call is computed"), "{what}");
         end.send(()).unwrap();
         here.join().unwrap();
     });
-    terminal.wait("nothing is computed", |screen| !screen.contents().contains("is computed for"));
+    terminal.wait("no running call", |screen| !screen.contents().contains("is being computed for"));
     terminal.press("q");
 }
 
@@ -194,7 +176,7 @@ fn entries_open() {
     terminal.press("q");
     terminal.see("Events");
     terminal.press("?");
-    terminal.see("the other way around");
+    terminal.see("in reverse order");
     // An event opens its entry, with the reason.
     terminal.press("q\t");
     terminal.see("Enter open");
@@ -231,7 +213,7 @@ fn removing_asks_first() {
 }
 
 #[test]
-fn it_fits_into_any_size() {
+fn the_screen_fits_any_size() {
     let (folder, _cache) = stocked();
     let mut terminal = Terminal::run(program(folder.path()), (40, 10));
     terminal.see_all(&["demo::slow", "Events"]);
@@ -253,7 +235,7 @@ fn it_fits_into_any_size() {
 }
 
 #[test]
-fn the_terminal_is_as_it_was() {
+fn the_terminal_is_restored() {
     let (folder, _cache) = stocked();
     for leave in ["q", "\u{3}", "\r\u{3}", "c\u{3}"] {
         let mut terminal = top(folder.path());
@@ -269,9 +251,9 @@ fn the_terminal_is_as_it_was() {
 }
 
 #[test]
-fn without_a_terminal_it_says_what_to_use() {
+fn without_a_terminal_other_commands_are_suggested() {
     let folder = tempfile::tempdir().unwrap();
-    let output = program(folder.path()).stdin(Stdio::null()).output().unwrap();
+    let output = program(folder.path()).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), &*output.stdout), (Some(2), &b""[..]), "{stderr}");
     assert!(stderr.contains("use `larder stats` or `larder ls` instead"), "{stderr}");
@@ -284,7 +266,7 @@ fn without_a_terminal_it_says_what_to_use() {
 }
 
 #[test]
-fn a_cache_may_come_and_go() {
+fn a_cache_may_be_created_and_removed() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("later");
     let mut terminal = top(&root);
@@ -296,9 +278,9 @@ fn a_cache_may_come_and_go() {
     drop(cache);
     std::fs::remove_dir_all(&root).unwrap();
     terminal.see("nothing is cached in");
-    // What is gone can be opened and cleared in vain, and nothing is created by that.
+    // Actions on removed functions and entries change nothing, and create no cache.
     terminal.press("\tcy\r");
-    terminal.wait("what came of it", |screen| {
+    terminal.wait("the outcome", |screen| {
         let screen = screen.contents();
         screen.contains("gone") || screen.contains("any more")
     });
@@ -308,7 +290,7 @@ fn a_cache_may_come_and_go() {
 }
 
 #[test]
-fn names_and_arguments_do_nothing_to_the_terminal() {
+fn control_characters_in_names_and_arguments_are_escaped() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     cache.get_or_compute("evil\u{1b}[2J\u{7}", &"\u{1b}]0;title\u{7}", || 1);
@@ -318,7 +300,7 @@ fn names_and_arguments_do_nothing_to_the_terminal() {
         let screen = screen.contents();
         screen.contains(r"evil\u{1b}[2J\u{7}") && screen.matches("args = ").count() == 2
     });
-    // Wide characters move nothing.
+    // Wide characters do not move the columns after them.
     let begins = |row| {
         let is = |column, text: &str| screen.cell(row, column).is_some_and(|cell| cell.contents() == text);
         (0..74).find(|column| (0..).zip(["a", "r", "g", "s"]).all(|(index, letter)| is(column + index, letter)))
@@ -342,7 +324,7 @@ fn names_and_arguments_do_nothing_to_the_terminal() {
 }
 
 #[test]
-fn no_color_means_none() {
+fn no_color_disables_colours() {
     let (folder, _cache) = stocked();
     let looks = |command: Command| {
         let terminal = Terminal::run(command, (80, 24));
@@ -358,71 +340,11 @@ fn no_color_means_none() {
     assert_eq!(looks(command), (false, true));
 }
 
-fn row(name: &str, saved: u64, entries: u64) -> Row {
-    Row { name: name.to_owned(), saved: Duration::from_secs(saved), entries, ..Row::default() }
-}
-
-#[test]
-fn equals_are_sorted_by_name() {
-    let mut rows = [row("b", 1, 5), row("c", 2, 5), row("a", 1, 5)];
-    let names = |rows: &[Row]| rows.iter().map(|row| row.name.clone()).collect::<String>();
-    let mut order = Order { by: By::Saved, reversed: false };
-    order.sort(&mut rows);
-    assert_eq!(names(&rows), "cab");
-    order.ask(By::Saved);
-    order.sort(&mut rows);
-    assert_eq!(names(&rows), "bac");
-    order.ask(By::Entries);
-    order.sort(&mut rows);
-    assert_eq!(names(&rows), "abc");
-}
-
-#[test]
-fn counters_that_begin_anew_are_no_news() {
-    let before = Row { hits: 10, hot_hits: 4, computed: 3, ..Row::default() };
-    let mut row = Row { hits: 12, hot_hits: 5, computed: 3, ..Row::default() };
-    row.compare(&before);
-    assert_eq!((row.news.hits, row.news.hot_hits, row.news.computed, row.news.changes), (2, 1, 0, 0));
-    let mut anew = Row { hits: 1, entries: 1, ..Row::default() };
-    anew.compare(&before);
-    assert_eq!((anew.news.hits, anew.news.computed, anew.news.changes), (0, 0, 1));
-}
-
-#[test]
-fn hits_are_gathered_until_something_else_happens() {
-    let start = SystemTime::now();
-    let at = |seconds| start + Duration::from_secs(seconds);
-    let removed = |seconds| Event {
-        at: at(seconds),
-        function: "f".to_owned(),
-        what: What::Removed { key: larder::key_of(&seconds).unwrap() },
-    };
-    let mut events = Events::default();
-    events.add(Event::hits("f", 2, 1, at(0)));
-    events.add(Event::hits("g", 1, 0, at(1)));
-    events.add(Event::hits("f", 3, 3, at(2)));
-    assert_eq!(events.all().len(), 2);
-    assert_eq!(
-        events.all()[0],
-        Event { what: What::Hits { hits: 5, hot: 4, since: at(0) }, ..Event::hits("f", 0, 0, at(2)) }
-    );
-    assert_eq!(events.add(removed(3)), Some(0));
-    assert_eq!(events.add(removed(3)), None);
-    events.add(Event::hits("f", 1, 0, at(4)));
-    events.add(Event::hits("f", 1, 0, at(100)));
-    assert_eq!(events.all().len(), 5);
-    for seconds in 200..200 + MOST_KEPT as u64 + 9 {
-        events.add(removed(seconds));
-    }
-    assert_eq!(events.all().len(), MOST_KEPT);
-    assert_eq!(events.all()[0], removed(200 + MOST_KEPT as u64 + 8));
-}
-
-/// A cache at work, as it is seen. `TEST_LARDER_PICTURE=docs/top.svg` makes the picture of the README, which takes a minute.
+/// Watches a cache in use. `TEST_LARDER_PICTURE=docs/top.svg` makes the picture of the README, which takes a minute.
 #[test]
 fn picture() {
     let file = std::env::var_os("TEST_LARDER_PICTURE");
-    // As long as the chart is to be, which has a bar for each second.
+    // The chart has a bar for each second.
     let seconds = if file.is_some() { 62 } else { 3 };
     let home = weather::HOME.path();
     weather::forecast(0..40);
@@ -438,7 +360,7 @@ fn picture() {
                 if done.load(Ordering::Relaxed) {
                     break;
                 }
-                // More at some times than at others.
+                // Varies the rate of calls.
                 let seconds = start.elapsed().as_secs_f64();
                 let calls = 2.5 + 1.5 * (seconds / 4.0).sin() + (seconds / 1.3).sin();
                 for call in 0..calls.max(0.0) as u64 {
@@ -459,7 +381,7 @@ fn picture() {
     let picture = draw::svg(&screen, "larder top");
     assert!(picture.starts_with("<svg") && picture.contains("load_station"), "{picture}");
     if let Some(file) = file {
-        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(file), picture).unwrap();
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file), picture).unwrap();
     }
     std::fs::remove_dir_all(home).unwrap();
 }

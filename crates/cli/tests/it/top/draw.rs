@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use vt100::{Cell, Color, Screen};
 
-/// Of one character, in pixels.
+/// The size of a character in pixels.
 const WIDTH: f64 = 8.43;
 const HEIGHT: f64 = 18.0;
 
-/// Around the screen, and above it.
+/// The space around the screen, and above it.
 const MARGIN: f64 = 16.0;
 const BAR: f64 = 34.0;
 
@@ -21,7 +21,7 @@ const COLOURS: [&str; 16] = [
     "#9fd67a", "#f2c56b", "#6fa8f0", "#c792ea", "#5fcfd0", "#ffffff",
 ];
 
-/// The screen as an SVG file.
+/// Draws the screen as SVG.
 pub(super) fn svg(screen: &Screen, title: &str) -> String {
     let (rows, columns) = screen.size();
     let (width, height) = (f64::from(columns) * WIDTH + 2.0 * MARGIN, f64::from(rows) * HEIGHT + MARGIN + BAR);
@@ -48,7 +48,7 @@ pub(super) fn svg(screen: &Screen, title: &str) -> String {
     svg + "</svg>\n"
 }
 
-/// Writes the cells from here on that look alike: how many.
+/// Writes the cells from here on that have the same style. Returns how many there are.
 fn run(screen: &Screen, row: u16, start: u16, columns: u16, svg: &mut String) -> u16 {
     let look = |column| screen.cell(row, column).map(look);
     let end = (start..columns).find(|column| look(*column) != look(start)).unwrap_or(columns);
@@ -80,7 +80,7 @@ fn run(screen: &Screen, row: u16, start: u16, columns: u16, svg: &mut String) ->
     end - start
 }
 
-/// The colours of a cell, and whether it is bold.
+/// Returns the colours of a cell, and whether it is bold.
 fn look(cell: &Cell) -> (String, String, bool) {
     let colour = |colour, other: &str| match colour {
         Color::Default => other.to_owned(),

@@ -1,4 +1,4 @@
-//! What somebody may compute of the weather, for a picture.
+//! Functions of a weather program, for a picture.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -16,7 +16,7 @@ fn takes(millis: u64) {
     thread::sleep(Duration::from_millis(millis));
 }
 
-/// All there is to compute for these days.
+/// Computes everything for these days.
 pub(super) fn forecast(days: std::ops::Range<u64>) {
     for day in days {
         let station = STATIONS[day as usize % 5];

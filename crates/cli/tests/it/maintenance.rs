@@ -1,6 +1,14 @@
 //! `larder stats`, `explain`, `verify`, `trim`, `doctor` and `path`.
 
-use super::*;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use larder::{Cache, memoize};
+use serde_json::Value;
+
+use crate::program::{Run, as_json, damage, entries_of, larder, one_entry, program, stocked};
+use crate::text;
 
 #[test]
 fn stats_are_those_of_the_library() {
@@ -8,7 +16,7 @@ fn stats_are_those_of_the_library() {
     for _ in 0..3 {
         cache.get_or_compute("demo::other::fit", &3, || 3);
     }
-    // What was counted reaches the file when the cache is gone, or within a second.
+    // Closing the cache writes its counters.
     drop(cache);
     let json = larder(folder.path(), &["stats", "--json"]).json();
     let stats = Cache::open(folder.path()).unwrap().stats().unwrap();
@@ -21,8 +29,8 @@ fn stats_are_those_of_the_library() {
     assert_eq!(lines[0], "calls       7");
     assert!(lines[1].starts_with("hits        3 (42.8 %), "), "{run:?}");
     assert!(lines[2].starts_with("computed    4, in "), "{run:?}");
-    assert_eq!(lines[3], format!("time saved  {}", format::duration(stats.saved)));
-    assert_eq!(lines[4], format!("entries     4, {}", format::size(stats.bytes)));
+    assert_eq!(lines[3], format!("time saved  {}", text::duration(stats.saved)));
+    assert_eq!(lines[4], format!("entries     4, {}", text::size(stats.bytes)));
     assert_eq!(lines.last(), Some(&"errors      none"));
 
     let json = larder(folder.path(), &["stats", "other::fit", "--json"]).json();
@@ -44,7 +52,7 @@ fn faults_are_counted_by_their_kind() {
 }
 
 #[test]
-fn an_entry_is_explained_beside_the_one_most_like_it() {
+fn an_entry_is_compared_with_the_most_similar_one() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     for (n, name) in [(1, "a"), (2, "a"), (3, "b")] {
@@ -65,7 +73,7 @@ fn an_entry_is_explained_beside_the_one_most_like_it() {
         lines[1].starts_with("  stored ")
             && lines[1].contains(": never computed with these arguments: argument `args`")
     );
-    assert!(lines[2].starts_with(&format!("beside {} `fit` with args = (1, \"a\")", &first[..12])), "{run:?}");
+    assert!(lines[2].starts_with(&format!("compared with {} `fit` with args = (1, \"a\")", &first[..12])), "{run:?}");
     assert_eq!(lines[3..], [r#"  argument `args`: (2, "a") here, (1, "a") there"#]);
 
     let json = larder(folder.path(), &["explain", &second, "--json"]).json();
@@ -77,18 +85,18 @@ fn an_entry_is_explained_beside_the_one_most_like_it() {
     let alone = one_entry(&cache, "other").key.to_string();
     let run = larder(folder.path(), &["explain", &alone]);
     assert_eq!(run.stdout.lines().last(), Some("it is the function's only entry"));
-    // Two functions are compared as well.
+    // Entries of two functions can be compared.
     let run = larder(folder.path(), &["explain", &alone, &first]);
     assert!(run.stdout.contains("\n  function: `other` here, `fit` there\n"), "{run:?}");
-    // What became of a call is told.
+    // The history of the call has all events.
     let entry = one_entry(&cache, "other");
     assert!(cache.remove(&entry).unwrap());
     cache.get_or_compute("other", &(1, "a"), || 1);
     let run = larder(folder.path(), &["explain", &alone]);
-    let told: Vec<_> = run.stdout.lines().collect();
-    assert!(told[1].starts_with("  stored ") && told[1].ends_with(": never computed"), "{run:?}");
-    assert!(told[2].starts_with("  removed on request "), "{run:?}");
-    assert!(told[3].ends_with(": forgotten: it was stored, and removed on request"), "{run:?}");
+    let history: Vec<_> = run.stdout.lines().collect();
+    assert!(history[1].starts_with("  stored ") && history[1].ends_with(": never computed"), "{run:?}");
+    assert!(history[2].starts_with("  removed on request "), "{run:?}");
+    assert!(history[3].ends_with(": forgotten: it was stored, and removed on request"), "{run:?}");
     assert!(larder(folder.path(), &["explain", "0000"]).error(1).contains("no key"));
     let entry = entries_of(&cache, "fit").remove(0);
     damage(&entry);
@@ -120,7 +128,7 @@ fn code_and_version_are_compared() {
     let run = larder(folder.path(), &["explain", &entry.key.to_string()]);
     let lines: Vec<_> = run.stdout.lines().collect();
     assert!(lines[1].ends_with(": version changed: 1 is stored, it is 2 now"), "{run:?}");
-    assert!(lines[2].starts_with("most like it is "), "{run:?}");
+    assert!(lines[2].starts_with("most similar is "), "{run:?}");
     assert_eq!(lines[3..], ["  version: 2 here, 1 there", "  code: the function itself changed here"]);
 }
 
@@ -129,7 +137,7 @@ fn verify_names_what_is_damaged_and_deletes_on_request() {
     let (folder, cache) = stocked();
     let root = folder.path();
     let run = larder(root, &["verify"]);
-    let all = format::size(cache.stats().unwrap().bytes);
+    let all = text::size(cache.stats().unwrap().bytes);
     assert_eq!((run.code, &*run.stdout), (Some(0), ""));
     assert_eq!(run.stderr, format!("4 entries, {all}: all are as they were written\n"));
 
@@ -143,7 +151,7 @@ fn verify_names_what_is_damaged_and_deletes_on_request() {
         run.stdout.starts_with(&format!("{}: ", entry.path.display())) && run.stdout.lines().count() == 1,
         "{run:?}"
     );
-    assert_eq!(run.stderr, "larder: 1 entry can't be used, and will be computed anew; `--delete` removes it\n");
+    assert_eq!(run.stderr, "larder: 1 entry can't be read and will be computed again; `--delete` removes it\n");
     let run = larder(root, &["verify", "--json"]);
     let json: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.code, &json["entries"], &json["deleted"]), (Some(1), &4.into(), &0.into()));
@@ -152,13 +160,13 @@ fn verify_names_what_is_damaged_and_deletes_on_request() {
 
     let run = larder(root, &["verify", "--delete"]);
     assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stderr.ends_with(": 1 can't be used and was removed\n"), "{run:?}");
+    assert!(run.stderr.ends_with(": 1 can't be read and was removed\n"), "{run:?}");
     assert!(!entry.path.exists());
     assert_eq!(larder(root, &["verify", "--json"]).json()["entries"], 3);
 }
 
 #[test]
-fn trim_keeps_to_limits_and_tells_beforehand() {
+fn trim_removes_entries_until_the_limits_hold_and_can_run_dry() {
     let (folder, cache) = stocked();
     let root = folder.path();
     let run = larder(root, &["trim", "--max-entries", "1", "--dry-run"]);
@@ -182,7 +190,7 @@ fn trim_keeps_to_limits_and_tells_beforehand() {
 }
 
 #[test]
-fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
+fn the_doctor_reports_problems_with_advice() {
     let (folder, cache) = stocked();
     let root = folder.path();
     #[cfg(unix)]
@@ -194,11 +202,11 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
         assert!(found, "{about}: {run:?}");
     }
 
-    // Files that are somebody else's, of another version, and gone.
+    // Other files, files of another version, and a removed entry.
     fs::create_dir(root.join("v2")).unwrap();
     fs::write(root.join("v1/notes.txt"), "mine").unwrap();
     fs::remove_file(one_entry(&cache, "area").path).unwrap();
-    // An unfinished file of long ago, and an entry from the day after tomorrow.
+    // An orphaned temp file, and an entry from the future.
     let set_time = |path: &Path, time: SystemTime| {
         fs::File::options().append(true).create(true).open(path).unwrap().set_modified(time).unwrap();
     };
@@ -222,7 +230,7 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
 
 #[cfg(unix)]
 #[test]
-fn the_doctor_finds_links_and_open_doors() {
+fn the_doctor_finds_links_and_permissions_that_are_too_wide() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let (folder, _cache) = stocked();
     let root = folder.path();
@@ -235,7 +243,6 @@ fn the_doctor_finds_links_and_open_doors() {
     assert!(run.stdout.contains("links     fault "), "{run:?}");
 }
 
-/// Where somebody looks, headings stand out and a question waits for its answer.
 #[cfg(target_os = "linux")]
 #[test]
 fn on_a_terminal_there_are_colours_and_questions() {
@@ -280,29 +287,4 @@ fn shells_complete_what_is_typed() {
         assert!(run.stdout.contains(sign) && run.stdout.contains("recompress"), "{shell}");
     }
     assert!(Run::of(program().args(["completions", "ed"]).output().unwrap()).error(2).contains("possible values"));
-}
-
-/// A program that is asked for it says at its end what its cache did.
-#[test]
-fn a_closing_line_is_printed_on_request() {
-    const TEST: &str = "cli::tending::a_closing_line_is_printed_on_request";
-    if let Some(root) = crate::child::root() {
-        let cache = Cache::open(root).unwrap();
-        for _ in 0..3 {
-            cache.get_or_compute("f", &(), || std::thread::sleep(Duration::from_millis(5)));
-        }
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let run = |variables: &[(&str, &str)]| {
-        let text = crate::child::run(TEST, folder.path(), variables);
-        text.lines().filter(|line| line.starts_with("larder: ")).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let first = run(&[("LARDER_REPORT", "1")]);
-    assert_eq!(first.len(), 1, "{first:?}");
-    assert!(first[0].starts_with("larder: 2 hits, 1 computed, saved "), "{first:?}");
-    assert!(first[0].ends_with(&format!(" in {}", folder.path().display())), "{first:?}");
-    assert!(run(&[("LARDER_REPORT", "1")])[0].starts_with("larder: 3 hits, 0 computed, saved "));
-    assert!(run(&[("LARDER_REPORT", "1"), ("LARDER", "off")])[0].starts_with("larder: off, 3 calls computed in "));
-    assert!(run(&[("LARDER_REPORT", "0")]).is_empty() && run(&[]).is_empty());
 }

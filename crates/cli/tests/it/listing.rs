@@ -1,12 +1,21 @@
 //! `larder ls`.
 
-use super::*;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use larder::{Cache, Entry, memoize};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{as_json, damage, entries_of, larder, one_entry, stocked};
+use crate::text;
 
 #[test]
 fn functions_are_listed_by_name() {
     let (folder, cache) = stocked();
-    let sizes: Vec<_> = cache.functions().unwrap().iter().map(|function| format::size(function.bytes)).collect();
-    // What was counted reaches the file when the cache is gone, or within a second.
+    let sizes: Vec<_> = cache.functions().unwrap().iter().map(|function| text::size(function.bytes)).collect();
+    // Closing the cache writes its counters.
     drop(cache);
     let run = larder(folder.path(), &["ls"]);
     let rows: Vec<Vec<&str>> = run.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -37,7 +46,7 @@ fn functions_are_listed_as_json() {
     assert_eq!(json[1]["name"], "demo::models::fit");
     assert_eq!(json[1]["entries"], 2);
     assert!(json[1]["bytes"].as_u64().unwrap() > 16_000);
-    // A global option may stand anywhere.
+    // A global option may be anywhere.
     assert_eq!(larder(folder.path(), &["--json", "ls"]).json(), json);
 }
 
@@ -53,7 +62,7 @@ fn entries_of_one_function_are_listed() {
     assert_eq!(lines.len(), 2);
     assert!(lines[1].starts_with(&format!("{}  ", &entry.key.to_string()[..12])), "{run:?}");
     assert!(lines[1].contains("just now") || lines[1].contains(" s ago"), "{run:?}");
-    for cell in [format::duration(entry.took), format::size(entry.size), "gzip:6".into(), "args = (2.0, 3.0)".into()] {
+    for cell in [text::duration(entry.took), text::size(entry.size), "gzip:6".into(), "args = (2.0, 3.0)".into()] {
         assert!(lines[1].contains(&cell), "{cell}: {run:?}");
     }
 }
@@ -114,7 +123,7 @@ fn functions_are_found_by_the_end_of_their_name() {
         list("oven").error(1),
         "larder: no function is called `oven`; none has a similar name, `larder ls` lists them all\n"
     );
-    // Half a name is not a name.
+    // The end of a name must begin after a `::`.
     assert_eq!(list("it").code, Some(1));
 }
 
@@ -143,7 +152,7 @@ fn a_damaged_entry_is_listed_with_its_fault() {
     assert_eq!((&shown["fault"], &shown["value"]), (&json[0]["fault"], &Value::Null));
 }
 
-/// `count` entries of `square`, used one after another.
+/// Returns a cache with `count` entries of `square`, each used an hour before the one before it.
 fn squares(count: u64) -> (TempDir, Vec<Entry>) {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
@@ -197,7 +206,7 @@ fn entries_are_sorted_and_filtered() {
     assert_eq!(run.stderr, format!("no such entry is cached in {}\n", root.display()));
     let run = larder(root, &["ls", "square", "--limit", "2"]);
     assert_eq!((run.stdout.lines().count(), &*run.stderr), (3, "2 of 5 entries; `--limit 0` lists all\n"));
-    assert!(larder(root, &["ls", "square", "--sort", "saved"]).error(2).contains("no such order"));
+    assert!(larder(root, &["ls", "square", "--sort", "saved"]).error(2).contains("can't be sorted by this"));
     assert!(larder(root, &["ls", "--idle", "soon"]).error(2).contains("no duration"));
 }
 
@@ -205,7 +214,7 @@ fn entries_are_sorted_and_filtered() {
 fn functions_are_sorted() {
     let (folder, cache) = stocked();
     cache.get_or_compute("area", &(2.0, 3.0), String::new);
-    // What was counted reaches the file when the cache is gone, or within a second.
+    // Closing the cache writes its counters.
     drop(cache);
     let names = |args: &[&str]| {
         let json = larder(folder.path(), &[&["ls", "--json"], args].concat()).json();

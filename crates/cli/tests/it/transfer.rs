@@ -1,39 +1,31 @@
-//! The commands `recompress`, `export` and `import`, as they are run.
+//! `larder recompress`, `larder export` and `larder import`.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use larder::Cache;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use super::{assert_counted, computes, entry_of, open};
+use crate::model_cache::{assert_counted, computes, entry_of, open};
+use crate::program;
+use crate::text::size;
 
-/// What a run gave: stdout, stderr, exit code.
+/// Stdout, stderr and exit code of a run.
 type Run = (String, String, i32);
 
 fn larder(root: &Path, args: &[&str]) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_larder"))
-        .env_remove("LARDER")
-        .env_remove("LARDER_DIR")
-        .stdin(Stdio::null())
-        .arg("--root")
-        .arg(root)
-        .args(args)
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (text(output.stdout), text(output.stderr), output.status.code().unwrap())
+    let run = program::larder(root, args);
+    (run.stdout, run.stderr, run.code.unwrap())
 }
 
-/// The JSON that a run gave, and its exit code.
+/// Returns the JSON on stdout of a run, and its exit code.
 #[track_caller]
 fn json_of((stdout, stderr, code): Run) -> (Value, i32) {
     (serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}")), code)
 }
 
-/// A cache with two large entries of one function, and a small one of another.
+/// Returns a cache with two large entries of one function, and a small one of another.
 fn stocked() -> (TempDir, Cache) {
     let root = tempdir().unwrap();
     let cache = open(root.path(), "none");
@@ -48,13 +40,12 @@ fn bytes_of(cache: &Cache) -> u64 {
 }
 
 #[test]
-fn recompress_says_what_became_of_what() {
+fn recompress_reports_sizes_before_and_after() {
     let (root, cache) = stocked();
     let before = bytes_of(&cache);
     let (stdout, stderr, code) = larder(root.path(), &["recompress", "gzip:6"]);
     assert_eq!((&*stdout, code), ("", 0), "{stderr}");
     let after = bytes_of(&cache);
-    let size = |bytes| crate::readable::size(bytes);
     let share = after * 1000 / before;
     let line = format!(
         "recompressed 3 of 3 entries with gzip:6: {} became {} ({}.{} %)\n",
@@ -90,7 +81,7 @@ fn recompress_of_one_function_in_json() {
 }
 
 #[test]
-fn recompress_leaves_what_it_can_not_read() {
+fn recompress_keeps_entries_that_it_can_not_read() {
     let (root, cache) = stocked();
     let damaged = entry_of(&cache, 2).path;
     let mut bytes = fs::read(&damaged).unwrap();
@@ -101,15 +92,14 @@ fn recompress_leaves_what_it_can_not_read() {
     let lines: Vec<_> = stderr.lines().collect();
     assert!(lines[0].starts_with(damaged.to_str().unwrap()), "{stderr}");
     assert!(lines[1].starts_with("recompressed 2 of 3 entries with lz4: "), "{stderr}");
-    assert_eq!(lines[2], "larder: 1 entry can't be compressed anew, and stays as it is");
+    assert_eq!(lines[2], "larder: 1 entry can't be recompressed and is unchanged");
     assert!(fs::read(&damaged).unwrap() == bytes);
     let (done, code) = json_of(larder(root.path(), &["recompress", "zlib:1", "--json"]));
     assert_eq!((done["faults"].as_array().unwrap().len(), code), (1, 1));
 }
 
-/// F38: what is wrong with many is said once.
 #[test]
-fn recompress_says_once_what_is_wrong_with_many() {
+fn recompress_reports_the_same_fault_of_many_entries_once() {
     let (root, cache) = stocked();
     for n in 0..50 {
         cache.get_or_compute("many", &n, || vec![n; 100]);
@@ -122,14 +112,14 @@ fn recompress_says_once_what_is_wrong_with_many() {
     let (_, stderr, code) = larder(root.path(), &["recompress", "lz4"]);
     let lines: Vec<_> = stderr.lines().collect();
     assert_eq!((lines.len(), code), (3, 1), "{stderr}");
-    assert!(lines[0].starts_with("50 entries, the first of them /") && lines[0].contains("checksum"), "{stderr}");
-    assert_eq!(lines[2], "larder: 50 entries can't be compressed anew, and stay as they are");
+    assert!(lines[0].starts_with("50 entries, the first /") && lines[0].contains("checksum"), "{stderr}");
+    assert_eq!(lines[2], "larder: 50 entries can't be recompressed and are unchanged");
     let (done, _) = json_of(larder(root.path(), &["recompress", "zlib:1", "--json"]));
     assert_eq!((&done["faults"].as_array().unwrap().len(), &done["faults"][0]["entries"]), (&1, &json!(50)));
 }
 
 #[test]
-fn recompress_of_nothing_makes_nothing() {
+fn recompress_without_entries_creates_no_cache() {
     let folder = tempdir().unwrap();
     let root = folder.path().join("none");
     let run = larder(&root, &["recompress", "lz4"]);
@@ -153,7 +143,6 @@ fn export_and_import_with_any_compressor() {
         let path = file.to_str().unwrap();
         let (stdout, stderr, code) = larder(root.path(), &["export", path]);
         let bytes = fs::metadata(&file).unwrap().len();
-        let size = |bytes| crate::readable::size(bytes);
         assert_eq!((&*stdout, code), ("", 0));
         assert_eq!(stderr, format!("exported 3 entries ({}) to {path}, {}\n", size(bytes_of(&cache)), size(bytes)));
         sizes.push(bytes);
@@ -166,10 +155,10 @@ fn export_and_import_with_any_compressor() {
         assert!(!computes(&other, 1) && !computes(&other, 2));
         assert_counted(&other);
         let again = larder(&there, &["import", path]).1;
-        assert_eq!(again, "imported 0 entries (0 B); 3 there already\n");
+        assert_eq!(again, "imported 0 entries (0 B); 3 existed already\n");
     }
     assert!(sizes[1..].iter().all(|size| *size < sizes[0] * 3 / 4), "{sizes:?}");
-    // Nothing is left beside them.
+    // No temp file is left.
     let left = fs::read_dir(folder.path()).unwrap().filter(|item| item.as_ref().unwrap().path().is_file()).count();
     assert_eq!(left, sizes.len());
 }
@@ -193,7 +182,7 @@ fn export_of_one_function_in_json() {
 }
 
 #[test]
-fn what_makes_no_sense_is_said() {
+fn invalid_archives_are_reported() {
     let (root, cache) = stocked();
     let folder = tempdir().unwrap();
     for name in ["all", "all.zip", "all.tar.rar", "all.gz", "all.target"] {
@@ -212,7 +201,7 @@ fn what_makes_no_sense_is_said() {
     assert!(code == 1 && stderr.contains("no function is called `never`"), "{stderr}");
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
 
-    // An archive of nothing.
+    // An archive without entries.
     let file = folder.path().join("nothing.tar");
     let none = folder.path().join("root");
     let (_, stderr, code) = larder(&none, &["export", file.to_str().unwrap()]);
@@ -220,7 +209,7 @@ fn what_makes_no_sense_is_said() {
     assert!(!none.exists());
     assert_eq!(larder(&none, &["import", file.to_str().unwrap()]).1, "imported 0 entries (0 B)\n");
 
-    // Something else.
+    // A file that is no archive.
     fs::write(&file, "no archive".repeat(1000)).unwrap();
     let (stdout, stderr, code) = larder(&none, &["import", file.to_str().unwrap()]);
     assert!(code == 1 && stdout.is_empty(), "{stderr}");
@@ -229,7 +218,7 @@ fn what_makes_no_sense_is_said() {
 }
 
 #[test]
-fn a_cut_or_damaged_archive_is_told_of() {
+fn a_truncated_or_damaged_archive_is_reported() {
     let (root, cache) = stocked();
     let folder = tempdir().unwrap();
     for extension in ["tar", "tar.gz", "tar.xz", "tar.zst", "tar.z"] {
@@ -251,7 +240,7 @@ fn a_cut_or_damaged_archive_is_told_of() {
             assert_counted(&imported);
         }
     }
-    // One of its entries is damaged: the others are taken in.
+    // If one entry is damaged, the others are imported.
     let file = folder.path().join("all.tar");
     larder(root.path(), &["export", file.to_str().unwrap()]);
     let mut bytes = fs::read(&file).unwrap();
@@ -265,5 +254,5 @@ fn a_cut_or_damaged_archive_is_told_of() {
     let lines: Vec<_> = stderr.lines().collect();
     assert!(lines[0].starts_with("v1/carry/model/") && lines[0].contains("checksum"), "{stderr}");
     assert!(lines[1].starts_with("imported 2 entries ("), "{stderr}");
-    assert_eq!(lines[2], "larder: 1 file was left out, as it can't be used");
+    assert_eq!(lines[2], "larder: 1 file was left out because it can't be used");
 }

@@ -1,9 +1,17 @@
 //! `larder show`.
 
-use super::*;
+use std::fs;
+use std::process::Command;
+
+use larder::Cache;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::program::{as_json, larder, one_entry, stocked};
+use crate::text;
 
 #[test]
-fn an_entry_is_shown_with_all_that_is_known_of_it() {
+fn show_prints_the_metadata_and_the_value_of_an_entry() {
     let (folder, cache) = stocked();
     let entry = one_entry(&cache, "area");
     let key = entry.key.to_string();
@@ -19,7 +27,7 @@ fn an_entry_is_shown_with_all_that_is_known_of_it() {
         format!("code        {}", entry.code),
         format!("computed    {} (", humantime::format_rfc3339_seconds(entry.created)),
         format!("used        {} (", humantime::format_rfc3339_seconds(entry.used)),
-        format!("took        {}", format::duration(entry.took)),
+        format!("took        {}", text::duration(entry.took)),
         "compressor  gzip:6".to_owned(),
         format!("stored      {} B of CBOR, from byte {} of the file", entry.document_size, entry.payload_at),
         format!("extract     tail -c +{} '{}' | gzip -dc", entry.payload_at + 1, entry.path.display()),
@@ -66,7 +74,7 @@ fn a_key_must_be_one_that_is_there() {
         let run = larder(folder.path(), &["show", no_key]);
         assert!(run.error(2).contains("hexadecimal"), "{run:?}");
     }
-    // Nobody can choose the keys of results, but anybody can copy a file.
+    // Two keys with the same first digits: a copied file.
     let entry = one_entry(&cache, "area");
     let key = entry.key.to_string();
     let last = if key.ends_with('0') { '1' } else { '0' };
@@ -79,7 +87,7 @@ fn a_key_must_be_one_that_is_there() {
     assert_eq!(larder(folder.path(), &["show", &key]).code, Some(0));
 }
 
-/// What programs store, of every kind that there is.
+/// A value with parts of many kinds.
 #[derive(Serialize, serde::Deserialize)]
 struct Model {
     weights: ndarray::Array2<f64>,

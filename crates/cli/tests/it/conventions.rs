@@ -1,6 +1,12 @@
-//! What all commands have in common.
+//! Behaviour that all commands share: roots, variables, pipes, exit codes, and text for people.
 
-use super::*;
+use std::fs;
+use std::time::Duration;
+
+use larder::Cache;
+
+use crate::program::{Run, larder, program, stocked};
+use crate::text;
 
 #[test]
 fn a_cache_that_is_empty_or_missing_has_nothing_and_stays_missing() {
@@ -34,12 +40,12 @@ fn a_root_that_is_a_file_is_an_error() {
 }
 
 #[test]
-fn the_variables_choose_the_folder_and_never_the_view() {
+fn variables_choose_the_folder_and_the_run_mode_has_no_effect() {
     let (folder, cache) = stocked();
     for mode in ["off", "refresh", "readonly"] {
         let run = Run::of(program().arg("ls").env("LARDER_DIR", folder.path()).env("LARDER", mode).output().unwrap());
         assert_eq!(run.stdout.lines().count(), 4, "{mode}: {run:?}");
-        // What was typed goes before what was set.
+        // The option takes precedence over the variable.
         let elsewhere = tempfile::tempdir().unwrap();
         let mut typed = program();
         typed.args(["ls", "--json", "--root"]).arg(elsewhere.path()).env("LARDER_DIR", folder.path());
@@ -51,7 +57,7 @@ fn the_variables_choose_the_folder_and_never_the_view() {
 }
 
 #[test]
-fn nobody_reading_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let (folder, _) = stocked();
     for args in [&["ls"][..], &["ls", "area"], &["ls", "--json"]] {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -63,7 +69,7 @@ fn nobody_reading_is_no_error() {
 }
 
 #[test]
-fn names_do_nothing_to_the_terminal() {
+fn control_characters_in_names_are_escaped() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     cache.get_or_compute("red\u{1b}[31m\nname", &(), || 1);
@@ -75,7 +81,7 @@ fn names_do_nothing_to_the_terminal() {
 }
 
 #[test]
-fn help_documents_the_exit_codes_and_typing_errors_have_theirs() {
+fn help_documents_the_exit_codes_and_usage_errors_exit_with_2() {
     let run = Run::of(program().arg("--help").output().unwrap());
     assert_eq!(run.code, Some(0));
     assert!(run.stdout.contains("Exit codes:") && run.stdout.contains("--json"), "{run:?}");
@@ -88,7 +94,7 @@ fn help_documents_the_exit_codes_and_typing_errors_have_theirs() {
 }
 
 #[test]
-fn sizes_and_times_are_readable() {
+fn sizes_and_times_are_formatted_for_people() {
     let sizes = [
         (0, "0 B"),
         (1023, "1023 B"),
@@ -100,7 +106,7 @@ fn sizes_and_times_are_readable() {
         (u64::MAX, "15.9 EiB"),
     ];
     for (bytes, text) in sizes {
-        assert_eq!(format::size(bytes), text);
+        assert_eq!(text::size(bytes), text);
     }
     let durations = [
         (Duration::ZERO, "0 ns"),
@@ -116,24 +122,23 @@ fn sizes_and_times_are_readable() {
         (Duration::from_secs(3 * 86_400 + 7_200), "3 d 2 h"),
     ];
     for (duration, text) in durations {
-        assert_eq!(format::duration(duration), text);
+        assert_eq!(text::duration(duration), text);
     }
     let ages = [(0, "just now"), (59, "59 s ago"), (300, "5 min ago"), (7_199, "1 h ago"), (172_800, "2 d ago")];
     for (seconds, text) in ages {
-        assert_eq!(format::age(Duration::from_secs(seconds)), text);
+        assert_eq!(text::age(Duration::from_secs(seconds)), text);
     }
-    assert_eq!([999, 1204, 1_234_567].map(format::number), ["999", "1,204", "1,234,567"]);
-    assert_eq!(format::count(1, "entry", "entries"), "1 entry");
-    let shares = [(1, 3), (2999, 3000), (3, 3), (0, 0)].map(|(part, all)| format::share(part, all));
+    assert_eq!([999, 1204, 1_234_567].map(text::number), ["999", "1,204", "1,234,567"]);
+    assert_eq!(text::count(1, "entry", "entries"), "1 entry");
+    let shares = [(1, 3), (2999, 3000), (3, 3), (0, 0)].map(|(part, all)| text::share(part, all));
     assert_eq!(shares, ["33.3 %", "99.9 %", "100.0 %", "none"]);
-    assert_eq!(format::cut("jam", 3), "jam");
-    assert_eq!(format::cut("jams", 3), "ja…");
+    assert_eq!(text::cut("jam", 3), "jam");
+    assert_eq!(text::cut("jams", 3), "ja…");
 
-    let fairly =
-        |texts: &[&str], limit| format::cut_fairly(texts.iter().map(|text| (*text).to_owned()).collect(), limit);
+    let fairly = |texts: &[&str], limit| text::cut_fairly(texts.iter().map(|text| (*text).to_owned()).collect(), limit);
     assert_eq!(fairly(&["a long text", "b", "c"], 100), ["a long text", "b", "c"]);
     assert_eq!(fairly(&["a long text", "b", "c"], 12), ["a lon…", "b", "c"]);
     assert_eq!(fairly(&["a long text", "b", "another one"], 13), ["a l…", "b", "ano…"]);
     assert!(fairly(&[], 10).is_empty());
-    assert_eq!(format::one_line("a\tb"), r"a\tb");
+    assert_eq!(text::one_line("a\tb"), r"a\tb");
 }

@@ -1,43 +1,25 @@
+//! Runs the program, and makes caches for it.
+
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use larder::{Cache, Entry, memoize};
+use larder::{Cache, Entry};
 use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What it lists.
-mod listing;
-
-/// What it shows of an entry.
-mod showing;
-
-/// What it clears.
-mod clearing;
-
-/// What it tells of the cache, and mends in it.
-mod tending;
-
-/// What all commands have in common.
-mod manners;
-
-/// What the program formats is checked where it is made: entries that took hours are hard to come by.
-#[path = "../../../src/bin/larder/format.rs"]
-mod format;
-
-/// What a run of the program gave.
+/// The output and the exit code of a run.
 #[derive(Debug)]
-struct Run {
-    stdout: String,
-    stderr: String,
-    code: Option<i32>,
+pub(crate) struct Run {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: Option<i32>,
 }
 
 impl Run {
-    fn of(output: Output) -> Run {
+    pub(crate) fn of(output: Output) -> Run {
         Run {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -45,34 +27,37 @@ impl Run {
         }
     }
 
-    /// The JSON on stdout of a run that succeeded, in silence.
+    /// Returns the JSON on stdout of a run that succeeded and wrote nothing to stderr.
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!((self.code, &*self.stderr), (Some(0), ""), "{self:?}");
         serde_json::from_str(&self.stdout).unwrap()
     }
 
-    /// What stderr says of a run that failed, and wrote nothing to stdout.
+    /// Returns stderr of a run that failed with this code and wrote nothing to stdout.
     #[track_caller]
-    fn error(&self, code: i32) -> &str {
+    pub(crate) fn error(&self, code: i32) -> &str {
         assert_eq!((self.code, &*self.stdout), (Some(code), ""), "{self:?}");
         &self.stderr
     }
 }
 
-/// The program, run as from a script: without a terminal.
-fn program() -> Command {
+/// Returns a command that runs the program without a terminal, as a script does.
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-    command.env_remove("LARDER").env_remove("LARDER_DIR").env_remove("LARDER_COMPRESSION").stdin(Stdio::null());
+    for variable in ["LARDER", "LARDER_DIR", "LARDER_COMPRESSION", "NO_COLOR"] {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null());
     command
 }
 
-fn larder(root: &Path, args: &[&str]) -> Run {
+pub(crate) fn larder(root: &Path, args: &[&str]) -> Run {
     Run::of(program().arg("--root").arg(root).args(args).output().unwrap())
 }
 
-/// A cache with two entries of `demo::models::fit`, one of `demo::other::fit`, and one of `area`.
-fn stocked() -> (TempDir, Cache) {
+/// Returns a cache with two entries of `demo::models::fit`, one of `demo::other::fit`, and one of `area`.
+pub(crate) fn stocked() -> (TempDir, Cache) {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::builder(folder.path()).open().unwrap();
     cache.get_or_compute("demo::models::fit", &(1, "first"), || vec![0.5_f64; 1000]);
@@ -86,23 +71,23 @@ fn stocked() -> (TempDir, Cache) {
     (folder, cache)
 }
 
-fn entries_of(cache: &Cache, function: &str) -> Vec<Entry> {
+pub(crate) fn entries_of(cache: &Cache, function: &str) -> Vec<Entry> {
     cache.entries().unwrap().filter(|entry| entry.function == function).collect()
 }
 
-fn one_entry(cache: &Cache, function: &str) -> Entry {
+pub(crate) fn one_entry(cache: &Cache, function: &str) -> Entry {
     let mut entries = entries_of(cache, function);
     assert_eq!(entries.len(), 1);
     entries.remove(0)
 }
 
-/// What becomes of a value that goes through JSON text, where numbers may lose their last bit.
-fn as_json(value: &(impl Serialize + ?Sized)) -> Value {
+/// Converts a value to JSON text and back, as numbers may lose their last bit in text.
+pub(crate) fn as_json(value: &(impl Serialize + ?Sized)) -> Value {
     serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
 }
 
 /// Changes a byte in the middle of the header.
-fn damage(entry: &Entry) {
+pub(crate) fn damage(entry: &Entry) {
     let mut bytes = fs::read(&entry.path).unwrap();
     bytes[80] ^= 1;
     fs::write(&entry.path, bytes).unwrap();
