@@ -9,7 +9,7 @@ ci:
 
 # The tests, as the README gives them
 test:
-    cargo test --features full
+    cargo test --workspace --features full
 
 # Formatting and lints, as CI wants them
 lint:
@@ -37,4 +37,4 @@ fuzz SECONDS="60":
 
 # Licences and sources of the dependencies (needs cargo-deny)
 deny:
-    cargo deny check licenses bans sources
+    cargo deny --workspace check licenses bans sources
