@@ -53,7 +53,7 @@ pub(crate) fn clear(context: &Context, name: Option<&str>, yes: bool, out: &mut 
     }
     let removal = Removal::new(&functions);
     if !functions.is_empty() {
-        if name.is_some() && !context.json {
+        if name.is_some() && !(context.json && yes) {
             functions.iter().for_each(|function| print_message(&line(function)));
         }
         if !yes && !confirm(&format!("Remove {} from {}?", removal.describe(), context.root.display()))? {
