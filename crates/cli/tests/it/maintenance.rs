@@ -139,7 +139,7 @@ fn verify_names_what_is_damaged_and_deletes_on_request() {
     let run = larder(root, &["verify"]);
     let all = text::size(cache.stats().unwrap().bytes);
     assert_eq!((run.code, &*run.stdout), (Some(0), ""));
-    assert_eq!(run.stderr, format!("4 entries, {all}: all are as they were written\n"));
+    assert_eq!(run.stderr, format!("4 entries, {all}: all are intact\n"));
 
     let entry = one_entry(&cache, "area");
     let mut bytes = fs::read(&entry.path).unwrap();
