@@ -8,12 +8,13 @@ fn read(path: &str) -> String {
 
 #[test]
 fn every_dependency_has_its_reason() {
-    let (readme, design, manifest) = (read("../../README.md"), read("../../DESIGN.md"), read("Cargo.toml"));
+    let (readme, design, manifest) =
+        (read("../../README.md"), read("../../docs/design/dependencies.md"), read("Cargo.toml"));
     let section = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
     let names: Vec<_> = section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
     assert!(names.len() > 10, "{names:?}");
     for name in names.iter().filter(|name| **name != "larder") {
         assert!(readme.contains(&format!("`{name}`")), "the README does not say what {name} is for");
-        assert!(design.contains(&format!("`{name}`")), "DESIGN.md gives no reason for {name}");
+        assert!(design.contains(&format!("`{name}`")), "docs/design/dependencies.md gives no reason for {name}");
     }
 }
