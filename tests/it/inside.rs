@@ -279,3 +279,26 @@ fn clearing_by_hand_is_seen_by_everything_that_looks() {
     cache.get_or_compute("f", &1, || 1);
     assert_eq!(cache.entries().unwrap().len(), 1);
 }
+
+#[test]
+fn a_listed_function_is_removed_and_a_function_of_another_cache_is_refused() {
+    let (root, other) = (tempdir().unwrap(), tempdir().unwrap());
+    let cache = Cache::open(root.path()).unwrap();
+    for n in 0..2 {
+        cache.get_or_compute("double", &n, || 2 * n);
+    }
+    cache.get_or_compute("half", &4, || 2);
+    let functions = cache.functions().unwrap();
+    assert_eq!(cache.remove_function(&functions[0]).unwrap(), 2);
+    assert_eq!(cache.remove_function(&functions[0]).unwrap(), 0);
+    assert_eq!(cache.entries().unwrap().map(|entry| entry.function).collect::<Vec<_>>(), ["half"]);
+
+    let other = Cache::open(other.path()).unwrap();
+    assert_eq!(other.remove_function(&functions[1]).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let mut all = functions[1].clone();
+    all.path = cache.path().join("v1");
+    assert_eq!(cache.remove_function(&all).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let reader = Cache::builder(root.path()).read_only(true).open().unwrap();
+    assert_eq!(reader.remove_function(&functions[1]).unwrap_err().kind(), ErrorKind::ReadOnly);
+    assert_eq!(cache.entries().unwrap().len(), 1);
+}

@@ -173,7 +173,7 @@ fn a_sealed_entry_is_sealed_anew() {
         }
         assert!(fs::read(&entry.path).unwrap() == before);
         // What was not sealed is not made into something that was.
-        super::open(root.path(), "none").recompress(&entry, Compression::gzip(3)).unwrap();
+        crate::model_cache::open(root.path(), "none").recompress(&entry, Compression::gzip(3)).unwrap();
         assert_eq!(cache.recompress(&entry, Compression::lz4()).unwrap_err().kind(), ErrorKind::Damaged);
         assert!(computes(&cache, n));
     }
