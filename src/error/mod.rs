@@ -87,6 +87,13 @@ impl ErrorKind {
     }
 }
 
+/// Writes the [name](ErrorKind::name).
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// Every fault of this crate: a [kind](ErrorKind), the path that it is about, a sentence, a cause.
 ///
 /// ```

@@ -134,7 +134,7 @@ mod tests {
             for (at, name) in points(numbers).into_iter().enumerate() {
                 let root = tempfile::tempdir().unwrap();
                 let died = Command::new(env::current_exe().unwrap())
-                    .args(["fault::tests::calls_and_dies", "--exact", "--nocapture", "--test-threads=1"])
+                    .args(["sys::fault_injection::tests::calls_and_dies", "--exact", "--nocapture", "--test-threads=1"])
                     .env(ROOT, root.path())
                     .envs([("POINT", at.to_string()), ("NUMBERS", numbers.to_string())])
                     .stdout(Stdio::null())
