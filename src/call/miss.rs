@@ -110,7 +110,7 @@ pub(crate) fn look<R, S: ResultShape<R>>(
             miss(reason)
         }
         Lookup::Corrupt(reason, error) => {
-            site.fault("an entry can't be read: it is computed again", &error);
+            site.fault("an entry can't be read: it is computed anew", &error);
             miss(reason)
         }
     }
