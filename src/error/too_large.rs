@@ -41,7 +41,7 @@ impl From<TooLarge> for io::Error {
 }
 
 impl TooLarge {
-    /// Whether that is what went wrong.
+    /// Returns the sizes if this is the cause of the error.
     pub(crate) fn of(error: &Error) -> Option<TooLarge> {
         error.source()?.downcast_ref().copied()
     }
