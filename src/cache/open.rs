@@ -60,12 +60,13 @@ impl Cache {
     ///   use of this cache.
     /// - `LARDER_COMPRESSION` is its compressor. The default is none.
     /// - `LARDER_MAX_BYTES` (such as `10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (such as `90d`) and
-    ///   `LARDER_MAX_IDLE` are its limits. The default is 10 GiB.
+    ///   `LARDER_MAX_IDLE` are its limits. Without `LARDER_MAX_BYTES`, the size is limited to 10 GiB.
     /// - `LARDER_HOT_BYTES` sets [`hot_bytes`](CacheBuilder::hot_bytes).
     /// - `LARDER_SHARED` sets the default of [`shared`](CacheBuilder::shared), for every cache.
     ///
-    /// Invalid values are logged and ignored. If the cache can't be opened, that is logged and the cache is off; while
-    /// calls arrive, opening it is tried again about once a second.
+    /// With an invalid `LARDER_DIR`, the cache is off, which is logged. Other invalid values are logged and ignored. If
+    /// the cache can't be opened, that is logged and the cache is off; while calls arrive, opening it is tried again
+    /// about once a second.
     pub fn global() -> &'static Cache {
         static GLOBAL: Lazy<Cache> = Lazy::new(|| {
             settings::check_once();

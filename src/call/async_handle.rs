@@ -25,10 +25,10 @@ use crate::key::digest::Key;
 /// [`Call`](crate::Call) of an `async fn`: the methods that run the function are `async` as well. Needs feature
 /// `async`.
 ///
-/// Methods that run the function read and write files on other threads. Methods that only look something up do so on
-/// the calling thread, and are quick: [`key`](AsyncCall::key), [`is_cached`](AsyncCall::is_cached),
-/// [`cached`](AsyncCall::cached), [`explain`](AsyncCall::explain), [`forget`](AsyncCall::forget), and the lookup with
-/// which [`shelve`](AsyncCall::shelve) begins.
+/// Methods that run the function read and write files on other threads. Other methods work on the calling thread:
+/// [`key`](AsyncCall::key), [`is_cached`](AsyncCall::is_cached), [`forget`](AsyncCall::forget) and the lookup with which
+/// [`shelve`](AsyncCall::shelve) begins are quick; [`cached`](AsyncCall::cached) and [`explain`](AsyncCall::explain) read
+/// the whole entry.
 #[must_use = "a call does nothing until it is run"]
 pub struct AsyncCall<'a, T> {
     site: Arc<CallContext<'static>>,

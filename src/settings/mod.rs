@@ -1,5 +1,4 @@
-//! The environment variables that larder reads: their names, meanings and allowed values. No other code reads the
-//! environment.
+//! The environment variables that larder reads: their names, meanings and allowed values. Each one is listed here.
 //!
 //! A variable with an invalid value is ignored, and so is an unknown one that begins with `LARDER_`. Each is warned
 //! about once per process.

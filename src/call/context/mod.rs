@@ -41,6 +41,7 @@ use crate::store::write::Fits;
 use crate::store::{history, references, write};
 use crate::sys::catch_panic;
 
+/// Context of one call.
 pub(crate) struct CallContext<'a> {
     pub(crate) memo: &'a Memo,
     pub(crate) cache: Cache,
