@@ -91,7 +91,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// Returns the stored result, as [`Call::cached`](crate::Call::cached) does.
     ///
     /// # Errors
-    /// Those of [`Call::cached`](crate::Call::cached).
+    /// The errors of [`Call::cached`](crate::Call::cached).
     pub fn cached(&self) -> Result<Option<T>> {
         handle::cached(&*self.asked, &self.site)
     }
@@ -99,7 +99,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// Removes the stored result, as [`Call::forget`](crate::Call::forget) does.
     ///
     /// # Errors
-    /// Those of [`Call::forget`](crate::Call::forget).
+    /// The errors of [`Call::forget`](crate::Call::forget).
     pub fn forget(&self) -> Result<bool> {
         self.site.forget()
     }
@@ -140,7 +140,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// Stores the result if needed and returns a reference to it, as [`Call::shelve`](crate::Call::shelve) does.
     ///
     /// # Errors
-    /// Those of [`Call::shelve`](crate::Call::shelve).
+    /// The errors of [`Call::shelve`](crate::Call::shelve).
     pub async fn shelve(self) -> Result<Shelved<T>> {
         let AsyncCall { site, asked } = self;
         let shelve = asked.shelve();

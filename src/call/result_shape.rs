@@ -82,7 +82,7 @@ impl<R, W> ResultShape<R> for Unfit<W> {
 pub struct Probe<R>(PhantomData<R>);
 
 impl<R> Probe<R> {
-    /// The probe.
+    /// The only value of the probe.
     pub const NEW: Self = Probe(PhantomData);
 }
 

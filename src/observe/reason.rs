@@ -194,7 +194,7 @@ pub struct Difference {
 pub struct Change {
     /// The path of the item; `body` for the function itself.
     pub item: String,
-    /// What happened to it.
+    /// How it changed.
     pub kind: ChangeKind,
 }
 
