@@ -10,7 +10,7 @@
 //! - `run`, `miss`: the steps of a call: look up, join calls that run already, compute, store.
 //! - `run_async`: the same steps for an `async fn`.
 //! - `roundtrip_check`: refuses values that their own encoding would change.
-//! - `outcome`: what the caller can learn about a call that has run.
+//! - `outcome`: what a call did: hit, computed or bypassed.
 //! - `handle`, `async_handle`: the public `Call` and `AsyncCall`.
 //! - `stored_ref`: `Shelved`, a reference to a stored result.
 //! - `closure`, `sweep`: memoized closures, and sets of calls.
