@@ -30,7 +30,7 @@ pub(crate) fn fork(work: impl FnOnce()) -> Forked {
     match unsafe { libc::fork() } {
         0 => {
             let code = i32::from(catch_unwind(AssertUnwindSafe(work)).is_err());
-            // SAFETY: the child uses nothing of this process afterwards.
+            // SAFETY: `_exit` ends the child at once, so nothing of the process is used afterwards.
             unsafe { libc::_exit(code) }
         }
         -1 => panic!("can't fork: {}", std::io::Error::last_os_error()),
@@ -158,7 +158,7 @@ fn it_forks_within_a_call(_: &Path) {
         if depth == 0 {
             fork(|| {
                 assert_eq!(outer(n, 1), n + 3);
-                // The child stores the results of the other calls.
+                // The other calls of the child are stored as usual.
                 assert_eq!(CACHE.get_or_compute("inner", &n, || -> u32 { unreachable!("it was computed") }), n + 2);
             })
             .wait();
@@ -388,7 +388,7 @@ fn it_runs_tasks(_: &Path) {
     child.wait();
 }
 
-/// State that another thread may be changing at the time of a fork is defined in `src/fork`, so that the child
+/// State that another thread may be changing at the time of a fork is defined in `src/sys/fork`, so that the child
 /// creates its own.
 #[test]
 fn shared_state_supports_forks() {
