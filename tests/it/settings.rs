@@ -1,4 +1,4 @@
-//! The variables of the environment.
+//! Tests the environment variables.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ fn global(n: u8) -> u8 {
     n
 }
 
-/// The child: says what it is told, and where it stores.
+/// Runs in the child process: prints its warnings and where it stores.
 #[test]
 fn uses_the_global_cache() {
     let Some(root) = child::root() else { return };
@@ -45,9 +45,8 @@ fn run(root: &Path, variables: &[(&str, &str)]) -> (Vec<String>, String) {
     (warnings, place)
 }
 
-/// F42
 #[test]
-fn each_variable_that_can_not_be_read_is_one_warning() {
+fn each_invalid_variable_gives_one_warning() {
     let root = tempdir().unwrap();
     let folder = root.path().join("global");
     let folder = folder.to_str().unwrap();
@@ -72,16 +71,16 @@ fn each_variable_that_can_not_be_read_is_one_warning() {
         let (warnings, place) = run(root.path(), &[("LARDER_DIR", folder), (name, wrong)]);
         assert_eq!(warnings.len(), 1, "{name}={wrong}: {warnings:#?}");
         assert!(warnings[0].contains(name) && warnings[0].contains(hint), "{name}={wrong}: {warnings:#?}");
-        // It is ignored, and all else works.
+        // The variable is ignored, and everything else works.
         assert_eq!(place, format!("{folder:?}, 3 stored"), "{name}={wrong}");
     }
     let right = [("LARDER_DIR", folder), ("LARDER_THREADS", "1"), ("LARDER_WAIT", "0"), ("LARDER_REPORT", "0")];
     assert_eq!(run(root.path(), &right).0, Vec::<String>::new());
 }
 
-/// F42: what no shell has expanded.
+/// Paths with a tilde that no shell has expanded.
 #[test]
-fn a_tilde_is_the_users_folder_and_makes_no_folder_of_that_name() {
+fn a_tilde_is_expanded_to_the_home_folder() {
     let root = tempdir().unwrap();
     let home = root.path().join("home");
     fs::create_dir(&home).unwrap();
@@ -90,11 +89,11 @@ fn a_tilde_is_the_users_folder_and_makes_no_folder_of_that_name() {
     if cfg!(unix) {
         assert_eq!((warnings.len(), place), (0, format!("{:?}, 3 stored", Path::new(home).join("x/y"))));
     }
-    // One that can't be made.
+    // A folder that can't be created.
     let (warnings, place) = run(root.path(), &[("LARDER_DIR", "/dev/null/x")]);
     assert!(warnings.len() == 1 && warnings[0].contains("/dev/null/x: "), "{warnings:?}");
     assert_eq!(place, "\"\", 0 stored");
-    // One that can't be expanded, and one that depends on where the program is.
+    // A path that can't be expanded, and a relative path.
     let (warnings, place) = run(root.path(), &[("HOME", home), ("LARDER_DIR", "~nobody/x")]);
     assert!(warnings.len() == 1 && warnings[0].contains("~nobody/x"), "{warnings:?}");
     assert_eq!(place, "\"\", 0 stored");
@@ -104,12 +103,12 @@ fn a_tilde_is_the_users_folder_and_makes_no_folder_of_that_name() {
         fs::read_dir(path).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap()).collect()
     };
     assert!(names(root.path()).iter().all(|name| !name.starts_with('~')), "{:?}", names(root.path()));
-    // Nor does a program's own path.
+    // A path that the program passes is not expanded either.
     let error = Cache::open("~/never").unwrap_err();
     assert!(error.to_string().contains("shells") && !Path::new("~").exists(), "{error}");
 }
 
-/// F42: a path is named once.
+/// An error message contains a path only once.
 #[test]
 fn an_error_names_a_path_once() {
     let root = tempdir().unwrap();
@@ -132,10 +131,10 @@ fn an_error_names_a_path_once() {
     assert_eq!(error.matches(drafts.to_str().unwrap()).count(), 1, "{error}");
 }
 
-/// F41: the doctor looks at them.
+/// The doctor checks the variables.
 #[cfg(feature = "cli")]
 #[test]
-fn the_doctor_looks_at_variables() {
+fn the_doctor_checks_variables() {
     let root = tempdir().unwrap();
     let doctor = |variables: &[(&str, &str)]| -> BTreeMap<String, Vec<(String, String)>> {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_larder"));
@@ -162,7 +161,7 @@ fn the_doctor_looks_at_variables() {
             |(health, what): &(String, String)| health == "note" && what.contains(about) && what.contains(hint);
         assert!(variables.iter().any(is_told), "{about}: {variables:?}");
     }
-    // What a word that is unknown means: nothing.
+    // An unknown word has no effect.
     assert!(found["steering"][0].0 == "good" && found["steering"][0].1.contains("use their caches"), "{found:?}");
     assert!(doctor(&[("LARDER", "refresh")])["steering"][0].1.contains("compute every call anew"));
     assert!(doctor(&[("LARDER_DIR", "here")])["variables"][0].1.contains("relative"));

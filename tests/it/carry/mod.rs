@@ -1,4 +1,4 @@
-//! Entries are compressed anew, and carried to another cache.
+//! Tests recompression of entries, and their transport to another cache.
 
 #[cfg(feature = "archive")]
 mod archived;
@@ -16,7 +16,7 @@ use std::path::Path;
 use larder::{Cache, Entry};
 use serde::{Deserialize, Serialize};
 
-/// A value that has something of everything, and arrays that are large enough to be written as such.
+/// Value with a field of every kind, and arrays large enough to be written as typed arrays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Model {
     name: String,
@@ -37,13 +37,13 @@ fn model(n: u32) -> Model {
     }
 }
 
-/// A cache that reads each result from its file.
+/// Opens a cache that reads each result from its file.
 fn open(root: &Path, compression: &str) -> Cache {
     let compression = compression.parse().unwrap();
     Cache::builder(root).hot_bytes(0).compression(compression).open().unwrap()
 }
 
-/// Calls, and tells whether that computed. The value is right in any case.
+/// Makes a call and returns whether it computed. Checks the value.
 fn computes(cache: &Cache, n: u32) -> bool {
     let computed = Cell::new(false);
     let value = cache.get_or_compute("carry::model", &n, || {
@@ -62,12 +62,12 @@ fn entry_of(cache: &Cache, n: u32) -> Entry {
         .unwrap()
 }
 
-/// What follows the header.
+/// Returns the bytes after the header.
 fn payload(entry: &Entry) -> Vec<u8> {
     fs::read(&entry.path).unwrap().split_off(usize::try_from(entry.payload_at).unwrap())
 }
 
-/// What is counted is what is there.
+/// Checks that the counts match the stored entries.
 fn assert_counted(cache: &Cache) {
     let (mut entries, mut bytes) = (0, 0);
     for entry in cache.entries().unwrap() {
@@ -76,5 +76,5 @@ fn assert_counted(cache: &Cache) {
     }
     let stats = cache.stats().unwrap();
     assert_eq!((stats.entries, stats.bytes), (entries, bytes));
-    assert!(fs::read_dir(cache.path().join("drafts")).unwrap().next().is_none(), "a draft is left");
+    assert!(fs::read_dir(cache.path().join("drafts")).unwrap().next().is_none(), "a temp file is left");
 }
