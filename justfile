@@ -1,40 +1,40 @@
-# `just` lists these; https://just.systems
+# `just` lists these commands; https://just.systems
 
 default:
     @just --list
 
-# What CI runs
+# Run what CI runs
 ci:
     bash .ci/run
 
-# The tests, as the README gives them
+# Run the tests, as in the README
 test:
     cargo test --workspace --features full
 
-# Formatting and lints, as CI wants them
+# Check formatting and lints, as CI does
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --features full -- -D warnings
 
-# The documentation, opened
+# Build the documentation and open it
 doc:
     cargo doc --no-deps --features full --open
 
-# The first example: run it twice
+# Run the first example (run it twice)
 quickstart:
     cargo run --release --example quickstart
 
-# Benchmarks of calls and files against what the file system needs for the same, and against peers
+# Compare calls and files with the file operations that they need, and with peers
 bench:
     cargo bench --bench call
     cargo bench --bench persist --features full
     python3 benches/peers/persist.py
     python3 benches/build.py
 
-# Each fuzz target for so many seconds, from the committed corpus (needs cargo-fuzz)
+# Run each fuzz target for SECONDS seconds, from the committed corpus (needs cargo-fuzz)
 fuzz SECONDS="60":
     bash fuzz/run {{SECONDS}}
 
-# Licences and sources of the dependencies (needs cargo-deny)
+# Check licences and sources of the dependencies (needs cargo-deny)
 deny:
     cargo deny --workspace check licenses bans sources

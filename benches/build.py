@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What following a function's code costs at build time.
+"""Measures what tracking of code costs at build time.
 
-Makes a crate of 50,000 lines with 100 memoized functions, and builds it with `track = "reachable"` and
+Creates a crate of 50,000 lines with 100 memoized functions, and builds it with `track = "reachable"` and
 with `track = "none"`, alternately. Prints the medians.
 """
 
@@ -19,7 +19,7 @@ RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 
 
 def module(number: int, track: str) -> str:
-    """500 lines: a type with operators and methods, functions that call each other, one memoized."""
+    """Returns 500 lines: a type with operators and methods, and functions that call each other, one of them memoized."""
     other = (number * 7 + 1) % MODULES
     text = f"""//! Module {number}.
 use larder::memoize;

@@ -1,4 +1,4 @@
-//! Calls against what the file system needs for the same: ratios of one run are what counts.
+//! Compares calls with the file operations that they need. Only the ratios within one run are meaningful.
 //!
 //! `cargo bench --bench call`
 
@@ -31,7 +31,7 @@ fn small(n: u64) -> u64 {
     n + 1
 }
 
-/// The same without memory: each hit reads the file.
+/// Cache without a memory tier: each hit reads the file.
 static COLD: LazyLock<Cache> =
     LazyLock::new(|| Cache::builder(FOLDER.path().join("cold")).hot_bytes(0).open().unwrap());
 
@@ -45,7 +45,7 @@ fn large(n: u64) -> Array2<f64> {
     Array2::from_shape_fn((4000, 4000), |(i, j)| (i * j) as f64 + n as f64)
 }
 
-/// A result that is there.
+/// Measures a call whose result is stored.
 fn hit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hit");
     small(7);
@@ -64,7 +64,7 @@ fn hit(criterion: &mut Criterion) {
     group.bench_function("128 MB of f64, floor: fs::read", |b| b.iter(|| fs::read(&path).unwrap()));
 }
 
-/// A result that is computed and stored.
+/// Measures a call that computes and stores its result.
 fn miss(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("miss");
     let mut n = 1000;
@@ -90,7 +90,7 @@ fn miss(criterion: &mut Criterion) {
     });
 }
 
-/// Why a call would miss, among ten thousand that are stored.
+/// Measures `explain` of a call that would miss, in a cache of 10,000 entries.
 fn explain(criterion: &mut Criterion) {
     for n in 0..10_000 {
         small(n);
@@ -100,7 +100,7 @@ fn explain(criterion: &mut Criterion) {
     group.bench_function("f(u64), of 10,000", |b| b.iter(|| small::call(black_box(u64::MAX)).explain()));
 }
 
-/// The cache of two processes: `BENCH_LARDER_ROOT` names it in the second one.
+/// Cache that two processes share. `BENCH_LARDER_ROOT` gives its path to the second process.
 static SHARED: LazyLock<Cache> = LazyLock::new(|| {
     let root = std::env::var_os(ROOT).map_or_else(|| FOLDER.path().join("shared"), Into::into);
     Cache::open(root).unwrap()
@@ -108,10 +108,10 @@ static SHARED: LazyLock<Cache> = LazyLock::new(|| {
 
 const ROOT: &str = "BENCH_LARDER_ROOT";
 
-/// How long the second one computes, if that is measured.
+/// Names the variable that says how many seconds the second process computes.
 const SECONDS: &str = "BENCH_LARDER_SECONDS";
 
-/// When it was done, in nanoseconds since 1970.
+/// Returns the time at which the computation ended, in nanoseconds since 1970.
 #[memoize(cache = &SHARED)]
 fn slow(n: u64) -> u64 {
     println!("begun {n}");
@@ -123,7 +123,8 @@ fn nanoseconds() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos().try_into().unwrap()
 }
 
-/// From the end of the function in another process until its result is here: it is stored, noticed and read.
+/// Measures the time from the end of the function in another process until this process has the result. In this time
+/// the result is stored, noticed and read.
 fn wait(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("wait");
     group.sample_size(10);
@@ -147,10 +148,10 @@ fn wait(criterion: &mut Criterion) {
     });
 }
 
-/// What it costs to wait for another process: of a processor, in thousandths.
+/// Prints what it costs to wait for another process, in thousandths of a processor.
 #[cfg(target_os = "linux")]
 fn cost_of_waiting(_: &mut Criterion) {
-    // User and system time of this process in clock ticks: the 14th and 15th field of proc(5).
+    // User and system time of this process in clock ticks: fields 14 and 15 of `/proc/self/stat`, see proc(5).
     let ticks = || -> u64 {
         let stat = fs::read_to_string("/proc/self/stat").unwrap();
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -165,14 +166,14 @@ fn cost_of_waiting(_: &mut Criterion) {
     BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut begun).unwrap();
     let before = ticks();
     std::thread::scope(|scope| {
-        // A cache of its own has a lock of its own, as a process does.
+        // Each handle has its own lock, so it acts like another process.
         for _ in 0..WAITERS {
             scope.spawn(|| Cache::open(SHARED.path()).unwrap().get_or_compute("long", &0, || 0_u64));
         }
     });
     let used = (ticks() - before) * 10;
     println!(
-        "wait/cost: {:.2} thousandths of a processor for each of {WAITERS} who wait",
+        "wait/cost: {:.2} thousandths of a processor for each of {WAITERS} waiters",
         used as f64 / seconds as f64 / WAITERS as f64
     );
     assert!(other.wait().unwrap().success());

@@ -1,4 +1,4 @@
-//! Keys against BLAKE3 on bytes that are there: ratios of one run are what counts.
+//! Compares the computation of keys with BLAKE3 on bytes in memory. Only the ratios within one run are meaningful.
 //!
 //! `cargo bench --bench key`
 
@@ -27,7 +27,7 @@ fn small(n: u64) -> u64 {
     n + 1
 }
 
-/// The key of a call.
+/// Measures the key of a call.
 fn call(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("key of a call");
     group.bench_function("f(u64)", |b| b.iter(|| small::call(black_box(7)).key()));
@@ -36,7 +36,7 @@ fn call(criterion: &mut Criterion) {
     });
 }
 
-/// 128 MB of floats, in the forms that they come in.
+/// Measures the keys of 128 MB of floats in several containers.
 fn array(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("key of 128 MB of f64");
     group.sample_size(10);
@@ -58,7 +58,7 @@ fn array(criterion: &mut Criterion) {
     }
 }
 
-/// What has no order is hashed entry by entry, and sorted.
+/// Measures the keys of maps and sets. They have no order, so each entry is hashed and the hashes are sorted.
 fn map(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("key of a million entries");
     group.sample_size(10);

@@ -1,7 +1,7 @@
-//! Files against their floors: the least that the system lets anyone do with the same bytes.
+//! Compares operations on files with their floors: the least time that the system needs for the same bytes.
 //!
-//! Each operation and its floor are measured alternately, and the median of their ratios is printed
-//! below what criterion says of the operation: that is the figure to compare between machines.
+//! Each operation and its floor are measured alternately. The median of their ratios is printed below criterion's
+//! figures. Compare this median between machines.
 //!
 //! `cargo bench --bench persist --features full`
 
@@ -32,7 +32,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-/// 128 MB of numbers.
+/// Measures 128 MB of numbers.
 fn array(criterion: &mut Criterion) {
     let array = Array2::from_shape_fn((4000, 4000), |(i, j)| (i as f64).sin() + (j as f64).cos());
     for threads in [1, 2] {
@@ -40,7 +40,7 @@ fn array(criterion: &mut Criterion) {
     }
 }
 
-/// 128 MB of numbers, used in place.
+/// Measures 128 MB of numbers that are mapped.
 fn map(criterion: &mut Criterion) {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("array");
@@ -50,7 +50,7 @@ fn map(criterion: &mut Criterion) {
     });
 }
 
-/// A million structs with strings.
+/// Measures a million structs with strings.
 fn records(criterion: &mut Criterion) {
     let record = |id: u64| Record {
         id,
@@ -63,13 +63,13 @@ fn records(criterion: &mut Criterion) {
     file(criterion, "10^6 structs", 1, &(0..1_000_000).map(record).collect::<Vec<_>>());
 }
 
-/// A million strings under numbers.
+/// Measures a map from a million numbers to strings.
 fn words(criterion: &mut Criterion) {
     let words: HashMap<u64, String> = (0..1_000_000).map(|n| (n, format!("word number {n}"))).collect();
     file(criterion, "10^6 map entries", 1, &words);
 }
 
-/// A small struct, in memory.
+/// Measures a small struct in memory.
 fn small(criterion: &mut Criterion) {
     let value = Small {
         id: 1_234_567,
@@ -96,7 +96,7 @@ fn small(criterion: &mut Criterion) {
     });
 }
 
-/// A value into a file and back, without compression.
+/// Measures writing a value to a file and reading it back, without compression.
 fn file<T: Serialize + DeserializeOwned>(criterion: &mut Criterion, name: &str, threads: usize, value: &T) {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let [ours, floor]: [PathBuf; 2] = ["ours", "floor"].map(|name| folder.path().join(name));
@@ -150,7 +150,7 @@ fn against_floor(
     }
 }
 
-/// How long it takes, without dropping what comes out.
+/// Returns the duration of `operation`, without the time to drop its result.
 fn time<R>(operation: impl FnOnce() -> R) -> Duration {
     let start = Instant::now();
     let result = black_box(operation());

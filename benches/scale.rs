@@ -1,4 +1,4 @@
-//! Many entries in one function: what a call costs, and what looking, counting and trimming cost.
+//! Measures one function with many entries: the cost of a call, and of listing, counting and trimming.
 //!
 //! `cargo bench --bench scale --features full`, or with another number of entries than 100,000:
 //! `BENCH_LARDER_SCALE=1000000 cargo bench --bench scale --features full`
@@ -26,12 +26,12 @@ fn number(n: u64, cache: &Cache) -> u64 {
 
 const FEW: u64 = 1000;
 
-/// Medians are of so many calls.
+/// Number of calls whose median is taken.
 const CALLS: u64 = 2000;
 
 fn filled(entries: u64) -> (TempDir, Cache) {
     let folder = tempdir().unwrap();
-    // Results in memory would answer the calls that are measured.
+    // The memory tier would answer the measured calls.
     let cache = Cache::builder(folder.path().join("cache")).hot_bytes(0).open().unwrap();
     (0..entries).for_each(|n| _ = number(n, &cache));
     (folder, cache)
@@ -55,11 +55,11 @@ fn once<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (started.elapsed(), result)
 }
 
-/// Hits and misses, in turns, with few entries and with many.
+/// Measures hits and misses alternately, with few entries and with many.
 fn calls(few: &Cache, many: &Cache, entries: u64) {
-    // Spread over all of them, in no order that the disk knows.
+    // The calls are spread over all entries in an order that the disk can't predict.
     let spread = |index: u64| index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % entries;
-    // As many different ones of both, again and again: what differs is how many there are beside them.
+    // Both use the same number of different calls. Only the number of other entries differs.
     let hit =
         |cache: &Cache, which: &dyn Fn(u64) -> u64| median(|index| _ = black_box(number(which(index % FEW), cache)));
     let hits: Vec<_> = (0..5).map(|_| (hit(few, &|n| n), hit(many, &spread))).collect();
@@ -86,8 +86,8 @@ fn calls(few: &Cache, many: &Cache, entries: u64) {
     }
 }
 
-/// A tenth of the entries has to go, since the limit is lower than it was: what calls pay for it, one after another, until it is
-/// done. The thread in between does most of it.
+/// Measures calls after the limit was lowered, so that a tenth of the entries has to be evicted. The background
+/// thread does most of this work.
 fn lowered(many: &Cache, entries: u64) {
     let most = entries / 10 * 9;
     let cache = Cache::builder(many.path()).hot_bytes(0).max_entries(most).open().unwrap();

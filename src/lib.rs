@@ -1,18 +1,32 @@
 #![doc = include_str!("../README.md")]
 
-mod cache;
+// The layers, from the top to the bottom: a file imports from its own folder or from a layer below.
 mod call;
-mod engine;
-mod error;
+
 mod explain;
-mod files;
-mod format;
-mod key;
-mod observe;
-mod settings;
+
+mod cache;
+
+mod engine;
+
 mod single_flight;
+
 mod store;
+
+mod settings;
+
+mod files;
+
+mod key;
+
+mod format;
+
+mod observe;
+
 mod sys;
+
+mod error;
+
 mod text;
 
 #[cfg(feature = "archive")]

@@ -1,6 +1,5 @@
-//! How much memory dumping and loading takes beside the value itself, and how little a hostile file
-//! can make it take: bytes are counted, by an allocator of this program's own. One test at a time, as
-//! everything counts.
+//! Measures how much memory dumping and loading take in addition to the value, and how little a hostile file can make
+//! larder take. The program's allocator counts bytes. The tests run one at a time, because all allocations count.
 #![allow(
     missing_docs,
     unsafe_code,
@@ -45,17 +44,17 @@ fn grow(bytes: usize) {
     PEAK.fetch_max(now, Relaxed);
 }
 
-// SAFETY: everything is passed on to the system's allocator.
+// SAFETY: all calls are forwarded to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
-        // SAFETY: likewise.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc_zeroed`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
@@ -65,13 +64,13 @@ unsafe impl GlobalAlloc for Counting {
         } else {
             NOW.fetch_sub(layout.size() - size, Relaxed);
         }
-        // SAFETY: likewise.
+        // SAFETY: `pointer` was allocated by `System` with this layout, since all allocations are forwarded to it.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: likewise.
+        // SAFETY: `pointer` was allocated by `System` with this layout, since all allocations are forwarded to it.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -79,13 +78,13 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Tests that count take their turn.
+/// Waits until no other test counts.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes that `run` had at its peak above what it began with, and what it gave.
+/// Returns the peak of bytes allocated during `run` above the initial number, and the result of `run`.
 fn peak<R>(run: impl FnOnce() -> R) -> (usize, R) {
     let before = NOW.load(Relaxed);
     PEAK.store(before, Relaxed);
@@ -95,7 +94,7 @@ fn peak<R>(run: impl FnOnce() -> R) -> (usize, R) {
 
 const MIB: usize = 1 << 20;
 
-/// Dumps and loads a value that has `own` bytes in memory; gives the bytes that both took beside it.
+/// Dumps and loads a value that has `own` bytes in memory. Returns the additional bytes that each took.
 #[track_caller]
 fn beside<T: Serialize + DeserializeOwned + PartialEq>(value: &T, own: usize, method: &str) -> (usize, usize) {
     let folder = tempdir().unwrap();
@@ -112,9 +111,9 @@ fn beside<T: Serialize + DeserializeOwned + PartialEq>(value: &T, own: usize, me
 }
 
 #[test]
-fn a_value_takes_a_few_mib_beside_itself() {
+fn dumping_and_loading_take_a_few_mib() {
     let _alone = alone();
-    // Each thread has buffers of its own.
+    // The number of threads is fixed, because each has its own buffers.
     larder::set_threads(2.try_into().unwrap());
     let numbers = |len: usize| (0..len).map(|n| (n as f64 * 0.001).sin()).collect::<Vec<_>>();
     let array = Array2::from_shape_vec((2000, 2000), numbers(4_000_000)).unwrap();
@@ -123,7 +122,7 @@ fn a_value_takes_a_few_mib_beside_itself() {
     let text = "All happy families are alike. ".repeat(MIB);
     let bytes: Vec<u8> = (0..32 * MIB).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let map: BTreeMap<String, Vec<f64>> = (0..4).map(|n| (n.to_string(), numbers(1_000_000))).collect();
-    // What a method's own tables take, for as many threads as there are, is not ours to bound.
+    // larder can't limit the tables of the compressors, of which each thread has one set.
     let check = |method: &str, tables: usize, what: &str, (dumping, loading): (usize, usize)| {
         let bound = 12 * MIB + tables;
         assert!(dumping <= bound, "{method}: dumping {what} took {dumping} bytes beside it");
@@ -140,7 +139,7 @@ fn a_value_takes_a_few_mib_beside_itself() {
     ] {
         check(method, tables, "an array", beside(&array, own, method));
     }
-    // Nine buffers of a segment of 4 MiB, and what liblzma takes, which is not counted.
+    // Nine buffers of a segment of 4 MiB. The memory of liblzma is not counted.
     let ones = Array2::<f64>::ones((3000, 4000));
     check("xz:0", 28 * MIB, "an array", beside(&ones, 8 * ones.len(), "xz:0"));
     for method in ["none", "lz4"] {
@@ -152,7 +151,7 @@ fn a_value_takes_a_few_mib_beside_itself() {
     let (dumping, ()) = peak(|| dump_with(&strided.t(), folder.path().join("view"), Compression::NONE).unwrap());
     assert!(dumping <= 4 * MIB, "dumping a strided view took {dumping} bytes");
 
-    // The same on the way of a cache, but that a result is at home there while it is computed.
+    // The same through a cache. It also holds the result itself while it is computed.
     let cache = Cache::open(folder.path().join("cache")).unwrap();
     let (storing, first) = peak(|| cache.get_or_compute("array", &1, || array.clone()));
     let (hit, second) = peak(|| cache.get_or_compute("array", &1, || array.clone()));
@@ -162,7 +161,7 @@ fn a_value_takes_a_few_mib_beside_itself() {
     assert!(hit <= own + 12 * MIB, "a hit took {hit} bytes");
 }
 
-/// Keys need buffers, whose size does not depend on the value's; of what has no order, 32 bytes an entry.
+/// Keys need buffers whose size does not depend on the value. Maps and sets need 32 bytes an entry.
 #[test]
 fn a_key_takes_little_memory() {
     let _alone = alone();
@@ -186,7 +185,7 @@ fn a_key_takes_little_memory() {
             key.unwrap();
             assert!(taken <= bound, "{what} with {threads} threads took {taken} bytes");
         };
-        // A thread has a buffer of 2 MiB, and a second one of almost three times as much for complex numbers.
+        // A thread has a buffer of 2 MiB, and a second one of almost three times that size for complex numbers.
         let bound = threads * 5 * MIB;
         check("an array", bound, &|| key_of(&array));
         check("a transposed array", bound, &|| key_of(&array.t()));
@@ -203,10 +202,10 @@ fn a_key_takes_little_memory() {
     }
 }
 
-/// What a hostile file may make a reader take that has no value to show for it.
+/// Limit of bytes for a reader of a hostile file.
 const BOUND: usize = 16 * MIB;
 
-/// Hostile content, read in every way as types of every kind.
+/// Hostile content that is read in every way as types of every kind.
 struct Hostile {
     _folder: TempDir,
     path: PathBuf,
@@ -223,7 +222,7 @@ impl Hostile {
         Hostile { _folder: folder, path, name: String::new(), content: Vec::new(), reads: 0, faults: Vec::new() }
     }
 
-    /// Goes on to other content.
+    /// Switches to other content.
     fn next(&mut self, name: String, content: Vec<u8>) {
         std::fs::write(&self.path, &content).unwrap();
         (self.name, self.content) = (name, content);
@@ -269,7 +268,7 @@ impl ForType for Hostile {
 }
 
 #[test]
-fn lengths_that_lie_take_little() {
+fn wrong_lengths_take_little_memory() {
     let _alone = alone();
     let mut hostile = Hostile::new();
     for (name, value) in lies() {
@@ -283,7 +282,7 @@ fn lengths_that_lie_take_little() {
 }
 
 #[test]
-fn lengths_that_lie_take_little_within_compressed_streams() {
+fn wrong_lengths_in_compressed_streams_take_little_memory() {
     let _alone = alone();
     let mut hostile = Hostile::new();
     for method in compressors() {
@@ -304,9 +303,9 @@ fn lengths_that_lie_take_little_within_compressed_streams() {
     hostile.end();
 }
 
-/// A header may say that more follows than does.
+/// A header may claim more bytes than the file has.
 #[test]
-fn an_entry_that_claims_to_be_long_takes_little() {
+fn an_entry_with_a_wrong_length_takes_little_memory() {
     let _alone = alone();
     let folder = tempdir().unwrap();
     for compressor in compressors() {
@@ -332,20 +331,20 @@ fn an_entry_that_claims_to_be_long_takes_little() {
     }
 }
 
-/// What a bomb holds when it has gone off.
+/// Uncompressed size of a bomb.
 const BOMB: u64 = 24 << 20;
 
-/// The same of one that is read element by element, which takes a debug build long.
+/// Size of a bomb that is read element by element, which is slow in a debug build.
 const SLOW: u64 = 1 << 18;
 
-/// A document with this beginning of a value and very many of the same byte after it.
+/// Returns a document whose value has this beginning, followed by many equal bytes.
 fn bomb(method: &str, beginning: &[u8], (filling, count): (u8, u64)) -> Vec<u8> {
     let content = craft::before();
     compress(method, content.chain(beginning).chain(std::io::repeat(filling).take(count)))
 }
 
 #[test]
-fn bombs_take_little() {
+fn bombs_take_little_memory() {
     let _alone = alone();
     let mut hostile = Hostile::new();
     let claimed = 1 << 30;
@@ -360,11 +359,12 @@ fn bombs_take_little() {
         ("a large integer", [head(6, 2), head(2, claimed)].concat(), (b'x', BOMB)),
         ("a field's name", [head(5, 1), head(3, claimed)].concat(), (b'x', BOMB)),
         ("floats", [head(6, 86), head(2, claimed)].concat(), (0, BOMB)),
-        // What is told after much content: 0x7b is the head of a text, whose length is eight of itself.
+        // The length comes after much content: 0x7b is the head of a text, and its length consists of eight such
+        // bytes.
         ("a text after a text", [head(4, 2), head(3, BOMB - 1000)].concat(), (0x7b, BOMB)),
     ] {
         for method in compressors() {
-            // How the content came to be matters little.
+            // The compressor makes little difference, so most content is tried with one only.
             if method != "lz4" && what != "a text" {
                 continue;
             }
@@ -378,9 +378,9 @@ fn bombs_take_little() {
             hostile.slice_as::<Option<(u8, u8)>>();
             hostile.slice_as::<Trusting>();
             hostile.slice_as::<IgnoredAny>();
-            // A second reading, for the checksum, takes as little.
+            // A second reading, for the checksum, takes just as little.
             hostile.file_as::<u8>();
-            // These have a right to the bytes that there are; behind `flatten`, a name may have any length.
+            // These types may hold all existing bytes. With `flatten`, a field name may have any length.
             let own = |types: &[&str]| types.contains(&what);
             if !own(&["an array", "an array without a length"]) {
                 hostile.slice_as::<Vec<u8>>();
@@ -397,9 +397,9 @@ fn bombs_take_little() {
     hostile.end();
 }
 
-/// Entries are compressed anew and carried in pieces, also where they are sealed.
+/// Entries are recompressed and transported in pieces, also with a MAC.
 #[test]
-fn an_entry_is_carried_in_little_memory() {
+fn recompression_and_transport_take_little_memory() {
     let _alone = alone();
     larder::set_threads(std::num::NonZeroUsize::new(2).unwrap());
     let folder = tempdir().unwrap();
@@ -410,7 +410,7 @@ fn an_entry_is_carried_in_little_memory() {
     let entry = || cache.entries().unwrap().next().unwrap();
     for method in ["gzip:1", "blocks-lz4", "lz4", "none"] {
         let (taken, size) = peak(|| cache.recompress(&entry(), method.parse().unwrap()).unwrap().unwrap());
-        // What the threads that read gzip and write blocks take does not grow with the entry.
+        // The memory of the threads that read gzip and write blocks does not grow with the entry.
         assert!(size > 4 << 20 && taken < 32 << 20, "{method}: {taken} bytes");
     }
     #[cfg(feature = "archive")]

@@ -1,5 +1,4 @@
-//! What the benchmarks of files share: floors, which are the least that the system lets anyone do, and
-//! values.
+//! Values and floors for the benchmarks of files. A floor is the least time that the system needs for the same bytes.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -9,14 +8,14 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-/// Writes a new file, its space reserved before.
+/// Writes a new file whose space is reserved first.
 pub(crate) fn write_floor(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     fs2::FileExt::allocate(&file, bytes.len() as u64)?;
     file.write_all(bytes)
 }
 
-/// Reads a file into fresh memory, each thread a part of it.
+/// Reads a file into fresh memory. Each thread reads one part.
 pub(crate) fn read_floor(path: &Path, threads: usize) -> io::Result<Vec<u8>> {
     let len = usize::try_from(File::open(path)?.metadata()?.len()).map_err(io::Error::other)?;
     let mut memory = fresh(len);
@@ -36,7 +35,7 @@ pub(crate) fn read_floor(path: &Path, threads: usize) -> io::Result<Vec<u8>> {
     Ok(memory)
 }
 
-/// Zeros that nobody has touched yet, in huge pages where the system has them.
+/// Returns zeros in untouched memory, in huge pages if the system has them.
 fn fresh(len: usize) -> Vec<u8> {
     let memory = vec![0; len];
     #[cfg(target_os = "linux")]
@@ -44,7 +43,7 @@ fn fresh(len: usize) -> Vec<u8> {
         let page = rustix::param::page_size();
         let skipped = memory.as_ptr().align_offset(page);
         let pages = memory.get(skipped..).unwrap_or_default();
-        // SAFETY: the range lies within `memory`, and the advice changes no byte of it.
+        // SAFETY: the range is within `memory`, and the advice changes no byte of it.
         let advised = unsafe {
             rustix::mm::madvise(
                 pages.as_ptr().cast_mut().cast(),
@@ -52,19 +51,19 @@ fn fresh(len: usize) -> Vec<u8> {
                 rustix::mm::Advice::LinuxHugepage,
             )
         };
-        // Without huge pages in the kernel, the floor is what it is without them.
+        // The advice fails if the kernel has no huge pages. The floor is then measured without them.
         let _ = advised;
     }
     memory
 }
 
-/// Lets the allocator put in order what was freed. glibc's would do it within the next operation, which
-/// then pays for the previous one's value.
+/// Makes the allocator consolidate freed memory. Otherwise glibc's does that within the next operation, which then
+/// pays for the previous value.
 pub(crate) fn settle() {
     drop(black_box(Vec::<u8>::with_capacity(1 << 20)));
 }
 
-/// One of a million.
+/// One of a million records.
 #[derive(Serialize, Deserialize, PartialEq)]
 pub(crate) struct Record {
     pub(crate) id: u64,
@@ -75,7 +74,7 @@ pub(crate) struct Record {
     pub(crate) comment: String,
 }
 
-/// About 200 bytes, as results often are.
+/// Struct of about 200 bytes, a common size of results.
 #[derive(Serialize, Deserialize, PartialEq)]
 pub(crate) struct Small {
     pub(crate) id: u64,

@@ -1,23 +1,23 @@
-//! The side of `persist.py` that is larder: it takes one command a line, and answers with the seconds
-//! that the operation alone took, and the bytes of what was written or read. What this build does not
-//! have is answered with `-`; whatever else goes wrong ends the program.
+//! Runs larder's side of `persist.py`. It reads one command a line, and answers with the seconds that the operation
+//! alone took and the number of bytes that were written or read. It answers with `-` if this build lacks something.
+//! Any other error ends the program.
 //!
 //! | command | operation |
 //! |---|---|
-//! | `value FILE f64 ROWS` | takes the file's numbers as the value (`i64` likewise; `fortran`: f64, column by column) |
-//! | `value FILE records` | takes the file's JSON as the value (`words`, `names`, `small` likewise) |
-//! | `threads COUNT` | `larder::set_threads` |
-//! | `dump FILE COMPRESSION` | the value into a new file |
-//! | `load FILE` | the value from a file |
+//! | `value FILE f64 ROWS` | reads the file's numbers as the value (also `i64`; `fortran`: f64, column by column) |
+//! | `value FILE records` | reads the file's JSON as the value (also `words`, `names`, `small`) |
+//! | `threads COUNT` | calls `larder::set_threads` |
+//! | `dump FILE COMPRESSION` | dumps the value to a new file |
+//! | `load FILE` | loads the value from a file |
 //! | `map FILE` | maps a file and reads one number |
-//! | `encode COMPRESSION COUNT` | the value into memory, and again, into the same |
-//! | `decode COUNT` | the value from there |
-//! | `key` | `larder::key_of` the value |
-//! | `key-floor` | BLAKE3 of the value's own bytes |
-//! | `write-floor FILE` | the value's own bytes into a new file |
-//! | `read-floor FILE THREADS` | a file's bytes into fresh memory |
+//! | `encode COMPRESSION COUNT` | dumps the value to a buffer, `COUNT` times |
+//! | `decode COUNT` | loads the value from this buffer |
+//! | `key` | computes `larder::key_of` the value |
+//! | `key-floor` | hashes the file's bytes with BLAKE3 |
+//! | `write-floor FILE` | writes the file's bytes to a new file |
+//! | `read-floor FILE THREADS` | reads a file into fresh memory |
 //!
-//! Files lie in the current folder. Values read are compared with the one that was written.
+//! Files are in the current folder. Values that are read are compared with the one that was written.
 
 #![allow(
     missing_docs,
@@ -71,9 +71,9 @@ fn main() -> Result<()> {
 #[derive(Default)]
 struct Server {
     value: Option<Box<dyn Value>>,
-    /// The file that the value is from.
+    /// Content of the file that the value was read from.
     bytes: Vec<u8>,
-    /// Where `encode` writes.
+    /// Buffer that `encode` writes to.
     buffer: Vec<u8>,
 }
 
@@ -131,7 +131,7 @@ impl Server {
     }
 }
 
-/// `None` if this build does not know it.
+/// Returns `None` if this build does not support the compressor.
 fn compression_of(text: &str) -> Result<Option<Compression>> {
     match text.parse() {
         Ok(compression) => Ok(Some(compression)),
@@ -182,14 +182,14 @@ fn array<T>(bytes: &[u8], rows: usize, number: fn([u8; 8]) -> T) -> Result<Array
     Ok(Array2::from_shape_vec((rows, numbers.len() / rows), numbers)?)
 }
 
-/// A value, and what can be done with it.
+/// Value of any type with the operations that are measured.
 trait Value {
     fn dump(&self, path: &str, compression: Compression) -> Result<Duration>;
     fn load(&self, path: &str) -> Result<Duration>;
     fn key(&self) -> Result<Duration>;
-    /// The mean of `count` times.
+    /// Returns the mean time of `count` runs.
     fn encode(&self, buffer: &mut Vec<u8>, compression: Compression, count: u32) -> Result<Duration>;
-    /// The mean of `count` times.
+    /// Returns the mean time of `count` runs.
     fn decode(&self, bytes: &[u8], count: u32) -> Result<Duration>;
 }
 

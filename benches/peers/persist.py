@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""larder's files against joblib's, numpy's, pickle's and Blosc2's, and against what the system lets anyone do.
+"""Compares larder's files with those of joblib, numpy, pickle and Blosc2, and with the system's least time.
 
-    python3 benches/peers/persist.py            # all of it, less than 12 minutes
-    python3 benches/peers/persist.py --quick    # small values: does it work?
+    python3 benches/peers/persist.py            # everything, less than 12 minutes
+    python3 benches/peers/persist.py --quick    # small values, to check that it works
     python3 benches/peers/persist.py --only plain small
-    python3 benches/peers/persist.py --write    # puts the table into benches/README.md
+    python3 benches/peers/persist.py --write    # writes the table to benches/README.md
 
-Peer and larder take turns, on the same values, and each pair of timings gives a ratio: above 1, larder is
-the faster. The Python packages live in target/peers-python, which is made on the first run.
+Peer and larder are measured alternately with the same values, and each pair of times gives a ratio: above 1, larder
+is faster. The Python packages are in target/peers-python, which the first run creates.
 """
 
 import argparse
@@ -35,7 +35,7 @@ README = HERE.parent / "README.md"
 
 
 def use_own_packages():
-    """Starts the script again in an environment of its own, with the packages of requirements.txt."""
+    """Restarts the script in a Python environment with the packages of requirements.txt."""
     home = TARGET / "peers-python"
     if Path(sys.prefix).resolve() == home.resolve():
         return
@@ -57,14 +57,14 @@ import joblib  # noqa: E402
 import numpy as np  # noqa: E402
 
 PAIRS = 7
-# What takes longer than this for a row makes do with fewer pairs, but at least three.
+# A row that takes longer than this uses fewer pairs, but at least three.
 PATIENCE = 4.0
-# Methods of Bench.
+# Names of methods of Bench.
 GROUPS = ["plain", "small", "keys", "objects", "compressors", "threads", "blocks"]
 
 
 def build(name, *command):
-    """The program of that name, which the command builds."""
+    """Runs the build command, and returns the path of the program."""
     command = ["cargo", *command, "--message-format=json"]
     lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     messages = [json.loads(line) for line in lines if line.startswith("{")]
@@ -73,7 +73,7 @@ def build(name, *command):
 
 
 class Larder:
-    """A Rust program that answers, in a folder of its own."""
+    """Rust program that runs in its own folder and answers commands."""
 
     def __init__(self, command, folder):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -81,7 +81,7 @@ class Larder:
         self.size = None
 
     def ask(self, command):
-        """The seconds that it took; None if this build does not have it."""
+        """Returns the seconds that the command took, or None if this build does not support it."""
         self.process.stdin.write(command + "\n")
         answer = self.process.stdout.readline().split()
         if not answer:
@@ -92,7 +92,7 @@ class Larder:
         return float(answer[0])
 
     def asking(self, command, threads=1):
-        """A function that asks with so many threads."""
+        """Returns a function that runs the command with this number of threads."""
 
         def ask():
             self.ask(f"threads {threads}")
@@ -106,7 +106,7 @@ class Larder:
 
 
 def timed(operation, check=None, before=None):
-    """A function that gives the seconds that the operation takes."""
+    """Returns a function that runs the operation and returns its seconds."""
 
     def run():
         if before:
@@ -116,7 +116,7 @@ def timed(operation, check=None, before=None):
         result = operation()
         seconds = time.perf_counter() - start
         gc.enable()
-        assert check is None or check(result), "the peer's value came back as another"
+        assert check is None or check(result), "the peer read a wrong value"
         return seconds
 
     return run
@@ -124,7 +124,7 @@ def timed(operation, check=None, before=None):
 
 @dataclasses.dataclass
 class Target:
-    """What is to be reached: a ratio, a size compared with the peer's, or microseconds."""
+    """Goal of a row: a ratio, a size relative to the peer's, or microseconds."""
 
     ratio: float = None
     size: float = None
@@ -149,7 +149,7 @@ class Target:
 
 
 class Table:
-    """Measures row by row."""
+    """Table whose rows are measured one by one."""
 
     HEAD = (
         "| operation | peer | peer's MB/s | larder's MB/s | ratio: median (min–max) | target | met? |\n"
@@ -162,7 +162,7 @@ class Table:
         print(self.HEAD, flush=True)
 
     def row(self, operation, peer_name, peer, larder, target, megabytes=None, sizes=None):
-        """One row: two functions that give seconds. `sizes` gives the peer's bytes and larder's."""
+        """Measures one row with two functions that return seconds. `sizes` returns the bytes of peer and larder."""
         pairs = self.measure(peer, larder)
         a = statistics.median(a for a, _ in pairs)
         peer_cell, larder_cell, ratio_cell, met = speed(a, megabytes), "-", "-", "-"
@@ -186,13 +186,13 @@ class Table:
         print(line, flush=True)
 
     def measure(self, peer, larder):
-        """Seconds of the peer and of larder; None for what larder does not have."""
+        """Returns pairs of seconds of the peer and of larder, or None if larder does not support the operation."""
         started = time.perf_counter()
         warm_up = (peer(), larder())
-        # A second and more is no warm-up.
+        # A warm-up that took more than a second counts as a pair.
         pairs = [warm_up] if warm_up[0] > 1 else []
         while len(pairs) < self.pairs:
-            # In turns also within the pair, so that neither always has the other's leftovers.
+            # The order alternates also within a pair, so that neither peer always runs after the other.
             if len(pairs) % 2:
                 b = larder()
                 a = peer()
@@ -214,7 +214,7 @@ def threads_text(count):
 
 
 class Values:
-    """Makes values here, and hands them to larder as files."""
+    """Generates values, and passes them to larder as files."""
 
     def __init__(self, folder, larder, scale):
         self.folder = folder
@@ -222,7 +222,7 @@ class Values:
         self.scale = scale
 
     def array(self, kind, megabytes):
-        """An array of 8-byte numbers with 1000 rows."""
+        """Returns an array of 8-byte numbers with 1000 rows."""
         count = int(megabytes * self.scale * 1e6) // 8000 * 1000
         rng = np.random.default_rng(17)
         numbers = {
@@ -238,7 +238,7 @@ class Values:
         return numbers
 
     def json(self, kind, value):
-        """What both sides read from the same JSON. (So each string is an object of its own here, too.)"""
+        """Returns the value read from JSON, as larder reads it. So each string is a separate object, as in larder."""
         text = json.dumps(value)
         (self.folder / "value").write_text(text)
         self.larder.ask(f"value value {kind}")
@@ -259,7 +259,7 @@ class Values:
         return self.json("records", [record(n) for n in range(int(count * self.scale))])
 
     def megabytes(self):
-        """The size of the current value as it was handed over."""
+        """Returns the size of the current value as it was passed to larder."""
         return (self.folder / "value").stat().st_size / 1e6
 
     def words(self, count):
@@ -268,7 +268,7 @@ class Values:
 
 
 class Bench:
-    """The rows, subject by subject."""
+    """Measures the rows of each group."""
 
     def __init__(self, folder, larder, table, scale):
         self.folder = folder
@@ -277,18 +277,18 @@ class Bench:
         self.values = Values(folder, larder, scale)
 
     def path(self, name):
-        # joblib wants text.
+        # joblib requires text.
         return str(self.folder / name)
 
     def without(self, name):
-        """A function that removes the file, so that every dump makes a new one."""
+        """Returns a function that removes the file, so that every dump creates a new one."""
         return lambda: (self.folder / name).unlink(missing_ok=True)
 
     def sizes(self, theirs="theirs", ours="ours"):
         return lambda: ((self.folder / theirs).stat().st_size, (self.folder / ours).stat().st_size)
 
     def plain(self):
-        """Without compression, and mapped."""
+        """Measures files without compression, and mapped files."""
         row, ask = self.table.row, self.larder.asking
         array = self.values.array("smooth", 128)
         mb = array.nbytes / 1e6
@@ -317,7 +317,7 @@ class Bench:
         row(name, "joblib, mmap_mode='r'", joblib_map, ask("map ours"), Target(below=30))
 
     def keys(self):
-        """Digests of arguments."""
+        """Measures keys of arguments."""
         row, ask = self.table.row, self.larder.asking
         array = self.values.array("smooth", 128)
         mb = array.nbytes / 1e6
@@ -336,7 +336,7 @@ class Bench:
             row(name, "joblib.hash", joblib_hash, ask("key", threads), Target(20), self.values.megabytes())
 
     def compressors(self):
-        """joblib's compressors, one thread both."""
+        """Measures joblib's compressors, both sides with one thread."""
         fast = [(method, level, Target(1.3, size=1.02)) for method in ["zlib", "gzip"] for level in [1, 3, 6]]
         slow = [("bz2", level, Target(1.0)) for level in [3, 9]]
         slow += [(method, level, Target(1.0)) for method in ["xz", "lzma"] for level in [1, 6]]
@@ -344,7 +344,7 @@ class Bench:
             array = self.values.array("smooth", megabytes)
             for method in methods:
                 self.compressor("smooth", array, *method)
-            # joblib takes long for these whatever the compressor.
+            # joblib is slow for these with any compressor.
             records = self.values.records(8 * 5900)
             for method in methods:
                 self.compressor("structs", records, *method)
@@ -361,7 +361,7 @@ class Bench:
         row(f"load {name}", "joblib", load, ask("load ours"), Target(target.ratio), mb)
 
     def threads(self):
-        """Two threads against one, both larder."""
+        """Compares larder with two threads and with one."""
         row, ask = self.table.row, self.larder.asking
         self.values.array("smooth", 16)
         mb = self.values.megabytes()
@@ -372,8 +372,8 @@ class Bench:
             row(f"load {name}", "larder, 1 thread", ask("load ours"), ask("load ours", 2), Target(), mb)
 
     def blocks(self):
-        """Shuffled blocks, in memory."""
-        # Blosc2's level 5 is Zstandard's 9.
+        """Measures shuffled blocks in memory."""
+        # Level 5 of Blosc2 equals level 9 of Zstandard.
         matches = [("blocks-lz4", "LZ4", 1), ("blocks-lz4", "LZ4", 5), ("blocks-zstd:1", "ZSTD", 1)]
         matches += [("blocks-zstd:9", "ZSTD", 5)]
         for kind in ["smooth", "noisy", "integers", "sparse", "incompressible"]:
@@ -401,7 +401,7 @@ class Bench:
         row(f"decode {name}", peer, decode, larder_decode, Target(1.0), mb)
 
     def blocks_of_incompressible(self):
-        """What it costs to try."""
+        """Measures the cost of blocks for data that can't be compressed."""
         row, ask = self.table.row, self.larder.asking
         mb = self.values.megabytes()
         for compression in ["blocks-lz4", "blocks-zstd:1"]:
@@ -412,7 +412,7 @@ class Bench:
             row(f"load {name}", "larder, none", ask("load theirs", 2), load, Target(0.9), mb)
 
     def objects(self):
-        """A map and a list of structs, each of a million."""
+        """Measures a map of a million entries and a list of a million structs."""
         self.object("a map", "{int: str}", self.values.words(1_000_000))
         self.object("a list", "structs", self.values.records(1_000_000))
 
@@ -447,7 +447,7 @@ class Bench:
         row(f"decode {name}", "pickle.loads", loads, ask("decode 1"), Target(1.0), mb)
 
     def small(self):
-        """A struct of about 200 bytes, in memory."""
+        """Measures a struct of about 200 bytes in memory."""
         count = 100_000
         value = {
             "id": 1_234_567,
@@ -480,7 +480,7 @@ class Bench:
 
 
 def machine(folder, versions):
-    """Where the table comes from."""
+    """Describes the machine and the versions."""
     say = lambda *command: subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
     try:
         cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[1]
@@ -502,7 +502,7 @@ def machine(folder, versions):
 
 
 def write(text, name="table"):
-    """Puts the text between the markers of that name in the README."""
+    """Writes the text between the markers with this name in the README."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, rest = README.read_text().split(start)
     _, after = rest.split(end)
@@ -513,11 +513,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="values a sixteenth as large, three pairs")
     parser.add_argument("--only", nargs="+", metavar="GROUP", choices=GROUPS, default=GROUPS, help=", ".join(GROUPS))
-    parser.add_argument("--write", action="store_true", help="put the table into benches/README.md")
+    parser.add_argument("--write", action="store_true", help="write the table to benches/README.md")
     args = parser.parse_args()
 
     started = time.perf_counter()
-    # Not in /tmp, which may be memory.
+    # /tmp may be in memory.
     with tempfile.TemporaryDirectory(dir=TARGET, prefix="peers-") as folder:
         folder = Path(folder)
         versions = f"numpy {np.__version__}, joblib {joblib.__version__}, Blosc2 {blosc2.__version__}"

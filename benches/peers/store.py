@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Calls through larder against calls through other caches, those of Rust and those of Python, in one table.
+"""Compares calls through larder with calls through other caches in Rust and Python, in one table.
 
-    python3 benches/peers/store.py            # all of it, a minute after the build
-    python3 benches/peers/store.py --quick    # few calls: does it work?
-    python3 benches/peers/store.py --write    # puts the table into benches/README.md
+    python3 benches/peers/store.py            # everything, a minute after the build
+    python3 benches/peers/store.py --quick    # few calls, to check that it works
+    python3 benches/peers/store.py --write    # writes the table to benches/README.md
 
-The program in store/ compares larder with crates; then it answers here, one turn at a time, while joblib and
-diskcache take the other. A ratio above 1 says that larder is the faster.
+The program in store/ compares larder with crates. Then it answers commands of this script, which measures joblib and
+diskcache alternately with it. A ratio above 1 means that larder is faster.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from persist import HERE, PAIRS, TARGET, Larder, Table, build, machine, timed, w
 import diskcache
 import joblib
 
-# As in store/src/operations.rs.
+# Must match store/src/operations.rs.
 AGAIN = 7
 STORED = 1_000_000
 NEW = 1_000_000_000
@@ -38,16 +38,16 @@ def f(n):
 
 
 class Cached:
-    """The function in a cache of Python's."""
+    """Function in a Python cache."""
 
     def __init__(self, name, call, calls):
         self.name = name
         self.call = call
-        # Of a turn in which each call is made once.
+        # Number of calls in a turn in which each call is made once.
         self.calls = calls
 
     def seconds(self, numbers, misses):
-        """A function that gives the seconds of each call of its next turn."""
+        """Returns a function that makes the calls of the next turn and returns the seconds of each."""
 
         def run():
             turn = next(numbers)
@@ -71,7 +71,7 @@ class Cached:
 
 
 def turns(first, count):
-    """The arguments of each turn, none of which is in another."""
+    """Yields the arguments of each turn. No argument occurs twice."""
     while True:
         yield range(first, first + count)
         first += count
@@ -84,21 +84,21 @@ def caches(folder, calls):
 
 
 def fill(folder, calls, pairs):
-    """What another process stores. There is a turn more than pairs, to warm up."""
+    """Stores the results that another process reads: one turn for each pair, and one to warm up."""
     for cache in caches(folder, calls):
         for n in [AGAIN, *range(STORED, STORED + (pairs + 1) * calls)]:
             cache.call(n)
 
 
 class Rows(Table):
-    """Rows like those that the program in store/ prints, and below them."""
+    """Table that adds rows below those that the program in store/ prints."""
 
     def __init__(self, pairs, lines):
         self.pairs = pairs
         self.lines = lines
 
     def text(self, about):
-        """The tables, and above them where they come from."""
+        """Returns the tables below a description of the machine."""
         crates = [line for line in self.lines if line.startswith("- Crates")]
         tables = [line for line in self.lines if not line.startswith("- ")]
         return "\n".join([about, *crates, "", *tables]).strip()
@@ -114,7 +114,7 @@ class Rows(Table):
 
 
 def figure(number):
-    """Three digits that count."""
+    """Formats a number with three significant digits."""
     digits = next((digits for least, digits in [(100, 0), (10, 1), (1, 2), (0.1, 3)] if number >= least), 4)
     return f"{number:.{digits}f}"
 
@@ -130,14 +130,14 @@ def time_text(seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few calls, three rounds")
-    parser.add_argument("--write", action="store_true", help="put the table into benches/README.md")
+    parser.add_argument("--write", action="store_true", help="write the table to benches/README.md")
     args = parser.parse_args()
 
     program = build("larder-store", "build", "--release", "--locked", "--manifest-path", HERE / "store/Cargo.toml")
     quick = ["--quick"] if args.quick else []
     pairs, calls = (3, 40) if args.quick else (PAIRS, 400)
     started = time.perf_counter()
-    # Not in /tmp, which may be memory.
+    # /tmp may be in memory.
     with tempfile.TemporaryDirectory(dir=TARGET, prefix="peers-") as folder:
         about = machine(folder, f"joblib {joblib.__version__}, diskcache {diskcache.__version__}")
         command = [program, folder, *quick]
@@ -148,7 +148,7 @@ def main():
         filler.join()
         assert filler.exitcode == 0, "the process that stores results failed"
         for cache in caches(Path(folder), calls):
-            # A process for each, so that what is stored is new to it.
+            # A new process for each, so that it has read no stored result before.
             larder = Larder([*command, "--serve"], folder)
             rows.row("hit of f(u64), again", cache.name, cache.again(calls), lambda: larder.ask(f"again {20 * calls}"))
             stored = "hit of f(u64), stored by another process"

@@ -1,4 +1,4 @@
-//! Writes the corpus from which the targets begin: small files of everything there is.
+//! Writes the seed corpus of the fuzz targets: small files of every format and type.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn put(target: &str, name: &str, bytes: &[u8]) {
     fs::write(folder.join(name), bytes).expect("a file");
 }
 
-/// The value within a dump, without what is around it.
+/// Returns the value within a dump, without its envelope.
 fn value<T: Serialize>(value: &T) -> Vec<u8> {
     let bytes = dumped(value, Compression::NONE);
     let name = std::any::type_name::<T>().len();

@@ -3,5 +3,5 @@
 use larder_fuzz::decompress;
 use libfuzzer_sys::fuzz_target;
 
-// The next byte says which codec it is.
+// The byte after the magic number selects the codec.
 fuzz_target!(|data: &[u8]| decompress(b"\x8fLBLK", data));

@@ -14,7 +14,7 @@ struct Place {
     file: PathBuf,
 }
 
-/// A cache that is only read, with one entry.
+/// Read-only cache with one entry.
 static PLACE: LazyLock<Place> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder for the cache");
     Cache::open(folder.path()).expect("a cache").get_or_compute("f", &1, || "stored".to_owned());
@@ -23,7 +23,7 @@ static PLACE: LazyLock<Place> = LazyLock::new(|| {
     Place { _folder: folder, cache, file }
 });
 
-/// Puts right lengths and checksums into a header: what is behind them is to be reached.
+/// Corrects the lengths and checksums of a header, so that the fuzzer gets past these checks.
 fn made_right(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.resize(bytes.len().max(64), 0);
     bytes[..12].copy_from_slice(b"\x89LARDER\n\x01\0\0\0");
@@ -32,7 +32,7 @@ fn made_right(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes[12..16].copy_from_slice(&(details as u32).to_le_bytes());
     let payload_at = (64 + details).next_multiple_of(64);
     bytes.resize(bytes.len().max(payload_at), 0);
-    // Of an odd one, the length is left as it is.
+    // If the number is odd, the length stays wrong.
     if bytes[40] & 1 == 0 {
         let len = (bytes.len() - payload_at) as u64;
         bytes[16..24].copy_from_slice(&len.to_le_bytes());
@@ -41,7 +41,7 @@ fn made_right(mut bytes: Vec<u8>) -> Vec<u8> {
     let (header, payload) = bytes.split_at_mut(payload_at);
     let plain = header.windows(5).any(|window| window == b"\x64none");
     let sum = match payload.split_last_chunk_mut::<8>() {
-        // A document ends with its checksum, which is that of the entry as well.
+        // A document ends with its checksum. The entry has the same checksum.
         Some((document, end)) if plain => {
             let sum = checksum(&[document]);
             *end = sum.to_be_bytes();
@@ -55,12 +55,12 @@ fn made_right(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-// The first byte says whether the others are put right. The key in them is `key`, if there is room.
+// The first byte selects whether the header is corrected. The entry's key is written into it if there is room.
 fuzz_target!(|data: &[u8]| {
     let Some((first, content)) = data.split_first() else { return };
     let Place { cache, file, .. } = &*PLACE;
     let mut content = content.to_vec();
-    // The header's key must be the file's: it begins the details of a header as larder writes it.
+    // The key in the header must match the file's name. It comes first in the details of a header that larder writes.
     let key = file.file_stem().and_then(|stem| stem.to_str()).expect("a name").as_bytes();
     if content.get(64..71) == Some(b"\xaa\x63key\x78\x40") && content.len() >= 71 + key.len() {
         content[71..71 + key.len()].copy_from_slice(key);
@@ -75,5 +75,5 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let value = cache.get_or_compute("f", &1, || "computed".to_owned());
-    assert!(right || ["stored", "computed"].contains(&value.as_str()), "another value came back: {value}");
+    assert!(right || ["stored", "computed"].contains(&value.as_str()), "a wrong value was returned: {value}");
 });

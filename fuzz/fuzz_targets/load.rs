@@ -4,7 +4,7 @@ use larder_fuzz::{Either, Everything, Kind, craft, read_and_repeat};
 use libfuzzer_sys::fuzz_target;
 use ndarray::{Array2, ArrayD};
 
-// The first byte says as what the others are read, and whether they are a file or a value.
+// The first byte selects the type that is read, and whether the rest is a whole file or only a value.
 fuzz_target!(|data: &[u8]| {
     let Some((first, content)) = data.split_first() else { return };
     let content = if first & 0x80 == 0 { craft::document(content) } else { content.to_vec() };

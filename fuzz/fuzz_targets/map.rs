@@ -13,7 +13,7 @@ use tempfile::TempDir;
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder for the file"));
 static PATH: LazyLock<PathBuf> = LazyLock::new(|| FOLDER.path().join("file"));
 
-/// A value that was mapped, and whose file is whole, is the one that is loaded.
+/// Checks that a mapped value of an undamaged file equals the loaded one.
 fn compare<T: DeserializeOwned>(same: impl Fn(&T, &T) -> bool) {
     if let Ok(mapped) = map::<T>(&*PATH)
         && mapped.verify().is_ok()
@@ -36,7 +36,7 @@ fn look_into<T>(mapped: &Mapped<T>) {
     }
 }
 
-// The first byte says whether the others are a file or a value.
+// The first byte selects whether the rest is a whole file or only a value.
 fuzz_target!(|data: &[u8]| {
     let Some((first, content)) = data.split_first() else { return };
     let content = if first & 0x80 == 0 { craft::document(content) } else { content.to_vec() };

@@ -1,4 +1,4 @@
-//! What the targets share.
+//! Helpers that the fuzz targets share.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 #[path = "../../tests/it/craft.rs"]
 pub mod craft;
 
-/// Ends the process when more memory is taken than an input of kilobytes may take. The decompressors
-/// in C have an allocator of their own, which libFuzzer's `-rss_limit_mb` watches.
+/// Allocator that ends the process if it takes more memory than an input of kilobytes may need. The decompressors in
+/// C have their own allocator, which libFuzzer's `-rss_limit_mb` watches.
 struct Bounded;
 
-/// Bytes that may be taken at once, and in all.
+/// Largest single allocation, in bytes. `MOST` limits the sum of all.
 const MOST_AT_ONCE: usize = 32 << 20;
 const MOST: usize = 96 << 20;
 
@@ -28,23 +28,23 @@ fn grow(bytes: usize) {
     }
 }
 
-// SAFETY: everything is passed on to the system's allocator.
+// SAFETY: all calls are forwarded to the system's allocator.
 unsafe impl GlobalAlloc for Bounded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
-        // SAFETY: likewise.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc_zeroed`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: likewise.
+        // SAFETY: `pointer` was allocated by `System` with this layout, since all allocations are forwarded to it.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -52,7 +52,7 @@ unsafe impl GlobalAlloc for Bounded {
 #[global_allocator]
 static ALLOCATOR: Bounded = Bounded;
 
-/// Something of everything.
+/// Type with a field of every kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Everything {
     pub number: i64,
@@ -97,7 +97,7 @@ pub enum Tagged {
     Node { next: Box<Either> },
 }
 
-/// One of each.
+/// Returns a value with all fields filled.
 pub fn everything() -> Everything {
     Everything {
         number: -70_000,
@@ -126,14 +126,14 @@ pub fn everything() -> Everything {
     }
 }
 
-/// The bytes of a dump.
+/// Returns the bytes of a dump.
 pub fn dumped<T: Serialize + ?Sized>(value: &T, compression: Compression) -> Vec<u8> {
     let mut bytes = Vec::new();
     dump_into(value, &mut bytes, compression).expect("what was read can be written");
     bytes
 }
 
-/// Reads a value. If there is one, it is written, read again and written again, with the same bytes.
+/// Reads a value. If that succeeds, writes it, reads it again and checks that it is written with the same bytes.
 pub fn read_and_repeat<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let value = match load_from::<T>(bytes) {
         Ok(value) => value,
@@ -145,17 +145,18 @@ pub fn read_and_repeat<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<
     let mut first = Vec::new();
     match dump_into(&value, &mut first, Compression::NONE) {
         Ok(()) => {}
-        // A level of a value may be none of its encoding, as the payload of a variant that is a struct.
+        // A level of nesting in the value may have no level in the encoding, for example the payload of a struct
+        // variant.
         Err(error) if error.kind() == ErrorKind::LimitExceeded => return Some(value),
         Err(error) => panic!("what was read can't be written: {error}"),
     }
     let again = load_from::<T>(first.as_slice()).expect("what was written can be read");
-    assert!(dumped(&again, Compression::NONE) == first, "another value came back");
+    assert!(dumped(&again, Compression::NONE) == first, "a different value was read");
     Some(value)
 }
 
-/// Reads compressed content that begins as `magic` says: what is left of the stream is what was not
-/// needed.
+/// Reads compressed content that starts with `magic`, then reads the used part of the stream again: it must be
+/// complete.
 pub fn decompress(magic: &[u8], data: &[u8]) {
     let bytes = if data.starts_with(magic) { data.to_vec() } else { [magic, data].concat() };
     let mut rest = bytes.as_slice();

@@ -1,4 +1,4 @@
-//! How a cache is to be.
+//! `CacheBuilder`: the options of a cache.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::store::directory::Directory;
 use crate::store::interface::Store;
 use crate::store::mac::MacKey;
 
-/// What results in memory take, unless something else is said.
+/// Default limit of the results in memory, in bytes.
 const HOT_BYTES: u64 = 32 << 20;
 
-/// How a [`Cache`] is to be; made by [`Cache::builder`].
+/// Options of a [`Cache`]; created by [`Cache::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is opened"]
 pub struct CacheBuilder {
@@ -31,7 +31,7 @@ pub struct CacheBuilder {
     pub(super) shared: Option<bool>,
     pub(super) store: Arc<dyn Store>,
     pub(super) progress: Watcher,
-    /// Whether the variable `LARDER` is heeded.
+    /// Whether the variable `LARDER` is read.
     pub(super) reads_env: bool,
     pub(super) is_global: bool,
 }
@@ -56,32 +56,33 @@ impl CacheBuilder {
         }
     }
 
-    /// The compressor of new entries, unless a function has its own. Entries that are there stay
-    /// readable, whatever they were written with. Default: none.
+    /// Sets the compressor of new entries. A function's own compressor takes precedence. Existing entries stay
+    /// readable, whatever their compressor is. Default: none.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
     }
 
-    /// Load results, and store and remove none. The folder need not exist. Default: false.
+    /// Only loads results: stores and removes none. The folder need not exist. Default: false.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
     }
 
-    /// Wait until each entry has reached the disk. Without it, an entry that a power failure tore is
-    /// a miss, and nothing worse; with it, every entry waits for the disk. Default: false.
+    /// Waits until each entry has been written to the disk. Without this, an entry that is torn by a power failure is
+    /// only a miss; with it, storing an entry waits for the disk. Default: false.
     pub fn durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self
     }
 
-    /// Keep to so many bytes on the disk: as entries are written, those that were used least recently go.
-    /// Default: no limit. [`parse_bytes`](crate::parse_bytes) reads what people write, such as `"10GB"`.
+    /// Limits the size of the cache on the disk, in bytes. As entries are written, the least recently used ones are
+    /// evicted. Default: no limit. [`parse_bytes`](crate::parse_bytes) parses sizes as people write them, such as
+    /// `"10GB"`.
     ///
-    /// A result that alone has more bytes is not stored. Several processes may together go over it for about a second. If many
-    /// entries have to go, as the limit was lowered, no call waits for all of them: they go in pieces, in a few seconds for each
-    /// ten thousand.
+    /// A result that alone is larger than the limit is not stored. Several processes together may exceed the limit for
+    /// about a second. If many entries must be evicted because the limit was lowered, no call waits for all of them:
+    /// they are evicted in batches, within a few seconds for each ten thousand.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -97,52 +98,54 @@ impl CacheBuilder {
         self
     }
 
-    /// Keep to so many entries, as with [`max_bytes`](CacheBuilder::max_bytes). Default: no limit.
+    /// Limits the number of entries, as [`max_bytes`](CacheBuilder::max_bytes) does for their size. Default: no limit.
     pub fn max_entries(mut self, entries: u64) -> Self {
         self.limits.max_entries = Some(entries);
         self
     }
 
-    /// Use results until they are this old, and remove them then. Default: however old. A function's own `max_age`
-    /// may be shorter.
+    /// Limits the age of results: older ones are not used, and are removed. Default: no limit. A function's own
+    /// `max_age` may be shorter.
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.limits.max_age = Some(max_age);
         self
     }
 
-    /// Remove results that were not used for so long. When a result was used is known to within a minute. Default:
-    /// however long.
+    /// Removes results that were not used for this long. The time of the last use is accurate to a minute. Default: no
+    /// limit.
     pub fn max_idle(mut self, max_idle: Duration) -> Self {
         self.limits.max_idle = Some(max_idle);
         self
     }
 
-    /// When something has to go: of what was not used for long, first what saves the least time for the space that it
-    /// takes, instead of what was used least recently. That reads the headers of half of the entries for each
-    /// time that it looks through them. Default: false.
+    /// Chooses entries to evict by their cost: of those that were not used for long, the ones that save the least time
+    /// for their size are evicted first, and not the least recently used ones. Each search for entries to evict then
+    /// reads the headers of half of the entries. Default: false.
     pub fn weigh_cost(mut self, weigh_cost: bool) -> Self {
         self.order = if weigh_cost { Order::CheapestFirst } else { Order::LeastRecentlyUsed };
         self
     }
 
-    /// Keep so many bytes of results in this process's memory, so that a repeated hit touches no file: results of
-    /// up to 64 KiB, from the second time on that they are read. 0 keeps none. Default: 32 MiB.
+    /// Limits the results that are kept in this process's memory, in bytes. A hit in memory accesses no file.
+    /// Results of up to 64 KiB are kept, from the second time that they are read. 0 keeps none. Default: 32 MiB.
     ///
-    /// What another process removes or replaces is not used any more from then on. A folder that was removed by
-    /// hand is noticed within a second.
+    /// An entry that another process removes or replaces is no longer used from then on. The removal of a folder by
+    /// other means than larder is noticed within a second.
     pub fn hot_bytes(mut self, bytes: u64) -> Self {
         self.hot_bytes = bytes;
         self
     }
 
-    /// How long a call waits for the thread or process that computes the same, if that does not get on: it was stopped, is
-    /// frozen, or waits for what this call would do. Then it computes the result itself. Without this, what the variable
-    /// `LARDER_WAIT` says (`30s`), else 30 seconds. With zero, no call waits for another one.
+    /// Sets how long a call waits for the thread or process that computes the same call, if that makes no progress: it
+    /// was stopped, is frozen, or waits for something that only this call would do. After that the call computes the
+    /// result itself. Default: the variable `LARDER_WAIT` (such as `30s`), else 30 seconds. With zero, no call waits
+    /// for another one.
     ///
-    /// If it may be getting on, the call waits longer: ten times the limit if it waits for something or only wakes now and
-    /// then, a hundred times if it works, and a thousand times for another process that works. A function that takes longer
-    /// than that, while another thread makes the same call, runs twice. A thread of rayon's waits one second for a holder
-    /// that stands still. It takes three seconds to see that another process was stopped.
+    /// If the leader may be making progress, the call waits longer: ten times the limit if the leader waits for
+    /// something or only wakes now and then, a hundred times if it works, and a thousand times if it works in another
+    /// process. A function that takes longer than that, while another thread makes the same call, runs twice. A thread
+    /// of a rayon pool waits at most one second for a leader that makes no progress. It takes three seconds to notice
+    /// that another process was stopped.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -155,12 +158,13 @@ impl CacheBuilder {
         self
     }
 
-    /// Believe only entries that were written with this secret: what others put into the folder is a miss, which is
-    /// counted as an error. For a folder that others can write to. Default: whoever can write there is believed.
+    /// Accepts only entries that were written with this secret. Any other entry in the folder is a miss, and is
+    /// counted as an error. Use it for a folder that others can write to. Default: every entry in the folder is
+    /// trusted.
     ///
-    /// Entries are sealed, not encrypted. An entry is read whole and its seal is compared, at BLAKE3's speed, before
-    /// it is used; so results can't be [mapped](crate::Shelved::map), and a [`Shelved`](crate::Shelved) reference can be
-    /// loaded only by the process that made it.
+    /// Entries are authenticated, not encrypted. An entry is read completely and its MAC is checked, at the speed of
+    /// BLAKE3, before it is used. So results can't be [mapped](crate::Shelved::map), and a [`Shelved`](crate::Shelved)
+    /// reference can be loaded only by the process that created it.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -175,14 +179,14 @@ impl CacheBuilder {
         self
     }
 
-    /// Let the group of the folder use the cache: folders are 2770 and files 0660, whatever the umask says, and all have the
-    /// group of the cache's folder. If everybody may write to that folder, everybody may use the cache. Default: what the
-    /// variable `LARDER_SHARED` says, else only the owner may (0700, 0600).
+    /// Lets the group of the folder use the cache: folders have mode 2770 and files 0660, whatever the umask is, and
+    /// all have the group of the cache's folder. If all users may write to that folder, all may use the cache.
+    /// Default: the variable `LARDER_SHARED`, else only the owner has access (0700, 0600).
     ///
-    /// The owner of the folder shares the cache by opening it so once; what is in it already is opened to the group then. From
-    /// then on it is shared for every program that uses it, also for those that do not ask for it. Whoever may write to
-    /// the folder is believed, unless all programs have one [`secret`](CacheBuilder::secret). On Windows, who may use a
-    /// folder is set for the folder, and this does nothing.
+    /// The owner of the folder makes the cache shared by opening it with this option once; existing contents are then
+    /// opened to the group. From then on it is shared for every program that uses it, even without this option. All
+    /// who may write to the folder are trusted, unless all programs use the same [`secret`](CacheBuilder::secret). On
+    /// Windows, permissions are set on the folder itself, and this option has no effect.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -195,7 +199,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Tell how far [`verify`](Cache::verify), [`clear`](Cache::clear) and [`trim`](Cache::trim) have come, entry by entry.
+    /// Sets a callback that [`verify`](Cache::verify), [`clear`](Cache::clear) and [`trim`](Cache::trim) call with
+    /// their progress, after each entry.
     ///
     /// ```
     /// # use std::sync::atomic::{AtomicU64, Ordering};
@@ -214,7 +219,7 @@ impl CacheBuilder {
         self
     }
 
-    /// Keep entries elsewhere.
+    /// Replaces the store of the entries.
     #[cfg(test)]
     pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = store;

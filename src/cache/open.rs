@@ -1,4 +1,4 @@
-//! Opens caches.
+//! Opens caches: in a folder, the global one, or none.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,27 +17,27 @@ use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::permissions;
 
-/// How long a call waits for a holder that does not get on, by default.
+/// Default time that a call waits for a leader that makes no progress.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
-/// What the global cache takes on the disk, unless something else is said.
+/// Default limit of the global cache on the disk, in bytes.
 const GLOBAL_MAX_BYTES: u64 = 10 << 30;
 
 impl Cache {
-    /// Opens the cache in this folder, which is created if it does not exist. If the disk is too full for that, the cache is
-    /// off until there is room, which is logged and looked at about once a second.
+    /// Opens the cache in this folder, and creates the folder if it does not exist. If the disk is too full for that,
+    /// the cache is off until there is space: this is logged, and tried again about once a second.
     ///
-    /// If other things are in the folder, the cache is in a folder `larder-cache` in there: [`path`](Cache::path) says
-    /// where it is. What larder did not make is never removed or changed.
+    /// If the folder contains other files, the cache is in a folder `larder-cache` within it; [`path`](Cache::path)
+    /// returns the actual folder. larder never removes or changes files that it did not create.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty or leads to a file, or `larder-cache` has other things
-    /// in it as well; and what the file system reports.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is empty, begins with `~`, or is a file, or if
+    /// `larder-cache` contains other files as well. Errors of the file system.
     pub fn open(folder: impl AsRef<Path>) -> Result<Cache> {
         Cache::builder(folder).open()
     }
 
-    /// Begins a cache that is not as [`open`](Cache::open) makes it.
+    /// Returns a builder for a cache with other options than those of [`open`](Cache::open).
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -48,19 +48,25 @@ impl Cache {
         CacheBuilder::new(folder.as_ref())
     }
 
-    /// The cache that functions use if nothing else is said.
+    /// Returns the cache that functions use by default.
     ///
-    /// All programs of the user share it. So the name of a closure is one in its crate there, see
+    /// All programs of the user share it. So the name of a closure is scoped to its crate in this cache; see
     /// [`get_or_compute`](Cache::get_or_compute).
     ///
-    /// Its folder is what the variable `LARDER_DIR` says, else `larder` in the user's cache folder (`~/.cache/larder` on
-    /// Linux). `LARDER_DIR` may begin with `~/`, which is the user's folder; a relative path is relative to the folder in which
-    /// the program was when it used this cache first. Its compressor is what `LARDER_COMPRESSION` says, else none. It keeps to what
-    /// `LARDER_MAX_BYTES` (`10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (`90d`) and `LARDER_MAX_IDLE` say; without
-    /// `LARDER_MAX_BYTES`, to 10 GiB. `LARDER_HOT_BYTES` is what [`hot_bytes`](CacheBuilder::hot_bytes) sets, and
-    /// `LARDER_SHARED` what [`shared`](CacheBuilder::shared) does, for every cache. What can't
-    /// be read of these is logged and ignored. If it can't be opened, that is logged, and it is off until it can be: that is
-    /// tried about once a second, while calls come.
+    /// Environment variables configure it:
+    ///
+    /// - `LARDER_DIR` is its folder. The default is `larder` in the user's cache folder (`~/.cache/larder` on Linux).
+    ///   A leading `~/` is the user's home folder. A relative path is relative to the working directory at the first
+    ///   use of this cache.
+    /// - `LARDER_COMPRESSION` is its compressor. The default is none.
+    /// - `LARDER_MAX_BYTES` (such as `10GB`), `LARDER_MAX_ENTRIES`, `LARDER_MAX_AGE` (such as `90d`) and
+    ///   `LARDER_MAX_IDLE` are its limits. Without `LARDER_MAX_BYTES`, the size is limited to 10 GiB.
+    /// - `LARDER_HOT_BYTES` sets [`hot_bytes`](CacheBuilder::hot_bytes).
+    /// - `LARDER_SHARED` sets the default of [`shared`](CacheBuilder::shared), for every cache.
+    ///
+    /// With an invalid `LARDER_DIR`, the cache is off, which is logged. Other invalid values are logged and ignored. If
+    /// the cache can't be opened, that is logged and the cache is off; while calls arrive, opening it is tried again
+    /// about once a second.
     pub fn global() -> &'static Cache {
         static GLOBAL: Lazy<Cache> = Lazy::new(|| {
             settings::check_once();
@@ -86,7 +92,7 @@ impl Cache {
         }
     }
 
-    /// A cache that keeps nothing: every call runs.
+    /// Returns a cache that stores nothing: every call runs.
     ///
     /// ```
     /// let cache = larder::Cache::disabled();
@@ -110,7 +116,7 @@ impl Cache {
 }
 
 impl CacheBuilder {
-    /// Opens the global cache, as the variables say.
+    /// Opens the global cache with the options in the environment variables.
     pub(crate) fn from_environment(folder: PathBuf) -> Result<Cache> {
         let mut builder = CacheBuilder::new(&folder).max_bytes(GLOBAL_MAX_BYTES);
         if let Some(compression) = settings::COMPRESSION.get() {
@@ -135,20 +141,20 @@ impl CacheBuilder {
         builder.open()
     }
 
-    /// Opens the cache. The variable `LARDER` may change how: `off` keeps nothing, `refresh`
-    /// computes every call and replaces what is stored, `readonly` stores nothing.
+    /// Opens the cache. The variable `LARDER` may change its mode: `off` stores and loads nothing, `refresh` computes
+    /// every call and replaces the stored results, `readonly` stores nothing.
     ///
-    /// `verify` computes a tenth of the hits again (`verify:0.5` half of them, `verify:1` all) and compares. A function
-    /// that gives another result, an `Err` or a panic is logged as an error and counted in
-    /// [`Stats::unequal`](crate::Stats::unequal). The caller gets the stored result in any case, and it stays stored, so
-    /// the program does what it does without `verify`. For the same share of the misses, the caller gets what a
-    /// later hit will give: the value as its `Deserialize` makes it from what its `Serialize` wrote. So a field that serde
-    /// skips shows at the first call.
+    /// `verify` computes a tenth of the hits again (`verify:0.5` half of them, `verify:1` all) and compares the
+    /// results. A different result, an `Err` or a panic is logged as an error and counted in
+    /// [`Stats::unequal`](crate::Stats::unequal). The caller gets the stored result in any case, and it stays stored,
+    /// so the program behaves as without `verify`. For the same share of the misses, the caller gets the value that a
+    /// later hit would return: encoded with its `Serialize` and decoded with its `Deserialize`. So a field that serde
+    /// skips is noticed in the first call.
     ///
     /// # Errors
-    /// Those of [`Cache::open`]; [`LevelOutOfRange`](ErrorKind::LevelOutOfRange) and
-    /// [`CompressorDisabled`](ErrorKind::CompressorDisabled) for the compressor;
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a limit that nothing fits into.
+    /// The errors of [`Cache::open`]. [`LevelOutOfRange`](ErrorKind::LevelOutOfRange) and
+    /// [`CompressorDisabled`](ErrorKind::CompressorDisabled) for the compressor.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a limit of zero.
     pub fn open(self) -> Result<Cache> {
         let compression = self.compression.validate()?;
         self.limits.validate()?;
@@ -170,9 +176,10 @@ impl CacheBuilder {
                     orphaned_temps::collect(&layout);
                     report_file::remove_orphaned_temps(layout.root());
                 }
-                // Of the global cache, nobody asks whether it could be opened; and a full disk is not full for ever.
+                // Opening the global cache must not fail, because no caller handles the error. A full disk may have
+                // space again later.
                 Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
-                    // What was stored before can be loaded.
+                    // If the cache exists, its results can still be loaded.
                     let is_latent = !layout.functions().is_dir();
                     let what = if is_latent { "opened: nothing is cached" } else { "written to: nothing is stored" };
                     tracing::warn!(%error, "the cache can't be {what} until it can, which is tried again and again");
@@ -205,7 +212,7 @@ impl CacheBuilder {
         }))
     }
 
-    /// Makes the folders, for whom they are to be.
+    /// Creates the folders, with permissions for the users who may use the cache.
     fn create(&self, layout: &Layout) -> Result<()> {
         let heir = permissions::Heir::of(layout.root());
         layout.create_root().map_err(permissions::explain)?;

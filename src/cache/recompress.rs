@@ -1,4 +1,6 @@
-//! Compressing an entry anew, while others use the cache. DESIGN.md says why nothing comes back that was removed.
+//! Compresses an existing entry with another compressor, while others use the cache.
+//!
+//! docs/design/storage.md explains why an entry that is removed at the same time does not come back.
 
 use crate::cache::handle::Cache;
 use crate::error::too_large::TooLarge;
@@ -10,19 +12,19 @@ use crate::store::read::EntryReader;
 use crate::store::write::{Fits, write_with};
 
 impl Cache {
-    /// Compresses an entry with another method, and gives the size of its file in bytes then. What it says stays the same,
-    /// and so do the times at which it was computed and used; an entry that has this method and level is left as it is.
-    /// It takes little memory, however large the value is.
+    /// Compresses an entry with another compressor, and returns the new size of its file in bytes. The stored value
+    /// stays the same, and so do the times at which it was computed and used. An entry that already has this
+    /// compressor and level is not changed. Memory use is small, however large the value is.
     ///
-    /// `None` if it is not done: the entry is gone or was replaced meanwhile, or somebody computes that call just now.
-    /// Other threads and processes may use the cache, and what they remove stays removed.
+    /// Returns `None` if nothing was done: the entry was removed or replaced, or its call is being computed. Other
+    /// threads and processes may use the cache at the same time, and entries that they remove stay removed.
     ///
     /// # Errors
-    /// If the entry is damaged or can't be read, the compressor is not in this build or has no such level, or the file
-    /// system can't exchange two files in one step (Linux does, on local disks): the entry is as it was then.
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if it would be larger than
-    /// [`max_bytes`](crate::CacheBuilder::max_bytes); [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry of another cache,
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// Returns an error if the entry is damaged or can't be read, if the compressor is not in this build or lacks this
+    /// level, or if the file system can't exchange two files atomically (Linux can, on local disks). The entry is then
+    /// unchanged. [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the new file would be larger than
+    /// [`max_bytes`](crate::CacheBuilder::max_bytes). [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry of
+    /// another cache. [`ReadOnly`](crate::ErrorKind::ReadOnly) in a read-only cache.
     ///
     /// ```
     /// # use larder::Compression;
@@ -44,7 +46,8 @@ impl Cache {
         let Some(place) = self.writable()? else { return Ok(None) };
         let (folder, key) = (&*place.folder_of(entry)?, &entry.key);
         let at_entry = |error: Error| error.at(&entry.path);
-        // Held until the new file is in place: meanwhile nobody stores another one, who waits for his turn.
+        // The leader guard is held until the new file is in place. A call that would store another result waits for
+        // it.
         let lead = self.flights().map(|flights| flights.try_lead(key, &entry.function, false));
         if matches!(lead, Some(None)) {
             return Ok(None);
@@ -89,7 +92,7 @@ impl Cache {
                 tracing::debug!(%key, %compression, before, size, "compressed anew");
                 Ok(Some(size))
             }
-            // It may have been in place for a moment.
+            // The new file may have been in place for a moment, so copies in memory are invalidated.
             undone => {
                 self.upkeep().changed(key);
                 undone

@@ -1,4 +1,4 @@
-//! One call of an `async fn` in hand.
+//! `AsyncCall`: a call of a memoized `async fn` that has not run yet.
 
 use std::fmt;
 use std::pin::Pin;
@@ -22,19 +22,20 @@ use crate::explain::Explanation;
 use crate::key::call_key::{Describe, encode};
 use crate::key::digest::Key;
 
-/// [`Call`](crate::Call) of an `async fn`: what runs the function is `async` as well. Needs feature `async`.
+/// [`Call`](crate::Call) of an `async fn`: the methods that run the function are `async` as well. Needs feature
+/// `async`.
 ///
-/// What runs the function reads and writes files on other threads. What only looks does so on the
-/// thread that asks, and is quick: [`key`](AsyncCall::key), [`is_cached`](AsyncCall::is_cached),
-/// [`explain`](AsyncCall::explain), [`forget`](AsyncCall::forget), and [`shelve`](AsyncCall::shelve) before it runs
-/// anything.
+/// Methods that run the function read and write files on other threads. Other methods work on the calling thread:
+/// [`key`](AsyncCall::key), [`is_cached`](AsyncCall::is_cached), [`forget`](AsyncCall::forget) and the lookup with which
+/// [`shelve`](AsyncCall::shelve) begins are quick; [`cached`](AsyncCall::cached) and [`explain`](AsyncCall::explain) read
+/// the whole entry.
 #[must_use = "a call does nothing until it is run"]
 pub struct AsyncCall<'a, T> {
     site: Arc<CallContext<'static>>,
     asked: Box<dyn RunAsync<'a, T> + 'a>,
 }
 
-/// Gives nothing if it is put off.
+/// A running call. Its output is `None` if the call is postponed.
 type Running<'a, T> = Pin<Box<dyn Future<Output = Option<Box<(T, Outcome)>>> + Send + 'a>>;
 
 trait RunAsync<'a, T>: Ask<T> + Send {
@@ -61,7 +62,7 @@ where
 }
 
 impl<'a, T: Send + 'static> AsyncCall<'a, T> {
-    /// For the attribute.
+    /// Creates the call. Used by the attribute.
     #[doc(hidden)]
     pub fn new<A: Send + 'a, S: ResultShape<T> + 'static, F: Future<Output = T> + Send + 'a>(
         memo: &'static Memo,
@@ -77,58 +78,58 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         }
     }
 
-    /// As [`Call::key`](crate::Call::key).
+    /// Returns the call's key, as [`Call::key`](crate::Call::key) does.
     pub fn key(&self) -> Key {
         handle::key(&self.site)
     }
 
-    /// As [`Call::is_cached`](crate::Call::is_cached).
+    /// Returns whether the call would be a hit, as [`Call::is_cached`](crate::Call::is_cached) does.
     pub fn is_cached(&self) -> bool {
         self.asked.is_stored(&self.site)
     }
 
-    /// As [`Call::cached`](crate::Call::cached).
+    /// Returns the stored result, as [`Call::cached`](crate::Call::cached) does.
     ///
     /// # Errors
-    /// Those of [`Call::cached`](crate::Call::cached).
+    /// The errors of [`Call::cached`](crate::Call::cached).
     pub fn cached(&self) -> Result<Option<T>> {
         handle::cached(&*self.asked, &self.site)
     }
 
-    /// As [`Call::forget`](crate::Call::forget).
+    /// Removes the stored result, as [`Call::forget`](crate::Call::forget) does.
     ///
     /// # Errors
-    /// Those of [`Call::forget`](crate::Call::forget).
+    /// The errors of [`Call::forget`](crate::Call::forget).
     pub fn forget(&self) -> Result<bool> {
         self.site.forget()
     }
 
-    /// As [`Call::explain`](crate::Call::explain).
+    /// Explains whether the call would be a hit, as [`Call::explain`](crate::Call::explain) does.
     pub fn explain(&self) -> Explanation {
         handle::explain(&*self.asked, &self.site)
     }
 
-    /// As [`Call::run`](crate::Call::run).
+    /// Loads the result, or computes and stores it, as [`Call::run`](crate::Call::run) does.
     pub async fn run(self) -> T {
         done(self.asked.run(self.site, CallOptions::PLAIN).await).0
     }
 
-    /// As [`Call::outcome`](crate::Call::outcome).
+    /// Runs the call and returns its outcome too, as [`Call::outcome`](crate::Call::outcome) does.
     pub async fn outcome(self) -> (T, Outcome) {
         *done(self.asked.run(self.site, CallOptions::WHY).await)
     }
 
-    /// As [`Call::refresh`](crate::Call::refresh).
+    /// Computes the result and replaces the stored one, as [`Call::refresh`](crate::Call::refresh) does.
     pub async fn refresh(self) -> T {
         done(self.asked.run(self.site, CallOptions::REFRESH).await).0
     }
 
-    /// As [`Call::try_run`](crate::Call::try_run).
+    /// Runs the call unless it is being computed elsewhere, as [`Call::try_run`](crate::Call::try_run) does.
     pub async fn try_run(self) -> Option<T> {
         self.asked.run(self.site, CallOptions::tries(Duration::ZERO)).await.map(|done| done.0)
     }
 
-    /// As [`Call::uncached`](crate::Call::uncached).
+    /// Runs the function without the cache, as [`Call::uncached`](crate::Call::uncached) does.
     pub async fn uncached(self) -> T {
         let started = Instant::now();
         let value = self.asked.uncached().await;
@@ -136,10 +137,10 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         value
     }
 
-    /// As [`Call::shelve`](crate::Call::shelve).
+    /// Stores the result if needed and returns a reference to it, as [`Call::shelve`](crate::Call::shelve) does.
     ///
     /// # Errors
-    /// Those of [`Call::shelve`](crate::Call::shelve).
+    /// The errors of [`Call::shelve`](crate::Call::shelve).
     pub async fn shelve(self) -> Result<Shelved<T>> {
         let AsyncCall { site, asked } = self;
         let shelve = asked.shelve();

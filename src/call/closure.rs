@@ -1,4 +1,4 @@
-//! Memoization without the attribute: a closure under a name.
+//! Memoization of closures, without the attribute: `Cache::get_or_compute`.
 
 use std::any::type_name;
 use std::cell::RefCell;
@@ -16,26 +16,27 @@ use crate::call::run;
 use crate::key::caller::{full_name, origin_of};
 
 impl Cache {
-    /// Loads the result of `compute`, or runs it and keeps its result. For closures; functions have
+    /// Loads the result of `compute`, or runs it and stores its result. This is for closures; for functions, use
     /// [`#[memoize]`](macro@crate::memoize).
     ///
-    /// `name` stands for the code: two closures that compute different things need different names,
-    /// and one that is changed needs a new one. `args` is all that the result depends on. A result
-    /// that is an `Err` is not kept.
+    /// `name` stands for the code: closures that compute different things need different names, and a closure whose
+    /// code changes needs a new one. `args` must hold everything that the result depends on. A result that is an `Err`
+    /// is not stored.
     ///
-    /// What the name is relative to:
+    /// The scope of the name depends on the cache:
     ///
-    /// - In a cache that a program [opened](Cache::open) itself, it is relative to that cache: every
-    ///   program that opens the folder shares the name.
-    /// - In the [`global`](Cache::global) cache, which all programs share, it is relative to the crates that the closure's
-    ///   type names. `"load"` in a crate `app` is listed as `app::load`, and is not the `"load"` of a crate `other`. The
-    ///   closure may move within its crate. If a library's generic function hands on a closure of `app`, both count:
-    ///   `app+library::load`. A function pointer, and what is behind `dyn`, may be anybody's code: then the name of the
-    ///   program's file counts as well. In the tests of `app`, that name, `app-` and digits, stands for `app`: what was
-    ///   compiled with `cfg(test)` gives the program nothing.
+    /// - In a cache that a program [opened](Cache::open) itself, all programs that open the folder share the name.
+    /// - In the [`global`](Cache::global) cache, which all programs share, the name is scoped to the crates that the
+    ///   closure's type mentions. `"load"` in a crate `app` is listed as `app::load`, and differs from `"load"` in a
+    ///   crate `other`. The closure may move within its crate. If a library's generic function passes on a closure of
+    ///   `app`, both crates count: `app+library::load`. A function pointer, or a closure behind `dyn`, may come from
+    ///   any crate, so the name of the program's file counts as well. A test binary of `app` has the file name `app-`
+    ///   and digits, which is read as `app`: the program never gets a result of code that was compiled with
+    ///   `cfg(test)`.
     ///
-    /// Two programs whose crates have one name are one there. So are two that use a library which hides their code from its
-    /// own closure, behind `dyn`, and chooses the name itself: it should put into `args` whose code it is.
+    /// In the global cache, two programs whose crates have the same name share results. So do two programs that use a
+    /// library which chooses the name itself and hides their code from its own closure behind `dyn`. Such a library
+    /// should put the identity of the code into `args`.
     pub fn get_or_compute<A, T>(&self, name: &str, args: &A, compute: impl FnOnce() -> T) -> T
     where
         A: Serialize + ?Sized,
@@ -44,10 +45,11 @@ impl Cache {
         self.closure::<A, T, PlainResult<T>, _>(name, args, compute)
     }
 
-    /// [`get_or_compute`](Cache::get_or_compute) for an error that need not be serialisable.
+    /// Does the same as [`get_or_compute`](Cache::get_or_compute) for a result whose error type need not be
+    /// serialisable.
     ///
     /// # Errors
-    /// Those of `compute`.
+    /// The errors that `compute` returns.
     pub fn get_or_try_compute<A, T, E>(
         &self,
         name: &str,
@@ -83,26 +85,27 @@ impl Cache {
     }
 }
 
-/// On the heap, as it is there while the closure runs.
+/// Creates the memo of a closure in a cache that is not global. It is on the heap to keep the stack small while the
+/// closure runs.
 #[inline(never)]
 fn own_memo(cache: &Cache, name: &str, stored: &'static str) -> Arc<Memo> {
     Arc::new(Memo::new(Definition::of_closure(name, stored), cache.clone()))
 }
 
 thread_local! {
-    /// What this thread called last in the global cache, which is mostly what it calls next.
+    /// The closure that this thread called last in the global cache. The next call is usually of the same one.
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
 }
 
 struct Last {
     name: String,
-    /// The types of the closure and of its result.
+    /// The types of the closure and of its stored result.
     types: [String; 2],
     memo: Arc<Memo>,
 }
 
-/// The memo of a closure of type `F` that gives a `T`. Unlike others, the global cache is never closed, so a memo may keep it
-/// open.
+/// Returns the memo of a closure of type `F` with result type `T`. The global cache is never closed, so a memo may
+/// keep it open.
 fn global_memo<F, T>(global: &Cache, name: &str) -> Arc<Memo> {
     let types = [type_name::<F>(), type_name::<T>()];
     let last = LAST.try_with(|last| match &*last.borrow() {
@@ -115,7 +118,7 @@ fn global_memo<F, T>(global: &Cache, name: &str) -> Arc<Memo> {
     let definition = Definition::of_closure(&full_name(&origin_of::<F>(), name), types[1]);
     let memo = Arc::new(Memo::new(definition, global.clone()));
     let last = Last { name: name.to_owned(), types: types.map(str::to_owned), memo: memo.clone() };
-    // Where the thread ends, nothing is kept any more.
+    // When the thread is ending, its thread-local storage is gone and nothing is kept.
     let _ = LAST.try_with(|place| place.replace(Some(last)));
     memo
 }

@@ -1,4 +1,4 @@
-//! A store that fails when it is told to, and random calls of a cache in it against a model.
+//! Tests random calls against a model, with a store that fails on request.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -25,21 +25,21 @@ use crate::store::interface::Store;
 use crate::store::walk::{ListedEntry, Walk};
 use crate::sys::atomic_file::TempFile;
 
-/// What goes wrong the next time.
+/// The operation that fails next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Get,
-    /// The entry is there when it is opened, and what is read is of no use.
+    /// The entry opens, but its contents are unusable.
     Damaged,
-    /// Nothing is published.
+    /// The entry is not published.
     PutBefore,
-    /// It is published, and an error is reported all the same.
+    /// The entry is published, but an error is reported.
     PutAfter,
     Remove,
     List,
 }
 
-/// A directory with faults, which are used up one by one.
+/// A directory with injected faults. Each fault happens once.
 #[derive(Debug, Default)]
 struct Faulty {
     directory: Directory,
@@ -106,7 +106,7 @@ impl Store for Faulty {
     }
 }
 
-/// What is done; most of it by one of two caches in one folder, which are as two processes.
+/// One operation. Most name one of two caches on the same folder, which behave like two processes.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Call(usize, u8),
@@ -140,11 +140,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The model: what is stored, as far as that is known.
+/// The model: the known state of one stored result.
 #[derive(Clone, Debug, PartialEq)]
 enum Stored {
     Nothing,
-    /// One of these, or nothing, where a fault has left that open.
+    /// One of these values, or nothing: a fault left it open.
     Maybe(Vec<u64>),
     Value(u64),
 }
@@ -174,7 +174,8 @@ impl World {
         World { folder, stores, caches, memo, stored: HashMap::new(), computed: 0 }
     }
 
-    /// Calls the function, of which each run gives another value: gives what came, and whether it was computed.
+    /// Calls the function, which returns a different value in each run. Returns the value, and whether it was
+    /// computed.
     fn call(&mut self, which: usize, n: u8, refresh: bool) -> (u64, bool) {
         let next = self.computed + 1;
         let mut computed = false;
@@ -271,14 +272,14 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever fails: no value is stale or another one, what is stored hits, and what was removed does not.
+    /// With any fault, no value is stale or wrong, stored results hit, and removed results miss.
     #[test]
-    fn a_cache_is_a_map_whatever_fails(steps in prop::collection::vec(step(), 1..60)) {
+    fn a_cache_behaves_like_a_map_under_faults(steps in prop::collection::vec(step(), 1..60)) {
         let mut world = World::new();
         for step in steps {
             world.step(step);
         }
-        // When nothing fails any more, everything is as it should be.
+        // Without further faults, the caches agree again.
         world.stores.iter().for_each(|store| store.next.lock().unwrap().clear());
         for n in 0..4 {
             let (first, _) = world.call(0, n, true);
@@ -287,7 +288,7 @@ proptest! {
         }
         let all: Vec<_> = world.caches[0].entries().unwrap().collect();
         prop_assert_eq!(all.len(), 4);
-        // What one of them has not noted yet, the other one can't know.
+        // A cache does not know what the other one has not flushed yet.
         world.caches.iter().for_each(|cache| cache.upkeep().flush_surely());
         world.caches[0].trim().unwrap();
         prop_assert_eq!(world.caches[1].stats().unwrap().entries, 4);

@@ -1,4 +1,4 @@
-//! A memoized function: what identifies it, and what is kept of it.
+//! A memoized function: its identity, and its state in each cache it is used with.
 
 use std::fmt;
 use std::path::Path;
@@ -23,27 +23,27 @@ use crate::sys::file::read_now;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::{atomic_file, fault_injection};
 
-/// What the attribute knows of a function.
+/// Everything that the attribute knows about a function.
 #[derive(Clone, Debug)]
 pub struct Definition {
     /// `CARGO_PKG_NAME`.
     pub package: &'static str,
-    /// The function's path, or the name that the user gave.
+    /// The function's path, or the name that the user chose.
     pub path: String,
-    /// Where the function is, if its path may be that of another as well.
+    /// The position in the source, if several functions may have the same path.
     pub position: Option<(u32, u32)>,
     /// The option `version`.
     pub version: u64,
     /// The function's code.
     pub code: Code,
-    /// The function's signature, for people.
+    /// The function's signature, to show to people.
     pub signature: &'static str,
     /// The option `compress`.
     pub compression: Option<Compression>,
 }
 
 impl Definition {
-    /// What there is to know of a closure: its name, and the type of its result.
+    /// Returns the definition of a closure, from its name and the type of its result.
     pub(crate) fn of_closure(name: &str, stored: &'static str) -> Self {
         Definition {
             package: "",
@@ -70,26 +70,26 @@ pub struct Memo {
     code: Code,
     signature: &'static str,
     compression: Option<Compression>,
-    /// In the cache of the first call, which is mostly the one of every call.
+    /// State in the cache of the first call. Most functions use only this cache.
     home: Arc<FunctionState>,
-    /// In the cache of the last call that had another one.
+    /// State in the cache of the last call that used another one.
     other: PerProcess<Other>,
-    /// Whether the last call had that one.
+    /// Whether the last call used the cache of `other`.
     is_elsewhere: AtomicBool,
-    /// Whether calls of this process had caches in several folders.
+    /// Whether this process used the function with caches in several folders.
     has_several: AtomicBool,
 }
 
 type Other = RwLock<Option<Arc<FunctionState>>>;
 
-/// Where the results of a function are.
+/// State of a function in one cache.
 pub(crate) struct FunctionState {
     pub(crate) cache: Cache,
-    /// The folder in it; `None` if it is off.
+    /// The function's folder in the cache; `None` if the cache is off.
     pub(crate) folder: Option<Arc<Path>>,
-    /// What is counted there.
+    /// The function's counters in the cache.
     tally: PerProcess<Arc<Tally>>,
-    /// Whether this process has seen to it that the folder says whose it is.
+    /// Whether this process has written or checked the file that describes the function.
     described: AtomicBool,
 }
 
@@ -100,7 +100,7 @@ impl FunctionState {
         Arc::new(FunctionState { cache, folder, tally, described: AtomicBool::new(false) })
     }
 
-    /// What is counted there.
+    /// Returns the function's counters in the cache.
     #[inline]
     pub(crate) fn tally(&self) -> &Arc<Tally> {
         self.tally.get_or(|parents| {
@@ -110,7 +110,7 @@ impl FunctionState {
 }
 
 impl Memo {
-    /// A function that uses `cache`.
+    /// Creates a function that uses `cache`.
     #[doc(hidden)]
     pub fn new(definition: Definition, cache: Cache) -> Self {
         let function = Function {
@@ -133,30 +133,30 @@ impl Memo {
         }
     }
 
-    /// The function's path with its crate and modules, or the name that the attribute gave it.
+    /// Returns the function's path with its crate and modules, or the name given in the attribute.
     pub fn name(&self) -> &str {
         &self.function.path
     }
 
-    /// Returns the cache that holds the results: the one that was used last in this process, if the attribute's `cache` depends
-    /// on the arguments.
+    /// Returns the cache that holds the results. If the attribute's `cache` depends on the arguments, this is the
+    /// cache of the last call in this process.
     pub fn cache(&self) -> Cache {
         self.last_home().cache.clone()
     }
 
-    /// Returns the counters of this function in its [`cache`](Memo::cache), of all processes.
+    /// Returns the counters of this function in its [`cache`](Memo::cache), summed over all processes.
     ///
     /// # Errors
-    /// If the file of the counters can't be read.
+    /// Returns an error if the counter file can't be read.
     pub fn stats(&self) -> Result<Stats> {
         let home = self.last_home();
         Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
     }
 
-    /// Returns the counters of this function in `cache`, of all processes.
+    /// Returns the counters of this function in `cache`, summed over all processes.
     ///
     /// # Errors
-    /// If the file of the counters can't be read.
+    /// Returns an error if the counter file can't be read.
     pub fn stats_in(&self, cache: &Cache) -> Result<Stats> {
         let home = FunctionState::new(&self.function, cache.clone());
         Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
@@ -165,7 +165,7 @@ impl Memo {
     /// Lists the stored results of this function in its [`cache`](Memo::cache).
     ///
     /// # Errors
-    /// If the folder can't be listed.
+    /// Returns an error if the folder can't be listed.
     pub fn entries(&self) -> Result<Entries> {
         self.entries_in(&self.cache())
     }
@@ -173,7 +173,7 @@ impl Memo {
     /// Lists the stored results of this function in `cache`.
     ///
     /// # Errors
-    /// If the folder can't be listed.
+    /// Returns an error if the folder can't be listed.
     pub fn entries_in(&self, cache: &Cache) -> Result<Entries> {
         match cache.layout() {
             Some(layout) => Entries::under(&layout.function(&self.function), false),
@@ -181,12 +181,12 @@ impl Memo {
         }
     }
 
-    /// Removes the stored results of this function from its cache, also those of other versions of its code.
+    /// Removes the stored results of this function from its cache, including those of other versions of its code.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if this process has used the function with caches in several folders: it would
-    /// be chance which of them is meant, so use [`clear_in`](Memo::clear_in). [`ReadOnly`](ErrorKind::ReadOnly), and what the
-    /// file system reports.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if this process used the function with caches in several folders,
+    /// because it would be chance which of them is cleared; use [`clear_in`](Memo::clear_in) instead.
+    /// [`ReadOnly`](ErrorKind::ReadOnly) in a read-only cache, and errors of the file system.
     pub fn clear(&self) -> Result<()> {
         if self.has_several.load(Ordering::Relaxed) {
             let what = "this function was used with caches in several folders; use `clear_in` to say which is meant";
@@ -195,10 +195,10 @@ impl Memo {
         self.clear_in(&self.cache())
     }
 
-    /// Removes the stored results of this function from `cache`, also those of other versions of its code.
+    /// Removes the stored results of this function from `cache`, including those of other versions of its code.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    /// [`ReadOnly`](ErrorKind::ReadOnly) in a read-only cache, and errors of the file system.
     pub fn clear_in(&self, cache: &Cache) -> Result<()> {
         match cache.writable()? {
             Some(place) => cache.clear_folder(&place.layout.function(&self.function)).map(drop),
@@ -206,7 +206,7 @@ impl Memo {
         }
     }
 
-    /// What is known of the function's code.
+    /// Returns what code tracking found out about the function.
     #[doc(hidden)]
     pub fn tracked(&self) -> Code {
         self.code
@@ -216,28 +216,29 @@ impl Memo {
         &self.function
     }
 
-    /// The key under which this function's calls have theirs.
+    /// Returns the function's key. The keys of its calls are derived from it.
     pub(crate) fn key(&self) -> &Key {
         &self.key
     }
 
-    /// The compressor of this function's entries in `cache`.
+    /// Returns the compressor of this function's entries in `cache`.
     pub(crate) fn compression(&self, cache: &Cache) -> Compression {
         self.compression.unwrap_or_else(|| cache.compression())
     }
 
-    /// What of the function's code the attribute could not see when it was compiled, a sentence each. If there is
-    /// any, the identity of the running program is in the key: results are found again by the same build only.
+    /// Lists the parts of the function's code that the attribute could not track at compile time, one sentence each.
+    /// If there are any, the identity of the running program is part of the key, so only the same build finds the
+    /// results again.
     pub fn unseen(&self) -> &'static [&'static str] {
         self.code.unseen
     }
 
-    /// What the code consists of.
+    /// Returns the items that the code consists of.
     pub(crate) fn code_parts(&self) -> CodeFile {
         self.code.parts()
     }
 
-    /// The fingerprint of the code, in hexadecimal digits.
+    /// Returns the fingerprint of the code in hexadecimal digits.
     pub(crate) fn code(&self) -> String {
         use std::fmt::Write as _;
         self.function.code.iter().fold(String::new(), |mut text, byte| {
@@ -246,7 +247,7 @@ impl Memo {
         })
     }
 
-    /// Where this function's results are in `cache`, which is noted as the one that was used last.
+    /// Returns the function's state in `cache`, and remembers `cache` as the last one used.
     pub(crate) fn home(&self, cache: &Cache) -> Arc<FunctionState> {
         self.with_home(cache, Arc::clone)
     }
@@ -289,10 +290,10 @@ impl Memo {
         }
     }
 
-    /// Makes the function's folder, and the file in it that says whose it is.
+    /// Creates the function's folder and the file in it that describes the function.
     pub(crate) fn describe(&self, layout: &Layout, home: &FunctionState, folder: &Path) -> Result<()> {
         let path = Layout::function_file(folder);
-        // The file is compared once; after that, it is enough that nobody has removed it.
+        // The file is compared once. After that, a check that it still exists is enough.
         if home.described.load(Ordering::Relaxed) && path.exists() {
             return Ok(());
         }
@@ -322,7 +323,7 @@ impl Memo {
         atomic_file::write_note(&layout.temp_folder_for(folder), &path, &json)
     }
 
-    /// Writes down what the code consists of, beside the entries that it gave.
+    /// Writes the code items of the function to a file beside the entries.
     fn describe_code(&self, layout: &Layout, folder: &Path) -> Result<()> {
         match self.code.track {
             Track::Reachable | Track::Body => self.code_parts().keep(layout, folder, &brief_code(&self.function.code)),
@@ -331,8 +332,8 @@ impl Memo {
     }
 }
 
-/// An error if somebody else's file is in the place of one of larder's. What is no regular file is replaced: nothing is lost
-/// with it.
+/// Returns an error if a file at this path does not belong to larder. Anything but a regular file may be replaced,
+/// because it holds no data.
 fn expect_own(path: &Path, role: Role) -> Result<()> {
     let is_file = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
     if !is_file || owned_files::is_ours(path, role).unwrap_or(true) {

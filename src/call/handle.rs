@@ -1,4 +1,4 @@
-//! One call in hand.
+//! `Call`: a call of a memoized function that has not run yet.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -45,22 +45,22 @@ pub struct Call<'a, T> {
     asked: Box<dyn Run<'a, T> + 'a>,
 }
 
-/// What can be asked of a call without running it, whatever its arguments are.
+/// Lookups that a call offers without running it. Hides the types of the arguments.
 pub(crate) trait Ask<T> {
     fn is_stored(&self, site: &CallContext<'_>) -> bool;
     fn load(&self, site: &CallContext<'_>) -> Lookup<T>;
     fn shown(&self, site: &CallContext<'_>) -> Vec<Argument>;
-    /// How to refer to the result.
+    /// Returns the function that makes a reference to the result.
     fn shelve(&self) -> Shelve<T>;
 }
 
-/// Makes the reference to a result of this function: `None` stands for one that is stored.
+/// Makes the reference to a result of this function. `None` means that the result is stored.
 pub(crate) type Shelve<T> = fn(&CallContext<'_>, Option<&T>) -> Result<Shelved<T>>;
 
 type RunOutcome<'a, T> = std::result::Result<Box<(T, Outcome)>, Box<dyn Run<'a, T> + 'a>>;
 
 trait Run<'a, T>: Ask<T> {
-    /// Gives itself back if it is put off.
+    /// Runs the call. Returns the call itself if it is postponed.
     fn run(self: Box<Self>, site: &CallContext<'_>, how: CallOptions) -> RunOutcome<'a, T>;
     fn uncached(self: Box<Self>) -> T;
 }
@@ -137,7 +137,7 @@ where
     }
 }
 
-/// The call's key; zeros if it has none.
+/// Returns the call's key, or all zeros if it has none.
 pub(crate) fn key(site: &CallContext<'_>) -> Key {
     site.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
 }
@@ -184,7 +184,7 @@ pub(crate) fn debug(name: &str, site: &CallContext<'_>, f: &mut fmt::Formatter<'
 }
 
 impl<'a, T: 'a> Call<'a, T> {
-    /// For the attribute.
+    /// Creates the call. Used by the attribute.
     #[doc(hidden)]
     pub fn new<A: 'a, S: ResultShape<T> + 'a>(
         memo: &'a Memo,
@@ -200,56 +200,57 @@ impl<'a, T: 'a> Call<'a, T> {
         }
     }
 
-    /// The call's key. All zeros if an argument has none, because its `Serialize` reports an error or
-    /// panics: such a call always runs.
+    /// Returns the call's key. It is all zeros if an argument has none, because its `Serialize` reports an error or
+    /// panics. Such a call always runs.
     pub fn key(&self) -> Key {
         key(&self.site)
     }
 
-    /// Whether the call would be a hit. Reads the entry's header and changes nothing on disk.
+    /// Returns whether the call would be a hit. Reads the entry's header and changes nothing on disk.
     pub fn is_cached(&self) -> bool {
         self.asked.is_stored(&self.site)
     }
 
-    /// The stored result, if there is one. Never computes.
+    /// Returns the stored result, or `None` if there is none. Never computes.
     ///
     /// # Errors
-    /// If there is an entry and it can't be read, or if an argument has no key.
+    /// Returns an error if there is an entry and it can't be read, or if an argument has no key.
     pub fn cached(&self) -> Result<Option<T>> {
         cached(&*self.asked, &self.site)
     }
 
-    /// Removes the stored result of this call. Gives whether there was one.
+    /// Removes the stored result of this call. Returns whether there was one.
     ///
     /// # Errors
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) in a read-only cache, and errors of the file system.
     pub fn forget(&self) -> Result<bool> {
         self.site.forget()
     }
 
-    /// Whether the call would be a hit, and why. Changes nothing on disk, and reads at most the
-    /// function's own folder. Also [`Outcome::Computed`] says why.
+    /// Explains whether the call would be a hit, and why. Changes nothing on disk, and reads at most the function's
+    /// own folder. [`Outcome::Computed`] gives the reason for a call that has run.
     pub fn explain(&self) -> Explanation {
         explain(&*self.asked, &self.site)
     }
 
-    /// What calling the function does: loads the result, or computes and keeps it.
+    /// Runs the call as calling the function does: loads the result, or computes and stores it.
     pub fn run(self) -> T {
         done(self.asked.run(&self.site, CallOptions::PLAIN).ok()).0
     }
 
-    /// As [`run`](Call::run), and tells what became of the call.
+    /// Runs the call as [`run`](Call::run) does, and also returns its outcome.
     pub fn outcome(self) -> (T, Outcome) {
         *done(self.asked.run(&self.site, CallOptions::WHY).ok())
     }
 
-    /// Computes the result even if it is stored, and replaces what is stored.
+    /// Computes the result even if it is stored, and replaces the stored one.
     pub fn refresh(self) -> T {
         done(self.asked.run(&self.site, CallOptions::REFRESH).ok()).0
     }
 
-    /// What [`run`](Call::run) does, but `None` if another thread or process computes this call at the moment, instead of
-    /// waiting for it. (Within the function itself, for the same call, it computes.) [`sweep`](crate::sweep) uses it to do other calls meanwhile.
+    /// Runs the call as [`run`](Call::run) does, but returns `None` instead of waiting if another thread or process is
+    /// computing it. A call of the function within itself with the same arguments does not wait either: it computes.
+    /// [`sweep`](crate::sweep) uses this to run other calls first.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -269,8 +270,8 @@ impl<'a, T: 'a> Call<'a, T> {
         self.try_for(Duration::ZERO).ok()
     }
 
-    /// [`try_run`](Call::try_run), which waits for so long, and gives the call back. When that is tried again, it goes on from
-    /// what was seen of the holder.
+    /// Tries the call as [`try_run`](Call::try_run) does, but waits up to `longest`. Returns the call if it is still
+    /// being computed elsewhere. The next try continues from what this one observed of the leader.
     pub(crate) fn try_for(self, longest: Duration) -> std::result::Result<T, Self> {
         let Call { site, asked } = self;
         match asked.run(&site, CallOptions::tries(longest)) {
@@ -279,7 +280,7 @@ impl<'a, T: 'a> Call<'a, T> {
         }
     }
 
-    /// Runs the function past the cache: nothing is loaded, and nothing is stored.
+    /// Runs the function without the cache: loads nothing and stores nothing.
     pub fn uncached(self) -> T {
         let started = Instant::now();
         let value = self.asked.uncached();
@@ -287,13 +288,13 @@ impl<'a, T: 'a> Call<'a, T> {
         value
     }
 
-    /// Makes sure that the result is stored, without loading it, and refers to it.
+    /// Makes sure that the result is stored, without loading it, and returns a reference to it.
     ///
-    /// If it can't be stored, because the cache is off or failed, its encoding is kept in the reference.
+    /// If it can't be stored, because the cache is off or failed, the reference holds its encoding.
     ///
     /// # Errors
-    /// If an argument has no key; [`NotRepresentable`](ErrorKind::NotRepresentable) if the function
-    /// returned an `Err`, or a value that can't be encoded.
+    /// Returns an error if an argument has no key, and [`NotRepresentable`](ErrorKind::NotRepresentable) if the
+    /// function returned an `Err` or a value that can't be encoded.
     pub fn shelve(self) -> Result<Shelved<T>> {
         let Call { site, asked } = self;
         let shelve = asked.shelve();

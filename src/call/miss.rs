@@ -1,4 +1,4 @@
-//! A call whose result is not stored: what is done before its function runs, and after.
+//! A call whose result is not stored: the steps before and after its function runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -14,41 +14,42 @@ use crate::single_flight::flight::FlightOutcome;
 use crate::single_flight::table::{LeaderGuard, Role};
 use crate::sys::catch_panic::guarded;
 
-/// How a call is made.
+/// How a call runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallOptions {
-    /// Compute it in any case.
+    /// Compute the result even if it is stored.
     pub(crate) refresh: bool,
-    /// If it is computed, somebody wants to know why.
+    /// If the result is computed, find out why it was absent.
     pub(crate) why: bool,
-    /// If somebody else computes it for so long, it is put off: it gives nothing.
+    /// How long to wait while the call is computed elsewhere; then it is postponed and returns no result. `None`: wait
+    /// as long as the wait policy allows.
     pub(crate) tries: Option<Duration>,
 }
 
 impl CallOptions {
-    /// As [`run`](crate::Call::run) does.
+    /// Options of [`run`](crate::Call::run).
     pub(crate) const PLAIN: CallOptions = CallOptions { refresh: false, why: false, tries: None };
-    /// As [`refresh`](crate::Call::refresh) does.
+    /// Options of [`refresh`](crate::Call::refresh).
     pub(crate) const REFRESH: CallOptions = CallOptions { refresh: true, ..CallOptions::PLAIN };
-    /// As [`outcome`](crate::Call::outcome) does.
+    /// Options of [`outcome`](crate::Call::outcome).
     pub(crate) const WHY: CallOptions = CallOptions { why: true, ..CallOptions::PLAIN };
 
-    /// Puts it off if somebody else computes it for so long.
+    /// Returns options that postpone the call if it is computed elsewhere for longer than this.
     pub(crate) fn tries(longest: Duration) -> CallOptions {
         CallOptions { tries: Some(longest), ..CallOptions::PLAIN }
     }
 }
 
-/// What a call gave that is not put off, as it does not only try.
+/// Unwraps the result of a call without `tries`, which is never postponed.
 pub(crate) fn done<T>(ran: Option<T>) -> T {
     ran.unwrap_or_else(|| unreachable!("only a call that tries is put off"))
 }
 
-/// What a call turns out to be once it was looked up.
+/// Result of the first lookup of a call.
 pub(crate) enum LookupStep<R> {
     Hit(R, Outcome),
     Miss(Miss<R>),
-    /// The cache has nothing to do with it.
+    /// The call does not use the cache.
     Bypass(Reason),
 }
 
@@ -56,20 +57,21 @@ pub(crate) enum LookupStep<R> {
 pub(crate) struct Miss<R> {
     reason: Reason,
     refresh: bool,
-    /// What is stored, if the call is made to see whether it is the same.
+    /// The stored result, if the function runs only to verify it.
     verified: Option<R>,
-    /// There was nothing when it was looked up again. If it had just been stored, somebody has removed it,
-    /// and of all who waited for it, one computes it again.
+    /// The second lookup found no entry. If the result had just been stored, it was removed since, and one of the
+    /// waiters must compute it again.
     pub(crate) is_gone: bool,
-    /// What the entry will show of the arguments, which are gone once the function has run.
+    /// The arguments as the entry will show them. The function consumes the arguments, so they are described before it
+    /// runs.
     shown: Vec<Argument>,
 }
 
-/// What the function did.
+/// Result of running the function.
 pub(crate) enum RunOutcome<R> {
-    /// It gave this.
+    /// It ran to compute the result.
     New(R),
-    /// It ran to verify what is stored, and gave this; `None` if it panicked.
+    /// It ran to verify the stored result. `now` is `None` if it panicked.
     Again { stored: R, now: Option<R> },
 }
 
@@ -115,17 +117,17 @@ pub(crate) fn look<R, S: ResultShape<R>>(
 }
 
 impl<R> Miss<R> {
-    /// Whether the function runs only to see whether it gives again what is stored.
+    /// Returns whether the function runs only to verify a stored result.
     pub(crate) fn verifies(&self) -> bool {
         self.verified.is_some()
     }
 
-    /// Whether others may wait for the result.
+    /// Returns whether other calls may wait for the result.
     pub(crate) fn is_for_all(&self) -> bool {
         self.verified.is_none()
     }
 
-    /// What others have stored meanwhile, if this turn says that they may have.
+    /// Looks again for a result that other calls may have stored since the first lookup, if the role says so.
     pub(crate) fn look_again<S: ResultShape<R>>(
         mut self,
         site: &CallContext<'_>,
@@ -137,7 +139,7 @@ impl<R> Miss<R> {
             return Err(self);
         }
         let started = site.clock();
-        // A fault has been reported when it was met first.
+        // A fault was already reported by the first lookup.
         let found = site.take(rules);
         self.is_gone = matches!(found, Lookup::Miss(Reason::Absent));
         let Lookup::Hit(value, hit) = found else { return Err(self) };
@@ -146,7 +148,7 @@ impl<R> Miss<R> {
         Ok((value, hit))
     }
 
-    /// Notes what is gone when the function has run.
+    /// Describes the arguments, which are gone when the function has run, and finds the reason if the caller wants it.
     pub(crate) fn about_to_run(
         mut self,
         site: &CallContext<'_>,
@@ -163,7 +165,8 @@ impl<R> Miss<R> {
         self
     }
 
-    /// Runs the function. If the result is stored, a normal run would not have met a panic, so it is caught.
+    /// Runs the function. When it only verifies, a normal run would have returned the stored result, so a panic is
+    /// caught.
     pub(crate) fn compute(mut self, site: &CallContext<'_>, compute: impl FnOnce() -> R) -> (Self, RunOutcome<R>) {
         let ran = match self.verified.take() {
             None => {
@@ -177,13 +180,13 @@ impl<R> Miss<R> {
         (self, ran)
     }
 
-    /// Takes the stored result, if the function is to run only to verify it.
+    /// Takes the stored result if the function runs only to verify it.
     #[cfg(feature = "async")]
     pub(crate) fn take_verified(&mut self) -> Option<R> {
         self.verified.take()
     }
 
-    /// The function has run: keeps what it returned, or compares it. Gives what the caller gets.
+    /// Stores the result that the function returned, or compares it. Returns the value for the caller.
     pub(crate) fn end<S: ResultShape<R>>(
         self,
         site: &CallContext<'_>,
@@ -234,13 +237,13 @@ impl<R> Miss<R> {
     }
 }
 
-/// What `store_if` says.
+/// Returns the answer of `store_if`.
 fn may_be_stored<R, S: ResultShape<R>>(rules: Rules<R, S>, stored: &S::Stored) -> Result<bool> {
     rules.store_if.map_or(Ok(true), |store_if| guarded("`store_if`", || Ok(store_if(stored))))
 }
 
 impl Role {
-    /// Tells those who wait.
+    /// Ends the call that this role leads, and wakes its waiters.
     pub(crate) fn complete(self, end: FlightOutcome) {
         if let Role::Leader(lead) = self {
             LeaderGuard::complete(lead, end);

@@ -1,4 +1,19 @@
-//! call.
+//! A memoized call, from its arguments to its result.
+//!
+//! Read the files in this order:
+//!
+//! - `function`: a memoized function, and its state in each cache it is used with.
+//! - `options`, `predicate`: when a stored result may be used and a new one stored (`max_age`, `valid`, `store_if`).
+//! - `result_shape`, `type_checks`: which part of the return value is stored, and the compiler messages if it can't
+//!   be.
+//! - `context`: one call of a function in a cache: looks up and stores its result, counts and logs the outcome.
+//! - `run`, `miss`: the steps of a call: look up, join calls that run already, compute, store.
+//! - `run_async`: the same steps for an `async fn`.
+//! - `roundtrip_check`: refuses values that their own encoding would change.
+//! - `outcome`: what a call did: hit, computed or bypassed.
+//! - `handle`, `async_handle`: the public `Call` and `AsyncCall`.
+//! - `stored_ref`: `Shelved`, a reference to a stored result.
+//! - `closure`, `sweep`: memoized closures, and sets of calls.
 
 #[cfg(feature = "async")]
 pub(crate) mod async_handle;

@@ -1,5 +1,4 @@
-//! When a stored result may be used, and when a new one is kept: the options `max_age`, `valid` and
-//! `store_if`.
+//! Rules for using and storing results: the options `max_age`, `valid` and `store_if`.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -7,7 +6,7 @@ use std::time::Duration;
 use crate::call::result_shape::ResultShape;
 use crate::store::entries::Entry;
 
-/// The rules of a function that returns `R`, of which `S` says what is stored.
+/// The rules of a function that returns `R`. `S` selects the part of the result that is stored.
 pub struct Rules<R, S: ResultShape<R>> {
     pub(crate) max_age: Option<Duration>,
     pub(crate) valid: Option<Valid<S::Stored>>,
@@ -15,10 +14,10 @@ pub struct Rules<R, S: ResultShape<R>> {
     result: PhantomData<fn() -> R>,
 }
 
-/// Whether a stored result may be used.
+/// Decides whether a stored result may be used.
 pub(crate) type Valid<T> = fn(&Entry, &T) -> bool;
 
-// What is derived would ask the same of `R` and `S`.
+// A derived `Clone` would require `R: Clone` and `S: Clone`.
 impl<R, S: ResultShape<R>> Clone for Rules<R, S> {
     fn clone(&self) -> Self {
         *self
@@ -28,29 +27,29 @@ impl<R, S: ResultShape<R>> Clone for Rules<R, S> {
 impl<R, S: ResultShape<R>> Copy for Rules<R, S> {}
 
 impl<R, S: ResultShape<R>> Rules<R, S> {
-    /// No rule: every stored result may be used, and every new one is kept.
+    /// Returns rules without conditions: every stored result may be used and every new one is stored.
     pub fn new(_: PhantomData<S>) -> Self {
         Rules { max_age: None, valid: None, store_if: None, result: PhantomData }
     }
 
-    /// How old a stored result may be.
+    /// Returns the maximum age of a stored result.
     pub(crate) fn longest(&self) -> Option<Duration> {
         self.max_age
     }
 
-    /// Results are used until they are this old.
+    /// Lets stored results be used only up to this age.
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self
     }
 
-    /// A stored result is used if this says so.
+    /// Lets a stored result be used only if `valid` returns true.
     pub fn valid(mut self, valid: fn(&Entry, &S::Stored) -> bool) -> Self {
         self.valid = Some(valid);
         self
     }
 
-    /// A new result is kept if this says so.
+    /// Lets a new result be stored only if `store_if` returns true.
     pub fn store_if(mut self, store_if: fn(&S::Stored) -> bool) -> Self {
         self.store_if = Some(store_if);
         self

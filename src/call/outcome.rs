@@ -1,10 +1,10 @@
-//! What became of a call.
+//! Outcome of a call: hit, computed or bypassed.
 
 use std::time::Duration;
 
 use crate::observe::reason::Reason;
 
-/// What became of a call: [`Call::outcome`](crate::Call::outcome) gives it beside the value.
+/// Outcome of a call. [`Call::outcome`](crate::Call::outcome) returns it together with the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -13,20 +13,20 @@ pub enum Outcome {
     Hit {
         /// How long ago it was computed.
         age: Duration,
-        /// The time that was saved, but for the loading: how long that took, without the time that this call waited for
-        /// it.
+        /// The time that the hit saved: how long the computation took, less the time that this call waited for it. The
+        /// time to load the result is not subtracted.
         saved: Duration,
-        /// Bytes of the entry's file.
+        /// Size of the entry's file in bytes.
         size: u64,
     },
-    /// The function ran, with the cache at hand. With `LARDER=verify`, the value may be the stored one all the same:
-    /// see [`Reason::Verified`].
+    /// The function ran, and the cache was in use. With `LARDER=verify`, the returned value may still be the stored
+    /// one; see [`Reason::Verified`].
     #[non_exhaustive]
     Computed {
-        /// How long it ran.
+        /// How long the function ran.
         took: Duration,
-        /// Bytes of the new entry's file; `None` if the result was not stored: it is an `Err`, the
-        /// option `store_if` said no, the cache is read-only, a result was only verified, or storing failed, which
+        /// Size of the new entry's file in bytes. `None` if the result was not stored: it is an `Err`, `store_if`
+        /// returned false, the cache is read-only, the call only verified a stored result, or storing failed, which
         /// was logged.
         size: Option<u64>,
         /// Why it was computed.
@@ -35,15 +35,15 @@ pub enum Outcome {
     /// The function ran without the cache: it is off, or an argument has no key.
     #[non_exhaustive]
     Bypassed {
-        /// How long it ran.
+        /// How long the function ran.
         took: Duration,
-        /// Which of the two.
+        /// Why the cache was not used.
         reason: Reason,
     },
 }
 
 impl Outcome {
-    /// Of a hit for which somebody waited so long while another one computed it.
+    /// Subtracts from a hit's saved time the time that this call waited for another one to compute the result.
     pub(crate) fn after_waiting(mut self, waited: Duration) -> Self {
         if let Outcome::Hit { saved, .. } = &mut self {
             *saved = saved.saturating_sub(waited);
@@ -51,7 +51,7 @@ impl Outcome {
         self
     }
 
-    /// Whether the result was loaded.
+    /// Returns whether the result was loaded.
     pub fn is_hit(&self) -> bool {
         matches!(self, Outcome::Hit { .. })
     }

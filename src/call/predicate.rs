@@ -1,8 +1,8 @@
-//! What the option `valid` takes.
+//! The kinds of predicates that the option `valid` accepts.
 
 use crate::store::entries::Entry;
 
-/// A function that says whether a stored value of type `T` may be used. `By` is what it looks at.
+/// A function that decides whether a stored value of type `T` may be used. `By` names its parameters.
 #[diagnostic::on_unimplemented(
     message = "`valid` can't ask this function about a stored `{T}`",
     label = "takes something else, or does not give a `bool`",
@@ -10,17 +10,17 @@ use crate::store::entries::Entry;
             what is stored: what the function returns, or what its `Ok` holds"
 )]
 pub trait Valid<T, By> {
-    /// Whether it may be used.
+    /// Returns whether the stored value may be used.
     fn holds(&self, stored: &T, entry: &Entry) -> bool;
 }
 
-/// What an entry's header tells.
+/// The predicate takes the entry's header.
 pub enum ByEntry {}
 
-/// The stored value.
+/// The predicate takes the stored value.
 pub enum ByValue {}
 
-/// Both.
+/// The predicate takes the value and the header.
 pub enum ByBoth {}
 
 #[diagnostic::do_not_recommend]
@@ -44,12 +44,12 @@ impl<T, F: Fn(&T, &Entry) -> bool> Valid<T, ByBoth> for F {
     }
 }
 
-/// Asks a function, or a closure that says what it takes.
+/// Calls a function, or a closure that states the types of its parameters.
 pub fn valid_one<T, By>(stored: &T, entry: &Entry, valid: impl Valid<T, By>) -> bool {
     valid.holds(stored, entry)
 }
 
-/// Asks a closure of two parameters, whose types it need not say.
+/// Calls a closure with two parameters. It need not state their types.
 pub fn valid_both<T>(stored: &T, entry: &Entry, valid: impl Fn(&T, &Entry) -> bool) -> bool {
     valid(stored, entry)
 }

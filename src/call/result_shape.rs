@@ -1,10 +1,10 @@
-//! What of a function's return value is stored.
+//! Selects the part of a function's return value that is stored.
 //!
-//! Of a `Result`, only what `Ok` holds: an `Err` is never stored, and need not be serialisable.
-//! Everything else is stored as it is. Which of the two a type is, the compiler finds out: the
-//! attribute asks a [`Probe`] of the return type, and method resolution prefers [`FallibleResult`] if the
-//! type is a `Result`, whatever name it goes by. Whether the type can be stored at all is found out in
-//! the same way, so that one message says so (`fit.rs`).
+//! Of a `Result`, only the value in `Ok` is stored: an `Err` is never stored, and need not be serialisable. Every
+//! other type is stored as it is. The compiler decides which case applies: the attribute calls a [`Probe`] of the
+//! return type, and method resolution prefers [`FallibleResult`] if the type is a `Result`, even behind an alias. In
+//! the same way it is decided whether the type can be stored at all, so that there is only one message if it can't
+//! (`type_checks.rs`).
 
 use std::marker::PhantomData;
 
@@ -14,26 +14,26 @@ use serde::{Deserialize, Serialize};
 use crate::key::canonical::hash_containers::bare_type_name;
 use crate::text::preview::preview;
 
-/// How a return value `R` is taken apart for storing, and put together again.
+/// Splits a return value `R` into the stored part and the rest, and restores it.
 pub trait ResultShape<R> {
-    /// What is stored.
+    /// The type of the stored part.
     type Stored: Serialize + DeserializeOwned;
 
-    /// The part to store; `None` if this value is not to be stored.
+    /// Returns the part to store; `None` if this value is not to be stored.
     fn stored(value: &R) -> Option<&Self::Stored>;
 
-    /// The value that a stored part came from.
+    /// Returns the return value that the stored part came from.
     fn restored(stored: Self::Stored) -> R;
 }
 
-/// Stored as it is.
+/// A result that is stored as it is.
 pub struct PlainResult<R>(PhantomData<R>);
 
 impl<R: Serialize + DeserializeOwned> ResultShape<R> for PlainResult<R> {
     type Stored = R;
 
     fn stored(value: &R) -> Option<&R> {
-        // In a generic function the type may turn out to be a `Result` all the same.
+        // In a generic function the type may still be a `Result`.
         let is_result = bare_type_name::<R>() == bare_type_name::<Result<(), ()>>();
         if is_result && preview(value).starts_with("Err(") { None } else { Some(value) }
     }
@@ -43,7 +43,7 @@ impl<R: Serialize + DeserializeOwned> ResultShape<R> for PlainResult<R> {
     }
 }
 
-/// A `Result`, of which `Ok` is stored.
+/// A `Result` whose `Ok` value is stored.
 pub struct FallibleResult<T, E>(PhantomData<(T, E)>);
 
 impl<T: Serialize + DeserializeOwned, E> ResultShape<Result<T, E>> for FallibleResult<T, E> {
@@ -58,11 +58,11 @@ impl<T: Serialize + DeserializeOwned, E> ResultShape<Result<T, E>> for FallibleR
     }
 }
 
-/// A result that can't be stored, of which `W` is what should be. The compiler has said so, at the
-/// return type: this is here so that it says nothing else.
+/// A result that should store a `W`, which can't be stored. The compiler has already reported that at the return type;
+/// this type avoids further messages.
 pub struct Unfit<W>(PhantomData<W>);
 
-/// No value.
+/// A type without values.
 #[derive(Serialize, Deserialize)]
 pub enum Nothing {}
 
@@ -78,15 +78,15 @@ impl<R, W> ResultShape<R> for Unfit<W> {
     }
 }
 
-/// Asks for the shape of `R`: `(&&&&Probe::<R>::NEW).__larder_shape()`, with the traits of `probes` in scope.
+/// Finds the shape of `R`: `(&&&&Probe::<R>::NEW).__larder_shape()`, with the traits of `probes` in scope.
 pub struct Probe<R>(PhantomData<R>);
 
 impl<R> Probe<R> {
-    /// The probe.
+    /// The only value of the probe.
     pub const NEW: Self = Probe(PhantomData);
 }
 
-/// What method resolution chooses from: the more references a `self` has, the earlier it is tried.
+/// The traits that method resolution chooses from. The more references `self` has, the earlier a method is tried.
 pub(crate) mod probes {
     use std::marker::PhantomData;
 
@@ -102,7 +102,7 @@ pub(crate) mod probes {
                 /// The shape.
                 type ResultShape;
 
-                /// Names the shape.
+                /// Returns a marker of the shape.
                 fn __larder_shape(&self) -> PhantomData<Self::ResultShape> {
                     PhantomData
                 }
@@ -115,19 +115,19 @@ pub(crate) mod probes {
     }
 
     probe!(
-        /// Of a `Result` whose `Ok` can be stored.
+        /// A `Result` whose `Ok` value can be stored.
         FallibleShape: [T: Serialize + DeserializeOwned, E] for &&&Probe<Result<T, E>>, FallibleResult<T, E>
     );
     probe!(
-        /// Of any other `Result`.
+        /// Any other `Result`.
         UnfitFallibleShape: [T, E] for &&Probe<Result<T, E>>, Unfit<T>
     );
     probe!(
-        /// Of a type that can be stored.
+        /// A type that can be stored.
         PlainShape: [R: Serialize + DeserializeOwned] for &Probe<R>, PlainResult<R>
     );
     probe!(
-        /// Of any other type.
+        /// Any other type.
         UnfitShape: [R] for Probe<R>, Unfit<R>
     );
 }

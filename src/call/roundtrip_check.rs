@@ -1,9 +1,9 @@
-//! Does a value come back from its own encoding?
+//! Checks that a value survives encoding and decoding.
 //!
-//! Some `Serialize` and `Deserialize` implementations don't fit together, and serde's own buffering
-//! (behind `flatten`, untagged and internally tagged enums) loses some types: an `i128`, or which of
-//! two variants that read alike was written. Such a value must be refused when it is stored, not
-//! come back as another.
+//! Some implementations of `Serialize` and `Deserialize` don't match. Besides, serde's own buffering (behind
+//! `flatten`, untagged and internally tagged enums) loses some information: an `i128`, or which of two variants with
+//! the same fields was written. Such a value is refused when it is stored, so that a hit never returns a different
+//! value.
 
 use std::io::{self, Write};
 
@@ -15,12 +15,13 @@ use crate::format::document;
 use crate::format::target::Target;
 use crate::key::key_of::digest_of_content;
 
-/// Values whose encoding is longer than this are tried only if reading its beginning involves
-/// guessing: it takes as long as writing them, and large values are large because of arrays, whose
-/// types have no surprises.
+/// Longest encoding, in bytes, that is always checked. A longer one is checked only if decoding its beginning involves
+/// guessing. The check takes as long as writing the value, and large values are large because of arrays, whose types
+/// decode reliably.
 const LONGEST_TRIED: usize = 4 << 20;
 
-/// An error if the value would come back as another one, or not at all. Gives the length of its encoding, if all of it was tried.
+/// Returns an error if decoding would give another value, or fail. Returns the length of the encoding if all of it was
+/// checked.
 pub(crate) fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<Option<u64>> {
     let mut trial = Trial::new(LONGEST_TRIED);
     if let Err(error) = document::write(value, &mut trial) {
@@ -35,10 +36,10 @@ pub(crate) fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<Option
     back_from(value, &trial.bytes).map(|_| Some(trial.bytes.len() as u64))
 }
 
-/// The value as it comes back from its own encoding, however long that is; and its length.
+/// Encodes and decodes a value of any length. Returns the decoded value and the length of its encoding.
 ///
 /// # Errors
-/// Those of [`check`].
+/// The same as for [`check`].
 pub(crate) fn read_back<T: Serialize + DeserializeOwned>(value: &T) -> Result<(T, u64)> {
     let encoding = document::to_vec(value)?;
     Ok((back_from(value, &encoding)?, encoding.len() as u64))
@@ -66,7 +67,7 @@ fn refused<T>(why: &str) -> Error {
     Error::new(ErrorKind::NotRepresentable, format!("a value of type `{name}` {why}"))
 }
 
-/// Keeps what is written, until it is too much.
+/// A writer that stops with an error at a limit.
 struct Trial {
     bytes: Vec<u8>,
     limit: usize,
@@ -101,7 +102,7 @@ impl Write for Trial {
 }
 
 impl Target for Trial {
-    /// An array that will not fit is not even begun.
+    /// Refuses an array that would not fit before it is written.
     fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
         if bytes > self.room() as u64 { self.refuse() } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! THE call: from the arguments to the result.
+//! Runs a memoized call: looks up the result, or computes and stores it.
 #![expect(clippy::boxed_local, reason = "what is on the heap is not on the stack while the function runs")]
 
 use std::time::{Duration, Instant};
@@ -15,31 +15,31 @@ use crate::observe::reason::Reason;
 use crate::single_flight::flight::FlightOutcome;
 use crate::single_flight::table::Role;
 
-/// What a call is asked with.
+/// The inputs of a call: arguments, their description, and the function's rules.
 pub(crate) struct CallSpec<A, D, R, S: ResultShape<R>> {
     pub(crate) arguments: A,
-    /// Names the arguments, one by one.
+    /// Describes the arguments, one by one.
     pub(crate) describe: D,
     pub(crate) rules: Rules<R, S>,
 }
 
 impl<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>> CallSpec<A, D, R, S> {
-    /// What people are shown of the arguments.
+    /// Returns the arguments as people are shown them.
     pub(crate) fn shown(&self, site: &CallContext<'_>) -> Vec<Argument> {
         site.shown(|description| (self.describe)(&self.arguments, description))
     }
 }
 
-/// A question together with the function that answers it.
+/// A call specification together with the function that computes the result.
 pub(crate) struct CallRequest<Q, C> {
     pub(crate) question: Q,
     pub(crate) compute: C,
 }
 
-/// Loads the result of a call, or computes and keeps it.
+/// Loads the result of a call, or computes and stores it.
 ///
-/// While the function runs, this is on the stack, so what it needs before and after is elsewhere: on the heap, and in
-/// functions that have returned by then or are not called yet.
+/// This frame is on the stack while the function runs, so it is kept small. The state needed before and after the
+/// function is on the heap, and in functions that have returned by then or are called later.
 pub fn call<A, R, S: ResultShape<R>>(
     memo: &Memo,
     cache: &Cache,
@@ -62,16 +62,16 @@ pub fn call<A, R, S: ResultShape<R>>(
     }
 }
 
-/// What a call turns out to be.
+/// The state of a call after the lookup.
 enum Begun<'m, R> {
     Value(R),
-    /// The function is to run.
+    /// The function must run.
     Run(Box<Ready<'m, R>>),
-    /// It is to run, and there is not much room for anything else.
+    /// The function must run without the cache, because little stack is left.
     Alone,
 }
 
-/// A call that waits for its function.
+/// A call whose function is about to run.
 struct Ready<'m, R> {
     site: CallContext<'m>,
     pending: Pending<R>,
@@ -86,7 +86,7 @@ fn begin<'m, A, R, S: ResultShape<R>>(
     rules: Rules<R, S>,
 ) -> Begun<'m, R> {
     let call = encode_for(cache, |description| describe(arguments, description));
-    // 0. In this process's memory?
+    // 0. Look in this process's memory.
     if let Some(value) = recall(memo, cache, &call, rules) {
         return Begun::Value(value);
     }
@@ -119,7 +119,7 @@ impl<R> Ready<'_, R> {
     }
 }
 
-/// The same for a call whose outcome somebody wants to know. If it is put off, it gives back what it was asked with.
+/// Runs a call and reports its outcome. Returns the request if the call is postponed.
 #[expect(clippy::type_complexity, reason = "it is what comes in")]
 pub(crate) fn run<A, R, S: ResultShape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
     site: &CallContext<'_>,
@@ -137,7 +137,7 @@ pub(crate) fn run<A, R, S: ResultShape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOn
     }
 }
 
-/// What is to be done when the function has run; else what there is, or nothing if it is put off.
+/// The pending work of a call whose function must run; otherwise the hit, or `None` if the call is postponed.
 type PreparedBox<R> = Result<Box<Pending<R>>, Option<Box<(R, Outcome)>>>;
 
 #[inline(never)]
@@ -156,15 +156,15 @@ fn prepare_boxed<A, R, S: ResultShape<R>>(
     }
 }
 
-/// Whether there is a result, or the function is to run.
+/// The result of the lookup.
 enum Prepared<R> {
     Hit(R, Outcome),
     Run(Pending<R>),
-    /// Somebody else computes it, and it only tries.
+    /// Another thread or process computes the result, and this call only tries.
     Busy,
 }
 
-/// What is done when the function has run.
+/// The work that is left when the function has run.
 struct Pending<R> {
     work: Work<R>,
     /// When the function began to run.
@@ -189,7 +189,7 @@ fn prepare<R, S: ResultShape<R>>(
         LookupStep::Miss(miss) => miss,
         LookupStep::Bypass(reason) => return run(Work::Bypass(reason)),
     };
-    // 2. Whoever else makes this call: one computes, the others wait and look again.
+    // 2. Join the same call of other threads and processes: one computes, the others wait and look again.
     let join = || site.join(how.tries, || site.shown(describe));
     let alone = || Some((Role::Alone, Duration::ZERO));
     let turn = if miss.is_for_all() { join() } else { alone() };
@@ -216,7 +216,7 @@ fn prepare<R, S: ResultShape<R>>(
 }
 
 impl<R> Pending<R> {
-    /// Whether the function runs only to see whether it gives the same again.
+    /// Returns whether the function runs only to verify a stored result.
     fn verifies(&self) -> bool {
         matches!(&self.work, Work::Miss(miss, _) if miss.verifies())
     }
@@ -233,7 +233,7 @@ impl<R> Pending<R> {
         }
     }
 
-    /// Runs the function, and keeps what it gives.
+    /// Runs the function and stores its result.
     fn run<A, S: ResultShape<R>>(
         self: Box<Self>,
         site: &CallContext<'_>,
@@ -273,7 +273,7 @@ fn verify_alone<A, R, S: ResultShape<R>>(
     verify(&site, Box::new(pending), arguments, compute, rules).0
 }
 
-/// Runs a function whose result is stored, and compares.
+/// Runs a function whose result is stored, and compares the two results.
 #[cold]
 #[inline(never)]
 fn verify<A, R, S: ResultShape<R>>(
@@ -295,12 +295,12 @@ fn verify<A, R, S: ResultShape<R>>(
     }
 }
 
-/// Gives a closure the type that `call` wants, where the compiler would not find it by itself.
+/// Gives a closure the type that `call` expects. The compiler does not always infer it.
 pub fn describe_fn<A, F: Fn(&A, &mut Describe<'_>)>(_: &A, describe: F) -> F {
     describe
 }
 
-/// The same for the closure that computes.
+/// Does the same as [`describe_fn`] for the closure that computes.
 pub fn compute_fn<A, R, F: FnOnce(A) -> R>(_: &A, compute: F) -> F {
     compute
 }

@@ -1,6 +1,6 @@
-//! THE call of an `async fn`: the same steps, of which those that may wait are awaited.
+//! Runs a memoized call of an `async fn`: the steps of `run.rs`, awaiting those that may block.
 //!
-//! Files are read and written by other threads (`aside.rs`), whatever runs the task.
+//! Other threads read and write the files (`sys/blocking_pool.rs`), whichever executor runs the task.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +24,7 @@ use crate::single_flight::join::WaitStep;
 use crate::single_flight::table::Role;
 use crate::sys::blocking_pool::unblock;
 
-/// [`call`](crate::call::run::call) for a function that is `async`.
+/// Does the same as [`call`](crate::call::run::call) for an `async` function.
 pub async fn call_async<A, R, S, F>(
     memo: &'static Memo,
     cache: &Cache,
@@ -56,35 +56,35 @@ fn begin<A, R, S: ResultShape<R>>(
     rules: Rules<R, S>,
 ) -> Result<R, Arc<CallContext<'static>>> {
     let call = encode_for(cache, |description| describe(arguments, description));
-    // 0. In this process's memory?
+    // 0. Look in this process's memory.
     recall(memo, cache, &call, rules).ok_or_else(|| Arc::new(CallContext::to_run(memo, cache, call)))
 }
 
-/// Puts a future on the heap, such that it is never on the stack of whoever polls it.
+/// Puts a future on the heap, so that it is never on the stack of the task that polls it.
 #[inline(never)]
 fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(make())
 }
 
-/// What there is, or what is to be done when the function has run.
+/// The result of the lookup.
 enum Lookup<R> {
     Hit(Box<(R, Outcome)>),
     Bypass(Box<Reason>),
     Run(Box<Due<R>>),
-    /// Somebody else computes it, and it only tries.
+    /// Another thread or process computes the result, and this call only tries.
     Busy,
 }
 
-/// A call whose turn it is.
+/// A call that may compute now.
 struct Due<R> {
     miss: Miss<R>,
     turn: Role,
     waited: Duration,
 }
 
-/// The way of a call. Gives nothing if it is put off.
+/// Runs all steps of a call. Returns `None` if the call is postponed.
 ///
-/// While the function is polled, this is on the stack. So the other steps are futures of their own, on the heap.
+/// This future is on the stack while the function is polled. So the other steps are futures of their own, on the heap.
 pub(crate) async fn run_async<A, R, S, F, D, C>(
     site: Arc<CallContext<'static>>,
     how: CallOptions,
@@ -114,7 +114,8 @@ where
     })
 }
 
-/// What people will be shown of the arguments, which are gone once the function runs.
+/// Returns the arguments as people are shown them. The function consumes the arguments, so this happens before it
+/// runs.
 #[inline(never)]
 fn shown<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>>(
     site: &CallContext<'_>,
@@ -124,7 +125,7 @@ fn shown<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>>(
     if let Lookup::Run(_) = found { question.shown(site) } else { Vec::new() }
 }
 
-/// The rest of the way, from this call's turn on; others see how it gets on.
+/// Computes and stores the result. Waiters can see the progress of the computation.
 async fn compute_and_keep<R, S, F>(
     site: &Arc<CallContext<'static>>,
     how: CallOptions,
@@ -150,7 +151,7 @@ where
                 let watch = site.watch();
                 let mut future = pin!(compute());
                 watch.ended();
-                // Only while it is polled: a future that is dropped has not panicked.
+                // The watch covers only the poll: a future that is dropped has not panicked.
                 let value = poll_fn(|context| {
                     let watch = site.watch();
                     let polled = future.as_mut().poll(context);
@@ -169,7 +170,7 @@ where
     }
 }
 
-/// Gives the question back, as it may be asked again.
+/// Looks up the result, and waits if the call runs elsewhere. Returns the specification too, for the computation.
 async fn find<A, R, S, D>(
     site: &Arc<CallContext<'static>>,
     how: CallOptions,
@@ -192,7 +193,7 @@ where
         LookupStep::Miss(miss) => miss,
         LookupStep::Bypass(reason) => return (Lookup::Bypass(Box::new(reason)), question),
     };
-    // 2. Whoever else makes this call: one computes, the others wait and look again.
+    // 2. Join the same call of other threads and processes: one computes, the others wait and look again.
     let (mut turn, mut waited) = (Role::Alone, Duration::ZERO);
     let mut may_wait = miss.is_for_all();
     while may_wait {
@@ -221,7 +222,7 @@ where
     (Lookup::Run(Box::new(Due { miss, turn, waited })), question)
 }
 
-/// Looks for the last time.
+/// Looks up the result a last time before the function runs.
 async fn about_to_run<R, S>(
     site: &Arc<CallContext<'static>>,
     how: CallOptions,
@@ -273,7 +274,7 @@ fn bypassed<R>(site: &CallContext<'_>, value: R, started: Instant, reason: Box<R
     Box::new((value, site.bypassed(started.elapsed(), *reason)))
 }
 
-/// [`Miss::compute`] for a function that is `async`, and runs to verify what is stored.
+/// Does the same as [`Miss::compute`] for an `async` function that runs to verify a stored result.
 async fn verify<R, F: Future<Output = R>>(stored: R, compute: impl FnOnce() -> F) -> RunOutcome<R> {
     let Ok(future) = catch_unwind(AssertUnwindSafe(compute)) else {
         return RunOutcome::Again { stored, now: None };
@@ -290,7 +291,7 @@ async fn verify<R, F: Future<Output = R>>(stored: R, compute: impl FnOnce() -> F
     RunOutcome::Again { stored, now }
 }
 
-/// Does what may read and write files elsewhere. Without a cache, there is nothing to be read.
+/// Runs `work`, which may read and write files, on another thread. Without a cache it reads no file, so it runs here.
 async fn off_thread<T: Send + 'static>(
     site: &Arc<CallContext<'static>>,
     work: impl FnOnce(&CallContext<'static>) -> T + Send + 'static,

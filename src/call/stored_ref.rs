@@ -1,4 +1,4 @@
-//! A stored result by reference: `Shelved`.
+//! `Shelved`: a reference to a stored result.
 
 use std::fmt;
 use std::io;
@@ -21,18 +21,17 @@ use crate::store::read::EntryReader;
 use crate::store::references;
 use crate::sys::file::{FileRange, open_entry};
 
-/// A result that is stored, and not loaded: what [`Call::shelve`](crate::Call::shelve) gives.
+/// A reference to a stored result, which is not loaded. [`Call::shelve`](crate::Call::shelve) returns it.
 ///
-/// It is small, may be sent to other processes (it implements serde's traits), and as an argument of
-/// another memoized function it counts by its key: so functions can be chained without loading, or
-/// hashing, what lies between them.
+/// A reference is small, and can be sent to other processes, because it implements serde's traits. As an argument of
+/// another memoized function, its key stands for the value. So functions can be chained without loading or hashing the
+/// values between them.
 ///
-/// If the result can't be stored, because the cache is off or failed, its encoding is kept here, and
-/// travels along.
+/// If the result can't be stored, because the cache is off or failed, the reference holds the encoded result itself.
 ///
-/// A memoized function may return references, alone or within a value. They are found in the cache that the value is loaded
-/// from, also if its folder was moved or its entries were imported elsewhere. If what one of them refers to was evicted or
-/// removed, the value counts as gone as well: the function runs again.
+/// A memoized function may return references, alone or within a value. They are resolved in the cache that the value
+/// is loaded from, even if its folder was moved or its entries were imported elsewhere. If a result that the value
+/// refers to was evicted or removed, the value counts as a miss and the function runs again.
 ///
 /// ```
 /// # use larder::{Cache, Shelved, memoize};
@@ -64,37 +63,37 @@ pub struct Shelved<T> {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Place {
-    /// In a cache.
+    /// The result is in a cache.
     #[serde(rename = "file")]
     Stored {
         /// The entry's file.
         path: PathBuf,
         /// Whether the cache was opened read-only.
         read_only: bool,
-        /// Whether the cache has a secret.
+        /// Whether the cache authenticates entries with a secret.
         #[serde(default)]
         sealed: bool,
-        /// That does not travel.
+        /// The cache's MAC key. It is never serialised.
         #[serde(skip)]
         secret: Option<MacKey>,
     },
-    /// Here: the document.
+    /// The result is not stored: this is its document.
     #[serde(rename = "document")]
     Here(Arc<[u8]>),
 }
 
 impl<T> Shelved<T> {
-    /// The result of the call with this key.
+    /// Creates a reference to the result of the call with this key.
     pub(crate) fn new<S: ResultShape<T>>(key: Key, place: Place) -> Self {
         Shelved { key, place, load: |place, key| load::<S::Stored>(place, key).map(S::restored) }
     }
 
-    /// The key of the call.
+    /// Returns the key of the call.
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// The entry's file; `None` if the result is not in a cache.
+    /// Returns the path of the entry's file; `None` if the result is not in a cache.
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Stored { path, .. } => Some(path),
@@ -105,18 +104,18 @@ impl<T> Shelved<T> {
     /// Loads the result.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if it was evicted or removed meanwhile: call the function again.
-    /// [`Damaged`](ErrorKind::Damaged) and the others of [`load`](crate::load) if its file was harmed.
+    /// [`NotFound`](ErrorKind::NotFound) if the result was evicted or removed; call the function again.
+    /// [`Damaged`](ErrorKind::Damaged) and the other errors of [`load`](crate::load) if its file is corrupt.
     pub fn get(&self) -> Result<T> {
         (self.load)(&self.place, &self.key)
     }
 
-    /// Uses the result where it lies in the entry's file; see [`map`](crate::map()). `T` is what is stored:
+    /// Maps the result from the entry's file without copying it; see [`map`](crate::map()). `T` is the stored type:
     /// for a function that returns a `Result`, use [`ok`](Shelved::ok) first.
     ///
     /// # Errors
-    /// Those of [`map`](crate::map()); [`NotMappable`](ErrorKind::NotMappable) also if the result is not in a
-    /// cache, and [`NotFound`](ErrorKind::NotFound) as in [`get`](Shelved::get).
+    /// The errors of [`map`](crate::map()). [`NotMappable`](ErrorKind::NotMappable) also if the result is not in a
+    /// cache or the cache has a secret, and [`NotFound`](ErrorKind::NotFound) as for [`get`](Shelved::get).
     pub fn map(&self) -> Result<Mapped<T>>
     where
         T: DeserializeOwned,
@@ -139,11 +138,11 @@ impl<T> Shelved<T> {
         map().map_err(|error| error.at(path))
     }
 
-    /// Removes the stored result: whether there was one. The reference then leads nowhere.
+    /// Removes the stored result. Returns whether there was one. Afterwards the reference refers to nothing.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly); [`InvalidInput`](ErrorKind::InvalidInput) if the reference was forged, and leads to
-    /// another file than an entry with its key; and what the file system reports.
+    /// [`ReadOnly`](ErrorKind::ReadOnly) in a read-only cache. [`InvalidInput`](ErrorKind::InvalidInput) if the
+    /// reference was forged and does not refer to the entry of its key. Errors of the file system.
     pub fn forget(&self) -> Result<bool> {
         match &self.place {
             Place::Here(_) => Ok(false),
@@ -151,7 +150,7 @@ impl<T> Shelved<T> {
                 Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(path))
             }
             Place::Stored { path, read_only: false, .. } => {
-                // A reference may come from anywhere: it removes this entry, and no other file.
+                // A reference may come from an untrusted source, so it can remove only the entry of its key.
                 if path.file_name().and_then(Layout::key_of_entry) != Some(self.key) {
                     let what = "the reference does not lead to the entry of its key, so nothing is removed";
                     return Err(Error::new(ErrorKind::InvalidInput, what).at(path));
@@ -163,7 +162,7 @@ impl<T> Shelved<T> {
 }
 
 impl<T: DeserializeOwned, E> Shelved<Result<T, E>> {
-    /// The same result without its `Ok`, which is what is stored: an `Err` never is.
+    /// Returns a reference to the value in the `Ok`. An `Err` is never stored.
     pub fn ok(self) -> Shelved<T> {
         Shelved { key: self.key, place: self.place, load }
     }
@@ -181,7 +180,7 @@ fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
             let load = || {
                 let mut entry = peek::<T>(path, key, secret.as_ref())?;
                 let Some(root) = path.parent().and_then(Layout::root_of) else { return entry.load() };
-                // What it refers to in turn is looked for in the cache that it is in.
+                // References within the value are resolved in the cache that holds the value.
                 let functions = Layout::at(root)?.functions();
                 let home = references::Location { functions, read_only: *read_only, secret: *secret };
                 let (value, read) = references::reading(home, || entry.load());
@@ -195,13 +194,13 @@ fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
     }
 }
 
-/// The error for a part that is gone.
+/// Returns the error for a referenced result that is gone.
 fn gone(part: PathBuf) -> Error {
     let what = "a result that the shelved one refers to is gone: it was evicted or removed; call the function again";
     Error::new(ErrorKind::NotFound, what).at(part)
 }
 
-/// Removes the entry in this file, as the cache that it is in would.
+/// Removes the entry in this file as its cache would.
 fn forget(path: &Path, key: &Key) -> Result<bool> {
     let folder = path.parent().unwrap_or(path);
     let Some(root) = Layout::root_of(folder) else {
@@ -215,7 +214,7 @@ fn forget(path: &Path, key: &Key) -> Result<bool> {
     cache.forget_entry(&Layout::function_of(folder), key)
 }
 
-/// Opens the entry, and checks that it is of this call and type.
+/// Opens the entry and checks that it belongs to this call and type.
 fn peek<T>(path: &Path, key: &Key, secret: Option<&MacKey>) -> Result<EntryReader> {
     let file = open_entry(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::new(
@@ -229,7 +228,7 @@ fn peek<T>(path: &Path, key: &Key, secret: Option<&MacKey>) -> Result<EntryReade
     Ok(entry)
 }
 
-// What is derived would ask the same of `T`.
+// A derived `Clone` would require `T: Clone`.
 impl<T> Clone for Shelved<T> {
     fn clone(&self) -> Self {
         Shelved { key: self.key, place: self.place.clone(), load: self.load }
@@ -271,7 +270,7 @@ impl<T> Serialize for Shelved<T> {
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Shelved<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Form { key, mut place } = Form::deserialize(deserializer)?;
-        // It may have been written elsewhere.
+        // The path may be that of another machine or folder, so it is resolved in the cache that is being read.
         if let Place::Stored { path, read_only, sealed, secret } = &mut place
             && let Some((found, home)) = references::read(path)
         {

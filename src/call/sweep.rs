@@ -1,4 +1,4 @@
-//! Many calls: first those that are not being computed elsewhere.
+//! `sweep`: runs many calls, and first those that are not being computed elsewhere.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use crate::call::handle::Call;
 
-/// Runs a set of calls, and gives their results in the order of the calls. What another thread or process computes
-/// at the moment is put off, and other calls are done meanwhile.
+/// Runs a set of calls and returns their results in the order of the calls. A call that another thread or process is
+/// computing is postponed, and other calls run first.
 ///
-/// So several processes that run one sweep share its work: each takes calls that have not been begun, and none waits as
-/// long as there is such a call. Start the same program as often as you like, on all machines that share the cache's folder.
+/// So several processes that run the same sweep share its work. Each takes calls that have not begun, and waits only
+/// when there are none left. The same program can be started any number of times, on all machines that share the
+/// cache's folder.
 ///
-/// Nothing runs before a result is asked for. A result that is there before its turn is kept in memory until then;
-/// [`unordered`](Sweep::unordered) gives each as it comes.
+/// Nothing runs before the first result is requested. A result that is ready before its turn is kept in memory until
+/// then; [`unordered`](Sweep::unordered) returns each as soon as it is ready.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -30,7 +31,7 @@ use crate::call::handle::Call;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// With rayon, let its threads try each call first, and then run those that were being computed elsewhere:
+/// With rayon, let its threads try each call first, and then run the calls that were being computed elsewhere:
 ///
 /// ```
 /// use rayon::prelude::*;
@@ -54,30 +55,30 @@ pub fn sweep<'a, T>(calls: impl IntoIterator<Item = Call<'a, T>>) -> Sweep<'a, T
     Sweep { pool: Pool { fresh, busy: VecDeque::new() }, early: BTreeMap::new(), next: 0, len }
 }
 
-/// The results of [`sweep`].
+/// Iterator over the results of [`sweep`].
 #[must_use = "nothing runs until a result is asked for"]
 pub struct Sweep<'a, T> {
     pool: Pool<'a, T>,
-    /// Results that came before their turn.
+    /// Results that were ready before their turn, by index.
     early: BTreeMap<usize, T>,
-    /// The place of the next result, and of the end.
+    /// The index of the next result.
     next: usize,
     len: usize,
 }
 
-/// Calls that have not run yet, with their places.
+/// Calls that have not run yet, with their indices.
 struct Pool<'a, T> {
-    /// Those that were not tried yet.
+    /// Calls that have not been tried.
     fresh: VecDeque<(usize, Call<'a, T>)>,
-    /// Those that were being computed elsewhere when they were tried last.
+    /// Calls that were being computed elsewhere at their last try.
     busy: VecDeque<(usize, Call<'a, T>)>,
 }
 
-/// How long one of several calls is waited for before the others are tried again.
+/// How long to wait for one call before the others are tried again.
 const TURN: Duration = Duration::from_millis(100);
 
 impl<'a, T: 'a> Pool<'a, T> {
-    /// Tries the call at this place, if it is a busy one.
+    /// Tries the call with this index, if it is a busy one.
     fn try_at(&mut self, place: usize) -> Option<T> {
         let at = self.busy.iter().position(|(one, _)| *one == place)?;
         self.try_busy(at, Duration::ZERO).map(|(_, value)| value)
@@ -92,14 +93,14 @@ impl<'a, T: 'a> Pool<'a, T> {
         None
     }
 
-    /// Whether the call at this place is still here: one that panicked is not.
+    /// Returns whether the call with this index is still in the pool. A call that panicked is not.
     fn has(&self, place: usize) -> bool {
         self.fresh.front().is_some_and(|(first, _)| *first <= place) || self.busy.iter().any(|(one, _)| *one == place)
     }
 
-    /// The next result, whichever it is. `None` if all calls have run.
+    /// Returns the next result, of any call. Returns `None` if all calls have run.
     fn any(&mut self) -> Option<(usize, T)> {
-        // What was busy may be there by now, so one is asked for between two others.
+        // A busy call may be done by now, so one of them is tried before each fresh call.
         if let Some(done) = self.try_busy(0, Duration::ZERO) {
             return Some(done);
         }
@@ -115,7 +116,7 @@ impl<'a, T: 'a> Pool<'a, T> {
                     return Some(done);
                 }
             }
-            // Each in turn is waited for a moment.
+            // Wait a moment for each busy call in turn.
             if let Some(done) = self.try_busy(0, TURN) {
                 return Some(done);
             }
@@ -129,7 +130,7 @@ impl<'a, T: 'a> Pool<'a, T> {
 }
 
 impl<'a, T: 'a> Sweep<'a, T> {
-    /// Gives each result as soon as it is there, with its call's place among the calls.
+    /// Returns each result as soon as it is ready, with the index of its call.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -157,14 +158,14 @@ impl<'a, T: 'a> Iterator for Sweep<'a, T> {
         while self.next < self.len {
             let done = self.early.remove(&self.next).or_else(|| self.pool.try_at(self.next));
             if done.is_some() || !self.pool.has(self.next) {
-                // One that panicked is passed over.
+                // A call that panicked has no result and is skipped.
                 self.next += 1;
                 if done.is_some() {
                     return done;
                 }
                 continue;
             }
-            // The next one is being computed elsewhere, so another one is done meanwhile.
+            // The next call is being computed elsewhere, so run another one first.
             if let Some((place, value)) = self.pool.any() {
                 self.early.insert(place, value);
             }

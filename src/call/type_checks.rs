@@ -1,4 +1,5 @@
-//! Whether results can be stored and arguments make a key: said in one message, at the type.
+//! Compiler messages for results that can't be stored and arguments that can't be part of the key: one message each,
+//! at the type.
 
 use std::marker::PhantomData;
 
@@ -25,11 +26,11 @@ pub fn argument<T: KeyPart + ?Sized>(description: &mut Describe<'_>, name: &'sta
     description.argument(name, value);
 }
 
-/// The same where an argument that is unfit has been spoken of already:
+/// Describes an argument whose type may be unfit, without a second compiler message:
 /// `(&&Part(value)).__larder_argument(..)`.
 pub struct Part<'a, T: ?Sized>(pub &'a T);
 
-/// A result that can be stored and given back.
+/// A result that can be stored and loaded.
 #[diagnostic::on_unimplemented(
     message = "a result of type `{Self}` can't be kept: it implements neither `serde::Serialize` nor \
                `serde::de::DeserializeOwned`",
@@ -53,7 +54,7 @@ pub trait Writable {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize> Writable for T {}
 
-/// A result that can be given back.
+/// A result that can be loaded.
 #[diagnostic::on_unimplemented(
     message = "a result of type `{Self}` can't be given back: it does not implement `serde::de::DeserializeOwned`",
     label = "does not implement `serde::de::DeserializeOwned`",
@@ -65,9 +66,9 @@ pub trait Readable {}
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Readable for T {}
 
-/// What of a result is to be stored.
+/// Names the part of a result that is stored.
 pub trait Wants {
-    /// Its type.
+    /// The type of the stored part.
     type Wanted;
 }
 
@@ -83,16 +84,15 @@ impl<W> Wants for Unfit<W> {
     type Wanted = W;
 }
 
-/// Asks whether `W` can be stored: `(&&&&wanted(shape)).__larder_check()`, with the traits of `checks` in
-/// scope.
+/// Checks whether `W` can be stored: `(&&&&wanted(shape)).__larder_check()`, with the traits of `checks` in scope.
 pub struct Wanted<W>(PhantomData<W>);
 
-/// What of a result of this shape is to be stored.
+/// Returns the check for the stored part of a result of this shape.
 pub fn wanted<S: Wants>(_: PhantomData<S>) -> Wanted<S::Wanted> {
     Wanted(PhantomData)
 }
 
-/// What method resolution chooses from. The conditions of a method are looked at only when it is chosen.
+/// The traits that method resolution chooses from. The bounds of a method are checked only when it is chosen.
 pub(crate) mod checks {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
@@ -100,20 +100,20 @@ pub(crate) mod checks {
     use super::{Part, Readable, Storable, Wanted, Writable};
     use crate::key::call_key::Describe;
 
-    /// Both are there.
+    /// `W` implements both traits.
     pub trait Fit {
-        /// Is in order.
+        /// Compiles.
         fn __larder_check(&self) {}
     }
 
     impl<W: Serialize + DeserializeOwned> Fit for &&&Wanted<W> {}
 
-    /// `Serialize` is there.
+    /// `W` implements `Serialize` only.
     pub trait LacksDeserialize {
-        /// The type.
+        /// The checked type.
         type Wanted;
 
-        /// Is not in order.
+        /// Fails to compile with the message of [`Readable`].
         fn __larder_check(&self)
         where
             Self::Wanted: Readable,
@@ -125,12 +125,12 @@ pub(crate) mod checks {
         type Wanted = W;
     }
 
-    /// `DeserializeOwned` is there.
+    /// `W` implements `DeserializeOwned` only.
     pub trait LacksSerialize {
-        /// The type.
+        /// The checked type.
         type Wanted;
 
-        /// Is not in order.
+        /// Fails to compile with the message of [`Writable`].
         fn __larder_check(&self)
         where
             Self::Wanted: Writable,
@@ -142,12 +142,12 @@ pub(crate) mod checks {
         type Wanted = W;
     }
 
-    /// None is there.
+    /// `W` implements neither trait.
     pub trait LacksBoth {
-        /// The type.
+        /// The checked type.
         type Wanted;
 
-        /// Is not in order.
+        /// Fails to compile with the message of [`Storable`].
         fn __larder_check(&self)
         where
             Self::Wanted: Storable,
@@ -159,9 +159,9 @@ pub(crate) mod checks {
         type Wanted = W;
     }
 
-    /// An argument that is a part of the key.
+    /// An argument that can be part of the key.
     pub trait KeyedArgument {
-        /// Describes it.
+        /// Describes the argument.
         fn __larder_argument(&self, description: &mut Describe<'_>, name: &'static str);
     }
 
@@ -171,9 +171,9 @@ pub(crate) mod checks {
         }
     }
 
-    /// One that can't be, which is said elsewhere.
+    /// An argument that can't be part of the key. [`KeyPart`](super::KeyPart) gives the message.
     pub trait UnfitArgument {
-        /// Is never called.
+        /// Never called.
         fn __larder_argument(&self, _: &mut Describe<'_>, _: &'static str) {}
     }
 

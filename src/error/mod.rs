@@ -1,4 +1,6 @@
-//! The one error type: what happened, where, and what to do about it.
+//! The error type of the crate: the kind of error, its path, and a message that says what to do.
+//!
+//! `too_large` marks the error for a result that exceeds the cache's limit.
 
 pub(crate) mod too_large;
 
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::text::preview::shorten;
 
-/// What went wrong, as a value that a program can match on.
+/// The kind of an [`Error`], for programs to match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -22,42 +24,42 @@ pub enum ErrorKind {
     PermissionDenied,
     /// The disk or the quota is full.
     NoSpace,
-    /// The cache was opened read-only, or lies on a read-only file system.
+    /// The cache was opened read-only, or is on a read-only file system.
     ReadOnly,
     /// Another process holds a lock that is needed here.
     Locked,
-    /// Any other fault of the operating system; see [`source`](std::error::Error::source).
+    /// Any other error of the operating system; see [`source`](std::error::Error::source).
     Io,
     /// The content is neither a dump nor a cache entry.
     NotLarder,
     /// The content ends too early.
     Truncated,
-    /// The content is not what was written: a checksum or the structure does not fit.
+    /// The content is corrupt: a checksum or the structure is wrong.
     Damaged,
-    /// The content is whole, and is of another type than the one asked for.
+    /// The content is intact, but of another type than requested.
     WrongType,
-    /// The content was written by a later version of larder, in a format unknown to this one.
+    /// The content was written by a later version of larder, in a format that this version does not know.
     NewerFormat,
     /// No compressor has this name.
     UnknownCompressor,
-    /// Another compressor has this name or extension, or a magic that can't be told from this one.
+    /// Another compressor has this name or extension, or magic bytes that can't be told apart from this one's.
     AlreadyRegistered,
-    /// The compressor exists, but the feature that holds it is off in this build.
+    /// The compressor exists, but its feature is off in this build.
     CompressorDisabled,
-    /// The level is outside of what the compressor offers.
+    /// The level is outside the compressor's range.
     LevelOutOfRange,
-    /// The content is right, and can't be used in place: it is compressed, or lies otherwise than in memory.
+    /// The content is intact, but can't be mapped: it is compressed, or its layout differs from that in memory.
     NotMappable,
-    /// The value can't be stored such that it comes back as it is.
+    /// The value can't be stored so that loading gives the same value.
     NotRepresentable,
     /// A bound that protects the reader was exceeded (nesting depth, length, memory).
     LimitExceeded,
-    /// The request makes no sense: an empty path, a key that is no key, a folder that is a file.
+    /// The request makes no sense: for example an empty path, an invalid key, or a folder that is a file.
     InvalidInput,
 }
 
 impl ErrorKind {
-    /// Its name, as JSON has it: `no-space`.
+    /// Returns the name of the kind, as in JSON: `no-space`.
     ///
     /// ```
     /// assert_eq!(larder::ErrorKind::WrongType.name(), "wrong-type");
@@ -87,7 +89,14 @@ impl ErrorKind {
     }
 }
 
-/// Every fault of this crate: a [kind](ErrorKind), the path that it is about, a sentence, a cause.
+/// Writes the [name](ErrorKind::name).
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// An error of this crate: its [kind](ErrorKind), the path that it is about, a message, and a cause.
 ///
 /// ```
 /// let error = larder::load::<String>("/no/such/file").unwrap_err();
@@ -113,9 +122,9 @@ impl Error {
         Error(Box::new(Inner { kind, message: message.into(), path: None, source: None }))
     }
 
-    /// A fault that the operating system (or a codec, through `io::Error`) reported while `doing`.
+    /// Creates an error from one that the operating system (or a codec, through `io::Error`) reported while `doing`.
     pub(crate) fn io(source: io::Error, doing: &str) -> Self {
-        // A larder error that travelled through a `Read` or `Write` comes out as it went in.
+        // A larder error that passed through a `Read` or `Write` is returned unchanged.
         let source = match source.downcast::<Error>() {
             Ok(error) => return error,
             Err(source) => without_path(source),
@@ -158,30 +167,30 @@ impl Error {
         Error::new(ErrorKind::Truncated, "the content ends too early; it was cut, or is still being written")
     }
 
-    /// Names the file that the fault is about, unless one is named already.
+    /// Adds the path that the error is about, unless it has one.
     pub(crate) fn at(mut self, path: impl AsRef<Path>) -> Self {
         self.0.path.get_or_insert_with(|| path.as_ref().to_owned());
         self
     }
 
-    /// Puts what was being done before the message.
+    /// Prefixes the message with what the program was `doing`.
     pub(crate) fn context(mut self, doing: &str) -> Self {
         self.0.message = format!("{doing}: {}", self.0.message);
         self
     }
 
-    /// The same fault seen as another kind, because more is known now.
+    /// Returns the same error with another kind, for callers that know more about the cause.
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The file or folder that it is about, where there is one.
+    /// Returns the file or folder that the error is about, if any.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
@@ -227,7 +236,7 @@ impl From<Error> for io::Error {
     }
 }
 
-/// An error of the system without the path that `tempfile` adds to it: an [`Error`] names the path itself.
+/// Removes the path that `tempfile` adds to an error of the system: an [`Error`] has the path itself.
 fn without_path(error: io::Error) -> io::Error {
     if error.raw_os_error().is_some() {
         return error;
@@ -237,26 +246,26 @@ fn without_path(error: io::Error) -> io::Error {
     code.and_then(|(_, code)| code.parse().ok()).map_or(error, io::Error::from_raw_os_error)
 }
 
-/// A `Serialize` implementation gave up: the value is not representable.
+/// A `Serialize` implementation reported an error: the value is not representable.
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Error::new(ErrorKind::NotRepresentable, bounded(message))
     }
 }
 
-/// A `Deserialize` implementation did not find what it wanted: another type was stored.
+/// A `Deserialize` implementation reported an error: another type was stored.
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Error::new(ErrorKind::WrongType, bounded(message))
     }
 }
 
-/// Bytes of a message before it is cut.
+/// Longest message in bytes, before it is cut.
 const LONGEST_MESSAGE: usize = 1000;
 
-/// The message, up to a length: serde's messages name what was found, such as a text of megabytes.
+/// Formats a message up to a length. serde's messages quote the value they found, which may be a text of megabytes.
 fn bounded(message: impl fmt::Display) -> String {
-    /// Takes what there is room for, and is full then.
+    /// A writer that takes as much as fits, and then fails.
     struct Bounded(String);
 
     impl fmt::Write for Bounded {

@@ -1,4 +1,4 @@
-//! A result that is larger than the cache may ever be.
+//! The error for a result that is larger than the cache's limit.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::io;
 use crate::error::{Error, ErrorKind};
 use crate::text::humanize::size;
 
-/// That something has more bytes than a limit allows for all.
+/// A result whose file alone exceeds the limit of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLarge {
-    /// Bytes of its file; `None` if it was given up before that was known.
+    /// Size of its file in bytes; `None` if writing stopped before the size was known.
     pub(crate) size: Option<u64>,
     /// The limit, in bytes.
     pub(crate) limit: u64,
@@ -41,7 +41,7 @@ impl From<TooLarge> for io::Error {
 }
 
 impl TooLarge {
-    /// Whether that is what went wrong.
+    /// Returns the sizes if this is the cause of the error.
     pub(crate) fn of(error: &Error) -> Option<TooLarge> {
         error.source()?.downcast_ref().copied()
     }

@@ -1,4 +1,4 @@
-//! What differs between two entries.
+//! Compares two entries.
 
 use std::fmt;
 
@@ -11,28 +11,29 @@ use crate::store::entries::Entry;
 use crate::store::history::{Event, brief};
 use crate::store::layout::Layout;
 
-/// What differs between two entries, as far as their headers and the noted code tell: what [`Entry::compare`] gives.
+/// The differences between two entries, as far as their headers and the recorded code show them. [`Entry::compare`]
+/// returns it.
 ///
-/// As text, one line for each thing that differs.
+/// Displayed as one line for each difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Comparison {
-    /// The functions, if they are two.
+    /// The names of the functions, if they differ.
     pub functions: Option<(String, String)>,
-    /// The versions that the attribute gave, if they are two.
+    /// The versions given in the attribute, if they differ.
     pub versions: Option<(u64, u64)>,
-    /// Whether they were computed by the same code.
+    /// Whether the same code computed both.
     pub same_code: bool,
-    /// What differs in the code; empty if it is the same, or if nothing is known of either.
+    /// The differences in the code. Empty if the code is the same, or if the code of either entry is not recorded.
     pub changes: Vec<Change>,
-    /// The arguments that differ: those of the other entry are `stored`, those of this one `now`.
+    /// The arguments that differ: `stored` is that of the other entry, `now` that of this one.
     pub arguments: Vec<Difference>,
-    /// The types of the values, if they are two.
+    /// The types of the values, if they differ.
     pub types: Option<(String, String)>,
 }
 
 impl Comparison {
-    /// Whether nothing of what is noted differs.
+    /// Returns whether no recorded property differs.
     pub fn is_same(&self) -> bool {
         let Comparison { functions, versions, same_code, changes: _, arguments, types } = self;
         functions.is_none() && versions.is_none() && *same_code && arguments.is_empty() && types.is_none()
@@ -40,7 +41,7 @@ impl Comparison {
 }
 
 impl Entry {
-    /// What differs between this entry and another one.
+    /// Compares this entry with another one.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -70,10 +71,10 @@ impl Entry {
         }
     }
 
-    /// The entry of the same function that is most like this one: with the most equal arguments, by the same code if there
-    /// is a choice, and the newest of those. `None` if there is no other.
+    /// Returns the other entry of the same function that is most similar: the one with the most equal arguments, then
+    /// with the same code, then the newest. `None` if there is no other entry.
     pub fn nearest(&self) -> Option<Entry> {
-        /// Entries that are looked for.
+        /// How many entries are tried.
         const MOST_TRIED: usize = 64;
 
         let folder = &*Layout::function_of(self.path.parent()?);
@@ -90,7 +91,7 @@ impl Entry {
     }
 }
 
-/// What is known of the code that computed an entry.
+/// Returns the recorded code that computed an entry.
 fn code_of(entry: &Entry) -> Option<CodeFile> {
     CodeFile::read(&Layout::function_of(entry.path.parent()?), &record_of(entry).code)
 }

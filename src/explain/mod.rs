@@ -1,4 +1,7 @@
-//! Why a call would hit or miss.
+//! Explains why a call would hit or miss.
+//!
+//! Read this file first: it finds the reason for a miss. `comparison` compares two entries, and `recent` lists the
+//! latest computations with their reasons.
 
 pub(crate) mod comparison;
 pub(crate) mod recent;
@@ -21,8 +24,8 @@ use crate::text::humanize;
 use crate::text::humanize::duration;
 use crate::text::json::seconds;
 
-/// Why a call would hit or miss: what [`Call::explain`](crate::Call::explain) gives. As text, a
-/// sentence for people.
+/// Why a call would hit or miss. [`Call::explain`](crate::Call::explain) returns it. Displayed as a sentence for
+/// people.
 ///
 /// ```
 /// # use larder::{Cache, memoize};
@@ -45,18 +48,18 @@ use crate::text::json::seconds;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// The function, as [`Memo::name`](crate::Memo::name) gives it.
+    /// The function's name, as returned by [`Memo::name`](crate::Memo::name).
     pub function: String,
     /// The call's key; `None` if it has none.
     pub key: Option<Key>,
-    /// What would become of the call.
+    /// Whether the call would hit or miss.
     pub verdict: Verdict,
-    /// What of the function's code the attribute can't see, a sentence each. If there is any, results are found
-    /// again by the same build only.
+    /// The parts of the function's code that the attribute can't track, one sentence each. If there are any, only the
+    /// same build finds the results again.
     pub unseen: Vec<String>,
 }
 
-/// What would become of a call.
+/// Whether a call would hit or miss.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -64,13 +67,13 @@ pub enum Verdict {
     /// The result would be loaded.
     #[non_exhaustive]
     Hit {
-        /// How long ago it was computed. As JSON: seconds.
+        /// How long ago the result was computed. As JSON: seconds.
         #[serde(serialize_with = "seconds")]
         age: Duration,
-        /// How long that took. As JSON: seconds.
+        /// How long the computation took. As JSON: seconds.
         #[serde(serialize_with = "seconds")]
         saves: Duration,
-        /// Bytes of the entry's file.
+        /// Size of the entry's file in bytes.
         size: u64,
     },
     /// The function would run.
@@ -78,12 +81,12 @@ pub enum Verdict {
 }
 
 impl Explanation {
-    /// Whether the result would be loaded.
+    /// Returns whether the result would be loaded.
     pub fn is_hit(&self) -> bool {
         matches!(self.verdict, Verdict::Hit { .. })
     }
 
-    /// Why the function would run; `None` if it would not.
+    /// Returns why the function would run; `None` if it would not.
     pub fn reason(&self) -> Option<&Reason> {
         match &self.verdict {
             Verdict::Miss(reason) => Some(reason),
@@ -108,33 +111,33 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// A call of which nothing is stored.
+/// A call without a stored result.
 pub(crate) struct Missing<'a> {
     /// The function's folder.
     pub(crate) folder: &'a Path,
     pub(crate) key: Key,
     pub(crate) version: u64,
-    /// The code's fingerprint, and what it consists of.
+    /// The fingerprint of the code, and the items it consists of.
     pub(crate) code: &'a [u8],
     pub(crate) parts: &'a CodeFile,
     pub(crate) arguments: &'a [Argument],
-    /// What this process remembers of the call: when it was computed, and why the result was not kept.
+    /// What this process remembers of the call: when it was computed, and why the result was not stored.
     pub(crate) unkept: Option<(SystemTime, NotKept)>,
 }
 
-/// Entries whose headers are read, where there is no history.
+/// How many entries have their headers read if there is no history.
 const MOST_READ: usize = 500;
 
-/// Entries that are looked for, to show an argument of the nearest call.
+/// How many entries are opened to show an argument of the nearest call.
 const MOST_TRIED: usize = 8;
 
 impl Missing<'_> {
-    /// Why there is nothing. Reads the function's folder, and no other.
+    /// Returns why no result is stored. Reads no folder but the function's.
     pub(crate) fn reason(&self) -> Reason {
         self.reason_after(&history(self.folder))
     }
 
-    /// Why there was nothing after these calls.
+    /// Returns why no result was stored after the calls in `history`.
     pub(crate) fn reason_after(&self, history: &[HistoryRecord]) -> Reason {
         let last = history.iter().rfind(|record| record.key == self.key);
         let ago = |at: SystemTime| at.elapsed().unwrap_or_default();
@@ -169,7 +172,7 @@ impl Missing<'_> {
         Reason::ArgumentsDiffer { differences: self.differences(&nearest) }
     }
 
-    /// The arguments that are others than in these calls, which are all equally near.
+    /// Returns the arguments that differ from those of these calls, which are all equally near.
     fn differences(&self, nearest: &[&HistoryRecord]) -> Vec<Difference> {
         let there = nearest.iter().rev().take(MOST_TRIED).find_map(|record| {
             let entry = Entry::find(self.folder, record.key).ok()??;
@@ -190,19 +193,19 @@ impl Missing<'_> {
         self.arguments.iter().enumerate().filter(differs).map(of).collect()
     }
 
-    /// How the code of now differs from that of then.
+    /// Returns how the current code differs from the code with this fingerprint.
     fn changes(&self, then: &[u8; 16]) -> Vec<Change> {
         CodeFile::read(self.folder, then).map_or_else(Vec::new, |then| changes(&then, self.parts))
     }
 }
 
-/// What is known of the calls of the function with this folder, oldest first.
+/// Returns the known calls of the function with this folder, oldest first.
 pub(crate) fn history(folder: &Path) -> Vec<HistoryRecord> {
     let history = Layout::recall(folder);
     if !history.is_empty() {
         return history;
     }
-    // Somebody removed it, or brought the entries from elsewhere.
+    // The history was removed, or the entries were copied from another cache.
     let entries = Entries::under(folder, false).into_iter().flatten();
     let readable = entries.take(MOST_READ).filter(|entry| entry.fault.is_none());
     let mut history: Vec<_> = readable.map(|entry| record_of(&entry)).collect();
@@ -210,7 +213,7 @@ pub(crate) fn history(folder: &Path) -> Vec<HistoryRecord> {
     history
 }
 
-/// How code differs from what it was.
+/// Returns the differences between two versions of a function's code.
 pub(crate) fn changes(then: &CodeFile, now: &CodeFile) -> Vec<Change> {
     let mut changes = compare(&then.items, &now.items, |path| path.clone());
     changes.extend(compare(&then.predicates, &now.predicates, |predicate| format!("cfg({predicate})")));
@@ -229,12 +232,12 @@ fn compare<V: PartialEq>(
         Some(before) => (before != value).then_some((key, ChangeKind::Changed)),
     });
     let mut changes: Vec<_> = rest.chain(gone).map(|(key, kind)| Change { item: name(key), kind }).collect();
-    // What changed is more likely the cause than what came or went with it.
+    // Put changed items first: they are a more likely cause than items that were added or removed.
     changes.sort_by_key(|change| change.kind != ChangeKind::Changed);
     changes
 }
 
-/// What the history would say of an entry.
+/// Returns the history record that this entry would have.
 pub(crate) fn record_of(entry: &Entry) -> HistoryRecord {
     let digits = |at: usize| entry.code.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let code: Vec<u8> = (0..16).map_while(digits).collect();

@@ -1,4 +1,4 @@
-//! What was computed of late, and why.
+//! Lists the latest computations, with their reasons.
 
 use std::cmp::Reverse;
 use std::path::Path;
@@ -18,29 +18,29 @@ use crate::store::history::{Event, HistoryRecord, brief};
 use crate::store::layout::Layout;
 use crate::text::json::seconds_since_1970;
 
-/// One call whose result was stored, or removed on request: what [`Cache::recent`] gives.
+/// One call whose result was stored, or removed on request. [`Cache::recent`] returns it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Computation {
     /// When it happened. As JSON: seconds since 1970.
     #[serde(serialize_with = "seconds_since_1970")]
     pub at: SystemTime,
-    /// The function, as [`Memo::name`](crate::Memo::name) gives it.
+    /// The function's name, as returned by [`Memo::name`](crate::Memo::name).
     pub function: String,
     /// The key of the call.
     pub key: Key,
-    /// What the function was called with; empty if its entry is gone.
+    /// The arguments of the call; empty if its entry is gone.
     pub arguments: Vec<Argument>,
-    /// Why the call was computed, as a sentence without its subject; `None` if its result was removed on request.
+    /// Why the call was computed, as a sentence without a subject; `None` if its result was removed on request.
     pub why: Option<String>,
 }
 
 impl Cache {
-    /// The calls that were stored or removed on request last, newest first, at most so many. Of hits nothing is noted but
-    /// their number.
+    /// Returns the latest calls that were stored or removed on request, newest first, at most `most` of them. Hits are
+    /// only counted, so they are not listed.
     ///
     /// # Errors
-    /// Those of [`functions`](Cache::functions).
+    /// The errors of [`functions`](Cache::functions).
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -72,8 +72,8 @@ impl Cache {
 }
 
 impl Entry {
-    /// How this entry came to be: when the call was stored or removed on request, and why, oldest first. Empty if that is
-    /// no longer noted.
+    /// Returns when this call was stored or removed on request, and why, oldest first. Empty if the history no longer
+    /// covers it.
     pub fn history(&self) -> Vec<Computation> {
         let Some(folder) = self.path.parent().map(Layout::function_of) else { return Vec::new() };
         let folder = &*folder;
@@ -83,7 +83,7 @@ impl Entry {
     }
 }
 
-/// Whether something was stored or removed.
+/// Returns whether the record says that a result was stored or removed.
 fn is_told(record: &HistoryRecord) -> bool {
     !matches!(record.event, Event::NotKept(_))
 }
@@ -99,10 +99,10 @@ fn recent(function: &str, folder: &Path, before: &[HistoryRecord], record: &Hist
     Computation { at: record.time, function: function.to_owned(), key: record.key, arguments, why }
 }
 
-/// Why there was nothing, as far as the calls before tell.
+/// Returns why no result was stored, judging by the calls before.
 fn reason(folder: &Path, arguments: &[Argument], before: &[HistoryRecord], record: &HistoryRecord) -> String {
     let parts = CodeFile::read(folder, &record.code).unwrap_or_default();
-    // Another one may have taken its place since.
+    // The entry may have been replaced since by one with other arguments.
     let shown = if arguments.iter().map(brief).eq(record.arguments.iter().copied()) { arguments } else { &[] };
     let missing = Missing {
         folder,

@@ -1,4 +1,4 @@
-//! Values in files that are used where they lie: `map`.
+//! Maps values from files without copying them: `map`.
 
 use std::fmt;
 use std::ops::{Deref, Index};
@@ -16,32 +16,33 @@ use crate::format::document;
 use crate::sys::file::{FileRange, Map, open_now};
 use crate::sys::fork::once::Once;
 
-/// Opens the value in an uncompressed file without reading it: its arrays are used where they lie.
+/// Maps the value in an uncompressed file without reading it: its arrays are used directly in the file.
 ///
-/// Microseconds whatever its size: the system reads a page of the file when it is first touched, and
-/// forgets it again when memory is short. Several processes that map one file share its pages.
+/// This takes microseconds for any size. The operating system reads a page of the file when it is first accessed, and
+/// drops it when memory is short. Several processes that map the same file share its pages.
 ///
-/// What is in place depends on `T`:
-/// - A vector, boxed slice or `ndarray` array of numbers: `as_slice`, `view` and indexing read the elements in the file.
-///   Dereferencing it gives a `&Vec<f64>` or an `&Array2<f64>` as any other, which is a copy: the first time, all elements are
-///   read.
-/// - Any other type is read, with the arrays that it holds. To leave arrays in the file that are deeper in the value,
-///   name a type that leaves them out (a struct with the other fields, or serde's `IgnoredAny` for
-///   nothing at all), and take them with [`Mapped::array_at`] or [`Mapped::view_at`].
+/// How much is left in the file depends on `T`:
+/// - A vector, boxed slice or `ndarray` array of numbers: `as_slice`, `view` and indexing read the elements in the
+///   file. Dereferencing gives an ordinary `&Vec<f64>` or `&Array2<f64>`, which is a copy: the first dereference reads
+///   all elements.
+/// - Any other type is read, together with its arrays. To leave arrays in the file that are deeper in the value,
+///   choose a type without them (a struct with the other fields, or serde's `IgnoredAny` to read nothing), and access
+///   them with [`Mapped::array_at`] or [`Mapped::view_at`].
 ///
 /// Only the beginning of the file is checked; [`Mapped::verify`] checks all of it.
 ///
 /// # Changes of the file
-/// Don't write to the file while it is mapped: the numbers would change with it, and if it is truncated, reading beyond its
-/// end kills the process (`SIGBUS`). larder never writes into a file that exists: [`dump`](crate::dump) replaces it, and
-/// a process that has mapped the old file keeps it. Only numbers are read in place, of which every pattern of bits is a value,
-/// and all lengths are checked before use, so a changed file gives other numbers and no more.
+/// Don't write to the file while it is mapped. The numbers would change with it, and if the file is truncated, reading
+/// beyond its end kills the process (`SIGBUS`). larder itself never writes into an existing file:
+/// [`dump`](crate::dump) replaces it, and a process that has mapped the old file keeps the old contents. A changed
+/// file can only give wrong numbers: only numbers are used in the file, every bit pattern of which is a valid value,
+/// and all lengths are checked before use.
 ///
 /// # Errors
-/// [`NotMappable`](ErrorKind::NotMappable) if it is compressed (dump it without compression, or use
-/// [`load`](crate::load)), is no regular file, or has numbers that are not aligned, as only other
-/// programs write them; [`WrongType`](ErrorKind::WrongType) if it holds other numbers or something
-/// else; and those of [`load`](crate::load).
+/// [`NotMappable`](ErrorKind::NotMappable) if the file is compressed (dump it without compression, or use
+/// [`load`](crate::load)), is not a regular file, or has unaligned numbers, which only other programs write.
+/// [`WrongType`](ErrorKind::WrongType) if it holds another element type or another kind of value. The errors of
+/// [`load`](crate::load).
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -68,7 +69,7 @@ pub fn map<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Mapped<T>> {
     open().map_err(|error| error.at(path))
 }
 
-/// A value in a file, of which the arrays are used in place; see [`map`].
+/// A value in a file, whose arrays are used directly in the file; see [`map`].
 pub struct Mapped<T> {
     value: Value<T>,
     map: Map,
@@ -76,9 +77,9 @@ pub struct Mapped<T> {
 }
 
 enum Value<T> {
-    /// The value is an array. It is copied when it is asked for as a `T`.
+    /// An array in the file. It is copied when the value is first dereferenced.
     Array { located: Located, copy: Once<Box<T>> },
-    /// It is something else, which was read.
+    /// Any other value, which was read.
     Other(Box<T>),
 }
 
@@ -109,7 +110,7 @@ impl<T: DeserializeOwned> Mapped<T> {
 }
 
 impl<T> Mapped<T> {
-    /// Where the value is, if it is an array. The types of arrays are those that `locate` knows, so for them there is a place.
+    /// Returns the location of the array. Each type for which this is called is an array type that `locate` knows.
     fn located(&self) -> &Located {
         match &self.value {
             Value::Array { located, .. } => located,
@@ -118,7 +119,7 @@ impl<T> Mapped<T> {
     }
 }
 
-/// A vector of numbers, in place.
+/// A vector of numbers in the file.
 impl<E: Element> Mapped<Vec<E>> {
     /// Returns the elements, in the file.
     #[must_use]
@@ -167,7 +168,7 @@ impl<E: Element, I: SliceIndex<[E]>> Index<I> for Mapped<Vec<E>> {
     }
 }
 
-/// A boxed slice of numbers, in place.
+/// A boxed slice of numbers in the file.
 impl<E: Element> Mapped<Box<[E]>> {
     /// Returns the elements, in the file.
     #[must_use]
@@ -190,16 +191,16 @@ impl<E: Element, I: SliceIndex<[E]>> Index<I> for Mapped<Box<[E]>> {
     }
 }
 
-/// An array of ndarray, in place.
+/// An `ndarray` array in the file.
 #[cfg(feature = "ndarray")]
 impl<E: Element, D: ndarray::Dimension> Mapped<ndarray::Array<E, D>> {
-    /// Returns the array, in the file. A view has all that an array has for reading.
+    /// Returns the array in the file, as a view. A view has all methods of an array that only read.
     #[must_use]
     pub fn view(&self) -> ndarray::ArrayView<'_, E, D> {
         self.located().view(self.map.bytes())
     }
 
-    /// Returns the elements in logical order, in the file. (`Some`, as for arrays of ndarray in that order.)
+    /// Returns the elements in the file, in logical order. Always `Some`; the `Option` matches `ndarray`'s `as_slice`.
     #[must_use]
     pub fn as_slice(&self) -> Option<&[E]> {
         Some(self.located().numbers(self.map.bytes()))
@@ -229,7 +230,7 @@ impl<E: Element, D: ndarray::Dimension, I: ndarray::NdIndex<D>> Index<I> for Map
     type Output = E;
 
     /// # Panics
-    /// If the index is out of bounds, as for arrays.
+    /// Panics if the index is out of bounds, as an array does.
     fn index(&self, index: I) -> &E {
         ndarray::IndexLonger::index(&self.view(), index)
     }
@@ -239,20 +240,20 @@ impl<T> Mapped<T> {
     /// Reads the whole file and compares its checksum.
     ///
     /// # Errors
-    /// [`Damaged`](ErrorKind::Damaged) if the file is not what was written.
+    /// [`Damaged`](ErrorKind::Damaged) if the contents don't match their checksum.
     pub fn verify(&self) -> Result<()> {
         let mut input = ByteReader::from_slice(self.map.bytes());
         document::check(&mut input).and_then(|_| input.expect_end()).map_err(|error| error.at(&self.path))
     }
 
-    /// The numbers of an array within the value, where they lie.
+    /// Returns the numbers of an array within the value, in the file.
     ///
-    /// `path` leads to it: names of fields, of keys of maps and of enum variants, and indices in
-    /// sequences and tuples, with dots between them. `Some` is passed over; the empty path is the
-    /// value itself. Of an `ndarray` array, `data` has the numbers in logical order.
+    /// `path` names the array: names of fields, keys of maps, names of enum variants, and indices in sequences and
+    /// tuples, separated by dots. `Some` needs no path element. The empty path is the value itself. For an `ndarray`
+    /// array, `data` holds the numbers in logical order.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if the path leads nowhere, and those of [`map`].
+    /// [`NotFound`](ErrorKind::NotFound) if there is nothing at this path, and the errors of [`map`].
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -279,10 +280,10 @@ impl<T> Mapped<T> {
         self.find(path, Cursor::numbers)
     }
 
-    /// An `ndarray` array within the value, where it lies.
+    /// Returns an `ndarray` array within the value, in the file.
     ///
     /// # Errors
-    /// Those of [`array_at`](Mapped::array_at); [`WrongType`](ErrorKind::WrongType) also if it has another
+    /// The errors of [`array_at`](Mapped::array_at). [`WrongType`](ErrorKind::WrongType) also if the array has another
     /// number of axes.
     ///
     /// ```
@@ -315,7 +316,7 @@ impl<T> Mapped<T> {
             .map_err(|error| error.at(&self.path))
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn file_path(&self) -> &Path {
         &self.path
     }

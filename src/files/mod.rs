@@ -1,4 +1,6 @@
-//! Values in files and streams of their own: `dump` and `load`.
+//! Reads and writes values in single files and streams: `dump` and `load`.
+//!
+//! `mapped` maps values from files without copying them: `map`.
 
 pub(crate) mod mapped;
 
@@ -19,22 +21,22 @@ use crate::sys::file::FileRange;
 
 const READ_BUFFER: usize = 256 << 10;
 
-/// Writes a value to a file, with the compressor that the file's extension asks for.
+/// Writes a value to a file, with the compressor of the file's extension.
 ///
-/// `.z`, `.gz`, `.bz2`, `.xz`, `.lzma`, `.lz4` and `.zst` compress; any other extension does not
-/// (see [`Compression::from_path`]). The file appears whole or not at all: what was there before is
-/// replaced by one rename. A path that is a pipe or a device is written to as it is.
+/// `.z`, `.gz`, `.bz2`, `.xz`, `.lzma`, `.lz4` and `.zst` compress; any other extension does not (see
+/// [`Compression::from_path`]). The write is atomic: an existing file is replaced by one rename. If the path is a pipe
+/// or a device, the value is written into it directly.
 ///
-/// What can't be stored is an error, and what serde's own buffering loses can't be seen here, as the
-/// type need not implement `Deserialize`: of two untagged variants that read alike, [`load`] gives the
-/// first, and a 128-bit integer behind `flatten` is an error there. (A memoized function's result is
-/// read back before it is stored.)
+/// A value that can't be stored is an error. Information that serde's own buffering loses is not noticed here, because
+/// the type need not implement `Deserialize`: of two untagged variants with the same fields, [`load`] returns the
+/// first, and a 128-bit integer behind `flatten` is an error there. (The result of a memoized function is decoded as a
+/// check before it is stored.)
 ///
 /// # Errors
-/// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value's `Serialize` reports an error or
-/// contradicts itself; [`LimitExceeded`](ErrorKind::LimitExceeded) if it is nested too deep;
-/// [`CompressorDisabled`](ErrorKind::CompressorDisabled) if the extension asks
-/// for a compressor that is not in this build; and what the file system reports.
+/// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value's `Serialize` reports an error or contradicts
+/// itself. [`LimitExceeded`](ErrorKind::LimitExceeded) if the value is nested too deeply.
+/// [`CompressorDisabled`](ErrorKind::CompressorDisabled) if the extension asks for a compressor that is not in this
+/// build. Errors of the file system.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -49,10 +51,10 @@ pub fn dump<T: Serialize + ?Sized>(value: &T, path: impl AsRef<Path>) -> Result<
     dump_with(value, path, Compression::from_path(path))
 }
 
-/// Writes a value to a file, with this compressor whatever the file is called.
+/// Writes a value to a file with the given compressor, whatever the file's extension is.
 ///
 /// # Errors
-/// Those of [`dump`], and [`LevelOutOfRange`](ErrorKind::LevelOutOfRange).
+/// The errors of [`dump`], and [`LevelOutOfRange`](ErrorKind::LevelOutOfRange).
 ///
 /// ```
 /// # use larder::Compression;
@@ -77,7 +79,7 @@ fn write_file<T: Serialize + ?Sized>(value: &T, path: &Path, compression: Compre
         let file = File::options().write(true).open(path).map_err(|e| Error::io(e, "can't open"))?;
         return dump_into(value, file, compression);
     }
-    // A link stays a link: what it points to is replaced.
+    // Replace the target of a link, and not the link.
     let target = if path.is_symlink() {
         fs::canonicalize(path).map_err(|e| Error::io(e, "can't follow the link"))?
     } else {
@@ -91,7 +93,7 @@ fn write_file<T: Serialize + ?Sized>(value: &T, path: &Path, compression: Compre
     temp.publish_like(&target, before.map(|metadata| metadata.permissions()))
 }
 
-/// The folder that a file lies in; `.` where the path does not say.
+/// Returns the folder of a file; `.` if the path has none.
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -99,16 +101,14 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Reads the value in a file. What it was compressed with shows in its content; its name is of no
-/// account.
+/// Reads the value in a file. The compressor is detected from the content; the file's name does not matter.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound), [`NotLarder`](ErrorKind::NotLarder),
-/// [`Truncated`](ErrorKind::Truncated), [`Damaged`](ErrorKind::Damaged),
-/// [`NewerFormat`](ErrorKind::NewerFormat), [`WrongType`](ErrorKind::WrongType) (which says what
-/// was stored), [`CompressorDisabled`](ErrorKind::CompressorDisabled) (which says which feature is
-/// off), and what the file system reports. A file that holds more than one value is damaged for
-/// this function; [`load_from`] reads one after another.
+/// [`NotFound`](ErrorKind::NotFound), [`NotLarder`](ErrorKind::NotLarder), [`Truncated`](ErrorKind::Truncated),
+/// [`Damaged`](ErrorKind::Damaged), [`NewerFormat`](ErrorKind::NewerFormat), [`WrongType`](ErrorKind::WrongType) (the
+/// message names the stored type), [`CompressorDisabled`](ErrorKind::CompressorDisabled) (the message names the
+/// missing feature), and errors of the file system. A file that holds more than one value is
+/// [`Damaged`](ErrorKind::Damaged) here; [`load_from`] reads several values.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -124,8 +124,7 @@ pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
     let path = path.as_ref();
     match read_file(path, document::read::<T>) {
         Ok((value, _)) => Ok(value),
-        // A type that does not fit and a damaged byte look alike; the checksum tells them apart. A
-        // pipe can't be read twice.
+        // A wrong type and a damaged byte look alike here; the checksum tells them apart. A pipe can't be read twice.
         Err(error) if error.kind() == ErrorKind::WrongType && path.is_file() => {
             Err(read_file(path, document::check).err().unwrap_or(error).at(path))
         }
@@ -133,11 +132,11 @@ pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
     }
 }
 
-/// Reads a file that holds one value and nothing else.
+/// Reads a file that must hold exactly one value.
 fn read_file<R>(path: &Path, read: impl FnOnce(&mut ByteReader<'_>) -> Result<R>) -> Result<R> {
     let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
     let len = regular_len(&file).map_err(|e| Error::io(e, "can't read the length"))?;
-    // Without compression, a regular file is read from wherever it is needed.
+    // An uncompressed regular file is read at the positions that are needed.
     if let Some(len) = len {
         let range = FileRange::new(&file, 0, len);
         let mut head = [0; LONGEST_MAGIC];
@@ -156,7 +155,7 @@ fn read_file<R>(path: &Path, read: impl FnOnce(&mut ByteReader<'_>) -> Result<R>
     if rest.is_empty() { Ok(result) } else { Err(more_than_one()) }
 }
 
-/// The length of a regular file that says one.
+/// Returns the length of a regular file; `None` if it is zero, as it is for files in `/proc`.
 fn regular_len(file: &File) -> io::Result<Option<u64>> {
     let metadata = file.metadata()?;
     Ok((metadata.is_file() && metadata.len() > 0).then_some(metadata.len()))
@@ -167,11 +166,11 @@ fn more_than_one() -> Error {
     Error::damaged("there are bytes after the value; `load_from` reads files that hold several values")
 }
 
-/// Writes a value into a stream: a file, a socket, a `Vec<u8>`. Several may follow one another,
-/// each with a compressor of its own.
+/// Writes a value into a stream: a file, a socket, a `Vec<u8>`. Several values may follow one another, each with its
+/// own compressor.
 ///
 /// # Errors
-/// As [`dump`]. After an error, part of the value may have been written.
+/// The errors of [`dump`]. After an error, part of the value may have been written.
 ///
 /// ```
 /// # use larder::Compression;
@@ -194,10 +193,10 @@ pub fn dump_into<T: Serialize + ?Sized>(value: &T, writer: impl Write, compressi
 /// Reads the next value of a stream, compressed or not, and leaves the stream exactly after it.
 ///
 /// # Errors
-/// As [`load`]. At the end of the stream, [`Truncated`](ErrorKind::Truncated). After an error, part
-/// of the value may have been read.
+/// The errors of [`load`]. At the end of the stream, [`Truncated`](ErrorKind::Truncated). After an error, part of the
+/// value may have been read.
 pub fn load_from<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T> {
-    // What is at hand will be read in any case; an error shows again when it is.
+    // The buffered bytes are read in any case. An error appears again when the value is read.
     let at_hand = reader.fill_buf().map_or(0, <[u8]>::len);
     let expected = believed_content(at_hand as u64);
     Compression::decompress(&mut reader, |content| document::within(content, expected, document::read))

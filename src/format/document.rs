@@ -1,11 +1,11 @@
-//! A document: one value in an envelope that says what it is and whether it is whole.
+//! A document: one value in an envelope with its type name, a format version and a checksum.
 //!
 //! ```text
 //! 55799({"larder": 1, "type": "alloc::vec::Vec<f64>", "value": …, "xxh3": 0x0123456789abcdef})
 //! ```
 //!
-//! That is what a dump holds, and what follows the header of a cache entry; compressed or not. It
-//! is one valid CBOR document. The checksum covers every byte before its own eight.
+//! A dump is one document. A cache entry is a header followed by one document. Either may be compressed. A document is
+//! valid CBOR. The checksum covers every byte before its own eight.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,19 +22,20 @@ use crate::format::compress::Content;
 use crate::format::target::Target;
 use crate::text::preview::shorten;
 
-/// The version of the document that this crate writes, and the newest that it reads.
+/// Version of the document format that this crate writes, and the newest that it reads.
 pub(crate) const VERSION: u64 = 1;
 
-/// Tag 55799, which CBOR reserves as its magic (RFC 8949, section 3.4.6); a map of four pairs, of which the first key is `larder`.
+/// Tag 55799, which CBOR reserves as its magic (RFC 8949, section 3.4.6), then a map of four pairs, and its first key:
+/// `larder`.
 const PREFIX: [u8; 11] = *b"\xd9\xd9\xf7\xa4\x66larder";
 
-/// Type names are cut to this many bytes; they are for people.
+/// Maximum length of a type name, in bytes. Longer names are cut. They are only for human readers.
 const LONGEST_TYPE_NAME: usize = 512;
 
-/// The head of the checksum: an integer of eight bytes.
+/// Head of the checksum: an integer of eight bytes.
 const CHECKSUM_HEAD: u8 = 0x1b;
 
-/// What there is to know of a document that was written.
+/// Length and checksum of a document that was written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Written {
     /// Bytes of the document, before any compression.
@@ -68,7 +69,7 @@ fn end(mut output: ByteWriter<'_>) -> Result<Written> {
     Ok(Written { len, checksum })
 }
 
-/// The document of a value.
+/// Returns a value as a document.
 pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     write(value, &mut bytes)?;
@@ -80,21 +81,21 @@ pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     checked_from_slice(bytes).map(|(value, _)| value)
 }
 
-/// The same, with the document's checksum.
+/// Reads a document like [`from_slice`]. Also returns its checksum.
 pub(crate) fn checked_from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, u64)> {
     let mut input = ByteReader::from_slice(bytes);
     let result = read(&mut input).and_then(|done| input.expect_end().map(|()| done));
-    // A type that does not fit and a damaged byte look alike; the checksum tells them apart.
+    // A wrong type and a damaged byte cause the same error. The checksum tells them apart.
     match result {
         Err(error) if error.kind() == ErrorKind::WrongType => Err(check_slice(bytes).err().unwrap_or(error)),
         result => result,
     }
 }
 
-/// Whether reading the beginning of a document involves guessing, see [`Decoder::guessed`].
+/// Returns whether reading the start of a document involves guessing, see [`Decoder::guessed`].
 ///
 /// # Errors
-/// If it can't be read, but for its being cut.
+/// If it can't be read. That it is incomplete is not an error.
 pub(crate) fn guesses<T: DeserializeOwned>(beginning: &[u8]) -> Result<bool> {
     let mut input = ByteReader::from_slice(beginning);
     open(&mut input)?;
@@ -111,17 +112,17 @@ fn check_slice(bytes: &[u8]) -> Result<()> {
     input.expect_end()
 }
 
-/// Reads a document without making a value of it: is it what was written? Gives its checksum.
+/// Verifies a document without decoding its value. Returns its checksum.
 pub(crate) fn check(input: &mut ByteReader<'_>) -> Result<u64> {
     open(input)?;
     skip_value(input, MAX_SKIPPED_DEPTH)?;
     close(input)
 }
 
-/// Writes a document as it is read, in the memory of a piece of it; `writer` is told of arrays as when it was written.
+/// Copies a document in constant memory. Announces arrays to `writer`, as [`write()`] does.
 ///
 /// # Errors
-/// If the copy would be another one, too.
+/// Also if the copy would differ from the original.
 pub(crate) fn copy(input: &mut ByteReader<'_>, writer: &mut dyn Target) -> Result<Written> {
     let type_name = open(input)?;
     let mut output = ByteWriter::new(writer);
@@ -135,8 +136,8 @@ pub(crate) fn copy(input: &mut ByteReader<'_>, writer: &mut dyn Target) -> Resul
     Err(Error::damaged("the checksum does not fit the copy: the content is not as larder writes it"))
 }
 
-/// Lets `read` read a document of a stream's content, of which about `expected` bytes will come, and
-/// leaves the stream exactly after it.
+/// Calls `read` to read a document from a stream's content, of which about `expected` bytes are expected. Leaves the
+/// stream exactly after the document.
 pub(crate) fn within<R>(
     content: Content<'_>,
     expected: u64,
@@ -151,12 +152,12 @@ pub(crate) fn within<R>(
     Ok(result)
 }
 
-/// Reads a document, and stops after it. Gives its checksum as well.
+/// Reads a document, and stops after it. Also returns its checksum.
 pub(crate) fn read<T: DeserializeOwned>(input: &mut ByteReader<'_>) -> Result<(T, u64)> {
     read_with(input, |input, stored| read_value(input, stored))
 }
 
-/// The same, where `read` reads the value, of which it is told the name of the type.
+/// Reads a document like [`read`], where `read` decodes the value. It receives the stored type name.
 pub(crate) fn read_with<R>(
     input: &mut ByteReader<'_>,
     read: impl FnOnce(&mut ByteReader<'_>, &str) -> Result<R>,
@@ -166,22 +167,22 @@ pub(crate) fn read_with<R>(
     Ok((value, close(input)?))
 }
 
-/// Reads the value itself; `stored` is what [`open`] gave.
+/// Reads the value itself; `stored` is the type name that [`open`] returned.
 pub(crate) fn read_value<T: DeserializeOwned>(input: &mut ByteReader<'_>, stored: &str) -> Result<T> {
     T::deserialize(&mut Decoder::new(input)).map_err(|error| explain::<T>(error, stored))
 }
 
-/// Adds which type is there and which was wanted, if that is what is wrong.
+/// Adds the stored and the requested type to an error about a wrong type.
 #[cold]
 pub(crate) fn explain<T>(error: Error, stored: &str) -> Error {
     if error.kind() != ErrorKind::WrongType {
         return error;
     }
     let wanted = std::any::type_name::<T>();
-    error.context(&format!("wrong type: a `{stored}` was stored, a `{wanted}` was asked for"))
+    error.context(&format!("wrong type: a `{stored}` was stored, a `{wanted}` was requested"))
 }
 
-/// Reads all that comes before the value; gives the name of its type.
+/// Reads everything before the value. Returns the name of its type.
 pub(crate) fn open(input: &mut ByteReader<'_>) -> Result<String> {
     for expected in PREFIX {
         if input.byte()? != expected {
@@ -204,7 +205,7 @@ pub(crate) fn open(input: &mut ByteReader<'_>) -> Result<String> {
     Ok(type_name)
 }
 
-/// The error for content that a later version of this crate wrote.
+/// Returns the error for content that a later version of this crate wrote.
 pub(crate) fn newer(version: u64) -> Error {
     Error::new(
         ErrorKind::NewerFormat,
@@ -223,7 +224,7 @@ fn expect_key(input: &mut ByteReader<'_>, expected: &str) -> Result<()> {
     Err(Error::damaged(format!("found the key {key:?} where {expected:?} was expected")))
 }
 
-/// Reads up to where the checksum stands.
+/// Reads everything between the value and the checksum.
 fn expect_checksum_head(input: &mut ByteReader<'_>) -> Result<()> {
     expect_key(input, "xxh3")?;
     if input.byte()? == CHECKSUM_HEAD {
@@ -232,14 +233,14 @@ fn expect_checksum_head(input: &mut ByteReader<'_>) -> Result<()> {
     Err(Error::damaged("the checksum is no integer of eight bytes"))
 }
 
-/// Reads all that comes after the value, to the end; takes the checksum's word for itself.
+/// Reads everything after the value, to the end of the input. Does not compare the checksum.
 pub(crate) fn expect_checksum(input: &mut ByteReader<'_>) -> Result<()> {
     expect_checksum_head(input)?;
     input.skip(8)?;
     input.expect_end()
 }
 
-/// Reads all that comes after the value, and compares the checksum.
+/// Reads everything after the value, and compares the checksum.
 fn close(input: &mut ByteReader<'_>) -> Result<u64> {
     expect_checksum_head(input)?;
     let computed = input.checksum();

@@ -1,16 +1,15 @@
-//! Where the bytes of a document go.
+//! `Target`: a writer for the bytes of a document.
 
 use std::io::{self, Write};
 
 use crate::sys::atomic_file::TempFile;
 
-/// A writer that is told when an array of numbers comes: it may reserve space, or compress the
-/// numbers as what they are.
+/// A writer that is informed before an array of numbers. It may reserve space, or choose a compression for numbers.
 pub(crate) trait Target: Write {
-    /// The next `bytes` bytes are numbers, `width` bytes each.
+    /// Announces that the next `bytes` bytes are numbers, `width` bytes each.
     ///
     /// # Errors
-    /// If there is no space for as many.
+    /// If there is not enough space.
     fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
         let _ = (width, bytes);
         Ok(())
@@ -25,7 +24,7 @@ impl Target for TempFile {
     }
 }
 
-/// A plain writer, which has no use for what it is told.
+/// Adapts a plain writer. Ignores announcements.
 pub(crate) struct Plain<W>(pub(crate) W);
 
 impl<W: Write> Write for Plain<W> {

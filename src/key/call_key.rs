@@ -1,4 +1,4 @@
-//! One call: the function's key, and what this call adds to it.
+//! Keys of calls: the key of the function, and the encoded arguments of one call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -16,63 +16,64 @@ use crate::sys::catch_panic::{guarded, panicked};
 use crate::sys::program;
 use crate::text::preview::{preview, shorten};
 
-/// An argument whose encoding is longer than this stands in the call by its digest.
+/// Maximum bytes of an encoded argument. A longer one is replaced by its digest.
 const LONGEST_INLINE: usize = 1 << 10;
 
-/// Takes the parts of a call, one after another. The attribute calls it.
+/// Receives the arguments of a call, one after another. Code that the attribute generates calls it.
 pub struct Describe<'s> {
     mode: Mode<'s>,
-    /// How many values came so far.
+    /// Number of values received so far.
     count: usize,
-    /// The name of the value that is being encoded.
+    /// Name of the value that is being encoded.
     now: Option<&'static str>,
 }
 
 enum Mode<'s> {
-    /// For the key: what matters is speed.
+    /// Computes the key. This path must be fast.
     Key { call: &'s mut HashBuffer, long: Long, failed: Option<(&'static str, Error)> },
-    /// For the header of an entry: digests and previews.
+    /// Collects digests and previews for the header of an entry.
     Show { arguments: &'s mut Vec<Argument>, long: &'s Long },
 }
 
-/// The digests of arguments that are long, by their number: so that they are made once.
+/// Index and digest of each long argument, so that a digest is computed only once.
 type Long = Vec<(usize, Key)>;
 
-/// What an entry remembers of an argument.
+/// An argument as an entry records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Argument {
     /// The parameter's name.
     pub name: String,
-    /// [`key_of`](crate::key_of()) the argument.
+    /// Digest of the argument, as [`key_of`](crate::key_of()) returns it.
     pub digest: Key,
     /// The beginning of the argument as text, at most about 120 bytes.
     pub preview: String,
 }
 
 impl Describe<'_> {
-    /// An argument, under the name of its parameter.
+    /// Adds an argument, under the name of its parameter.
     pub fn argument<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
         self.value(Tag::Argument, name, value);
     }
 
-    /// The value of a const parameter.
+    /// Adds the value of a const parameter.
     pub fn constant<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
         self.value(Tag::ConstParameter, name, value);
     }
 
-    /// The type that a type parameter stands for, or `Self`.
+    /// Adds the type that a type parameter or `Self` stands for.
     pub fn type_parameter<T: ?Sized>(&mut self, name: &'static str) {
         self.type_name(name, std::any::type_name::<T>());
     }
 
-    /// The type of an argument whose parameter is declared as `impl Trait`.
+    /// Adds the type of an argument whose parameter is declared as `impl Trait`.
     pub fn type_of<T: ?Sized>(&mut self, name: &'static str, _: &T) {
         self.type_parameter::<T>(name);
     }
 
-    /// What is known of the code of the crates that a type parameter's type is from: `known` has a digest by
-    /// crate, which is 0 for crates whose code is followed anyway. For others the running program stands.
+    /// Adds the code of the crates that are named in a type parameter's type. `known` maps crates to digests of their
+    /// code; the digest is 0 for crates whose code is followed anyway. For a crate that is not in `known`, the identity
+    /// of the running program is added.
     pub fn crates_of<T: ?Sized>(&mut self, known: &'static [(&'static str, u128)]) {
         let Mode::Key { call, .. } = &mut self.mode else { return };
         for krate in crates_in(std::any::type_name::<T>()) {
@@ -81,13 +82,14 @@ impl Describe<'_> {
                 Some((_, digest)) => call.text(&format!("crate {krate} {digest:032x}")),
                 None => call.text(&format!("binary {}", program::identity())),
             }
-            // A type's name never begins like that.
+            // The name of a type never begins with these words, so the tag can be reused.
             call.tag(Tag::TypeParameter);
         }
         call.keep();
     }
 
-    /// The same for an argument whose parameter is declared as `impl Trait`.
+    /// Adds the code of crates as [`crates_of`](Describe::crates_of) does, for an argument whose parameter is declared
+    /// as `impl Trait`.
     pub fn crates_of_value<T: ?Sized>(&mut self, _: &T, known: &'static [(&'static str, u128)]) {
         self.crates_of::<T>(known);
     }
@@ -138,20 +140,20 @@ impl Describe<'_> {
     }
 }
 
-/// A call's parts in the canonical encoding.
+/// The arguments of a call in the canonical encoding.
 pub(crate) struct Encoded {
     parts: HashBuffer,
-    /// The digests of its arguments that are long.
+    /// Digests of the long arguments.
     long: Long,
-    /// Why there is none.
+    /// Why the call could not be encoded.
     failed: Option<Error>,
-    /// Whether it was not encoded at all.
+    /// Whether the call was not encoded at all.
     is_none: bool,
-    /// The files that it depends on.
+    /// The files that the key depends on.
     pub(crate) files: Vec<Used>,
 }
 
-/// Encodes a call; `describe` names its parts.
+/// Encodes a call; `describe` adds its arguments.
 #[inline]
 pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
     let mut parts = HashBuffer::new();
@@ -165,7 +167,7 @@ pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
         });
         match description.mode {
             Mode::Key { long, failed, .. } => (long, failed.or(panic)),
-            // It is the one from above.
+            // Unreachable: the mode was set above.
             Mode::Show { .. } => (Long::new(), None),
         }
     });
@@ -174,17 +176,17 @@ pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
 }
 
 impl Encoded {
-    /// Of a call that nobody asks for.
+    /// Returns the placeholder of a call that needs no key.
     pub(crate) fn none() -> Self {
         Encoded { parts: HashBuffer::new(), long: Long::new(), failed: None, is_none: true, files: Vec::new() }
     }
 
-    /// Whether this stands for a call that nobody asked for, so that it has no key.
+    /// Returns whether this is the placeholder of a call that needs no key.
     pub(crate) fn is_none(&self) -> bool {
         self.is_none
     }
 
-    /// The key of this call of `function`.
+    /// Returns the key of this call of `function`.
     pub(crate) fn key(&self, function: &Key) -> Result<Key> {
         match &self.failed {
             Some(error) => Err(error.clone()),
@@ -192,24 +194,24 @@ impl Encoded {
         }
     }
 
-    /// The encoding, unless it is long.
+    /// Returns the encoding; `None` if it is long, or if there is none.
     #[inline]
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         let bytes = self.parts.all();
         (self.failed.is_none() && !self.is_none && bytes.len() <= LONGEST_INLINE).then_some(bytes)
     }
 
-    /// What an entry shows of the call.
+    /// Returns the arguments as an entry records them.
     pub(crate) fn show(&self, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
         show(&self.long, describe)
     }
 }
 
-/// What an entry shows of a call's parts, of which `long` has some digests.
+/// Returns the arguments as an entry records them. `long` has the digests of long ones.
 fn show(long: &Long, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
     let mut arguments = Vec::new();
     let mut description = Describe { mode: Mode::Show { arguments: &mut arguments, long }, count: 0, now: None };
-    // It went well when the key was made, but who knows.
+    // The same code succeeded when the key was computed, but it is the user's and may panic now.
     let shown = guarded("what names the arguments", || {
         describe(&mut description);
         Ok(())

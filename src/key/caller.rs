@@ -1,4 +1,4 @@
-//! Who makes a closure: what tells it from one of the same name in another program.
+//! Origin of a closure: distinguishes closures of the same name in different programs.
 
 use std::any::type_name;
 use std::collections::HashMap;
@@ -10,10 +10,10 @@ use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::random;
 
-/// Crates that every program has, so that they tell none from another.
+/// Crates that every program contains, so they distinguish none.
 const STANDARD: [&str; 3] = ["alloc", "core", "std"];
 
-/// The origins of types, by their names: to look for one takes less than to take it apart.
+/// Origins of types, by type name. A lookup is cheaper than parsing the name again.
 type Known = HashMap<Box<str>, Arc<str>>;
 
 static KNOWN: PerProcess<RwLock<Known>> = PerProcess::new();
@@ -23,8 +23,8 @@ fn known() -> &'static RwLock<Known> {
     KNOWN.get_or(|parents| RwLock::new(parents.and_then(known).unwrap_or_default()))
 }
 
-/// Returns the origin of code of this type: the crates that its type names, as `app` or `app+helper`; and the program,
-/// if the type is one that any code may be behind. The program also stands for the crate that it tests.
+/// Returns the origin of code of this type: the crates that its type names, as `app` or `app+helper`. If any code can
+/// be behind the type, the program's name is included. The program also replaces the crate that it tests.
 pub(crate) fn origin_of<F>() -> Arc<str> {
     let name = type_name::<F>();
     if let Some(origin) = known().read().unwrap_or_else(PoisonError::into_inner).get(name) {
@@ -35,25 +35,25 @@ pub(crate) fn origin_of<F>() -> Arc<str> {
     origin
 }
 
-/// Returns the origins that closures of this process may have, as far as is known: those that were asked for, the
-/// program, and the crate that is called like it.
+/// Returns the origins that closures of this process may have: those requested so far, the program, and the crate of
+/// the same name.
 fn own_origins() -> Vec<Arc<str>> {
     let known = known().read().unwrap_or_else(PoisonError::into_inner);
     let program = [(&**PROGRAM).into(), PROGRAM.replace('-', "_").into()];
     known.values().cloned().chain(program).collect()
 }
 
-/// What a closure of this origin is called in the global cache.
+/// Returns the name of a closure of this origin in the global cache.
 pub(crate) fn full_name(origin: &str, name: &str) -> String {
     [origin, "::", name].concat()
 }
 
-/// What this process's closures of this name are called in the global cache.
+/// Returns the names in the global cache of this process's closures called `name`.
 pub(crate) fn own_names(name: &str) -> Vec<String> {
     own_origins().iter().map(|origin| full_name(origin, name)).collect()
 }
 
-/// The name of the running program's file. If it can't be known, no other process has this name.
+/// Name of the running program's file. If it is unknown, a random name that no other process has.
 static PROGRAM: Lazy<String> = Lazy::new(|| {
     let path = env::current_exe().ok();
     let name = path.as_deref().and_then(|path| path.file_name()).map(|name| program(&name.to_string_lossy()));
@@ -61,7 +61,7 @@ static PROGRAM: Lazy<String> = Lazy::new(|| {
 });
 
 fn program(file: &str) -> String {
-    // Linux says so of a file that was replaced while it runs.
+    // Linux appends this if the file was replaced while it runs.
     let file = file.strip_suffix(" (deleted)").unwrap_or(file);
     file.strip_suffix(EXE_SUFFIX).unwrap_or(file).replace("::", "__")
 }
@@ -69,13 +69,13 @@ fn program(file: &str) -> String {
 fn origin(type_name: &str, program: &str) -> String {
     let mut names = crates_in(type_name);
     names.retain(|name| !STANDARD.contains(name));
-    // What is compiled for tests may be other code, as `cfg(test)` says.
+    // Code that is compiled for tests may differ, because of `cfg(test)`.
     if let Some(tested) = tested_crate(program)
         && let Some(name) = names.iter_mut().find(|name| **name == tested)
     {
         *name = program;
     }
-    // A pointer's type names what goes in and comes out, and not whose code it leads to.
+    // The type of a pointer names its arguments and its result, but not the crate of the code that it points to.
     let leads_anywhere = ["fn(", "dyn "].iter().any(|word| {
         type_name
             .match_indices(word)
@@ -89,7 +89,7 @@ fn origin(type_name: &str, program: &str) -> String {
     names.join("+")
 }
 
-/// The crate that is the root of this program, if it is one of cargo's tests: `app` of `app-0123456789abcdef`.
+/// Returns the root crate of this program, if it is one of cargo's tests: `app` for `app-0123456789abcdef`.
 fn tested_crate(program: &str) -> Option<&str> {
     let (name, digits) = program.rsplit_once('-')?;
     (digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_is_not_the_program_that_it_tests() {
+    fn a_test_and_the_program_it_tests_have_different_origins() {
         let of = |name| origin(name, "app-0123456789abcdef");
         assert_eq!(of("app::f::{{closure}}"), "app-0123456789abcdef");
         assert_eq!(of("helper::wrap<app::f::{{closure}}>::{{closure}}"), "app-0123456789abcdef+helper");
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crates_and_where_any_code_may_be_the_program() {
+    fn an_origin_is_the_crates_and_for_pointers_the_program() {
         for (name, expected) in [
             ("app::a::f::{{closure}}", "app"),
             ("app::b::c::g::{{closure}}::{{closure}}", "app"),
@@ -130,16 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_called_after_its_file() {
+    fn a_program_is_named_after_its_file() {
         assert_eq!(program(&format!("tool{EXE_SUFFIX}")), "tool");
-        // Versions are kept apart, if that is how the files are.
+        // Versions stay distinct if their files have distinct names.
         assert_eq!(program("tool.1"), "tool.1");
         assert_eq!(program("tool (deleted)"), "tool");
         assert_eq!(program("a::b"), "a__b");
     }
 
     #[test]
-    fn an_origin_is_made_once_for_each_type() {
+    fn an_origin_is_computed_once_for_each_type() {
         fn of<F>(_: F) -> Arc<str> {
             origin_of::<F>()
         }

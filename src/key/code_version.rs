@@ -1,4 +1,4 @@
-//! A function's code, as the attribute describes it.
+//! Code version: fingerprint of the code that a function reaches, as the attribute describes it.
 
 use std::collections::BTreeMap;
 
@@ -7,34 +7,35 @@ use twox_hash::XxHash3_128;
 
 use crate::sys::program;
 
-/// What is known of a function's code.
+/// What is known about a function's code.
 #[derive(Clone, Copy, Debug)]
 pub struct Code {
-    /// How far it is followed.
+    /// How far the code is followed.
     pub track: Track,
-    /// What of it the attribute can't see, a sentence each. If there is any, the running program stands for it.
+    /// Code that the attribute can't see, one sentence each. If there is any, the identity of the running program is
+    /// included.
     pub unseen: &'static [&'static str],
-    /// What it consists of.
+    /// The items that the code consists of.
     pub items: Items,
-    /// The `cfg`s that are named there, and whether they are true.
+    /// The `cfg`s that these items name, and whether they are true.
     pub predicates: &'static [(&'static str, bool)],
-    /// The variables that are read there when it is compiled (`env!`, `option_env!`), and their values.
+    /// The variables that these items read at compile time (`env!`, `option_env!`), and their values.
     pub environment: &'static [(&'static str, Option<&'static str>)],
 }
 
-/// The items that a function's code consists of: their paths, sorted, with the digests of their tokens.
-/// The function itself is called `body`.
+/// The items that a function's code consists of: their paths, sorted, and the digests of their tokens. The function
+/// itself is called `body`.
 #[derive(Clone, Copy, Debug)]
 pub struct Items(&'static str);
 
 impl Items {
-    /// `lines` has the digest in 32 hexadecimal digits, a space and the path of an item in each line.
+    /// Returns the items in `lines`. Each line has a digest of 32 hexadecimal digits, a space, and the path of an item.
     #[must_use]
     pub const fn new(lines: &'static str) -> Self {
         Items(lines)
     }
 
-    /// Each item's path and digest.
+    /// Returns each item's path and digest.
     pub fn iter(self) -> impl Iterator<Item = (&'static str, u128)> {
         self.0.lines().filter_map(|line| {
             let (digest, path) = line.split_once(' ')?;
@@ -46,32 +47,32 @@ impl Items {
 /// How far a function's code is followed: the option `track`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Track {
-    /// To every item of the package, and of its path dependencies, that it can reach.
+    /// To every item of the package and of its path dependencies that it can reach.
     Reachable,
-    /// No further than its own body.
+    /// Only the function's own body.
     Body,
     /// Not at all.
     None,
-    /// It is a closure's, which nobody sees: the type of its result stands for it.
+    /// The code of a closure, which no attribute can see. The type of its result, given here, stands for it.
     Type(&'static str),
 }
 
-/// What `code-<fingerprint>.json` holds. Everything is text, so that people can read it.
+/// Content of `code-<fingerprint>.json`. All values are readable text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CodeFile {
     /// Digests of the items' tokens, by path.
     pub(crate) items: BTreeMap<String, String>,
-    /// The `cfg`s that are named in them, and whether they were true.
+    /// The `cfg`s that the items name, and whether they were true.
     pub(crate) predicates: BTreeMap<String, bool>,
-    /// The variables that they read when they were compiled.
+    /// The variables that the items read at compile time, and their values.
     pub(crate) environment: BTreeMap<String, Option<String>>,
-    /// What the attribute could not see, a sentence each.
+    /// Code that the attribute could not see, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unseen: Vec<String>,
 }
 
 impl Code {
-    /// XXH3-128 of it all; nothing for code that is not tracked.
+    /// Returns the XXH3-128 of all this; the type's name for [`Track::Type`]; nothing for code that is not tracked.
     pub(crate) fn fingerprint(&self) -> Vec<u8> {
         match self.track {
             Track::None => return Vec::new(),
@@ -79,7 +80,7 @@ impl Code {
             Track::Reachable | Track::Body => {}
         }
         let mut hasher = XxHash3_128::new();
-        // No text holds a zero byte, and each begins with its kind.
+        // Each text begins with its kind and ends with a zero byte, which no text contains.
         let mut text = |text: &str| hasher.write(&[text.as_bytes(), &[0]].concat());
         for (path, digest) in self.items.iter() {
             text(&format!("item {path} {digest:032x}"));
@@ -99,7 +100,7 @@ impl Code {
         hasher.finish_128().to_be_bytes().to_vec()
     }
 
-    /// What it consists of, as text.
+    /// Returns the content of the code file.
     pub(crate) fn parts(&self) -> CodeFile {
         let Code { items, predicates, environment, .. } = self;
         let items = items.iter().map(|(path, digest)| (path.to_owned(), format!("{digest:032x}")));
@@ -117,8 +118,8 @@ impl Code {
     }
 }
 
-/// The platform that the program is built for, as far as code can tell platforms apart. Code that is not tracked
-/// may depend on it, as with `usize::BITS`.
+/// Returns the platform that the program is built for, as far as code can distinguish platforms. Library code that is
+/// not tracked may depend on it, as `usize::BITS` does.
 fn target() -> String {
     let environments = [
         (cfg!(target_env = "gnu"), "gnu"),

@@ -1,12 +1,12 @@
-//! Which crates the name of a type tells of.
+//! Finds the crates that are named in a type's name.
 
-/// Returns the crates that are named in a `type_name`, sorted, each once: the roots of all paths in it.
+/// Returns the crates that are named in a `type_name`, sorted and without duplicates: the roots of all paths in it.
 ///
-/// It errs by naming too many: a text among const arguments may look like a path.
+/// It may return too many: a string in a const argument may look like a path.
 pub(crate) fn crates_in(type_name: &str) -> Vec<&str> {
     let mut crates = Vec::new();
     let mut rest = type_name;
-    // What is behind `::` is within a path.
+    // Whether the next word follows `::`, so that it is not the root of a path.
     let mut within = false;
     while let Some(first) = rest.chars().next() {
         let word = &rest[..length_of_word(rest)];
@@ -17,7 +17,7 @@ pub(crate) fn crates_in(type_name: &str) -> Vec<&str> {
             continue;
         }
         rest = &rest[word.len()..];
-        // A root without a path behind it is a primitive type, a keyword or a value.
+        // A word without `::` after it is a primitive type, a keyword or a value.
         if !within && rest.starts_with("::") {
             crates.push(word.trim_start_matches("r#"));
         }
@@ -28,7 +28,7 @@ pub(crate) fn crates_in(type_name: &str) -> Vec<&str> {
     crates
 }
 
-/// Bytes of the word that a text begins with, raw identifiers included.
+/// Returns the length in bytes of the word that a text begins with. Raw identifiers are words too.
 fn length_of_word(text: &str) -> usize {
     let prefix = if text.starts_with("r#") { 2 } else { 0 };
     let end = text[prefix..].find(|c: char| c != '_' && !c.is_alphanumeric());
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_compiler_names_them_so() {
+    fn names_that_the_compiler_gives_are_understood() {
         struct Matrix<const N: usize, const C: char, T: ?Sized>(PhantomData<T>);
         fn of<T>(_: T) -> Vec<&'static str> {
             crates_in(type_name::<T>())

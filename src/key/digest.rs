@@ -8,8 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// 32 bytes that stand for a value, or for a call: a BLAKE3 digest. As text, 64 hexadecimal digits.
-///
+/// A BLAKE3 digest of 32 bytes that identifies a value or a call. As text, 64 hexadecimal digits.
 /// ```
 /// let key = larder::key_of("pantry")?;
 /// assert_eq!(key.to_string().len(), 64);
@@ -20,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -61,7 +60,7 @@ impl FromStr for Key {
     }
 }
 
-/// As text, so that it reads alike in JSON and in the file names.
+/// Serializes as text in every format, so that JSON and file names show a key alike.
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

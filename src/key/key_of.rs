@@ -1,4 +1,4 @@
-//! Keys of values.
+//! `key_of`: the key of a value.
 
 use serde::Serialize;
 
@@ -11,18 +11,17 @@ use crate::key::canonical::hash_buffer::HashBuffer;
 use crate::key::digest::Key;
 use crate::sys::catch_panic::guarded;
 
-/// The digest of a value: equal for equal values, on every platform, in every process, built by
-/// every compiler. `HashMap` and `HashSet` count as equal in any order, arrays by their elements
-/// whatever their layout; `1_u8` and `1_u32` differ, as do `"a"` and `b"a"`, `x` and `Some(x)`, `0.0`
-/// and `-0.0`. Every NaN is the same.
+/// Returns the digest of a value. Equal values have equal digests, on every platform, in every process and with every
+/// compiler. `HashMap` and `HashSet` are equal in any order, and arrays by their elements, whatever their memory
+/// layout. `1_u8` and `1_u32` differ, as do `"a"` and `b"a"`, `x` and `Some(x)`, `0.0` and `-0.0`. Every NaN is the
+/// same.
 ///
-/// A value is what its `Serialize` makes of it. What that leaves out (`#[serde(skip)]`, or which of
-/// two untagged variants with the same content it is) makes no difference.
+/// The digest covers the output of the value's `Serialize`. Anything that it omits (fields with `#[serde(skip)]`, or
+/// which of two untagged variants with the same content it is) makes no difference.
 ///
 /// # Errors
 /// [`NotRepresentable`](ErrorKind::NotRepresentable) if the value's `Serialize` reports an error or panics;
-/// [`LimitExceeded`](ErrorKind::LimitExceeded) if it is nested too deep.
-///
+/// [`LimitExceeded`](ErrorKind::LimitExceeded) if the value is nested too deep.
 /// ```
 /// use std::collections::HashMap;
 ///
@@ -36,7 +35,7 @@ pub fn key_of<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
     digest(value, MapOrder::Meant)
 }
 
-/// As [`key_of`], without regard to the order of any map.
+/// Returns a digest like [`key_of`], but ignores the order of every map.
 pub(crate) fn digest_of_content<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
     digest(value, MapOrder::Ignored)
 }

@@ -1,4 +1,17 @@
-//! Keys: the digest of a canonical, injective encoding of what a call depends on.
+//! Keys: digests of a canonical, injective encoding of everything that a call depends on.
+//!
+//! In reading order:
+//!
+//! | module | content |
+//! |---|---|
+//! | `digest` | the type `Key` |
+//! | `key_of` | the key of a value |
+//! | `canonical` | the encoding that is hashed |
+//! | `hashing` | parallel BLAKE3, and digests of unordered containers |
+//! | `call_key` | the key of a call |
+//! | `function_key`, `path`, `code_version` | identity of a function: path, version, fingerprint of its code |
+//! | `caller`, `crate_names` | identity of a closure: the crates of its type |
+//! | `file_digest` | files and folders as arguments |
 
 pub(crate) mod call_key;
 pub(crate) mod caller;

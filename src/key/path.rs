@@ -2,16 +2,16 @@
 
 use std::any::type_name;
 
-/// The path of a function, of which `Companion` bears the name: with the crate, the modules and the
-/// functions around it.
+/// Returns the path of a function whose companion type is `Companion`: with the crate, the modules and the enclosing
+/// functions.
 #[doc(hidden)]
 #[must_use]
 pub fn path_of_function<Companion>() -> String {
     type_name::<Companion>().to_owned()
 }
 
-/// The path of a method with this name; `Here` is an item within its companion `memo_name`. So it is
-/// the same for all that a generic `impl` or a trait's own method is used with.
+/// Returns the path of the method `name`. `Here` must be an item inside its companion `memo_name`. So the path does not
+/// depend on the types that a generic `impl` or a trait's own method is used with.
 #[doc(hidden)]
 #[must_use]
 pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
@@ -21,9 +21,10 @@ pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
     format!("{owner}::{name}")
 }
 
-/// The position of a function with this path, unless the path says where it is: in a module, or in an
-/// `impl` block or trait in a module. A function within a function moves with its lines, which may cost
-/// a miss; two in different blocks may have one path and one code, and are two all the same.
+/// Returns the position of a function with this path; `None` if the path alone identifies it: in a module, or in an
+/// `impl` block or trait in a module. A function inside a function gets another position when lines above it change,
+/// which may cost a miss. Without the position, two functions in different blocks could have the same path and the same
+/// code.
 #[doc(hidden)]
 #[must_use]
 pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)) -> Option<(u32, u32)> {
@@ -32,12 +33,12 @@ pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)
         let segments = rest.matches("::").count();
         segments == if in_impl { 2 } else { 1 } && !rest.contains("::_::")
     });
-    // In doubt it counts: a miss too many, and never another function's result.
+    // In doubt the position counts: an extra miss is better than another function's result.
     (!in_module).then_some(position)
 }
 
-/// The path of a method in which `Here` stands: `a::Shape::area` for a trait's own, and
-/// `a::<impl a::Shape for a::Circle>::area` for that of an `impl` in the module `a`.
+/// Returns the path of the method that contains `Here`: `a::Shape::area` for a trait's own method, and `a::<impl
+/// a::Shape for a::Circle>::area` for a method of an `impl` in the module `a`.
 #[must_use]
 pub fn path_in_trait<Here>(module: &str, name: &str) -> String {
     let owner = owner::<Here>();
@@ -47,14 +48,13 @@ pub fn path_in_trait<Here>(module: &str, name: &str) -> String {
     }
 }
 
-/// The position of such a method, unless its path says where it is. See
-/// [`position_of`].
+/// Returns the position of such a method; `None` if its path alone identifies it. See [`position_of`].
 #[must_use]
 pub fn position_in_trait<Here>(module: &str, position: (u32, u32)) -> Option<(u32, u32)> {
     let owner = owner::<Here>();
     let in_module = match qualified(owner) {
-        // The compiler says it like this if the `impl` stands beside the type or the trait. If one of
-        // them is in this module, and the other not further inside, it is this module.
+        // The compiler prints this form if the `impl` is next to the type or the trait. If one of them is directly in
+        // this module, and the other is not deeper inside it, the `impl` is in this module.
         Some((ty, of)) => {
             let (ty, of) = (without_generics(ty), without_generics(of));
             let is_path = ty.chars().all(|c| c.is_alphanumeric() || "_:".contains(c));
@@ -71,8 +71,8 @@ pub fn position_in_trait<Here>(module: &str, position: (u32, u32)) -> Option<(u3
     (!in_module).then_some(position)
 }
 
-/// The path without what is in angle brackets, but for the names of the trait and the type:
-/// `a::Circle::Shape::area`.
+/// Returns the path without generic arguments, but with the names of the type and the trait: `a::Circle::Shape::area`.
+/// `None` if it is not the path of a method of a trait's `impl`.
 pub(crate) fn plain(path: &str) -> Option<String> {
     let (module, rest) = path.split_once("::<impl ")?;
     let (rest, name) = rest.rsplit_once(">::")?;
@@ -84,26 +84,26 @@ pub(crate) fn plain(path: &str) -> Option<String> {
     Some(format!("{module}::{}::{}::{name}", last(ty), last(of)))
 }
 
-/// The path around `Here`, and around the method.
+/// Returns the path around the method that contains `Here`.
 fn owner<Here>() -> &'static str {
     // .. ::method::Here
     let here = type_name::<Here>();
     here.rsplitn(3, "::").nth(2).unwrap_or(here)
 }
 
-/// The type and the trait of `<Type as Trait>`.
+/// Returns the type and the trait of `<Type as Trait>`.
 fn qualified(owner: &str) -> Option<(&str, &str)> {
     split(owner.strip_prefix('<')?.strip_suffix('>')?, " as ")
 }
 
-/// Splits at a word that is not within angle brackets.
+/// Splits at a word that is not inside angle brackets.
 fn split<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
     let mut depth = 0_usize;
     let mut before = ' ';
     for (index, c) in text.char_indices() {
         match c {
             '<' => depth += 1,
-            // Not that of an arrow.
+            // The `>` of an arrow closes no bracket.
             '>' if before != '-' => depth = depth.saturating_sub(1),
             _ if depth == 0 && text[index..].starts_with(word) => {
                 return Some((&text[..index], &text[index + word.len()..]));
@@ -115,7 +115,7 @@ fn split<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
     None
 }
 
-/// A path without what is in angle brackets.
+/// Returns a path without anything in angle brackets.
 pub(crate) fn without_generics(path: &str) -> String {
     if !path.contains('<') {
         return path.to_owned();
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_counts_where_the_path_is_not_enough() {
+    fn a_position_counts_if_the_path_is_ambiguous() {
         let counts = |path, in_impl| position_of(path, "krate::module", in_impl, (1, 2)).is_some();
         assert!(!counts("krate::module::fit", false));
         assert!(!counts("krate::module::Model<krate::a::B>::fit", true));
@@ -175,13 +175,13 @@ mod tests {
 
     #[test]
     #[expect(non_local_definitions, reason = "that is what is tested")]
-    fn what_is_in_a_module_has_no_position_and_all_else_has() {
+    fn only_methods_directly_in_a_module_have_no_position() {
         let module = module_path!();
         assert_eq!(Local::f(), (format!("{module}::<impl {module}::Tr for {module}::Ty<u8>>::f"), None));
         assert_eq!(f64::f(), (format!("{module}::<impl {module}::Tr for f64>::f"), None));
         assert_eq!(Ty::<u16>::f().1, None);
         assert!(Ty::<u16>::f().0.starts_with(&format!("{module}::within::<impl ")));
-        // In doubt it counts.
+        // In doubt the position counts.
         assert_eq!(<[f64; 3]>::f().1, Some((1, 2)));
         {
             implement!(Tr, Ty<u32>);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_taken_apart_at_the_outer_level() {
+    fn paths_are_split_outside_angle_brackets() {
         assert_eq!(
             qualified("<<a::Ty<u8> as a::Lo>::q::In as a::Tr<<u8 as b::C>::D>>"),
             Some(("<a::Ty<u8> as a::Lo>::q::In", "a::Tr<<u8 as b::C>::D>"))

@@ -1,22 +1,22 @@
-//! Telling how far something long has come.
+//! Reports the progress of long operations.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-/// How far [`verify`](crate::Cache::verify), [`clear`](crate::Cache::clear) or [`trim`](crate::Cache::trim) has come: what
-/// [`CacheBuilder::on_progress`](crate::CacheBuilder::on_progress) is told.
+/// Progress of [`verify`](crate::Cache::verify), [`clear`](crate::Cache::clear) or [`trim`](crate::Cache::trim),
+/// passed to the callback of [`CacheBuilder::on_progress`](crate::CacheBuilder::on_progress).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Progress {
     /// Entries that are done.
     pub done: u64,
-    /// Entries in all, as far as is known.
+    /// Entries in total, as far as known.
     pub total: u64,
 }
 
-/// Whom to tell.
+/// The callback that is called with the progress, if any.
 #[derive(Clone, Default)]
 pub(crate) struct Watcher(Option<Arc<dyn Fn(Progress) + Send + Sync>>);
 

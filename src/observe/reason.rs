@@ -1,4 +1,4 @@
-//! Why a call is computed and not loaded.
+//! Reasons why a call is computed and not loaded.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,126 +9,126 @@ use crate::error::too_large::TooLarge;
 use crate::text::humanize::duration;
 use crate::text::json::seconds;
 
-/// Why a call is computed and not loaded. As text, a sentence without its subject.
+/// Why a call is computed and not loaded. Displayed as a sentence without a subject.
 ///
-/// [`Call::explain`](crate::Call::explain) tells it beforehand, and
-/// [`Outcome::Computed`](crate::Outcome::Computed) afterwards.
+/// [`Call::explain`](crate::Call::explain) returns it before a call runs, and
+/// [`Outcome::Computed`](crate::Outcome::Computed) after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "reason")]
 #[non_exhaustive]
 pub enum Reason {
-    /// Nothing is known of any call of this function with this code.
+    /// No call of this function with this code is known.
     NeverComputed,
-    /// Calls were stored, none of them with these arguments.
+    /// Calls were stored, but none with these arguments.
     #[non_exhaustive]
     ArgumentsDiffer {
-        /// How this call differs from the stored one that is nearest to it.
+        /// How this call differs from the nearest stored one.
         differences: Vec<Difference>,
     },
     /// The same call was stored by other code.
     #[non_exhaustive]
     CodeChanged {
-        /// What changed; empty if nothing is known of the code of then.
+        /// What changed; empty if the earlier code is not recorded.
         changes: Vec<Change>,
     },
     /// The same call was stored under another `version`.
     #[non_exhaustive]
     VersionChanged {
-        /// The version of then.
+        /// The stored version.
         stored: u64,
-        /// The version of now.
+        /// The current version.
         now: u64,
     },
     /// The stored result is older than the option `max_age` allows.
     #[non_exhaustive]
     Expired {
-        /// How old it is; `Duration::MAX` if it is from the future. As JSON: seconds.
+        /// Age of the result; `Duration::MAX` if its time of creation is in the future. As JSON: seconds.
         #[serde(serialize_with = "seconds")]
         age: Duration,
-        /// How old it may be. As JSON: seconds.
+        /// Maximum age of a result. As JSON: seconds.
         #[serde(serialize_with = "seconds")]
         max_age: Duration,
     },
-    /// The result was stored and is gone: a limit evicted it, or somebody removed its file.
+    /// The result was stored and is gone: a limit evicted it, or its file was removed.
     Evicted,
     /// The result was stored, and removed on request.
     Forgotten,
     /// The option `valid` rejects the stored result.
     Rejected,
-    /// The stored result is not what was written.
+    /// The stored result is corrupt.
     #[non_exhaustive]
     Damaged {
         /// What is damaged.
         what: String,
     },
-    /// The stored result refers to another one with [`Shelved`](crate::Shelved), which is gone.
+    /// The stored result holds a [`Shelved`](crate::Shelved) reference to a result that is gone.
     #[non_exhaustive]
     PartGone {
-        /// Where that one was.
+        /// The path of the missing result.
         what: String,
     },
-    /// There is a stored result that can't be read.
+    /// There is a stored result, but it can't be read.
     #[non_exhaustive]
     Unreadable {
-        /// Why.
+        /// Why it can't be read.
         what: String,
     },
-    /// It was asked for: by `refresh`, or by `LARDER=refresh`.
+    /// The caller asked for it with `refresh`, or the user with `LARDER=refresh`.
     Refreshed,
-    /// The function ran to verify what is stored, as `LARDER=verify` asks for. The caller gets the stored result.
+    /// The function ran to verify the stored result, because of `LARDER=verify`. The caller gets the stored result.
     #[non_exhaustive]
     Verified {
-        /// Whether the function gave the same result again. An `Err` or a panic is another one.
+        /// Whether the function returned the same result again. An `Err` or a panic counts as different.
         same: bool,
     },
     /// The cache is off.
     CacheOff,
-    /// An argument can't be serialised, or panicked meanwhile, so the call has no key.
+    /// An argument can't be serialised, or panicked while it was serialised, so the call has no key.
     #[non_exhaustive]
     NoKey {
         /// Which argument, and why.
         what: String,
     },
-    /// The call was computed, and its result was not kept.
+    /// The call was computed, and its result was not stored.
     #[non_exhaustive]
     NotKept {
-        /// How long ago that was. As JSON: seconds.
+        /// How long ago it was computed. As JSON: seconds.
         #[serde(serialize_with = "seconds")]
         ago: Duration,
-        /// Why it was not kept.
+        /// Why the result was not stored.
         why: NotKept,
     },
-    /// Little was left of the thread's stack, and the cache needs some by itself.
+    /// Too little of the thread's stack was left for the cache.
     LittleStack,
-    /// Nothing is stored, and nobody asked why.
+    /// Nothing is stored. The caller did not ask for the exact reason.
     Absent,
 }
 
-/// Why a result was not kept.
+/// Why a result was not stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NotKept {
-    /// It was an `Err`.
+    /// The function returned an `Err`.
     Err,
-    /// There was none: the function panicked.
+    /// The function panicked.
     Panic,
-    /// The option `store_if` said no.
+    /// The option `store_if` returned false.
     StoreIf,
-    /// It alone is larger than [`max_bytes`](crate::CacheBuilder::max_bytes).
+    /// The entry alone is larger than [`max_bytes`](crate::CacheBuilder::max_bytes).
     #[non_exhaustive]
     TooLarge {
-        /// Bytes of its file; `None` if it was given up before that was known.
+        /// Size of its file in bytes; `None` if writing stopped before the size was known.
         size: Option<u64>,
         /// The limit, in bytes.
         limit: u64,
     },
     /// The cache is read-only.
     ReadOnly,
-    /// It could not be stored.
+    /// Storing the result failed.
     #[non_exhaustive]
     Fault {
-        /// Why.
+        /// Why it failed.
         what: String,
     },
 }
@@ -146,10 +146,10 @@ impl fmt::Display for NotKept {
     }
 }
 
-/// Why a result was computed that is stored now.
+/// Why a stored result had been computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// There was none.
+    /// No result was stored.
     Absent,
     Refreshed,
     Expired,
@@ -161,7 +161,7 @@ pub(crate) enum Cause {
 }
 
 impl Reason {
-    /// What is noted of it.
+    /// Returns the cause that is recorded with the entry.
     pub(crate) fn cause(&self) -> Cause {
         match self {
             Reason::Refreshed => Cause::Refreshed,
@@ -176,42 +176,42 @@ impl Reason {
     }
 }
 
-/// One argument that is another one than in the nearest stored call.
+/// One argument that differs from that of the nearest stored call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The argument's name.
     pub name: String,
-    /// The beginning of what is stored; `None` if that call's entry is gone.
+    /// The beginning of the stored argument; `None` if that call's entry is gone.
     pub stored: Option<String>,
-    /// The beginning of what is asked for.
+    /// The beginning of this call's argument.
     pub now: String,
 }
 
-/// One thing in a function's code that is another one than when a result was stored.
+/// One difference between a function's code now and when a result was stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Change {
     /// The path of the item; `body` for the function itself.
     pub item: String,
-    /// What happened to it.
+    /// How it changed.
     pub kind: ChangeKind,
 }
 
-/// What happened to a part of a function's code.
+/// How an item of a function's code changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ChangeKind {
-    /// It is another one now.
+    /// The item differs.
     Changed,
-    /// It was not there, or could not be reached.
+    /// The item is new, or was not reachable before.
     Added,
-    /// It is no longer there, or can't be reached any more.
+    /// The item is gone, or is no longer reachable.
     Removed,
 }
 
-/// More than this is not listed.
+/// How many differences are listed at most.
 const MOST_LISTED: usize = 5;
 
 fn list<T>(f: &mut fmt::Formatter<'_>, items: &[T], show: impl Fn(&T) -> String) -> fmt::Result {

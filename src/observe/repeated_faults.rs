@@ -1,6 +1,7 @@
-//! Faults that come again and again: the first is logged, then a count now and then.
+//! Limits the log of repeated faults: logs the first one, and later only counts.
 //!
-//! A full disk fails every call. A warning for each would bury all others; `Stats::errors` counts each.
+//! A full disk makes every call fail. One warning for each call would hide all other messages. `Stats::errors` counts
+//! every fault.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::error::ErrorKind;
 
-/// After so long, the next one is logged in any case.
+/// After this time, the next fault is logged in any case.
 const AT_LEAST_EACH: Duration = Duration::from_secs(60);
 
-/// Kinds of faults that are remembered. Beyond that, all are forgotten, so they are logged once more.
+/// How many kinds of faults are remembered. Beyond that all are forgotten, so each is logged again.
 const MOST: usize = 4096;
 
 /// The faults of one cache.
@@ -31,18 +32,19 @@ struct Repeat {
     when: Instant,
 }
 
-/// That a fault is to be logged.
+/// A fault that should be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Logged {
-    /// How many like it came since the last one that was logged, which were not.
+    /// How many faults of the same kind were not logged since the last one that was.
     pub(crate) unlogged: u64,
 }
 
 impl Repeats {
-    /// A fault came: whether it is to be logged. The first is, then the 10th, the 100th and so on, and the first after a
-    /// minute.
+    /// Counts a fault, and returns whether to log it. Logs the first of its kind, then the 10th, the 100th and so on,
+    /// and one after each minute.
     ///
-    /// What is a fault of its own for each function names it; one of the file system is the same for all.
+    /// A fault that depends on the function is counted for each function. Others, such as a full disk, are counted
+    /// together.
     pub(crate) fn came(&self, what: &'static str, kind: Option<ErrorKind>, function: &str) -> Option<Logged> {
         self.came_at(what, kind, function, Instant::now())
     }
@@ -66,7 +68,7 @@ impl Repeats {
     }
 }
 
-/// Whether such a fault says something of the function, and not of what is around the cache.
+/// Returns whether a fault of this kind is about the function, and not about the cache's environment.
 fn is_of_function(kind: Option<ErrorKind>) -> bool {
     use ErrorKind::*;
     match kind {
@@ -83,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_logged_and_then_a_count_now_and_then() {
+    fn the_first_fault_is_logged_and_then_every_power_of_ten() {
         let (repeats, start) = (Repeats::default(), Instant::now());
         let came = |kind, function: &str, seconds| {
             let at = start + Duration::from_secs(seconds);
@@ -94,7 +96,7 @@ mod tests {
         assert_eq!(logged, [(1, 0), (10, 8), (100, 89), (1000, 899)]);
         assert_eq!(came(ErrorKind::NoSpace, "g", 1), None);
         assert_eq!(came(ErrorKind::NoSpace, "f", 61), Some(1));
-        // Another kind, and what is each function's own.
+        // Other kinds are counted separately, and so are the faults of each function.
         assert_eq!(came(ErrorKind::PermissionDenied, "f", 1), Some(0));
         assert_eq!(came(ErrorKind::NotRepresentable, "f", 1), Some(0));
         assert_eq!(came(ErrorKind::NotRepresentable, "g", 1), Some(0));

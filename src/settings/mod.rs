@@ -1,7 +1,9 @@
-//! The environment variables that larder reads: their names, what they mean, and what they may say. Nothing else reads one.
+//! The environment variables that larder reads: their names, meanings and allowed values. Each one is listed here.
 //!
-//! A variable that can't be read is ignored, and so is an unknown one that begins with `LARDER_`. Each of them is one warning in a
-//! process.
+//! A variable with an invalid value is ignored, and so is an unknown one that begins with `LARDER_`. Each is warned
+//! about once per process.
+//!
+//! Read this file first; `units` parses sizes and durations, and `run_mode` the variable `LARDER`.
 
 pub(crate) mod run_mode;
 pub(crate) mod units;
@@ -39,15 +41,15 @@ pub(crate) const SHARED: Setting<bool> = Setting { name: "LARDER_SHARED", parse:
 pub(crate) const WAIT: Setting<Duration> = Setting { name: "LARDER_WAIT", parse: |text| text_of(text, wait) };
 pub(crate) const REPORT: Setting<bool> = Setting { name: "LARDER_REPORT", parse: |text| text_of(text, yes_or_no) };
 
-/// What a variable of this table means, for people, and whether its text can be read.
+/// A variable: its meaning, and the check of its value.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
-    /// What it sets, with an example.
+    /// What the variable sets, with an example.
     #[cfg_attr(not(test), expect(dead_code, reason = "the README's table is compared with it"))]
     pub(crate) meaning: &'static str,
     check: fn(&OsStr) -> Result<()>,
-    /// Whether the one who uses it says what is wrong: it may become readable after the first cache was opened, or nothing works
-    /// without it.
+    /// Whether the code that uses the variable reports an invalid value. A compressor may be registered after the
+    /// first cache is opened, and without a valid folder the global cache can't work at all.
     late: bool,
 }
 
@@ -75,13 +77,13 @@ pub(crate) const ALL: [Known; 12] = [
     known(REPORT.name, "`1`: a line at the end of the process", |text| REPORT.check(text)),
 ];
 
-/// Something that is wrong with a variable.
+/// A variable with an error.
 pub(crate) struct Wrong {
     pub(crate) name: String,
     pub(crate) error: Error,
 }
 
-/// What is wrong with the variables of this process. With `late`, also those of which others tell.
+/// Returns the invalid variables of this process. Without `late`, leaves out those that other code reports.
 pub(crate) fn wrong_ones(late: bool) -> Vec<Wrong> {
     let mut all: Vec<(OsString, OsString)> =
         std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"LARDER")).collect();
@@ -99,7 +101,7 @@ pub(crate) fn wrong_ones(late: bool) -> Vec<Wrong> {
     all.into_iter().filter_map(wrong).collect()
 }
 
-/// Warns of variables that can't be read, when the first cache is opened.
+/// Warns about invalid variables when the first cache is opened.
 pub(crate) fn check_once() {
     static CHECKED: Once<()> = Once::new();
     CHECKED.get_or_init(|| {
@@ -130,12 +132,13 @@ fn yes_or_no(text: &str) -> Result<bool> {
     }
 }
 
-/// A duration that may be zero.
+/// Parses a duration that may be zero.
 fn wait(text: &str) -> Result<Duration> {
     if ["0", "0s", "0ms"].contains(&text) { Ok(Duration::ZERO) } else { parse_duration(text) }
 }
 
-/// A folder in which a leading `~` is the user's. Shells expand it, but not within quotes, nor does anything that is no shell.
+/// Parses a path. A leading `~` is the user's home folder, because shells don't expand it within quotes, and other
+/// programs never do.
 fn folder(text: &OsStr) -> Result<PathBuf> {
     let path = Path::new(text);
     let Some(first) = path.components().next().filter(|first| first.as_os_str().as_encoded_bytes().starts_with(b"~"))
@@ -144,7 +147,7 @@ fn folder(text: &OsStr) -> Result<PathBuf> {
     };
     let home = dirs::home_dir().filter(|_| first.as_os_str() == "~");
     let home = home.ok_or_else(|| no_home(path))?;
-    // Joined with nothing, it would end with a slash.
+    // Joining an empty path would add a slash at the end.
     let rest: PathBuf = path.components().skip(1).collect();
     Ok(if rest.as_os_str().is_empty() { home } else { home.join(rest) })
 }
@@ -154,7 +157,8 @@ fn no_home(path: &Path) -> Error {
     Error::new(ErrorKind::InvalidInput, what).at(path)
 }
 
-/// An error if a path of a program begins with `~`, which only shells expand: a folder of that name would be made.
+/// Returns an error for a path in a program that begins with `~`. Only shells expand it, so a folder named `~` would
+/// be created.
 pub(crate) fn expect_no_tilde(path: &Path) -> Result<()> {
     let is_tilde = path.components().next().is_some_and(|first| first.as_os_str() == "~");
     if !is_tilde {
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tilde_is_the_users_folder() {
+    fn a_tilde_is_the_home_folder() {
         let Some(home) = dirs::home_dir() else { return };
         let of = |text: &str| folder(OsStr::new(text)).unwrap();
         assert_eq!((of("~"), of("~/"), of("~/a/b")), (home.clone(), home.clone(), home.join("a").join("b")));
@@ -208,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_word_is_what_was_meant() {
+    fn nearest_suggests_the_intended_variable() {
         let names = ALL.map(|known| known.name);
         for (wrong, meant) in [
             ("LARDER_MAX_BYTE", Some("LARDER_MAX_BYTES")),
@@ -222,9 +226,9 @@ mod tests {
         assert_eq!(nearest("refesh", &["off", "refresh", "readonly"]), Some("refresh"));
     }
 
-    /// What the README says of them is what they are.
+    /// The README describes each variable with the same words.
     #[test]
-    fn the_readme_lists_all() {
+    fn the_readme_lists_all_variables() {
         let readme = include_str!("../../README.md");
         for Known { name, meaning, .. } in &ALL {
             assert!(readme.contains(&format!("| `{name}` | {meaning} |")), "| `{name}` | {meaning} |");

@@ -1,29 +1,29 @@
-//! What the variable `LARDER` asks of a run.
+//! Parses the run mode in the variable `LARDER`.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::nearest::nearest;
 
-/// The share of the hits that are tried, unless another one is given.
+/// The share of the hits to verify, if the variable gives none.
 const SHARE: f64 = 0.1;
 
 const MODES: [&str; 5] = ["on", "off", "refresh", "readonly", "verify"];
 
-/// What the variable `LARDER` asks for.
+/// The run mode, from the variable `LARDER`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum RunMode {
     Normal,
     Off,
     Refresh,
     ReadOnly,
-    /// Compute this share of the hits again.
+    /// Verify this share of the hits, from 0 to 1.
     Verify(f64),
 }
 
 impl RunMode {
-    /// What a mode is called.
+    /// Parses the name of a mode.
     ///
     /// # Errors
-    /// For other words, with the one that was most likely meant.
+    /// Returns an error for any other word; the message suggests the mode that was probably meant.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         RunMode::from_text(text).ok_or_else(|| {
             let hint = match nearest(text, &MODES) {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes_are_read() {
+    fn modes_are_parsed() {
         assert_eq!(RunMode::from_text("verify"), Some(RunMode::Verify(0.1)));
         assert_eq!(RunMode::from_text("verify:1"), Some(RunMode::Verify(1.0)));
         assert_eq!(RunMode::from_text("readonly"), Some(RunMode::ReadOnly));

@@ -1,4 +1,4 @@
-//! Sizes and durations as people write them.
+//! Parses sizes and durations as people write them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A number of bytes as people write it: `10GB` is 10 × 10⁹, `1.5 GiB` is 1.5 × 2³⁰.
+/// Parses a number of bytes: `10GB` is 10 × 10⁹, `1.5 GiB` is 1.5 × 2³⁰.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// ```
 ///
 /// # Errors
-/// [`InvalidInput`](ErrorKind::InvalidInput) for anything else, for what is negative, and for what no disk holds
-/// (8 EiB and more).
+/// [`InvalidInput`](ErrorKind::InvalidInput) for any other text, for negative sizes, and for 8 EiB and more, which no
+/// disk holds.
 pub fn parse_bytes(text: &str) -> Result<u64> {
     let wrong = |why: &str| {
         let message = format!("{text:?} is no size: {why}; write a number and a unit, such as `500MB` or `1.5 GiB`");
@@ -35,18 +35,18 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
     Ok(bytes)
 }
 
-/// Units of time, and how many milliseconds they have.
+/// Units of time, with their lengths in milliseconds.
 const UNITS: [(&str, u64); 7] =
     [("ms", 1), ("s", 1000), ("m", 60_000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
 
-/// A thousand years.
+/// A thousand years, in milliseconds.
 const LONGEST: u64 = 31_557_600_000_000;
 
-/// A duration as people write it: `90s`, `15m`, `12h`, `7d`, `2w`, or several of them: `1d 12h`. As in the attribute's
-/// `max_age`.
+/// Parses a duration: `90s`, `15m`, `12h`, `7d`, `2w`, or a sum of them such as `1d 12h`. The attribute's `max_age`
+/// uses the same syntax.
 ///
 /// # Errors
-/// [`InvalidInput`](ErrorKind::InvalidInput) for anything else, for zero, and for more than a thousand years.
+/// [`InvalidInput`](ErrorKind::InvalidInput) for any other text, for zero, and for more than a thousand years.
 pub fn parse_duration(text: &str) -> Result<Duration> {
     let wrong = |why: &str| {
         let message = format!("{text:?} is no duration: {why}; write numbers and units, such as `12h` or `1d 12h`");
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read() {
+    fn sizes_are_parsed() {
         let size = |text| parse_bytes(text).ok();
         assert_eq!(size("10GB"), Some(10_000_000_000));
         assert_eq!(size("1.5 GiB"), Some(3 << 29));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_read() {
+    fn durations_are_parsed() {
         let seconds = |text| parse_duration(text).ok().map(|duration| duration.as_secs());
         assert_eq!(seconds("90s"), Some(90));
         assert_eq!(seconds("1d 12h"), Some(129_600));

@@ -1,4 +1,4 @@
-//! One call that is being computed in this process.
+//! `InFlight`: one call that is being computed in this process.
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use crate::single_flight::task_state::TaskState;
 use crate::sys::file_id::FileId;
 use crate::sys::fork::generation::Born;
 
-/// The folder of a cache, whatever path leads there.
+/// The root folder of a cache, independent of the path that leads to it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Root {
     TrackedFile(FileId),
@@ -22,12 +22,13 @@ pub(super) enum Root {
 pub(crate) struct InFlight {
     pub(super) key: Key,
     pub(super) root: Root,
-    /// In a child that was forked, it is the parent's: what others of its threads had locked is locked for ever.
+    /// The process that began the call. In a forked child it is the parent: locks that other threads of the parent held
+    /// then are never released in the child.
     pub(super) born: Born,
     pub(super) function: Arc<str>,
     pub(super) since: SystemTime,
     pub(super) began: Instant,
-    /// The thread that computes; `None` if it is a task, which may move from thread to thread.
+    /// The thread that computes; `None` for a task, which may move from thread to thread.
     pub(super) leader: Option<ThreadProbe>,
     pub(super) state: Mutex<FlightState>,
     pub(super) ended: Condvar,
@@ -36,11 +37,11 @@ pub(crate) struct InFlight {
 #[derive(Default)]
 pub(super) struct FlightState {
     pub(super) end: Option<FlightOutcome>,
-    /// Threads that wait.
+    /// Number of threads that wait.
     pub(super) waiting: u32,
-    /// It waits for another process to compute the same.
+    /// Whether the leader waits for another process that computes the same call.
     pub(super) is_queueing: bool,
-    /// What the report told of it last.
+    /// What the last report saw of the leader's progress.
     pub(super) told: ProbeState,
     pub(super) beat: u64,
     pub(super) work: u64,
@@ -48,7 +49,7 @@ pub(super) struct FlightState {
     pub(super) task: TaskState,
 }
 
-/// What a flight showed when it was last looked at.
+/// Progress of the leader when it was last observed.
 #[derive(Clone, Default)]
 pub(super) struct ProbeState {
     pub(super) ran: ThreadProgress,
@@ -56,14 +57,14 @@ pub(super) struct ProbeState {
     pub(super) polls: u64,
 }
 
-/// How a flight ended.
+/// How an in-flight call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FlightOutcome {
     /// The result is stored.
     Stored,
-    /// There was a result, and it was not stored. It is no use to wait for the next one.
+    /// There is a result, but it was not stored. Waiting for another leader is useless.
     NotKept,
-    /// There was none: an `Err`, a panic, or a future that was dropped. The next one may do better.
+    /// There is no result: an `Err`, a panic, or a dropped future. Another leader may succeed.
     Failed,
 }
 
@@ -76,7 +77,7 @@ impl InFlight {
         locked(&self.state).end.is_some()
     }
 
-    /// How its own thread or task got on since `before`, which is put right.
+    /// Returns the leader's progress since `before`, and updates `before`.
     pub(super) fn pace(&self, before: &mut ProbeState) -> Pace {
         match self.leader {
             Some(worker) => worker.pace(&mut before.ran),
@@ -90,7 +91,7 @@ impl InFlight {
     pub(super) fn complete(&self, end: FlightOutcome) {
         let mut state = locked(&self.state);
         state.end = Some(end);
-        // Waking nobody takes a while as well.
+        // Notifying a condition variable takes time even if no thread waits.
         let waits = state.waiting > 0;
         #[cfg(feature = "async")]
         let tasks = state.task.take_waiting();
@@ -98,7 +99,7 @@ impl InFlight {
         if waits {
             self.ended.notify_all();
         }
-        // A waker is others' code, so no lock is held meanwhile.
+        // A waker is foreign code, so no lock may be held here.
         #[cfg(feature = "async")]
         tasks.into_iter().for_each(std::task::Waker::wake);
     }

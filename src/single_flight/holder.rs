@@ -1,11 +1,11 @@
-//! Who computes a call that others wait for.
+//! `Holder`: the thread, task or process that computes a call that others wait for.
 
 use std::fmt;
 use std::time::SystemTime;
 
 use crate::text::humanize::duration;
 
-/// Who computes the call that is waited for.
+/// The holder of a call that others wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
     Here {
@@ -16,7 +16,7 @@ pub(crate) enum Holder {
         host: String,
         since: SystemTime,
     },
-    /// It has not reported yet.
+    /// Another process, which has not written a report yet.
     Unknown,
 }
 

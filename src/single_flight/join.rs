@@ -1,4 +1,4 @@
-//! The way to a turn: past the holder in this process, if there is one, then past those in other processes.
+//! Joins a call: becomes its leader, or waits for the leader in this process, then for holders in other processes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,37 +17,37 @@ use crate::store::layout::Layout;
 use crate::sys::file_id::FileId;
 use crate::sys::fork::generation;
 
-/// When a waiting call is logged first, and how often later.
+/// Time until a waiting call is logged first, and between later log messages.
 const TELL_AFTER: Duration = Duration::from_secs(1);
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
-/// A holder that has not reported yet is logged as unknown after this time.
+/// A holder without a report is logged as unknown after this time.
 const TELL_UNKNOWN_AFTER: Duration = Duration::from_secs(3);
 
-/// A call on its way to a turn.
+/// A call that wants to become the leader or to get the leader's result.
 pub(crate) struct Join<'a> {
     pub(super) flights: &'a Arc<InFlightTable>,
     pub(super) key: &'a Key,
     function: &'a str,
     /// The function's folder.
     folder: &'a Path,
-    /// A task has no thread of its own.
+    /// Whether a task waits, which has no thread of its own.
     is_task: bool,
     entered: Instant,
-    /// The end of the longest wait.
+    /// When the longest allowed wait ends.
     until: Option<Instant>,
-    /// The entry's file when the wait began. If there is another file later, a result was stored.
+    /// Identity of the entry's file when the wait began. If it differs later, a result was stored.
     before: Option<Option<FileId>>,
     pub(super) stage: WaitStage,
-    /// What an earlier try has seen.
+    /// Stage that an earlier try reached.
     seen: Option<WaitStage>,
     /// When the first try began.
     began: Instant,
     tell_at: Instant,
 }
 
-/// What a call that is tried has seen of the holder. The next try goes on from there: it would not find out otherwise that
-/// the holder stands still.
+/// What a try has seen of the holder. The next try resumes from it. Otherwise repeated tries would never notice that
+/// the holder makes no progress.
 pub(crate) struct WaitProgress {
     began: Instant,
     tell_at: Instant,
@@ -56,24 +56,24 @@ pub(crate) struct WaitProgress {
 
 pub(super) enum WaitStage {
     Start,
-    /// A holder in this process computes.
+    /// A leader in this process computes.
     Thread(ThreadWait),
-    /// It is our turn in this process. Another process may compute.
+    /// This call leads in this process. Another process may compute.
     Process(ProcessWait),
     Over,
 }
 
-/// What there is to do.
+/// What the caller should do next.
 pub(crate) enum WaitStep {
     Role(Role),
-    /// To tell for whom it waits, and to go on.
+    /// Report for whom it waits, and continue.
     Waiting(Holder),
-    /// The longest wait is over.
+    /// The longest allowed wait is over.
     Late,
 }
 
 impl<'a> Join<'a> {
-    /// On the way for the `longest` time, or until its turn has come.
+    /// Creates a join that waits at most `longest`; `None` waits until a role is assigned.
     pub(crate) fn new(
         flights: &'a Arc<InFlightTable>,
         key: &'a Key,
@@ -99,13 +99,13 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// Goes on from what an earlier try has seen.
+    /// Resumes from what an earlier try has seen.
     pub(crate) fn resume(&mut self, seen: WaitProgress) {
         let WaitProgress { began, tell_at, stage } = seen;
         (self.began, self.tell_at, self.seen) = (began, tell_at, Some(stage));
     }
 
-    /// Waits no longer.
+    /// Stops waiting. Returns what was seen, for the next try.
     pub(crate) fn stop_waiting(mut self) -> WaitProgress {
         match &mut self.stage {
             WaitStage::Thread(watch) => watch.rest(),
@@ -115,12 +115,12 @@ impl<'a> Join<'a> {
         WaitProgress { began: self.began, tell_at: self.tell_at, stage: self.stage }
     }
 
-    /// How long it has waited.
+    /// Returns how long it has waited.
     pub(crate) fn waited(&self) -> Duration {
         self.entered.elapsed()
     }
 
-    /// How long it may wait before it looks again; `None` if the longest wait is over.
+    /// Returns how long to wait until the next look; `None` if the longest allowed wait is over.
     pub(super) fn longest_wait(&mut self) -> Option<Duration> {
         let left = self.until.map_or(LOOK, |until| until.saturating_duration_since(Instant::now()));
         if left.is_zero() {
@@ -130,7 +130,7 @@ impl<'a> Join<'a> {
         Some(left.min(LOOK))
     }
 
-    /// Whether an entry was stored since it began to wait.
+    /// Returns whether an entry was stored since the wait began.
     fn is_stored(&self) -> bool {
         let there = FileId::of(&Layout::locate(self.folder, self.key));
         there.is_some() && self.before.is_some_and(|before| before != there)
@@ -151,12 +151,12 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// What there is to do without waiting; `None` if it is time to wait.
+    /// Returns the next step if there is one without waiting; `None` if it is time to wait.
     pub(super) fn advance(&mut self) -> Option<WaitStep> {
         loop {
             let was_waiting = !matches!(self.stage, WaitStage::Start);
             let step = self.step();
-            // Where it has just come from the start, or is there again, it has not looked yet.
+            // In a stage that has just begun, or begun again, it has not looked yet.
             if step.is_some() || was_waiting && !matches!(self.stage, WaitStage::Start) {
                 return step;
             }
@@ -165,10 +165,11 @@ impl<'a> Join<'a> {
 
     fn step(&mut self) -> Option<WaitStep> {
         let leader = |is_task: bool| (!is_task).then(ThreadProbe::here);
-        // Where nobody waits, a call that is tried is put off at first: there may be other calls to do.
+        // With a limit of zero, a call never waits. A call that is only tried is postponed once, because its caller may
+        // have other calls to make.
         let never_waits = self.flights.limit.is_zero() && (self.until.is_none() || self.began < self.entered);
         match &mut self.stage {
-            // In a child that was forked, the table is a new one.
+            // A forked child has a new table, so the parent's in-flight call is not in it.
             WaitStage::Start if generation::is_child() && wait_graph::is_within(self.key, &self.flights.root) => {
                 return Some(self.over(Role::Alone));
             }
@@ -221,7 +222,7 @@ impl<'a> Join<'a> {
             WaitStage::Process(queue) => {
                 let asked = queue.ask(self.flights, self.key, never_waits);
                 let holder = queue.holder();
-                // A result may be stored without this lock.
+                // Another process may store a result without this lock.
                 if asked == LockState::Free || (asked == LockState::Looked && self.is_stored()) {
                     let WaitStage::Process(queue) = &mut self.stage else { return None };
                     let lead = queue.take();
@@ -239,7 +240,7 @@ impl<'a> Join<'a> {
         WaitStep::Role(turn)
     }
 
-    /// Who waits for long says so.
+    /// Reports a long wait, at intervals.
     fn tell(&mut self, holder: Holder) -> Option<WaitStep> {
         let now = Instant::now();
         let is_early = holder == Holder::Unknown && now < self.began + TELL_UNKNOWN_AFTER;

@@ -1,12 +1,22 @@
-//! Once: of several calls that are the same and are made at the same time, one computes and the others wait.
+//! Single-flight: concurrent identical calls are computed once; the other callers wait for the leader.
 //!
-//! In this process, the call that computes has a `InFlight` in the cache's table; others find it there
-//! and wait for it. Between processes, it holds the key's lock as well, see `lock`. DESIGN.md says
-//! why every wait ends.
+//! In this process, the leader has an `InFlight` in the cache's table, where other callers find it. Between processes,
+//! the leader also holds the key's lock, see `sys::lock`. `docs/design/concurrency.md` shows why every wait ends.
 //!
-//! - `join` is the way to a turn: it waits for what is in the way, which `watch` looks at in this process, and `queue` in others.
-//! - `circle` knows who waits for whom in this process; `signs` tells how a thread gets on.
-//! - `patience` says how long to wait; `others` looks at other processes, which say in `report` what they do.
+//! In reading order:
+//!
+//! | file | content |
+//! |---|---|
+//! | `table` | the in-flight calls of a cache, and `LeaderGuard` |
+//! | `flight` | one in-flight call |
+//! | `join` | becoming the leader, or waiting |
+//! | `wait_thread`, `wait_process` | a wait for this process, and for others |
+//! | `wait_graph` | which call waits for which, to avoid cycles |
+//! | `wait_policy` | how long to wait |
+//! | `progress_probe` | whether threads and processes make progress |
+//! | `task`, `task_state` | the same for tasks |
+//! | `report_file`, `running_calls` | what each process reports to the others |
+//! | `other_process`, `holder` | evaluates these reports |
 
 pub(crate) mod flight;
 pub(crate) mod holder;

@@ -1,4 +1,4 @@
-//! Looking at a holder in another process.
+//! Observes holders in other processes through their reports.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -14,17 +14,18 @@ use crate::single_flight::table::InFlightTable;
 use crate::single_flight::wait_graph;
 use crate::single_flight::wait_policy::{BUSY, IDLE, LOOK, is_stealing};
 
-/// A report is written each second. One that was not renewed for less than this may be late.
+/// Minimum age of a report that counts as late. Reports are written each second.
 const LATE: Duration = Duration::from_secs(3);
 
-/// What was seen of those who compute a key.
+/// Observations of the processes that compute a key.
 pub(super) struct OtherProcesses {
     limit: Duration,
     is_stealing: bool,
     looked: Instant,
     has_looked: bool,
     began: Instant,
-    /// Since when the process says nothing and uses no processor, and the call itself stands still and does not work.
+    /// Since when the process has reported nothing (`silent`) and used no processor (`idle`), and since when the call
+    /// itself has made no progress (`still`) and used no processor (`light`).
     silent: Instant,
     idle: Instant,
     still: Instant,
@@ -42,13 +43,13 @@ struct Beats {
 }
 
 pub(super) enum HolderState {
-    /// It is not time to look yet, or there is nothing new.
+    /// It is not time to look yet.
     GoOn,
-    /// It looked.
+    /// It looked, and the wait continues.
     Looked,
-    /// It does not get on.
+    /// The holder makes no progress.
     GiveUp,
-    /// It waits for what this thread is within.
+    /// The holder waits for a call that this thread is computing.
     Circle,
 }
 
@@ -70,7 +71,7 @@ impl OtherProcesses {
         }
     }
 
-    /// The next one is waited for.
+    /// Restarts all timers, for the next holder.
     pub(super) fn begin_again(&mut self) {
         let now = Instant::now();
         (self.began, self.silent, self.idle, self.still, self.light) = (now, now, now, now, now);
@@ -81,9 +82,9 @@ impl OtherProcesses {
         self.holder.clone()
     }
 
-    /// Looks, if it is time to.
+    /// Looks at the reports, if it is time to.
     pub(super) fn look(&mut self, flights: &InFlightTable, key: &Key) -> HolderState {
-        // A process that is known to be silent is looked at at once, as it may hold many calls.
+        // If some process is known to be silent, look at once, because it may hold many calls.
         let is_first = !mem::replace(&mut self.has_looked, true);
         if self.looked.elapsed() < LOOK && (!is_first || locked(&flights.silent).is_empty()) {
             return HolderState::GoOn;
@@ -94,7 +95,7 @@ impl OtherProcesses {
         let silent = note_silent(&flights.silent, &reports, now);
         let own = locked(&flights.report).name().map(Path::to_owned);
         let Some(ends) = ends(&reports, key) else { return HolderState::Circle };
-        // Another call may have seen before that it is silent.
+        // Another call may have noticed earlier that it is silent.
         let heard = ends.iter().filter_map(|(path, ..)| silent.get(*path)).max().copied();
         for (path, report, call) in ends {
             let beats = Beats { process: report.beat, busy: report.busy, call: call.beat, work: call.work };
@@ -113,7 +114,8 @@ impl OtherProcesses {
         }
         self.silent = heard.unwrap_or(self.silent);
         self.holder = holder(&reports, key);
-        // A holder that may wait for this process in turn gets the shortest time.
+        // A holder that may be waiting for this process gets the shortest time. So does every holder, if this thread
+        // belongs to a work-stealing pool.
         let times = if self.is_stealing || own.is_some_and(|own| waits_for(&reports, key, &own)) {
             1
         } else if self.idle.elapsed() < LATE {
@@ -130,7 +132,7 @@ impl OtherProcesses {
     }
 }
 
-/// Notes when something new was heard of each process: since when it is silent.
+/// Records when each process last reported something new. Returns since when it is silent.
 fn note_silent(
     known: &Mutex<HashMap<PathBuf, (u64, Instant)>>,
     reports: &[(PathBuf, Report)],
@@ -148,8 +150,8 @@ fn note_silent(
     all.into_iter().map(|(path, (_, since))| (path, since)).collect()
 }
 
-/// The calls that are waited for in the end by those who wait for this key, which wait for no other; `None` if one of them
-/// is what this thread is within.
+/// Follows the waits of those who compute this key. Returns the calls at the ends, which wait for no other. `None` if
+/// one of the calls on the way is computed by this thread.
 fn ends<'r>(reports: &'r [(PathBuf, Report)], key: &Key) -> Option<Vec<(&'r PathBuf, &'r Report, &'r ReportedCall)>> {
     let mut mine: HashSet<Key> = wait_graph::keys_within().into_iter().collect();
     mine.remove(key);
@@ -175,7 +177,8 @@ fn ends<'r>(reports: &'r [(PathBuf, Report)], key: &Key) -> Option<Vec<(&'r Path
     Some(ends)
 }
 
-/// Whether a process that computes this key waits, maybe through others, for the process of this report.
+/// Returns whether a process that computes this key waits, directly or through others, for the process of the report
+/// `own`.
 fn waits_for(reports: &[(PathBuf, Report)], key: &Key, own: &Path) -> bool {
     let mut todo = vec![*key];
     let mut seen = HashSet::new();
@@ -200,7 +203,7 @@ fn waits_for(reports: &[(PathBuf, Report)], key: &Key, own: &Path) -> bool {
 
 fn holder(reports: &[(PathBuf, Report)], key: &Key) -> Holder {
     let calls = reports.iter().flat_map(|(_, report)| report.computing.iter().map(move |call| (report, call)));
-    // If one took over from another that stood still, the younger one is computing.
+    // If one process took over from another, the younger call is the one that computes.
     let computes = calls.filter(|(_, call)| call.key == *key).max_by_key(|(_, call)| call.since());
     computes.map_or(Holder::Unknown, |(report, call)| Holder::Elsewhere {
         pid: report.pid,

@@ -1,6 +1,7 @@
-//! What threads and this process show of how they get on.
+//! Measures the progress of threads and of this process.
 //!
-//! Linux tells it in `/proc`. Elsewhere a thread shows nothing, and the process is thought to work.
+//! Linux shows it in `/proc`. Elsewhere nothing is visible: threads are taken to stand still, and the process to be
+//! busy.
 
 use std::time::Instant;
 
@@ -14,21 +15,21 @@ pub(super) struct ThreadProbe {
     id: u32,
 }
 
-/// How a thread or a task gets on.
+/// Progress of a thread or a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pace {
-    /// It waits for something.
+    /// It is blocked.
     Still,
-    /// It wakes now and then, or sleeps for a time that it chose itself. It may be waiting for something all the same.
+    /// It wakes now and then, or sleeps for a time that it chose itself. It may still be waiting for something.
     Light,
     /// It uses a processor.
     Works,
 }
 
-/// Of the time, what a thread that works uses of a processor.
+/// A thread works if it uses at least one part in this many of a processor.
 const WORKS: u128 = 10;
 
-/// How much a thread has run, when it was looked at.
+/// How much a thread had run when it was last observed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ThreadProgress {
     told: String,
@@ -36,7 +37,7 @@ pub(super) struct ThreadProgress {
 }
 
 impl ThreadProbe {
-    /// This thread.
+    /// Returns the probe of the current thread.
     pub(super) fn here() -> Self {
         ThreadProbe {
             #[cfg(target_os = "linux")]
@@ -44,11 +45,11 @@ impl ThreadProbe {
         }
     }
 
-    /// How it got on since `ran`, which is put right.
+    /// Returns the thread's progress since `ran`, and updates `ran`.
     #[cfg(target_os = "linux")]
     pub(super) fn pace(self, ran: &mut ThreadProgress) -> Pace {
         let of_it = |name: &str| std::fs::read_to_string(format!("/proc/self/task/{}/{name}", self.id));
-        // Time on a processor in nanoseconds, time that it waited for one, and how often it got one.
+        // Time on a processor in nanoseconds, time waiting for one, and number of time slices.
         let told = of_it("schedstat").ok().or_else(|| Stat::of_thread(self.id).map(|stat| stat.ran.to_string()));
         let told = told.unwrap_or_default();
         let nanoseconds = told.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -70,13 +71,13 @@ impl ThreadProbe {
         }
     }
 
-    /// Nothing to see here.
+    /// Nothing is visible on this system.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn pace(self, _: &mut ThreadProgress) -> Pace {
         Pace::Still
     }
 
-    /// How long it has been there, in ticks; `None` if that is not told.
+    /// Returns the time since the thread was started, in ticks; `None` if the system does not show it.
     pub(super) fn age(self) -> Option<u64> {
         #[cfg(target_os = "linux")]
         return Stat::of_thread(self.id).map(|stat| proc::boot_ticks().saturating_sub(stat.started));
@@ -85,7 +86,7 @@ impl ThreadProbe {
     }
 }
 
-/// Looks whether this process works, whichever of its threads and of the processes that it started do.
+/// Measures whether this process works: any of its threads, or of the processes that it started.
 #[derive(Debug)]
 pub(super) struct ProcessWatch {
     ran: Option<u64>,
@@ -97,7 +98,8 @@ impl ProcessWatch {
         ProcessWatch { ran: ran(), looked: Instant::now() }
     }
 
-    /// Whether it has used more than a fiftieth of a processor since it was last looked at.
+    /// Returns whether it has used at least a fiftieth of a processor since the last call. True if the system does not
+    /// show it.
     pub(super) fn is_busy(&mut self) -> bool {
         let now = ran();
         let time = std::mem::replace(&mut self.looked, Instant::now()).elapsed();
@@ -108,7 +110,8 @@ impl ProcessWatch {
     }
 }
 
-/// Processor time of this process and of those that it started, in ticks; `None` if that is not told.
+/// Returns the processor time of this process and of those that it started, in ticks; `None` if the system does not
+/// show it.
 fn ran() -> Option<u64> {
     let me = Stat::of_this_process()?;
     let others: u64 = descendants().iter().map(|stat| stat.ran + stat.children_ran).sum();
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_computes_or_sleeps_gets_on_and_one_that_waits_does_not() {
+    fn a_thread_that_computes_or_sleeps_makes_progress_and_one_that_waits_does_not() {
         let (tell, told) = std::sync::mpsc::channel();
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let (waiter, sleeper) = (tell.clone(), tell);
@@ -139,7 +142,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(50));
         let (mut of_waiter, mut of_sleeper, mut of_me) = Default::default();
         for worker in [(waiter, &mut of_waiter), (sleeper, &mut of_sleeper), (ThreadProbe::here(), &mut of_me)] {
-            assert_eq!(worker.0.pace(worker.1), Pace::Works, "it has run since nobody looked");
+            assert_eq!(worker.0.pace(worker.1), Pace::Works, "the first observation always counts as work");
         }
         let started = Instant::now();
         while started.elapsed() < Duration::from_millis(100) {

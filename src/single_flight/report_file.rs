@@ -1,9 +1,9 @@
-//! What a process says of its calls: which it computes, and which it waits for.
+//! Report files: each process tells the others which calls it computes and which it waits for.
 //!
-//! A process with a call that takes longer than a second has a file `<root>/running/<host>-<pid>-<…>.json`, written each
-//! second by the thread of `upkeep`. Those who wait for its calls read there how they get on; people read who it is. A
-//! short call costs nothing. The file is locked as long as the process lives, and goes when it has no such call any
-//! more; readers remove the file of a process that is gone.
+//! A process with a call that takes longer than a second has a file `<root>/running/<host>-<pid>-<…>.json`. The
+//! engine's background thread writes it each second. Waiters in other processes read in it whether the call makes
+//! progress; users see who computes it. Short calls cost nothing. The file is locked as long as the process lives. The
+//! process removes it when it has no such call any more; readers remove the file of a process that has ended.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,19 +25,19 @@ use crate::sys::lock::whole_file;
 
 const SUFFIX: &str = ".json";
 
-/// No report is longer.
+/// Maximum size of a report, in bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// The file.
+/// Content of a report file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) pid: u32,
     pub(super) host: String,
     #[serde(default)]
     pub(super) program: String,
-    /// Another number each second.
+    /// Changes each second.
     pub(super) beat: u64,
-    /// Another number with each second in which the process used a processor.
+    /// Changes with each second in which the process used a processor.
     pub(super) busy: u64,
     pub(super) computing: Vec<ReportedCall>,
     pub(super) waiting: Vec<ReportedCall>,
@@ -49,18 +49,18 @@ pub(super) struct ReportedCall {
     pub(super) function: String,
     /// Nanoseconds since 1970.
     pub(super) since: u64,
-    /// Another number with each second in which the call itself got on.
+    /// Changes with each second in which the call itself made progress.
     #[serde(default)]
     pub(super) beat: u64,
-    /// Another number with each second in which it used a processor.
+    /// Changes with each second in which the call used a processor.
     #[serde(default)]
     pub(super) work: u64,
-    /// The calls without which it does not go on.
+    /// The calls that this call waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) waits_for: Vec<Key>,
 }
 
-/// What this process says.
+/// Writes the report of this process.
 #[derive(Default)]
 pub(super) struct ReportWriter {
     pub(super) file: Option<(PathBuf, TrackedFile<LockFile>)>,
@@ -70,11 +70,11 @@ pub(super) struct ReportWriter {
 }
 
 impl ReportWriter {
-    /// There is nothing more to say.
+    /// Removes the report.
     pub(super) fn withdraw(&mut self) {
         self.process = None;
         if let Some((path, file)) = self.file.take() {
-            // While it is locked, so that it is this one.
+            // Remove it while it is locked, so that it is certainly this file.
             let _ = fs::remove_file(path);
             drop(file);
         }
@@ -101,7 +101,7 @@ impl ReportWriter {
     pub(super) fn write(&mut self, root: &Path, report: &Report) -> Result<()> {
         let failed = |error, path: &Path| Error::io(error, "can't write").at(path);
         let text = serde_json::to_vec(report).map_err(|e| failed(e.into(), root))?;
-        // Somebody may have removed it.
+        // Another process may have removed it.
         if self.file.as_ref().is_some_and(|(path, file)| file.at(path).is_none()) {
             self.file = None;
         }
@@ -109,17 +109,17 @@ impl ReportWriter {
             let folder = folder(root);
             create_private_folder(&folder)?;
             let now = nanoseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-            // The time tells processes of containers apart that have one name and number.
+            // The time distinguishes processes of different containers that have the same host name and pid.
             let path = folder.join(format!("{}-{}-{now:x}{SUFFIX}", host(), report.pid));
             let file = LockFile::open(|| open_to_change(&path)).map_err(|e| failed(e, &path))?;
-            // Windows lets nobody read what is locked.
+            // On Windows, a locked file could not be read.
             if cfg!(unix) {
                 let _ = whole_file::try_exclusive(&file);
             }
             self.file = Some((path, TrackedFile::new(file)));
         }
         let Some((path, file)) = &self.file else { return Ok(()) };
-        // Who reads in between may find neither this text nor the last one, and keeps to what he knows.
+        // A reader in between may find an incomplete text. It then ignores the report and keeps what it knew.
         write_all_at(file, &text, 0).and_then(|()| file.set_len(text.len() as u64)).map_err(|e| failed(e, path))
     }
 }
@@ -128,19 +128,19 @@ pub(super) fn folder(root: &Path) -> PathBuf {
     root.join("running")
 }
 
-/// The reports of all processes, with their files.
+/// Returns the reports of all processes, with their paths.
 pub(super) fn read_all(root: &Path) -> Vec<(PathBuf, Report)> {
     let files = fs::read_dir(folder(root)).into_iter().flatten().flatten();
     let paths = files.map(|file| file.path()).filter(|path| is_report(path));
     paths.filter_map(|path| Some((read(&path)?, path)).map(|(report, path)| (path, report))).collect()
 }
 
-/// Removes the reports of processes that are gone.
+/// Removes the reports of processes that have ended: reading them does that.
 pub(crate) fn remove_orphaned_temps(root: &Path) {
     read_all(root);
 }
 
-/// Whether a file has the name of a report.
+/// Returns whether a path has the name of a report.
 pub(crate) fn is_report(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(SUFFIX));
     let mut parts = name.into_iter().flat_map(|name| name.rsplit('-'));
@@ -150,7 +150,7 @@ pub(crate) fn is_report(path: &Path) -> bool {
 
 fn read(path: &Path) -> Option<Report> {
     let report = serde_json::from_slice(&read_now(path, LARGEST).ok()?).ok()?;
-    // Its process is gone.
+    // The lock is free, so the process has ended.
     if cfg!(unix) && file::open_now(path).is_ok_and(|file| whole_file::try_exclusive(&file).unwrap_or(false)) {
         let _ = fs::remove_file(path);
         return None;
@@ -158,7 +158,7 @@ fn read(path: &Path) -> Option<Report> {
     Some(report)
 }
 
-/// The name of this machine, of letters that file names may have.
+/// Returns the name of this machine, reduced to characters that file names allow.
 pub(super) fn host() -> &'static str {
     static HOST: Once<String> = Once::new();
     HOST.get_or_init(|| {
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_names_of_reports_are_reports() {
+    fn only_report_names_are_recognised() {
         for name in ["host-12-1f.json", "a-b-12-0.json"] {
             assert!(is_report(Path::new(name)), "{name}");
         }

@@ -1,4 +1,4 @@
-//! The calls that processes compute for more than a second.
+//! The calls that processes have been computing for more than a second.
 
 use std::fs;
 use std::path::Path;
@@ -17,33 +17,33 @@ use crate::single_flight::table::InFlightTable;
 use crate::single_flight::wait_graph;
 use crate::text::json::{seconds, seconds_since_1970};
 
-/// Calls that take no longer are not worth a word.
+/// Minimum duration of a call that is reported.
 const LONG: Duration = Duration::from_secs(1);
 
-/// A report names so many calls at most.
+/// Maximum number of calls in a report.
 const MOST_CALLS: usize = 1_000;
 
-/// A process that computes calls of a cache for more than a second, or waits for another one that does:
-/// [`Cache::processes`](crate::Cache::processes) gives them.
+/// A process that has been computing calls of a cache for more than a second, or waits for another one that has.
+/// [`Cache::processes`](crate::Cache::processes) returns them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Process {
-    /// Its number there.
+    /// Process id, on its host.
     pub pid: u32,
-    /// The name of the machine, or of the container.
+    /// Name of the machine or container.
     pub host: String,
-    /// The name of the program's file.
+    /// File name of the program.
     pub program: String,
-    /// How long ago it was last heard of. It says each second that it is there, unless it was stopped. As JSON: seconds.
+    /// Time since its last report. A process reports each second, unless it was stopped. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub silent: Duration,
     /// The calls that it computes.
     pub computing: Vec<RunningCall>,
-    /// The calls that it waits for another process to compute.
+    /// The calls for which it waits until another process has computed them.
     pub waiting: Vec<RunningCall>,
 }
 
-/// A call that is computed or waited for.
+/// A call that is being computed or waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RunningCall {
@@ -51,13 +51,13 @@ pub struct RunningCall {
     pub key: Key,
     /// The function's name.
     pub function: String,
-    /// Since when, by that machine's clock. As JSON: seconds since 1970.
+    /// When it began, by the clock of its machine. As JSON: seconds since 1970.
     #[serde(serialize_with = "seconds_since_1970")]
     pub since: SystemTime,
 }
 
 impl InFlightTable {
-    /// Says what this process computes, each second: whether it computes anything.
+    /// Reports the long calls of this process; called each second. Returns whether the process computes any call.
     pub(crate) fn report(&self) -> bool {
         let running: Vec<Arc<InFlight>> = locked(&self.running).values().cloned().collect();
         let is_any = !running.is_empty();
@@ -99,7 +99,7 @@ impl InFlightTable {
         is_any
     }
 
-    /// Says no more.
+    /// Removes the report.
     pub(crate) fn stop_reporting(&self) {
         locked(&self.report).withdraw();
     }
@@ -113,10 +113,10 @@ impl InFlight {
 }
 
 impl Process {
-    /// Those with a cache in this folder.
+    /// Returns the processes that use the cache in this folder.
     ///
     /// # Errors
-    /// What the file system reports, but for a folder that is not there.
+    /// The error of the file system. A missing folder is not an error.
     pub(crate) fn all(root: &Path) -> Result<Vec<Process>> {
         match fs::read_dir(folder(root)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

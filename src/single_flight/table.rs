@@ -1,4 +1,4 @@
-//! The calls of one cache that are being computed in this process.
+//! `InFlightTable`: the calls of one cache that are being computed in this process, and `LeaderGuard`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,27 +19,27 @@ use crate::sys::lock::try_lock::TryLock;
 pub(crate) struct InFlightTable {
     pub(super) root: Root,
     pub(super) path: Arc<Path>,
-    /// Processes that say nothing: what they said last, and when that was seen.
+    /// For each other process, the number of its last report, and when that number was first seen.
     pub(super) silent: Mutex<HashMap<PathBuf, (u64, Instant)>>,
     pub(super) running: Mutex<HashMap<Key, Arc<InFlight>>>,
     pub(super) locks: KeyLocks,
-    /// How long to wait for a holder that does not get on; zero: not at all.
+    /// How long to wait for a holder without progress; zero means that calls don't wait.
     pub(super) limit: Duration,
     pub(super) report: Mutex<report_file::ReportWriter>,
 }
 
-/// What a call that wants a result is to do.
+/// What a call should do to get its result.
 pub(crate) enum Role {
-    /// Look whether it has been stored meanwhile. If not, compute it; others wait for that.
+    /// Look whether the result has been stored by now. If not, compute it; others wait for it.
     Leader(LeaderGuard),
-    /// Look: it was just stored. If it is of no use, compute it alone.
+    /// Look for the result, which was just stored. If it is unusable, compute the call without others waiting.
     Look,
-    /// Compute it, even if others do: a wait might be in vain.
+    /// Compute it even if others do, because a wait might never end.
     Alone,
 }
 
 impl Role {
-    /// For the log.
+    /// Returns the name of the role for log messages.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Role::Leader(_) => "computes for all",
@@ -49,22 +49,23 @@ impl Role {
     }
 }
 
-/// The right, and the duty, to compute one call. Dropped without [`complete`](LeaderGuard::complete), it has failed.
+/// The right and the duty to compute one call. If it is dropped without [`complete`](LeaderGuard::complete), the call
+/// has failed.
 pub(crate) struct LeaderGuard {
     pub(super) flights: Arc<InFlightTable>,
     pub(super) flight: Arc<InFlight>,
     pub(super) lock: Option<KeyLock>,
-    /// Of a thread; a task is within its flight while it is polled.
+    /// Scope of a leading thread. A task enters the scope only while it is polled.
     _within: Option<CallScope>,
 }
 
-/// Calls within calls of one thread of which each takes a lock between processes.
+/// Maximum depth of nested calls on one thread for which the lock between processes is taken.
 const DEEPEST: usize = 256;
 
 impl InFlightTable {
-    /// Of the cache with this root, where no call waits longer than `limit` for a holder that does not get on.
+    /// Creates the table of the cache with this root. No call waits longer than `limit` for a holder without progress.
     pub(crate) fn new(root: &Path, locks: KeyLocks, limit: Duration) -> Self {
-        // A link in its place leads to it.
+        // Follows a link, so that all paths to a cache share one identity.
         let identity = std::fs::metadata(root).ok().and_then(|metadata| FileId::in_metadata(&metadata));
         let path: Arc<Path> = root.into();
         InFlightTable {
@@ -78,13 +79,13 @@ impl InFlightTable {
         }
     }
 
-    /// Becomes the holder of this call, unless it has one: without waiting.
+    /// Makes this call the leader if nothing else computes it; never waits.
     pub(crate) fn try_lead(self: &Arc<Self>, key: &Key, function: &str, is_task: bool) -> Option<LeaderGuard> {
         let mut lead = self.begin(key, function, (!is_task).then(ThreadProbe::here)).ok()?;
         lead.ask(0).then_some(lead)
     }
 
-    /// Begins a flight, unless there is one.
+    /// Adds an in-flight call. Returns the existing one as an error if there is one.
     pub(super) fn begin(
         self: &Arc<Self>,
         key: &Key,
@@ -101,8 +102,8 @@ impl InFlightTable {
         Ok(self.lead(flight))
     }
 
-    /// Begins a flight in the place of one that does not get on, unless that is not there any more. It has no lock: that is
-    /// the other one's.
+    /// Replaces an in-flight call that makes no progress; `None` if it is not in the table any more. The new leader
+    /// does not hold the lock between processes, because the old one does.
     pub(super) fn take_over(
         self: &Arc<Self>,
         stuck: &Arc<InFlight>,
@@ -138,23 +139,23 @@ impl InFlightTable {
 }
 
 impl LeaderGuard {
-    /// Asks for the lock that other processes respect, without waiting: whether the way is free.
+    /// Tries to take the lock between processes. Returns whether the call may be computed.
     pub(super) fn ask(&mut self, level: u32) -> bool {
-        // The system goes through all locks of a file to take one. At this depth the calls further out have locks, and other
-        // processes wait for those.
+        // The kernel goes through all locks of a file to take one, so deep nesting would be slow. At this depth, the
+        // outer calls hold locks, and other processes wait for those.
         if wait_graph::depth() > DEEPEST {
             return true;
         }
         match self.flights.locks.ask_at(&self.flight.key, level) {
             Ok(TryLock::Acquired(lock)) => self.lock = Some(lock),
             Ok(TryLock::Busy) => return false,
-            // Then another process may compute the same: that costs time, and no more.
+            // Then another process may compute the same call, which only costs time.
             Err(error) => tracing::debug!(%error, "there are no locks between processes"),
         }
         true
     }
 
-    /// The call has been computed, or turned out to be there.
+    /// Ends the call, which was computed or found.
     pub(crate) fn complete(mut self, end: FlightOutcome) {
         self.end(end);
     }
@@ -163,7 +164,7 @@ impl LeaderGuard {
         if !self.flight.born.is_here() {
             return;
         }
-        // First the lock: the next flight of this key would share it.
+        // Release the lock first: otherwise the next in-flight call of this key would find it held.
         self.lock = None;
         let mut running = locked(&self.flights.running);
         if running.get(&self.flight.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {

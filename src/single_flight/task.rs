@@ -1,9 +1,8 @@
-//! Waiting as a task does: it gives its thread away meanwhile.
+//! Waiting in async tasks, which don't block their thread.
 //!
-//! A task that computes gets on only while somebody polls it, and whoever waits for it may be the one
-//! who should: `select!` and buffered streams keep futures that they do not poll. So the one who
-//! computes notes when it was woken and when it was polled. If it was woken, and is not polled for a
-//! second, nobody waits for it any longer.
+//! A task that computes makes progress only while it is polled. The waiter itself may be responsible for polling it:
+//! `select!` and buffered streams hold futures that they do not poll. So the leader records when it was woken and when
+//! it was polled. If it was woken but not polled for a second, waiters give up.
 
 use std::future::poll_fn;
 use std::mem;
@@ -19,14 +18,14 @@ use crate::single_flight::table::Role;
 use crate::single_flight::wait_graph::CallScope;
 use crate::sys::timer;
 
-/// A task that was woken and not polled for so long is not going to be.
+/// A task that was woken and not polled for this long counts as abandoned.
 const STARVED: Duration = Duration::from_secs(1);
 
-/// How often those who wait look after it.
+/// How often waiting tasks look at the leader.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 impl Join<'_> {
-    /// [`next`](Join::next) for a task.
+    /// Waits like [`next`](Join::next), for a task.
     pub(crate) async fn next_as_task(&mut self) -> WaitStep {
         loop {
             if let Some(step) = self.advance() {
@@ -49,7 +48,7 @@ impl Join<'_> {
 }
 
 impl Role {
-    /// What others wait for, if they do.
+    /// Returns the in-flight call that others wait for, if this role leads one.
     pub(crate) fn flight(&self) -> Option<Arc<InFlight>> {
         match self {
             Role::Leader(lead) => Some(lead.flight.clone()),
@@ -63,7 +62,7 @@ impl InFlight {
     pub(super) async fn wait_as_task(&self, longest: Duration) -> Option<FlightOutcome> {
         let mut look = pin!(timer::sleep(longest));
         poll_fn(|context| {
-            // In a child that was forked: who computes it, computes it in the parent.
+            // In a forked child: the leader is in the parent, and its result never arrives here.
             if !self.born.is_here() {
                 return Poll::Ready(Some(FlightOutcome::NotKept));
             }
@@ -81,13 +80,13 @@ impl InFlight {
         .await
     }
 
-    /// Whether it is computed by a task that nobody polls.
+    /// Returns whether the leader is a task that is not polled although it was woken.
     pub(super) fn is_starved(&self) -> bool {
         let task = &locked(&self.state).task;
         task.polling.is_none() && task.woken.is_some_and(|woken| woken.elapsed() > STARVED)
     }
 
-    /// How the task got on since `before`: whether it was polled, and how the thread gets on that polls it.
+    /// Returns the task's progress since `before`: whether it was polled, and the progress of the thread that polls it.
     pub(super) fn pace_of_task(&self, before: &mut ProbeState) -> Pace {
         let (polls, polling) = {
             let task = &locked(&self.state).task;
@@ -98,7 +97,7 @@ impl InFlight {
         polling.map_or(least, |thread| thread.pace(&mut before.ran)).max(least)
     }
 
-    /// Runs a future, and notes when it is woken and polled.
+    /// Runs a future, and records when it is woken and polled.
     pub(crate) async fn watch<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         let mut noting: Option<(Waker, Waker)> = None;
@@ -120,7 +119,7 @@ impl InFlight {
     }
 }
 
-/// A task is polled, until this is dropped.
+/// Marks a task as being polled, until this is dropped.
 struct Polling<'f>(&'f InFlight);
 
 impl<'f> Polling<'f> {
@@ -139,7 +138,7 @@ impl Drop for Polling<'_> {
     }
 }
 
-/// Wakes a task, and notes when.
+/// Wakes a task, and records when.
 struct NotingWaker {
     flight: Arc<InFlight>,
     task: Waker,

@@ -1,4 +1,4 @@
-//! What is known of the tasks of a flight: the one that computes, and those that wait.
+//! State of the tasks of an in-flight call: the one that leads, and those that wait.
 
 use std::mem;
 use std::task::Waker;
@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use crate::single_flight::progress_probe::ThreadProbe;
 
-/// What tasks keep of a flight.
+/// State of the tasks of an in-flight call.
 #[derive(Default)]
 pub(super) struct TaskState {
     pub(super) waiting: Vec<Waker>,
-    /// Since when the task that computes should have been polled.
+    /// When the leading task was woken, if it has not been polled since.
     pub(super) woken: Option<Instant>,
-    /// How often it was polled, and the thread that polls it now.
+    /// Number of polls, and the thread that polls the task now.
     pub(super) polls: u64,
     pub(super) polling: Option<ThreadProbe>,
 }

@@ -1,9 +1,9 @@
-//! Who waits for whom in this process, so that a wait in a circle is seen before it begins.
+//! The wait graph of this process: detects a cycle of waits before it closes.
 //!
-//! A call that is computed is a [`InFlight`]. A thread is *within* the flights that it leads, and a task that is polled is
-//! within the one that it leads and within those around it. What is within a flight and waits keeps that flight from
-//! ending: that is an edge. If the edges lead from the flight that somebody wants to wait for to one that he is within,
-//! the wait would never end.
+//! The nodes are in-flight calls ([`InFlight`]). A thread is *within* the calls that it leads. A task that is being
+//! polled is within the call that it leads and within those around it. If something within a call waits for another
+//! call, the first can't end before the second: that is an edge. If edges lead from the call to be waited for back to a
+//! call that the waiter is within, the wait would never end.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,26 +14,26 @@ use crate::single_flight::flight::{InFlight, Root, locked};
 use crate::sys::fork::per_process::PerProcess;
 
 thread_local! {
-    /// The flights that this thread is within, the outermost first.
+    /// The calls that this thread is within, the outermost first.
     static WITHIN: RefCell<Vec<Arc<InFlight>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What each flight waits for. Only flights that wait are in it.
+/// The calls that each call waits for. Only waiting calls have an entry.
 static EDGES: PerProcess<Mutex<Edges>> = PerProcess::new();
 
 type Edges = HashMap<usize, Vec<Arc<InFlight>>>;
 
-/// A flight's address, which is only compared.
+/// Returns the address of an in-flight call, which is used only for comparison.
 fn id(flight: &Arc<InFlight>) -> usize {
     Arc::as_ptr(flight).addr()
 }
 
-/// This thread is within a flight, until this is dropped there.
+/// Keeps this thread within a call, until this is dropped on the same thread.
 pub(super) struct CallScope(usize);
 
 impl CallScope {
     pub(super) fn of(flight: &Arc<InFlight>) -> CallScope {
-        // At the end of a thread there is no such list any more. Then a circle through it is not seen at once.
+        // During the thread's exit the list may be gone. A cycle through this call is then not detected at once.
         let _ = WITHIN.try_with(|within| within.borrow_mut().push(flight.clone()));
         CallScope(id(flight))
     }
@@ -54,36 +54,37 @@ fn within() -> Vec<Arc<InFlight>> {
     WITHIN.try_with(|within| within.borrow().clone()).unwrap_or_default()
 }
 
-/// The keys of the flights that this thread is within.
+/// Returns the keys of the calls that this thread is within.
 pub(super) fn keys_within() -> Vec<Key> {
     within().iter().map(|flight| flight.key).collect()
 }
 
-/// Whether this thread is within a flight of this key in the cache of this folder. After a fork, that flight was the
-/// parent's, and is not in the child's table.
+/// Returns whether this thread is within a call of this key in the cache with this root. After a fork, the call may be
+/// the parent's, which is not in the child's table.
 pub(super) fn is_within(key: &Key, root: &Root) -> bool {
     let is_it = |flight: &Arc<InFlight>| flight.key == *key && flight.root == *root;
     WITHIN.try_with(|within| within.borrow().iter().any(is_it)).unwrap_or(false)
 }
 
-/// Whether this thread is within another flight of the same call, in a cache that has the same folder by another path.
+/// Returns whether this thread is within another in-flight call of the same key, of a cache that was opened by another
+/// path to the same folder.
 pub(super) fn is_within_around(flight: &Arc<InFlight>) -> bool {
     within().iter().any(|one| !Arc::ptr_eq(one, flight) && one.key == flight.key && one.root == flight.root)
 }
 
-/// How many flights this thread is within.
+/// Returns the number of calls that this thread is within.
 pub(super) fn depth() -> usize {
     WITHIN.try_with(|within| within.borrow().len()).unwrap_or(0)
 }
 
-/// The edges of somebody who waits for a flight, until this is dropped.
+/// The edges of a waiter. They are removed when this is dropped.
 pub(super) struct WaitGuard {
     within: Vec<Arc<InFlight>>,
     target: Arc<InFlight>,
 }
 
 impl WaitGuard {
-    /// Somebody within what this thread is within waits for `target`. `None` if that would be a circle.
+    /// Adds the edges of a wait for `target` by this thread. `None` if they would close a cycle.
     pub(super) fn unless_in_a_circle(target: &Arc<InFlight>) -> Option<WaitGuard> {
         let within = within();
         let mut edges = locked(EDGES.get());
@@ -95,7 +96,7 @@ impl WaitGuard {
 }
 
 impl WaitGuard {
-    /// What this thread is within around `flight` waits for it to be computed elsewhere.
+    /// Adds the edges of the calls around `flight`, which wait until another process has computed it.
     pub(super) fn of_those_around(flight: &Arc<InFlight>) -> WaitGuard {
         let mut around = within();
         around.retain(|one| !Arc::ptr_eq(one, flight));
@@ -129,7 +130,7 @@ fn reaches(edges: &Edges, from: &Arc<InFlight>, to: &[Arc<InFlight>]) -> bool {
     !to.is_empty() && ends(edges, from, &mut |flight| to.iter().any(|one| Arc::ptr_eq(one, flight)))
 }
 
-/// The flights at the end of what `flight` waits for: itself, if it does not wait.
+/// Returns the calls at the ends of the chain of waits from `flight`: `flight` itself, if it does not wait.
 pub(super) fn at_the_end(flight: &Arc<InFlight>) -> Vec<Arc<InFlight>> {
     let edges = locked(EDGES.get());
     let mut found = Vec::new();
@@ -142,17 +143,17 @@ pub(super) fn at_the_end(flight: &Arc<InFlight>) -> Vec<Arc<InFlight>> {
     found
 }
 
-/// What `flight` waits for itself.
+/// Returns the keys that `flight` itself waits for.
 pub(super) fn waits_for(flight: &Arc<InFlight>) -> Vec<Key> {
     locked(EDGES.get()).get(&id(flight)).into_iter().flatten().map(|target| target.key).collect()
 }
 
-/// Walks along the edges, until `stop` says so: whether it did.
+/// Walks along the edges until `stop` returns true. Returns whether it did.
 fn ends(edges: &Edges, from: &Arc<InFlight>, stop: &mut dyn FnMut(&Arc<InFlight>) -> bool) -> bool {
     let mut todo = vec![from];
     let mut seen = Vec::new();
     while let Some(flight) = todo.pop() {
-        // What has ended keeps others no longer, whatever it still seems to wait for.
+        // An ended call blocks no other, even if its edges are not removed yet.
         if seen.contains(&id(flight)) || flight.has_ended() {
             continue;
         }

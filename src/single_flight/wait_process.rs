@@ -1,4 +1,4 @@
-//! A wait for other processes.
+//! A wait for a holder in another process.
 
 #[cfg(feature = "async")]
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use crate::single_flight::table::{InFlightTable, LeaderGuard};
 use crate::single_flight::wait_graph;
 use crate::single_flight::wait_graph::WaitGuard;
 
-/// A wait this short is not worth asking the system who holds the lock.
+/// A wait shorter than this is not worth asking the system who holds the lock.
 const SHORT: Duration = Duration::from_millis(5);
 
-/// Locks of one key. When the holders of all of them stand still, the call is computed without one.
+/// Number of locks per key. If the holders of all of them make no progress, the call is computed without a lock.
 const LEVELS: u32 = 8;
 
-/// What became of asking for the lock.
+/// Result of trying to take the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LockState {
-    /// The way is free, with the lock or without.
+    /// The call may be computed, with or without the lock.
     Free,
     Held,
-    /// It is held, and others were looked at.
+    /// It is held, and the reports of other processes were read.
     Looked,
 }
 
@@ -51,7 +51,7 @@ impl ProcessWait {
         self.lead.as_ref().map(|lead| lead.flight.clone())
     }
 
-    /// It waits again.
+    /// Resumes an earlier wait.
     pub(super) fn again(mut self, lead: LeaderGuard) -> ProcessWait {
         self.lead = Some(lead);
         self
@@ -65,14 +65,14 @@ impl ProcessWait {
         self.others.holder()
     }
 
-    /// Asks for the lock, and looks at who has it. Who never waits goes on without it.
+    /// Tries to take the lock, and looks at its holder. With `never_waits`, the call proceeds without the lock.
     pub(super) fn ask(&mut self, flights: &InFlightTable, key: &Key, never_waits: bool) -> LockState {
         let Some(lead) = &mut self.lead else { return LockState::Free };
         if lead.ask(self.level) || never_waits {
             return LockState::Free;
         }
         if self.waits.is_none() {
-            // A cache that was opened by another path has another table.
+            // The same cache, opened by another path, has another table.
             if wait_graph::is_within_around(&lead.flight) {
                 return LockState::Free;
             }
@@ -103,7 +103,7 @@ impl ProcessWait {
         }
     }
 
-    /// It waits no longer.
+    /// Ends the wait. Returns the leader guard.
     pub(super) fn take(&mut self) -> Option<LeaderGuard> {
         self.waits = None;
         let lead = self.lead.take()?;

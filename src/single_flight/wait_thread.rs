@@ -1,4 +1,4 @@
-//! A wait for a holder in this process.
+//! A wait for a leader in this process.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,34 +11,34 @@ use crate::single_flight::wait_graph::WaitGuard;
 use crate::single_flight::wait_policy::{BUSY, IDLE, Patience};
 use crate::sys::proc;
 
-/// A wait for a holder in this process.
+/// A wait for a leader in this process.
 pub(super) struct ThreadWait {
     flight: Arc<InFlight>,
     end: Option<FlightOutcome>,
     patience: Patience,
     looked: Instant,
-    /// What was seen of the holders at the end of the chain of waits.
+    /// Progress of the calls at the ends of the chain of waits, when they were last observed.
     seen: Vec<(Arc<InFlight>, ProbeState)>,
     process: Option<ProcessWatch>,
-    /// This thread was begun after the computation was, maybe by it.
+    /// Whether this thread was started after the computation, maybe by it.
     is_young: Option<bool>,
     is_task: bool,
     waits: Option<WaitGuard>,
 }
 
-/// What is to be seen of a flight.
+/// What a look at the leader shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ThreadWaitState {
     Ended(FlightOutcome),
-    /// It is not time to look.
+    /// It is not time to look yet.
     GetsOn,
-    /// It gets on, as far as was seen just now.
+    /// It was looked at just now, and makes progress.
     Looked,
     StandsStill,
 }
 
 impl ThreadWait {
-    /// `None` if it would be a wait in a circle.
+    /// Begins a wait. `None` if it would close a cycle.
     pub(super) fn new(flight: Arc<InFlight>, limit: Duration, is_task: bool) -> Option<ThreadWait> {
         Some(ThreadWait {
             waits: Some(WaitGuard::unless_in_a_circle(&flight)?),
@@ -53,16 +53,16 @@ impl ThreadWait {
         })
     }
 
-    /// It waits no longer, for a while.
+    /// Stops waiting for a while.
     pub(super) fn rest(&mut self) {
         self.waits = None;
     }
 
-    /// It waits again. `None` if that would be a wait in a circle.
+    /// Resumes the wait. `None` if it would close a cycle.
     pub(super) fn again(mut self) -> Option<ThreadWait> {
         self.waits = Some(WaitGuard::unless_in_a_circle(&self.flight)?);
         self.end = self.flight.end();
-        // It may be another thread that waits now.
+        // Another thread may be waiting now.
         self.is_young = self.is_task.then_some(false);
         Some(self)
     }
@@ -75,12 +75,12 @@ impl ThreadWait {
         self.flight.clone()
     }
 
-    /// Waits for the end, until it is time to look again, at most `longest`.
+    /// Waits for the end until it is time to look again, at most `longest`.
     pub(super) fn wait(&mut self, longest: Duration) {
         self.end = self.flight.wait(self.patience.until_next_look().min(longest));
     }
 
-    /// [`wait`](ThreadWait::wait) for a task.
+    /// Waits like [`wait`](ThreadWait::wait), for a task.
     #[cfg(feature = "async")]
     pub(super) async fn wait_as_task(&mut self, longest: Duration) {
         self.end = self.flight.wait_as_task(self.patience.until_next_look().min(longest)).await;
@@ -97,7 +97,7 @@ impl ThreadWait {
         }
     }
 
-    /// Looks, if it is time to: whether there is nothing to wait for.
+    /// Looks at the leader, if it is time to. Returns whether to give up.
     fn is_in_vain(&mut self) -> Option<bool> {
         #[cfg(feature = "async")]
         if self.flight.is_starved() {
@@ -109,7 +109,7 @@ impl ThreadWait {
         self.looked = Instant::now();
         let is_busy = self.process.get_or_insert_with(ProcessWatch::new).is_busy();
         let ends = wait_graph::at_the_end(&self.flight);
-        // A wait for another process is bounded by itself.
+        // A wait for another process has its own limit.
         let is_bounded = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).is_queueing);
         let mut pace = if is_bounded { Pace::Works } else { Pace::Still };
         self.seen.retain(|(flight, _)| ends.iter().any(|end| Arc::ptr_eq(end, flight)));
@@ -127,8 +127,8 @@ impl ThreadWait {
             let ticks = |time: Duration| time.as_millis() / u128::from(1000 / proc::TICKS);
             ThreadProbe::here().age().is_some_and(|age| u128::from(age) <= ticks(began.elapsed()))
         });
-        // The holder may be joining this thread if it started it. It may be awaiting this task, unless other threads work
-        // for it. Whatever else it waits for may take long.
+        // If the leader started this thread, it may be joining it. A leader may also be awaiting this task, unless
+        // other threads of the process work. Anything else that the leader waits for may take long.
         let times = match self.is_task {
             _ if !cfg!(target_os = "linux") => BUSY,
             false if is_young => 1,

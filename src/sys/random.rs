@@ -2,13 +2,14 @@
 //!
 //! A generator in memory would give a forked child the numbers of its parent.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::time::SystemTime;
 
 /// Returns a random number.
+#[expect(clippy::disallowed_types, reason = "a number that differs between processes is what is wanted")]
 pub(crate) fn number() -> u64 {
-    // Before the system has collected enough randomness, at boot, the time and the keys of a hash table must do.
-    getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one((SystemTime::now(), std::process::id())))
+    // At boot, before the system has collected enough randomness, the time and the keys of a hash table must suffice.
+    getrandom::u64().unwrap_or_else(|_| std::hash::RandomState::new().hash_one((SystemTime::now(), std::process::id())))
 }
 
 /// Returns a random number from 0 to below 1.

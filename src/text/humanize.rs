@@ -1,8 +1,8 @@
-//! Sizes, times and counts for people.
+//! Formats sizes, times and counts for people.
 
 use std::time::Duration;
 
-/// A number of bytes: `512 B`, `1.2 MiB`. Rounded down, like all of these.
+/// Formats a number of bytes: `512 B`, `1.2 MiB`. Rounds down, as all functions here do.
 pub(crate) fn size(bytes: u64) -> String {
     let power = bytes.checked_ilog2().unwrap_or(0) / 10;
     let name = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][power as usize];
@@ -13,7 +13,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit)
 }
 
-/// How long something took: `80 ns`, `15 ms`, `1.2 s`, `3 min`, `2 h 14 min`.
+/// Formats a duration: `80 ns`, `15 ms`, `1.2 s`, `3 min`, `2 h 14 min`.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds, duration.subsec_nanos()) {
@@ -34,7 +34,7 @@ fn two_units(seconds: u64, large: u64, large_name: &str, small: u64, small_name:
     }
 }
 
-/// A count with its digits in groups: `1,204`.
+/// Formats a count with its digits in groups: `1,204`.
 pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
@@ -47,12 +47,12 @@ pub(crate) fn number(number: u64) -> String {
     grouped
 }
 
-/// `1 entry`, `1,204 entries`.
+/// Formats a count with its noun: `1 entry`, `1,204 entries`.
 pub(crate) fn count(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
-/// A text as one line that does nothing to a terminal: control characters are escaped.
+/// Returns a text as one line with its control characters escaped, so that it can't control a terminal.
 #[cfg(feature = "archive")]
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());

@@ -1,4 +1,9 @@
-//! text.
+//! Text for people: formatting, previews of values, and suggestions.
+//!
+//! - `humanize`: sizes, durations and counts.
+//! - `preview`: the beginning of a value.
+//! - `nearest`: suggestions for misspelt words.
+//! - `json`: times as JSON numbers.
 
 pub(crate) mod humanize;
 pub(crate) mod json;

@@ -1,15 +1,15 @@
-//! The word that was most likely meant.
+//! Suggests a word for a misspelt one.
 
-/// Of these words the one that was most likely meant: at most a third of its letters differ.
+/// Returns the word that is nearest to `word`, if at most a third of its letters differ.
 pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
     let distances = words.iter().map(|candidate| (distance(word, candidate), *candidate));
     let (least, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-    // Of the names of variables, the common beginning says nothing.
+    // The common prefix of the variables' names does not count.
     let letters = nearest.strip_prefix("LARDER_").unwrap_or(nearest).len();
     (least <= (letters / 3).max(1)).then_some(nearest)
 }
 
-/// How many letters must be put in, taken out, replaced or exchanged with the next one to make one word of another.
+/// Returns the edit distance: how many letters must be inserted, removed, replaced, or swapped with the next one.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) =
         (one.to_lowercase().chars().collect(), other.to_lowercase().chars().collect());

@@ -1,4 +1,4 @@
-//! The beginning of a value as text: bounded in length and so in time, however large the value is.
+//! Shows the beginning of a value as text. Length and time are bounded, however large the value is.
 
 use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,19 +9,19 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Bytes of a preview before it is cut.
+/// Longest preview in bytes, before it is cut.
 const LONGEST: usize = 120;
 
-/// Elements of each container that are shown.
+/// How many elements of each container are shown.
 const MOST_ELEMENTS: usize = 6;
 
-/// Levels that are shown.
+/// How many levels of nesting are shown.
 const DEEPEST: usize = 6;
 
-/// A value's beginning, in the manner of `Debug`: `[1.0, 2.0, …]`.
+/// Returns the beginning of a value in the style of `Debug`: `[1.0, 2.0, …]`.
 pub(crate) fn preview<T: Serialize + ?Sized>(value: &T) -> String {
     let mut preview = Preview { text: String::new(), depth: 0 };
-    // Being full is an error, so that a serialiser stops at once.
+    // A full preview is an error, so that the value's `Serialize` stops at once.
     let shown = catch_unwind(AssertUnwindSafe(|| value.serialize(&mut preview)));
     if !matches!(shown, Ok(Ok(()))) || preview.text.len() > LONGEST {
         preview.text.truncate(shorten(&preview.text, LONGEST).len());
@@ -30,7 +30,7 @@ pub(crate) fn preview<T: Serialize + ?Sized>(value: &T) -> String {
     preview.text
 }
 
-/// The longest start of `text` that has at most `limit` bytes.
+/// Returns the longest start of `text` that has at most `limit` bytes.
 pub(crate) fn shorten(text: &str, limit: usize) -> &str {
     let mut end = text.len().min(limit);
     while !text.is_char_boundary(end) {
@@ -44,7 +44,7 @@ struct Preview {
     depth: usize,
 }
 
-/// The preview is complete, or the value's own `Serialize` gave up.
+/// The preview is full, or the value's own `Serialize` failed.
 #[derive(Debug)]
 struct Stop;
 
@@ -68,7 +68,7 @@ impl Preview {
         if self.text.len() > LONGEST { Err(Stop) } else { Ok(()) }
     }
 
-    /// Text in quotation marks, of which no more is looked at than fits.
+    /// Writes quoted text, and reads no more of it than fits.
     fn quote(&mut self, text: &str) -> Result<(), Stop> {
         let start = shorten(text, LONGEST);
         self.put(format_args!("{start:?}"))?;
@@ -85,7 +85,7 @@ impl Preview {
     }
 }
 
-/// A container whose elements are coming.
+/// A container whose elements follow.
 struct List<'p> {
     preview: &'p mut Preview,
     close: char,
@@ -93,8 +93,7 @@ struct List<'p> {
 }
 
 impl List<'_> {
-    /// Makes ready for one more element, or stops: whoever gives elements one by one may have
-    /// millions.
+    /// Begins the next element. Stops after the last one that is shown, because there may be millions.
     fn next(&mut self) -> Result<(), Stop> {
         self.count += 1;
         if self.count > 1 {
@@ -118,7 +117,7 @@ impl List<'_> {
         self.cut(false)
     }
 
-    /// Ends the list, of which there may be `more` than was shown.
+    /// Ends the list. `more` says that some elements are not shown.
     fn cut(self, more: bool) -> Result<(), Stop> {
         if more {
             self.preview.put(", …")?;
@@ -214,7 +213,7 @@ impl<'p> Serializer for &'p mut Preview {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<List<'p>, Stop> {
-        // A container that is cut says at least how long it is.
+        // Show the length of a container whose elements are cut.
         if let Some(len) = len
             && len > MOST_ELEMENTS
         {
@@ -353,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_the_beginning() {
+    fn shows_the_beginning_of_a_value() {
         assert_eq!(preview(&(1, 2.5, "three")), r#"(1, 2.5, "three")"#);
         assert_eq!(preview(&vec![Some(1), None]), "[Some(1), None]");
         assert_eq!(preview(&vec![0_u8; 1000]), "1000 × [0, 0, 0, 0, 0, 0, …]");
@@ -361,9 +360,9 @@ mod tests {
         assert!(preview(&vec!["x".repeat(1000); 1000]).len() <= LONGEST + '…'.len_utf8());
     }
 
-    /// A sequence that would take for ever, were it looked at to its end.
+    /// A sequence that would never end if it were read completely.
     #[test]
-    fn stops_when_it_is_full() {
+    fn stops_when_the_preview_is_full() {
         struct Endless;
         impl Serialize for Endless {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

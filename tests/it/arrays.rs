@@ -1,5 +1,5 @@
-//! Arrays of numbers: every kind of number, container and layout, nested anywhere, at every size at
-//! which something changes.
+//! Tests arrays of numbers: every kind of number, container and layout, at any nesting, at every size where the
+//! implementation switches.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ use tempfile::tempdir;
 
 use crate::persist::method_names;
 
-/// A source that gives one byte at a time.
+/// Source that returns one byte at a time.
 pub(crate) struct OneByOne<'b>(pub(crate) &'b [u8]);
 
 impl std::io::Read for OneByOne<'_> {
@@ -24,7 +24,7 @@ impl std::io::Read for OneByOne<'_> {
     }
 }
 
-/// A value comes back from a file, from memory, and from a source that gives it piece by piece.
+/// Checks that a value can be read back from a file, from memory, and from a source that returns it in pieces.
 #[track_caller]
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     let folder = tempdir().unwrap();
@@ -40,12 +40,12 @@ fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     assert!(bytes == again, "what is written to a file and to memory differs");
 }
 
-/// Around where an array gets another alignment, fills a buffer, and a piece of the checksum.
+/// Lengths around which an array's alignment changes, a buffer is full, or a piece of the checksum ends.
 const LENGTHS: [usize; 7] = [0, 1, 2, 15, 1000, 8191, 40_000];
 
 #[test]
-fn arrays_of_many_pieces_and_shares_come_back() {
-    // Around where an array fills a share of a thread, and has threads that sum and read it.
+fn arrays_of_several_pieces_and_thread_shares_round_trip() {
+    // Lengths around which one thread's share is full, and around which several threads read and sum.
     for len in [300_001, 700_000, 1_100_000] {
         let numbers: Vec<f64> = (0..len).map(f64::from).collect();
         comes_back(&(vec![1_u8; 100], numbers));
@@ -53,7 +53,7 @@ fn arrays_of_many_pieces_and_shares_come_back() {
 }
 
 #[test]
-fn every_kind_of_number_comes_back() {
+fn every_kind_of_number_round_trips() {
     macro_rules! check {
         ($($type:ty),*) => {$(
             for len in LENGTHS {
@@ -67,7 +67,7 @@ fn every_kind_of_number_comes_back() {
 }
 
 #[test]
-fn floats_come_back_bit_by_bit() {
+fn floats_round_trip_bit_by_bit() {
     let bits: Vec<u64> = (0..50_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
     let floats: Vec<f64> = bits.iter().copied().chain([0x7ff8_0000_dead_beef, 1 << 63]).map(f64::from_bits).collect();
     let mut bytes = Vec::new();
@@ -77,7 +77,7 @@ fn floats_come_back_bit_by_bit() {
 }
 
 #[test]
-fn booleans_come_back_and_take_a_byte_each() {
+fn booleans_round_trip_and_take_one_byte_each() {
     for len in LENGTHS {
         let bools: Vec<bool> = (0..len).map(|n| n % 3 == 0).collect();
         comes_back(&bools);
@@ -97,7 +97,7 @@ fn booleans_come_back_and_take_a_byte_each() {
 
 #[test]
 #[cfg(feature = "num-complex")]
-fn complex_numbers_come_back_and_take_no_more_than_in_memory() {
+fn complex_numbers_round_trip_and_take_no_more_space_than_in_memory() {
     use num_complex::Complex;
     for len in LENGTHS {
         let numbers: Vec<Complex<f64>> = (0..len).map(|n| Complex::new(n as f64, -0.5)).collect();
@@ -106,7 +106,7 @@ fn complex_numbers_come_back_and_take_no_more_than_in_memory() {
         let mut bytes = Vec::new();
         dump_into(&numbers, &mut bytes, Compression::NONE).unwrap();
         assert!(bytes.len() < 16 * len + 250);
-        // Whoever does not know of complex numbers finds pairs.
+        // A reader that does not know complex numbers gets pairs.
         let pairs: Vec<(f64, f64)> = load_from(bytes.as_slice()).unwrap();
         assert!(pairs.iter().zip(&numbers).all(|(pair, number)| *pair == (number.re, number.im)));
         assert_eq!(pairs.len(), len);
@@ -115,14 +115,14 @@ fn complex_numbers_come_back_and_take_no_more_than_in_memory() {
         let narrow: Vec<Complex<f32>> = (0..len).map(|n| Complex::new(n as f32, 0.5)).collect();
         comes_back(&narrow);
     }
-    // One after another, as ndarray's strided views give them, and with something else among them.
+    // ndarray's strided views pass the numbers one by one. Then the same with a different element among them.
     let strided = Array::from_shape_fn((40, 3), |(i, j)| Complex::new(i as f32, j as f32));
     let mut bytes = Vec::new();
     dump_into(&strided.t(), &mut bytes, Compression::NONE).unwrap();
     assert_eq!(load_from::<Array2<Complex<f32>>>(bytes.as_slice()).unwrap(), strided.t());
 }
 
-/// Forty numbers, and something else: such a sequence is no array of numbers.
+/// Forty numbers and a text: such a sequence is no array of numbers.
 struct Mixed;
 
 impl Serialize for Mixed {
@@ -138,7 +138,7 @@ impl Serialize for Mixed {
 }
 
 #[test]
-fn numbers_with_something_else_behind_them_come_back() {
+fn numbers_followed_by_another_type_round_trip() {
     let mut bytes = Vec::new();
     dump_into(&(Mixed, vec![1.5; 100_000]), &mut bytes, Compression::NONE).unwrap();
     let (mixed, numbers): (Vec<serde_json::Value>, Vec<f64>) = load_from(bytes.as_slice()).unwrap();
@@ -152,7 +152,7 @@ fn same_elements<D: Dimension + DeserializeOwned + Serialize>(array: &Array<f32,
 }
 
 #[test]
-fn arrays_of_every_dimension_come_back() {
+fn arrays_of_every_dimension_round_trip() {
     same_elements(&Array0::from_elem((), 1.5));
     same_elements(&Array::from_iter((0..1000).map(|x| x as f32)));
     same_elements(&Array2::from_shape_fn((1, 0), |_| 0.0));
@@ -173,7 +173,7 @@ fn arrays_of_every_dimension_come_back() {
 }
 
 #[test]
-fn arrays_in_any_order_are_written_in_their_logical_one() {
+fn arrays_in_any_memory_order_are_written_in_logical_order() {
     let array = Array2::from_shape_fn((400, 300), |(i, j)| (i * 1000 + j) as f64);
     let bytes_of = |view: ArrayView2<'_, f64>| {
         let mut bytes = Vec::new();
@@ -197,11 +197,11 @@ fn arrays_in_any_order_are_written_in_their_logical_one() {
         let bytes = bytes_of(view);
         assert_eq!(load_from::<Array2<f64>>(bytes.as_slice()).unwrap(), view);
         let standard = view.as_standard_layout().into_owned();
-        assert!(bytes == bytes_of(standard.view()), "the layout shows in what is written");
+        assert!(bytes == bytes_of(standard.view()), "the layout changes the bytes");
     }
 }
 
-/// The forms in which users keep arrays.
+/// Forms in which users store arrays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Nest {
     Plain(Vec<f32>),
@@ -212,7 +212,7 @@ enum Nest {
 }
 
 #[test]
-fn arrays_come_back_wherever_they_are_nested() {
+fn nested_arrays_round_trip() {
     for len in [0, 3, 9_000] {
         let named = Nest::Named {
             weights: Array2::from_shape_fn((len / 3, 3), |(i, j)| (i * j) as f64),
@@ -238,7 +238,7 @@ fn arrays_come_back_wherever_they_are_nested() {
     }
 }
 
-/// A sequence that wants its numbers doubled, in a vector that serde's own visitor would make as well.
+/// Sequence that doubles its numbers, in the same `Vec` that serde's own visitor makes.
 #[derive(Debug, PartialEq)]
 struct Doubled(Vec<f64>);
 
@@ -263,14 +263,14 @@ impl<'de> Deserialize<'de> for Doubled {
 }
 
 #[test]
-fn a_visitor_of_ones_own_is_asked() {
+fn a_custom_visitor_is_called() {
     let mut bytes = Vec::new();
     dump_into(&vec![1.0, 2.5], &mut bytes, Compression::NONE).unwrap();
     assert_eq!(load_from::<Doubled>(bytes.as_slice()).unwrap(), Doubled(vec![2.0, 5.0]));
 }
 
 #[test]
-fn numbers_are_read_as_another_width_if_they_fit_and_never_as_another_kind() {
+fn numbers_can_be_read_in_another_width_but_not_as_another_kind() {
     let mut bytes = Vec::new();
     dump_into(&vec![1_u16, 300], &mut bytes, Compression::NONE).unwrap();
     assert_eq!(load_from::<Vec<u64>>(bytes.as_slice()).unwrap(), [1, 300]);

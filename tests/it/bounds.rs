@@ -1,4 +1,4 @@
-//! Limits, which are enforced as entries are written.
+//! Tests limits, which are enforced as entries are written.
 
 use std::fs;
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ fn cache(limit: impl FnOnce(CacheBuilder) -> CacheBuilder) -> (TempDir, Cache) {
     (folder, cache)
 }
 
-/// A result of about a kilobyte.
+/// Stores a result of about one kilobyte.
 fn store(cache: &Cache, n: u32) {
     cache.get_or_compute("f", &n, || vec![n; 256]);
 }
@@ -25,7 +25,7 @@ fn there(cache: &Cache) -> Vec<u32> {
     there
 }
 
-/// Makes an entry look as if it was used so long ago.
+/// Sets the last use of an entry to `seconds` ago.
 fn age(cache: &Cache, n: u32, seconds: u64) {
     let entry = cache.entries().unwrap().find(|entry| entry.arguments[0].preview == n.to_string()).unwrap();
     let file = fs::File::options().write(true).open(entry.path).unwrap();
@@ -33,7 +33,7 @@ fn age(cache: &Cache, n: u32, seconds: u64) {
 }
 
 #[test]
-fn there_are_never_more_entries_than_allowed() {
+fn the_number_of_entries_never_exceeds_the_limit() {
     let (_folder, cache) = cache(|builder| builder.max_entries(10));
     for n in 0..50 {
         store(&cache, n);
@@ -48,38 +48,38 @@ fn there_are_never_more_entries_than_allowed() {
 }
 
 #[test]
-fn there_are_never_more_bytes_than_allowed() {
+fn the_size_of_entries_never_exceeds_the_limit() {
     let (_folder, cache) = cache(|builder| builder.max_bytes(larder::parse_bytes("20 KiB").unwrap()));
     for n in 0..100 {
         store(&cache, n);
         assert!(cache.entries().unwrap().map(|entry| entry.size).sum::<u64>() <= 20 << 10);
     }
     assert!(there(&cache).len() >= 10, "{:?}", there(&cache));
-    // One that is larger than all of it is not left.
+    // An entry larger than the whole limit is removed.
     cache.get_or_compute("f", &1000, || vec![7_u64; 10_000]);
     assert!(cache.entries().unwrap().map(|entry| entry.size).sum::<u64>() <= 20 << 10);
 }
 
 #[test]
-fn what_was_used_least_recently_goes_first() {
+fn the_least_recently_used_entry_is_evicted_first() {
     let (_folder, cache) = cache(|builder| builder.max_entries(8));
     for n in 0..8 {
         store(&cache, n);
         age(&cache, n, 10_000 - u64::from(n));
     }
-    // A hit is a use.
+    // A hit counts as a use.
     store(&cache, 0);
     store(&cache, 8);
     store(&cache, 9);
     assert_eq!(there(&cache), [0, 3, 4, 5, 6, 7, 8, 9]);
-    // Also of one that was lined up to go.
+    // This also holds for an entry that was already selected for eviction.
     store(&cache, 3);
     store(&cache, 10);
     assert_eq!(there(&cache), [0, 3, 5, 6, 7, 8, 9, 10]);
 }
 
 #[test]
-fn limits_hold_for_what_other_caches_have_stored() {
+fn limits_include_entries_stored_through_other_handles() {
     let (folder, cache) = cache(|builder| builder);
     for n in 0..30 {
         store(&cache, n);
@@ -93,7 +93,7 @@ fn limits_hold_for_what_other_caches_have_stored() {
 }
 
 #[test]
-fn threads_keep_to_the_limits_together() {
+fn several_threads_together_keep_the_limits() {
     let (_folder, cache) = cache(|builder| builder.max_entries(20));
     let most = Mutex::new(0);
     std::thread::scope(|scope| {
@@ -108,9 +108,11 @@ fn threads_keep_to_the_limits_together() {
             });
         }
     });
-    // A few may be stored while another thread makes room: two before anyone waits, and one by each.
+    // A few entries may be stored while another thread evicts: two before calls have to wait, and one for each
+    // thread.
     assert!(most.into_inner().unwrap() <= 26);
-    // What one thread stores while another looks may be counted twice until somebody looks again: then a few more go.
+    // An entry that one thread stores while another scans may be counted twice until the next scan. Then a few more
+    // are evicted.
     let left = cache.entries().unwrap().len();
     assert!((16..=20).contains(&left), "{left}");
     cache.trim().unwrap();
@@ -118,7 +120,7 @@ fn threads_keep_to_the_limits_together() {
 }
 
 #[test]
-fn what_is_idle_goes_when_something_is_stored() {
+fn idle_entries_are_removed_when_an_entry_is_stored() {
     let (_folder, cache) = cache(|builder| builder.max_idle(Duration::from_secs(3600)));
     for n in 0..5 {
         store(&cache, n);
@@ -131,7 +133,7 @@ fn what_is_idle_goes_when_something_is_stored() {
 }
 
 #[test]
-fn what_is_too_old_is_not_used_and_goes() {
+fn expired_entries_are_not_used_and_are_removed() {
     #[memoize(cache = cache, ignore(cache), max_age = "1h")]
     fn now(n: u32, cache: &Cache) -> u128 {
         let _ = (n, cache);
@@ -151,7 +153,7 @@ fn what_is_too_old_is_not_used_and_goes() {
     };
     assert!(last - first >= 200_000_000, "{calls} calls");
     std::thread::sleep(Duration::from_millis(250));
-    // Who looks after the cache may have removed it meanwhile.
+    // The background thread may have removed it already.
     let explained = now::call(1, &cache).explain();
     assert!(matches!(explained.reason(), Some(Reason::Expired { .. } | Reason::Evicted)), "{explained}");
     now(2, &cache);
@@ -159,7 +161,7 @@ fn what_is_too_old_is_not_used_and_goes() {
 }
 
 #[test]
-fn what_is_expensive_may_stay_longer() {
+fn expensive_entries_stay_longer_if_cost_is_weighed() {
     for (weighed, left) in [(true, vec![0, 2, 3]), (false, vec![1, 2, 3])] {
         let (_folder, cache) = cache(|builder| builder.max_entries(3).weigh_cost(weighed));
         for n in 0..3 {
@@ -172,7 +174,7 @@ fn what_is_expensive_may_stay_longer() {
 }
 
 #[test]
-fn absurd_limits_are_refused() {
+fn invalid_limits_are_refused() {
     let folder = tempdir().unwrap();
     let builder = || Cache::builder(folder.path());
     for (builder, name) in [
@@ -188,9 +190,9 @@ fn absurd_limits_are_refused() {
     assert!(builder().max_bytes(1).max_entries(u64::MAX).open().is_ok());
 }
 
-/// It is open, so it is there for whoever has it, removed or not.
+/// A file that is open stays readable after its removal.
 #[test]
-fn what_is_in_use_is_not_torn() {
+fn an_entry_that_is_read_during_eviction_stays_whole() {
     let (_folder, cache) = cache(|builder| builder.max_entries(1));
     let table = |n: u64| cache.get_or_compute("table", &n, || vec![n; 300_000]);
     std::thread::scope(|scope| {

@@ -1,4 +1,5 @@
-//! Keys of arrays and maps are made in bulk and by several threads, and are the keys of their elements.
+//! Tests that keys of arrays and maps, which are computed in bulk and by several threads, equal the keys of their
+//! single elements.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +15,7 @@ fn key<T: Serialize + ?Sized>(value: &T) -> Key {
     key_of(value).unwrap()
 }
 
-/// Elements that come one by one, so that nobody sees what they lie in.
+/// Sequence that passes its elements one by one, so that their container is not recognised.
 struct OneByOne<'a, T>(&'a [T]);
 
 impl<T: Serialize> Serialize for OneByOne<'_, T> {
@@ -30,7 +31,7 @@ fn is_as_one_by_one<T: Serialize>(elements: &[T]) {
     assert_eq!(key(elements), key(&OneByOne(elements)), "{} of {}", elements.len(), std::any::type_name::<T>());
 }
 
-/// Around the sizes at which something else begins: buffers, subtrees of the hash, threads.
+/// Sizes around which the implementation switches: buffers, subtrees of the hash, threads.
 const SIZES: [usize; 7] = [0, 1, 8 << 10, 16 << 10, 64 << 10, 512 << 10, 640 << 10];
 
 #[test]
@@ -42,7 +43,7 @@ fn arrays_have_the_keys_of_their_elements() {
             is_as_one_by_one(&numbers().map(|n| (n >> 33) as i32).collect::<Vec<_>>());
             is_as_one_by_one(&numbers().map(|n| (n >> 56) as u8).collect::<Vec<_>>());
             is_as_one_by_one(&numbers().map(|n| n >> 63 == 1).collect::<Vec<_>>());
-            // Bits of every kind, with many a NaN among them.
+            // Arbitrary bits, many of them NaN.
             is_as_one_by_one(&numbers().map(f64::from_bits).collect::<Vec<_>>());
             is_as_one_by_one(&numbers().map(|n| f32::from_bits((n >> 32) as u32)).collect::<Vec<_>>());
             let complex = numbers().map(|n| num_complex::Complex::new(f64::from_bits(n), 1.0)).collect::<Vec<_>>();
@@ -52,7 +53,7 @@ fn arrays_have_the_keys_of_their_elements() {
 }
 
 #[test]
-fn one_nan_in_a_million_is_every_nan() {
+fn all_nans_have_the_same_key() {
     let mut numbers = vec![0.5_f64; 1 << 20];
     for at in [0, 1, 16_383, 16_384, 500_000, (1 << 20) - 1] {
         let plain = key(&numbers);
@@ -96,9 +97,9 @@ fn orders_and_strides_make_no_difference() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Maps and sets at any depth have no order; vectors have one.
+    /// Maps and sets have no order at any depth. Vectors have one.
     #[test]
-    fn permutations_of_maps_and_sets_are_one(entries in prop::collection::vec((".{0,8}", any::<i32>()), 0..60), turn in 0_usize..60) {
+    fn permutations_of_maps_and_sets_have_one_key(entries in prop::collection::vec((".{0,8}", any::<i32>()), 0..60), turn in 0_usize..60) {
         let entries: HashMap<String, i32> = entries.into_iter().collect();
         let mut list: Vec<_> = entries.into_iter().collect();
         let map = |list: &[(String, i32)]| -> HashMap<String, i32> { list.iter().cloned().collect() };
@@ -115,7 +116,7 @@ proptest! {
     }
 }
 
-/// Something of every kind, and much of it.
+/// Returns keys of large values of every kind.
 fn much() -> Vec<Key> {
     let numbers: Vec<f64> = (0..3_000_000_u64).map(|n| f64::from_bits(n << 40 | n)).collect();
     let array = Array2::from_shape_vec((1500, 2000), numbers.clone()).unwrap();
@@ -124,7 +125,7 @@ fn much() -> Vec<Key> {
 }
 
 #[test]
-fn tells_much() {
+fn prints_many_keys() {
     if child::root().is_some() {
         eprintln!("keys {:?}", much());
     }
@@ -135,13 +136,13 @@ fn threads_and_processes_make_the_same_keys() {
     let root = tempfile::tempdir().unwrap();
     let expected = format!("keys {:?}", much());
     for threads in ["1", "2", "3", "7"] {
-        let told = child::run("bulk_keys::tells_much", root.path(), &[("LARDER_THREADS", threads)]);
+        let told = child::run("bulk_keys::prints_many_keys", root.path(), &[("LARDER_THREADS", threads)]);
         assert!(told.contains(&expected), "with {threads} threads: {told}");
     }
 }
 
 #[test]
-fn families_of_near_values_don_t_collide() {
+fn similar_values_of_many_types_have_different_keys() {
     let mut keys = HashSet::new();
     for n in 0..40_000_u32 {
         let text = n.to_string();
@@ -161,7 +162,7 @@ fn families_of_near_values_don_t_collide() {
             key(&HashMap::from([(n, ())])),
         ];
         for (family, key) in fresh.into_iter().enumerate() {
-            // A tuple and an array are alike in serde.
+            // serde cannot distinguish a tuple from an array.
             assert!(keys.insert(key) || family == 1, "{family}: {n}");
         }
     }

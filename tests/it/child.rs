@@ -1,20 +1,20 @@
-//! Tests that run in processes of their own: another test of this binary, which does something only
-//! where there is a root.
+//! Starts child processes for tests. A child runs another test of this binary, which does nothing unless `root`
+//! returns a folder.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Not one that larder could know.
+/// Environment variable that larder itself does not read.
 const ROOT: &str = "TEST_ROOT_OF_LARDER";
 
-/// Where the processes of a test meet; `None` in the first one.
+/// Returns the folder that the processes of a test share, or `None` in the parent process.
 pub(crate) fn root() -> Option<PathBuf> {
     std::env::var_os(ROOT).map(PathBuf::from)
 }
 
-/// The command that runs this test, of which the path is given, in a process of its own.
+/// Returns the command that runs the test with this path in a child process.
 pub(crate) fn command(test: &str, root: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
@@ -22,7 +22,7 @@ pub(crate) fn command(test: &str, root: &Path) -> Command {
     command
 }
 
-/// Runs it, and gives what it printed.
+/// Runs the test with this path in a child process, and returns what it printed to stderr.
 pub(crate) fn run(test: &str, root: &Path, variables: &[(&str, &str)]) -> String {
     let output = command(test, root).envs(variables.iter().copied()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -30,15 +30,15 @@ pub(crate) fn run(test: &str, root: &Path, variables: &[(&str, &str)]) -> String
     text
 }
 
-/// Appends a line to what the processes of a test say.
+/// Appends a line to the file that the processes of a test share.
 pub(crate) fn tell(root: &Path, line: &str) {
     let mut file = File::options().append(true).create(true).open(root.join("told")).unwrap();
-    // By one write, so that lines are whole.
+    // One write, so that lines of several processes don't mix.
     let line = format!("{line}\n");
     assert_eq!(file.write(line.as_bytes()).unwrap(), line.len());
 }
 
-/// What they said, sorted.
+/// Returns all lines of the shared file, sorted.
 pub(crate) fn told(root: &Path) -> Vec<String> {
     let text = fs::read_to_string(root.join("told")).unwrap_or_default();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

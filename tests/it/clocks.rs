@@ -1,4 +1,4 @@
-//! Clocks of machines that share a cache differ a little.
+//! Tests caches shared by machines whose clocks differ a little.
 
 use std::fs::File;
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,7 @@ fn passing(n: u32, cache: &Cache) -> u32 {
     n
 }
 
-/// As if another machine had written it whose clock is so far ahead.
+/// Sets the times of all entries into the future, as if a machine whose clock is ahead had written them.
 fn set_ahead(cache: &Cache, ahead: Duration) {
     let at = SystemTime::now() + ahead;
     for entry in cache.entries().unwrap() {
@@ -23,13 +23,12 @@ fn set_ahead(cache: &Cache, ahead: Duration) {
     }
 }
 
-/// F32
 #[test]
-fn what_is_a_little_from_the_future_is_new() {
+fn entries_slightly_in_the_future_count_as_new() {
     for (seconds, is_new) in [(2, true), (120, true), (290, true), (600, false), (7200, false)] {
         let root = tempdir().unwrap();
         for limited in [false, true] {
-            // The function's own limit, and one of the cache.
+            // One limit of the function, and one of the cache.
             let builder = Cache::builder(root.path().join(limited.to_string()));
             let builder = if limited { builder.max_age(Duration::from_secs(3600)) } else { builder };
             let cache = builder.open().unwrap();
@@ -41,7 +40,7 @@ fn what_is_a_little_from_the_future_is_new() {
             assert_eq!(passing::call(1, &cache).is_cached(), is_new);
             let mut runs = 0;
             for _ in 0..5 {
-                // From its file and from memory.
+                // The result comes from its file first, then from memory.
                 cache.get_or_compute("plain", &1, || {
                     runs += 1;
                     1
@@ -55,9 +54,9 @@ fn what_is_a_little_from_the_future_is_new() {
     }
 }
 
-/// F32: neither `trim` nor a limit removes what is from the future.
+/// Neither `trim` nor a limit removes an entry with a time in the future.
 #[test]
-fn what_is_from_the_future_is_not_trimmed() {
+fn entries_in_the_future_are_not_trimmed() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     passing(1, &cache);

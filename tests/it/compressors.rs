@@ -1,4 +1,4 @@
-//! Large values are several members of a standard format.
+//! Tests large values, which are written as several members of a standard format.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,13 +9,13 @@ use tempfile::tempdir;
 
 use crate::tools::{has, pipe};
 
-/// What is written as several members: the method at a low level, what a member begins with, and
-/// the program that reads and writes it.
+/// Format with several members: the compressor at a low level, the magic number of a member, and the program that
+/// reads and writes the format.
 struct Format {
     compression: &'static str,
     magic: &'static [u8],
     program: &'static str,
-    /// Numbers that make more than one segment.
+    /// Count of numbers that fill more than one segment.
     count: usize,
 }
 
@@ -38,7 +38,7 @@ fn formats() -> Vec<Format> {
     formats
 }
 
-/// Numbers that hardly compress, so that the compressed form is large as well.
+/// Returns numbers that hardly compress, so that the compressed form is large too.
 fn numbers(count: usize) -> Vec<u64> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
@@ -50,9 +50,9 @@ fn numbers(count: usize) -> Vec<u64> {
     (0..count).map(|_| next()).collect()
 }
 
-/// The value as it is written with so many threads.
+/// Writes the value with this number of threads.
 fn dumped(value: &[u64], compression: &str, threads: usize) -> Vec<u8> {
-    // Other tests of this process may change it at any time; they must not depend on it either.
+    // Other tests of this process may change the number at any time. They must not depend on it either.
     larder::set_threads(NonZeroUsize::new(threads).unwrap());
     let mut bytes = Vec::new();
     dump_into(value, &mut bytes, compression.parse().unwrap()).unwrap();
@@ -66,7 +66,7 @@ fn from_file(bytes: &[u8]) -> larder::Result<Vec<u64>> {
     load(&path)
 }
 
-/// Where the members begin.
+/// Returns where the members begin.
 fn members(bytes: &[u8], magic: &[u8]) -> Vec<usize> {
     bytes.windows(magic.len()).enumerate().filter(|(_, window)| *window == magic).map(|(at, _)| at).collect()
 }
@@ -94,15 +94,15 @@ fn small_values_are_one_member() {
     for Format { compression, magic, .. } in formats() {
         let bytes = dumped(&value, compression, 2);
         assert!(bytes == dumped(&value, compression, 1), "{compression}");
-        // Of gzip, one that is alone has no label.
+        // A single gzip member has no label with its size.
         let expected = if compression.starts_with("gzip") { vec![] } else { vec![0] };
         assert_eq!(members(&bytes, magic), expected, "{compression}");
     }
 }
 
-/// Every level has its own way of chopping what it is given.
+/// Each level of zlib splits its input in another way.
 #[test]
-fn the_bytes_do_not_depend_on_how_the_value_is_given() {
+fn the_bytes_do_not_depend_on_the_sizes_of_writes() {
     #[derive(serde::Serialize)]
     struct Pieces<'a>(Vec<&'a [u64]>);
     let value = numbers(300_000);
@@ -132,17 +132,17 @@ fn ordinary_tools_read_several_members() {
 }
 
 #[test]
-fn what_tools_write_is_read() {
+fn files_written_by_ordinary_tools_are_read() {
     for format in formats() {
         let (value, Format { program, .. }) = (format.large(), format);
         let mut plain = Vec::new();
         dump_into(value.as_slice(), &mut plain, Compression::NONE).unwrap();
-        if !has("what_tools_write_is_read", program, &["--version"]) {
+        if !has("files_written_by_ordinary_tools_are_read", program, &["--version"]) {
             continue;
         }
-        // One member, larger than any segment.
+        // One member that is larger than any segment.
         let alone = pipe(program, &["-c", "-1"], &plain);
-        // Several of the program's own, of very different sizes.
+        // Several members of the program's own, of very different sizes.
         let (first, rest) = plain.split_at(1000);
         let (second, third) = rest.split_at(1_500_000);
         let several = [first, b"", second, third].map(|part| pipe(program, &["-c", "-1"], part)).concat();
@@ -153,7 +153,7 @@ fn what_tools_write_is_read() {
     }
 }
 
-/// A source that gives one byte at a time, and must not be asked for more than there is.
+/// Source that returns one byte at a time, and panics when it is read at its end.
 struct Socket<'a>(&'a [u8]);
 
 impl Read for Socket<'_> {
@@ -165,9 +165,9 @@ impl Read for Socket<'_> {
 }
 
 #[test]
-fn values_of_several_members_may_follow_one_another() {
+fn several_values_of_several_members_can_share_a_stream() {
     let (small, value) = (numbers(10), numbers(150_000));
-    // The segments of xz and zstd are larger; the method makes no difference here.
+    // The segments of xz and zstd are larger. The method makes no difference here.
     for Format { compression, .. } in formats().into_iter().filter(|format| format.count == 200_000) {
         let mut bytes = dumped(&value, compression, 2);
         bytes.extend(dumped(&small, compression, 2));
@@ -177,13 +177,13 @@ fn values_of_several_members_may_follow_one_another() {
             assert!(load_from::<Vec<u64>>(&mut stream).unwrap() == *expected, "{compression}");
         }
         assert!(stream.buffer().is_empty() && stream.get_ref().0.is_empty());
-        // A file is for one value.
+        // A file holds only one value.
         assert_eq!(from_file(&bytes).map(drop).unwrap_err().kind(), ErrorKind::Damaged, "{compression}");
     }
 }
 
 #[test]
-fn members_that_are_missing_cut_or_damaged_are_errors() {
+fn missing_cut_or_damaged_members_are_errors() {
     for format in formats() {
         let (value, Format { compression, magic, .. }) = (format.large(), format);
         let whole = dumped(&value, compression, 2);
@@ -203,14 +203,14 @@ fn members_that_are_missing_cut_or_damaged_are_errors() {
             bytes[at] ^= 0x10;
             refused(&bytes, &damage, &format!("flipped at {at}"));
         }
-        // The first member twice, and something else instead of the second.
+        // The first member twice, and other content in place of the second.
         refused(&[&whole[..second], &whole].concat(), &damage, "doubled");
         refused(&[&whole[..second], b"larder"].concat(), &damage, "something else");
     }
 }
 
 #[test]
-fn a_label_that_is_a_lie_makes_no_difference() {
+fn a_wrong_label_makes_no_difference() {
     let value = numbers(200_000);
     let whole = dumped(&value, "gzip:1", 2);
     for lie in [0_u32, 1, 25, 1000, 1 << 20, u32::MAX] {
@@ -221,7 +221,7 @@ fn a_label_that_is_a_lie_makes_no_difference() {
 }
 
 #[test]
-fn what_follows_the_value_in_a_file_is_an_error() {
+fn bytes_after_the_value_in_a_file_are_an_error() {
     for format in formats() {
         let (value, Format { compression, .. }) = (format.large(), format);
         let whole = dumped(&value, compression, 2);
@@ -232,7 +232,7 @@ fn what_follows_the_value_in_a_file_is_an_error() {
     }
 }
 
-/// A target that takes so many bytes.
+/// Target that accepts a limited number of bytes.
 struct Full(usize);
 
 impl Write for Full {
@@ -272,7 +272,7 @@ fn a_large_compressed_entry_is_hit() {
         let call = || cache.get_or_compute("large", &1, || value.clone());
         assert!(call() == value && call() == value);
         assert_eq!((cache.stats().unwrap().hits, cache.stats().unwrap().errors), (1, 0), "{compression}");
-        // A byte near the end, where other threads have read.
+        // A byte near the end, in the part that another thread reads.
         let path = cache.entries().unwrap().next().unwrap().path;
         let mut bytes = fs::read(&path).unwrap();
         let at = bytes.len() - 20_000;
@@ -283,11 +283,11 @@ fn a_large_compressed_entry_is_hit() {
     }
 }
 
-/// The bomb's content is read as far as somebody wants it, and not kept.
+/// The bomb is decompressed only as far as it is needed, and is not kept.
 #[test]
-fn content_without_end_is_an_error_of_the_document() {
+fn endless_content_is_an_error_of_the_document() {
     for Format { program, .. } in formats() {
-        if !has("content_without_end_is_an_error_of_the_document", program, &["--version"]) {
+        if !has("endless_content_is_an_error_of_the_document", program, &["--version"]) {
             continue;
         }
         let member = pipe(program, &["-c", "-1"], &vec![0; 20 << 20]);

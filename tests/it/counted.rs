@@ -1,4 +1,4 @@
-//! What is counted, over processes and functions.
+//! Tests counts over processes and functions.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ fn numbers(stats: &Stats) -> (u64, u64, u64, u64) {
     (stats.hits, stats.misses, stats.entries, stats.errors)
 }
 
-/// Makes some calls, in a process of its own.
+/// Makes some calls in a child process.
 #[test]
 fn makes_calls() {
     let Some(root) = child::root() else { return };
@@ -27,7 +27,7 @@ fn makes_calls() {
     cache.get_or_compute("other", &std::process::id(), || 1);
     if std::env::var("TEST_LARDER_DO").unwrap() == "wait to be killed" {
         std::thread::sleep(Duration::from_secs(3));
-        // As if by kill -9: nothing is done at the end.
+        // Ends like `kill -9`: no exit handler runs.
         std::process::abort();
     }
 }
@@ -65,7 +65,7 @@ fn a_process_that_is_killed_loses_a_second_at_most() {
 }
 
 #[test]
-fn entries_are_counted_as_they_come_and_go() {
+fn entries_are_counted_when_stored_and_removed() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     let count = |cache: &Cache| {
@@ -81,25 +81,25 @@ fn entries_are_counted_as_they_come_and_go() {
         cache.get_or_compute(if n % 2 == 0 { "even" } else { "odd" }, &n, || vec![n; usize::try_from(n).unwrap()]);
     }
     assert_eq!(count(&cache), 20);
-    // Another process sees it at once.
+    // Another handle sees the change at once.
     assert_eq!(count(&Cache::open(root.path()).unwrap()), 20);
     assert!(cache.clear_function("odd").unwrap());
     assert_eq!(count(&cache), 10);
     cache.trim_to(&larder::Limits { max_entries: Some(4), ..larder::Limits::default() }).unwrap();
     assert_eq!(count(&cache), 4);
-    // What is removed by hand is found when somebody looks through it.
+    // A file that was removed directly is noticed at the next scan.
     fs::remove_file(cache.entries().unwrap().next().unwrap().path).unwrap();
     assert_eq!(cache.stats().unwrap().entries, 4);
     assert_eq!(cache.trim().unwrap().kept, 3);
     assert_eq!(count(&cache), 3);
     cache.clear().unwrap();
     assert_eq!(count(&cache), 0);
-    // Counts of what happened stay.
+    // Counts of past calls stay.
     assert_eq!(cache.stats().unwrap().misses, 20);
 }
 
 #[test]
-fn counters_that_are_gone_or_damaged_begin_anew_with_what_is_there() {
+fn missing_or_damaged_counters_restart_from_the_stored_entries() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     for n in 0..5 {
@@ -119,9 +119,9 @@ fn counters_that_are_gone_or_damaged_begin_anew_with_what_is_there() {
     assert_eq!(cache.stats().unwrap().entries, 5);
 }
 
-/// Counters that are removed while a process goes on begin with what is there, for all processes.
+/// If the counter file is removed while a process runs, the counts begin with the stored entries, for all processes.
 #[test]
-fn counters_that_are_removed_meanwhile_begin_with_what_is_there() {
+fn counters_removed_during_use_restart_from_the_stored_entries() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     for n in 0..50 {

@@ -1,14 +1,14 @@
-//! Documents made by hand: what no `Serialize` would write, under a right checksum.
+//! Builds documents that no `Serialize` implementation would write, with a correct checksum.
 #![allow(dead_code, unreachable_pub, reason = "other test binaries and the fuzz targets use it as well")]
 
 use std::io::{Read, Write};
 
 use twox_hash::XxHash3_64;
 
-/// A document is summed in pieces of this size.
+/// Size of the pieces that the checksum of a document is computed from.
 const PIECE: usize = 256 << 10;
 
-/// The head of a CBOR item, in its shortest form.
+/// Returns the head of a CBOR item in its shortest form.
 pub fn head(major: u8, argument: u64) -> Vec<u8> {
     let initial = major << 5;
     let bytes = argument.to_be_bytes();
@@ -21,17 +21,17 @@ pub fn head(major: u8, argument: u64) -> Vec<u8> {
     }
 }
 
-/// Text as CBOR.
+/// Returns text as CBOR.
 pub fn text(text: &str) -> Vec<u8> {
     [head(3, text.len() as u64), text.into()].concat()
 }
 
-/// What comes before the value of every document.
+/// Returns the bytes before the value of every document.
 pub fn before() -> Vec<u8> {
     [&b"\xd9\xd9\xf7\xa4\x66larder\x01\x64type"[..], &text("by hand"), &text("value")].concat()
 }
 
-/// What comes after it: the checksum.
+/// Returns the bytes after the value: the checksum.
 fn after(document: &[u8]) -> Vec<u8> {
     let summed = [document, &text("xxh3"), &[0x1b]].concat();
     let sum = if summed.len() <= PIECE {
@@ -43,19 +43,19 @@ fn after(document: &[u8]) -> Vec<u8> {
     [&text("xxh3"), &[0x1b][..], &sum.to_be_bytes()].concat()
 }
 
-/// The checksum of these bytes, one after another.
+/// Returns the checksum of the concatenated parts.
 pub fn checksum(parts: &[&[u8]]) -> u64 {
     XxHash3_64::oneshot(&parts.concat())
 }
 
-/// A document with this value.
+/// Returns a document with this value.
 pub fn document(value: &[u8]) -> Vec<u8> {
     let mut document = [&before(), value].concat();
     document.extend(after(&document));
     document
 }
 
-/// Names of the compressors in this build.
+/// Returns the names of the compressors in this build.
 pub fn compressors() -> Vec<&'static str> {
     let mut names = vec!["zlib", "gzip", "bz2", "xz", "lzma", "lz4"];
     if cfg!(feature = "zstd") {
@@ -64,7 +64,7 @@ pub fn compressors() -> Vec<&'static str> {
     names
 }
 
-/// Compresses whatever comes, by the crates themselves.
+/// Compresses content with the compressors' crates directly.
 pub fn compress(method: &str, mut content: impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut copy = |writer: &mut dyn Write| std::io::copy(&mut content, writer).map(drop).unwrap();
@@ -112,14 +112,14 @@ pub fn compress(method: &str, mut content: impl Read) -> Vec<u8> {
     bytes
 }
 
-/// Values whose lengths are lies, with a name for each.
+/// Returns values that claim wrong lengths, with a name for each.
 pub fn lies() -> Vec<(String, Vec<u8>)> {
     let lengths = [1 << 31, 1 << 32, 1 << 40, (1 << 40) * 8, 1 << 63, u64::MAX - 7, u64::MAX];
     let mut lies = Vec::new();
     for len in lengths {
         for (major, name) in [(2, "bytes"), (3, "text"), (4, "array"), (5, "map")] {
             lies.push((format!("{name} of {len}"), [head(major, len), b"\x61a\x61b\x61c".into()].concat()));
-            // Within a struct, and behind `Some`.
+            // The same within a struct and within `Some`.
             lies.push((
                 format!("{name} of {len} in a field"),
                 [&b"\xa1\x61a"[..], &head(major, len), b"\x01"].concat(),
@@ -154,7 +154,7 @@ pub fn lies() -> Vec<(String, Vec<u8>)> {
     lies
 }
 
-/// An array of ndarray with this shape and this data.
+/// Returns an array of ndarray with this shape and data.
 pub fn shaped(dim: &[u64], data: &[u8]) -> Vec<u8> {
     let dim = [head(4, dim.len() as u64), dim.iter().flat_map(|len| head(0, *len)).collect()].concat();
     [&head(5, 3), &text("v")[..], &[1], &text("dim"), &dim, &text("data"), data].concat()

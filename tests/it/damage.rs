@@ -1,4 +1,4 @@
-//! What is damaged is an error or a miss, never another value.
+//! Tests that damaged data is an error or a miss, never another value.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -9,13 +9,13 @@ use tempfile::tempdir;
 
 use crate::persist::{Sample, method_names, sample};
 
-/// Not a panic, and an error or the value as it was.
+/// Checks that reading does not panic, and returns either an error or the original value.
 #[track_caller]
 fn check(bytes: &[u8], what: &str) -> Option<Error> {
     let result = catch_unwind(|| load_from::<Sample>(bytes)).unwrap_or_else(|_| panic!("{what}: it panicked"));
     match result {
         Ok(value) => {
-            assert_eq!(value, sample(20), "{what}: another value came back");
+            assert_eq!(value, sample(20), "{what}: a wrong value was read");
             None
         }
         Err(error) => Some(error),
@@ -48,8 +48,8 @@ fn a_dump_with_a_flipped_bit_never_gives_another_value() {
             unnoticed += usize::from(check(&bytes, &format!("{method}, bit {bit}")).is_none());
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        // Some bits of a compressed stream say nothing about its content, such as a time in gzip's
-        // header. Without compression, every bit counts.
+        // Some bits of a compressed stream don't affect its content, for example a time in gzip's header. Without
+        // compression, every bit counts.
         assert!(unnoticed == 0 || method != "none", "{method}: {unnoticed} bits went unnoticed");
     }
 }
@@ -67,7 +67,7 @@ proptest! {
     }
 }
 
-/// A cache with one entry, its file, and how often it was computed.
+/// Cache with one entry and a count of its computations.
 struct OneEntry {
     _folder: tempfile::TempDir,
     cache: Cache,
@@ -95,7 +95,7 @@ impl OneEntry {
 }
 
 #[test]
-fn an_entry_with_one_flipped_byte_anywhere_is_computed_anew() {
+fn an_entry_with_a_flipped_byte_is_recomputed() {
     for method in method_names() {
         let entry = OneEntry::new(method.parse().unwrap());
         entry.call();
@@ -107,7 +107,7 @@ fn an_entry_with_one_flipped_byte_anywhere_is_computed_anew() {
             fs::write(&file, &bytes).unwrap();
             let before = entry.runs.get();
             entry.call();
-            assert_eq!(entry.runs.get(), before + 1, "{method}: byte {position} of {} was believed", whole.len());
+            assert_eq!(entry.runs.get(), before + 1, "{method}: byte {position} of {} was accepted", whole.len());
             entry.call();
             assert_eq!(entry.runs.get(), before + 1, "{method}: the damaged entry was not replaced");
         }
@@ -116,7 +116,7 @@ fn an_entry_with_one_flipped_byte_anywhere_is_computed_anew() {
 }
 
 #[test]
-fn an_entry_cut_or_lengthened_is_computed_anew() {
+fn a_cut_or_lengthened_entry_is_recomputed() {
     for method in method_names() {
         let entry = OneEntry::new(method.parse().unwrap());
         entry.call();
@@ -169,7 +169,7 @@ fn a_large_entry_is_checked_to_its_end() {
 }
 
 #[test]
-fn an_entry_under_another_entrys_name_is_not_believed() {
+fn an_entry_under_the_name_of_another_is_not_used() {
     let folder = tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     cache.get_or_compute("f", &1, || 10);
@@ -182,7 +182,7 @@ fn an_entry_under_another_entrys_name_is_not_believed() {
 }
 
 #[test]
-fn verifying_finds_what_is_damaged_and_nothing_else() {
+fn verifying_finds_exactly_the_damaged_entries() {
     let folder = tempdir().unwrap();
     for (index, method) in method_names().iter().enumerate() {
         let cache = Cache::builder(folder.path()).compression(method.parse().unwrap()).open().unwrap();
@@ -211,7 +211,7 @@ fn verifying_finds_what_is_damaged_and_nothing_else() {
 }
 
 #[test]
-fn an_entry_of_a_newer_format_is_a_miss_and_says_so() {
+fn an_entry_of_a_newer_format_is_a_miss_and_is_reported() {
     let entry = OneEntry::new(Compression::NONE);
     entry.call();
     let mut bytes = fs::read(entry.file()).unwrap();
@@ -223,9 +223,9 @@ fn an_entry_of_a_newer_format_is_a_miss_and_says_so() {
 }
 
 #[test]
-fn removing_any_file_or_folder_by_hand_is_survived() {
+fn calls_work_after_any_file_or_folder_was_removed() {
     let root = tempdir().unwrap();
-    // What is in memory as well is noticed within a second: see `hot`.
+    // Results in the memory tier are checked within a second: see `hot`.
     let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
     let call = |cache: &Cache| {
         assert_eq!(cache.get_or_compute("a::b::f", &1, || 1), 1);
@@ -260,7 +260,7 @@ fn removing_any_file_or_folder_by_hand_is_survived() {
 }
 
 #[test]
-fn a_cache_that_can_not_be_written_does_not_get_in_the_way() {
+fn calls_work_if_the_cache_can_not_be_written() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path().join("cache")).unwrap();
     fs::remove_dir_all(cache.path()).unwrap();
@@ -283,7 +283,7 @@ fn a_read_only_cache_loads_and_stores_nothing() {
     assert_eq!(reader.get_or_compute("f", &2, || 9), 9);
     assert_eq!(reader.entries().unwrap().len(), 1);
     assert_eq!(reader.clear().unwrap_err().kind(), ErrorKind::ReadOnly);
-    // It need not exist, and does not come into being by being looked at.
+    // The folder need not exist, and reading does not create it.
     let nowhere = folder.path().join("nowhere");
     let reader = Cache::builder(&nowhere).read_only(true).open().unwrap();
     assert_eq!(reader.get_or_compute("f", &2, || 9), 9);
@@ -315,7 +315,7 @@ fn foreign_files_are_left_alone() {
 
 #[test]
 #[cfg(unix)]
-fn nobody_else_can_look_in() {
+fn other_users_have_no_access() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempdir().unwrap();
     let cache = Cache::open(folder.path().join("cache")).unwrap();
@@ -334,7 +334,7 @@ fn nobody_else_can_look_in() {
 }
 
 #[test]
-fn outcomes_tell_what_became_of_a_call() {
+fn outcomes_report_hits_and_misses() {
     let folder = tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     #[larder::memoize(cache = cache, ignore(cache))]

@@ -1,4 +1,4 @@
-//! Why a call hits or misses: the true reason, before and after.
+//! Tests that the reported reason of a hit or miss is true, before and after the call.
 
 use std::fs;
 use std::time::Duration;
@@ -18,18 +18,18 @@ fn fit(data: &[f64], alpha: f64, label: &str, cache: &Cache) -> f64 {
     data.iter().sum::<f64>() * alpha
 }
 
-/// What `explain` said, which must be what `outcome` says as well.
+/// Returns the reason that `explain` gives, and checks that `outcome` gives the same.
 fn reason(call: impl Fn() -> larder::Call<'static, f64>) -> Reason {
     let before = call().explain().reason().cloned().expect("a miss");
     match call().outcome() {
         (_, Outcome::Computed { reason, .. } | Outcome::Bypassed { reason, .. }) => assert_eq!(reason, before),
-        (_, hit) => panic!("{hit:?}, and it was to miss: {before}"),
+        (_, hit) => panic!("{hit:?}, but expected a miss: {before}"),
     }
     before
 }
 
 #[test]
-fn a_hit_tells_its_age_and_what_it_saves() {
+fn a_hit_reports_its_age_and_the_saved_time() {
     let (_folder, cache) = cache();
     let slow = || cache.get_or_compute("unused", &1, || 1);
     slow();
@@ -44,7 +44,7 @@ fn a_hit_tells_its_age_and_what_it_saves() {
 }
 
 #[test]
-fn what_was_never_computed_and_what_differs() {
+fn a_miss_reports_the_nearest_stored_call() {
     let (_folder, cache) = cache();
     let cache: &'static Cache = Box::leak(Box::new(cache));
     assert_eq!(reason(|| fit::call(&[1.0, 2.0], 0.1, "a", cache)), Reason::NeverComputed);
@@ -64,7 +64,7 @@ fn what_was_never_computed_and_what_differs() {
 }
 
 #[test]
-fn what_was_stored_and_is_gone() {
+fn a_miss_after_removal_reports_eviction() {
     let (_folder, cache) = cache();
     let cache: &'static Cache = Box::leak(Box::new(cache));
     let call = || fit::call(&[1.0], 0.1, "a", cache);
@@ -74,13 +74,13 @@ fn what_was_stored_and_is_gone() {
     assert!(call().explain().is_hit());
     fs::remove_file(cache.entries().unwrap().next().unwrap().path).unwrap();
     assert_eq!(reason(call), Reason::Evicted);
-    // Nothing is remembered of what was cleared.
+    // Clearing also removes the history.
     cache.clear().unwrap();
     assert_eq!(reason(call), Reason::NeverComputed);
 }
 
 #[test]
-fn what_is_damaged_or_unreadable() {
+fn a_miss_reports_damaged_and_unreadable_entries() {
     let (_folder, cache) = cache();
     let cache: &'static Cache = Box::leak(Box::new(cache));
     let call = || fit::call(&[1.0], 0.1, "a", cache);
@@ -102,7 +102,7 @@ fn what_is_damaged_or_unreadable() {
 }
 
 #[test]
-fn the_code_or_the_version_changed() {
+fn a_miss_reports_changed_code_or_version() {
     mod before {
         #[larder::memoize(cache = cache, ignore(cache), name = "explained::changing", version = 1)]
         pub(super) fn f(n: u32, cache: &larder::Cache) -> u32 {
@@ -132,12 +132,12 @@ fn the_code_or_the_version_changed() {
 
     let explanation = after::g::call(1, &cache).explain();
     assert_eq!(explanation.to_string(), "`explained::changing` would miss: version changed: 1 is stored, it is 2 now");
-    // Going back finds the earlier results.
+    // After a return to the old version, the earlier results are found.
     assert!(before::f::call(1, &cache).explain().is_hit());
 }
 
 #[test]
-fn the_cache_is_off_or_the_call_has_no_key() {
+fn a_miss_reports_a_disabled_cache_or_a_missing_key() {
     #[derive(serde::Serialize)]
     struct Socket(#[serde(serialize_with = "refuse")] u8);
     fn refuse<S: serde::Serializer>(_: &u8, _: S) -> Result<S::Ok, S::Error> {
@@ -160,7 +160,7 @@ fn the_cache_is_off_or_the_call_has_no_key() {
 }
 
 #[test]
-fn a_history_that_is_gone_is_read_from_the_entries() {
+fn a_lost_history_is_rebuilt_from_the_entries() {
     let (_folder, cache) = cache();
     let cache: &'static Cache = Box::leak(Box::new(cache));
     for alpha in [0.1, 0.2, 0.3] {
@@ -170,7 +170,7 @@ fn a_history_that_is_gone_is_read_from_the_entries() {
     fs::remove_file(folder.join("history")).unwrap();
     let differs = fit::call(&[1.0], 0.4, "a", cache).explain();
     assert!(differs.to_string().contains("argument `alpha` differs"), "{differs}");
-    // What stands in its place does not get in the way either.
+    // A folder at the path of the history is no problem either.
     fs::create_dir(folder.join("history")).unwrap();
     assert!(fit::call(&[1.0], 0.4, "a", cache).explain().to_string().contains("argument `alpha` differs"));
     assert_eq!(fit(&[1.0], 0.4, "a", cache), 0.4);
@@ -202,7 +202,7 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn explanations_are_data() {
+fn explanations_can_be_serialised() {
     let (_folder, cache) = cache();
     fit(&[1.0], 0.1, "a", &cache);
     let json = serde_json::to_value(fit::call(&[1.0], 0.2, "a", &cache).explain()).unwrap();

@@ -1,5 +1,5 @@
-//! Faults of what is around a cache: things in each other's place, or gone, or from the future. The function
-//! runs, the fault is counted, and when it is mended calls hit again.
+//! Tests faults of the environment: unexpected files and folders in a cache, removed ones, and wrong clocks. The
+//! function runs, the fault is counted, and calls hit again when the fault is removed.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -13,10 +13,10 @@ use tempfile::tempdir;
 use crate::craft::checksum;
 use crate::once::Watchdog;
 
-/// Of so many bytes, with a side effect while it runs.
-pub(crate) fn call(cache: &Cache, n: usize, meanwhile: impl FnOnce()) {
+/// Makes a call whose result has `n` bytes, with a side effect while it runs.
+pub(crate) fn call(cache: &Cache, n: usize, during: impl FnOnce()) {
     let value = cache.get_or_compute("a::f", &n, || {
-        meanwhile();
+        during();
         vec![n as u8; n]
     });
     assert!(value == vec![n as u8; n], "{n}");
@@ -26,14 +26,14 @@ fn errors(cache: &Cache) -> u64 {
     cache.stats().unwrap().errors
 }
 
-/// The faults that are counted meanwhile.
+/// Returns the number of faults that are counted during `work`.
 pub(crate) fn counted(cache: &Cache, work: impl FnOnce()) -> u64 {
     let before = errors(cache);
     work();
     errors(cache) - before
 }
 
-/// Whatever was wrong is not any more: these calls are stored, if they are not yet, and hit.
+/// Checks that the cache works again: the calls are stored if necessary, and then hit.
 pub(crate) fn works_again(cache: &Cache, calls: &[usize]) {
     let faults = counted(cache, || {
         for &n in calls {
@@ -48,13 +48,14 @@ fn fifo(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
 }
 
-/// Something in the place of something.
+/// Unexpected object at a path of the cache.
 struct Swap {
     what: &'static str,
-    /// In the cache's folder; `entry` stands for the file of call 1.
+    /// Path within the cache folder. `entry` is the file of call 1.
     place: &'static str,
     put: fn(&Path),
-    /// The faults of call 1, which is stored, of call 2, which is not, and of call 3, if it happens while it runs.
+    /// Expected faults of call 1, which is stored, of call 2, which is not, and of call 3, during which the swap
+    /// happens.
     counted: [u64; 3],
 }
 
@@ -90,7 +91,7 @@ fn link_to_another(path: &Path) {
 }
 
 const SWAPS: &[Swap] = &[
-    // Nobody can read or store there: two faults, where one was stored.
+    // Reading and storing both fail: two faults.
     swap("a file", "", file, [2, 2, 1]),
     swap("a file", "v1", file, [2, 2, 1]),
     swap("a file", "v1/a", file, [2, 2, 1]),
@@ -98,7 +99,7 @@ const SWAPS: &[Swap] = &[
     swap("a link to itself", "v1/a/f", link_to_itself, [2, 2, 1]),
     swap("a link to nothing", "v1/a/f", link_to_nothing, [1, 1, 1]),
     swap("a file", "drafts", file, [0, 1, 1]),
-    // Drafts are made beside the entries then.
+    // Temporary files are then created beside the entries.
     swap("a link to nothing", "drafts", link_to_nothing, [0, 0, 0]),
     swap("a folder", "v1/a/f/function.json", folder, [0, 1, 1]),
     swap("a pipe", "v1/a/f/function.json", fifo, [0, 0, 0]),
@@ -110,7 +111,7 @@ const SWAPS: &[Swap] = &[
     swap("a link to itself", "entry", link_to_itself, [1, 0, 0]),
     swap("a link to nothing", "entry", link_to_nothing, [1, 0, 0]),
     swap("a link to another file", "entry", link_to_another, [1, 0, 0]),
-    // Without these, only explanations suffer, and calls are computed twice.
+    // Without these, only explanations are worse, and calls may be computed twice.
     swap("a folder", "v1/a/f/history", full_folder, [0, 0, 0]),
     swap("a pipe", "v1/a/f/history", fifo, [0, 0, 0]),
     swap("a full folder", "locks", full_folder, [0, 0, 0]),
@@ -119,13 +120,13 @@ const SWAPS: &[Swap] = &[
 ];
 
 #[test]
-fn what_lies_in_another_things_place_is_survived() {
-    let _watchdog = Watchdog::of("what_lies_in_another_things_place_is_survived");
+fn unexpected_objects_in_the_cache_are_tolerated() {
+    let _watchdog = Watchdog::of("unexpected_objects_in_the_cache_are_tolerated");
     for swap in SWAPS {
-        for meanwhile in [false, true] {
+        for during in [false, true] {
             let root = tempdir().unwrap();
             let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
-            let what = format!("{} in the place of {:?}, while it runs: {meanwhile}", swap.what, swap.place);
+            let what = format!("{} in the place of {:?}, while it runs: {during}", swap.what, swap.place);
             call(&cache, 1, || {});
             let path = match swap.place {
                 "entry" => cache.entries().unwrap().next().unwrap().path,
@@ -137,7 +138,7 @@ fn what_lies_in_another_things_place_is_survived() {
                 fs::rename(&path, &kept).unwrap();
                 (swap.put)(&path);
             };
-            if meanwhile {
+            if during {
                 let faults = counted(&cache, || call(&cache, 3, put));
                 assert_eq!(faults, swap.counted[2], "{what}: call 3");
             } else {
@@ -148,7 +149,7 @@ fn what_lies_in_another_things_place_is_survived() {
             if let Ok(other) = fs::read_to_string(path.with_file_name("other")) {
                 assert_eq!(other, "mine", "{what}");
             }
-            // Whatever is there now, what was there comes back.
+            // Restore the original.
             if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
                 .unwrap();
             fs::rename(&kept, &path).unwrap();
@@ -159,13 +160,13 @@ fn what_lies_in_another_things_place_is_survived() {
 }
 
 #[test]
-fn what_is_removed_while_the_function_runs_is_made_again() {
+fn folders_removed_during_a_call_are_created_again() {
     for place in ["", "v1", "v1/a", "v1/a/f", "drafts"] {
         let root = tempdir().unwrap();
         let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
         call(&cache, 1, || {});
         call(&cache, 2, || fs::remove_dir_all(cache.path().join(place)).unwrap());
-        call(&cache, 2, || panic!("it is not there without {place}"));
+        call(&cache, 2, || panic!("it is not stored without {place}"));
         works_again(&cache, &[1]);
         assert_eq!(errors(&cache), 0, "{place}");
     }
@@ -213,11 +214,11 @@ fn a_clock_that_was_set_back_makes_no_difference() {
     for _ in 0..2 {
         assert_eq!((lasting(1, &cache, &mut runs[0]), passing(1, &cache, &mut runs[1])), (1, 1));
     }
-    // Nobody knows how old it is: where that counts, it is computed anew, once.
+    // The age is unknown. A function with `max_age` computes again, once.
     assert_eq!(runs, [1, 2]);
     assert!(lasting::call(1, &cache, &mut 0).explain().to_string().contains("hit"));
     assert_eq!(errors(&cache), 0);
-    // It is as old as if it had been written now.
+    // Trimming treats the entry as if it was written now.
     let limits =
         Limits { max_age: Some(Duration::from_secs(60)), max_idle: Some(Duration::from_secs(60)), ..Limits::default() };
     assert_eq!(cache.trim_to(&limits).unwrap().kept, 2);

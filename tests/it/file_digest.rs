@@ -1,4 +1,4 @@
-//! Files as arguments, by what they hold.
+//! Tests arguments that are files, whose keys depend on their content.
 
 use std::fs;
 use std::io;
@@ -7,16 +7,16 @@ use std::path::Path;
 use larder::{Cache, ErrorKind, FileDigest, Outcome, Reason, memoize};
 use tempfile::tempdir;
 
-#[memoize(cache = cache, ignore(cache, meanwhile), key(path = FileDigest::of(path)))]
-fn length(path: &Path, meanwhile: &dyn Fn(), cache: &Cache) -> io::Result<usize> {
+#[memoize(cache = cache, ignore(cache, during), key(path = FileDigest::of(path)))]
+fn length(path: &Path, during: &dyn Fn(), cache: &Cache) -> io::Result<usize> {
     let _ = cache;
     let content = fs::read(path)?;
-    meanwhile();
+    during();
     Ok(content.len())
 }
 
 #[test]
-fn a_result_is_of_what_the_file_holds() {
+fn a_result_depends_on_the_content_of_the_file() {
     let folder = tempdir().unwrap();
     let cache = Cache::open(folder.path().join("cache")).unwrap();
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
@@ -24,9 +24,9 @@ fn a_result_is_of_what_the_file_holds() {
     fs::write(&b, "one").unwrap();
     let nothing = || {};
     assert_eq!(length(&a, &nothing, &cache).unwrap(), 3);
-    // The same content elsewhere is the same argument.
+    // The same content under another path is the same argument.
     assert!(length::call(&b, &nothing, &cache).is_cached());
-    // Other content of the same length is another one.
+    // Different content of the same length is a different argument.
     fs::write(&a, "two").unwrap();
     assert!(!length::call(&a, &nothing, &cache).is_cached());
     fs::write(&a, "three").unwrap();
@@ -36,7 +36,7 @@ fn a_result_is_of_what_the_file_holds() {
 }
 
 #[test]
-fn what_can_not_be_read_is_the_functions_own_affair() {
+fn an_unreadable_file_bypasses_the_cache() {
     let folder = tempdir().unwrap();
     let cache = Cache::open(folder.path().join("cache")).unwrap();
     let missing = folder.path().join("missing");
@@ -61,7 +61,7 @@ fn a_file_that_changes_while_the_function_runs_leaves_no_result() {
 }
 
 #[test]
-fn it_is_a_value() {
+fn a_digest_is_a_value() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("data");
     fs::write(&path, "content").unwrap();
@@ -69,7 +69,7 @@ fn it_is_a_value() {
     assert_eq!(digest.path(), path);
     assert_eq!(digest, digest.clone());
     assert_eq!(digest.digest().unwrap().as_bytes(), blake3::hash(b"content").as_bytes());
-    // Neither its text nor its bytes are the file.
+    // Its key is neither that of the file's text nor that of the digest's bytes.
     let key = larder::key_of(&digest).unwrap();
     assert_ne!(key, larder::key_of("content").unwrap());
     assert_ne!(key, larder::key_of(&digest.digest().unwrap()).unwrap());
@@ -78,7 +78,7 @@ fn it_is_a_value() {
     assert_eq!(json["path"], path.to_str().unwrap());
 }
 
-/// The digest of a folder, in which something is made.
+/// Returns the digest of a folder that `make` fills.
 fn of_tree(make: impl FnOnce(&Path)) -> larder::Key {
     let folder = tempdir().unwrap();
     make(folder.path());
@@ -92,12 +92,12 @@ fn write(folder: &Path, name: &str, content: &str) {
 }
 
 #[test]
-fn a_folder_is_the_names_kinds_and_contents_in_it() {
+fn the_digest_of_a_folder_covers_names_kinds_and_contents() {
     let plain = of_tree(|folder| {
         write(folder, "a", "one");
         write(folder, "b/c", "two");
     });
-    // Made in another order, at another time, by others.
+    // Created in another order and at another time.
     let same = of_tree(|folder| {
         write(folder, "b/c", "two");
         write(folder, "a", "one");
@@ -112,7 +112,7 @@ fn a_folder_is_the_names_kinds_and_contents_in_it() {
     assert_eq!(plain, same);
     let others: [&dyn Fn(&Path); 8] = [
         &|_| {},
-        // Another content, name, place, kind.
+        // Other content, name, path or kind.
         &|folder| {
             write(folder, "a", "two");
             write(folder, "b/c", "one");
@@ -129,7 +129,7 @@ fn a_folder_is_the_names_kinds_and_contents_in_it() {
             write(folder, "a/b", "one");
             write(folder, "b/c", "two");
         },
-        // More, or less.
+        // One file more, or one less.
         &|folder| write(folder, "a", "one"),
         &|folder| {
             write(folder, "a", "one");
@@ -143,7 +143,7 @@ fn a_folder_is_the_names_kinds_and_contents_in_it() {
         },
     ];
     let mut all: Vec<larder::Key> = others.iter().map(of_tree).chain([plain]).collect();
-    // A file that holds nothing is not an empty folder.
+    // An empty file differs from an empty folder.
     all.push(FileDigest::of(tempfile::NamedTempFile::new().unwrap().path()).digest().unwrap());
     let count = all.len();
     all.sort();
@@ -153,7 +153,7 @@ fn a_folder_is_the_names_kinds_and_contents_in_it() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_where_it_leads_to_as_it_is_written() {
+fn a_link_counts_by_the_text_of_its_target() {
     use std::os::unix::fs::symlink;
     let of = |target: &str, content: &str| {
         of_tree(|folder| {
@@ -163,25 +163,25 @@ fn a_link_is_where_it_leads_to_as_it_is_written() {
     };
     assert_eq!(of("a", "one"), of("a", "one"));
     assert_ne!(of("a", "one"), of("./a", "one"));
-    // It may lead nowhere, or in a circle.
+    // The target may be missing, or the link may point to its own folder.
     assert_ne!(of("missing", "one"), of("..", "one"));
     let copied = of_tree(|folder| {
         write(folder, "a", "one");
         write(folder, "link", "a");
     });
     assert_ne!(of("a", "one"), copied);
-    // The folder itself may be found through a link.
+    // The folder itself may be reached through a link.
     let folder = tempdir().unwrap();
     write(folder.path(), "real/a", "one");
     symlink("real", folder.path().join("link")).unwrap();
     assert_eq!(FileDigest::of(folder.path().join("link")), FileDigest::of(folder.path().join("real")));
 }
 
-#[memoize(cache = cache, ignore(cache, meanwhile), key(path = FileDigest::of(path)))]
-fn count(path: &Path, meanwhile: &dyn Fn(), cache: &Cache) -> usize {
+#[memoize(cache = cache, ignore(cache, during), key(path = FileDigest::of(path)))]
+fn count(path: &Path, during: &dyn Fn(), cache: &Cache) -> usize {
     let _ = cache;
     let count = fs::read_dir(path).unwrap().count();
-    meanwhile();
+    during();
     count
 }
 
@@ -207,17 +207,17 @@ fn a_folder_that_changes_while_the_function_runs_leaves_no_result() {
     assert!(!count::call(&tree, &|| {}, &cache).is_cached());
 }
 
-/// The error of a digest that is not waited for.
+/// Returns the error of a digest, and panics if computing it takes too long.
 fn refused(path: &Path) -> larder::Error {
     let path = path.to_owned();
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || send.send(FileDigest::of(path).digest()));
-    receive.recv_timeout(std::time::Duration::from_secs(60)).expect("it waits").unwrap_err()
+    receive.recv_timeout(std::time::Duration::from_secs(60)).expect("it must not wait").unwrap_err()
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn devices_pipes_and_sockets_have_no_digest_and_nobody_waits_for_them() {
+fn devices_pipes_and_sockets_have_no_digest_and_do_not_block() {
     let folder = tempdir().unwrap();
     let pipe = folder.path().join("tree/pipe");
     fs::create_dir(folder.path().join("tree")).unwrap();
@@ -230,26 +230,25 @@ fn devices_pipes_and_sockets_have_no_digest_and_nobody_waits_for_them() {
         assert_eq!((error.kind(), error.path()), (ErrorKind::InvalidInput, Some(path)), "{error}");
         assert!(error.to_string().contains("pipe"), "{error}");
     }
-    // Within a folder, the error names what is the cause.
+    // Within a folder, the error names the path that caused it.
     let error = refused(&folder.path().join("tree"));
     assert_eq!((error.kind(), error.path()), (ErrorKind::InvalidInput, Some(&*pipe)));
 }
 
-/// FIELD F14.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_the_system_makes_as_it_is_read_goes_past_the_cache() {
+fn files_generated_by_the_system_bypass_the_cache() {
     let folder = tempdir().unwrap();
     let cache = Cache::open(folder.path().join("cache")).unwrap();
     let mut paths = vec!["/proc/cpuinfo", "/proc/meminfo", "/proc/self/status", "/proc/sys/kernel/ostype"];
-    // Its length is said to be a page.
+    // The reported length of these files is one page.
     paths.extend(["/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/uevent_seqnum"]);
     paths.retain(|path| fs::read(path).is_ok());
     assert!(paths.len() >= 4);
     let content = |path: &Path| fs::read(path).unwrap().len();
     for path in paths.iter().map(Path::new) {
         let (length, outcome) = length::call(path, &|| {}, &cache).outcome();
-        // Some are of another length from time to time.
+        // The length of some files varies a little.
         assert!(length.unwrap().abs_diff(content(path)) < 200, "{}", path.display());
         let Outcome::Bypassed { reason: Reason::NoKey { what, .. }, .. } = outcome else { panic!("{outcome:?}") };
         assert!(what.contains(path.to_str().unwrap()) && what.contains("no digest"), "{what}");
@@ -259,7 +258,7 @@ fn what_the_system_makes_as_it_is_read_goes_past_the_cache() {
 }
 
 #[test]
-fn folders_within_folders_have_a_limit() {
+fn nested_folders_have_a_depth_limit() {
     let folder = tempdir().unwrap();
     let deep = |levels| {
         let path = folder.path().join(format!("{levels}")).join(vec!["d"; levels].join("/"));
@@ -272,9 +271,9 @@ fn folders_within_folders_have_a_limit() {
     assert!(error.path().unwrap().ends_with("d/d"), "{error}");
 }
 
-/// Whoever reads while others write gets what was there at one time, or an error.
+/// A digest of files that are being written is a consistent state, or an error.
 #[test]
-fn what_does_not_stop_changing_has_no_digest() {
+fn a_folder_that_keeps_changing_has_no_digest() {
     use std::sync::atomic::{AtomicBool, Ordering};
     let folder = tempdir().unwrap();
     let tree = folder.path().join("tree");

@@ -1,4 +1,5 @@
-//! File systems of many kinds, and mounts within a cache. DESIGN.md has the table of what holds where.
+//! Tests several file systems, and mounts within a cache. `docs/design/platforms.md` lists what works on which file
+//! system.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -11,14 +12,14 @@ use tempfile::tempdir;
 use crate::faults::{call, counted, works_again};
 use crate::mounts::Mounted;
 
-/// Whether this call is computed.
+/// Returns whether this call is computed.
 pub(crate) fn computes(cache: &Cache, n: usize) -> bool {
     let mut computed = false;
     call(cache, n, || computed = true);
     computed
 }
 
-/// What every cache does, on any file system, in two handles that share nothing in this process.
+/// Checks the behaviour that a cache has on any file system, with two handles that share no state in this process.
 fn behaves(root: &Path) {
     let open = || Cache::open(root.join("cache")).unwrap();
     let (here, there) = (open(), open());
@@ -26,7 +27,7 @@ fn behaves(root: &Path) {
     for _ in 0..5 {
         assert!(!computes(&here, 10) && !computes(&there, 10));
     }
-    // A removal is seen by the next call of anybody, also of one that had it in memory.
+    // The next call through any handle notices a removal, also if it has the result in memory.
     for _ in 0..5 {
         let entry = |cache: &Cache| cache.entries().unwrap().find(|entry| entry.document_size < 200).unwrap();
         assert!(there.remove(&entry(&there)).unwrap());
@@ -53,10 +54,10 @@ fn behaves(root: &Path) {
     assert!(!here.path().join("v1").exists());
 }
 
-/// F29: on each file system that can be had here.
+/// Tests each file system that can be mounted here.
 #[test]
-fn a_cache_behaves_on_file_systems_of_disks() {
-    let test = "a_cache_behaves_on_file_systems_of_disks";
+fn a_cache_works_on_disk_file_systems() {
+    let test = "a_cache_works_on_disk_file_systems";
     let images: [(&str, &[&str], u64); 4] = [
         ("ext4", &["-q", "-b", "1024"], 64),
         ("ext4", &["-q", "-b", "4096", "-O", "^dir_index"], 64),
@@ -72,8 +73,8 @@ fn a_cache_behaves_on_file_systems_of_disks() {
 }
 
 #[test]
-fn a_cache_behaves_in_memory_and_behind_fuse() {
-    let test = "a_cache_behaves_in_memory_and_behind_fuse";
+fn a_cache_works_in_memory_and_on_fuse() {
+    let test = "a_cache_works_in_memory_and_on_fuse";
     for kind in ["tmpfs", "ramfs"] {
         let root = tempdir().unwrap();
         if let Some(mounted) = Mounted::new(test, &["-t", kind, "none"], &root.path().join("mounted")) {
@@ -97,7 +98,7 @@ fn a_cache_behaves_in_memory_and_behind_fuse() {
     drop(below);
 }
 
-/// Two file systems, one over the other; and what is in the lower one before.
+/// Mounts an overlay. `fill` writes the content of the lower layer first.
 fn overlay(test: &str, root: &Path, fill: impl FnOnce(&Path)) -> Option<Mounted> {
     let part = |name: &str| {
         let path = root.join(name);
@@ -110,12 +111,12 @@ fn overlay(test: &str, root: &Path, fill: impl FnOnce(&Path)) -> Option<Mounted>
     fill(Path::new(&lower));
     let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
     let mounted = Mounted::new(test, &["-t", "overlay", "-o", &options, "none"], &root.join("mounted"));
-    // It goes when the other one does.
+    // `Below` unmounts it after the overlay.
     std::mem::forget(layers);
     mounted
 }
 
-/// Unmounts what is below an overlay.
+/// Unmounts the file system below an overlay.
 struct Below<'r>(&'r Path);
 
 impl Drop for Below<'_> {
@@ -124,10 +125,10 @@ impl Drop for Below<'_> {
     }
 }
 
-/// F29: a reader that opened the marks in the lower layer, and another that removes an entry.
+/// Tests a reader that opened the version counters in the lower layer, while another handle removes an entry.
 #[test]
-fn what_is_removed_on_an_overlay_is_gone_for_everybody() {
-    let test = "what_is_removed_on_an_overlay_is_gone_for_everybody";
+fn removals_on_an_overlay_are_noticed_by_all_handles() {
+    let test = "removals_on_an_overlay_are_noticed_by_all_handles";
     let root = tempdir().unwrap();
     let fill = |lower: &Path| {
         let cache = Cache::open(lower.join("cache")).unwrap();
@@ -146,7 +147,7 @@ fn what_is_removed_on_an_overlay_is_gone_for_everybody() {
             assert!(!computes(&reader, n));
         }
     }
-    // It opens the marks to write, in the upper layer.
+    // This handle opens the version counters for writing, in the upper layer.
     let writer = Cache::open(&folder).unwrap();
     let other = Cache::open(&folder).unwrap();
     for n in 1..10 {
@@ -163,10 +164,10 @@ fn what_is_removed_on_an_overlay_is_gone_for_everybody() {
     drop((reader, writer, other, mounted, below));
 }
 
-/// F26: they say that they have no blocks.
+/// These file systems report that they have no blocks.
 #[test]
-fn free_space_that_is_not_told_is_no_full_disk() {
-    let test = "free_space_that_is_not_told_is_no_full_disk";
+fn unknown_free_space_is_not_a_full_disk() {
+    let test = "unknown_free_space_is_not_a_full_disk";
     for arguments in [&["-t", "ramfs", "none"][..], &["-t", "tmpfs", "-o", "size=0", "none"]] {
         let root = tempdir().unwrap();
         let Some(mounted) = Mounted::new(test, arguments, root.path()) else { return };
@@ -178,7 +179,7 @@ fn free_space_that_is_not_told_is_no_full_disk() {
     }
 }
 
-/// All files below a folder that are called as drafts are.
+/// Counts all temporary files below a folder.
 fn drafts(folder: &Path) -> usize {
     let count = |item: fs::DirEntry| {
         let is_draft = item.file_name().to_str().unwrap().ends_with(".larder-draft");
@@ -187,7 +188,7 @@ fn drafts(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().map(|item| count(item.unwrap())).sum()
 }
 
-/// Nothing fails, and nothing is left.
+/// Checks that storing has no faults and leaves no temporary files.
 fn stores(cache: &Cache) {
     assert_eq!(counted(cache, || works_again(cache, &[10, 1000, 2_000_000])), 0);
     assert_eq!(cache.get_or_compute("a::g", &1, || 1), 1);
@@ -200,10 +201,10 @@ fn stores(cache: &Cache) {
     assert_eq!(cache.entries().unwrap().len(), 0);
 }
 
-/// F27: by another file system, and by another mount of the same one, into which nothing can be renamed either.
+/// Tests a mount of another file system, and a bind mount of the same one. Files can't be renamed into either.
 #[test]
-fn a_part_of_a_cache_may_be_another_mount() {
-    let test = "a_part_of_a_cache_may_be_another_mount";
+fn a_part_of_a_cache_can_be_another_mount() {
+    let test = "a_part_of_a_cache_can_be_another_mount";
     for place in ["v1", "v1/a", "v1/a/f", "drafts"] {
         for is_bound in [false, true] {
             let root = tempdir().unwrap();
@@ -222,10 +223,10 @@ fn a_part_of_a_cache_may_be_another_mount() {
     }
 }
 
-/// F27: drafts that a killed process left beside an entry go as others do.
+/// Temporary files that a killed process left beside an entry are removed like others.
 #[test]
-fn drafts_beside_entries_are_collected() {
-    let test = "drafts_beside_entries_are_collected";
+fn orphaned_temp_files_beside_entries_are_removed() {
+    let test = "orphaned_temp_files_beside_entries_are_removed";
     let root = tempdir().unwrap();
     let folder = root.path().join("cache");
     drop(Cache::open(&folder).unwrap());
@@ -239,7 +240,7 @@ fn drafts_beside_entries_are_collected() {
         File::create(&path).unwrap().set_times(long_ago).unwrap();
         path
     };
-    // The first draft in a folder of this process, and a removal.
+    // Trigger: the first temporary file of this process in a folder, and a removal.
     let path = left("v1/a/g", ".killed.larder-draft");
     let foreign = left("v1/a/g", "mine.larder-draft");
     assert_eq!(cache.get_or_compute("a::g", &1, || 1), 1);
@@ -250,10 +251,10 @@ fn drafts_beside_entries_are_collected() {
     assert!(!path.exists() && foreign.exists());
 }
 
-/// F27: it may lead to another file system, or anywhere.
+/// The link may point to another file system, or anywhere.
 #[test]
-fn a_folder_of_drafts_that_is_a_link_is_not_used() {
-    let test = "a_folder_of_drafts_that_is_a_link_is_not_used";
+fn a_temp_folder_that_is_a_link_is_not_used() {
+    let test = "a_temp_folder_that_is_a_link_is_not_used";
     let root = tempdir().unwrap();
     let folder = root.path().join("cache");
     let elsewhere = root.path().join("elsewhere");
@@ -270,7 +271,7 @@ fn a_folder_of_drafts_that_is_a_link_is_not_used() {
         stores(&cache);
     }
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1, "the link is followed");
-    // While it is open.
+    // The same while the cache is open.
     fs::remove_file(folder.join("drafts")).unwrap();
     let cache = Cache::open(&folder).unwrap();
     stores(&cache);

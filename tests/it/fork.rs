@@ -1,4 +1,4 @@
-//! Processes that are made by `fork` after the first use of a cache.
+//! Tests processes created by `fork` after the first use of a cache.
 #![expect(unsafe_code, reason = "that is what is tested")]
 
 use std::fs;
@@ -17,20 +17,20 @@ use crate::child::{self, tell, told};
 
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// What takes so much longer than it should hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout after which an operation counts as hanging.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A process that was forked here.
+/// Forked child process.
 pub(crate) struct Forked(libc::pid_t);
 
-/// Runs `work` in a child, which ends without a word to the rest of the process, as others of its threads are missing.
+/// Runs `work` in a child. The child ends with `_exit`, because the other threads of the process don't exist in it.
 pub(crate) fn fork(work: impl FnOnce()) -> Forked {
-    // SAFETY: the child does what a child of a process with several threads should not, and larder says that it may: it goes
-    // on. It never returns from here.
+    // SAFETY: a child of a process with several threads should only call async-signal-safe functions. This one calls
+    // larder, which promises to work there. The child never returns from this function.
     match unsafe { libc::fork() } {
         0 => {
             let code = i32::from(catch_unwind(AssertUnwindSafe(work)).is_err());
-            // SAFETY: nothing of this process is used after it.
+            // SAFETY: `_exit` ends the child at once, so nothing of the process is used afterwards.
             unsafe { libc::_exit(code) }
         }
         -1 => panic!("can't fork: {}", std::io::Error::last_os_error()),
@@ -39,16 +39,16 @@ pub(crate) fn fork(work: impl FnOnce()) -> Forked {
 }
 
 impl Forked {
-    /// Waits for its end. It must have ended well, and in time.
+    /// Waits for the child's end. Panics if it failed or takes too long.
     pub(crate) fn wait(self) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             let mut status = 0;
-            // SAFETY: `status` is written to during the call only.
+            // SAFETY: `status` is only written to during the call.
             match unsafe { libc::waitpid(self.0, &raw mut status, libc::WNOHANG) } {
                 0 if Instant::now() < until => sleep(Duration::from_millis(1)),
                 0 => {
-                    // SAFETY: it is a child that has not been waited for.
+                    // SAFETY: the process is a child that has not been waited for, so its id is not reused.
                     unsafe { libc::kill(self.0, libc::SIGKILL) };
                     panic!("a child hangs");
                 }
@@ -58,21 +58,21 @@ impl Forked {
     }
 }
 
-/// Waits until somebody has said so.
+/// Waits until a process has reported this line.
 fn wait_for(root: &Path, line: &str) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while !told(root).iter().any(|told| told == line) {
         assert!(Instant::now() < until, "{line:?} was not told, but {:?}", told(root));
         sleep(Duration::from_millis(2));
     }
 }
 
-/// A process of its own that does what [`does`] says.
+/// Starts a process that runs [`does`] with this task.
 fn start(what: &str, root: &Path) -> Child {
     child::command("fork::does", root).env("WHAT", what).stdout(Stdio::null()).spawn().unwrap()
 }
 
-/// Runs it in a process of its own, as the other tests of this one have threads as well.
+/// Runs [`does`] in a child process, because the other tests of this process have threads too.
 fn run(what: &str) -> TempDir {
     let root = tempdir().unwrap();
     child::run("fork::does", root.path(), &[("WHAT", what)]);
@@ -83,7 +83,7 @@ fn open(root: &Path) -> Cache {
     Cache::open(root.join("cache")).unwrap()
 }
 
-/// A call that takes a while, and says so.
+/// Makes a call that takes a while, and reports that it runs.
 fn slow(cache: &Cache, root: &Path, n: u32) -> u32 {
     cache.get_or_compute("slow", &n, || {
         tell(root, &format!("run {n}"));
@@ -101,7 +101,7 @@ fn does() {
         "thread" => a_thread_of_the_parent_computes(&root),
         "within" => it_forks_within_a_call(&root),
         "count" => it_counts(&root),
-        "by hand" => it_notices_what_is_removed_by_hand(&root),
+        "by hand" => notices_removed_folders(&root),
         "again" => a_child_forks_again(&root),
         "dies" => it_dies(&root, None),
         "dies full" => it_dies(&root, Some(())),
@@ -113,9 +113,9 @@ fn does() {
     }
 }
 
-/// F20: parent and child make one call.
+/// Parent and child make the same call.
 #[test]
-fn of_parent_and_child_one_computes() {
+fn only_one_of_parent_and_child_computes() {
     assert_eq!(told(run("both").path()), ["run 1"]);
 }
 
@@ -127,7 +127,7 @@ fn both_make_a_call(root: &Path) {
     child.wait();
 }
 
-/// F20: the child makes a call that a thread of the parent computes, which the child has not.
+/// The child makes a call that a thread of the parent computes. The child does not have this thread.
 #[test]
 fn a_child_waits_for_a_thread_of_its_parent() {
     assert_eq!(told(run("thread").path()), ["run 1"]);
@@ -142,9 +142,9 @@ fn a_thread_of_the_parent_computes(root: &Path) {
     });
 }
 
-/// F20: a call that has forked is asked for in the child, while the parent waits for that.
+/// The child makes the call in which it was forked, while the parent waits for the child.
 #[test]
-fn a_child_computes_at_once_what_it_was_forked_in() {
+fn a_child_computes_the_call_it_was_forked_in() {
     assert_eq!(told(run("within").path()), ["inner", "outer", "outer"]);
 }
 
@@ -158,7 +158,7 @@ fn it_forks_within_a_call(_: &Path) {
         if depth == 0 {
             fork(|| {
                 assert_eq!(outer(n, 1), n + 3);
-                // What others of its calls are stored as, it stores as well.
+                // The other calls of the child are stored as usual.
                 assert_eq!(CACHE.get_or_compute("inner", &n, || -> u32 { unreachable!("it was computed") }), n + 2);
             })
             .wait();
@@ -174,8 +174,8 @@ fn it_forks_within_a_call(_: &Path) {
     assert!(outer::call(7, 0).is_cached());
 }
 
-/// F20: what the parent has counted and not yet written is written once; what the child counts is written by a thread of
-/// its own.
+/// Counts that the parent has not written at the time of the fork are written once. The background thread of the
+/// child writes the child's counts.
 #[test]
 fn counts_are_written_once() {
     let root = run("count");
@@ -189,12 +189,12 @@ fn it_counts(root: &Path) {
     (0..3).for_each(|n| assert_eq!(square(n), n * n));
     (0..5).for_each(|_| assert_eq!(square(1), 1));
     fork(|| {
-        // It has the results that its parent stored, and counts by itself.
+        // The child has the results that its parent stored, and counts separately.
         (0..4).for_each(|_| assert_eq!(square(2), 4));
         assert_eq!(square(4), 16);
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         let other = || open(root).stats().unwrap();
-        // The parent's are written by the parent.
+        // The parent writes its own counts.
         while (other().hits, other().misses) != (5 + 4, 3 + 1) {
             assert!(Instant::now() < until, "the child has nothing written");
             sleep(Duration::from_millis(20));
@@ -203,20 +203,20 @@ fn it_counts(root: &Path) {
     .wait();
 }
 
-/// F20: the child looks after what is in its memory by itself.
+/// The child checks its own memory tier.
 #[test]
-fn a_child_notices_what_is_removed_by_hand() {
+fn a_child_notices_removed_folders() {
     run("by hand");
 }
 
-fn it_notices_what_is_removed_by_hand(root: &Path) {
+fn notices_removed_folders(root: &Path) {
     let cache = open(root);
     let answer = |now: u32| cache.get_or_compute("answer", &(), || now);
     (0..4).for_each(|_| assert_eq!(answer(1), 1));
     fork(|| {
         (0..4).for_each(|_| assert_eq!(answer(2), 1));
         fs::remove_dir_all(root.join("cache/v1")).unwrap();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while answer(3) != 3 {
             assert!(Instant::now() < until, "it is used still");
             sleep(Duration::from_millis(50));
@@ -226,7 +226,7 @@ fn it_notices_what_is_removed_by_hand(root: &Path) {
 }
 
 #[test]
-fn a_child_of_a_child_is_as_good() {
+fn a_child_of_a_child_works_too() {
     assert_eq!(told(run("again").path()), ["run 1", "run 2", "run 3"]);
 }
 
@@ -244,15 +244,15 @@ fn a_child_forks_again(root: &Path) {
     .wait();
 }
 
-/// F20: the parent is killed while it computes. Its child lives, and keeps no locks.
+/// The parent is killed while it computes. Its child survives and keeps no locks.
 #[test]
-fn a_child_takes_over_from_a_parent_that_is_killed() {
+fn a_child_takes_over_from_a_killed_parent() {
     takes_over("dies");
 }
 
-/// The same where the child can't open any file to put in the place of the one that is locked.
+/// The same if the child can't open another file to replace the descriptor of the lock file.
 #[test]
-fn a_child_lets_go_of_locks_also_without_a_descriptor() {
+fn a_child_releases_locks_even_without_free_descriptors() {
     takes_over("dies full");
 }
 
@@ -262,9 +262,9 @@ fn takes_over(what: &str) {
     wait_for(root.path(), "forked");
     parent.kill().unwrap();
     parent.wait().unwrap();
-    // The child computes it, or this process does, whoever comes first.
+    // Either the child or this process computes it.
     assert_eq!(open(root.path()).get_or_compute("endless", &1, || 5), 5);
-    // The child goes on until it has the result.
+    // The child repeats until it has the result.
     wait_for(root.path(), "child has 5");
 }
 
@@ -290,17 +290,17 @@ fn it_dies(root: &Path, full: Option<()>) {
     });
 }
 
-/// Opens files until there are no descriptors left.
+/// Opens files until no descriptors are left.
 fn until_full() -> impl Iterator<Item = fs::File> {
     let few = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
-    // SAFETY: it is read during the call only.
+    // SAFETY: `few` is only read during the call.
     unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const few) };
     std::iter::from_fn(|| fs::File::open("/").ok())
 }
 
-/// F20: 500 forks from 8 busy threads: no child hangs, nothing is counted twice, and nothing is computed twice.
+/// 500 forks from 8 busy threads: no child hangs, and nothing is counted or computed twice.
 #[test]
-fn many_forks_from_busy_threads() {
+fn forks_from_busy_threads_work() {
     let root = run("busy");
     let told = told(root.path());
     let mut once = told.clone();
@@ -308,7 +308,7 @@ fn many_forks_from_busy_threads() {
     assert_eq!(told, once, "computed twice");
     let cache = open(root.path());
     let (stats, entries) = (cache.stats().unwrap(), cache.entries().unwrap().len() as u64);
-    // Children that end at once take with them what they counted and did not write.
+    // Children that end at once lose the counts that they have not written.
     assert_eq!(entries, told.len() as u64);
     assert!(stats.entries <= entries && stats.misses <= entries && stats.errors == 0, "{stats:?}");
 }
@@ -324,7 +324,7 @@ fn it_forks_from_busy_threads(_: &Path) {
         (0..n % 50).collect()
     }
 
-    // What std makes once, it makes not for forks.
+    // std's own lazy initialisation does not support forks.
     LazyLock::force(&CACHE);
     let next = AtomicU32::new(0);
     let expect = |n: u32| assert_eq!(work(n), (0..n % 50).collect::<Vec<_>>());
@@ -333,7 +333,7 @@ fn it_forks_from_busy_threads(_: &Path) {
             scope.spawn(|| {
                 for _ in 0..FORKS {
                     let n = next.fetch_add(1, Ordering::Relaxed);
-                    // Others of these threads are in the midst of anything.
+                    // The other threads may be anywhere in larder at this time.
                     let child = fork(|| (n.saturating_sub(12)..n + 12).for_each(expect));
                     (n.saturating_sub(6)..n + 6).for_each(expect);
                     child.wait();
@@ -343,9 +343,9 @@ fn it_forks_from_busy_threads(_: &Path) {
     });
 }
 
-/// Programs are started as before.
+/// Starting programs still works.
 #[test]
-fn programs_are_started() {
+fn programs_can_be_started() {
     run("program");
 }
 
@@ -354,14 +354,14 @@ fn it_runs_programs(root: &Path) {
     let cache = open(root);
     cache.get_or_compute("first", &0, || 0);
     let mut command = std::process::Command::new("true");
-    // So that it forks.
-    // SAFETY: it does nothing.
+    // A `pre_exec` hook makes std use `fork`.
+    // SAFETY: the hook does nothing.
     unsafe { command.pre_exec(|| Ok(())) };
     assert!(command.status().unwrap().success());
     slow(&cache, root, 1);
 }
 
-/// A child has threads of its own for what tasks wait for.
+/// A child has its own threads for work that tasks wait for.
 #[cfg(feature = "async")]
 #[test]
 fn tasks_run_in_a_child() {
@@ -388,9 +388,10 @@ fn it_runs_tasks(_: &Path) {
     child.wait();
 }
 
-/// Whatever a thread may be at when another one forks is in `src/fork`, so that the child makes its own.
+/// State that another thread may be changing at the time of a fork is defined in `src/sys/fork`, so that the child
+/// creates its own.
 #[test]
-fn what_threads_share_is_made_for_forks() {
+fn shared_state_supports_forks() {
     fn look(folder: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! Folders that take no more names, on a disk with room: F33.
+//! Tests folders that accept no more names, on a disk with free space.
 
 use std::fs;
 use std::thread::sleep;
@@ -12,12 +12,12 @@ use crate::file_systems::computes;
 use crate::log::logged;
 use crate::mounts::Mounted;
 
-/// F33: the index of a folder is full, and the disk is not.
+/// The index of the folder is full, but the disk is not.
 #[test]
 fn a_folder_without_room_for_names_is_not_a_full_disk() {
     let test = "a_folder_without_room_for_names_is_not_a_full_disk";
     let root = tempdir().unwrap();
-    // As many names as 1 MiB has: that is what takes 180,000 of them without this option.
+    // The limit of 64 KiB is reached by few names. Without this option, 180,000 names would be needed.
     let Some(mounted) = Mounted::image(test, "ext4", &["-q", "-b", "1024"], 64, "max_dir_size_kb=64", root.path())
     else {
         return;
@@ -30,7 +30,7 @@ fn a_folder_without_room_for_names_is_not_a_full_disk() {
     assert_eq!((faults, lines.matches("no more names").count()), (0, 1), "{lines}");
     let spread = folder.join("v1/a/f.spread");
     assert!(fs::read_dir(&spread).unwrap().count() > 100);
-    // Everything sees them, in this process and in another one.
+    // Other handles of this process and of another one see the entries.
     let other = Cache::builder(&folder).hot_bytes(0).open().unwrap();
     assert_eq!((all(&other), all(&cache)), (0, 0));
     let names =
@@ -48,7 +48,7 @@ fn a_folder_without_room_for_names_is_not_a_full_disk() {
     assert!(!far().history().is_empty());
     let finding = other.diagnose().into_iter().find(|finding| finding.about == "files").unwrap();
     assert_eq!(finding.health, larder::Severity::Good, "{finding:?}");
-    // Counted anew.
+    // The entries are counted again.
     fs::remove_file(folder.join("counters")).unwrap();
     assert_eq!(Cache::open(&folder).unwrap().stats().unwrap().entries, total as u64);
 
@@ -68,14 +68,14 @@ fn a_folder_without_room_for_names_is_not_a_full_disk() {
     assert!(!computes(&other, n));
     assert!(other.remove(&entry).unwrap() && !entry.path.exists());
     assert!(computes(&other, n));
-    // A result that is stored again, now that there is room in the first place, leaves no older one behind.
+    // Now the first folder has space again. Storing a result again leaves no older one behind.
     let trimmed = other.trim_to(&Limits { max_entries: Some(700), ..Limits::default() }).unwrap();
     assert_eq!((trimmed.kept, trimmed.removed), (700, total as u64 - 700));
     assert_eq!(other.entries().unwrap().len(), 700);
     assert_eq!(all(&other), total - 700);
     let limited = Cache::builder(&folder).hot_bytes(0).max_entries(300).open().unwrap();
     assert!(computes(&limited, 5000));
-    // It goes in pieces: a call does some of it, and the rest is done in between.
+    // Eviction works in pieces: each call does a part, and the background thread the rest.
     let until = Instant::now() + Duration::from_secs(60);
     while limited.stats().unwrap().entries > 300 {
         assert!(Instant::now() < until, "{:?}", limited.stats());
@@ -89,16 +89,16 @@ fn a_folder_without_room_for_names_is_not_a_full_disk() {
     assert!(!folder.join("v1").exists());
 }
 
-/// F33: a disk that is full is told as before.
+/// A full disk is still reported as one.
 #[test]
-fn a_full_disk_is_no_full_folder() {
-    let test = "a_full_disk_is_no_full_folder";
+fn a_full_disk_is_not_a_full_folder() {
+    let test = "a_full_disk_is_not_a_full_folder";
     let root = tempdir().unwrap();
     let Some(mounted) = Mounted::image(test, "ext4", &["-q", "-b", "1024", "-N", "64"], 8, "", root.path()) else {
         return;
     };
     let cache = Cache::builder(mounted.path().join("cache")).hot_bytes(0).open().unwrap();
-    // There is room for bytes, and not for files.
+    // There is space for bytes, but not for more files.
     let faults = counted(&cache, || (1..100).for_each(|n| call(&cache, n, || {})));
     assert!(faults > 20, "{faults}");
     assert_eq!(cache.stats().unwrap().errors_by_kind[&ErrorKind::NoSpace], faults);

@@ -1,4 +1,4 @@
-//! Functions that are `async`.
+//! Tests memoized `async` functions.
 
 use std::pin::Pin;
 use std::sync::LazyLock;
@@ -29,7 +29,7 @@ fn started<'f, T>(
     future
 }
 
-/// Is pending once.
+/// Is pending once, then ready.
 async fn pause() {
     let mut paused = false;
     std::future::poll_fn(|context| {
@@ -83,7 +83,7 @@ fn an_async_function_runs_once() {
 
     let call = fetch::call(2, "b", vec![]);
     assert!(!call.is_cached());
-    // A call that is given up stores nothing.
+    // A cancelled call stores nothing.
     drop(started(fetch(2, "b", vec![]), || RUNS.load(Ordering::SeqCst) == 4));
     assert_eq!(call.cached().unwrap(), None);
     let (value, outcome) = block_on(is_send(call.outcome()));
@@ -106,7 +106,7 @@ fn an_async_method_runs_once() {
     assert_eq!(Client::get_memo().stats().unwrap().hits, 1);
 }
 
-/// How often each of these numbers was looked up.
+/// How often each number was looked up.
 static LOOKUPS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
 
 #[memoize(cache = cache, ignore(cache))]
@@ -148,7 +148,7 @@ fn one_of_many_tasks_computes_on_smol() {
     assert_eq!(lookups(1), 1);
 }
 
-/// Two caches in one folder are as two processes; one thread does it all, so none may be blocked.
+/// Two handles of one folder act like two processes. One thread runs all tasks, so none may block it.
 #[test]
 fn one_task_does_not_block_another_and_processes_wait_for_each_other() {
     let folder = tempdir().unwrap();
@@ -160,28 +160,28 @@ fn one_task_does_not_block_another_and_processes_wait_for_each_other() {
 }
 
 #[test]
-fn a_future_that_is_dropped_hands_over() {
+fn another_task_computes_after_a_future_is_dropped() {
     let first = started(lookup(3, &CACHE), || lookups(3) == 1);
     let second = thread::spawn(|| block_on(lookup(3, &CACHE)));
     sleep(Duration::from_millis(50));
-    assert_eq!(lookups(3), 1, "the second does not wait");
+    assert_eq!(lookups(3), 1, "the second must wait");
     drop(first);
     assert_eq!(second.join().unwrap(), 6);
     assert_eq!(lookups(3), 2);
 }
 
-/// As `select!` and buffered streams do it: the one who waits is the one who should poll the other.
+/// `select!` and buffered streams do this: the waiting task is the one that should poll the other.
 #[test]
-fn a_future_that_nobody_polls_holds_nobody_up() {
+fn a_future_that_is_not_polled_blocks_no_other() {
     let held = started(lookup(4, &CACHE), || lookups(4) == 1);
     assert_eq!(block_on(lookup(4, &CACHE)), 8);
     assert_eq!(lookups(4), 2);
-    // And it still finds its way.
+    // The held future can still complete.
     assert_eq!(block_on(held), 8);
 }
 
 #[test]
-fn one_that_waits_for_something_is_waited_for() {
+fn a_pending_future_that_is_polled_is_waited_for() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE)]
@@ -191,14 +191,14 @@ fn one_that_waits_for_something_is_waited_for() {
         seconds
     }
 
-    // Longer than it takes to give up on a future that nobody polls.
+    // Longer than a waiter waits for a future that is not polled.
     assert_eq!(block_on(zip(download(2.5), download(2.5))), (2.5, 2.5));
     assert_eq!(RUNS.load(Ordering::SeqCst), 1);
 }
 
 static READ_BY: std::sync::Mutex<Option<ThreadId>> = std::sync::Mutex::new(None);
 
-/// Notes by which thread it is read.
+/// Records which thread deserialises it.
 #[derive(Debug, PartialEq)]
 struct Noting;
 
@@ -282,9 +282,9 @@ fn an_async_method_of_a_trait_runs_once() {
     assert_eq!(block_on(is_send(client().into_text(1))), "x1");
 }
 
-/// Of those who waited for a result that was removed before they had loaded it, one computes it.
+/// If a result is removed before the waiters have loaded it, only one of them computes it again.
 #[test]
-fn a_task_computes_again_only_because_it_was_forgotten() {
+fn a_task_recomputes_only_after_a_removal() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE)]

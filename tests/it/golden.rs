@@ -1,4 +1,4 @@
-//! Bytes and digests that no version may change.
+//! Tests bytes and digests that no version may change.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::hex;
 use crate::persist::{Sample, method_names, methods, sample};
 use crate::values::*;
 
-/// A dump of `value` without what every dump has around its value: the envelope and the checksum.
+/// Returns a dump of `value` without the envelope and checksum.
 fn encoded<T: Serialize + ?Sized>(value: &T) -> String {
     let mut bytes = Vec::new();
     dump_into(value, &mut bytes, Compression::NONE).unwrap();
@@ -36,7 +36,7 @@ struct S {
 }
 
 #[test]
-fn values_are_these_bytes() {
+fn values_have_these_bytes() {
     assert_eq!(encoded(&0_u8), "00");
     assert_eq!(encoded(&23_i64), "17");
     assert_eq!(encoded(&24_u32), "1818");
@@ -69,7 +69,7 @@ fn values_are_these_bytes() {
 
 #[test]
 fn arrays_of_numbers_are_typed_and_aligned() {
-    // Offset of the numbers in the document, which begins with the tag.
+    // Returns the offset of `needle` in the document. The tag comes first.
     let at = |bytes: &[u8], needle: &[u8]| bytes.windows(needle.len()).position(|window| window == needle).unwrap();
     for (count, alignment) in [(1, 16), (7, 16), (8, 64), (1000, 64)] {
         let numbers: Vec<f64> = (0..count).map(|n| f64::from(n) + 0.5).collect();
@@ -84,8 +84,8 @@ fn arrays_of_numbers_are_typed_and_aligned() {
             assert_eq!((back.0.len(), &back.1), (prefix, &numbers));
         }
     }
-    // RFC 8746: tag 86 is binary64, little-endian. Padding is chunks of no bytes in a byte string
-    // of indefinite length.
+    // RFC 8746: tag 86 is binary64, little-endian. The padding consists of empty chunks in a byte string of
+    // indefinite length.
     let text = encoded(&vec![1.5_f64]);
     let rest = text.strip_prefix("d8565f").unwrap().trim_start_matches("40");
     assert_eq!(rest, "48000000000000f83fff");
@@ -106,7 +106,7 @@ fn arrays_of_numbers_are_typed_and_aligned() {
 }
 
 #[test]
-fn a_document_is_these_bytes() {
+fn a_document_has_these_bytes() {
     let mut bytes = Vec::new();
     dump_into(&1_u8, &mut bytes, Compression::NONE).unwrap();
     assert_eq!(
@@ -127,7 +127,8 @@ fn a_document_is_these_bytes() {
     );
 }
 
-/// A file that a released version wrote. A new one is written when it is missing, to be checked in.
+/// Returns the path of a file that a released version wrote. If it is missing, writes it, so that it can be checked
+/// in.
 fn fixture(name: &str, write: impl FnOnce(&Path)) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1").join(name);
     if !path.exists() {
@@ -139,7 +140,7 @@ fn fixture(name: &str, write: impl FnOnce(&Path)) -> PathBuf {
 }
 
 #[test]
-fn dumps_of_the_first_version_are_read_for_ever() {
+fn dumps_of_the_first_version_can_be_read() {
     for (method, extension) in methods() {
         let path = fixture(&format!("sample.{extension}"), |path| dump(&sample(20), path).unwrap());
         assert_eq!(load::<Sample>(path).unwrap(), sample(20), "{method}");
@@ -151,13 +152,14 @@ fn dumps_of_the_first_version_are_read_for_ever() {
     }
 }
 
-/// More than one segment of every method, more than one piece of the checksum, and few bytes packed.
+/// Returns a value that fills more than one segment of every compressor and more than one piece of the checksum, and
+/// that compresses well.
 fn long() -> (Vec<u16>, String) {
     ((0..5_000_000).map(|n| u16::try_from(n / 50_000).unwrap()).collect(), "and so on ".repeat(1000))
 }
 
 #[test]
-fn long_dumps_of_the_first_version_are_read_for_ever() {
+fn long_dumps_of_the_first_version_can_be_read() {
     for method in method_names().into_iter().filter(|name| *name != "none") {
         let write =
             |path: &Path| dump_with(&long(), path, format!("{method}:9").parse().or(method.parse()).unwrap()).unwrap();
@@ -168,7 +170,7 @@ fn long_dumps_of_the_first_version_are_read_for_ever() {
 
 type Numbers = (Vec<u16>, Vec<u32>, Vec<u64>, Vec<i8>, Vec<i16>, Vec<i32>, Vec<i64>, Vec<f32>, Vec<f64>);
 
-/// Something of everything that a value can consist of.
+/// Type with everything that a value can consist of.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Everything {
     values: Vec<Value>,
@@ -240,16 +242,16 @@ fn everything() -> Everything {
 }
 
 #[test]
-fn everything_of_the_first_version_is_read_for_ever() {
+fn every_kind_of_value_of_the_first_version_can_be_read() {
     for extension in ["larder", "gz"] {
         let path = fixture(&format!("everything.{extension}"), |path| dump(&everything(), path).unwrap());
         assert_eq!(load::<Everything>(path).unwrap(), everything(), "{extension}");
     }
 }
 
-/// The table in DESIGN.md, byte by byte.
+/// Checks the table in `docs/design/formats.md`, byte by byte.
 #[test]
-fn an_entry_is_laid_out_so() {
+fn an_entry_has_this_layout() {
     let cache = Cache::builder(fixture("cache", |_| {})).read_only(true).open().unwrap();
     let entry = cache.entries().unwrap().next().unwrap();
     let file = std::fs::read(&entry.path).unwrap();
@@ -263,18 +265,18 @@ fn an_entry_is_laid_out_so() {
     assert_eq!(file[40..56], [0; 16]);
     assert!(file[64 + details_len..payload_at].iter().all(|byte| *byte == 0));
     assert_eq!(entry.payload_at, payload_at as u64);
-    // What follows is what `dump` writes.
+    // The payload equals the output of `dump`.
     let mut dump = Vec::new();
     dump_into(&sample(20).counts, &mut dump, Compression::NONE).unwrap();
     assert_eq!(payload, dump);
-    // The details begin as a map of ten with the key, as CBOR's text.
+    // The details are a map of ten entries. The first one is the key, as CBOR text.
     let key = entry.key.to_string();
     assert_eq!(file[64..64 + 7 + 64], [b"\xaa\x63key\x78\x40", key.as_bytes()].concat());
     assert_eq!(entry.path.file_name().unwrap().to_str().unwrap(), format!("{key}.larder"));
 }
 
 #[test]
-fn entries_of_the_first_version_are_hit_for_ever() {
+fn entries_of_the_first_version_hit() {
     let root = fixture("cache", |root| {
         let cache = Cache::open(root).unwrap();
         cache.get_or_compute("sample", "twenty", || sample(20).counts);
@@ -293,7 +295,7 @@ struct Point {
 }
 
 #[test]
-fn keys_are_these_digests() {
+fn keys_have_these_digests() {
     let key = |key: Result<larder::Key, larder::Error>| key.unwrap().to_string();
     for (name, digest, expected) in [
         ("()", key(key_of(&())), "00263ca9f57f7177f495e3711f8cdd59967a0a1a4de895b1ebee566cd1883ed4"),
@@ -345,7 +347,7 @@ fn the_key_of_a_call_is_this_digest() {
     where
         T: Serialize,
     {
-        // A comment, which is no part of the code.
+        // A comment is not part of the code.
         let numbers = [a, 2];
         if numbers[0] > 1 && !text.is_empty() { a } else { 0 }
     }

@@ -1,4 +1,4 @@
-//! What users of other caches of this kind are used to, where no other module asks for it.
+//! Tests expectations of users of other caches that no other module covers.
 
 use std::cell::RefCell;
 use std::fs;
@@ -34,7 +34,7 @@ fn each_argument_is_computed_once_and_again_after_clear_with_any_compressor() {
         assert_eq!(computed(&cache), [true, true, false, false], "{compressor}");
         cache.clear().unwrap();
         assert_eq!(computed(&cache), [true, true, false, false], "{compressor}");
-        // The folder is gone, with all that is in it.
+        // The whole folder is removed.
         fs::remove_dir_all(cache.path()).unwrap();
         assert_eq!(computed(&cache), [true, true, false, false], "{compressor}");
     }
@@ -53,7 +53,7 @@ fn a_mapped_result_is_mapped_again_after_its_file_was_damaged() {
 }
 
 #[test]
-fn an_argument_counts_as_it_is_when_the_function_is_called() {
+fn an_argument_counts_with_its_value_at_the_call() {
     let (_folder, cache) = cache("none");
     let list = RefCell::new(vec![1, 2]);
     let sum = || cache.get_or_compute("sum", &*list.borrow(), || list.borrow().iter().sum::<i32>());
@@ -66,7 +66,7 @@ fn an_argument_counts_as_it_is_when_the_function_is_called() {
 }
 
 #[test]
-fn a_folder_without_the_file_is_no_hit() {
+fn a_function_folder_without_the_entry_is_a_miss() {
     let (_folder, cache) = cache("none");
     table(3, &cache);
     let entry = cache.entries().unwrap().next().unwrap();
@@ -79,7 +79,7 @@ fn a_folder_without_the_file_is_no_hit() {
 }
 
 #[test]
-fn a_verdict_may_depend_on_how_long_it_took() {
+fn valid_can_depend_on_the_duration() {
     #[memoize(cache = cache, ignore(cache), valid = |entry: &Entry| entry.took >= Duration::from_millis(20))]
     fn wait(milliseconds: u64, cache: &Cache) -> u64 {
         let _ = cache;
@@ -95,7 +95,7 @@ fn a_verdict_may_depend_on_how_long_it_took() {
 }
 
 #[test]
-fn without_a_cache_everything_is_there_and_nothing_is_kept() {
+fn a_disabled_cache_stores_nothing() {
     let off = Cache::disabled();
     let call = || table::call(2, &off);
     assert!(was_computed(2, &off) && was_computed(2, &off));
@@ -126,7 +126,7 @@ fn everything_can_be_printed() {
 }
 
 #[test]
-fn git_leaves_the_folder_out() {
+fn git_ignores_the_folder() {
     let (_folder, cache) = cache("none");
     let content = fs::read_to_string(cache.path().join(".gitignore")).unwrap();
     assert_eq!(content, "# Created by larder automatically.\n*\n");

@@ -1,4 +1,4 @@
-//! Content made to harm: an error, in bounded time, memory (`tests/memory.rs`) and stack.
+//! Tests hostile content: it is an error, in bounded time, memory (`tests/memory.rs`) and stack.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -18,19 +18,19 @@ use crate::craft::{before, checksum, compress, compressors, document, head, shap
 use crate::persist::{Sample, methods, sample};
 use crate::readers::{Blob, Chain, Flat, ForType, Strict, Tagged, Tree, Untagged, deep, shallow};
 
-/// Reads a value in a document that is right but for the value.
+/// Reads a value from a document in which everything but the value is valid.
 fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, larder::Error> {
     let content = document(value);
     let result = load_from::<T>(content.as_slice());
     let streamed = load_from::<T>(BufReader::with_capacity(3, content.as_slice()));
-    assert_eq!(result.is_ok(), streamed.is_ok(), "a stream of {value:02x?} reads otherwise");
+    assert_eq!(result.is_ok(), streamed.is_ok(), "a stream of {value:02x?} gives another result");
     result
 }
 
 #[track_caller]
 fn refused<T: DeserializeOwned>(value: &[u8]) -> ErrorKind {
     match read::<T>(value) {
-        Ok(_) => panic!("{value:02x?} was taken for a {}", std::any::type_name::<T>()),
+        Ok(_) => panic!("{value:02x?} was accepted as {}", std::any::type_name::<T>()),
         Err(error) => error.kind(),
     }
 }
@@ -41,12 +41,12 @@ fn accepted<T: DeserializeOwned + Debug + PartialEq>(value: &[u8], expected: &T)
 }
 
 #[test]
-fn a_file_cut_or_changed_anywhere_is_an_error_or_the_same() {
+fn a_cut_or_changed_file_is_an_error_or_gives_the_same_value() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("file");
     let loads = |what: &str| match load::<Sample>(&path) {
         Ok(value) => {
-            assert_eq!(value, sample(3), "{what}: another value");
+            assert_eq!(value, sample(3), "{what}: a wrong value");
             true
         }
         Err(error) => {
@@ -63,7 +63,7 @@ fn a_file_cut_or_changed_anywhere_is_an_error_or_the_same() {
             assert!(map::<Sample>(&path).is_err(), "{method} cut to {len}");
         }
         for bit in 0..whole.len() * 8 {
-            // Of compressed files, `damage.rs` reads every bit from memory.
+            // `damage.rs` reads compressed data with every bit flipped, from memory.
             if method != "none" && bit % 8 != bit / 8 % 8 {
                 continue;
             }
@@ -74,7 +74,7 @@ fn a_file_cut_or_changed_anywhere_is_an_error_or_the_same() {
             assert!(!same || method != "none", "bit {bit} of an uncompressed file went unnoticed");
             if let Ok(mapped) = map::<Sample>(&path) {
                 assert!(mapped.verify().is_err(), "{method}, bit {bit}");
-                // Whatever they give, they give it.
+                // These may return anything, but must not crash.
                 let _ = mapped.array_at::<u16>("counts");
                 let _ = mapped.view_at::<f64, Ix2>("matrix");
             }
@@ -83,7 +83,7 @@ fn a_file_cut_or_changed_anywhere_is_an_error_or_the_same() {
 }
 
 #[test]
-fn numbers_in_a_map_are_as_they_were_or_verify_tells() {
+fn verify_finds_changed_numbers_in_a_map() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("file");
     let array = Array2::from_shape_fn((3, 4), |(i, j)| (i * j) as f64);
@@ -100,7 +100,7 @@ fn numbers_in_a_map_are_as_they_were_or_verify_tells() {
     }
 }
 
-/// Many levels, of which there is only the beginning; with a name for each.
+/// Returns the heads of many nested levels without their ends, with a name for each.
 fn levels(count: usize) -> Vec<(&'static str, Vec<u8>)> {
     let of = |level: &[u8]| [&level.repeat(count)[..], b"\0"].concat();
     vec![
@@ -148,7 +148,7 @@ impl ForType for Everywhere<'_> {
 }
 
 #[test]
-fn depth_is_an_error_before_the_stack_ends() {
+fn deep_nesting_is_an_error_before_the_stack_overflows() {
     let stack = if cfg!(debug_assertions) { 2 << 20 } else { 512 << 10 };
     let run = || {
         let folder = tempdir().unwrap();
@@ -167,7 +167,7 @@ fn depth_is_an_error_before_the_stack_ends() {
             assert!(load_from::<serde_json::Value>(compressed.as_slice()).is_err());
             assert!(load_from::<IgnoredAny>(compressed.as_slice()).is_err());
         }
-        // As deep as is allowed, and a little more.
+        // Levels around the limits.
         for count in [1, 30, 62, 63, 64, 65, 100, 126, 127, 128, 129, 255, 256, 257, 258] {
             for (_, value) in levels(count) {
                 everywhere(&value);
@@ -192,11 +192,11 @@ fn depth_is_an_error_before_the_stack_ends() {
     thread::Builder::new().stack_size(stack).spawn(run).unwrap().join().unwrap();
 }
 
-/// Every first byte, and what may follow: heads that are reserved, simple values that larder never
-/// writes, breaks and lengths that are missing.
+/// Tests every first byte with many second bytes: reserved heads, simple values that larder never writes, breaks and
+/// missing lengths.
 #[test]
-fn every_pair_of_bytes_is_a_value_or_an_error() {
-    // As many as no length of one byte has.
+fn every_pair_of_leading_bytes_is_a_value_or_an_error() {
+    // More zeros than a length of one byte can claim.
     let zeros = [0; 301];
     for initial in 0..=0xff_u8 {
         let value = [&[initial], &zeros[..]].concat();
@@ -211,8 +211,8 @@ fn every_pair_of_bytes_is_a_value_or_an_error() {
             assert!(load_from::<serde_json::Value>(content.as_slice()).is_err(), "{initial:#04x} {second:#04x}");
         }
         if initial & 31 > 27 && !matches!(initial, 0x9f | 0xbf) {
-            // 28 to 30 are reserved. 31 has a meaning for arrays and maps alone; for byte strings, it has
-            // one behind the tag of an array of numbers.
+            // 28 to 30 are reserved. 31 is valid for arrays and maps, and for byte strings after the tag of an array
+            // of numbers.
             struct Refusing<'a>(&'a [u8]);
             impl ForType for Refusing<'_> {
                 fn of<T: DeserializeOwned>(&mut self) {
@@ -231,21 +231,21 @@ fn every_pair_of_bytes_is_a_value_or_an_error() {
 }
 
 #[test]
-fn what_has_no_length_is_an_array_or_a_map() {
+fn only_arrays_and_maps_may_have_no_length() {
     accepted(b"\x9f\x01\x02\xff", &vec![1, 2]);
     accepted(b"\x9f\x01\x02\xff", &(1, 2));
     accepted(b"\x9f\xff", &Vec::<f64>::new());
     accepted(b"\x9f\xf4\xf5\xff", &vec![false, true]);
     accepted(b"\xbf\x01\x02\xff", &BTreeMap::from([(1, 2)]));
     accepted(b"\xbf\x61a\x9f\x01\xff\xff", &HashMap::from([("a".to_owned(), vec![1])]));
-    // Too many, too few, and half of a pair.
+    // Too many elements, too few, and half a pair.
     assert_eq!(refused::<(u8, u8)>(b"\x9f\x01\x02\x03\xff"), ErrorKind::WrongType);
     assert_eq!(refused::<(u8, u8)>(b"\x9f\x01\xff"), ErrorKind::WrongType);
     for half in [&b"\xbf\x61a\xff"[..], b"\xbf\x61a\x01\x61b\xff"] {
         assert_eq!(refused::<BTreeMap<String, u8>>(half), ErrorKind::Damaged);
         assert_eq!(refused::<IgnoredAny>(half), ErrorKind::Damaged);
     }
-    // A break where none belongs.
+    // A break in a wrong position.
     for value in [&b"\xff"[..], b"\x82\x01\xff", b"\x81\xff", b"\xa1\x01\xff", b"\xd9\x4c\x53\xff", b"\xa1\xff\x01"] {
         refused::<Vec<u8>>(value);
         refused::<BTreeMap<u8, u8>>(value);
@@ -253,7 +253,7 @@ fn what_has_no_length_is_an_array_or_a_map() {
         refused::<serde_json::Value>(value);
         refused::<IgnoredAny>(value);
     }
-    // Strings come in one piece, and a variant is a map of one.
+    // Strings must come in one piece. A variant is a map with one entry.
     refused::<String>(b"\x7f\x61a\xff");
     refused::<Blob>(b"\x5f\x41\x00\xff");
     refused::<IgnoredAny>(b"\x7f\x61a\xff");
@@ -264,9 +264,9 @@ fn what_has_no_length_is_an_array_or_a_map() {
     }
 }
 
-/// Heads may be longer than they need to be: that is no other value. larder writes the shortest.
+/// A head may be longer than necessary without changing the value. larder writes the shortest.
 #[test]
-fn long_heads_mean_the_same() {
+fn long_heads_do_not_change_the_value() {
     for five in [&b"\x18\x05"[..], b"\x19\0\x05", b"\x1a\0\0\0\x05", b"\x1b\0\0\0\0\0\0\0\x05"] {
         accepted(five, &5_u8);
         accepted(five, &5_i64);
@@ -276,10 +276,10 @@ fn long_heads_mean_the_same() {
     accepted(b"\x98\x01\x18\x01", &vec![1_u8]);
     accepted(b"\xb8\x01\x01\x02", &BTreeMap::from([(1, 2)]));
     accepted(b"\xd9\x00\x56\x58\x08\0\0\0\0\0\0\xf8\x3f", &vec![1.5]);
-    // The tags of larder's own are known by their three bytes.
+    // larder's own tags must have exactly these three bytes.
     accepted(b"\xd9\x4c\x53\x01", &Some(1));
     refused::<Option<u8>>(b"\xda\0\0\x4c\x53\x01");
-    // As are large integers with zeros before them, and small ones.
+    // Large integers may have leading zeros, and may be small.
     accepted(b"\xc2\x40", &0_u128);
     accepted(b"\xc2\x50\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x07", &7_u128);
     accepted(b"\xc3\x41\x07", &-8_i128);
@@ -303,10 +303,10 @@ struct Flattened {
     rest: BTreeMap<String, u8>,
 }
 
-/// A field that comes twice is an error; of a key that comes twice, the last value counts, as
-/// everywhere in serde.
+/// A field that occurs twice is an error. Of a map key that occurs twice, the last value counts, as everywhere in
+/// serde.
 #[test]
-fn keys_that_come_twice() {
+fn repeated_fields_are_errors_and_the_last_repeated_key_counts() {
     assert_eq!(refused::<Pair>(b"\xa2\x61a\x01\x61a\x01"), ErrorKind::WrongType);
     assert_eq!(refused::<Pair>(b"\xa3\x61a\x01\x61b\x01\x61b\x01"), ErrorKind::WrongType);
     assert_eq!(refused::<Flattened>(b"\xa2\x61a\x01\x61a\x01"), ErrorKind::WrongType);
@@ -315,11 +315,11 @@ fn keys_that_come_twice() {
     accepted(b"\xa2\x61a\x01\x61a\x02", &HashMap::from([("a".to_owned(), 2)]));
     accepted(b"\xa2\x61a\x01\x61a\x02", &serde_json::json!({"a": 2}));
     accepted(b"\xa3\x61a\x01\x61x\x02\x61x\x03", &Flattened { a: 1, rest: BTreeMap::from([("x".to_owned(), 3)]) });
-    // Fields that nobody knows are passed over, whatever they hold, but for a struct that denies it.
+    // Unknown fields are skipped, whatever they contain, unless the struct denies them.
     accepted(b"\xa2\x61a\x01\x61x\xd8\x20\x9f\x01\xff", &Pair { a: 1, b: 0 });
     assert_eq!(refused::<Strict>(b"\xa2\x62_a\x01\x61x\x01"), ErrorKind::WrongType);
     refused::<Flat>(b"\xa1\x80\x01");
-    // A map finds the first, and reads as far.
+    // `map` finds the first field and reads no further.
     let folder = tempdir().unwrap();
     let path = folder.path().join("file");
     let array = |byte: u8| [&b"\x61a\xd8\x40\x41"[..], &[byte]].concat();
@@ -328,7 +328,7 @@ fn keys_that_come_twice() {
 }
 
 #[test]
-fn texts_that_are_not_utf8() {
+fn texts_that_are_not_utf8_are_errors() {
     for bad in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"a\x80", b"\xf4\x90\x80\x80"] {
         let value = [head(3, bad.len() as u64), bad.to_vec()].concat();
         assert_eq!(refused::<String>(&value), ErrorKind::Damaged);
@@ -344,7 +344,7 @@ fn texts_that_are_not_utf8() {
     for not_one in [&b"\xd9\x4c\x43\x60"[..], b"\xd9\x4c\x43\x62ab", b"\xd9\x4c\x43\x65abcde", b"\xd9\x4c\x43\x41a"] {
         assert_eq!(refused::<char>(not_one), ErrorKind::Damaged);
     }
-    // A text that nobody wants is looked at in pieces, whose borders may lie within a character.
+    // A text that is skipped is checked in pieces, whose borders may be within a character.
     for len in [1020, 1021, 1022, 1023, 1024, 1025, 2047, 2048, 2049, 5000, 70_000] {
         for filling in ["x", "é", "€", "🥫"] {
             let mut text = "-".repeat(len % 4);
@@ -367,7 +367,7 @@ fn texts_that_are_not_utf8() {
 }
 
 #[test]
-fn arrays_of_numbers_come_in_one_piece() {
+fn arrays_of_numbers_must_be_in_one_piece() {
     let one = b"\x48\0\0\0\0\0\0\xf8\x3f";
     let array = |parts: &[&[u8]]| [b"\xd8\x56", &parts.concat()[..]].concat();
     for good in [array(&[one]), array(&[b"\x5f", one, b"\xff"]), array(&[b"\x5f", &[0x40; 64], one, b"\xff"])] {
@@ -404,18 +404,18 @@ fn arrays_of_numbers_come_in_one_piece() {
             refused::<IgnoredAny>(&bad);
         }
     }
-    // `Some` on `Some` is what it says, and nothing else.
+    // `Some` in `Some` is read as just that.
     accepted(b"\xd9\x4c\x53\xd9\x4c\x53\x01", &Some(Some(1)));
     refused::<Option<u8>>(b"\xd9\x4c\x53\xd9\x4c\x53\x01");
     refused::<u8>(b"\xd9\x4c\x53\x01");
-    // A tag that larder does not write is an error, but where nobody asks what is behind it.
+    // A tag that larder does not write is an error, except in skipped content.
     refused::<u8>(b"\xc1\x01");
     refused::<serde_json::Value>(b"\xc1\x01");
     assert!(read::<IgnoredAny>(b"\xc1\x01").is_ok());
 }
 
 #[test]
-fn shapes_that_do_not_fit() {
+fn shapes_that_do_not_match_the_data_are_errors() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("file");
     let data = |count: usize| [head(6, 85), head(2, 4 * count as u64), vec![0; 4 * count]].concat();
@@ -444,7 +444,7 @@ fn shapes_that_do_not_fit() {
     }
 }
 
-/// A document whose parts are these, under its right checksum.
+/// Returns a document of these parts with a correct checksum.
 fn of_parts(parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = parts.concat();
     bytes.extend([&text("xxh3")[..], b"\x1b"].concat());
@@ -454,14 +454,14 @@ fn of_parts(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn envelopes_are_as_they_are_written() {
+fn envelopes_must_have_the_written_form() {
     let kind = |bytes: &[u8]| load_from::<u8>(bytes).map_err(|error| error.kind());
     let magic = b"\xd9\xd9\xf7\xa4\x66larder".as_slice();
     let named = [text("type"), text("u8")].concat();
     let valued = [&text("value")[..], b"\x07"].concat();
     assert_eq!(kind(&of_parts(&[magic, b"\x01", &named, &valued])), Ok(7));
     assert_eq!(kind(&of_parts(&[magic, b"\x18\x01", &named, &valued])), Ok(7));
-    // Another order, other keys, and more or fewer of them.
+    // A wrong order, other keys, and more or fewer keys.
     assert_eq!(kind(&of_parts(&[magic, b"\x01", &valued, &named])), Err(ErrorKind::Damaged));
     assert_eq!(kind(&of_parts(&[magic, b"\x01", &named, &named, &valued])), Err(ErrorKind::Damaged));
     assert_eq!(kind(&of_parts(&[magic, b"\x01", &valued])), Err(ErrorKind::Damaged));
@@ -476,10 +476,10 @@ fn envelopes_are_as_they_are_written() {
         let other = [&b"\xd9\xd9\xf7"[..], &[size], b"\x66larder"].concat();
         assert_eq!(kind(&of_parts(&[&other, b"\x01", &named, &valued])), Err(ErrorKind::NotLarder));
     }
-    // Without its own tag, or with another one around it.
+    // Without larder's tag, or with another one around it.
     assert_eq!(kind(&of_parts(&[&magic[3..], b"\x01", &named, &valued])), Err(ErrorKind::NotLarder));
     assert_eq!(kind(&of_parts(&[b"\xd9\xd9\xf7", magic, b"\x01", &named, &valued])), Err(ErrorKind::NotLarder));
-    // Versions to come, and those that never were.
+    // Later versions, and versions that never existed.
     for newer in [&b"\x02"[..], b"\x18\xff", b"\x1b\xff\xff\xff\xff\xff\xff\xff\xff"] {
         assert_eq!(kind(&of_parts(&[magic, newer, b"whatever comes"])), Err(ErrorKind::NewerFormat));
     }
@@ -489,7 +489,7 @@ fn envelopes_are_as_they_are_written() {
 }
 
 #[test]
-fn checksums_are_eight_bytes_and_right() {
+fn checksums_must_be_eight_bytes_and_correct() {
     let whole = document(b"\x07");
     let end = whole.len() - 9;
     assert_eq!(load_from::<u8>(whole.as_slice()).unwrap(), 7);
@@ -515,7 +515,7 @@ fn checksums_are_eight_bytes_and_right() {
         assert!(load::<u8>(&path).is_err());
         assert!(map::<u8>(&path).and_then(|mapped| mapped.verify()).is_err(), "{tail:02x?}");
     }
-    // None at all, and another key in its place.
+    // Without a checksum, and with another key in its place.
     let without = &whole[..end - 5];
     assert_eq!(load_from::<u8>(without).unwrap_err().kind(), ErrorKind::Truncated);
     let other = [without, &text("xxh4"), &whole[end..]].concat();
@@ -527,16 +527,16 @@ fn nothing_may_follow_a_value() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("file");
     let whole = document(b"\x07");
-    // Within the document, and in the file.
+    // Extra bytes after the document in the file.
     for more in [&b"\x00"[..], b"\xff", &whole, &[0; 100_000]] {
         fs::write(&path, [&whole, more].concat()).unwrap();
         assert_eq!(load::<u8>(&path).unwrap_err().kind(), ErrorKind::Damaged);
         assert_eq!(map::<u8>(&path).map(drop).unwrap_err().kind(), ErrorKind::Damaged);
         for method in compressors() {
-            // Within the stream.
+            // Extra bytes within the stream.
             let within = compress(method, [&whole, more].concat().as_slice());
             assert_eq!(load_from::<u8>(within.as_slice()).unwrap_err().kind(), ErrorKind::Damaged, "{method}");
-            // After it: as a second value, as a stream of nothing, as anything.
+            // Extra bytes after the stream: a second value, an empty stream, or anything else.
             let stream = compress(method, whole.as_slice());
             for after in [more.to_vec(), compress(method, more), compress(method, &b""[..]), stream.clone()] {
                 let bytes = [stream.clone(), after.clone()].concat();
@@ -548,10 +548,10 @@ fn nothing_may_follow_a_value() {
             }
         }
     }
-    // Within another value.
+    // Extra bytes after another value.
     refused::<u8>(b"\x07\x07");
     refused::<Vec<u8>>(b"\x81\x07\x07");
-    // Compressed twice is no value.
+    // A value that is compressed twice can't be read.
     for method in compressors() {
         let twice = compress(method, compress(method, whole.as_slice()).as_slice());
         assert_eq!(load_from::<u8>(twice.as_slice()).unwrap_err().kind(), ErrorKind::NotLarder, "{method}");
@@ -560,8 +560,8 @@ fn nothing_may_follow_a_value() {
 }
 
 #[test]
-fn a_bomb_is_left_alone_as_soon_as_it_shows() {
-    // A number, a text and a short array; more than any of them needs comes after them.
+fn a_bomb_is_not_decompressed_beyond_the_value() {
+    // A number, a text and a short array. The stream contains far more than any of them needs.
     let filling = || std::io::repeat(b'x').take(64 << 20);
     let short = [head(6, 64), head(2, 100)].concat();
     for method in ["lz4", "zlib", "gzip"] {
@@ -576,7 +576,7 @@ fn a_bomb_is_left_alone_as_soon_as_it_shows() {
     }
 }
 
-/// An entry's file, of which the parts can be changed, with right lengths and checksums.
+/// File of an entry whose parts can be changed, with correct lengths and checksums.
 struct EntryParts {
     details: Vec<u8>,
     payload: Vec<u8>,
@@ -610,7 +610,7 @@ impl EntryParts {
 }
 
 #[test]
-fn an_entry_made_by_hand_is_right_or_a_miss() {
+fn a_crafted_entry_is_a_correct_hit_or_a_miss() {
     let folder = tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     let call = || cache.get_or_compute("f", &1, || "computed".to_owned());
@@ -663,7 +663,7 @@ fn an_entry_made_by_hand_is_right_or_a_miss() {
     ] {
         tried(&file, what).unwrap();
     }
-    // A payload that is whole, of another type; one that is none; and one that nobody compressed.
+    // A complete payload of another type, an invalid one, one that is not compressed, and an empty one.
     for payload in [document(b"\x07"), document(&[0x81; 10_000]), b"nothing of ours".to_vec(), Vec::new()] {
         tried(&EntryParts { details: parts.details.clone(), payload }.file(|_| {}), "another payload");
     }
@@ -678,16 +678,16 @@ fn an_entry_made_by_hand_is_right_or_a_miss() {
     let sum = checksum(&[&compressed[..56], &compressed[64..header]]);
     compressed[56..64].copy_from_slice(&sum.to_le_bytes());
     fs::write(&path, &compressed).unwrap();
-    assert_eq!(call(), "stored", "the content tells what compressed it");
+    assert_eq!(call(), "stored", "the content determines the compressor");
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_an_error_at_once() {
+fn paths_that_are_not_files_are_errors_at_once() {
     let folder = tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    // `run` waits for a writer that never comes, if it opens the pipe as a file.
+    // `run` would wait for a writer that never comes if it opened the pipe as a file.
     fn in_time<R: Send + 'static>(run: impl FnOnce() -> R + Send + 'static) -> R {
         let running = thread::spawn(run);
         let begun = Instant::now();
@@ -699,7 +699,7 @@ fn what_is_no_file_is_an_error_at_once() {
     }
     let mapped = pipe.clone();
     assert_eq!(in_time(|| map::<u8>(mapped)).unwrap_err().kind(), ErrorKind::NotMappable);
-    // `load` reads a pipe once, also if what comes is of another type.
+    // `load` reads a pipe once, also if its content has another type.
     for (value, expected) in [(b"\x07", Ok(7)), (b"\xf5", Err(ErrorKind::WrongType))] {
         let (reader, writer) = (pipe.clone(), pipe.clone());
         let loading = thread::spawn(move || in_time(|| load::<u8>(reader)).map_err(|error| error.kind()));
@@ -714,7 +714,7 @@ fn what_is_no_file_is_an_error_at_once() {
         assert_eq!(map::<u8>("/dev/zero").unwrap_err().kind(), ErrorKind::NotMappable);
     }
 
-    // In the place of an entry.
+    // At the path of an entry.
     let cache = Cache::open(folder.path().join("cache")).unwrap();
     cache.get_or_compute("f", &1, || 1);
     let entry = cache.entries().unwrap().next().unwrap().path;
@@ -737,10 +737,10 @@ fn what_is_no_file_is_an_error_at_once() {
     assert_eq!(in_time(move || listed.functions()).unwrap().len(), 1);
 }
 
-/// It may lead anywhere.
+/// The link may point anywhere.
 #[test]
 #[cfg(unix)]
-fn a_link_in_the_place_of_a_folder_is_not_followed() {
+fn a_link_at_the_path_of_a_cache_folder_is_not_followed() {
     use std::os::unix::fs::symlink;
     for place in ["v1", "v1/a", "v1/a/f"] {
         let folder = tempdir().unwrap();
@@ -758,7 +758,7 @@ fn a_link_in_the_place_of_a_folder_is_not_followed() {
         assert_eq!(cache.get_or_compute("a::f", &1, || 4), 4);
         assert_eq!(cache.get_or_compute("a::f", &1, || 5), 4);
     }
-    // Nor are those in the place of our other files.
+    // Links at the paths of other files of the cache are not followed either.
     for place in ["counters", "marks", "locks"] {
         let folder = tempdir().unwrap();
         let outside = folder.path().join("outside");
@@ -773,7 +773,7 @@ fn a_link_in_the_place_of_a_folder_is_not_followed() {
     }
 }
 
-/// A source without an end: what was asked for ends it, or whoever gave the source.
+/// An endless source ends with an error when a bound is reached or the source ends.
 #[test]
 fn an_endless_source_ends_with_an_error() {
     let most = if cfg!(debug_assertions) { 1 << 20 } else { 32 << 20 };

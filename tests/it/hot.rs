@@ -1,4 +1,4 @@
-//! Results in memory: no file is touched, and what others remove is not used any more.
+//! Tests the memory tier: hits read no file, and results that others removed are not used.
 
 use std::cell::Cell;
 use std::fs;
@@ -24,7 +24,7 @@ fn computes(cache: &Cache, n: u32) -> bool {
 fn warm(cache: &Cache, n: u32) {
     let before = cache.stats().unwrap().hot_hits;
     computes(cache, n);
-    // Twice from its file; more often if it is just being noticed that a folder is another one.
+    // Two hits from the file are usually enough. It takes more if the folder's identity is just being checked.
     assert!(within_a_second_or_two(|| {
         (0..3).for_each(|_| assert!(!computes(cache, n)));
         cache.stats().unwrap().hot_hits > before
@@ -36,11 +36,11 @@ fn entry(cache: &Cache, n: u32) -> PathBuf {
 }
 
 #[test]
-fn a_repeated_hit_touches_no_file() {
+fn a_repeated_hit_reads_no_file() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     warm(&cache, 3);
-    // There is nothing to be read any more, and for a moment nobody minds.
+    // The file can't be read any more, but the memory tier does not notice this at once.
     fs::write(entry(&cache, 3), "nonsense").unwrap();
     assert!(!computes(&cache, 3));
     let stats = cache.stats().unwrap();
@@ -52,7 +52,7 @@ fn a_repeated_hit_touches_no_file() {
 }
 
 #[test]
-fn what_is_removed_in_this_process_is_not_used() {
+fn results_removed_in_this_process_are_not_used() {
     let root = tempdir().unwrap();
     let (here, there) = (Cache::open(root.path()).unwrap(), Cache::open(root.path()).unwrap());
     for (n, remove) in [
@@ -75,7 +75,7 @@ fn double(n: u32, other: u32, cache: &Cache) -> u32 {
 }
 
 #[test]
-fn what_is_forgotten_or_refreshed_elsewhere_is_seen_by_the_next_call() {
+fn the_next_call_notices_removals_and_refreshes_by_other_handles() {
     let root = tempdir().unwrap();
     let (here, there) = (Cache::open(root.path()).unwrap(), Cache::open(root.path()).unwrap());
     for _ in 0..5 {
@@ -94,9 +94,9 @@ fn what_is_forgotten_or_refreshed_elsewhere_is_seen_by_the_next_call() {
     assert_eq!(double(2, 9, &here), 13);
 }
 
-/// The other process: does what the variable says.
+/// Runs in the other process, and does what the variable says.
 #[test]
-fn does_something_to_the_cache() {
+fn changes_the_cache() {
     let Some(root) = child::root() else { return };
     let cache = Cache::open(root).unwrap();
     match std::env::var("TEST_LARDER_DO").unwrap().as_str() {
@@ -113,10 +113,10 @@ fn does_something_to_the_cache() {
 }
 
 #[test]
-fn other_processes_are_seen_by_the_next_call() {
+fn the_next_call_notices_changes_by_other_processes() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
-    let other = |what| child::run("hot::does_something_to_the_cache", root.path(), &[("TEST_LARDER_DO", what)]);
+    let other = |what| child::run("hot::changes_the_cache", root.path(), &[("TEST_LARDER_DO", what)]);
     for (what, expected) in [("forget", 1002), ("refresh", 42), ("clear", 1002), ("evict", 1002)] {
         cache.clear().unwrap();
         for _ in 0..5 {
@@ -139,7 +139,7 @@ fn within_a_second_or_two(mut done: impl FnMut() -> bool) -> bool {
 }
 
 #[test]
-fn a_folder_that_is_removed_by_hand_is_noticed() {
+fn a_removed_folder_is_noticed() {
     let root = tempdir().unwrap();
     for removed in ["cache/v1/square", "cache/v1", "cache", "cache/marks"] {
         let cache = Cache::open(root.path().join("cache")).unwrap();
@@ -150,7 +150,8 @@ fn a_folder_that_is_removed_by_hand_is_noticed() {
             fs::remove_dir_all(&path).unwrap();
             assert!(within_a_second_or_two(|| computes(&cache, 5)), "{removed}");
         } else {
-            // Then nobody could tell this process what is removed: it looks for itself again.
+            // Without this file, other processes could not announce removals. This process notices that and checks
+            // the files itself.
             fs::remove_file(&path).unwrap();
             assert!(within_a_second_or_two(|| path.exists()), "{removed}");
             let other = Cache::open(root.path().join("cache")).unwrap();
@@ -163,18 +164,18 @@ fn a_folder_that_is_removed_by_hand_is_noticed() {
 }
 
 #[test]
-fn after_a_pause_the_first_call_looks_for_itself() {
+fn the_first_call_after_a_pause_checks_the_files() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     warm(&cache, 5);
-    // Nobody looks after it any more by then.
+    // By then the background thread no longer checks the memory tier.
     std::thread::sleep(Duration::from_secs(6));
     fs::remove_dir_all(root.path().join("v1")).unwrap();
     assert!(computes(&cache, 5));
 }
 
 #[test]
-fn what_may_be_stale_or_is_large_is_not_kept() {
+fn large_and_expiring_results_are_not_kept_in_memory() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     for _ in 0..5 {
@@ -208,7 +209,7 @@ fn what_may_be_stale_or_is_large_is_not_kept() {
 }
 
 #[test]
-fn results_come_out_of_memory_as_they_went_in() {
+fn results_from_memory_equal_the_stored_ones() {
     let root = tempdir().unwrap();
     for method in ["none", "zlib:3"] {
         let cache = Cache::builder(root.path()).compression(method.parse().unwrap()).open().unwrap();
@@ -228,9 +229,9 @@ fn results_come_out_of_memory_as_they_went_in() {
     assert!(cache.stats().unwrap().hot_hits >= 12, "{:?}", cache.stats());
 }
 
-/// Where an entry is used only in memory, its file is touched all the same.
+/// If an entry is only used from memory, its file's time is still updated.
 #[test]
-fn what_is_used_in_memory_is_not_idle() {
+fn use_from_memory_updates_the_last_use_of_the_entry() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     warm(&cache, 1);
@@ -238,7 +239,7 @@ fn what_is_used_in_memory_is_not_idle() {
     let long_ago = std::time::SystemTime::now() - Duration::from_secs(100_000);
     file.set_modified(long_ago).unwrap();
     assert!(!computes(&cache, 1));
-    // It is done once a minute; here, at the end of the process, or when the cache is closed.
+    // The update happens once a minute, at the end of the process, and here when the cache is closed.
     drop(cache);
     assert!(file.metadata().unwrap().modified().unwrap() > long_ago + Duration::from_secs(1000));
 }

@@ -1,4 +1,4 @@
-//! Equal values have equal keys, different values different ones.
+//! Tests that equal values have equal keys, and different values different ones.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -26,7 +26,7 @@ proptest! {
     #[test]
     fn keys_are_equal_where_values_are(a in values::value(), b in values::value()) {
         prop_assert_eq!(key(&a), key(&a.clone()));
-        // NaN is one key and not equal to itself; all other values agree.
+        // NaN has one key but does not equal itself. All other values agree.
         let text = |value: &values::Value| format!("{value:?}");
         if !text(&a).contains("NaN") {
             prop_assert_eq!(key(&a) == key(&b), a == b);
@@ -34,7 +34,7 @@ proptest! {
     }
 
     #[test]
-    fn what_holds_a_value_means_nothing(a in values::value()) {
+    fn pointers_around_a_value_do_not_change_its_key(a in values::value()) {
         let expected = key(&a);
         prop_assert_eq!(key(&&a), expected);
         prop_assert_eq!(key(&Arc::new(&a)), expected);
@@ -47,9 +47,9 @@ proptest! {
         prop_assert_ne!(key(&(&a, &a)), key(&vec![&a, &a]));
     }
 
-    /// Hash maps and sets within each other and within all else, filled in another order and with other room.
+    /// Hash maps and sets nested in each other and in other types, filled in another order and with another capacity.
     #[test]
-    fn order_means_nothing_at_any_depth(
+    fn the_order_of_nested_maps_and_sets_does_not_matter(
         outer in prop::collection::vec((any::<u8>(), prop::collection::vec((".{0,3}", few_numbers()), 0..6)), 0..6),
     ) {
         type Pair = (String, BTreeSet<u16>);
@@ -87,19 +87,19 @@ proptest! {
     }
 
     #[test]
-    fn equal_maps_and_only_those_have_equal_keys(a: HashMap<u8, Option<bool>>, b: HashMap<u8, Option<bool>>) {
+    fn exactly_equal_maps_have_equal_keys(a: HashMap<u8, Option<bool>>, b: HashMap<u8, Option<bool>>) {
         prop_assert_eq!(key(&a) == key(&b), a == b);
         let (a, b): (HashSet<_>, HashSet<_>) = (a.into_keys().collect(), b.into_keys().collect());
         prop_assert_eq!(key(&a) == key(&b), a == b);
     }
 
     #[test]
-    fn runs_of_numbers_never_run_into_each_other(a: Vec<Vec<u16>>, b: Vec<Vec<u16>>) {
+    fn nested_number_sequences_have_distinct_keys(a: Vec<Vec<u16>>, b: Vec<Vec<u16>>) {
         prop_assert_eq!(key(&a) == key(&b), a == b);
     }
 
     #[test]
-    fn the_order_of_hash_maps_and_sets_means_nothing(pairs: Vec<(i32, String)>) {
+    fn the_order_of_hash_maps_and_sets_does_not_matter(pairs: Vec<(i32, String)>) {
         let forward: HashMap<_, _> = pairs.iter().cloned().collect();
         let mut other = HashMap::with_capacity(1000);
         for (key, _) in pairs.iter().rev() {
@@ -113,9 +113,9 @@ proptest! {
     }
 }
 
-/// Values that are near each other and must not be taken for one another.
+/// Similar values that must have different keys.
 #[test]
-fn near_values_have_keys_of_their_own() {
+fn similar_values_have_different_keys() {
     #[derive(Serialize)]
     enum E {
         A,
@@ -236,7 +236,7 @@ fn near_values_have_keys_of_their_own() {
 }
 
 #[test]
-fn equal_values_have_equal_keys_whatever_holds_them() {
+fn equal_values_in_different_containers_have_equal_keys() {
     assert_eq!(key("text"), key(&String::from("text")));
     assert_eq!(key("text"), key(&Rc::<str>::from("text")));
     assert_eq!(key(&[1.5, 2.5][..]), key(&vec![1.5, 2.5]));
@@ -248,7 +248,7 @@ fn equal_values_have_equal_keys_whatever_holds_them() {
 }
 
 #[test]
-fn arrays_are_their_elements_in_logical_order() {
+fn keys_of_arrays_depend_on_their_elements_in_logical_order() {
     let array = Array2::from_shape_fn((30, 40), |(i, j)| (i * 40 + j) as f64);
     let mut fortran = Array2::zeros(ndarray::ShapeBuilder::f((30, 40)));
     fortran.assign(&array);
@@ -265,13 +265,13 @@ fn arrays_are_their_elements_in_logical_order() {
     assert_eq!(key(&cube.index_axis(Axis(1), 2)), key(&cube.index_axis(Axis(1), 2).to_owned()));
 }
 
-/// Families of values that are near each other, and all members of which differ from all others.
+/// Families of similar values. Each member must differ from all others.
 #[test]
-fn a_million_near_values_don_t_collide() {
+fn a_million_similar_values_do_not_collide() {
     let mut keys = HashSet::with_capacity(1_100_000);
     let mut add = |key: Key| assert!(keys.insert(key));
     for n in 0..37_000_u32 {
-        // One number in every form, and one that looks like it.
+        // One number in many types, and a text that looks like it.
         add(key(&n));
         add(key(&i64::from(n)));
         add(key(&f64::from(n)));
@@ -295,14 +295,14 @@ fn a_million_near_values_don_t_collide() {
         add(key(&Array2::from_elem((1, 1), n)));
         add(key(&Ok::<_, ()>(n)));
         add(key(&Err::<(), _>(n)));
-        // Texts and numbers that are cut elsewhere: (1, 23) and (12, 3).
+        // Pairs of texts and numbers split at different points, such as (1, 23) and (12, 3).
         let digits = (n + 100_000).to_string();
         for cut in 0..digits.len() {
             let (a, b) = digits.split_at(cut);
             add(key(&(a, b)));
         }
     }
-    // Numbers that are cut elsewhere, and nothing in every form.
+    // Number sequences split at different points, and every kind of empty value.
     for cut in 0..=1000 {
         let numbers: Vec<u8> = (0..1000).map(|n| (n % 7) as u8).collect();
         let (a, b) = numbers.split_at(cut);
@@ -332,7 +332,7 @@ fn a_value_that_can_not_be_serialised_has_no_key() {
 }
 
 #[test]
-fn keys_are_text() {
+fn keys_can_be_written_and_parsed_as_text() {
     let pantry = key("pantry");
     assert_eq!(pantry.to_string().parse::<Key>().unwrap(), pantry);
     assert_eq!(serde_json::from_str::<Key>(&serde_json::to_string(&pantry).unwrap()).unwrap(), pantry);
@@ -341,9 +341,9 @@ fn keys_are_text() {
     }
 }
 
-/// What NaN in a set, times, texts and arrays of other things are, as joblib's users have them in arguments.
+/// NaN in a set, times, texts and arrays of other types, as users of joblib have them in arguments.
 #[test]
-fn odd_values_have_keys_that_stay() {
+fn unusual_values_have_stable_keys() {
     #[derive(Clone, Copy, Serialize)]
     struct Bits(f64);
     impl PartialEq for Bits {
@@ -385,9 +385,9 @@ fn an_array_in_a_file_has_the_key_of_one_in_memory() {
     assert_eq!(key(&*mapped), key(&array));
 }
 
-/// A long argument is read for the key, and then no more than its preview needs.
+/// A long argument is read once for the key, and only its beginning is read again for the preview.
 #[test]
-fn a_long_argument_is_hashed_once() {
+fn a_long_argument_is_read_once() {
     #[derive(Default)]
     struct Counting(std::sync::atomic::AtomicUsize);
     impl Serialize for Counting {

@@ -1,11 +1,11 @@
-//! The layers of the library: a file imports from its own folder and from the layers below it, and no files import each other
-//! in a circle. `ARCHITECTURE.md` has the picture.
+//! Tests the layers of the library: a file may import from its own folder and from lower layers, and files must not
+//! import each other in a cycle. `ARCHITECTURE.md` shows the layers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folders of `src`, from the top layer to the bottom one.
+/// Folders of `src`, from the top layer to the bottom one.
 const LAYERS: [&str; 14] = [
     "call", "explain", "cache", "engine", "single_flight", "store", "settings", "files", "key", "format", "observe", "sys",
     "error", "text",
@@ -13,7 +13,7 @@ const LAYERS: [&str; 14] = [
 
 const ADVICE: &str = "Move what both files need into a file below them, or pass it in as an argument. ARCHITECTURE.md has the layers.";
 
-/// The files of a crate, by the paths of their modules: `["store", "layout"]`.
+/// Files of a crate by module path, for example `["store", "layout"]`.
 struct Modules(BTreeMap<Vec<String>, PathBuf>);
 
 impl Modules {
@@ -36,8 +36,8 @@ impl Modules {
         Modules(all)
     }
 
-    /// The modules that a file imports from, each with the path that it names. Inline modules of tests are left out: a test may
-    /// use the whole library.
+    /// Returns the modules that a file imports from, each with the imported path. Inline test modules are excluded,
+    /// because a test may use the whole library.
     fn imports(&self, module: &[String]) -> BTreeMap<Vec<String>, String> {
         let text = fs::read_to_string(&self.0[module]).unwrap();
         let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
@@ -62,15 +62,15 @@ impl Modules {
         found
     }
 
-    /// Files that import each other, directly or through others.
-    fn circles(&self) -> Vec<Vec<String>> {
+    /// Returns the files that import each other, directly or through others.
+    fn cycles(&self) -> Vec<Vec<String>> {
         let graph: BTreeMap<_, BTreeSet<_>> = self
             .0
             .keys()
             .filter(|module| !module.is_empty())
             .map(|module| (module.clone(), self.imports(module).into_keys().filter(|to| !to.is_empty()).collect()))
             .collect();
-        // A file is in a circle if it can be reached from itself.
+        // A file is in a cycle if it can be reached from itself.
         let reaches = |from: &Vec<String>| {
             let mut seen = BTreeSet::new();
             let mut next: Vec<_> = graph[from].iter().collect();
@@ -89,7 +89,7 @@ fn strip_comments(code: &str) -> String {
     code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
-/// All paths in some code that begin with `crate` or `super`; those of a `use` with braces one by one.
+/// Returns all paths in the code that begin with `crate` or `super`. A `use` with braces gives several paths.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for keyword in ["crate::", "super::"] {
@@ -104,7 +104,7 @@ fn paths(code: &str) -> Vec<Vec<String>> {
     all
 }
 
-/// Reads one path or tree of paths from the beginning of `code`; returns what follows it.
+/// Reads one path or tree of paths from the beginning of `code`, and returns the rest.
 fn tree<'c>(code: &'c str, prefix: &mut Vec<String>, all: &mut Vec<Vec<String>>) -> &'c str {
     let depth = prefix.len();
     let mut rest = code.trim_start();
@@ -133,7 +133,7 @@ fn tree<'c>(code: &'c str, prefix: &mut Vec<String>, all: &mut Vec<Vec<String>>)
             Some(next) => rest = next,
             None => {
                 all.push(prefix.clone());
-                // `a as b`
+                // Skip a rename such as `a as b`.
                 let end = rest.find([',', '}', ';']).unwrap_or(rest.len());
                 if rest.trim_start().starts_with("as ") {
                     rest = &rest[end..];
@@ -173,11 +173,11 @@ fn each_file_imports_from_its_own_layer_or_a_lower_one() {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
+fn no_files_import_each_other_in_a_cycle() {
     for src in ["src", "macros/src", "crates/tracking/src", "crates/cli/src", "crates/blocks/src"] {
-        let circles = Modules::of(&root().join(src)).circles();
-        let files: Vec<_> = circles.iter().map(|module| module.join("::")).collect();
-        assert!(files.is_empty(), "These files of {src} import each other in circles: {}. {ADVICE}", files.join(", "));
+        let cycles = Modules::of(&root().join(src)).cycles();
+        let files: Vec<_> = cycles.iter().map(|module| module.join("::")).collect();
+        assert!(files.is_empty(), "These files of {src} import each other in cycles: {}. {ADVICE}", files.join(", "));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the library says, it says through `tracing`.
+//! Tests what the library logs through `tracing`.
 
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Keeps every event as a line.
+/// Subscriber that keeps every event as a line.
 #[derive(Clone)]
 pub(crate) struct Lines {
     up_to: Level,
@@ -52,10 +52,10 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
-/// What is warned of meanwhile, a line each.
+/// Returns the result of `work`, and the warnings logged during it, one a line.
 #[cfg(target_os = "linux")]
 pub(crate) fn logged<R>(work: impl FnOnce() -> R) -> (R, String) {
-    // As below.
+    // See `calls_are_logged_at_debug_and_faults_as_warnings` for the reason.
     let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
     let lines = Lines::up_to(Level::WARN);
     let result = tracing::subscriber::with_default(lines.clone(), work);
@@ -64,11 +64,11 @@ pub(crate) fn logged<R>(work: impl FnOnce() -> R) -> (R, String) {
 }
 
 #[test]
-fn calls_are_told_in_passing_and_faults_as_warnings() {
+fn calls_are_logged_at_debug_and_faults_as_warnings() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
-    // As long as there is only one, tracing asks the thread that comes first to an event whether anyone
-    // wants it, and that may be another test's.
+    // With a single dispatcher, tracing asks only the thread that reaches an event first whether the event is wanted,
+    // and caches the answer. That may be the thread of another test.
     let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
     let lines = Lines::up_to(Level::DEBUG);
     tracing::subscriber::with_default(lines.clone(), || {
@@ -105,7 +105,7 @@ fn a_file_without_a_digest_is_one_warning() {
 }
 
 #[test]
-fn each_step_of_a_call_is_told_to_those_who_ask() {
+fn each_step_of_a_call_is_logged_at_trace() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));
@@ -125,9 +125,9 @@ fn each_step_of_a_call_is_told_to_those_who_ask() {
     assert_eq!(steps(&call), ["hit"]);
 }
 
-/// A subscriber that keeps something for each thread, as most do, can't be told anything at the end of the process.
+/// A subscriber that uses thread-local storage, as most do, must not be called at the end of the process.
 #[test]
-fn nothing_is_told_when_the_process_ends() {
+fn nothing_is_logged_when_the_process_ends() {
     use std::cell::RefCell;
 
     thread_local! {
@@ -157,7 +157,7 @@ fn nothing_is_told_when_the_process_ends() {
 
     let Some(root) = crate::child::root() else {
         let root = tempfile::tempdir().unwrap();
-        let said = crate::child::run("log::nothing_is_told_when_the_process_ends", root.path(), &[]);
+        let said = crate::child::run("log::nothing_is_logged_when_the_process_ends", root.path(), &[]);
         assert!(!said.contains("panicked"), "{said}");
         return;
     };
@@ -166,16 +166,16 @@ fn nothing_is_told_when_the_process_ends() {
     cache.get_or_compute("f", &1, || 1);
     cache.get_or_compute("f", &1, || 1);
     LAST.with(|last| assert!(!last.borrow().is_empty()));
-    // What was counted can't be written any more, and that would be told.
+    // The counts can't be written now, which would be logged.
     std::fs::remove_dir_all(&root).unwrap();
     std::mem::forget(cache);
-    // On this thread, which has told something before.
+    // On this thread, which has logged before.
     std::process::exit(0);
 }
 
-/// F38: the first fault is a warning, then a count now and then; each is counted.
+/// The first fault is a warning. Repeated ones are summed up in a warning from time to time. Each is counted.
 #[test]
-fn faults_that_repeat_are_logged_now_and_then() {
+fn repeated_faults_are_summed_up() {
     struct Refusing;
 
     impl serde::Serialize for Refusing {
@@ -190,14 +190,14 @@ fn faults_that_repeat_are_logged_now_and_then() {
     let lines = Lines::up_to(Level::WARN);
     tracing::subscriber::with_default(lines.clone(), || {
         for n in 0..150 {
-            // A result that can't be stored, as a file is in the place of its function's folder.
+            // Storing fails because a file is at the path of the function's folder.
             if n == 0 {
                 std::fs::create_dir_all(folder.path().join("v1")).unwrap();
                 std::fs::write(folder.path().join("v1/f"), "mine").unwrap();
             }
             cache.get_or_compute("f", &n, || n);
         }
-        // Another function's own fault is another one.
+        // Faults of other functions are logged separately.
         for _ in 0..5 {
             cache.get_or_compute("g", &Refusing, || 1);
             cache.get_or_compute("h", &Refusing, || 1);
@@ -206,11 +206,11 @@ fn faults_that_repeat_are_logged_now_and_then() {
     let lines: Vec<String> = lines.take().into_iter().map(|(_, line)| line).collect();
     let of = |what: &str| lines.iter().filter(|line| line.contains(what)).collect::<Vec<_>>();
     let stored = of("a result can't be stored");
-    // The 1st, the 10th and the 100th; once a minute on a machine that is as slow as that.
+    // The 1st, the 10th and the 100th, and on a very slow machine one each minute.
     assert!(stored.len() <= 6, "{stored:#?}");
     assert!(stored[1].contains("8 more like it"), "{stored:#?}");
     assert_eq!((of("function=\"g\"").len(), of("function=\"h\"").len()), (1, 1), "{lines:#?}");
-    // Both at reading and at storing.
+    // Both reading and storing fail.
     let stats = cache.stats().unwrap();
     assert_eq!(stats.errors, 150 * 2 + 10, "{stats:?}");
 }

@@ -1,4 +1,4 @@
-//! Everything that larder promises, in one binary.
+//! Tests everything that larder promises, in one binary.
 #![allow(
     missing_docs,
     clippy::allow_attributes,
@@ -9,16 +9,16 @@
     reason = "these are tests"
 )]
 
-/// Functions under the attribute, and their companions.
+/// Memoized functions and their companion items.
 mod memoize;
 
-/// What the compiler says of mistakes with the attribute.
+/// Compiler messages about mistakes with the attribute.
 mod ui;
 
-/// Generated values, for the modules below.
+/// Generated values for the modules below.
 mod values;
 
-/// Values come back as they went in.
+/// Values are read exactly as they were stored.
 mod roundtrip;
 
 /// Dumps in files and streams.
@@ -27,154 +27,156 @@ mod persist;
 /// Arrays of numbers in every form.
 mod arrays;
 
-/// Values used where they lie in a file.
+/// Values used in place in their files.
 mod map;
 
-/// Damage, by accident and by hand.
+/// Damaged files and entries.
 mod damage;
 
-/// What a power failure leaves.
+/// Entries after a power failure.
 mod torn;
 
-/// Faults of what is around a cache.
+/// Faults of the environment of a cache.
 #[cfg(target_os = "linux")]
 mod faults;
 
-/// What the system refuses.
+/// Operations that the system refuses.
 #[cfg(target_os = "linux")]
 mod refused;
 
-/// Only what is larder's is removed.
+/// Only larder's own files are removed.
 #[cfg(target_os = "linux")]
 mod own_files;
 
-/// Several users of one cache.
+/// Caches that several users share.
 #[cfg(target_os = "linux")]
 mod shared;
 
-/// File systems of many kinds.
+/// Different file systems.
 #[cfg(target_os = "linux")]
 mod file_systems;
 
-/// Folders that are full.
+/// Folders that accept no more names.
 #[cfg(target_os = "linux")]
 mod full_folders;
 
-/// Folders that move.
+/// Folders that are moved during use.
 #[cfg(target_os = "linux")]
 mod moved;
 
-/// Mounting them.
+/// Mounts file systems for tests.
 #[cfg(target_os = "linux")]
 mod mounts;
 
-/// What there is little of.
+/// Scarce descriptors and threads.
 #[cfg(target_os = "linux")]
 mod scarce;
 
-/// Documents made by hand.
+/// Builds invalid documents.
 mod craft;
 
-/// Types of every kind that a reader may ask for.
+/// Types of every kind that a reader may request.
 mod readers;
 
-/// Content made to harm.
+/// Hostile content.
 mod hostile;
 
-/// One process after another.
+/// Results of earlier processes.
 mod process;
 
-/// Hits that are computed again, to see whether they are the same.
+/// `LARDER=verify`: hits are recomputed and compared.
 mod verify;
 
-/// Of all who make one call at one time, one computes.
+/// Edits of programs in real builds.
 mod never_stale;
+
+/// Single-flight: of equal calls at the same time, only one computes.
 mod once;
 
-/// Nobody waits for ever.
+/// No call waits forever.
 mod waits;
 
-/// Calls that are tried, and sets of them.
+/// `try_run` and sweeps of calls.
 mod sweep;
 
-/// Panics of what larder calls.
+/// Panics in code that larder calls.
 mod panics;
 
-/// How much of the stack calls take.
+/// Stack use of calls.
 mod stack;
 
 /// Processes that fork.
 #[cfg(unix)]
 mod fork;
 
-/// Many processes with many threads, in one folder.
+/// Many processes with many threads in one folder.
 mod stress;
 
-/// Random numbers, for the modules around.
+/// Pseudorandom numbers for other modules.
 mod random;
 
-/// Files by what they hold.
+/// Arguments that are files.
 mod file_digest;
 
-/// What users of other caches are used to.
+/// Expectations of users of other caches.
 mod habits;
 
-/// Why a call hits or misses.
+/// Reasons of hits and misses.
 mod explain;
 
-/// Results in memory.
+/// The memory tier.
 mod hot;
 
-/// What is counted.
+/// Counts over processes and functions.
 mod counted;
 
-/// Looking into a cache from a program.
+/// Inspection of a cache from a program.
 mod inside;
 
-/// Limits.
+/// Limits and eviction.
 mod bounds;
 
-/// Results that are larger than a limit.
+/// Results larger than a limit.
 mod too_large;
 
 /// Clocks that differ.
 #[cfg(target_os = "linux")]
 mod clocks;
 
-/// The variables of the environment.
+/// Environment variables.
 mod settings;
 
-/// Why a result was not kept.
+/// Reasons why a result was not stored.
 mod reasons;
 
-/// Names of functions that could be names of files.
+/// Functions with names of cache files.
 mod names;
 
-/// Sealed entries.
+/// Entries with a MAC.
 mod secret;
 
-/// Making a cache smaller.
+/// Trimming of a cache.
 mod trim;
 
-/// Results by reference.
+/// References to stored results.
 mod shelved;
 
-/// Tests in processes of their own.
+/// Starts child processes for tests.
 mod child;
 
-/// Keys of arrays and maps, in bulk.
+/// Keys of arrays and maps, computed in bulk.
 mod bulk_keys;
 
 /// Keys of values.
 mod keys;
 
-/// Other programs read what larder writes.
+/// Other programs read larder's files.
 mod tools;
 
 /// Large values as several members, by several threads.
 mod compressors;
 
-/// Compressors that are registered.
+/// Registered compressors.
 mod registered;
 
 /// A cache of large values, which the tests of the program use as well.
@@ -187,22 +189,22 @@ mod carry;
 /// Bytes and digests that never change.
 mod golden;
 
-/// Bytes as hexadecimal digits.
+/// Returns bytes as hexadecimal digits.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Functions that are `async`.
+/// Memoized `async` functions.
 #[cfg(feature = "async")]
 mod futures;
 
-/// The README agrees with the rest.
+/// The README matches the code.
 mod readme;
 
-/// What is logged.
+/// Log messages.
 mod log;
 
-/// Changes of the code that a function reaches.
+/// Tracking of the code that a function reaches.
 #[cfg(feature = "macros")]
 mod tracking;
 

@@ -1,4 +1,4 @@
-//! Values used where they lie in a file.
+//! Tests mapped values, which are used in place in their files.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::persist::{method_names, sample};
 
-/// A value in a file, mapped.
+/// Writes a value to a file and maps it.
 fn mapped<T: Serialize, U: DeserializeOwned>(value: &T) -> (TempDir, Result<Mapped<U>, Error>) {
     let folder = tempdir().unwrap();
     let path = folder.path().join("value");
@@ -19,9 +19,9 @@ fn mapped<T: Serialize, U: DeserializeOwned>(value: &T) -> (TempDir, Result<Mapp
     (folder, mapped)
 }
 
-/// Whether the bytes of the slice lie in a map of the file, as the system tells it.
+/// Returns whether the slice is within a map of the file, according to the system.
 #[cfg(target_os = "linux")]
-fn lies_in_file<E>(slice: &[E], path: &std::path::Path) -> bool {
+fn is_in_file<E>(slice: &[E], path: &std::path::Path) -> bool {
     let address = slice.as_ptr().addr();
     let path = fs::canonicalize(path).unwrap();
     fs::read_to_string("/proc/self/maps").unwrap().lines().any(|line| {
@@ -35,27 +35,27 @@ fn lies_in_file<E>(slice: &[E], path: &std::path::Path) -> bool {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_elements_lie_in_the_file() {
+fn mapped_elements_are_in_the_file() {
     let numbers: Vec<f64> = (0..100_000).map(f64::from).collect();
     let (_folder, vector) = mapped::<_, Vec<f64>>(&numbers);
     let vector = vector.unwrap();
-    assert!(lies_in_file(vector.as_slice(), vector.file_path()));
+    assert!(is_in_file(vector.as_slice(), vector.file_path()));
     assert!(std::ptr::eq(&raw const vector[7], &raw const vector.as_slice()[7]));
-    // Dereferenced, it is a copy.
+    // Dereferencing gives a copy in memory.
     assert_eq!(*vector, numbers);
-    assert!(!lies_in_file(&vector, vector.file_path()));
+    assert!(!is_in_file(&vector, vector.file_path()));
     let (_folder, boxed) = mapped::<_, Box<[f64]>>(&numbers);
     let boxed = boxed.unwrap();
-    assert!(lies_in_file(boxed.as_slice(), boxed.file_path()));
+    assert!(is_in_file(boxed.as_slice(), boxed.file_path()));
     let array = Array2::from_shape_fn((100, 1000), |(i, j)| (i * j) as f32);
     let (_folder, mapped) = mapped::<_, Array2<f32>>(&array);
     let mapped = mapped.unwrap();
-    assert!(lies_in_file(mapped.as_slice().unwrap(), mapped.file_path()));
+    assert!(is_in_file(mapped.as_slice().unwrap(), mapped.file_path()));
     assert_eq!(*mapped, array);
-    assert!(lies_in_file(std::slice::from_ref(&mapped[[3, 4]]), mapped.file_path()));
+    assert!(is_in_file(std::slice::from_ref(&mapped[[3, 4]]), mapped.file_path()));
     assert_eq!(mapped.view().sum_axis(ndarray::Axis(0)), array.sum_axis(ndarray::Axis(0)));
     mapped.verify().unwrap();
-    // It outlives the file, as an open file does.
+    // The map stays valid after the file is removed, like an open file.
     fs::remove_file(mapped.file_path()).unwrap();
     assert_eq!(*mapped, array);
 }
@@ -140,7 +140,7 @@ fn arrays_at_any_depth_are_found_by_their_path() {
     assert_eq!(about.array_at::<f64>("kind.Tree.thresholds").unwrap(), [0.25; 100]);
     assert_eq!(about.array_at::<f64>("scale").unwrap(), [2.0; 50]);
     #[cfg(target_os = "linux")]
-    assert!(lies_in_file(about.array_at::<f32>("layers.0.bias").unwrap(), about.file_path()));
+    assert!(is_in_file(about.array_at::<f32>("layers.0.bias").unwrap(), about.file_path()));
 
     let kind = |error: Error| error.kind();
     for path in ["nothing", "layers.3", "layers.x", "layers.0.weights.nothing", "name.0", "scale.0.0"] {
@@ -154,13 +154,13 @@ fn arrays_at_any_depth_are_found_by_their_path() {
     assert_eq!(kind(about.view_at::<f32, Ix3>("layers.0.weights").unwrap_err()), ErrorKind::WrongType);
     assert_eq!(kind(about.view_at::<f32, Ix1>("layers.0.bias").unwrap_err()), ErrorKind::WrongType);
 
-    // What holds arrays, and is none itself, is read.
+    // A type that contains arrays, but is no array itself, is read instead of mapped.
     let (_folder, whole) = mapped::<_, Model>(&model());
     assert_eq!(*whole.unwrap(), model());
 }
 
 #[test]
-fn what_can_not_be_mapped_says_why() {
+fn errors_explain_why_a_value_can_not_be_mapped() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("value");
     for method in method_names() {
@@ -188,7 +188,7 @@ fn what_can_not_be_mapped_says_why() {
     assert_eq!(map::<Vec<f64>>(&path).unwrap_err().kind(), ErrorKind::Truncated);
     fs::write(&path, "no larder file at all").unwrap();
     assert_eq!(map::<Vec<f64>>(&path).unwrap_err().kind(), ErrorKind::NotLarder);
-    // Two values: only `load_from` reads such a file.
+    // A file with two values. Only `load_from` reads such a file.
     let mut bytes = Vec::new();
     larder::dump_into(&vec![1.5], &mut bytes, Compression::NONE).unwrap();
     fs::write(&path, bytes.repeat(2)).unwrap();
@@ -196,10 +196,10 @@ fn what_can_not_be_mapped_says_why() {
 }
 
 #[test]
-fn numbers_that_are_not_aligned_are_refused() {
+fn unaligned_numbers_are_refused() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("value");
-    // Padded by some chunks of no bytes, of which one is taken away: as another program might write it.
+    // Remove one of the empty chunks that pad the array. Another program might write such a file.
     dump(&("padded", vec![1.5; 4]), &path).unwrap();
     let mut bytes = fs::read(&path).unwrap();
     let padding = bytes.windows(2).position(|bytes| bytes == [0x5f, 0x40]).unwrap() + 1;
@@ -212,7 +212,7 @@ fn numbers_that_are_not_aligned_are_refused() {
 }
 
 #[test]
-fn damage_is_seen_by_verify_and_in_the_head_at_once() {
+fn damage_is_found_by_verify_and_in_the_head_at_once() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("value");
     dump(&vec![1.5; 300], &path).unwrap();

@@ -1,4 +1,4 @@
-//! Functions under the attribute, and their companions.
+//! Tests memoized functions and their companion items.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
 static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
 
-/// Counts the runs of the function that it stands in.
+/// Counts the runs of the function that contains it.
 macro_rules! count {
     ($counter:ident) => {
         $counter.fetch_add(1, Ordering::SeqCst)
@@ -21,35 +21,35 @@ macro_rules! runs {
     };
 }
 
-/// Calls, and calls in hand.
+/// Calls and call handles.
 mod calls;
 
-/// What can be an argument, and which arguments count.
+/// Types of arguments, and which arguments count.
 mod arguments;
 
 /// What is stored of a result.
 mod results;
 
-/// What a function looks like stays as it was.
+/// Forms of functions that the attribute preserves.
 mod forms;
 
 /// Functions in `impl` blocks.
 mod methods;
 
-/// Methods of traits, and of their `impl`s.
+/// Methods of traits and of their implementations.
 mod traits;
 
-/// When a stored result is used, and when a new one is kept.
+/// When a stored result is used, and when a new one is stored.
 mod rules;
 
-/// The option `key`: what stands in the key for an argument.
+/// The option `key`, which replaces an argument in the key.
 mod keyed;
 
-/// Two functions are never taken for one.
+/// Functions are never confused with each other.
 mod identity;
 
-/// A function's code is a part of its identity.
+/// The code of a function is a part of its identity.
 mod code;
 
-/// What lies on disk, function by function.
+/// Files of each function in the cache.
 mod upkeep;

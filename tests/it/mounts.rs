@@ -1,21 +1,21 @@
-//! File systems that are mounted for a test. Where that can't be done, a test says so and passes; with `TEST_LARDER_MOUNTS`
-//! set, as `.ci/run` does where file systems can be mounted, it fails.
+//! Mounts file systems for tests. If that fails, a test prints a notice and passes. If `TEST_LARDER_MOUNTS` is set,
+//! it fails instead. `.ci/run` sets this variable if file systems can be mounted.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A mounted file system, until this is dropped.
+/// Mounted file system, which is unmounted on drop.
 pub(crate) struct Mounted(PathBuf);
 
 impl Mounted {
-    /// What `mount` makes with these arguments, in the folder `target`, which is made.
+    /// Runs `mount` with these arguments. Creates the folder `target` first.
     pub(crate) fn new(test: &str, arguments: &[&str], target: &Path) -> Option<Self> {
         fs::create_dir_all(target).unwrap();
         Mounted::by(test, Command::new("mount").args(arguments).arg(target), target)
     }
 
-    /// A new file system of this kind in a file of so many MiB.
+    /// Mounts a new file system of this kind, in an image file of `size` MiB.
     pub(crate) fn image(
         test: &str,
         kind: &str,
@@ -32,13 +32,13 @@ impl Mounted {
         Mounted::new(test, &["-t", kind, "-o", options.trim_end_matches(','), image], &folder.join(kind))
     }
 
-    /// The folder `source` again, through FUSE.
+    /// Mounts the folder `source` again through FUSE.
     pub(crate) fn fuse(test: &str, source: &Path, target: &Path) -> Option<Self> {
         fs::create_dir_all(target).unwrap();
         Mounted::by(test, Command::new("bindfs").arg(source).arg(target), target)
     }
 
-    /// exFAT by FUSE: neither modes, nor owners, nor links, and one case of letters.
+    /// Mounts exFAT through FUSE: it has no modes, owners or links, and ignores the case of letters.
     pub(crate) fn exfat(test: &str, folder: &Path) -> Option<Self> {
         let image = folder.join("image");
         File::create(&image).unwrap().set_len(32 << 20).unwrap();
@@ -62,7 +62,7 @@ impl Drop for Mounted {
     }
 }
 
-/// Runs a command; `None` if it can't be run, which is said.
+/// Runs a command. Returns `None` and prints a notice if it fails.
 fn run(test: &str, command: &mut Command) -> Option<()> {
     let output = command.stdin(Stdio::null()).output();
     let why = match output {
@@ -72,7 +72,7 @@ fn run(test: &str, command: &mut Command) -> Option<()> {
     };
     let why = format!("{command:?} fails: {}", why.trim());
     if why.contains("unknown filesystem type") {
-        // No program that could be installed would help.
+        // Installing a program would not help.
         eprintln!("SKIPPED {test}: {why}");
     } else {
         skip(test, &why);
@@ -80,7 +80,7 @@ fn run(test: &str, command: &mut Command) -> Option<()> {
     None
 }
 
-/// Says that a test is skipped.
+/// Prints that a test is skipped.
 pub(crate) fn skip(test: &str, why: &str) {
     assert!(std::env::var_os("TEST_LARDER_MOUNTS").is_none(), "{test} can't run: {why}");
     eprintln!("SKIPPED {test}: {why}");

@@ -1,4 +1,4 @@
-//! Folders that are moved or exchanged while they are used: F34.
+//! Tests folders that are moved or exchanged during use.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +10,9 @@ use tempfile::tempdir;
 use crate::faults::works_again;
 use crate::file_systems::computes;
 
-/// F34: whoever uses a cache uses the folder of that name, and not one that had it.
+/// A handle uses the folder that has the cache's path now, not the one that had it before.
 #[test]
-fn a_folder_that_is_moved_away_is_left_alone() {
+fn a_moved_folder_is_not_used() {
     let root = tempdir().unwrap();
     let (folder, moved) = (root.path().join("cache"), root.path().join("moved"));
     let cache = Cache::builder(&folder).hot_bytes(0).open().unwrap();
@@ -29,9 +29,9 @@ fn a_folder_that_is_moved_away_is_left_alone() {
     assert_eq!(Cache::open(&moved).unwrap().entries().unwrap().len(), 2);
 }
 
-/// F34: two caches that change places.
+/// Two caches exchange their paths.
 #[test]
-fn folders_that_are_exchanged_are_told_apart() {
+fn exchanged_folders_are_distinguished() {
     let root = tempdir().unwrap();
     let (folder, moved) = (root.path().join("cache"), root.path().join("moved"));
     let cache = Cache::builder(&folder).open().unwrap();
@@ -39,14 +39,14 @@ fn folders_that_are_exchanged_are_told_apart() {
     works_again(&cache, &[1, 2, 3]);
     works_again(&other, &[4]);
     drop(other);
-    // In memory as well.
+    // Results in memory are not used either.
     for n in [1, 1, 1] {
         assert!(!computes(&cache, n));
     }
     renameat_with(CWD, &folder, CWD, &moved, RenameFlags::EXCHANGE).unwrap();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
     while !computes(&cache, 1) {
-        assert!(std::time::Instant::now() < deadline, "nobody notices");
+        assert!(std::time::Instant::now() < deadline, "the exchange is not noticed");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     assert!(!computes(&cache, 4) && computes(&cache, 5));
@@ -54,7 +54,7 @@ fn folders_that_are_exchanged_are_told_apart() {
     drop(cache);
     let entries = |folder: &Path| Cache::open(folder).unwrap().stats().unwrap().entries;
     assert_eq!((entries(&folder), entries(&moved)), (3, 3));
-    // A lock is one of the folder that has the name: there, nobody waits for the other one.
+    // Locks belong to the folder that has the path now, so calls in the two folders don't wait for each other.
     let listed = |folder: &Path| Cache::open(folder).unwrap().entries().unwrap().len();
     assert_eq!((listed(&folder), listed(&moved)), (3, 3));
 }

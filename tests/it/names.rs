@@ -1,4 +1,4 @@
-//! Names of functions that could be names of files beside entries.
+//! Tests functions whose names equal names of files beside entries.
 
 use std::fs;
 
@@ -21,9 +21,8 @@ fn is_kept(cache: &Cache, name: &str) -> bool {
     !ran
 }
 
-/// F30
 #[test]
-fn a_function_may_be_called_like_a_file_beside_entries() {
+fn a_function_can_have_the_name_of_a_file_beside_entries() {
     let digits = "0123456789abcdef";
     let within = [
         "history".to_owned(),
@@ -36,7 +35,7 @@ fn a_function_may_be_called_like_a_file_beside_entries() {
         "locks".to_owned(),
         "v1".to_owned(),
     ];
-    // The function around first, and last.
+    // The outer function is stored first, or last.
     for first in [true, false] {
         let (_folder, cache) = cache();
         if first {
@@ -53,7 +52,7 @@ fn a_function_may_be_called_like_a_file_beside_entries() {
         assert_eq!(cache.functions().unwrap().len() as u64, all);
         assert!(cache.diagnose().iter().all(|finding| finding.about != "files" || finding.what == "all are larder's"));
 
-        // One is cleared, and no other.
+        // Clearing one function leaves the others.
         assert!(cache.clear_function("sales").unwrap());
         assert_eq!(cache.stats().unwrap().entries, all - 1);
         assert!(is_kept(&cache, "sales"));
@@ -64,9 +63,9 @@ fn a_function_may_be_called_like_a_file_beside_entries() {
     }
 }
 
-/// F30: a function within a function.
+/// Tests a function nested in another function.
 #[test]
-fn a_nested_function_may_be_called_history() {
+fn a_nested_function_can_be_named_history() {
     #[memoize(cache = cache, ignore(cache))]
     fn sales(year: u32, cache: &Cache) -> u32 {
         #[memoize(cache = cache, ignore(cache))]
@@ -85,9 +84,9 @@ fn a_nested_function_may_be_called_history() {
     assert_eq!(cache.stats().unwrap().entries, 1);
 }
 
-/// What somebody else has put there is left alone, and does not stop the rest.
+/// A file of the user is left alone, and the rest is removed.
 #[test]
-fn a_folder_in_the_place_of_a_file_beside_entries_does_not_stop_clear() {
+fn clear_continues_if_a_folder_has_the_name_of_a_file_beside_entries() {
     let (folder, cache) = cache();
     assert!(is_kept(&cache, "sales"));
     let there = folder.path().join("v1/sales");
@@ -98,9 +97,9 @@ fn a_folder_in_the_place_of_a_file_beside_entries_does_not_stop_clear() {
     assert!(there.join("history/mine").exists() && !there.join("function.json").exists());
 }
 
-/// Names that become one where only letters are kept are functions of their own.
+/// Names that become equal when special characters are removed still belong to different functions.
 #[test]
-fn names_that_look_alike_are_cleared_by_themselves() {
+fn functions_with_similar_names_are_cleared_separately() {
     let (_folder, cache) = cache();
     let names = ["a/b", "a_b", "a b", "a\\b", "", ".", "_"];
     for name in names {

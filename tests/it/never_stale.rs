@@ -1,6 +1,6 @@
-//! Edits of real builds: a package is built by cargo with crates from the registry, run, edited and run again. Each
-//! program prints what the memoized function gives and what the same code gives without larder; these must be equal
-//! whatever was edited, and when.
+//! Tests edits with real builds: cargo builds and runs a package with crates from the registry, which is then edited
+//! and run again. Each program prints the result of the memoized function and the result of the same code without
+//! larder. They must be equal after every edit, at any time.
 
 mod build;
 mod foreign;

@@ -1,4 +1,4 @@
-//! Of all who make the same call at the same time, one computes.
+//! Tests single-flight: of equal calls at the same time, only one computes.
 
 use std::fs;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwr
 
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// Ends the process if a test hangs, so that it is seen which one.
+/// Ends the process if a test hangs, and prints which one.
 pub(crate) struct Watchdog {
     _alive: mpsc::Sender<()>,
 }
@@ -36,7 +36,7 @@ impl Watchdog {
     }
 }
 
-/// Runs `work` on so many threads, which begin together.
+/// Runs `work` on several threads that begin at the same time.
 fn together<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(count);
     thread::scope(|scope| {
@@ -71,9 +71,9 @@ fn one_of_many_threads_computes() {
     assert_eq!((stats.misses, stats.hits), (2, 6));
 }
 
-/// Who waited for a result that is not kept computes it.
+/// A waiter for a result that is not stored computes it.
 #[test]
-fn what_is_not_kept_is_computed_by_each() {
+fn results_that_are_not_stored_are_computed_by_each_call() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE, store_if = |n: &u32| *n > 100)]
@@ -83,15 +83,15 @@ fn what_is_not_kept_is_computed_by_each() {
         n + 1
     }
 
-    let _watchdog = Watchdog::of("what_is_not_kept_is_computed_by_each");
+    let _watchdog = Watchdog::of("results_that_are_not_stored_are_computed_by_each_call");
     assert_eq!(together(4, |_| small(1)), [2; 4]);
     assert_eq!(RUNS.load(Ordering::SeqCst), 4);
     assert!(!small::call(1).is_cached());
 }
 
-/// Two caches in one folder are as two processes.
+/// Two handles of one folder act like two processes.
 #[test]
-fn one_of_two_caches_in_one_folder_computes() {
+fn one_of_two_handles_of_a_folder_computes() {
     let folder = tempdir().unwrap();
     let runs = AtomicU32::new(0);
     together(4, |_| {
@@ -105,7 +105,7 @@ fn one_of_two_caches_in_one_folder_computes() {
 }
 
 #[test]
-fn after_a_panic_or_an_error_another_one_computes() {
+fn after_a_panic_or_an_error_another_call_computes() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE)]
@@ -123,15 +123,15 @@ fn after_a_panic_or_an_error_another_one_computes() {
         RUNS.store(0, Ordering::SeqCst);
         let results =
             together(6, |_| std::panic::catch_unwind(|| moody(way_to_fail)).unwrap_or(Err("a panic".to_owned())));
-        // Two failed, one after the other, and the third did it for all.
+        // Two calls failed, one after the other. The third computed for all others.
         assert_eq!(RUNS.load(Ordering::SeqCst), 3, "{results:?}");
         assert_eq!(results.iter().filter(|result| **result == Ok(7)).count(), 4, "{results:?}");
     }
 }
 
 #[test]
-fn nobody_waits_for_a_result_that_is_not_kept() {
-    // Each of four would wait for the one before.
+fn calls_do_not_wait_for_results_that_are_not_stored() {
+    // Otherwise, each of the four calls would wait for the one before.
     let folder = tempdir().unwrap();
     let cache = Cache::builder(folder.path()).read_only(true).open().unwrap();
     let barrier = Barrier::new(4);
@@ -142,11 +142,11 @@ fn nobody_waits_for_a_result_that_is_not_kept() {
     });
 }
 
-/// What waits for each other in a circle is computed twice, and does not wait for ever.
+/// Calls that wait for each other in a cycle are computed twice instead of waiting forever.
 #[test]
-fn a_circle_is_broken() {
+fn a_cycle_is_broken() {
     static MET: Barrier = Barrier::new(2);
-    let _watchdog = Watchdog::of("a_circle_is_broken");
+    let _watchdog = Watchdog::of("a_cycle_is_broken");
 
     #[memoize(cache = &CACHE, ignore(depth))]
     fn ping(n: u32, depth: u32) -> u32 {
@@ -168,8 +168,8 @@ fn a_circle_is_broken() {
 }
 
 #[test]
-fn rayon_in_memoized_functions_in_rayon_gets_on() {
-    let _watchdog = Watchdog::of("rayon_in_memoized_functions_in_rayon_gets_on");
+fn nested_rayon_in_memoized_functions_does_not_deadlock() {
+    let _watchdog = Watchdog::of("nested_rayon_in_memoized_functions_does_not_deadlock");
 
     #[memoize(cache = cache, ignore(cache))]
     fn outer(n: u64, cache: &Cache) -> u64 {
@@ -201,10 +201,10 @@ fn rayon_in_memoized_functions_in_rayon_gets_on() {
     }
 }
 
-/// Where nothing is stolen below, threads of a pool wait as any others: as long as it takes, if the one
-/// who computes gets on.
+/// Threads of a pool that steal no work while they wait behave like other threads: they wait as long as the leader
+/// makes progress.
 #[test]
-fn threads_of_a_pool_wait_for_one_that_gets_on() {
+fn threads_of_a_pool_wait_for_a_leader_that_makes_progress() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE)]
@@ -224,7 +224,7 @@ fn threads_of_a_pool_wait_for_one_that_gets_on() {
 }
 
 #[test]
-fn calls_what_others_call() {
+fn makes_a_shared_call() {
     let Some(root) = child::root() else { return };
     let cache = Cache::open(root.join("cache")).unwrap();
     let who = std::env::var("WHO").unwrap();
@@ -235,7 +235,7 @@ fn calls_what_others_call() {
             3
         })
     };
-    // Another function in each process, with a part in common.
+    // The processes call three different functions, which share an inner call.
     let outer = cache.get_or_compute(&format!("outer::{who}"), &1, || {
         tell(&root, "outer");
         inner() + 1
@@ -249,7 +249,7 @@ fn one_of_several_processes_computes_also_within_other_calls() {
     let children: Vec<_> = ["a", "b", "c", "b"]
         .into_iter()
         .map(|who| {
-            child::command("once::calls_what_others_call", root.path())
+            child::command("once::makes_a_shared_call", root.path())
                 .env("WHO", who)
                 .stdout(Stdio::null())
                 .spawn()
@@ -263,7 +263,7 @@ fn one_of_several_processes_computes_also_within_other_calls() {
 }
 
 #[test]
-fn computes_for_ever() {
+fn computes_endlessly() {
     let Some(root) = child::root() else { return };
     let cache = Cache::open(root.join("cache")).unwrap();
     cache.get_or_compute("endless", &1, || {
@@ -273,10 +273,10 @@ fn computes_for_ever() {
 }
 
 #[test]
-fn when_the_process_that_computes_is_killed_another_takes_over() {
-    let _watchdog = Watchdog::of("when_the_process_that_computes_is_killed_another_takes_over");
+fn another_process_takes_over_after_the_leader_is_killed() {
+    let _watchdog = Watchdog::of("another_process_takes_over_after_the_leader_is_killed");
     let root = tempdir().unwrap();
-    let mut child = child::command("once::computes_for_ever", root.path()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = child::command("once::computes_endlessly", root.path()).stdout(Stdio::null()).spawn().unwrap();
     while told(root.path()).is_empty() {
         sleep(Duration::from_millis(5));
     }
@@ -290,15 +290,15 @@ fn when_the_process_that_computes_is_killed_another_takes_over() {
     });
     let mut began = None;
     cache.get_or_compute("endless", &1, || began = Some(Instant::now()));
-    assert!(began.unwrap() >= killer.join().unwrap(), "it did not wait for the other process");
+    assert!(began.unwrap() >= killer.join().unwrap(), "the call did not wait for the other process");
 }
 
 #[test]
-fn without_locks_everybody_computes_and_nobody_fails() {
+fn calls_work_without_locks() {
     let folder = tempdir().unwrap();
     drop(Cache::open(folder.path()).unwrap());
     let _ = fs::remove_file(folder.path().join("locks"));
-    // What can't be opened can't be locked.
+    // The lock file can't be opened, so locking fails.
     fs::create_dir_all(folder.path().join("locks/full")).unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     assert_eq!(cache.path(), folder.path());
@@ -307,6 +307,6 @@ fn without_locks_everybody_computes_and_nobody_fails() {
         assert_eq!(cache.get_or_compute("f", &n, || n + 2), n + 2);
         assert_eq!(cache.get_or_compute("f", &n, || 0), n + 2);
     }
-    // Nobody waits for what he can't have. (It was a second for each call.)
+    // No call waits for a lock that it can't get. (Each call used to wait for a second.)
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 }

@@ -1,4 +1,5 @@
-//! Whatever folder it is given, larder removes and changes only what it made: F24. A removal ends, and says what is left: F22.
+//! Tests that larder removes and changes only its own files in any folder, and that a removal ends and reports what
+//! is left.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,7 +10,7 @@ use std::thread;
 use larder::{Cache, Compression, ErrorKind, Limits};
 use tempfile::tempdir;
 
-/// A name as an entry has one.
+/// File name in the form of an entry's.
 const LIKE_AN_ENTRY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.larder";
 
 fn put(root: &Path, files: &[&str]) {
@@ -20,7 +21,7 @@ fn put(root: &Path, files: &[&str]) {
     }
 }
 
-/// All files under a folder but those in `but`, and what is in them.
+/// Returns all files below a folder with their contents, except those below `but`.
 fn content(root: &Path, but: Option<&Path>) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
@@ -41,7 +42,7 @@ fn content(root: &Path, but: Option<&Path>) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-/// All that removes or changes anything.
+/// Calls every operation that removes or changes files.
 fn do_everything(cache: &Cache) {
     let call = |cache: &Cache| {
         for n in 0..6 {
@@ -50,7 +51,7 @@ fn do_everything(cache: &Cache) {
         }
     };
     call(cache);
-    // What is only called like an entry can't be recompressed.
+    // A file that only has the name of an entry can't be recompressed.
     for entry in cache.entries().unwrap() {
         let _ = cache.recompress(&entry, Compression::gzip(1));
     }
@@ -70,9 +71,9 @@ fn do_everything(cache: &Cache) {
     cache.clear().unwrap();
 }
 
-/// F24: the folder is a project with folders and files of the very names that a cache has.
+/// The folder is a project that has folders and files with the names of a cache.
 #[test]
-fn a_project_with_a_v1_of_its_own_is_left_alone() {
+fn a_project_with_its_own_v1_folder_is_left_alone() {
     let projects: [&[&str]; 5] = [
         &["v1/users/mine.json", "src/main.rs"],
         &["v1/mine.json"],
@@ -92,7 +93,7 @@ fn a_project_with_a_v1_of_its_own_is_left_alone() {
         assert_eq!(opened().get_or_compute("f", &1, || 2), 1, "{project:?}");
         assert_eq!(Cache::builder(root.path()).read_only(true).open().unwrap().get_or_compute("f", &1, || 2), 1);
         assert_eq!(Cache::open(cache.path()).unwrap().path(), cache.path());
-        // It hides itself, and nothing else.
+        // The cache's own folder is ignored by tools, but nothing else is.
         assert!(cache.path().join("CACHEDIR.TAG").exists() && cache.path().join(".gitignore").exists());
         do_everything(&cache);
         assert!(content(root.path(), Some(cache.path())) == before, "{project:?}");
@@ -103,7 +104,7 @@ fn a_project_with_a_v1_of_its_own_is_left_alone() {
 }
 
 #[test]
-fn where_no_folder_is_free_it_says_so() {
+fn an_error_is_returned_if_no_folder_is_free() {
     let root = tempdir().unwrap();
     put(root.path(), &["a", "larder-cache/b"]);
     let error = Cache::open(root.path()).unwrap_err();
@@ -111,15 +112,15 @@ fn where_no_folder_is_free_it_says_so() {
     assert_eq!(content(root.path(), None).len(), 3);
 }
 
-/// F24: a folder that is empty, or has only what belongs to nobody, is the cache itself; and stays it.
+/// A folder that is empty, or has only neutral files, becomes the cache itself and stays it.
 #[test]
-fn a_cache_stays_where_it_is() {
+fn a_cache_keeps_its_path() {
     let root = tempdir().unwrap();
     put(root.path(), &[".gitkeep", "lost+found/x"]);
     let cache = Cache::open(root.path()).unwrap();
     assert_eq!(cache.path(), root.path());
     assert_eq!(cache.get_or_compute("f", &1, || 1), 1);
-    // Whatever comes or goes beside it.
+    // Other files that appear or disappear beside it make no difference.
     let is_told = || cache.diagnose().iter().any(|finding| finding.about == "hidden");
     assert!(!is_told());
     put(root.path(), &["notes.txt", "v1/notes.txt"]);
@@ -135,13 +136,13 @@ fn a_cache_stays_where_it_is() {
         assert_eq!(cache.path(), root.path(), "without {gone:?}");
         assert_eq!(cache.get_or_compute("f", &1, || 2), 1, "without {gone:?}");
     }
-    assert!(!root.path().join(".gitignore").exists(), "it would hide the notes");
+    assert!(!root.path().join(".gitignore").exists(), "a .gitignore would hide the notes");
     assert!(!is_told());
 }
 
-/// F24: by name and by content, in a cache's own folders too.
+/// Files are checked by name and content, also in the cache's own folders.
 #[test]
-fn what_is_only_called_like_larders_files_stays() {
+fn foreign_files_with_names_of_larder_stay() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path().join("cache")).unwrap();
     assert_eq!(cache.get_or_compute("users::f", &1, || 1), 1);
@@ -171,16 +172,16 @@ fn what_is_only_called_like_larders_files_stays() {
     for (path, content) in mine {
         assert_eq!(left.get(path), Some(content), "{}", path.display());
     }
-    // Nothing of larder's is left in those folders, and it is not counted.
+    // None of larder's files is left in these folders, and none is counted.
     let in_v1: Vec<_> = left.keys().filter(|path| path.starts_with(cache.path().join("v1"))).collect();
     assert_eq!(in_v1.len(), 16, "{in_v1:#?}");
     assert_eq!(Cache::open(cache.path()).unwrap().entries().unwrap().filter(|entry| entry.fault.is_none()).count(), 0);
     assert_eq!(cache.stats().unwrap().entries, 0);
 }
 
-/// F24: what is in the place of one of larder's files is not replaced.
+/// A foreign file at the path of one of larder's files is not replaced.
 #[test]
-fn a_function_whose_file_is_somebody_elses_is_computed() {
+fn a_function_whose_file_is_foreign_is_computed() {
     let users = |n: u8, cache: &Cache| cache.get_or_compute("users", &n, || n);
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path().join("cache")).unwrap();
@@ -194,7 +195,7 @@ fn a_function_whose_file_is_somebody_elses_is_computed() {
     assert_eq!(cache.stats().unwrap().hits, 1);
 }
 
-/// A damaged entry is larder's still, however much of it is gone.
+/// A damaged entry still belongs to larder, even if most of it is missing.
 #[test]
 fn damaged_entries_are_removed() {
     for damage in [&b""[..], &[0; 100], b"\x89LARDEX\n", b"no magic at all", b"\x89LAR"] {
@@ -209,14 +210,13 @@ fn damaged_entries_are_removed() {
     }
 }
 
-/// F22: NFS and FUSE keep a removed file that is open, so its folder can't be removed.
+/// NFS and FUSE keep a removed file that is open, so its folder can't be removed.
 #[test]
-fn clear_ends_where_a_removed_file_is_open() {
+fn clear_ends_if_a_removed_file_is_open() {
     let root = tempdir().unwrap();
     let (source, target) = (root.path().join("source"), root.path().join("target"));
     fs::create_dir_all(&source).unwrap();
-    let Some(mounted) = crate::mounts::Mounted::fuse("clear_ends_where_a_removed_file_is_open", &source, &target)
-    else {
+    let Some(mounted) = crate::mounts::Mounted::fuse("clear_ends_if_a_removed_file_is_open", &source, &target) else {
         return;
     };
     let cache = Cache::builder(mounted.path().join("cache")).hot_bytes(0).open().unwrap();
@@ -231,7 +231,7 @@ fn clear_ends_where_a_removed_file_is_open() {
     assert!(!cache.path().join("v1").exists());
 }
 
-/// F22: others may store as fast as they can.
+/// Other threads store as fast as they can.
 #[test]
 fn clear_ends_while_others_store() {
     let root = tempdir().unwrap();
@@ -257,9 +257,9 @@ fn clear_ends_while_others_store() {
     assert_eq!(cache.entries().unwrap().len(), 0);
 }
 
-/// The child of the test below.
+/// Runs in the child process of the test below.
 #[test]
-fn clears_what_it_may() {
+fn clears_what_it_can() {
     use std::os::unix::fs::PermissionsExt as _;
     let Some(root) = crate::child::root() else { return };
     let cache = Cache::open(root.join("cache")).unwrap();
@@ -283,16 +283,16 @@ fn clears_what_it_may() {
     assert_eq!((cache.entries().unwrap().len(), cache.stats().unwrap().entries), (0, 0));
 }
 
-/// F22: what can't be removed is said, and the rest is removed.
+/// Files that can't be removed are reported, and the rest is removed.
 #[test]
-fn a_folder_that_can_not_be_removed_keeps_nothing_else() {
-    let (root, program) = crate::refused::for_anybody();
-    crate::refused::run_as_anybody("own_files::clears_what_it_may", root.path(), &program, &[]);
+fn clear_continues_after_a_folder_that_can_not_be_removed() {
+    let (root, program) = crate::refused::folder_for_unprivileged_user();
+    crate::refused::run_as_unprivileged_user("own_files::clears_what_it_can", root.path(), &program, &[]);
 }
 
-/// A file of the user's that is called like one of larder's does not make a folder a cache.
+/// A file of the user with the name of one of larder's does not make a folder a cache.
 #[test]
-fn a_name_alone_makes_no_cache() {
+fn a_file_name_alone_makes_no_cache() {
     for files in
         [&["locks"][..], &["running/marathon.json"], &["locks/codes.txt"], &["counters", "activity"], &["v1/x.json"]]
     {
@@ -307,9 +307,9 @@ fn a_name_alone_makes_no_cache() {
     }
 }
 
-/// Many that open a new folder at one time have one cache.
+/// Several threads that open a new folder at the same time get the same cache.
 #[test]
-fn a_new_cache_may_be_opened_by_many_at_one_time() {
+fn a_new_cache_can_be_opened_by_several_threads_at_once() {
     for _ in 0..60 {
         let root = tempdir().unwrap();
         let folder = root.path().join("cache");
@@ -328,7 +328,7 @@ fn a_new_cache_may_be_opened_by_many_at_one_time() {
     }
 }
 
-/// A tag that a power failure has cut is larder's still.
+/// A tag that a power failure has cut still belongs to larder.
 #[test]
 fn a_torn_tag_is_still_a_tag() {
     for len in [0, 10, 60] {
@@ -342,9 +342,9 @@ fn a_torn_tag_is_still_a_tag() {
     }
 }
 
-/// A folder of results that was moved to another disk, with a link in its place, is not cleared, and that is said.
+/// If the results were moved to another disk and replaced by a link, they are not cleared, which is an error.
 #[test]
-fn what_a_link_leads_to_is_not_cleared_and_that_is_an_error() {
+fn clearing_does_not_follow_a_link_and_returns_an_error() {
     let root = tempdir().unwrap();
     let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
     cache.get_or_compute("f", &1, || 1);

@@ -1,4 +1,4 @@
-//! Panics of what larder calls for itself: they are no fault of the function.
+//! Tests panics in code that larder calls for its own purposes. They are not passed to the caller.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use tempfile::{TempDir, tempdir};
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempdir().unwrap());
 static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
 
-/// An argument whose `Serialize` panics from the time on that this says.
+/// Argument whose `Serialize` panics after a number of uses.
 struct Bad<'a> {
     good_for: &'a AtomicU32,
 }
@@ -34,7 +34,7 @@ fn plain(bad: &Bad<'_>, n: u32) -> u32 {
     n + 1
 }
 
-/// F36: the call goes past the cache, which is counted and told, however it is made.
+/// The call bypasses the cache, which is counted and logged, in every way of calling.
 #[test]
 fn an_argument_that_panics_has_no_key() {
     let never = AtomicU32::new(0);
@@ -54,14 +54,14 @@ fn an_argument_that_panics_has_no_key() {
     assert!(plain::call(&bad, 2).explain().to_string().contains("it is bad"));
     assert_eq!(plain::call(&bad, 2).refresh(), 3);
     assert!(plain::call(&bad, 2).shelve().is_err());
-    // What comes after it has its key as ever.
+    // Later arguments have their keys as usual.
     let always = AtomicU32::new(u32::MAX);
     assert_eq!(plain(&Bad { good_for: &always }, 1), 2);
     assert!(plain::call(&Bad { good_for: &always }, 1).is_cached());
 }
 
 #[test]
-fn a_closure_s_argument_and_a_value_that_panic_have_no_key() {
+fn panicking_arguments_of_closures_and_values_have_no_key() {
     let never = AtomicU32::new(0);
     let bad = Bad { good_for: &never };
     assert_eq!(CACHE.get_or_compute("closure", &(1, &bad), || 7), 7);
@@ -69,14 +69,14 @@ fn a_closure_s_argument_and_a_value_that_panic_have_no_key() {
     let error = key_of(&bad).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotRepresentable);
     assert!(error.to_string().contains("it is bad"), "{error}");
-    // Deep in what several threads make digests of.
+    // The panic occurs deep in a value that several threads hash.
     let many: HashMap<u32, Option<&Bad<'_>>> = (0..100_000).map(|n| (n, (n == 77_777).then_some(&bad))).collect();
     assert!(key_of(&many).unwrap_err().to_string().contains("it is bad"));
 }
 
-/// F36: what panics in `key(..)` is called for the cache alone.
+/// The expression in `key(..)` is evaluated only for the cache.
 #[test]
-fn an_expression_for_the_key_that_panics_gives_none() {
+fn a_panicking_key_expression_gives_no_key() {
     #[memoize(cache = &CACHE, track = "none", key(list = list[0]))]
     fn first(list: &[u32]) -> Option<u32> {
         list.first().copied()
@@ -90,10 +90,10 @@ fn an_expression_for_the_key_that_panics_gives_none() {
     assert_eq!(first::memo().stats().unwrap().hits, 1);
 }
 
-/// F36: an entry shows what it can of an argument that panics when it is asked once more.
+/// The entry shows what it can of an argument that panics when it is serialised again.
 #[test]
-fn an_argument_that_panics_later_is_shown_as_far_as_it_goes() {
-    // The key; then the key and the digest; then all but the preview.
+fn an_argument_that_panics_later_is_shown_as_far_as_possible() {
+    // Serialising for the key works; then for the key and the digest; then for all but the preview.
     for good_for in 1..4 {
         let times = AtomicU32::new(good_for);
         let runs = AtomicU32::new(0);
@@ -126,9 +126,9 @@ fn predicates_that_panic_are_faults() {
     assert!(stats.errors >= 1, "{stats:?}");
 }
 
-/// A panic of the result's `Deserialize` was an error before; the function's own stays one.
+/// A panic in the result's `Deserialize` is an error. A panic of the function itself is passed on.
 #[test]
-fn the_function_s_own_panic_goes_on() {
+fn the_panic_of_the_function_is_passed_on() {
     #[derive(Debug, Serialize, Deserialize)]
     struct Fine;
 
@@ -136,10 +136,10 @@ fn the_function_s_own_panic_goes_on() {
     assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"its own"));
 }
 
-/// F36: the same for tasks.
+/// The same for async functions.
 #[cfg(feature = "async")]
 #[test]
-fn a_task_s_argument_that_panics_has_no_key() {
+fn an_async_argument_that_panics_has_no_key() {
     #[memoize(cache = &CACHE, track = "none")]
     async fn later(bad: Bad<'_>, n: u32) -> u32 {
         let _ = bad;

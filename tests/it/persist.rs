@@ -1,4 +1,4 @@
-//! Dumps in files: compressors by extension and by content, and what bad files get.
+//! Tests dumps in files: compressors by extension and by content, and errors of bad files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use tempfile::tempdir;
 
-/// Every method that this build has, with the extension that asks for it.
+/// Returns every compressor of this build with the extension that selects it.
 pub(crate) fn methods() -> Vec<(&'static str, &'static str)> {
     let mut methods = vec![
         ("none", "larder"),
@@ -19,7 +19,7 @@ pub(crate) fn methods() -> Vec<(&'static str, &'static str)> {
         ("xz", "xz"),
         ("lzma", "lzma"),
         ("lz4", "lz4"),
-        // No extension asks for blocks.
+        // No extension selects blocks.
         ("blocks-lz4", "larder"),
     ];
     if cfg!(feature = "zstd") {
@@ -28,7 +28,7 @@ pub(crate) fn methods() -> Vec<(&'static str, &'static str)> {
     methods
 }
 
-/// The names of all methods, also of those that no extension asks for.
+/// Returns the names of all compressors, including those that no extension selects.
 pub(crate) fn method_names() -> Vec<&'static str> {
     let mut names: Vec<_> = methods().into_iter().map(|(method, _)| method).collect();
     names.push("blocks-lz4");
@@ -38,7 +38,7 @@ pub(crate) fn method_names() -> Vec<&'static str> {
     names
 }
 
-/// A value with something of everything that files hold.
+/// Value with every kind of content that files hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sample {
     pub(crate) title: String,
@@ -57,13 +57,13 @@ pub(crate) fn sample(size: usize) -> Sample {
 }
 
 #[test]
-fn the_extension_chooses_the_compressor_and_the_content_tells_it() {
+fn the_extension_selects_the_compressor_and_reading_detects_it() {
     let folder = tempdir().unwrap();
     for (method, extension) in methods() {
         for size in [0, 1, 100, 100_000] {
             let path = folder.path().join(format!("sample.{extension}"));
             dump(&sample(size), &path).unwrap();
-            // Whatever the file is called afterwards.
+            // The name of the file does not matter for reading.
             let renamed = folder.path().join("renamed.gz.txt");
             fs::rename(&path, &renamed).unwrap();
             assert_eq!(load::<Sample>(&renamed).unwrap(), sample(size), "{method}");
@@ -88,7 +88,7 @@ fn every_level_is_written_and_read() {
 }
 
 #[test]
-fn compressors_are_named_as_text() {
+fn compressors_can_be_written_and_parsed_as_text() {
     for text in ["none", "zlib:0", "gzip:3", "bz2:9", "xz:6", "lzma:1", "lz4"] {
         assert_eq!(text.parse::<Compression>().unwrap().to_string(), text);
     }
@@ -110,7 +110,7 @@ fn compressors_are_named_as_text() {
 
 #[test]
 #[cfg(not(feature = "zstd"))]
-fn a_compressor_that_is_not_in_this_build_says_what_to_turn_on() {
+fn the_error_of_a_missing_compressor_names_the_feature() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("x.zst");
     let error = dump(&1, &path).unwrap_err();
@@ -122,7 +122,7 @@ fn a_compressor_that_is_not_in_this_build_says_what_to_turn_on() {
 }
 
 #[test]
-fn bad_files_get_errors_of_their_own() {
+fn each_kind_of_bad_file_has_its_own_error() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("file");
     let missing = load::<u8>(&path).unwrap_err();
@@ -142,7 +142,7 @@ fn bad_files_get_errors_of_their_own() {
     assert_eq!(wrong.kind(), ErrorKind::WrongType);
     let text = wrong.to_string();
     assert!(text.contains("Vec<f64>") && text.contains("string::String"), "{text}");
-    // Numbers don't change their type.
+    // Numbers keep their type.
     assert_eq!(load::<Vec<f32>>(&path).unwrap_err().kind(), ErrorKind::WrongType);
     assert_eq!(load::<Vec<u8>>(&path).unwrap_err().kind(), ErrorKind::WrongType);
     assert_eq!(load::<(f64, f64, f64)>(&path).unwrap_err().kind(), ErrorKind::WrongType);
@@ -159,7 +159,7 @@ fn bad_files_get_errors_of_their_own() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
-/// A reader that gives one byte at a time.
+/// Reader that returns one byte at a time.
 struct Drip<R>(R);
 
 impl<R: BufRead> Read for Drip<R> {
@@ -170,7 +170,7 @@ impl<R: BufRead> Read for Drip<R> {
 }
 
 #[test]
-fn a_stream_is_left_exactly_after_the_value() {
+fn a_stream_is_read_exactly_to_the_end_of_the_value() {
     for (method, _) in methods() {
         let compression: Compression = method.parse().unwrap();
         let mut bytes = Vec::new();
@@ -190,7 +190,7 @@ fn a_stream_is_left_exactly_after_the_value() {
 }
 
 #[test]
-fn a_file_with_something_after_the_value_is_refused() {
+fn a_file_with_bytes_after_the_value_is_refused() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("file");
     for (method, _) in methods() {
@@ -241,10 +241,10 @@ fn links_modes_and_pipes_are_respected() {
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
 }
 
-/// A source that must not be asked for more than there is.
-struct Impatient<'a>(&'a [u8]);
+/// Source that panics when it is read at its end.
+struct Socket<'a>(&'a [u8]);
 
-impl Read for Impatient<'_> {
+impl Read for Socket<'_> {
     fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
         assert!(!self.0.is_empty(), "a socket would block here");
         self.0.read(target)
@@ -256,7 +256,7 @@ fn nothing_is_read_after_the_value() {
     for (method, _) in methods() {
         let mut bytes = Vec::new();
         dump_into(&sample(500), &mut bytes, method.parse().unwrap()).unwrap();
-        let reader = BufReader::new(Impatient(&bytes));
+        let reader = BufReader::new(Socket(&bytes));
         assert_eq!(load_from::<Sample>(reader).unwrap(), sample(500), "{method}");
     }
 }

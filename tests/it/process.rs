@@ -1,4 +1,4 @@
-//! What one process stored, the next one finds.
+//! Tests that a process finds the results of earlier processes.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ fn product(data: &Array2<f64>, factor: f64) -> Array2<f64> {
     data * factor
 }
 
-/// The child of the tests below; a test by itself only where there is a root.
+/// Runs in the child process of the tests below. Does nothing in the parent process.
 #[test]
 fn calls_product() {
     if child::root().is_none() {
@@ -31,7 +31,7 @@ fn calls_product() {
 }
 
 #[test]
-fn a_second_process_hits_what_the_first_stored() {
+fn a_second_process_hits_results_of_the_first() {
     let root = tempdir().unwrap();
     let first = child::run("process::calls_product", root.path(), &[]);
     let second = child::run("process::calls_product", root.path(), &[]);
@@ -43,7 +43,7 @@ fn a_second_process_hits_what_the_first_stored() {
 }
 
 #[test]
-fn the_variable_larder_steers_a_run() {
+fn the_variable_larder_sets_the_run_mode() {
     let root = tempdir().unwrap();
     let run = |mode| child::run("process::calls_product", root.path(), &[("LARDER", mode)]).matches("computed").count();
     let entries = || Cache::open(root.path()).unwrap().entries().unwrap().len();
@@ -74,7 +74,7 @@ fn calls_global() {
 }
 
 #[test]
-fn the_global_cache_is_where_the_variables_say() {
+fn environment_variables_set_the_global_cache() {
     let root = tempdir().unwrap();
     let home = root.path().to_str().unwrap();
     let chosen = root.path().join("chosen");
@@ -90,7 +90,7 @@ fn the_global_cache_is_where_the_variables_say() {
     if cfg!(target_os = "linux") {
         assert!(text.contains(&format!("in {home}/larder")), "{text}");
     }
-    // What can't be used is said, and nothing more comes of it.
+    // A folder or compressor that can't be used is logged, and calls still compute.
     let text = child::run("process::calls_global", root.path(), &[("LARDER_DIR", "/dev/null/x")]);
     assert!(text.contains("computed"), "{text}");
     let wrong = [("LARDER_DIR", home), ("LARDER_COMPRESSION", "zip")];
@@ -100,7 +100,7 @@ fn the_global_cache_is_where_the_variables_say() {
 #[test]
 fn calls_and_dies() {
     if let Some(root) = child::root() {
-        // Dies while the entry, which is too large for one write, is being written.
+        // Aborts while a value is written that is too large for one write.
         struct Dying;
         impl serde::Serialize for Dying {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -121,14 +121,14 @@ fn calls_and_dies() {
 }
 
 #[test]
-fn a_process_killed_while_it_writes_leaves_no_half_file_in_sight() {
+fn a_process_killed_while_writing_leaves_no_partial_file() {
     let root = tempdir().unwrap();
     assert!(!child::command("process::calls_and_dies", root.path()).output().unwrap().status.success());
     assert!(!root.path().join("dump").exists());
 }
 
 #[test]
-fn drafts_without_a_writer_are_collected_and_others_are_not() {
+fn only_orphaned_temp_files_are_removed() {
     use std::fs::{File, FileTimes};
     use std::time::{Duration, SystemTime};
     let root = tempdir().unwrap();
@@ -156,7 +156,7 @@ fn drafts_without_a_writer_are_collected_and_others_are_not() {
 }
 
 #[test]
-fn calls_what_is_not_deterministic() {
+fn calls_nondeterministic_functions() {
     let Some(root) = child::root() else { return };
     let cache = Cache::open(root.join("cache")).unwrap();
     let before = cache.stats().unwrap();
@@ -174,10 +174,10 @@ fn calls_what_is_not_deterministic() {
 #[test]
 fn hits_are_verified_on_request() {
     let root = tempdir().unwrap();
-    let run = |mode| child::run("process::calls_what_is_not_deterministic", root.path(), &[("LARDER", mode)]);
+    let run = |mode| child::run("process::calls_nondeterministic_functions", root.path(), &[("LARDER", mode)]);
     assert!(run("on").contains("computed 2, differing 0"));
     assert!(run("on").contains("computed 0, differing 0"));
-    // What differs is reported, and the program sees what it sees without `verify`.
+    // Differing results are reported, but the program gets the same values as without `verify`.
     for _ in 0..2 {
         let text = run("verify:1");
         assert!(text.contains("computed 22, differing 2") && text.contains("is own: false"), "{text}");

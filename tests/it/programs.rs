@@ -1,4 +1,4 @@
-//! Two programs that know nothing of each other, in one cache: the crates in `tests/programs`.
+//! Tests two unrelated programs that use one cache: the crates in `tests/programs`.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,14 +21,14 @@ impl Programs {
         let manifest = programs.dir.path().join("Cargo.toml");
         let text = std::fs::read_to_string(&manifest).unwrap().replace("LARDER", larder.to_str().unwrap());
         std::fs::write(manifest, text).unwrap();
-        // The versions that are there already.
+        // Use the versions that are downloaded already.
         std::fs::copy(larder.join("Cargo.lock"), programs.dir.path().join("Cargo.lock")).unwrap();
         programs
     }
 
     fn run(&self, program: &str, todo: &str) -> String {
-        // What the tracked crates are built with is there already. No two of all these programs have one name, as they
-        // lie in one folder.
+        // The tracked crates have built the dependencies in this folder already. All these programs have different
+        // names, because they share the folder.
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tracked");
         let mut command = Command::new(env!("CARGO"));
         command.args(["run", "--offline", "--quiet", "--package", program, "--", todo]).current_dir(self.dir.path());
@@ -46,9 +46,8 @@ impl Programs {
     }
 }
 
-/// FIELD F13.
 #[test]
-fn closures_of_one_name_in_two_programs_are_two() {
+fn closures_with_one_name_in_two_programs_are_different() {
     let programs = Programs::new();
     let of = |who: &str, library: &str, opened: &str| {
         format!(
@@ -57,9 +56,10 @@ fn closures_of_one_name_in_two_programs_are_two() {
         )
     };
     assert_eq!(programs.run("bakery", ""), of("bakery", "bakery", "bakery"));
-    // A library's own closure is one for all, and so are those in a cache that both open.
+    // A closure within a library is the same for all programs, and so are closures in a cache that both programs
+    // open.
     assert_eq!(programs.run("dairy", ""), of("dairy", "bakery", "bakery"));
-    // All of these are hits, also of what has moved to another function.
+    // All of these are hits, including closures that moved to another function.
     assert_eq!(programs.run("bakery", "moved"), of("bakery", "bakery", "bakery"));
 
     let both = |bakery: &[&str]| {
@@ -79,7 +79,7 @@ fn closures_of_one_name_in_two_programs_are_two() {
         "bakery::pointer",
     ];
     assert_eq!(programs.functions(), both(&bakery));
-    // A program clears its own by their name, and others' by their full name.
+    // A program clears its own closures by their name, and those of others by their full name.
     assert_eq!(programs.run("bakery", "clear load"), "cleared: true\n");
     assert_eq!(programs.run("bakery", "clear load"), "cleared: false\n");
     let left: Vec<&str> = bakery.into_iter().filter(|name| *name != "bakery::load").collect();
@@ -97,10 +97,10 @@ fn calls_closures_of_one_crate() {
     let call = |n: u32| cache.get_or_compute("sales::history", &n, || n);
     call(1);
     let names: Vec<String> = cache.functions().unwrap().into_iter().map(|function| function.name).collect();
-    // The tests' code is not the code of a program `it`.
+    // A test binary is not the same program as a binary `it`, so the prefix is the full file name of the test binary.
     let program = std::env::current_exe().unwrap().file_stem().unwrap().to_str().unwrap().to_owned();
     assert_eq!(names, [format!("{program}::sales::history")]);
-    // A function is not called as one of the files beside entries is, so the folder has another name.
+    // The folder has another name than the function, because `history` is a file beside entries.
     let folder = cache.functions().unwrap()[0].path.clone();
     assert!(
         folder.starts_with(cache.path().join(format!("v1/{program}/sales"))) && folder.join("function.json").exists()
@@ -110,7 +110,7 @@ fn calls_closures_of_one_crate() {
     assert!(cache.clear_function("sales::history").unwrap());
     call(2);
     assert!(cache.clear_function(&names[0]).unwrap());
-    // Elsewhere a name is what it is.
+    // In other caches, names have no prefix.
     let opened = Cache::open(cache.path().join("opened")).unwrap();
     opened.get_or_compute("load", &1, || 1);
     assert_eq!(opened.functions().unwrap()[0].name, "load");

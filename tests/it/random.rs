@@ -1,6 +1,6 @@
-//! Numbers that look random and are the same for the same seed.
+//! Generates pseudorandom numbers that depend only on a seed.
 
-/// splitmix64.
+/// Generator with the algorithm splitmix64.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -15,7 +15,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`; 0 if that is 0.
+    /// Returns a number below `bound`, or 0 if `bound` is 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next().checked_rem(bound).unwrap_or(0)
     }

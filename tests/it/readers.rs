@@ -1,4 +1,4 @@
-//! Types of every kind that a reader may ask for.
+//! Defines types of every kind that a reader may request.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -7,13 +7,13 @@ use ndarray::{Array1, Array2, ArrayD};
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Vectors in vectors.
+/// Vectors nested in structs.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Nest {
     _inner: Vec<Nest>,
 }
 
-/// Vectors in vectors, without anything between them.
+/// Vectors nested directly in vectors.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Arrays {
@@ -85,7 +85,7 @@ pub(crate) struct Strict {
     _a: u8,
 }
 
-/// Believes how many elements there are said to be.
+/// Sequence that allocates for as many elements as the content claims.
 #[derive(Debug)]
 pub(crate) struct Trusting;
 
@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Trusting {
     }
 }
 
-/// A string of bytes.
+/// Byte string.
 #[derive(Debug)]
 pub(crate) struct Blob;
 
@@ -133,12 +133,12 @@ impl<'de> Deserialize<'de> for Blob {
     }
 }
 
-/// What is done with each type.
+/// Operation that is run for each type.
 pub(crate) trait ForType {
     fn of<T: DeserializeOwned>(&mut self);
 }
 
-/// Types whose values have no more levels than their name says.
+/// Runs `each` for types whose nesting depth is fixed.
 pub(crate) fn shallow(each: &mut impl ForType) {
     each.of::<u8>();
     each.of::<i128>();
@@ -174,7 +174,7 @@ pub(crate) fn shallow(each: &mut impl ForType) {
     each.of::<Vec<num_complex::Complex<f64>>>();
 }
 
-/// Types whose values have as many levels as the content has.
+/// Runs `each` for recursive types, whose values are nested as deeply as the content.
 pub(crate) fn deep(each: &mut impl ForType) {
     each.of::<Nest>();
     each.of::<Arrays>();

@@ -1,4 +1,4 @@
-//! What the README shows is what there is.
+//! Tests that the README matches the code.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// The first example is the quickstart, abridged: each line of code is a line of that program.
+/// The first example is a shortened form of the quickstart: each line of code is also a line of that program.
 #[test]
 fn the_first_example_is_the_quickstart() {
     let (readme, quickstart) = (read("README.md"), read("examples/quickstart.rs"));
@@ -15,7 +15,7 @@ fn the_first_example_is_the_quickstart() {
     let there: Vec<&str> = quickstart.lines().map(str::trim).collect();
     let mut compared = 0;
     for line in example.lines().map(|line| line.split("//").next().unwrap().trim()).filter(|line| !line.is_empty()) {
-        // The program asks for the outcome in any case.
+        // The program always requests the outcome, so this line differs.
         if !line.starts_with("let score = ") {
             assert!(there.contains(&line), "{line:?} is no line of the quickstart");
             compared += 1;

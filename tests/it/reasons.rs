@@ -1,4 +1,4 @@
-//! Why a result was not kept, as `explain` tells it.
+//! Tests the reason that `explain` gives for a result that was not stored.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -39,11 +39,10 @@ fn why<'a, T: 'a>(call: &larder::Call<'a, T>) -> NotKept {
     }
 }
 
-/// F40
 #[test]
-fn an_err_a_no_and_a_panic_are_told() {
+fn an_err_a_rejection_and_a_panic_are_reported() {
     let (_folder, cache) = cache();
-    // Something that is like it, so that a difference could be named.
+    // A similar call, so that `explain` could name a difference.
     assert_eq!(parse("7", &cache), Ok(7));
     assert!(parse("seven", &cache).is_err());
     let text = parse::call("seven", &cache).explain().to_string();
@@ -56,7 +55,7 @@ fn an_err_a_no_and_a_panic_are_told() {
     let Outcome::Computed { reason: Reason::NotKept { why: NotKept::Err, .. }, .. } = outcome else {
         panic!("{outcome:?}")
     };
-    // Of another call, nothing is known.
+    // Nothing is known about another call.
     assert!(parse::call("eight", &cache).explain().to_string().contains("argument `text` differs"));
 
     assert_eq!(divide(1.0, 0.0, &cache), f64::INFINITY);
@@ -66,14 +65,14 @@ fn an_err_a_no_and_a_panic_are_told() {
     catch_unwind(AssertUnwindSafe(|| pick(3, &cache))).unwrap_err();
     assert_eq!(why(&pick::call(3, &cache)), NotKept::Panic);
     assert!(pick::call(3, &cache).explain().to_string().ends_with("ago, and the function panicked"));
-    // None of these is a fault, and nothing of them is told as if it were stored.
+    // None of these is a fault, and none is listed as stored.
     assert_eq!(cache.stats().unwrap().errors, 0);
     assert_eq!(cache.recent(10).unwrap().len(), 1);
 }
 
-/// F40: a result that can't be stored, and a cache that stores nothing.
+/// A result that can't be stored, and a cache that stores nothing.
 #[test]
-fn what_could_not_be_stored_is_told() {
+fn results_that_can_not_be_stored_are_reported() {
     #[derive(Debug, PartialEq)]
     struct Odd(u8);
 
@@ -104,9 +103,9 @@ fn what_could_not_be_stored_is_told() {
     assert_eq!(why(&pick::call(1, &read_only)), NotKept::ReadOnly);
 }
 
-/// What is stored or removed later is what counts.
+/// The last result or removal counts.
 #[test]
-fn what_happened_last_is_told() {
+fn the_last_event_is_reported() {
     let (_folder, cache) = cache();
     #[memoize(cache = cache, ignore(cache, fails), name = "reasons::flaky")]
     fn flaky(n: u32, fails: bool, cache: &Cache) -> Result<u32, String> {
@@ -133,9 +132,9 @@ fn fails_in_another_process() {
     catch_unwind(AssertUnwindSafe(|| pick(3, &cache))).unwrap_err();
 }
 
-/// F40: other processes know as well.
+/// Other processes see the reason too.
 #[test]
-fn what_another_process_did_not_keep_is_told() {
+fn results_not_stored_by_another_process_are_reported() {
     let (folder, cache) = cache();
     child::run("reasons::fails_in_another_process", folder.path(), &[]);
     assert_eq!(why(&parse::call("seven", &cache)), NotKept::Err);
@@ -144,7 +143,7 @@ fn what_another_process_did_not_keep_is_told() {
     assert_eq!(cache.stats().unwrap().entries, 0);
 }
 
-/// A call that fails in a loop does not drive out what else is known.
+/// A call that fails in a loop does not displace other calls in the history.
 #[test]
 fn a_history_is_not_flooded() {
     let (_folder, cache) = cache();
@@ -161,7 +160,7 @@ fn a_history_is_not_flooded() {
 
 #[cfg(feature = "async")]
 #[test]
-fn those_of_async_functions_are_told() {
+fn reasons_of_async_functions_are_reported() {
     #[memoize(cache = &cache, ignore(cache), name = "reasons::later")]
     async fn later(n: u8, cache: Cache) -> Result<u8, String> {
         let _ = cache;

@@ -1,5 +1,5 @@
-//! What the system refuses: rights, space, descriptors. The function runs, the fault is counted, and when there
-//! is enough again calls hit again.
+//! Tests operations that the system refuses, for lack of permissions, space or descriptors. The function runs, the
+//! fault is counted, and calls hit again when the cause is removed.
 
 use std::ffi::CStr;
 use std::fs::{self, File, Permissions};
@@ -22,14 +22,14 @@ fn drafts(cache: &Cache) -> usize {
     fs::read_dir(cache.path().join("drafts")).unwrap().count()
 }
 
-/// Sets the modes of all folders and files from here on.
+/// Sets the modes of all folders and files in this path.
 fn set_modes(path: &Path, folder: u32, file: u32) {
     let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     let mut all = vec![path.to_owned()];
     let mut at = 0;
     while at < all.len() {
         if all[at].is_dir() {
-            // As long as it is to be listed.
+            // The folder must be readable while it is listed.
             set(&all[at], 0o700);
             let within: Vec<_> = fs::read_dir(&all[at]).unwrap().map(|file| file.unwrap().path()).collect();
             all.extend(within);
@@ -41,20 +41,20 @@ fn set_modes(path: &Path, folder: u32, file: u32) {
     }
 }
 
-/// A folder for a child that has no rights but those that modes give; and the program that it is.
-pub(crate) fn for_anybody() -> (TempDir, PathBuf) {
+/// Returns a folder for a child process without privileges, and a copy of this program in it.
+pub(crate) fn folder_for_unprivileged_user() -> (TempDir, PathBuf) {
     let root = tempdir().unwrap();
     fs::set_permissions(root.path(), Permissions::from_mode(0o777)).unwrap();
     let program = root.path().join("program");
     let this = std::env::current_exe().unwrap();
-    // The way to it may be closed to others.
+    // The original path may be inaccessible to other users.
     if fs::hard_link(&this, &program).is_err() {
         fs::copy(&this, &program).unwrap();
     }
     (root, program)
 }
 
-/// The same test of another program, or by another one.
+/// Copies the arguments and environment of `as_it_is` to another command.
 pub(crate) fn instead(mut command: Command, as_it_is: &Command) -> Command {
     command.args(as_it_is.get_args());
     for (name, value) in as_it_is.get_envs() {
@@ -71,8 +71,8 @@ pub(crate) fn succeeds(mut command: Command) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs a test as somebody whom modes stop.
-pub(crate) fn run_as_anybody(test: &str, root: &Path, program: &Path, variables: &[(&str, &str)]) {
+/// Runs a test as a user whose access is limited by file modes.
+pub(crate) fn run_as_unprivileged_user(test: &str, root: &Path, program: &Path, variables: &[(&str, &str)]) {
     let mut command = instead(Command::new(program), &child::command(test, root));
     if rustix::process::getuid().is_root() {
         command.uid(65534).gid(65534);
@@ -87,14 +87,14 @@ fn global(n: usize) -> usize {
 }
 
 #[test]
-fn calls_in_a_folder_of_somebody_else() {
+fn calls_in_a_folder_of_another_user() {
     let Some(root) = child::root() else { return };
     let folder = root.join("cache");
     let readable = std::env::var("READABLE").is_ok();
     match Cache::open(&folder) {
         Ok(cache) => {
             assert!(readable);
-            // It was stored by somebody else, and is used; what is new is not stored.
+            // Results of another user are used, but new ones are not stored.
             assert_eq!(counted(&cache, || call(&cache, 1, || panic!("it is there"))), 0);
             for _ in 0..2 {
                 assert_eq!(counted(&cache, || call(&cache, 2, || {})), 1);
@@ -112,20 +112,21 @@ fn calls_in_a_folder_of_somebody_else() {
         let faults = counted(&cache, || call(&cache, 1, || assert!(!readable)));
         assert_eq!(faults, u64::from(!readable));
     }
-    // Of the global cache, nobody asks whether it could be opened.
+    // The global cache returns no error. It is disabled if it can't be opened.
     assert_eq!((global(1), global(1)), (2, 2));
     assert_eq!(global::memo().cache().is_enabled(), readable);
 }
 
 #[test]
-fn a_folder_of_somebody_else_is_used_as_far_as_it_goes() {
-    let (root, program) = for_anybody();
+fn a_folder_of_another_user_is_used_as_far_as_possible() {
+    let (root, program) = folder_for_unprivileged_user();
     let path = root.path().join("cache");
     let cache = Cache::open(&path).unwrap();
     call(&cache, 1, || {});
     let variables = [("LARDER_DIR", path.to_str().unwrap()), ("READABLE", "yes")];
-    let child =
-        |variables| run_as_anybody("refused::calls_in_a_folder_of_somebody_else", root.path(), &program, variables);
+    let child = |variables| {
+        run_as_unprivileged_user("refused::calls_in_a_folder_of_another_user", root.path(), &program, variables)
+    };
     set_modes(&path, 0o555, 0o444);
     child(&variables);
     set_modes(&path, 0o000, 0o000);
@@ -135,12 +136,11 @@ fn a_folder_of_somebody_else_is_used_as_far_as_it_goes() {
 }
 
 #[test]
-fn loses_its_rights() {
+fn loses_permissions() {
     let Some(root) = child::root() else { return };
     let cache = Cache::builder(root.join("cache")).hot_bytes(0).open().unwrap();
     let set = |place: &str, mode| fs::set_permissions(cache.path().join(place), Permissions::from_mode(mode)).unwrap();
-    // What may no longer be written to, or not even be entered; with the faults of a call that is stored, and of
-    // one that is not.
+    // Paths and modes that forbid writing or access, with the faults of a call that is stored and of one that is not.
     let places = [
         ("", 0o500, [0, 0]),
         ("", 0o000, [2, 2]),
@@ -155,7 +155,7 @@ fn loses_its_rights() {
         let what = format!("{place:?} {mode:o}");
         cache.clear_function("a::f").unwrap();
         call(&cache, 1, || {});
-        // While it runs.
+        // The permission is removed while the function runs.
         let meanwhile = counted(&cache, || call(&cache, 2, || set(place, mode)));
         assert_eq!(meanwhile, faults[1].min(1), "{what}");
         assert_eq!(counted(&cache, || call(&cache, 1, || {})), faults[0], "{what}");
@@ -163,7 +163,7 @@ fn loses_its_rights() {
         set(place, 0o700);
         works_again(&cache, &[1, 2, 3]);
     }
-    // An entry alone.
+    // Only the entry is unreadable.
     let entry = cache.entries().unwrap().next().unwrap();
     fs::set_permissions(&entry.path, Permissions::from_mode(0o000)).unwrap();
     let n = entry.arguments[0].preview.parse().unwrap();
@@ -172,13 +172,13 @@ fn loses_its_rights() {
 }
 
 #[test]
-fn rights_may_be_taken_away_and_given_back() {
-    let (root, program) = for_anybody();
-    run_as_anybody("refused::loses_its_rights", root.path(), &program, &[]);
+fn calls_work_when_permissions_are_removed_and_restored() {
+    let (root, program) = folder_for_unprivileged_user();
+    run_as_unprivileged_user("refused::loses_permissions", root.path(), &program, &[]);
 }
 
 #[test]
-fn starts_where_nothing_can_be_stored() {
+fn starts_in_a_folder_that_can_not_be_written() {
     let Some(root) = child::root() else { return };
     let place = PathBuf::from(std::env::var_os("PLACE").unwrap());
     let mut computed = 0;
@@ -188,7 +188,7 @@ fn starts_where_nothing_can_be_stored() {
     };
     assert_eq!((call(), call()), (1, 2));
     assert!(!Cache::global().is_enabled());
-    // A second cache, of which the program asks whether it could be opened.
+    // A second cache, which the program opens with an error check.
     let own = Cache::open(place.join("own"));
     let own = own.ok().inspect(|own| {
         assert!(!own.is_enabled());
@@ -212,34 +212,33 @@ fn starts_where_nothing_can_be_stored() {
     }
 }
 
-/// F39: the folder can't be made at first, for whatever reason.
+/// The folder can't be created at first, for any reason.
 #[test]
-fn a_process_that_starts_without_a_cache_has_one_when_it_can_be_made() {
+fn a_cache_is_opened_later_if_its_folder_can_not_be_created_at_first() {
     let root = tempdir().unwrap();
     let file = root.path().join("in the way");
     fs::write(&file, "a file").unwrap();
     let place = file.join("cache");
     let variables = [("LARDER_DIR", place.to_str().unwrap()), ("PLACE", file.to_str().unwrap())];
-    child::run("refused::starts_where_nothing_can_be_stored", root.path(), &variables);
+    child::run("refused::starts_in_a_folder_that_can_not_be_written", root.path(), &variables);
 }
 
-/// F39: a disk that is full when the process starts.
+/// The disk is full when the process starts.
 #[test]
-fn a_process_that_starts_on_a_full_disk_stores_when_there_is_room() {
+fn a_process_started_on_a_full_disk_stores_when_space_is_free() {
     let Some(disk) = Disk::new() else { return };
     let mut filler = File::create(disk.0.path().join("in the way")).unwrap();
     io::copy(&mut io::repeat(1), &mut filler).unwrap_err();
     drop(filler);
-    // In memory, an empty folder needs no room; so nothing but files is left to be made.
+    // tmpfs can create an empty folder without free space. Creating files is the only step left.
     let place = disk.0.path().join("global");
     let variables =
         [("LARDER_DIR", place.to_str().unwrap()), ("PLACE", disk.0.path().to_str().unwrap()), ("FULL", "yes")];
-    child::run("refused::starts_where_nothing_can_be_stored", disk.0.path(), &variables);
+    child::run("refused::starts_in_a_folder_that_can_not_be_written", disk.0.path(), &variables);
 }
 
-/// F41
 #[test]
-fn the_doctor_sees_a_full_disk() {
+fn the_doctor_reports_a_full_disk() {
     let Some(disk) = Disk::new() else { return };
     let cache = Cache::open(disk.0.path().join("cache")).unwrap();
     call(&cache, 1, || {});
@@ -252,7 +251,7 @@ fn the_doctor_sees_a_full_disk() {
     io::copy(&mut io::repeat(1), &mut filler).unwrap_err();
     let (health, what) = writing();
     assert!(health == Severity::Fault && what.starts_with("results can't be stored: the disk is full"), "{what}");
-    // There would be room, and it is left to others.
+    // There is a little space, but it is left to other programs.
     filler.set_len(filler.metadata().unwrap().len() - (24 << 10)).unwrap();
     let (health, what) = writing();
     assert!(health == Severity::Fault && what.contains("almost full, 24.0 KiB of 2.0 MiB are free"), "{what}");
@@ -260,9 +259,8 @@ fn the_doctor_sees_a_full_disk() {
     assert_eq!(writing().0, Severity::Good);
 }
 
-/// F41
 #[test]
-fn the_doctor_counts_young_drafts() {
+fn the_doctor_counts_recent_temp_files() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path()).unwrap();
     fs::write(root.path().join("drafts/.abc.larder-draft"), [1; 2048]).unwrap();
@@ -278,11 +276,12 @@ fn limit(resource: Resource, current: Option<u64>) {
 }
 
 #[test]
-fn writes_no_more_than_a_limit() {
+fn writes_with_a_limited_file_size() {
     let Some(root) = child::root() else { return };
     let cache = Cache::builder(root.join("cache")).hot_bytes(0).open().unwrap();
     larder::dump(&1, root.join("dump")).unwrap();
-    // Below the limit; by one write, by several, and with its space taken before.
+    // The first size is below the limit. The others are written by one call, by several, and with space reserved
+    // first.
     let sizes = [1000, 100_000, 900_000, 5_000_000];
     limit(Resource::Fsize, Some(64 << 10));
     for (n, faults) in sizes.into_iter().zip([0, 1, 1, 1]) {
@@ -300,20 +299,20 @@ fn writes_no_more_than_a_limit() {
     limit(Resource::Fsize, None);
     works_again(&cache, &sizes);
     assert_eq!(counted(&cache, texts), 0);
-    assert_eq!(fs::read_dir(&root).unwrap().count(), 2, "a draft of the dump is left");
+    assert_eq!(fs::read_dir(&root).unwrap().count(), 2, "a temp file of the dump is left");
 }
 
 #[test]
-fn a_file_that_may_not_grow_is_a_full_disk() {
+fn a_file_size_limit_counts_as_a_full_disk() {
     let root = tempdir().unwrap();
-    let as_it_is = child::command("refused::writes_no_more_than_a_limit", root.path());
-    // Who grows a file beyond the limit gets a signal as well, which a shell can turn off for its children.
+    let as_it_is = child::command("refused::writes_with_a_limited_file_size", root.path());
+    // A process that grows a file beyond the limit also gets a signal. The shell turns it off for its child.
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(as_it_is.get_program());
     succeeds(instead(shell, &as_it_is));
 }
 
-/// A file system in memory of 2 MiB; `None` where nobody may mount one.
+/// A file system of 2 MiB in memory.
 struct Disk(TempDir);
 
 impl Disk {
@@ -334,9 +333,9 @@ impl Drop for Disk {
     }
 }
 
-/// There would be room for a small result; others need it more.
+/// A small result would fit, but the space is left to other programs.
 #[test]
-fn a_disk_that_is_almost_full_is_left_to_others() {
+fn nothing_is_stored_on_an_almost_full_disk() {
     let Some(disk) = Disk::new() else { return };
     let mut filler = File::create(disk.0.path().join("filler")).unwrap();
     let cache = Cache::open(disk.0.path().join("cache")).unwrap();
@@ -351,10 +350,10 @@ fn a_disk_that_is_almost_full_is_left_to_others() {
 }
 
 #[test]
-fn a_full_disk_is_survived() {
+fn calls_work_on_a_full_disk() {
     let Some(disk) = Disk::new() else { return };
     let cache = Cache::open(disk.0.path().join("cache")).unwrap();
-    // The last two take their space before they are written.
+    // The space of the last two is reserved before they are written.
     let sizes = [1000, 300_000, 800_000, 1_000_000, 1_500_000, 5_000_000];
     let faults: Vec<_> = sizes.iter().map(|&n| counted(&cache, || call(&cache, n, || {}))).collect();
     assert_eq!(faults, [0, 0, 0, 1, 1, 1]);
@@ -362,7 +361,7 @@ fn a_full_disk_is_survived() {
     let error = larder::dump(&vec![1_u8; 5_000_000], disk.0.path().join("dump")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
 
-    // Until nothing at all fits.
+    // Fill the disk completely.
     let filler = disk.0.path().join("filler");
     let mut full = File::create(&filler).unwrap();
     let filled = io::copy(&mut io::repeat(1), &mut full).unwrap_err();
@@ -401,18 +400,18 @@ fn uses_up_all_descriptors() {
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MFILE.raw_os_error()));
     };
     use_up(&mut open);
-    // Neither can be looked up, nor stored; nor could the lock be taken, if it had not been before.
+    // Neither lookup nor storing works. Locking works only because the lock file was opened before.
     for cache in [&cache, &never] {
         assert_eq!(counted(cache, || call(cache, 1, || {})), 2);
         assert_eq!(counted(cache, || call(cache, 2, || {})), 2);
     }
     assert!(Cache::open(root.join("another")).is_err());
     assert!(cache.entries().is_err());
-    // One is enough to load.
+    // One descriptor is enough to load.
     open.pop();
     assert_eq!(counted(&cache, || call(&cache, 1, || panic!("it is there"))), 0);
     open.clear();
-    // While the function runs.
+    // The descriptors run out while the function runs.
     assert_eq!(counted(&cache, || call(&cache, 3, || use_up(&mut open))), 1);
     open.clear();
     works_again(&cache, &[1, 2, 3]);

@@ -1,4 +1,4 @@
-//! Compressors that are registered: where they work, and what is refused.
+//! Tests registered compressors: where they work, and which are refused.
 
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
@@ -13,8 +13,8 @@ use tempfile::tempdir;
 
 use crate::persist::{Sample, sample};
 
-/// Blocks of up to 255 bytes with their length before them, each byte XORed with the level. An empty
-/// block is the end.
+/// Compressor that writes blocks of up to 255 bytes, each after its length, with every byte XORed with the level. An
+/// empty block marks the end.
 #[derive(Clone)]
 struct Xor {
     name: &'static str,
@@ -22,7 +22,7 @@ struct Xor {
     extension: Option<&'static str>,
     levels: RangeInclusive<i32>,
     default_level: i32,
-    /// What it begins streams with.
+    /// Bytes at the beginning of its streams.
     begins: &'static [u8],
 }
 
@@ -58,7 +58,7 @@ impl Compressor for Xor {
 
     fn writer<'w>(&self, level: i32, mut target: Box<dyn Write + 'w>) -> io::Result<Box<dyn CompressionWriter + 'w>> {
         let mask = u8::try_from(level).unwrap();
-        // One byte at a time is allowed.
+        // A writer may write one byte at a time.
         for byte in self.begins.iter().chain([&mask]) {
             target.write_all(&[*byte])?;
         }
@@ -124,7 +124,7 @@ impl Read for Unmasking<'_> {
     }
 }
 
-/// Registers what these tests use, once in this process.
+/// Registers the compressors of these tests, once in this process.
 fn register() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -164,7 +164,7 @@ fn files_are_written_by_extension_and_read_by_content() {
 }
 
 #[test]
-fn values_follow_one_another() {
+fn several_values_can_share_a_stream() {
     register();
     let mut bytes = Vec::new();
     let compressions = ["xor", "gzip", "xor:1", "none", "xor:9"];
@@ -177,7 +177,7 @@ fn values_follow_one_another() {
         assert_eq!(load_from::<usize>(&mut stream).unwrap(), number);
     }
     assert_eq!(stream, b"what follows");
-    // Beginnings of a magic that do not become one.
+    // Content that begins like a magic number but differs later.
     for beginning in [&b"XOR"[..], b"XOR str", b"XOR stream", b"XOR streak\n and more", b"not a word of anything"] {
         let kind = load_from::<u8>(beginning).unwrap_err().kind();
         assert_eq!(kind, ErrorKind::NotLarder, "{}", beginning.escape_ascii());
@@ -185,7 +185,7 @@ fn values_follow_one_another() {
 }
 
 #[test]
-fn names_and_levels_are_text() {
+fn names_and_levels_can_be_written_and_parsed_as_text() {
     register();
     for text in ["xor:1", "xor:9", "xor:5"] {
         assert_eq!(text.parse::<Compression>().unwrap().to_string(), text);
@@ -210,12 +210,12 @@ fn names_and_levels_are_text() {
     unknown(dump_into(&1, Vec::new(), Compression::custom("nobody", 1)).unwrap_err());
     let folder = tempdir().unwrap();
     unknown(Cache::builder(folder.path()).compression(Compression::custom("nobody", 1)).open().unwrap_err());
-    // A name of larder's own is not looked up.
+    // Names of larder's own compressors are not looked up in the registry.
     unknown(dump_into(&1, Vec::new(), Compression::custom("gzip", 1)).unwrap_err());
 }
 
 #[test]
-fn caches_use_them() {
+fn caches_use_registered_compressors() {
     register();
     let folder = tempdir().unwrap();
     let cache = Cache::builder(folder.path()).compression("xor:3".parse().unwrap()).open().unwrap();
@@ -235,7 +235,7 @@ fn caches_use_them() {
 }
 
 #[test]
-fn streams_that_could_not_be_read_again_are_not_written() {
+fn streams_with_a_wrong_magic_number_are_not_written() {
     register();
     for (name, magic) in [("liar", "[6f, 6e, 65"), ("silent", "[6e, 6f, 74")] {
         let error = dump_into(&1, Vec::new(), Compression::custom(name, 1)).unwrap_err();
@@ -245,7 +245,7 @@ fn streams_that_could_not_be_read_again_are_not_written() {
 }
 
 #[test]
-fn what_can_not_be_told_apart_is_refused() {
+fn ambiguous_or_invalid_compressors_are_refused() {
     register();
     let other = Xor { name: "other", magic: b"other", extension: Some("other"), ..XOR };
     let refused = |compressor: Xor| register_compressor(compressor).unwrap_err();
@@ -304,6 +304,6 @@ fn what_can_not_be_told_apart_is_refused() {
     invalid(Xor { levels: 3..=1, ..other.clone() }, "no levels");
     invalid(Xor { default_level: 10, ..other.clone() }, "levels 1 to 9");
 
-    // Nothing of all this was registered.
+    // None of these was registered.
     assert_eq!("other".parse::<Compression>().unwrap_err().kind(), ErrorKind::UnknownCompressor);
 }

@@ -1,4 +1,4 @@
-//! A value comes back exactly as it was stored.
+//! Tests that a value is read exactly as it was stored.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -28,12 +28,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn any_value_comes_back_from_a_dump(value in values::value()) {
+    fn any_value_round_trips_through_a_dump(value in values::value()) {
         prop_assert_eq!(through_dump(&value), value);
     }
 
     #[test]
-    fn values_one_after_another_come_back_from_a_stream(list in prop::collection::vec(values::value(), 0..4)) {
+    fn several_values_round_trip_through_a_stream(list in prop::collection::vec(values::value(), 0..4)) {
         let methods = ["none", "blocks-lz4", "gzip", "zlib", "bz2", "xz", "lzma", "lz4"];
         let mut bytes = Vec::new();
         for (value, method) in list.iter().zip(methods.iter().cycle()) {
@@ -47,7 +47,7 @@ proptest! {
     }
 }
 
-/// Its own argument, through the cache.
+/// Returns its argument through the cache.
 #[memoize(cache = cache, ignore(cache))]
 fn stored(value: &Value, cache: &Cache) -> Option<Value> {
     let _ = cache;
@@ -58,7 +58,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_value_comes_back_from_a_memoized_function(
+    fn any_value_round_trips_through_a_memoized_function(
         value in values::value(),
         method in prop::sample::select(vec!["none", "gzip", "lz4", "xz", "blocks-lz4"]),
     ) {
@@ -82,7 +82,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug + Clone>(value: T) 
 }
 
 #[test]
-fn what_other_formats_lose_is_kept() {
+fn values_that_other_formats_lose_round_trip() {
     check(Some(None::<u8>));
     check(None::<Option<u8>>);
     check(Some(Some(Some(()))));
@@ -108,7 +108,7 @@ fn what_other_formats_lose_is_kept() {
 }
 
 #[test]
-fn floats_keep_their_bits() {
+fn bits_of_floats_are_preserved() {
     for bits in [0x7ff8_0000_0000_0000, 0x7ff0_0000_0000_0001, 0xfff8_dead_beef_0001, 0x8000_0000_0000_0000_u64] {
         let value = f64::from_bits(bits);
         assert_eq!(through_dump(&value).to_bits(), bits);
@@ -118,7 +118,7 @@ fn floats_keep_their_bits() {
 }
 
 #[test]
-fn arrays_of_any_dimension_and_order_come_back() {
+fn arrays_of_any_dimension_and_order_round_trip() {
     use ndarray::{Array0, Array2, Array3, ArrayD, s};
     check(Array0::from_elem((), 7_u16));
     check(Array2::<f64>::zeros((0, 5)));
@@ -132,7 +132,7 @@ fn arrays_of_any_dimension_and_order_come_back() {
     check(cube.reversed_axes());
 }
 
-/// Sequences that a hand-written `Serialize` gives element by element.
+/// Sequence with different element types that a manual `Serialize` passes one by one.
 struct Mixed(usize);
 
 impl Serialize for Mixed {
@@ -155,7 +155,7 @@ enum NumberOrText {
 }
 
 #[test]
-fn a_sequence_that_turns_out_to_be_mixed_is_not_taken_for_numbers() {
+fn a_mixed_sequence_is_not_written_as_numbers() {
     for count in [0, 1, 2, 100, 10_000] {
         let mut bytes = Vec::new();
         larder::dump_into(&Mixed(count), &mut bytes, Compression::NONE).unwrap();
@@ -166,12 +166,12 @@ fn a_sequence_that_turns_out_to_be_mixed_is_not_taken_for_numbers() {
             assert_eq!(*item, NumberOrText::Number(n as u16));
         }
     }
-    // Too long to take back: refused, not stored as something else.
+    // The encoder can't undo so long a sequence. The value is refused instead of being stored wrongly.
     let error = larder::dump_into(&Mixed(1_000_000), Vec::new(), Compression::NONE).unwrap_err();
     assert_eq!(error.kind(), larder::ErrorKind::NotRepresentable);
 }
 
-/// A `Serialize` that lies about its length.
+/// Type whose `Serialize` claims a wrong length.
 struct Liar(usize);
 
 impl Serialize for Liar {
@@ -185,7 +185,7 @@ impl Serialize for Liar {
 }
 
 #[test]
-fn a_length_that_is_a_lie_is_refused_on_the_way_in() {
+fn a_wrong_length_is_refused_when_writing() {
     for len in [0, 1, 3, 1 << 40] {
         let error = larder::dump_into(&Liar(len), Vec::new(), Compression::NONE).unwrap_err();
         assert_eq!(error.kind(), larder::ErrorKind::NotRepresentable, "{len}");
@@ -193,7 +193,7 @@ fn a_length_that_is_a_lie_is_refused_on_the_way_in() {
     larder::dump_into(&Liar(2), Vec::new(), Compression::NONE).unwrap();
 }
 
-/// Reads alike in both variants, so serde takes the first one.
+/// Both variants read the same content, so serde takes the first one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Ambiguous {
@@ -201,7 +201,7 @@ enum Ambiguous {
     Large(u64),
 }
 
-/// serde buffers what is flattened, and its buffer has no place for 128 bits.
+/// serde buffers flattened fields, and its buffer does not support 128-bit integers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Buffered {
     #[serde(flatten)]
@@ -214,7 +214,7 @@ struct Wide {
 }
 
 #[test]
-fn what_serde_itself_would_change_is_not_stored() {
+fn values_changed_by_serde_are_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     for _ in 0..2 {
@@ -224,13 +224,13 @@ fn what_serde_itself_would_change_is_not_stored() {
         let buffered = Buffered { inner: Wide { wide: 1 } };
         assert_eq!(cache.get_or_compute("f", &4, || buffered.clone()), buffered);
     }
-    // The second and third are stored; the first and fourth are computed each time.
+    // The second and third values are stored. The first and fourth are computed each time.
     let stats = cache.stats().unwrap();
     assert_eq!((stats.hits, stats.misses, stats.errors), (2, 6, 4));
 }
 
 #[test]
-fn nesting_is_bounded_on_the_way_in() {
+fn nesting_is_limited_when_writing() {
     #[derive(Serialize, Deserialize)]
     struct Node(Option<Box<Node>>);
     let chain = |length| (0..length).fold(Node(None), |node, _| Node(Some(Box::new(node))));
@@ -240,9 +240,9 @@ fn nesting_is_bounded_on_the_way_in() {
     assert_eq!(larder::key_of(&chain(1000)).unwrap_err().kind(), larder::ErrorKind::LimitExceeded);
 }
 
-/// Equal maps are equal wherever they are.
+/// Equal maps have equal keys at any nesting.
 #[test]
-fn hash_maps_behind_flatten_and_tags_are_kept_and_have_one_key() {
+fn hash_maps_in_flattened_and_tagged_types_round_trip_and_have_one_key() {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     struct Flat {
         id: u32,
@@ -266,7 +266,7 @@ fn hash_maps_behind_flatten_and_tags_are_kept_and_have_one_key() {
 }
 
 #[test]
-fn flattened_maps_may_have_any_keys() {
+fn flattened_maps_can_have_any_keys() {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     struct Flat<K: Ord> {
         id: u32,
@@ -277,9 +277,9 @@ fn flattened_maps_may_have_any_keys() {
     check(Flat { id: 1, rest: BTreeMap::from([('x', 2)]) });
 }
 
-/// A default for null, as many write it.
+/// Many types read null as the default.
 #[test]
-fn an_option_may_be_read_where_a_value_was_written() {
+fn an_option_can_be_read_from_a_value() {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     struct Defaults {
         #[serde(deserialize_with = "default_for_null")]
@@ -295,9 +295,9 @@ fn an_option_may_be_read_where_a_value_was_written() {
     check(Defaults { text: "x".to_owned(), letter: 'y', numbers: vec![1.5; 100] });
 }
 
-/// Also in a value that is too large to be tried in every case.
+/// This also holds for a value that is too large to be checked completely.
 #[test]
-fn what_serde_would_change_is_not_stored_however_large() {
+fn large_values_changed_by_serde_are_not_stored() {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     #[serde(untagged)]
     enum Number {
@@ -315,7 +315,7 @@ fn what_serde_would_change_is_not_stored_however_large() {
     assert_eq!((cache.stats().unwrap().hits, cache.stats().unwrap().errors), (0, 4));
 }
 
-/// Writes what it can't read.
+/// Type whose `Serialize` and `Deserialize` don't match.
 #[derive(Debug, Clone, PartialEq)]
 struct Misfit(u64);
 
@@ -334,7 +334,7 @@ impl<'de> Deserialize<'de> for Misfit {
 }
 
 #[test]
-fn a_misfit_of_serialize_and_deserialize_is_found_and_its_panic_caught() {
+fn mismatched_serialize_and_deserialize_are_detected() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     for number in [0, 5, 13] {
@@ -346,9 +346,9 @@ fn a_misfit_of_serialize_and_deserialize_is_found_and_its_panic_caught() {
     assert_eq!((stats.hits, stats.misses, stats.errors), (1, 5, 4));
 }
 
-/// What is written can be read, up to the last level and on a small stack.
+/// Anything that can be written can be read, up to the deepest level and on a small stack.
 #[test]
-fn what_is_not_too_deep_to_write_is_not_too_deep_to_read() {
+fn values_that_can_be_written_can_be_read_at_any_depth() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum List {
         Nil,

@@ -1,4 +1,4 @@
-//! Descriptors and threads: few are taken, and calls get on without.
+//! Tests scarce descriptors and threads: larder takes few of them, and calls work without them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,13 +12,13 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::tempdir;
 
 use crate::child;
-use crate::refused::{for_anybody, run_as_anybody};
+use crate::refused::{folder_for_unprivileged_user, run_as_unprivileged_user};
 
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// Makes use of a cache as programs do.
+/// Uses a cache as programs do.
 fn use_it(cache: &Cache) {
     for function in ["a", "b", "c"] {
         for n in 0..3 {
@@ -31,9 +31,9 @@ fn use_it(cache: &Cache) {
 }
 
 #[test]
-fn opens_many_caches() {
+fn opens_many_caches_at_once() {
     const MANY: usize = 60;
-    /// Files that the process keeps open for all caches, and what else it needs.
+    /// Descriptors that the process keeps open for all caches and other purposes.
     const FOR_ALL: usize = 16 + 4;
 
     let Some(root) = child::root() else { return };
@@ -43,12 +43,12 @@ fn opens_many_caches() {
     assert!(taken() <= MANY + FOR_ALL, "{} when they were opened", taken());
     caches.iter().for_each(use_it);
     assert!(taken() <= 2 * MANY + FOR_ALL, "{} when they were used", taken());
-    // Those that share a folder share what is open.
+    // Handles of the same folder share descriptors.
     let in_use = taken();
     let again: Vec<_> = (0..MANY).map(|_| Cache::open(root.join("0")).unwrap()).collect();
     again.iter().for_each(|cache| assert_eq!(cache.get_or_compute("a", &1, || 0), 2));
     assert!(taken() <= in_use + 4, "{} for a folder that is open", taken() - in_use);
-    // Nothing is done with them for a while.
+    // The caches are idle for a while.
     let until = Instant::now() + Duration::from_secs(20);
     while taken() > MANY + FOR_ALL {
         assert!(Instant::now() < until, "{} while nothing is done", taken());
@@ -59,11 +59,11 @@ fn opens_many_caches() {
     assert!(taken() <= FOR_ALL, "{} when they were closed", taken());
 }
 
-/// F39: an open cache takes a descriptor, one that is in use two.
+/// An open cache takes one descriptor, and one that is in use takes two.
 #[test]
 fn an_open_cache_takes_few_descriptors() {
     let root = tempdir().unwrap();
-    child::run("scarce::opens_many_caches", root.path(), &[]);
+    child::run("scarce::opens_many_caches_at_once", root.path(), &[]);
 }
 
 #[test]
@@ -127,9 +127,9 @@ fn tasks(root: &Path) {
     assert_eq!(later::memo().stats().unwrap().hits, 2);
 }
 
-/// F39: a limit that refuses threads costs speed only.
+/// If no threads can be started, calls are slower but work.
 #[test]
-fn a_process_without_threads_is_slower_and_no_more() {
-    let (root, program) = for_anybody();
-    run_as_anybody("scarce::works_without_threads", root.path(), &program, &[]);
+fn a_process_without_threads_is_only_slower() {
+    let (root, program) = folder_for_unprivileged_user();
+    run_as_unprivileged_user("scarce::works_without_threads", root.path(), &program, &[]);
 }

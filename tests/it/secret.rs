@@ -1,4 +1,4 @@
-//! Entries that are sealed with a secret.
+//! Tests entries with a MAC, in caches with a secret.
 
 use std::cell::Cell;
 use std::fs;
@@ -12,7 +12,7 @@ fn open(root: &Path, secret: u8, method: &str) -> Cache {
     Cache::builder(root).secret([secret; 32]).compression(method.parse().unwrap()).open().unwrap()
 }
 
-/// Calls, and tells whether that computed.
+/// Makes a call and returns whether it computed.
 fn computes(cache: &Cache, len: u32) -> bool {
     let computed = Cell::new(false);
     let value: Vec<u32> = cache.get_or_compute("numbers", &len, || {
@@ -24,8 +24,8 @@ fn computes(cache: &Cache, len: u32) -> bool {
 }
 
 #[test]
-fn what_another_secret_or_none_has_sealed_is_a_miss() {
-    // The second is longer than what is read at once, the third than what is kept in memory when it is written.
+fn entries_with_another_secret_or_none_are_misses() {
+    // The second value is longer than one read, and the third longer than the buffer for writing.
     for len in [3, 20_000, 900_000] {
         for method in ["none", "lz4", "xz:1"] {
             let root = tempdir().unwrap();
@@ -35,7 +35,7 @@ fn what_another_secret_or_none_has_sealed_is_a_miss() {
             assert!(computes(&other, len), "{method}, {len}");
             assert_eq!(other.stats().unwrap().errors_by_kind[&ErrorKind::Damaged], 1);
             assert!(!computes(&other, len));
-            // What is not sealed is used by those who ask for no seal, and the other way round it is not.
+            // A cache without a secret uses entries with a MAC, but not the other way round.
             let without = Cache::builder(root.path()).open().unwrap();
             assert!(!computes(&without, len));
             without.clear().unwrap();
@@ -46,11 +46,11 @@ fn what_another_secret_or_none_has_sealed_is_a_miss() {
 }
 
 #[test]
-fn what_is_changed_with_all_its_checksums_is_a_miss() {
+fn a_forged_entry_with_valid_checksums_is_a_miss() {
     let root = tempdir().unwrap();
     let cache = open(root.path(), 1, "none");
     assert!(computes(&cache, 3) && computes(&cache, 4));
-    // The forger knows the format, and lets larder itself write an entry of the same call, without the secret.
+    // The attacker knows the format, and lets larder write an entry of the same call without the secret.
     let forged = tempdir().unwrap();
     Cache::open(forged.path()).unwrap().get_or_compute("numbers", &3, || vec![6_u32, 6, 6]);
     let entry = |root: &Path, len: u32| {
@@ -59,16 +59,16 @@ fn what_is_changed_with_all_its_checksums_is_a_miss() {
     };
     fs::copy(entry(forged.path(), 3), entry(root.path(), 3)).unwrap();
     assert!(computes(&cache, 3));
-    // Or takes the seal of another entry.
+    // The attacker copies the MAC of another entry.
     let mut bytes = fs::read(entry(forged.path(), 3)).unwrap();
     bytes[40..56].copy_from_slice(&fs::read(entry(root.path(), 4)).unwrap()[40..56]);
     fs::write(entry(root.path(), 3), bytes).unwrap();
     assert!(computes(&cache, 3));
-    // Another call's entry is the other call's, sealed or not.
+    // The entry of another call is not used, even if its MAC is valid.
     fs::copy(entry(root.path(), 4), entry(root.path(), 3)).unwrap();
     assert!(computes(&cache, 3));
     assert!(!computes(&cache, 4));
-    // The header is under the seal as well: when it was computed, and how long that took.
+    // The MAC also covers the header, with the time and duration of the computation.
     let path = entry(root.path(), 4);
     for at in [16, 24, 32, 40, 55, 60, 70, 100] {
         let mut bytes = fs::read(&path).unwrap();
@@ -85,7 +85,7 @@ fn line(len: usize, cache: &Cache) -> Array1<f64> {
 }
 
 #[test]
-fn a_reference_into_a_sealed_cache_is_for_those_who_know_the_secret() {
+fn a_reference_into_a_cache_with_a_secret_needs_the_secret() {
     let root = tempdir().unwrap();
     let cache = Cache::builder(root.path()).secret([7; 32]).compression(Compression::NONE).open().unwrap();
     let shelved = line::call(100_000, &cache).shelve().unwrap();
@@ -103,7 +103,7 @@ fn a_reference_into_a_sealed_cache_is_for_those_who_know_the_secret() {
     fs::write(path, bytes).unwrap();
     assert_eq!(shelved.get().unwrap_err().kind(), ErrorKind::Damaged);
     assert!(!line::call(100_000, &cache).is_cached());
-    // Folders of tests have random names, in which there may be a 7.
+    // Random names of test folders may contain a single 7, so longer patterns are searched.
     let printed = format!("{:?} {:?}", Cache::builder(root.path()).secret([7; 32]), cache);
     assert!(!["7, 7", "7,7", "0707", "77777777"].iter().any(|secret| printed.contains(secret)), "{printed}");
 }

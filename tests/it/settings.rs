@@ -1,4 +1,4 @@
-//! The variables of the environment.
+//! Tests the environment variables.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn global(n: u8) -> u8 {
     n
 }
 
-/// The child: says what it is told, and where it stores.
+/// Runs in the child process: prints its warnings and where it stores.
 #[test]
 fn uses_the_global_cache() {
     let Some(root) = child::root() else { return };
@@ -44,9 +44,8 @@ fn run(root: &Path, variables: &[(&str, &str)]) -> (Vec<String>, String) {
     (warnings, place)
 }
 
-/// F42
 #[test]
-fn each_variable_that_can_not_be_read_is_one_warning() {
+fn each_invalid_variable_gives_one_warning() {
     let root = tempdir().unwrap();
     let folder = root.path().join("global");
     let folder = folder.to_str().unwrap();
@@ -71,16 +70,16 @@ fn each_variable_that_can_not_be_read_is_one_warning() {
         let (warnings, place) = run(root.path(), &[("LARDER_DIR", folder), (name, wrong)]);
         assert_eq!(warnings.len(), 1, "{name}={wrong}: {warnings:#?}");
         assert!(warnings[0].contains(name) && warnings[0].contains(hint), "{name}={wrong}: {warnings:#?}");
-        // It is ignored, and all else works.
+        // The variable is ignored, and everything else works.
         assert_eq!(place, format!("{folder:?}, 3 stored"), "{name}={wrong}");
     }
     let right = [("LARDER_DIR", folder), ("LARDER_THREADS", "1"), ("LARDER_WAIT", "0"), ("LARDER_REPORT", "0")];
     assert_eq!(run(root.path(), &right).0, Vec::<String>::new());
 }
 
-/// F42: what no shell has expanded.
+/// Paths with a tilde that no shell has expanded.
 #[test]
-fn a_tilde_is_the_users_folder_and_makes_no_folder_of_that_name() {
+fn a_tilde_is_expanded_to_the_home_folder() {
     let root = tempdir().unwrap();
     let home = root.path().join("home");
     fs::create_dir(&home).unwrap();
@@ -89,11 +88,11 @@ fn a_tilde_is_the_users_folder_and_makes_no_folder_of_that_name() {
     if cfg!(unix) {
         assert_eq!((warnings.len(), place), (0, format!("{:?}, 3 stored", Path::new(home).join("x/y"))));
     }
-    // One that can't be made.
+    // A folder that can't be created.
     let (warnings, place) = run(root.path(), &[("LARDER_DIR", "/dev/null/x")]);
     assert!(warnings.len() == 1 && warnings[0].contains("/dev/null/x: "), "{warnings:?}");
     assert_eq!(place, "\"\", 0 stored");
-    // One that can't be expanded, and one that depends on where the program is.
+    // A path that can't be expanded, and a relative path.
     let (warnings, place) = run(root.path(), &[("HOME", home), ("LARDER_DIR", "~nobody/x")]);
     assert!(warnings.len() == 1 && warnings[0].contains("~nobody/x"), "{warnings:?}");
     assert_eq!(place, "\"\", 0 stored");
@@ -103,12 +102,12 @@ fn a_tilde_is_the_users_folder_and_makes_no_folder_of_that_name() {
         fs::read_dir(path).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap()).collect()
     };
     assert!(names(root.path()).iter().all(|name| !name.starts_with('~')), "{:?}", names(root.path()));
-    // Nor does a program's own path.
+    // A path that the program passes is not expanded either.
     let error = Cache::open("~/never").unwrap_err();
     assert!(error.to_string().contains("shells") && !Path::new("~").exists(), "{error}");
 }
 
-/// F42: a path is named once.
+/// An error message contains a path only once.
 #[test]
 fn an_error_names_a_path_once() {
     let root = tempdir().unwrap();

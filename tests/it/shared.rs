@@ -1,4 +1,4 @@
-//! Several users of one cache: F28.
+//! Tests caches that several users share.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -14,27 +14,27 @@ use crate::child;
 use crate::faults::{call, counted};
 use crate::log::logged;
 use crate::mounts::skip;
-use crate::refused::{for_anybody, instead, succeeds};
+use crate::refused::{folder_for_unprivileged_user, instead, succeeds};
 
-/// The group that shares, and users of it.
+/// Id of the group that shares, followed by ids of its users.
 const GROUP: u32 = 4200;
 const ANN: u32 = 4201;
 const BOB: u32 = 4202;
 
-/// A folder for users, the program that they run, and the cache's folder in there.
+/// Folder for users, the program that they run, and the path of the cache in it.
 struct Users {
     root: TempDir,
     program: PathBuf,
 }
 
 impl Users {
-    /// `None` where this process can't become others.
+    /// Returns `None` if this process can't change its user.
     fn new(test: &str) -> Option<Users> {
         if !getuid().is_root() {
             skip(test, "only the root user can become another one");
             return None;
         }
-        let (root, program) = for_anybody();
+        let (root, program) = folder_for_unprivileged_user();
         Some(Users { root, program })
     }
 
@@ -42,14 +42,14 @@ impl Users {
         self.root.path().join("cache")
     }
 
-    /// Makes the cache's folder.
+    /// Creates the cache's folder.
     fn make(&self, owner: u32, group: u32, mode: u32) {
         fs::create_dir(self.folder()).unwrap();
         chown(self.folder(), Some(owner), Some(group)).unwrap();
         fs::set_permissions(self.folder(), Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Lets a user make the calls 1 to `most`, of which so many hit, with `faults` faults.
+    /// Makes the calls 1 to `most` as a user, and checks the numbers of hits and faults.
     fn run(&self, (user, group): (u32, u32), asks: &str, most: usize, hits: u64, faults: u64) {
         let child = child::command("shared::makes_calls", self.root.path());
         let mut command = instead(std::process::Command::new(&self.program), &child);
@@ -61,7 +61,7 @@ impl Users {
         succeeds(command);
     }
 
-    /// All that is in the cache.
+    /// Returns all paths in the cache.
     fn all(&self) -> Vec<PathBuf> {
         let mut all = vec![self.folder()];
         let mut at = 0;
@@ -80,12 +80,12 @@ fn open(folder: &Path, asks: &str) -> larder::Result<Cache> {
     if asks == "by method" { builder.shared(true) } else { builder }.open()
 }
 
-/// The child of the tests below.
+/// Runs in the child process of the tests below.
 #[test]
 fn makes_calls() {
     let Some(root) = child::root() else { return };
     let number = |name| std::env::var(name).unwrap().parse::<u64>().unwrap();
-    // Nothing is left to the group by it.
+    // This umask gives the group no access.
     umask(Mode::from_raw_mode(0o077));
     let (asks, most) = (std::env::var("ASKS").unwrap(), number("MOST"));
     let cache = open(&root.join("cache"), &asks).unwrap();
@@ -98,11 +98,11 @@ fn makes_calls() {
         })
     });
     assert_eq!(faults, number("FAULTS"), "{lines}");
-    // One warning for all of them, which says what to do.
+    // One warning for all faults, which says what to do.
     assert_eq!(lines.matches("WARN").count(), usize::from(faults > 0), "{lines}");
     assert!(faults == 0 || (lines.contains("LARDER_SHARED=1") && lines.contains("belongs to the user")), "{lines}");
     assert_eq!(cache.stats().unwrap().hits - before.hits, number("HITS"));
-    // A removal is everybody's right as well.
+    // Every user of a shared cache may remove entries.
     if faults == 0 {
         assert!(cache.entries().unwrap().all(|entry| entry.fault.is_none()));
     }
@@ -121,7 +121,7 @@ fn makes_calls() {
     }
 }
 
-/// F28: two users of one group, in a folder that one of them makes, or that there was, whatever the umask.
+/// Two users of one group, in a new or existing folder, with any umask.
 #[test]
 fn users_of_a_group_share_a_cache() {
     for (asks, mode) in
@@ -134,7 +134,7 @@ fn users_of_a_group_share_a_cache() {
         users.run((ANN, GROUP), asks, 3, 0, 0);
         users.run((BOB, GROUP), asks, 5, 3, 0);
         users.run((ANN, GROUP), asks, 6, 5, 0);
-        // It stays shared, also for those who do not ask for it.
+        // The cache stays shared for handles that don't request it.
         users.run((BOB, GROUP), "not", 7, 6, 0);
         users.run((ANN, GROUP), "not", 8, 7, 0);
         for path in users.all().iter().skip(1) {
@@ -146,7 +146,7 @@ fn users_of_a_group_share_a_cache() {
     }
 }
 
-/// F28: what its owner stored before is opened to the group as well.
+/// Entries that the owner stored before become accessible to the group.
 #[test]
 fn a_private_cache_can_be_shared_later() {
     let Some(users) = Users::new("a_private_cache_can_be_shared_later") else { return };
@@ -157,34 +157,34 @@ fn a_private_cache_can_be_shared_later() {
     users.run((BOB, GROUP), "by method", 4, 3, 0);
 }
 
-/// F28: without that, the second user is told once, and not twice a call.
+/// Without sharing, the second user gets one warning, not two for each call.
 #[test]
-fn who_may_not_use_a_cache_is_told_once() {
-    let Some(users) = Users::new("who_may_not_use_a_cache_is_told_once") else { return };
+fn a_user_without_access_gets_one_warning() {
+    let Some(users) = Users::new("a_user_without_access_gets_one_warning") else { return };
     users.make(ANN, GROUP, 0o2775);
     users.run((ANN, GROUP), "not", 3, 0, 0);
-    // Entries in closed folders can't be looked up, and none can be stored.
+    // Entries in closed folders can't be found, and none can be stored.
     for path in users.all().iter().skip(1).filter(|path| path.is_dir()) {
         fs::set_permissions(path, Permissions::from_mode(0o750)).unwrap();
     }
     users.run((BOB, GROUP), "not", 3, 0, 6);
 }
 
-/// F28: a volume of another user that everybody may write to, as containers have it.
+/// A volume of another user that is writable for all, as containers have it.
 #[test]
-fn a_volume_that_everybody_may_write_to_is_shared_by_everybody() {
-    let Some(users) = Users::new("a_volume_that_everybody_may_write_to_is_shared_by_everybody") else { return };
+fn a_world_writable_volume_is_shared_by_all_users() {
+    let Some(users) = Users::new("a_world_writable_volume_is_shared_by_all_users") else { return };
     users.make(0, 0, 0o777);
     users.run((ANN, ANN), "by method", 3, 0, 0);
     users.run((BOB, BOB), "by variable", 5, 3, 0);
     users.run((ANN, ANN), "by method", 5, 5, 0);
 }
 
-/// F28: a run with `sudo` leaves nothing that its user can't use, in a cache that is there or that it makes.
+/// A run with `sudo` leaves no files that the user can't use, in an existing or a new cache.
 #[test]
-fn what_the_root_user_makes_belongs_to_the_owner_of_the_folder() {
+fn files_created_by_root_belong_to_the_owner_of_the_folder() {
     for (is_there, asks) in [(true, "not"), (false, "not"), (true, "by method")] {
-        let Some(users) = Users::new("what_the_root_user_makes_belongs_to_the_owner_of_the_folder") else { return };
+        let Some(users) = Users::new("files_created_by_root_belong_to_the_owner_of_the_folder") else { return };
         chown(users.root.path(), Some(ANN), Some(GROUP)).unwrap();
         if is_there {
             users.run((ANN, GROUP), asks, 2, 0, 0);
@@ -202,7 +202,7 @@ fn what_the_root_user_makes_belongs_to_the_owner_of_the_folder() {
     }
 }
 
-/// What is in a private cache of one's own is nobody else's, as before.
+/// Other users have no access to a cache that is not shared.
 #[test]
 fn a_cache_is_private_unless_it_is_shared() {
     let root = tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Results by reference.
+//! Tests references to stored results (`Shelved`).
 
 use std::cell::Cell;
 use std::fs;
@@ -8,7 +8,7 @@ use ndarray::Array1;
 use tempfile::{TempDir, tempdir};
 
 thread_local! {
-    /// In this thread, which has a test for itself.
+    /// Counts runs in this thread. Each test has its own thread.
     static RUNS: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -47,7 +47,7 @@ fn shelving_stores_and_does_not_load() {
     assert_eq!(first.get().unwrap().len(), 1001);
     assert_eq!(first.map().unwrap()[7], 7.0);
     assert_eq!(first.key(), simulate::call(1001, &cache).key());
-    // The value was harmed, and nobody looked at it.
+    // The damaged value is not read here.
     damage(&cache);
     let second = simulate::call(1001, &cache).shelve().unwrap();
     assert_eq!(first, second);
@@ -58,7 +58,7 @@ fn shelving_stores_and_does_not_load() {
 }
 
 #[test]
-fn a_reference_may_lead_nowhere() {
+fn a_reference_to_a_removed_entry_is_an_error() {
     let (_folder, cache) = cache();
     let shelved = simulate::call(10, &cache).shelve().unwrap();
     assert!(shelved.forget().unwrap());
@@ -81,22 +81,22 @@ fn references_are_values() {
     let path = folder.path().join("reference");
     larder::dump(&shelved, &path).unwrap();
     assert_eq!(larder::load::<Shelved<Array1<f64>>>(&path).unwrap().get().unwrap().len(), 10);
-    // Another type is not believed.
+    // A reference with another type is refused.
     let other: Shelved<String> = serde_json::from_str(&json).unwrap();
     assert_eq!(other.get().unwrap_err().kind(), ErrorKind::WrongType);
 }
 
 #[test]
-fn functions_are_chained_by_the_key() {
+fn chained_functions_use_the_key_of_the_reference() {
     let (_folder, cache) = cache();
     let data = || simulate::call(20, &cache).shelve().unwrap();
     assert_eq!(total(data(), &cache).unwrap(), 190.0);
     damage(&cache);
-    // Neither is the value between them loaded, nor is it hashed.
+    // The value between the functions is neither loaded nor hashed.
     assert!(total::call(data(), &cache).is_cached());
     assert_eq!(total(data(), &cache).unwrap(), 190.0);
     assert_eq!(total::memo().stats().unwrap().misses, 1);
-    // In another cache, or not in a cache at all, it is the same value.
+    // In another cache, or without a cache, the value and its key are the same.
     let folder = tempdir().unwrap();
     let elsewhere = Cache::open(folder.path()).unwrap();
     let there = simulate::call(20, &elsewhere).shelve().unwrap();
@@ -107,7 +107,7 @@ fn functions_are_chained_by_the_key() {
 }
 
 #[test]
-fn without_a_cache_the_value_travels_along() {
+fn without_a_cache_the_reference_contains_the_value() {
     let shelved = simulate::call(5, &Cache::disabled()).shelve().unwrap();
     assert_eq!(shelved.get().unwrap().len(), 5);
     assert!(shelved.path().is_none());
@@ -118,7 +118,7 @@ fn without_a_cache_the_value_travels_along() {
 }
 
 #[test]
-fn of_a_result_what_ok_holds_is_shelved() {
+fn the_value_in_ok_is_shelved() {
     #[memoize(cache = cache, ignore(cache))]
     fn checked(n: i32, cache: &Cache) -> Result<Vec<f64>, std::num::TryFromIntError> {
         let _ = cache;
@@ -137,18 +137,18 @@ fn of_a_result_what_ok_holds_is_shelved() {
 }
 
 #[test]
-fn a_read_only_cache_is_left_alone() {
+fn a_read_only_cache_is_not_changed() {
     let (folder, cache) = cache();
     simulate(5, &cache);
     let cache = Cache::builder(folder.path()).read_only(true).open().unwrap();
     let shelved = simulate::call(5, &cache).shelve().unwrap();
     assert_eq!(shelved.forget().unwrap_err().kind(), ErrorKind::ReadOnly);
-    // What can't be stored there is kept in the reference.
+    // A result that can't be stored is kept in the reference.
     let shelved = simulate::call(6, &cache).shelve().unwrap();
     assert_eq!((shelved.path(), shelved.get().unwrap().len()), (None, 6));
 }
 
-/// What was made by hand removes nothing but an entry of its key.
+/// A forged reference can only remove an entry with its key.
 #[test]
 fn a_forged_reference_removes_no_other_file() {
     let (folder, cache) = cache();
@@ -163,7 +163,7 @@ fn a_forged_reference_removes_no_other_file() {
     assert!(victim.exists() && shelved.forget().unwrap());
 }
 
-/// The parts of what follows.
+/// Computes the parts that the functions below refer to.
 #[memoize(cache = cache, ignore(cache))]
 fn series(steps: u32, cache: &Cache) -> Array1<f64> {
     let _ = cache;
@@ -186,11 +186,11 @@ fn move_folder(from: &std::path::Path, to: &std::path::Path) {
     fs::rename(from, to).unwrap();
 }
 
-/// F31: the cache is moved.
+/// The cache is moved.
 #[test]
-fn parts_of_a_result_are_found_where_the_cache_is_now() {
+fn references_are_resolved_in_a_moved_cache() {
     let root = tempdir().unwrap();
-    // A folder of a function may be called as that of all.
+    // A function's folder may have the name of the top folder.
     let (here, there) = (root.path().join("v1"), root.path().join("there"));
     let cache = Cache::open(&here).unwrap();
     let expected = sums(30, &cache);
@@ -203,10 +203,10 @@ fn parts_of_a_result_are_found_where_the_cache_is_now() {
         assert_eq!(sums(30, &cache), expected);
     }
     assert_eq!(cache.summary().unwrap().stats.misses, 0);
-    // Also of what is forgotten: the entry here.
+    // Removal through a reference applies to the entry in the new place.
     assert!(parts(30, &cache).1[0].forget().unwrap());
     assert!(!parts::call(30, &cache).is_cached());
-    // A copy uses its own parts.
+    // A copy of the cache uses its own entries.
     let copy = root.path().join("copy");
     sums(30, &cache);
     let copied = std::process::Command::new("cp").arg("-R").arg(&there).arg(&copy).status();
@@ -216,9 +216,9 @@ fn parts_of_a_result_are_found_where_the_cache_is_now() {
     }
 }
 
-/// F31: a part of a part is gone, or cut.
+/// A reference within a referenced result is missing or damaged.
 #[test]
-fn a_result_whose_parts_have_lost_theirs_is_computed_again() {
+fn a_result_with_missing_indirect_references_is_recomputed() {
     #[memoize(cache = cache, ignore(cache))]
     fn leaf(n: u32, cache: &Cache) -> Vec<u32> {
         let _ = cache;
@@ -245,12 +245,12 @@ fn a_result_whose_parts_have_lost_theirs_is_computed_again() {
     assert_eq!(value(), [5; 100]);
 }
 
-/// F31: a part is evicted, or removed by hand.
+/// A referenced entry is evicted or removed directly.
 #[test]
-fn a_result_whose_parts_are_gone_is_computed_again() {
+fn a_result_with_missing_references_is_recomputed() {
     let (_folder, cache) = cache();
     let expected = sums(40, &cache);
-    // Such a result does not stay in memory, where nobody would see that its parts are gone.
+    // A result with references is not kept in memory, because the removal of its parts would not be noticed there.
     for _ in 0..5 {
         assert_eq!(sums(40, &cache), expected);
     }
@@ -262,7 +262,7 @@ fn a_result_whose_parts_are_gone_is_computed_again() {
     assert!(explained.to_string().contains("refers to another one that was evicted or removed"), "{explained}");
     assert_eq!(sums(40, &cache), expected);
     assert!(call().is_cached());
-    // By hand, without anybody being told.
+    // Remove the files directly, without any announcement.
     for entry in cache.entries().unwrap().filter(|entry| entry.function.ends_with("series")) {
         fs::remove_file(entry.path).unwrap();
     }
@@ -270,16 +270,16 @@ fn a_result_whose_parts_are_gone_is_computed_again() {
     assert_eq!(shelved.get().unwrap().1[1].get().unwrap().len(), 41);
     assert_eq!(sums(40, &cache), expected);
     assert_eq!(cache.stats().unwrap().errors, 0);
-    // A reference to such a result leads to one whose parts are gone, and says so.
+    // A reference to such a result gives an error that says that its parts are missing.
     series::call(40, &cache).forget().unwrap();
     let error = shelved.get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("call the function again"), "{error}");
 }
 
-/// F31: also if there are many, or the value is so large that not all of it is looked at before it is written.
+/// This also holds for many references, and for a value so large that it is only partly checked before writing.
 #[test]
-fn any_number_of_parts_is_seen() {
+fn any_number_of_references_is_checked() {
     #[memoize(cache = cache, ignore(cache), name = "shelved::many")]
     fn many(padding: usize, count: u32, cache: &Cache) -> (Vec<f64>, Vec<Shelved<Array1<f64>>>) {
         let shelve = |n| series::call(n, cache).shelve().unwrap();
@@ -292,15 +292,15 @@ fn any_number_of_parts_is_seen() {
         assert!(many::call(padding, count, &cache).cached().unwrap().is_some());
         series::call(count - 1, &cache).forget().unwrap();
         assert!(many::call(padding, count, &cache).cached().unwrap().is_none(), "{padding}, {count}");
-        // A header lists so many.
+        // A header lists up to 256 references.
         assert_eq!(many::call(padding, count, &cache).is_cached(), count > 256, "{padding}, {count}");
         assert_eq!(many(padding, count, &cache).1[count as usize - 1].get().unwrap().len(), count as usize - 1);
     }
 }
 
-/// F31: what is in another cache is found there.
+/// Parts in another cache are found there.
 #[test]
-fn parts_may_be_in_another_cache() {
+fn references_can_point_to_another_cache() {
     #[memoize(cache = outer, ignore(outer, inner), name = "shelved::across")]
     fn across(steps: u32, outer: &Cache, inner: &Cache) -> Shelved<Array1<f64>> {
         let _ = outer;
@@ -317,19 +317,19 @@ fn parts_may_be_in_another_cache() {
     assert_eq!(across(50, &outer, &inner).get().unwrap().len(), 50);
 }
 
-/// A reference that is loaded from a sealed cache can be followed by whoever knows the secret.
+/// A reference that is loaded from a cache with a secret can be followed if the secret is known.
 #[test]
-fn parts_in_a_sealed_cache_can_be_loaded() {
+fn references_in_a_cache_with_a_secret_can_be_loaded() {
     let folder = tempdir().unwrap();
     let open = || Cache::builder(folder.path()).secret([7; 32]).open().unwrap();
     let expected = sums(60, &open());
     assert_eq!(sums(60, &open()), expected);
 }
 
-/// F31: imported elsewhere, with its parts and without.
+/// Entries are imported into another cache, with and without their parts.
 #[cfg(feature = "archive")]
 #[test]
-fn parts_are_found_in_the_cache_that_they_were_imported_to() {
+fn references_are_resolved_in_the_importing_cache() {
     let (folder, first) = cache();
     let expected = sums(70, &first);
     let (mut all, mut alone) = (Vec::new(), Vec::new());

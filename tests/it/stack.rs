@@ -1,4 +1,4 @@
-//! How much of the stack a memoized function takes.
+//! Tests the stack use of memoized functions.
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use tempfile::{TempDir, tempdir};
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempdir().unwrap());
 static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
 
-/// What `#[memoize]` says that a level takes, beside what the function itself does.
+/// Stack bytes that a recursion level may take in addition to the function itself, as documented for `#[memoize]`.
 const A_LEVEL: usize = if cfg!(debug_assertions) { 2 << 10 } else { 1 << 10 };
 
 thread_local! {
@@ -18,20 +18,20 @@ thread_local! {
     static LEVEL: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The address of what is on the stack here.
+/// Returns an address in the current stack frame.
 #[inline(never)]
 fn here() -> usize {
     let mark = 0_u8;
     std::hint::black_box(&raw const mark).addr()
 }
 
-/// Notes how far it is from the last call of this.
+/// Records the distance to the stack position of the last call.
 fn measure() {
     let here = here();
     LEVEL.set(LAST.replace(here).abs_diff(here));
 }
 
-/// What the last level of a recursion took.
+/// Returns the stack bytes that the last level of a recursion took.
 fn level(recurse: impl FnOnce()) -> usize {
     recurse();
     LEVEL.get()
@@ -73,20 +73,20 @@ fn closure(n: u64) -> u64 {
 }
 
 #[memoize(cache = &CACHE, track = "none")]
-fn in_hand(n: u64) -> u64 {
+fn by_handle(n: u64) -> u64 {
     measure();
-    if n == 0 { 0 } else { in_hand::call(n - 1).run() + n }
+    if n == 0 { 0 } else { by_handle::call(n - 1).run() + n }
 }
 
-/// F35: a level of a memoized recursion takes little more than one of the plain function.
+/// A level of a memoized recursion takes little more than one of the plain function.
 #[test]
-fn a_level_takes_little_of_the_stack() {
+fn a_level_of_a_recursion_takes_little_stack() {
     on_stack(8 << 20, || {
         let plain = level(|| assert_eq!(plain_sum(10), 55));
         let levels = [
             ("sum", level(|| assert_eq!(sum(10), 55))),
             ("closure", level(|| assert_eq!(closure(10), 55))),
-            ("in hand", level(|| assert_eq!(in_hand(10), 55))),
+            ("in hand", level(|| assert_eq!(by_handle(10), 55))),
         ];
         for (name, level) in levels {
             assert!(level > plain && level - plain <= A_LEVEL, "{name}: {level} bytes, and the plain one {plain}");
@@ -97,19 +97,19 @@ fn a_level_takes_little_of_the_stack() {
     });
 }
 
-/// F35: these ended the process.
+/// These recursions used to overflow the stack.
 #[test]
-fn deep_recursions_go_on() {
+fn deep_recursions_work() {
     assert_eq!(on_stack(8 << 20, || sum(3000)), 3000 * 3001 / 2);
     assert_eq!(on_stack(2 << 20, || lists(700, vec![2.0], "b".to_owned())), Ok((vec![2.0], "b".to_owned())));
 }
 
-/// F35: the last part of the stack is the function's.
+/// larder leaves the last part of the stack to the function.
 #[test]
-fn with_little_stack_the_function_has_it_for_itself() {
-    /// Larger than any that another test has used: the C library gives those again, for smaller ones as well.
+fn the_end_of_the_stack_is_left_to_the_function() {
+    /// Larger than the stack of any other test, because the C library reuses freed stacks, also for smaller requests.
     const STACK: usize = 16 << 20;
-    /// What is left in the beginning, and in the end: less than is left to the function.
+    /// Free stack at the beginning and at the end. The end is less than larder leaves to the function.
     const BEGIN: usize = 600 << 10;
     const END: usize = 40 << 10;
 
@@ -119,18 +119,18 @@ fn with_little_stack_the_function_has_it_for_itself() {
     }
 
     #[memoize(cache = &CACHE, track = "none", ignore(end))]
-    fn deep_in_hand(n: u64, end: usize) -> u64 {
+    fn deep_by_handle(n: u64, end: usize) -> u64 {
         if here() < end {
             return n;
         }
-        let (value, outcome) = deep_in_hand::call(n + 1, end).outcome();
+        let (value, outcome) = deep_by_handle::call(n + 1, end).outcome();
         if value == n + 1 {
             assert!(matches!(outcome, Outcome::Bypassed { reason: Reason::LittleStack, .. }), "{outcome:?}");
         }
         value
     }
 
-    /// Calls `work` when that much of the stack is used up.
+    /// Calls `work` when the stack is used up to `end`.
     #[inline(never)]
     fn deeper(end: usize, work: fn(usize) -> u64) -> u64 {
         let some = std::hint::black_box([0_u8; 32 << 10]);
@@ -143,15 +143,15 @@ fn with_little_stack_the_function_has_it_for_itself() {
     let stats = deep::memo().stats().unwrap();
     assert!(stats.bypasses > 0 && stats.misses > stats.bypasses && stats.errors == 0, "{stats:?}");
     assert_eq!(stats.misses + stats.bypasses, levels + 1, "{stats:?}");
-    on_stack(STACK, || deeper(here() - (STACK - BEGIN), |end| deep_in_hand(0, end)));
-    // A small stack is not for the functions alone.
+    on_stack(STACK, || deeper(here() - (STACK - BEGIN), |end| deep_by_handle(0, end)));
+    // A small stack does not bypass the cache.
     assert_eq!(on_stack(256 << 10, || (sum(1), sum::call(1).is_cached())), (1, true));
 }
 
-/// F35: tasks that wait for each other are polled one within the other.
+/// Tasks that wait for each other are polled in nested calls.
 #[cfg(feature = "async")]
 #[test]
-fn deep_recursions_of_tasks_go_on() {
+fn deep_recursions_of_tasks_work() {
     use std::pin::Pin;
 
     #[memoize(cache = &CACHE, track = "none")]

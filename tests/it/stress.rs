@@ -1,8 +1,8 @@
-//! Many processes with many threads each, in one folder: every value is right, nobody hangs, each call is
-//! computed as often as it has to be, and no litter is left. Some are killed or stopped, some fork, and the clocks of
-//! some are wrong.
+//! Tests many processes with many threads in one folder: every value is correct, no call hangs, each call is computed
+//! as often as necessary, and no orphaned temporary files are left. Some processes are killed or stopped, some fork,
+//! and some have wrong clocks.
 //!
-//! For ten minutes:
+//! To run it for ten minutes:
 //!
 //! ```text
 //! TEST_LARDER_SECONDS=600 cargo test --release --features full --test it stress:: -- --nocapture
@@ -27,23 +27,23 @@ const PROCESSES: usize = 8;
 const THREADS: u64 = 8;
 const KEYS: u64 = 50;
 
-/// A long run is many short ones, so that beginnings are tried as well, and disks are not filled.
+/// A long run consists of many short ones, so that starting is tested too and disks don't fill up.
 const LONGEST_EPISODE: Duration = Duration::from_secs(20);
-/// What takes so much longer than it should hangs.
+/// Time after which a process counts as hanging.
 const GRACE: Duration = Duration::from_secs(120);
 
-/// What processes do.
+/// Operations of the processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     /// Calls only.
     Once,
     /// Calls and `forget`.
     Forget,
-    /// Everything, also being killed or stopped, forks, and wrong clocks.
+    /// All operations. Processes are also killed or stopped, they fork, and have wrong clocks.
     Mixed,
 }
 
-/// What is memoized. A run is noted in `root`, before it does anything.
+/// Memoized function. It records each run in `root` before anything else.
 #[memoize(cache = cache, ignore(cache, root))]
 fn work(round: u64, n: u64, cache: &Cache, root: &Path) -> Vec<u64> {
     let _ = cache;
@@ -52,7 +52,7 @@ fn work(round: u64, n: u64, cache: &Cache, root: &Path) -> Vec<u64> {
     result(round, n)
 }
 
-/// What `work` gives: a few numbers mostly, sometimes more than is written by one call.
+/// Returns the result of `work`: usually a few numbers, sometimes more than one write.
 fn result(round: u64, n: u64) -> Vec<u64> {
     let len = match n {
         0 => 150_000,
@@ -66,7 +66,7 @@ fn result(round: u64, n: u64) -> Vec<u64> {
 #[test]
 fn makes_calls() {
     let Some(root) = child::root() else { return };
-    // Other tests run beside this one, and some look at how others get on.
+    // Other tests run at the same time, and some depend on the progress of threads.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, 19);
     let variable = |name: &str| std::env::var(name).unwrap();
@@ -76,7 +76,8 @@ fn makes_calls() {
     let mode = [Mode::Once, Mode::Forget, Mode::Mixed][number("MODE") as usize];
     let mut cache = Cache::builder(root.join("cache"));
     if mode == Mode::Mixed {
-        // Who is stopped is not waited for, and results get old, which wrong clocks see otherwise.
+        // Calls don't wait for stopped processes. Results expire, which processes with wrong clocks judge
+        // differently.
         cache = cache.wait_limit(Duration::from_millis(500)).max_age(Duration::from_secs(8));
     }
     let cache = cache.open().unwrap();
@@ -93,7 +94,7 @@ fn makes_calls() {
     });
     let stats = cache.stats().unwrap();
     eprintln!("{stats:?}");
-    // A folder that is removed again and again may take a result along; nothing else may.
+    // Storing may fail when a folder is being removed. All else must work.
     assert!(mode == Mode::Mixed || stats.errors == 0, "{stats:?}");
 }
 
@@ -106,7 +107,7 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
-    fn goes_on(&self) -> bool {
+    fn has_time(&self) -> bool {
         Instant::now() < self.until
     }
 
@@ -117,24 +118,24 @@ impl Player<'_> {
     fn calls_in_rounds(&mut self) {
         for round in 0.. {
             let mut keys: Vec<_> = (0..KEYS).collect();
-            while self.goes_on() && !keys.is_empty() {
+            while self.has_time() && !keys.is_empty() {
                 let n = keys.swap_remove(self.random.below(keys.len() as u64) as usize);
                 assert_eq!(work(round, n, self.cache, self.root), result(round, n));
             }
-            if !self.goes_on() {
+            if !self.has_time() {
                 break;
             }
         }
     }
 
     fn calls_and_forgets(&mut self) {
-        while self.goes_on() {
+        while self.has_time() {
             let n = self.random.below(KEYS);
             if self.random.below(10) > 0 {
                 assert_eq!(work(0, n, self.cache, self.root), result(0, n));
                 continue;
             }
-            // Whoever computes it because of this, does so after the first line.
+            // A computation caused by this removal starts after the first line is written.
             let id = self.random.next();
             tell(self.root, &format!("forgets {n} {id}"));
             if self.call(0, n).forget().unwrap() {
@@ -144,7 +145,7 @@ impl Player<'_> {
     }
 
     fn does_everything(&mut self) {
-        while self.goes_on() {
+        while self.has_time() {
             let n = self.random.below(KEYS);
             let right = |value: Vec<u64>| assert_eq!(value, result(0, n));
             match self.random.below(1000) {
@@ -155,7 +156,7 @@ impl Player<'_> {
                     self.cache.trim_to(&limits).unwrap();
                 }
                 24..44 => {
-                    // Whatever is seen is whole.
+                    // Every listed entry must be complete.
                     for entry in self.cache.entries().unwrap() {
                         assert_eq!(entry.fault, None, "{entry:?}");
                     }
@@ -167,7 +168,7 @@ impl Player<'_> {
                 314..344 => drop(self.call(0, n).explain().to_string()),
                 344..374 => {
                     let shelved = self.call(0, n).shelve().unwrap();
-                    // It may be gone already.
+                    // The entry may have been removed already.
                     shelved.get().into_iter().for_each(right);
                 }
                 374..379 => self.forks(),
@@ -176,12 +177,12 @@ impl Player<'_> {
         }
     }
 
-    /// Makes some calls in a child, while other threads of this process go on.
+    /// Makes some calls in a forked child, while other threads of this process continue.
     #[cfg(unix)]
     fn forks(&mut self) {
         let mut random = Random::new(self.random.next());
         let child = crate::fork::fork(|| {
-            // It does not outlive this process.
+            // The child must not outlive this process.
             #[cfg(target_os = "linux")]
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).unwrap();
             for _ in 0..5 {
@@ -196,7 +197,7 @@ impl Player<'_> {
     fn forks(&mut self) {}
 }
 
-/// The library that gives a program another time of day, if it is there: `faketime` says where.
+/// Returns the library that fakes the time of day, as the program `faketime` reports it, if it is installed.
 fn library_of_wrong_clocks() -> Option<&'static str> {
     static LIBRARY: LazyLock<Option<String>> = LazyLock::new(|| {
         let output = Command::new("faketime").args(["-f", "+0s", "printenv", "LD_PRELOAD"]).output().ok()?;
@@ -206,7 +207,7 @@ fn library_of_wrong_clocks() -> Option<&'static str> {
     LIBRARY.as_deref()
 }
 
-/// The processes of one episode.
+/// Processes of one episode.
 struct Players {
     root: PathBuf,
     mode: Mode,
@@ -224,7 +225,7 @@ impl Players {
             && let Some(library) = library_of_wrong_clocks()
         {
             command.env("LD_PRELOAD", library).env("FAKETIME", format!("{:+}s", self.random.below(7) as i64 - 3));
-            // Time that passes is right.
+            // Elapsed time stays correct.
             command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
         let child = command
@@ -238,11 +239,11 @@ impl Players {
         self.playing.push(child);
     }
 
-    /// Kills one in the midst of whatever it does, and starts another.
+    /// Kills a process at any point and starts another.
     fn replace_one(&mut self) {
         let one = self.random.below(PROCESSES as u64) as usize;
         let mut child = self.playing.swap_remove(one);
-        // It has not ended by itself.
+        // A process must not end before its time.
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success() && SystemTime::now() >= self.until, "{}", said(child));
         } else {
@@ -252,13 +253,13 @@ impl Players {
         self.start();
     }
 
-    /// Stops one for a while, or kills it.
+    /// Stops a process for a while, or kills it.
     fn disturb_one(&mut self) {
         #[cfg(unix)]
         if self.random.below(4) == 0 {
             use rustix::process::{Pid, Signal, kill_process};
             let one = Pid::from_child(&self.playing[self.random.below(PROCESSES as u64) as usize]);
-            // It may have ended just now.
+            // The process may have just ended.
             let _ = kill_process(one, Signal::STOP);
             sleep(Duration::from_millis(self.random.below(4500)));
             let _ = kill_process(one, Signal::CONT);
@@ -289,16 +290,16 @@ impl Players {
     }
 }
 
-/// What a process that has ended said. (It says so little that it never waited for a reader.)
+/// Returns the output of an ended process. It is so small that the process never waited for a reader.
 fn said(mut child: Child) -> String {
     let mut text = Vec::new();
     child.stderr.take().unwrap().read_to_end(&mut text).unwrap();
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Plays episodes for a third of the time, as there are three modes.
+/// Runs episodes for a third of the total time, because there are three modes.
 fn play(mode: Mode, check: impl Fn(&Path)) {
-    // The load of one is enough.
+    // One mode at a time is enough load.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let seconds = std::env::var("TEST_LARDER_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(4.0);
@@ -325,17 +326,17 @@ fn play(mode: Mode, check: impl Fn(&Path)) {
     }
 }
 
-/// After all have ended: what is there is known, whole and right.
+/// Checks after all processes have ended that every file is known, complete and correct.
 fn is_in_order(root: &Path) {
     let path = root.join("cache");
     Cache::open(&path).unwrap();
-    // A killed process has left drafts, and they are taken away once they are old.
+    // Killed processes have left temporary files, which are removed when they are old.
     let long_ago = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(3600));
     for draft in fs::read_dir(path.join("drafts")).unwrap() {
         File::options().write(true).open(draft.unwrap().path()).unwrap().set_times(long_ago).unwrap();
     }
     let cache = Cache::open(&path).unwrap();
-    // A store may lose against a `clear`, which is counted. From here on, nothing fails.
+    // Storing may fail during a `clear`, which is counted. After this point, no fault may occur.
     let errors = cache.stats().unwrap().errors;
     let mut entries = 0;
     let folder = "v1/it@larder/stress/work";
@@ -367,7 +368,7 @@ fn is_in_order(root: &Path) {
         assert_eq!(work::call(round, n, &cache, root).key(), entry.key);
         assert_eq!(work::call(round, n, &cache, root).cached().unwrap(), Some(result(round, n)));
     }
-    // And it goes on.
+    // The cache still works.
     for n in 0..KEYS {
         assert_eq!(work(0, n, &cache, root), result(0, n));
         assert!(work::call(0, n, &cache, root).is_cached());
@@ -375,7 +376,7 @@ fn is_in_order(root: &Path) {
     assert_eq!(cache.stats().unwrap().errors, errors);
 }
 
-/// The lines of what was told, as a word and numbers.
+/// Returns the lines of the shared file, each as a word and numbers.
 fn told(root: &Path) -> Vec<(String, Vec<u64>)> {
     let text = fs::read_to_string(root.join("told")).unwrap();
     let line = |line: &str| {
@@ -399,13 +400,13 @@ fn each_call_is_computed_once_by_all_processes_together() {
 }
 
 #[test]
-fn a_call_is_computed_again_only_because_it_was_forgotten() {
+fn a_call_is_recomputed_only_after_a_removal() {
     play(Mode::Forget, |root| {
         let told = told(root);
         let forgot: Vec<_> =
             told.iter().filter(|(word, _)| word == "forgot").map(|(_, numbers)| numbers.clone()).collect();
         assert!(!forgot.is_empty());
-        // At every moment, a call has been computed once, and once more for each time that it was forgotten.
+        // At any time, a call was computed once, and at most once more for each removal.
         let mut allowed = BTreeMap::new();
         for (at, (word, numbers)) in told.iter().enumerate() {
             match word.as_str() {
@@ -422,6 +423,6 @@ fn a_call_is_computed_again_only_because_it_was_forgotten() {
 }
 
 #[test]
-fn whatever_is_done_and_whoever_is_killed_values_are_right_and_no_litter_is_left() {
+fn values_stay_correct_when_processes_are_killed() {
     play(Mode::Mixed, |_| {});
 }

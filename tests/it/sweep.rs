@@ -1,4 +1,4 @@
-//! Calls that somebody else computes are put off.
+//! Tests `try_run` and sweeps, which postpone calls that others compute.
 
 use std::fs;
 use std::io::Write as _;
@@ -24,7 +24,7 @@ fn square(n: u64, cache: &Cache, runs: &AtomicU32) -> u64 {
 }
 
 #[test]
-fn a_sweep_gives_what_the_calls_give_in_their_order() {
+fn a_sweep_returns_the_results_in_the_order_of_the_calls() {
     let folder = tempdir().unwrap();
     let cache = &Cache::open(folder.path()).unwrap();
     let runs = &AtomicU32::new(0);
@@ -36,15 +36,15 @@ fn a_sweep_gives_what_the_calls_give_in_their_order() {
     assert_eq!(sweep(calls()).unordered().map(|(index, value)| (index as u64).pow(2) - value).sum::<u64>(), 0);
     assert_eq!(runs.load(Ordering::SeqCst), 10);
     assert_eq!(sweep(calls().take(0)).next(), None);
-    // It does no more than it is asked for.
+    // A sweep computes only the results that are requested.
     cache.clear().unwrap();
     assert_eq!(sweep(calls()).take(2).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(runs.load(Ordering::SeqCst), 12);
 }
 
-/// Equal calls in one sweep are one.
+/// Equal calls in one sweep are computed once.
 #[test]
-fn a_sweep_may_have_equal_calls() {
+fn a_sweep_can_have_equal_calls() {
     let folder = tempdir().unwrap();
     let cache = &Cache::open(folder.path()).unwrap();
     let runs = &AtomicU32::new(0);
@@ -53,7 +53,7 @@ fn a_sweep_may_have_equal_calls() {
 }
 
 #[test]
-fn what_somebody_computes_is_not_waited_for_by_who_only_tries() {
+fn try_run_does_not_wait_for_a_leader() {
     let folder = tempdir().unwrap();
     let open = || Cache::open(folder.path()).unwrap();
     let (here, elsewhere) = (open(), open());
@@ -72,11 +72,11 @@ fn what_somebody_computes_is_not_waited_for_by_who_only_tries() {
     thread::scope(|scope| {
         let computes = scope.spawn(|| slow(1, &here, Some((&computing, &end))));
         computing.wait();
-        // Neither in this process, nor in another one, as a cache that was opened twice is.
+        // The call is being computed in this process, or in another one: a second handle acts like one.
         assert_eq!(slow::call(1, &here, None).try_run(), None);
         assert_eq!(slow::call(1, &elsewhere, None).try_run(), None);
         assert_eq!(slow::call(2, &elsewhere, None).try_run(), Some(3));
-        // The first one is put off, and what comes after it is done.
+        // The first call is postponed, and the calls after it are done.
         let mut ends = sweep([1, 3, 4].map(|n| slow::call(n, &elsewhere, None))).unordered();
         assert_eq!(ends.next(), Some((1, 4)));
         assert_eq!(ends.next(), Some((2, 5)));
@@ -88,9 +88,9 @@ fn what_somebody_computes_is_not_waited_for_by_who_only_tries() {
     assert_eq!(slow::call(1, &here, None).try_run(), Some(2));
 }
 
-/// Whichever is there first comes first, and what nobody computes any more is taken up.
+/// Results are returned as soon as they are available. A call that is no longer computed by another is computed here.
 #[test]
-fn a_sweep_takes_what_comes_first() {
+fn a_sweep_returns_available_results_first() {
     let folder = tempdir().unwrap();
     let open = || Cache::open(folder.path()).unwrap();
     let (here, elsewhere) = (open(), open());
@@ -117,9 +117,9 @@ fn a_sweep_takes_what_comes_first() {
     });
 }
 
-/// A call that panics is gone, and the others are not.
+/// A call that panics is lost, but the others are not.
 #[test]
-fn a_sweep_goes_on_after_a_panic() {
+fn a_sweep_continues_after_a_panic() {
     let folder = tempdir().unwrap();
     let cache = &Cache::open(folder.path()).unwrap();
 
@@ -135,9 +135,9 @@ fn a_sweep_goes_on_after_a_panic() {
     assert_eq!((results.len(), results.collect::<Vec<_>>()), (2, vec![2, 3]));
 }
 
-/// A call that this thread is within is not waited for, and so it is computed.
+/// A call does not wait for itself, so it computes.
 #[test]
-fn within_itself_a_call_that_is_tried_computes() {
+fn try_run_within_the_same_call_computes() {
     let folder = tempdir().unwrap();
     let cache = &Cache::open(folder.path()).unwrap();
 
@@ -148,9 +148,9 @@ fn within_itself_a_call_that_is_tried_computes() {
     assert_eq!(tries(1, cache, 2), 3);
 }
 
-/// Past the cache, a function runs, and nothing changes.
+/// Bypassing the cache, the function runs and the cache does not change.
 #[test]
-fn past_the_cache_nothing_is_loaded_or_stored() {
+fn uncached_calls_load_and_store_nothing() {
     let folder = tempdir().unwrap();
     let cache = &Cache::open(folder.path()).unwrap();
     let runs = &AtomicU32::new(0);
@@ -179,7 +179,7 @@ fn threads_of_rayon_share_a_sweep() {
 const CALLS: u32 = 24;
 
 #[test]
-fn sweeps_beside_others() {
+fn runs_a_shared_sweep() {
     let Some(root) = child::root() else { return };
     let cache = &Cache::open(root.join("cache")).unwrap();
 
@@ -191,7 +191,7 @@ fn sweeps_beside_others() {
         sleep(Duration::from_millis(60));
         n
     }
-    // All begin together.
+    // All processes begin at the same time.
     let mine = root.join(format!("ready-{}", std::process::id()));
     fs::write(mine, "").unwrap();
     let is_ready = |file: &fs::DirEntry| file.file_name().to_string_lossy().starts_with("ready-");
@@ -201,11 +201,11 @@ fn sweeps_beside_others() {
     assert!(sweep((0..CALLS).map(|n| slow::call(n, cache, &root))).eq(0..CALLS));
 }
 
-/// F23: four processes that run one sweep in one order share the work, and do not wait for the same call in turn.
+/// Four processes that run the same sweep in the same order share the work. They don't all wait for the same call.
 #[test]
 fn processes_share_a_sweep() {
     let root = tempdir().unwrap();
-    let start = |_| child::command("sweep::sweeps_beside_others", root.path()).stdout(Stdio::null()).spawn().unwrap();
+    let start = |_| child::command("sweep::runs_a_shared_sweep", root.path()).stdout(Stdio::null()).spawn().unwrap();
     for mut child in [0; 4].map(start) {
         assert!(child.wait().unwrap().success());
     }
@@ -215,7 +215,8 @@ fn processes_share_a_sweep() {
     assert_eq!(calls, (0..CALLS).collect::<Vec<_>>(), "each is computed once");
     let mut pids: Vec<&str> = ran.lines().map(|line| line.split_once(' ').unwrap().0).collect();
     pids.sort_unstable();
-    // Who waits in turn computes next to nothing beside the first one; four who share do about the same.
+    // A process that waited for each call would compute almost nothing beside the first one. Four that share compute
+    // about the same.
     for pids in pids.chunk_by(PartialEq::eq) {
         assert!(pids.len() >= 3, "{ran}");
     }
@@ -223,10 +224,10 @@ fn processes_share_a_sweep() {
     assert_eq!(pids.len(), 4, "{ran}");
 }
 
-/// A holder that stands still for so many limits is not waited for any longer.
+/// A leader without progress for several of these limits is no longer waited for.
 const LIMIT: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 600 } else { 60 });
 
-/// Computes when there is a file `end`, if this is not the one who sweeps.
+/// Waits for the file `end` before it returns, if `root` is given. Sweeps pass `None`.
 #[memoize(cache = cache, ignore(cache, root))]
 fn stands_still(n: u32, cache: &Cache, root: Option<&Path>) -> u32 {
     let _ = cache;
@@ -239,7 +240,7 @@ fn stands_still(n: u32, cache: &Cache, root: Option<&Path>) -> u32 {
     n + 1
 }
 
-fn impatient(root: &Path, limit: Duration) -> Cache {
+fn open_with_limit(root: &Path, limit: Duration) -> Cache {
     Cache::builder(root.join("cache")).wait_limit(limit).open().unwrap()
 }
 
@@ -249,13 +250,13 @@ fn began(root: &Path, calls: usize) {
     }
 }
 
-/// What all calls are tried for again and again comes to an end, though no try is as long as the wait has to be.
+/// A sweep that repeatedly tries its calls ends, although no single try is as long as the wait limit.
 #[test]
-fn a_sweep_does_not_wait_for_ever_for_threads() {
-    let _watchdog = Watchdog::of("a_sweep_does_not_wait_for_ever_for_threads");
+fn a_sweep_does_not_wait_forever_for_threads() {
+    let _watchdog = Watchdog::of("a_sweep_does_not_wait_forever_for_threads");
     let root = tempdir().unwrap();
     let root = root.path();
-    let cache = &impatient(root, LIMIT);
+    let cache = &open_with_limit(root, LIMIT);
     thread::scope(|scope| {
         for n in 0..2 {
             scope.spawn(move || stands_still(n, cache, Some(root)));
@@ -267,18 +268,18 @@ fn a_sweep_does_not_wait_for_ever_for_threads() {
     assert_eq!(cache.stats().unwrap().errors, 0);
 }
 
-/// Where nobody waits, a sweep does what is left at once.
+/// With a limit of zero, a sweep computes the remaining calls at once.
 #[test]
 fn with_a_limit_of_zero_a_sweep_does_not_wait() {
     let _watchdog = Watchdog::of("with_a_limit_of_zero_a_sweep_does_not_wait");
     let root = tempdir().unwrap();
     let root = root.path();
-    let (here, elsewhere) = (&impatient(root, Duration::ZERO), &impatient(root, Duration::ZERO));
+    let (here, elsewhere) = (&open_with_limit(root, Duration::ZERO), &open_with_limit(root, Duration::ZERO));
     thread::scope(|scope| {
         scope.spawn(|| stands_still(0, here, Some(root)));
         scope.spawn(|| stands_still(1, elsewhere, Some(root)));
         began(root, 2);
-        // Who only tries is told that somebody computes it.
+        // `try_run` reports that another thread computes the call.
         assert_eq!(stands_still::call(0, here, None).try_run(), None);
         assert_eq!(stands_still::call(1, here, None).try_run(), None);
         let mut results = sweep((0..3).map(|n| stands_still::call(n, here, None))).unordered();
@@ -289,9 +290,9 @@ fn with_a_limit_of_zero_a_sweep_does_not_wait() {
 }
 
 #[test]
-fn computes_what_is_swept() {
+fn computes_calls_of_a_sweep() {
     let Some(root) = child::root() else { return };
-    let cache = &impatient(&root, LIMIT);
+    let cache = &open_with_limit(&root, LIMIT);
     thread::scope(|scope| {
         for n in 0..3 {
             let root = &root;
@@ -300,18 +301,18 @@ fn computes_what_is_swept() {
     });
 }
 
-/// A process is stopped that computes several of the calls.
+/// A process that computes several of the calls is stopped.
 #[cfg(unix)]
 #[test]
-fn a_sweep_does_not_wait_for_ever_for_a_process() {
+fn a_sweep_does_not_wait_forever_for_a_process() {
     use rustix::process::{Pid, Signal, kill_process};
 
-    let _watchdog = Watchdog::of("a_sweep_does_not_wait_for_ever_for_a_process");
+    let _watchdog = Watchdog::of("a_sweep_does_not_wait_forever_for_a_process");
     let root = tempdir().unwrap();
     let root = root.path();
-    let mut child = child::command("sweep::computes_what_is_swept", root).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = child::command("sweep::computes_calls_of_a_sweep", root).stdout(Stdio::null()).spawn().unwrap();
     began(root, 3);
-    let cache = &impatient(root, LIMIT);
+    let cache = &open_with_limit(root, LIMIT);
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::STOP).unwrap();
     assert!(sweep((0..4).map(|n| stands_still::call(n, cache, None))).eq(1..5));

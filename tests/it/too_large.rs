@@ -1,4 +1,4 @@
-//! A result that alone is larger than the cache may be is not stored, and what is there stays.
+//! Tests results larger than the limit of the cache: they are not stored, and existing entries stay.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn cache(limit: impl FnOnce(CacheBuilder) -> CacheBuilder) -> (TempDir, Cache) {
 #[memoize(cache = cache, ignore(cache))]
 fn bytes(len: usize, seed: u64, cache: &Cache) -> Vec<u8> {
     let _ = cache;
-    // Nothing that a compressor could make smaller.
+    // Random bytes, which no compressor can make smaller.
     let mut random = seed;
     (0..len)
         .map(|_| {
@@ -33,9 +33,8 @@ fn names(count: usize, cache: &Cache) -> Vec<String> {
     (0..count).map(|n| format!("name {n}")).collect()
 }
 
-/// F25
 #[test]
-fn what_alone_exceeds_the_limit_is_not_stored_and_the_rest_stays() {
+fn a_result_larger_than_the_limit_is_not_stored() {
     for compression in ["none", "lz4", "blocks-lz4"] {
         let (folder, cache) =
             cache(|builder| builder.max_bytes(1 << 20).hot_bytes(0).compression(compression.parse().unwrap()));
@@ -43,7 +42,8 @@ fn what_alone_exceeds_the_limit_is_not_stored_and_the_rest_stays() {
         let lines = Lines::up_to(Level::WARN);
         tracing::subscriber::with_default(lines.clone(), || {
             (0..5).for_each(|n| assert_eq!(bytes(1000, n, &cache).len(), 1000));
-            // One line for each function. Below what is tried before it is written, and above; known before, and only as it is written.
+            // Sizes below and above the limit of the round-trip check. The size of bytes is known before writing, that
+            // of names only while they are written. Each function logs one line.
             for _ in 0..3 {
                 assert_eq!(bytes(2 << 20, 1, &cache).len(), 2 << 20, "{compression}");
                 assert_eq!(bytes(6 << 20, 1, &cache).len(), 6 << 20, "{compression}");
@@ -61,9 +61,8 @@ fn what_alone_exceeds_the_limit_is_not_stored_and_the_rest_stays() {
     }
 }
 
-/// F25, F40
 #[test]
-fn it_is_explained() {
+fn the_reason_is_explained() {
     let (_folder, cache) = cache(|builder| builder.max_bytes(1 << 20));
     let (_, outcome) = bytes::call(2 << 20, 1, &cache).outcome();
     assert!(matches!(outcome, Outcome::Computed { size: None, .. }), "{outcome:?}");
@@ -75,21 +74,21 @@ fn it_is_explained() {
         panic!("{explained}")
     };
     assert!((2 << 20..(2 << 20) + 2000).contains(size) && *limit == 1 << 20);
-    // Nobody looks how large a list of texts will be.
+    // The size of a list of texts is not computed before writing.
     names(1_000_000, &cache);
     let text = names::call(1_000_000, &cache).explain().to_string();
     assert!(text.contains("; its result is larger than the limit of 1.0 MiB"), "{text}");
-    // It can be referred to all the same.
+    // A reference to the result can still be created. It contains the value.
     let shelved = bytes::call(2 << 20, 1, &cache).shelve().unwrap();
     assert_eq!((shelved.path(), shelved.get().unwrap().len()), (None, 2 << 20));
 }
 
-/// A sibling of F25: the limit was higher when it was stored.
+/// The limit was higher when the result was stored.
 #[test]
-fn one_from_before_the_limit_was_lowered_goes_first() {
+fn an_entry_larger_than_a_lowered_limit_is_evicted_first() {
     let (folder, large) = cache(|builder| builder);
     (0..5).for_each(|n| _ = bytes(1000, n, &large));
-    // The newest.
+    // The large entry is the newest.
     bytes(2 << 20, 1, &large);
     let limits = Limits { max_bytes: Some(1 << 20), dry_run: true, ..Limits::default() };
     assert_eq!(large.trim_to(&limits).unwrap().removed, 1);
@@ -99,9 +98,9 @@ fn one_from_before_the_limit_was_lowered_goes_first() {
     assert_eq!(cache.stats().unwrap().entries, 6);
 }
 
-/// A sibling of F25: what is compressed now and would not be then.
+/// The compressed entry is below the limit, but would be above it uncompressed.
 #[test]
-fn nothing_is_compressed_anew_that_would_be_too_large() {
+fn recompression_keeps_the_limit() {
     let (_folder, cache) = cache(|builder| builder.max_bytes(1 << 20).compression(Compression::lz4()));
     cache.get_or_compute("zeros", &1, || vec![0_u8; 4 << 20]);
     cache.get_or_compute("one", &1, || 1);
@@ -112,10 +111,10 @@ fn nothing_is_compressed_anew_that_would_be_too_large() {
     assert_eq!(cache.stats().unwrap().entries, 2);
 }
 
-/// A sibling of F25: it comes from a larger cache.
+/// The archive comes from a cache with a higher limit.
 #[cfg(feature = "archive")]
 #[test]
-fn nothing_is_imported_that_is_too_large() {
+fn importing_keeps_the_limit() {
     let (_folder, large) = cache(|builder| builder);
     bytes(2 << 20, 1, &large);
     bytes(1000, 1, &large);

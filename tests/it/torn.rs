@@ -1,5 +1,5 @@
-//! What a power failure may leave of an entry: its end, some sectors or both are missing, or are what was
-//! there before. Such an entry is computed anew, and is never taken for another value.
+//! Tests entries after a power failure: their end or some sectors may be missing, or have older content. Such an
+//! entry is recomputed, and never read as another value.
 
 use std::cell::Cell;
 use std::fs;
@@ -10,10 +10,10 @@ use tempfile::{TempDir, tempdir};
 
 use crate::random::Random;
 
-/// What disks write whole.
+/// Unit that disks write atomically.
 const SECTOR: usize = 512;
 
-/// A cache with an entry that was replaced by another one of the same call.
+/// Cache with an entry that replaced an older one of the same call.
 struct Torn {
     _folder: TempDir,
     cache: Cache,
@@ -24,7 +24,7 @@ struct Torn {
     runs: Cell<u64>,
 }
 
-/// What the function gave the first and the second time: of one length, and not to be compressed alike.
+/// Returns the first or second result of the function. Both have the same length, and compress to different bytes.
 fn value(len: usize, time: u64) -> Vec<u32> {
     let mut random = Random::new(time);
     (0..len).map(|_| random.below(1 << 20) as u32).collect()
@@ -54,20 +54,20 @@ impl Torn {
         })
     }
 
-    /// With this in the place of the entry.
+    /// Makes a call with these bytes as the entry.
     fn tried(&self, bytes: &[u8], what: &str) {
         fs::write(&self.path, bytes).unwrap();
         let before = self.runs.get();
         let loaded = self.call();
         let was_computed = self.runs.get() > before;
         let expected = usize::from(bytes != self.older);
-        assert!(loaded == self.values[expected], "{what}: another value");
+        assert!(loaded == self.values[expected], "{what}: a wrong value");
         assert_eq!(was_computed, bytes != self.whole && bytes != self.older, "{what}");
         assert_eq!(self.cache.stats().unwrap().errors, self.runs.get(), "{what}");
         if was_computed {
             let entry = self.cache.entries().unwrap().next().unwrap();
             assert_eq!((entry.fault, fs::metadata(&self.path).unwrap().len()), (None, entry.size), "{what}");
-            assert!(self.call() == self.values[1], "{what}: the new entry is another");
+            assert!(self.call() == self.values[1], "{what}: the new entry is wrong");
             assert_eq!(self.runs.get(), before + 1, "{what}: no new entry");
         }
     }
@@ -95,7 +95,7 @@ impl Torn {
                 self.tried(&bytes, &format!("older at {at}"));
             }
         }
-        // A part that was written, before one that was not, or behind it.
+        // A written sector precedes or follows one that was not written.
         for at in (0..whole.len().min(older.len())).step_by(4 * SECTOR) {
             let zeros = vec![0; whole.len()];
             for (other, what) in [(&zeros, "zeros"), (older, "older")] {
@@ -107,7 +107,7 @@ impl Torn {
 }
 
 #[test]
-fn a_small_entry_that_is_torn_is_computed_anew() {
+fn a_small_torn_entry_is_recomputed() {
     for method in ["none", "lz4"] {
         Torn::new(method, 100).is_torn_everywhere();
     }
@@ -120,18 +120,18 @@ fn large(method: &str) {
 }
 
 #[test]
-fn a_large_entry_that_is_torn_is_computed_anew() {
+fn a_large_torn_entry_is_recomputed() {
     large("none");
 }
 
 #[test]
-fn a_large_compressed_entry_that_is_torn_is_computed_anew() {
+fn a_large_compressed_torn_entry_is_recomputed() {
     large("lz4");
 }
 
-/// The files beside the entries are written again by the next process that stores one.
+/// The next process that stores an entry writes the files beside the entries again.
 #[test]
-fn what_describes_a_function_and_is_torn_is_written_anew() {
+fn torn_files_that_describe_a_function_are_written_again() {
     #[memoize(cache = cache, ignore(cache))]
     fn described(n: u8, cache: &Cache) -> u8 {
         let _ = cache;
@@ -148,7 +148,7 @@ fn what_describes_a_function_and_is_torn_is_written_anew() {
     for path in &files {
         let whole = fs::read(path).unwrap();
         for len in 0..whole.len() {
-            // Cut, or as long as it was.
+            // The file is cut, or has its full length with zeros at the end.
             let zeros = if len % 2 == 0 { 0 } else { whole.len() - len };
             fs::write(path, [&whole[..len], &vec![0; zeros]].concat()).unwrap();
             n = (n + 1) % 256;

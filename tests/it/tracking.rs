@@ -1,4 +1,5 @@
-//! Code that a memoized function reaches: the crates in `tests/tracked` are built, changed and run again.
+//! Tests tracking of the code that a memoized function reaches: the crates in `tests/tracked` are built, changed and
+//! run again.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::process::Command;
 
 use tempfile::{TempDir, tempdir};
 
-/// A copy of `tests/tracked`, and the cache of its program.
+/// Copy of `tests/tracked`, and the cache of its program.
 struct Tracked {
     dir: TempDir,
     cache: TempDir,
@@ -18,7 +19,7 @@ impl Tracked {
         let tracked = Tracked { dir: tempdir().unwrap(), cache: tempdir().unwrap() };
         copy(&larder.join("tests/tracked"), tracked.dir.path());
         tracked.edit("app/Cargo.toml", "LARDER", larder.to_str().unwrap());
-        // The versions that are there already.
+        // Use the versions that are downloaded already.
         std::fs::copy(larder.join("Cargo.lock"), tracked.path("Cargo.lock")).unwrap();
         tracked
     }
@@ -33,7 +34,7 @@ impl Tracked {
         std::fs::write(self.path(file), text.replacen(from, to, 1)).unwrap();
     }
 
-    /// Builds and runs the program; gives the functions that were computed, and all that it printed.
+    /// Builds and runs the program. Returns the functions that were computed, and all output.
     fn run(&self, more: &[&str], variables: &[(&str, &str)]) -> (BTreeSet<String>, String) {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tracked");
         let mut command = Command::new(env!("CARGO"));
@@ -69,8 +70,8 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A change: what it is, in which file, from what to what, and which functions it reaches.
-/// `generic::of_type` takes any type with a trait of another crate, so all such `impl`s count for it.
+/// Change to a file: description, file, old text, new text, and the functions that it reaches. `generic::of_type`
+/// accepts any type with a trait of another crate, so all such `impl`s count for it.
 type Change = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
 
 const KINDS: &str = "app/src/kinds.rs";
@@ -155,23 +156,23 @@ fn helper(n: u64) -> u64 {
     n + 1
 }
 
-/// The function and its helper are in the same process as this, and followed there as well.
+/// The function and its helper are in this test binary, and are tracked there too.
 #[test]
-fn a_function_among_tests_is_followed() {
+fn a_function_in_a_test_is_tracked() {
     #[larder::memoize]
     fn follows(n: u64) -> u64 {
         helper(n)
     }
     let code = follows::memo().tracked();
     assert_eq!(code.unseen, &[] as &[&str]);
-    // `TempDir` is imported above, and has methods that nobody names.
+    // `TempDir` is imported above, and has methods that the code does not name.
     let paths: Vec<&str> = code.items.iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["body", "crate tempfile", "edition", "tracking::helper"], "{code:?}");
 }
 
-/// Each change is taken back before the next, so what it had reached must be found again then.
+/// Each change is reverted before the next. The earlier results must be found again then.
 #[test]
-fn a_change_is_a_miss_for_those_that_reach_it_alone() {
+fn a_change_is_a_miss_only_for_functions_that_reach_it() {
     let tracked = Tracked::new();
     let (first, text) = tracked.run(&[], &[]);
     assert_eq!(first.len(), text.lines().filter(|line| line.starts_with("computed ")).count());
@@ -195,5 +196,5 @@ fn a_change_is_a_miss_for_those_that_reach_it_alone() {
     let remap = format!("--remap-path-prefix={}=/moved", tracked.dir.path().display());
     let (computed, text) = tracked.run(&[], &[("RUSTFLAGS", &remap)]);
     assert_eq!(computed, BTreeSet::new(), "remapped paths\n{text}");
-    assert_eq!(tracked.run(&[], &[]).0, BTreeSet::new(), "back again");
+    assert_eq!(tracked.run(&[], &[]).0, BTreeSet::new(), "reverted");
 }

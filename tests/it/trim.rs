@@ -1,4 +1,4 @@
-//! Making a cache smaller.
+//! Tests trimming of a cache.
 
 use std::fs::{self, File, FileTimes};
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use larder::{Cache, Limits, TrimReport};
 use tempfile::{TempDir, tempdir};
 
-/// A cache with ten entries, of which the last one was used last, a day ago.
+/// Returns a cache with ten entries. The last one was used last, a day ago.
 fn cache() -> (TempDir, Cache) {
     let folder = tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
@@ -18,19 +18,19 @@ fn cache() -> (TempDir, Cache) {
 }
 
 fn store(cache: &Cache, n: u32) -> u32 {
-    // Two functions, one of them within the other's folder.
+    // Two functions. The folder of one is within that of the other.
     let name = if n.is_multiple_of(2) { "even" } else { "even::odd" };
     cache.get_or_compute(name, &n, || n)
 }
 
-/// Sets when an entry was used.
+/// Sets the last use of an entry.
 fn used(cache: &Cache, n: u32, ago: Duration) {
     let entry = cache.entries().unwrap().find(|entry| entry.arguments[0].preview == n.to_string()).unwrap();
     let times = FileTimes::new().set_modified(SystemTime::now() - ago);
     File::options().write(true).open(entry.path).unwrap().set_times(times).unwrap();
 }
 
-/// The arguments of those that are left.
+/// Returns the arguments of the remaining entries.
 fn left(cache: &Cache) -> Vec<u32> {
     let mut left: Vec<u32> =
         cache.entries().unwrap().map(|entry| entry.arguments[0].preview.parse().unwrap()).collect();
@@ -43,7 +43,7 @@ fn none() -> Limits {
 }
 
 #[test]
-fn the_least_recently_used_go_until_the_rest_fits() {
+fn the_least_recently_used_entries_are_removed() {
     let (_folder, cache) = cache();
     assert_eq!(cache.trim_to(&none()).unwrap().removed, 0);
     let bytes: u64 = cache.entries().unwrap().map(|entry| entry.size).sum();
@@ -54,7 +54,7 @@ fn the_least_recently_used_go_until_the_rest_fits() {
     assert_eq!(left(&cache), (1..10).collect::<Vec<_>>());
     cache.trim_to(&Limits { max_entries: Some(4), ..none() }).unwrap();
     assert_eq!(left(&cache), [6, 7, 8, 9]);
-    // A hit is a use.
+    // A hit counts as a use.
     store(&cache, 6);
     cache.trim_to(&Limits { max_entries: Some(2), ..none() }).unwrap();
     assert_eq!(left(&cache), [6, 9]);
@@ -63,7 +63,7 @@ fn the_least_recently_used_go_until_the_rest_fits() {
 }
 
 #[test]
-fn looking_is_no_use() {
+fn listing_does_not_count_as_use() {
     let (_folder, cache) = cache();
     cache.entries().unwrap().for_each(drop);
     cache.trim_to(&Limits { max_entries: Some(3), ..none() }).unwrap();
@@ -71,12 +71,12 @@ fn looking_is_no_use() {
 }
 
 #[test]
-fn what_is_idle_or_old_goes() {
+fn idle_and_old_entries_are_removed() {
     let (_folder, cache) = cache();
     let hours = |hours: u64| Some(Duration::from_secs(3600 * hours));
     cache.trim_to(&Limits { max_idle: hours(28), ..none() }).unwrap();
     assert_eq!(left(&cache), [6, 7, 8, 9]);
-    // They were all written just now, whenever they were used.
+    // All entries were written just now. Their last use does not matter here.
     assert_eq!(cache.trim_to(&Limits { max_age: hours(1), ..none() }).unwrap().removed, 0);
     std::thread::sleep(Duration::from_millis(5));
     let trimmed = cache.trim_to(&Limits { max_age: Some(Duration::from_millis(1)), ..none() }).unwrap();
@@ -85,13 +85,13 @@ fn what_is_idle_or_old_goes() {
 }
 
 #[test]
-fn a_dry_run_only_tells() {
+fn a_dry_run_removes_nothing() {
     let (folder, cache) = cache();
     let limits = Limits { max_entries: Some(4), dry_run: true, ..none() };
     let told = cache.trim_to(&limits).unwrap();
     assert_eq!((told.removed, told.kept), (6, 4));
     assert_eq!(left(&cache).len(), 10);
-    // That much a read-only cache allows.
+    // A read-only cache allows a dry run.
     let read_only = Cache::builder(folder.path()).read_only(true).open().unwrap();
     assert_eq!(read_only.trim_to(&limits).unwrap(), told);
     let limits = Limits { dry_run: false, ..limits };
@@ -101,7 +101,7 @@ fn a_dry_run_only_tells() {
 }
 
 #[test]
-fn what_is_not_an_entry_stays() {
+fn files_that_are_not_entries_stay() {
     let (_folder, cache) = cache();
     let notes = cache.functions().unwrap()[0].path.join("notes.txt");
     fs::write(&notes, "mine").unwrap();

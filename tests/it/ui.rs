@@ -1,21 +1,21 @@
-//! Messages of the attribute, as the compiler shows them: `tests/ui/*.rs`, with the `.stderr` beside each.
+//! Tests the compiler messages of the attribute: `tests/ui/*.rs`, with the expected `.stderr` beside each.
 //!
-//! `TRYBUILD=overwrite cargo test --features full --test it ui` writes them anew.
+//! `TRYBUILD=overwrite cargo test --features full --test it ui` writes the expected messages.
 
 use std::process::Command;
 
-/// What wrote the messages in `tests/ui/compiler`.
+/// Compiler that wrote the messages in `tests/ui/compiler`.
 const COMPILER: &str = "rustc 1.95.";
 
-/// Where the compiler puts our words into its own, other versions may put them differently.
+/// Other versions of the compiler may format messages that contain larder's text differently.
 fn is_the_compiler() -> bool {
     let output = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into())).arg("--version").output().unwrap();
     String::from_utf8_lossy(&output.stdout).starts_with(COMPILER)
 }
 
-/// And the functions are there all the same, so there is no other message.
+/// The functions still exist, so the compiler reports no further errors.
 #[test]
-fn each_mistake_is_told_in_one_message() {
+fn each_mistake_gives_one_message() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/pass/*.rs");
     cases.compile_fail("tests/ui/*.rs");

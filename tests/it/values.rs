@@ -1,11 +1,11 @@
-//! Values of every kind, whole and nested, and strategies that generate them.
+//! Defines values of every kind, and strategies that generate them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What serde's data model has, and what its attributes make of it.
+/// Every type of serde's data model, and variants that serde's attributes create.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Value {
     Unit,
@@ -168,7 +168,7 @@ fn leaf() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::I64),
         any::<i128>().prop_map(Value::I128),
         any::<u128>().prop_map(Value::U128),
-        // All bit patterns, NaN payloads among them.
+        // All bit patterns, including NaN payloads.
         any::<u32>().prop_map(|bits| Value::F32(Bits32(f32::from_bits(bits)))),
         any::<u64>().prop_map(|bits| Value::F64(Bits64(f64::from_bits(bits)))),
         (0..1_u64 << 51).prop_map(|bits| Value::F64(Bits64(f64::from_bits(0x7ff0_0000_0000_0001 | bits)))),
@@ -202,7 +202,7 @@ fn leaf() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any value, nested up to five levels deep.
+/// Generates any value, nested up to five levels deep.
 pub(crate) fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(5, 32, 5, |inner| {
         prop_oneof![

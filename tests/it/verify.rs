@@ -1,6 +1,6 @@
-//! `LARDER=verify`: hits are computed again and compared, and the program sees what it sees without it.
+//! Tests `LARDER=verify`: hits are computed again and compared, but the program gets the stored values.
 //!
-//! What is stored by the first process of a test is verified by the second one.
+//! The second process of a test verifies what the first one stored.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,7 +58,7 @@ fn stays(n: u32, cache: &Cache) -> Result<u32, String> {
     Ok(n)
 }
 
-/// How the last call ended, in one word.
+/// Returns in one word how the call ended.
 fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Hit { .. } => "hit",
@@ -77,7 +77,7 @@ fn calls_each() {
     let before = cache.stats().unwrap();
     macro_rules! say {
         ($($function:ident($n:literal)),+) => {$(
-            // The same through `call` and by name.
+            // The values by `call` and by a plain call are equal.
             let value = $function($n, cache);
             let (again, outcome) = $function::call($n, cache).outcome();
             assert_eq!(value, again);
@@ -90,9 +90,8 @@ fn calls_each() {
     eprintln!("computed {}, unequal {}, entries {entries}", misses - before.misses, unequal - before.unequal);
 }
 
-/// FIELD F15.
 #[test]
-fn the_program_gets_what_is_stored_whatever_the_function_gives_now() {
+fn the_program_gets_the_stored_value() {
     let root = tempdir().unwrap();
     let run = |variables: &[(&str, &str)]| child::run("verify::calls_each", root.path(), variables);
     assert!(run(&[]).contains("entries 8"));
@@ -110,7 +109,7 @@ fn the_program_gets_what_is_stored_whatever_the_function_gives_now() {
         assert!(verified.contains(&format!("{value}, {word};")), "{value}: {verified}");
         assert!(normal.contains(&format!("{value}, hit;")), "{value}: {normal}");
     }
-    // What `valid` rejects is computed again, with `verify` or without.
+    // A result that `valid` rejects is recomputed, with `verify` or without.
     assert!(verified.contains("is_rejected_later: 11, rejected;"), "{verified}");
     assert!(verified.contains("computed 16, unequal 12, entries 8"), "{verified}");
 }
@@ -120,7 +119,7 @@ struct Lossy {
     kept: u32,
     #[serde(skip)]
     skipped: u32,
-    /// Longer than what is read back without `verify`.
+    /// Longer than what is read back for the check without `verify`.
     filler: Vec<u8>,
 }
 
@@ -137,7 +136,7 @@ fn never_stored(n: u32, cache: &Cache) -> Lossy {
 }
 
 #[test]
-fn calls_what_is_lossy() {
+fn calls_lossy_functions() {
     let Some(root) = child::root() else { return };
     let cache = &Cache::open(root.join("cache")).unwrap();
     let skipped: Vec<_> = [0, 6 << 20].iter().map(|filler| lossy(*filler, cache).skipped).collect();
@@ -152,40 +151,39 @@ fn calls_what_is_lossy() {
     eprintln!("share {share}");
 }
 
-/// FIELD F16.
 #[test]
-fn what_serde_loses_shows_at_the_first_call() {
+fn verify_shows_losses_of_serde_at_the_first_call() {
     let run = |mode| {
         let root = tempdir().unwrap();
-        let first = child::run("verify::calls_what_is_lossy", root.path(), &[("LARDER", mode)]);
-        (first, child::run("verify::calls_what_is_lossy", root.path(), &[("LARDER", mode)]))
+        let first = child::run("verify::calls_lossy_functions", root.path(), &[("LARDER", mode)]);
+        (first, child::run("verify::calls_lossy_functions", root.path(), &[("LARDER", mode)]))
     };
     let share =
         |text: &str| -> u32 { text.lines().find_map(|line| line.strip_prefix("share ")).unwrap().parse().unwrap() };
     let (cold, warm) = run("on");
     assert!(cold.contains("skipped [2, 2] 2 2, kept [1, 1]") && share(&cold) == 0, "{cold}");
     assert!(warm.contains("skipped [0, 0] 0 2, kept [1, 1]") && share(&warm) == 400, "{warm}");
-    // What is not stored is never a hit, so it is what it is.
+    // A result that is not stored is never a hit, so it does not change.
     let (cold, warm) = run("verify:1");
     assert!(cold.contains("skipped [0, 0] 0 2, kept [1, 1]") && share(&cold) == 400, "{cold}");
     assert!(warm.contains("skipped [0, 0] 0 2, kept [1, 1]") && share(&warm) == 400, "{warm}");
-    // In proportion.
+    // With a share of 0.5, about half of the calls are verified.
     let (cold, _) = run("verify:0.5");
     assert!((100..300).contains(&share(&cold)), "{cold}");
 }
 
-#[memoize(cache = cache, ignore(cache, meanwhile), key(path = larder::FileDigest::of(path)), track = "none")]
-fn length(path: &std::path::Path, meanwhile: &dyn Fn(), cache: &Cache) -> usize {
+#[memoize(cache = cache, ignore(cache, during), key(path = larder::FileDigest::of(path)), track = "none")]
+fn length(path: &std::path::Path, during: &dyn Fn(), cache: &Cache) -> usize {
     let _ = cache;
-    meanwhile();
+    during();
     std::fs::read(path).unwrap().len()
 }
 
 #[test]
-fn a_file_that_changes_meanwhile_is_not_the_functions_fault() {
+fn a_file_that_changes_during_verification_is_not_a_difference() {
     let Some(root) = child::root() else {
         let root = tempdir().unwrap();
-        let test = "verify::a_file_that_changes_meanwhile_is_not_the_functions_fault";
+        let test = "verify::a_file_that_changes_during_verification_is_not_a_difference";
         child::run(test, root.path(), &[("LARDER", "verify:1")]);
         return;
     };
@@ -198,13 +196,13 @@ fn a_file_that_changes_meanwhile_is_not_the_functions_fault() {
     assert_eq!((stats.unequal, stats.errors), (0, 1));
 }
 
-/// A function that panics may have locked something.
+/// The function panics while it holds a lock.
 #[test]
-fn a_panic_while_verifying_is_like_one_in_a_thread() {
+fn a_panic_during_verification_poisons_locks() {
     static LAST: Mutex<u32> = Mutex::new(0);
     let Some(root) = child::root() else {
         let root = tempdir().unwrap();
-        let test = "verify::a_panic_while_verifying_is_like_one_in_a_thread";
+        let test = "verify::a_panic_during_verification_poisons_locks";
         child::run(test, root.path(), &[("LARDER", "verify:1")]);
         return;
     };
@@ -213,7 +211,7 @@ fn a_panic_while_verifying_is_like_one_in_a_thread() {
         cache.get_or_try_compute("last", &(), || {
             let mut last = LAST.lock().unwrap();
             *last += 1;
-            assert!(!panics, "as it should");
+            assert!(!panics, "intended panic");
             Ok::<u32, String>(*last)
         })
     };
@@ -264,7 +262,7 @@ mod tasks {
     }
 
     #[test]
-    fn tasks_get_what_is_stored_too() {
+    fn tasks_get_the_stored_value_too() {
         let root = tempdir().unwrap();
         let run = |variables: &[(&str, &str)]| child::run("verify::tasks::call_each", root.path(), variables);
         assert!(run(&[]).contains("Ok(1) computed, 1 computed, 2"));

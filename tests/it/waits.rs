@@ -1,4 +1,4 @@
-//! Nobody waits for ever: not for a process that was stopped, not for one that waits in turn, not for itself.
+//! Tests that no call waits forever: not for a stopped process, not in a cycle, and not for itself.
 
 use std::fs;
 use std::path::Path;
@@ -16,22 +16,22 @@ use crate::child::{self, tell, told};
 use crate::log::Lines;
 use crate::once::Watchdog;
 
-/// So long that a test which depends on it does not end.
+/// Limit that no test reaches.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Somebody who stands still is not waited for.
+/// Limit after which a leader without progress is not waited for.
 const SHORT: Duration = Duration::from_millis(200);
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempdir().unwrap());
-static PATIENT: LazyLock<Cache> = LazyLock::new(|| Cache::builder(FOLDER.path()).wait_limit(LONG).open().unwrap());
-static IMPATIENT: LazyLock<Cache> =
-    LazyLock::new(|| Cache::builder(FOLDER.path().join("impatient")).wait_limit(SHORT).open().unwrap());
+static LONG_WAIT: LazyLock<Cache> = LazyLock::new(|| Cache::builder(FOLDER.path()).wait_limit(LONG).open().unwrap());
+static SHORT_WAIT: LazyLock<Cache> =
+    LazyLock::new(|| Cache::builder(FOLDER.path().join("with_short_limit")).wait_limit(SHORT).open().unwrap());
 
-fn patient(folder: &Path) -> Cache {
+fn with_long_limit(folder: &Path) -> Cache {
     Cache::builder(folder.join("cache")).wait_limit(LONG).open().unwrap()
 }
 
-fn impatient(folder: &Path) -> Cache {
+fn with_short_limit(folder: &Path) -> Cache {
     Cache::builder(folder.join("cache")).wait_limit(SHORT).open().unwrap()
 }
 
@@ -46,13 +46,13 @@ fn start(test: &str, root: &Path, variables: &[(&str, &str)]) -> Child {
     command.envs(variables.iter().copied()).stdout(Stdio::null()).spawn().unwrap()
 }
 
-// A program that starts itself again.
+// Programs that start themselves.
 
 #[test]
 fn starts_itself_again() {
     let Some(root) = child::root() else { return };
     let depth: u32 = std::env::var("DEPTH").unwrap().parse().unwrap();
-    let cache = patient(&root);
+    let cache = with_long_limit(&root);
     let value = cache.get_or_compute("isolated", &1, || {
         tell(&root, &format!("depth {depth}"));
         if depth == 0 {
@@ -60,7 +60,7 @@ fn starts_itself_again() {
         }
         let mut command = child::command("waits::starts_itself_again", &root);
         if depth == 2 {
-            // Somebody else may stand between the two.
+            // Another process may be between the two.
             let program = std::env::current_exe().unwrap();
             command = std::process::Command::new("sh");
             let test = "waits::starts_itself_again --exact --nocapture --test-threads=1";
@@ -73,11 +73,11 @@ fn starts_itself_again() {
     tell(&root, &format!("got {value}"));
 }
 
-/// F17: a memoized function starts its own program again, which makes the same call.
+/// A memoized function starts its own program, which makes the same call.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_program_that_starts_itself_again_within_a_call_computes_it_there() {
-    let _watchdog = Watchdog::of("a_program_that_starts_itself_again_within_a_call_computes_it_there");
+fn a_program_that_starts_itself_within_a_call_computes_it() {
+    let _watchdog = Watchdog::of("a_program_that_starts_itself_within_a_call_computes_it");
     let root = tempdir().unwrap();
     assert!(start("waits::starts_itself_again", root.path(), &[("DEPTH", "2")]).wait().unwrap().success());
     let told = told(root.path());
@@ -86,23 +86,23 @@ fn a_program_that_starts_itself_again_within_a_call_computes_it_there() {
 }
 
 #[test]
-fn asks_when_it_is_told_to() {
+fn makes_the_call_when_the_parent_computes() {
     let Some(root) = child::root() else { return };
-    let cache = patient(&root);
+    let cache = with_long_limit(&root);
     tell(&root, "ready");
     wait_until(|| told(&root).contains(&"computing".to_owned()));
     cache.get_or_compute("shared", &1, || tell(&root, "computed by the child"));
     tell(&root, "done");
 }
 
-/// A process that was started before its parent began to compute is no part of that: it waits, and loads.
+/// A process that was started before its parent began to compute is not part of the computation. It waits and loads.
 #[test]
-fn a_child_that_was_there_before_waits_for_its_parent() {
-    let _watchdog = Watchdog::of("a_child_that_was_there_before_waits_for_its_parent");
+fn a_child_started_before_the_call_waits_for_its_parent() {
+    let _watchdog = Watchdog::of("a_child_started_before_the_call_waits_for_its_parent");
     let root = tempdir().unwrap();
-    let mut child = start("waits::asks_when_it_is_told_to", root.path(), &[]);
+    let mut child = start("waits::makes_the_call_when_the_parent_computes", root.path(), &[]);
     wait_until(|| told(root.path()).contains(&"ready".to_owned()));
-    patient(root.path()).get_or_compute("shared", &1, || {
+    with_long_limit(root.path()).get_or_compute("shared", &1, || {
         tell(root.path(), "computing");
         sleep(Duration::from_millis(500));
     });
@@ -110,12 +110,12 @@ fn a_child_that_was_there_before_waits_for_its_parent() {
     assert_eq!(told(root.path()), ["computing", "done", "ready"]);
 }
 
-// A process that is stopped.
+// Stopped processes.
 
 #[test]
-fn computes_until_it_is_told_to_end() {
+fn computes_until_the_end_file_exists() {
     let Some(root) = child::root() else { return };
-    let value = patient(&root).get_or_compute("long", &1, || {
+    let value = with_long_limit(&root).get_or_compute("long", &1, || {
         tell(&root, "began");
         wait_until(|| root.join("end").exists());
         7
@@ -123,15 +123,15 @@ fn computes_until_it_is_told_to_end() {
     assert_eq!(value, 7);
 }
 
-/// F18: the process that computes is stopped. Of those who wait, one computes.
+/// The process that computes is stopped. One of the waiters computes.
 #[cfg(unix)]
 #[test]
-fn a_process_that_is_stopped_is_not_waited_for() {
+fn a_stopped_process_is_not_waited_for() {
     use rustix::process::{Pid, Signal, kill_process};
 
-    let _watchdog = Watchdog::of("a_process_that_is_stopped_is_not_waited_for");
+    let _watchdog = Watchdog::of("a_stopped_process_is_not_waited_for");
     let root = tempdir().unwrap();
-    let mut child = start("waits::computes_until_it_is_told_to_end", root.path(), &[]);
+    let mut child = start("waits::computes_until_the_end_file_exists", root.path(), &[]);
     let pid = Pid::from_child(&child);
     let look = Cache::builder(root.path().join("cache")).read_only(true).open().unwrap();
     wait_until(|| look.processes().unwrap().iter().any(|process| !process.computing.is_empty()));
@@ -141,8 +141,8 @@ fn a_process_that_is_stopped_is_not_waited_for() {
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
-                // Caches of their own are as processes of their own.
-                let value = impatient(root.path()).get_or_compute("long", &1, || {
+                // Separate handles act like separate processes.
+                let value = with_short_limit(root.path()).get_or_compute("long", &1, || {
                     runs.fetch_add(1, Ordering::SeqCst);
                     sleep(Duration::from_millis(300));
                     7
@@ -153,41 +153,41 @@ fn a_process_that_is_stopped_is_not_waited_for() {
     });
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 
-    // It goes on as if nothing had happened.
+    // The process continues normally.
     kill_process(pid, Signal::CONT).unwrap();
     fs::write(root.path().join("end"), "").unwrap();
     assert!(child.wait().unwrap().success());
-    assert_eq!(impatient(root.path()).get_or_compute("long", &1, || 0), 7);
+    assert_eq!(with_short_limit(root.path()).get_or_compute("long", &1, || 0), 7);
 }
 
-/// Somebody who gets on is waited for much longer than the limit.
+/// A leader that makes progress is waited for much longer than the limit.
 #[test]
-fn a_process_that_gets_on_is_waited_for() {
-    let _watchdog = Watchdog::of("a_process_that_gets_on_is_waited_for");
+fn a_process_that_makes_progress_is_waited_for() {
+    let _watchdog = Watchdog::of("a_process_that_makes_progress_is_waited_for");
     let root = tempdir().unwrap();
-    let mut child = start("waits::computes_until_it_is_told_to_end", root.path(), &[]);
+    let mut child = start("waits::computes_until_the_end_file_exists", root.path(), &[]);
     wait_until(|| !told(root.path()).is_empty());
     let end = root.path().join("end");
     let ender = thread::spawn(move || {
         sleep(Duration::from_secs(5));
         fs::write(end, "").unwrap();
     });
-    assert_eq!(impatient(root.path()).get_or_compute("long", &1, || 0), 7);
+    assert_eq!(with_short_limit(root.path()).get_or_compute("long", &1, || 0), 7);
     ender.join().unwrap();
     assert!(child.wait().unwrap().success());
 }
 
-/// A long wait says for whom, and people can see who computes.
+/// The log and the reports of running calls say which process a call waits for.
 #[test]
-fn a_long_wait_says_for_whom() {
-    let _watchdog = Watchdog::of("a_long_wait_says_for_whom");
+fn a_long_wait_names_the_leader() {
+    let _watchdog = Watchdog::of("a_long_wait_names_the_leader");
     let root = tempdir().unwrap();
-    let mut child = start("waits::computes_until_it_is_told_to_end", root.path(), &[]);
+    let mut child = start("waits::computes_until_the_end_file_exists", root.path(), &[]);
     wait_until(|| !told(root.path()).is_empty());
-    let cache = patient(root.path());
+    let cache = with_long_limit(root.path());
     let end = root.path().join("end");
     let ender = thread::spawn(move || {
-        // One process computes, and one says that it waits.
+        // One process reports that it computes, and one that it waits.
         wait_until(|| {
             let processes = cache.processes().unwrap();
             let calls = |of: fn(&larder::Process) -> &[larder::RunningCall]| {
@@ -199,8 +199,9 @@ fn a_long_wait_says_for_whom() {
         fs::write(end, "").unwrap();
     });
     let log = Lines::up_to(Level::INFO);
-    let value =
-        tracing::subscriber::with_default(log.clone(), || patient(root.path()).get_or_compute("long", &1, || 0));
+    let value = tracing::subscriber::with_default(log.clone(), || {
+        with_long_limit(root.path()).get_or_compute("long", &1, || 0)
+    });
     assert_eq!(value, 7);
     ender.join().unwrap();
     let lines: Vec<String> = log.take().into_iter().map(|(_, line)| line).collect();
@@ -210,30 +211,30 @@ fn a_long_wait_says_for_whom() {
         assert!(waits[0].contains(part), "{part}: {waits:?}");
     }
     assert!(child.wait().unwrap().success());
-    assert!(patient(root.path()).processes().unwrap().is_empty());
+    assert!(with_long_limit(root.path()).processes().unwrap().is_empty());
 }
 
-// Waiting for oneself.
+// Calls that wait for themselves.
 
-/// F19: the call is asked for by a thread that the function joins.
+/// A thread that the function joins makes the same call.
 #[test]
-fn a_thread_that_the_function_joins_computes_it() {
-    let _watchdog = Watchdog::of("a_thread_that_the_function_joins_computes_it");
+fn a_thread_joined_by_the_function_computes_the_call() {
+    let _watchdog = Watchdog::of("a_thread_joined_by_the_function_computes_the_call");
 
-    #[memoize(cache = &IMPATIENT, ignore(depth))]
+    #[memoize(cache = &SHORT_WAIT, ignore(depth))]
     fn joins(n: u32, depth: u32) -> u32 {
         if depth == 0 { n } else { thread::spawn(move || joins(n, depth - 1)).join().unwrap() + 1 }
     }
     assert_eq!(joins(1, 2), 3);
 }
 
-/// The same with a thread that was there before, and is sent the work.
+/// The same with an existing thread that receives the work through a channel.
 #[test]
-fn a_thread_that_is_sent_a_part_of_the_work_computes_it() {
-    let _watchdog = Watchdog::of("a_thread_that_is_sent_a_part_of_the_work_computes_it");
+fn a_thread_that_receives_work_computes_the_call() {
+    let _watchdog = Watchdog::of("a_thread_that_receives_work_computes_the_call");
     type Job = (u32, mpsc::Sender<u32>);
 
-    #[memoize(cache = &IMPATIENT, ignore(jobs))]
+    #[memoize(cache = &SHORT_WAIT, ignore(jobs))]
     fn sends(n: u32, jobs: Option<mpsc::Sender<Job>>) -> u32 {
         let Some(jobs) = jobs else { return n };
         let (answer, answers) = mpsc::channel();
@@ -247,10 +248,10 @@ fn a_thread_that_is_sent_a_part_of_the_work_computes_it() {
     assert_eq!(sends(1, Some(jobs)), 2);
 }
 
-/// The same where the function does not join the thread, but looks again and again whether it is done.
+/// The same if the function polls the thread instead of joining it.
 #[test]
-fn a_function_that_looks_again_and_again_is_not_waited_for_for_ever() {
-    let _watchdog = Watchdog::of("a_function_that_looks_again_and_again_is_not_waited_for_for_ever");
+fn a_function_that_polls_is_not_waited_for_forever() {
+    let _watchdog = Watchdog::of("a_function_that_polls_is_not_waited_for_forever");
 
     #[memoize(cache = &HASTY, ignore(spins, depth))]
     fn looks(spins: bool, n: u32, depth: u32) -> u32 {
@@ -270,22 +271,22 @@ fn a_function_that_looks_again_and_again_is_not_waited_for_for_ever() {
     assert_eq!(looks(true, 2, 1), 3);
 }
 
-/// An entry that can not be used is no reason to compute one more, while one is computed.
+/// An unusable entry is no reason for a second computation while one is running.
 #[test]
-fn an_entry_that_can_not_be_used_does_not_end_a_wait() {
-    let _watchdog = Watchdog::of("an_entry_that_can_not_be_used_does_not_end_a_wait");
+fn an_unusable_entry_does_not_end_a_wait() {
+    let _watchdog = Watchdog::of("an_unusable_entry_does_not_end_a_wait");
     let root = tempdir().unwrap();
     let open = || Cache::builder(root.path()).max_age(Duration::from_secs(3600)).hot_bytes(0).open().unwrap();
     open().get_or_compute("aged", &1, || 0);
     let entry = open().entries().unwrap().next().unwrap();
-    // It is there, and can not be used.
+    // The entry exists but can't be used.
     let mut bytes = fs::read(&entry.path).unwrap();
     bytes.truncate(bytes.len() - 1);
     fs::write(&entry.path, bytes).unwrap();
     let runs = AtomicU32::new(0);
     thread::scope(|scope| {
         for _ in 0..2 {
-            // In a process each, and by two threads.
+            // Each handle acts like a process, and has two threads.
             let cache = open();
             for _ in 0..2 {
                 let (cache, runs) = (cache.clone(), &runs);
@@ -301,13 +302,13 @@ fn an_entry_that_can_not_be_used_does_not_end_a_wait() {
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
-/// One that sleeps, or is busy, is not taken for one that stands still.
+/// A leader that sleeps or works counts as making progress.
 #[test]
 fn a_thread_that_sleeps_or_works_is_waited_for() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let _watchdog = Watchdog::of("a_thread_that_sleeps_or_works_is_waited_for");
 
-    #[memoize(cache = &IMPATIENT)]
+    #[memoize(cache = &SHORT_WAIT)]
     fn sleepy(seconds: f64) -> f64 {
         RUNS.fetch_add(1, Ordering::SeqCst);
         let started = Instant::now();
@@ -324,27 +325,27 @@ fn a_thread_that_sleeps_or_works_is_waited_for() {
     }
 }
 
-/// Two processes, in each a thread that the function joins waits for the other process.
+/// In each of two processes, a thread that the function joins waits for the other process.
 #[test]
 fn waits_across_two_processes() {
     let Some(root) = child::root() else { return };
-    let cache = impatient(&root);
+    let cache = with_short_limit(&root);
     let who = std::env::var("WHO").unwrap();
     let other = if who == "a" { "b" } else { "a" };
     let value = cache.get_or_compute(&who, &1, || {
         tell(&root, &who);
-        // Without this, one may be done before the other one asks.
+        // Without this, one process may end before the other makes its call.
         wait_until(|| told(&root).len() >= 2);
         let cache = cache.clone();
         thread::spawn(move || cache.get_or_compute(other, &1, || 1)).join().unwrap() + 1
     });
-    // Who gives up later may find what the other one stored meanwhile.
+    // The process that stops waiting later may find the result of the other.
     assert!([2, 3].contains(&value), "{value}");
 }
 
 #[test]
-fn a_circle_across_two_processes_is_broken() {
-    let _watchdog = Watchdog::of("a_circle_across_two_processes_is_broken");
+fn a_cycle_across_two_processes_is_broken() {
+    let _watchdog = Watchdog::of("a_cycle_across_two_processes_is_broken");
     let root = tempdir().unwrap();
     let children = ["a", "b"].map(|who| start("waits::waits_across_two_processes", root.path(), &[("WHO", who)]));
     for mut child in children {
@@ -357,29 +358,29 @@ fn two_workers() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap()
 }
 
-/// F21: an async function awaits itself with equal arguments.
+/// An async function awaits itself with equal arguments.
 #[cfg(feature = "async")]
 #[test]
 fn an_async_function_that_awaits_itself_computes() {
     let _watchdog = Watchdog::of("an_async_function_that_awaits_itself_computes");
 
-    #[memoize(cache = &PATIENT, ignore(depth))]
+    #[memoize(cache = &LONG_WAIT, ignore(depth))]
     async fn awaits(n: u32, depth: u32) -> u32 {
         if depth == 0 {
             return n;
         }
-        // With others around it, which get on.
+        // It runs beside another future that makes progress.
         let other = async { tokio::time::sleep(Duration::from_millis(20)).await };
         let (inner, ()) = tokio::join!(Box::pin(awaits(n, depth - 1)), other);
         inner + 1
     }
 
-    #[memoize(cache = &PATIENT, ignore(depth))]
+    #[memoize(cache = &LONG_WAIT, ignore(depth))]
     async fn there(n: u32, depth: u32) -> u32 {
         if depth == 0 { n } else { Box::pin(and_back(n, depth - 1)).await + 1 }
     }
 
-    #[memoize(cache = &PATIENT, ignore(depth))]
+    #[memoize(cache = &LONG_WAIT, ignore(depth))]
     async fn and_back(n: u32, depth: u32) -> u32 {
         Box::pin(there(n, depth)).await + 1
     }
@@ -390,13 +391,13 @@ fn an_async_function_that_awaits_itself_computes() {
     assert_eq!(smol::block_on(there(2, 2)), 6);
 }
 
-/// The same in a task, and in a thread, that it awaits. Nothing tells that these are a part of it.
+/// The same in a task or thread that the function awaits. larder can't know that these are part of the call.
 #[cfg(feature = "async")]
 #[test]
-fn a_task_that_the_function_awaits_computes_it() {
-    let _watchdog = Watchdog::of("a_task_that_the_function_awaits_computes_it");
+fn a_task_awaited_by_the_function_computes_the_call() {
+    let _watchdog = Watchdog::of("a_task_awaited_by_the_function_computes_the_call");
 
-    #[memoize(cache = &IMPATIENT, ignore(depth))]
+    #[memoize(cache = &SHORT_WAIT, ignore(depth))]
     async fn spawns(n: u32, depth: u32) -> u32 {
         match depth {
             0 => n,
@@ -415,7 +416,7 @@ fn a_task_that_the_function_awaits_computes_it() {
     assert_eq!(runtime.block_on(spawns(1, 2)), 3);
 }
 
-/// Tasks of several caches in one folder are as several processes: one computes, and the others are woken.
+/// Tasks of several handles of one folder act like several processes: one computes, and the others are woken.
 #[cfg(feature = "async")]
 #[test]
 fn tasks_wait_for_other_processes() {
@@ -433,7 +434,7 @@ fn tasks_wait_for_other_processes() {
     let root = tempdir().unwrap();
     let runtime = two_workers();
     runtime.block_on(async {
-        let tasks: Vec<_> = (0..6).map(|n| tokio::spawn(slow(n / 3, patient(root.path())))).collect();
+        let tasks: Vec<_> = (0..6).map(|n| tokio::spawn(slow(n / 3, with_long_limit(root.path())))).collect();
         for (n, task) in tasks.into_iter().enumerate() {
             assert_eq!(task.await.unwrap() as usize, n / 3 + 1);
         }
@@ -441,11 +442,11 @@ fn tasks_wait_for_other_processes() {
     assert_eq!(RUNS.load(Ordering::SeqCst), 2);
 }
 
-// What else there is.
+// Other cases.
 
-/// With a limit of zero, nobody waits.
+/// With a limit of zero, no call waits.
 #[test]
-fn with_a_limit_of_zero_nobody_waits() {
+fn with_a_limit_of_zero_no_call_waits() {
     let root = tempdir().unwrap();
     let caches: Vec<_> = (0..2)
         .map(|_| Cache::builder(root.path()).wait_limit(Duration::ZERO).open().unwrap())
@@ -456,7 +457,7 @@ fn with_a_limit_of_zero_nobody_waits() {
         .into_iter()
         .map(|cache| {
             let barrier = barrier.clone();
-            // Each waits for all the others to compute the same.
+            // Each computation waits until all others compute the same.
             thread::spawn(move || cache.get_or_compute("f", &1, || _ = barrier.wait()))
         })
         .collect();
@@ -474,8 +475,8 @@ fn waits_as_the_variable_says() {
 }
 
 #[test]
-fn the_variable_says_how_long_to_wait() {
-    let _watchdog = Watchdog::of("the_variable_says_how_long_to_wait");
+fn the_variable_sets_the_wait_limit() {
+    let _watchdog = Watchdog::of("the_variable_sets_the_wait_limit");
     let root = tempdir().unwrap();
     let children = [0, 1].map(|_| start("waits::waits_as_the_variable_says", root.path(), &[("LARDER_WAIT", "0")]));
     for mut child in children {
@@ -483,11 +484,11 @@ fn the_variable_says_how_long_to_wait() {
     }
 }
 
-/// F37: time that a call waits for another one is not saved.
+/// Time that a call waits for another one does not count as saved.
 #[test]
-fn time_that_was_waited_is_not_saved() {
+fn waiting_time_does_not_count_as_saved() {
     let root = tempdir().unwrap();
-    let cache = patient(root.path());
+    let cache = with_long_limit(root.path());
     let began = Barrier::new(2);
 
     #[memoize(cache = cache, ignore(cache, began))]
@@ -504,7 +505,7 @@ fn time_that_was_waited_is_not_saved() {
         let started = Instant::now();
         let (_, outcome) = slow::call(&cache, None).outcome();
         let Outcome::Hit { saved, .. } = outcome else { panic!("{outcome:?}") };
-        // What was saved is what was computed before it was asked for.
+        // Only the time before the call arrived was saved.
         assert!(saved + started.elapsed() < Duration::from_secs(60) && saved < Duration::from_millis(500), "{saved:?}");
     });
     assert!(cache.stats().unwrap().saved < Duration::from_millis(500));

@@ -1,4 +1,4 @@
-// The program of two packages: each call says which of them computed it.
+// Program of two packages. Each call returns the name of the package that computed it.
 
 use larder::Cache;
 

@@ -1,4 +1,4 @@
-//! Spans of time.
+//! Mistakes in durations.
 
 use larder::memoize;
 

@@ -83,7 +83,7 @@ fn two_attributes(n: u8) -> u8 {
     n
 }
 
-// The functions themselves are there all the same.
+// The functions themselves exist in spite of the errors.
 fn main() {
     misspelt(1) + misspelt_too(1) + unknown(1) + not_a_name(1) + twice(1) + no_comma(1) + no_value(1) + negative(1);
     fraction(1) + suffix(1) + empty_name(1) + name_without_quotes(1) + no_cache(1) + compressor_as_number(1);

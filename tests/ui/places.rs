@@ -1,4 +1,4 @@
-//! Functions in `impl` blocks and traits, without the option that says so.
+//! Functions in `impl` blocks and traits without the required option.
 
 use larder::memoize;
 
@@ -56,7 +56,7 @@ impl Model {
     }
 }
 
-// Nothing is said where nothing is wrong, whatever stands around it: "impl X for Y {", 'x', '"', r#"impl"#.
+// No errors for correct code, whatever surrounds it: "impl X for Y {", 'x', '"', r#"impl"#.
 mod inner {
     /* impl /* nested */ { */
     #![allow(dead_code)]

@@ -1,4 +1,4 @@
-//! `valid` and `store_if`, as far as the attribute can see.
+//! Mistakes in `valid` and `store_if` that the attribute can detect.
 
 use larder::memoize;
 
@@ -46,7 +46,7 @@ impl Model {
     }
 }
 
-// A name of its own is no argument.
+// A closure's parameter may have the name of an argument.
 #[memoize(store_if = |limit| *limit > 3)]
 fn right(limit: u8) -> u8 {
     limit

@@ -1,4 +1,4 @@
-//! How far the code is followed, and what it depends on besides.
+//! Mistakes in the options `track` and `depends`.
 
 use larder::memoize;
 

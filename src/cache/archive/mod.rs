@@ -1,8 +1,10 @@
-//! Entries in a tar archive, to carry them from one cache to another.
+//! Exports entries to a tar archive, and imports them into another cache.
 //!
-//! The archive has the files of entries under their paths in the cache, from `v1` on, and before the first one of a
-//! function what is known of it: `function.json` and `code-….json`. Any tool for tar files reads it. Whoever imports it
-//! believes nothing that it says.
+//! The archive contains the files of entries under their paths in the cache, which begin with `v1`. The files that
+//! describe a function (`function.json` and `code-….json`) come before its first entry. Any tar program can read the
+//! archive. An import trusts nothing in it.
+//!
+//! Read `name` first (which names are allowed), then `pack` (export) and `unpack` (import).
 
 pub(crate) mod name;
 pub(crate) mod pack;
@@ -16,23 +18,23 @@ use crate::cache::handle::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::entries::Entry;
 
-/// What [`Cache::export`] or [`Cache::import`] carried.
+/// Summary of an [export](Cache::export) or [import](Cache::import).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ArchiveReport {
-    /// Entries that were carried.
+    /// Entries that were written.
     pub entries: u64,
-    /// Bytes of their files.
+    /// Size of their files in bytes.
     pub bytes: u64,
-    /// Entries that were there already: those that are there are left as they are.
+    /// Entries that were skipped because the cache had them already. They are not changed.
     pub skipped: u64,
-    /// Files that were left out, as they can't be used.
+    /// Files that were left out because they can't be used.
     pub refused: u64,
-    /// Which, and why: the first thousand.
+    /// The names of the refused files, each with the reason: at most the first thousand.
     pub faults: Vec<String>,
 }
 
-/// So many faults are told.
+/// How many faults are listed.
 const MOST_FAULTS: usize = 1000;
 
 impl ArchiveReport {
@@ -45,11 +47,12 @@ impl ArchiveReport {
 }
 
 impl Cache {
-    /// Writes entries into an archive, an uncompressed tar file, which [`import`](Cache::import) reads. Entries that
-    /// can't be read are left out; those that vanish meanwhile were never there.
+    /// Writes entries to an archive, an uncompressed tar file, which [`import`](Cache::import) reads. Entries that
+    /// can't be read are left out and reported as refused. Entries that are removed during the export are left out
+    /// without a report.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, and what `writer` reports.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, and errors of `writer`.
     ///
     /// ```
     /// # let (here, there) = (tempfile::tempdir()?, tempfile::tempdir()?);
@@ -74,17 +77,18 @@ impl Cache {
         packer.finish()
     }
 
-    /// Takes in the entries of an archive that [`export`](Cache::export) wrote, and leaves those that are there already.
+    /// Imports the entries of an archive that [`export`](Cache::export) wrote. Entries that the cache has already are
+    /// not changed.
     ///
-    /// An entry is looked at as a whole before it is stored: its checksums fit, it has the key that its file is called
-    /// after, and the cache's [secret](crate::CacheBuilder::secret) if there is one. All else in the archive is left out.
-    /// Without a secret, whoever made the archive is believed to have computed what it says, as with any folder
-    /// that is used as a cache.
+    /// Each entry is checked completely before it is stored: its checksums must match, it must have the key in its
+    /// file name, and if the cache has a [secret](crate::CacheBuilder::secret), it must be authenticated with it.
+    /// Other files in the archive are left out. Without a secret, the author of the archive is trusted to have
+    /// computed the results, as for any folder that is used as a cache.
     ///
     /// # Errors
-    /// [`Truncated`](ErrorKind::Truncated) or [`Damaged`](ErrorKind::Damaged) if the archive can't be read to its end: what was
-    /// imported until then stays, and the message says how much. [`ReadOnly`](ErrorKind::ReadOnly), and what the file
-    /// system and `reader` report.
+    /// [`Truncated`](ErrorKind::Truncated) or [`Damaged`](ErrorKind::Damaged) if the archive can't be read to its end.
+    /// The entries before that point stay imported, and the message says how many they are.
+    /// [`ReadOnly`](ErrorKind::ReadOnly) if the cache is read-only or off. Errors of the file system and of `reader`.
     pub fn import(&self, mut reader: impl Read) -> Result<ArchiveReport> {
         let Some(place) = self.writable()? else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off: there is nothing to import into"));

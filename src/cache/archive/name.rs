@@ -1,4 +1,4 @@
-//! What the name of a file in an archive says.
+//! Checks and parses the names of files in an archive.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use crate::key::digest::Key;
 use crate::store::layout::Layout;
 use crate::store::names::is_code_file;
 
-/// Bytes of the longest name that is looked at.
+/// Longest name in bytes that is accepted.
 pub(super) const LONGEST: u64 = 4096;
 
-/// A file that may be in an archive, and its folder in a cache.
+/// A file that an archive may contain, with its folder in the cache.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Entry(PathBuf, Key),
@@ -18,8 +18,8 @@ pub(super) enum Name {
 }
 
 impl Name {
-    /// Reads a name as `export` writes it: `v1`, folders with names that the cache itself gives, and a file that it has
-    /// there. So it leads nowhere but into the folder of a function.
+    /// Parses a name as `export` writes it: `v1`, folders with names that the cache itself uses, and a file that the
+    /// cache has there. So a name can only lead into the folder of a function.
     pub(super) fn parse(layout: &Layout, name: &[u8]) -> Option<Name> {
         if name.len() as u64 > LONGEST {
             return None;
@@ -41,7 +41,7 @@ impl Name {
             return None;
         }
         if let Some(key) = Layout::key_of_entry(file.as_ref()) {
-            // Digits have one case, so that no entry has two names.
+            // Only lower-case digits, so that no entry has two names.
             return (Layout::entry(&folder, &key).file_name()? == file).then_some(Name::Entry(folder, key));
         }
         if Layout::function_file(&folder).file_name()? == file {
@@ -51,7 +51,7 @@ impl Name {
         is_code.then(|| Name::Code(folder, file.to_owned()))
     }
 
-    /// The name of a file in the cache's folder.
+    /// Returns the archive name of a file in the cache's folder.
     pub(super) fn of(layout: &Layout, path: &Path) -> Option<String> {
         let parts: Option<Vec<_>> = path.strip_prefix(layout.root()).ok()?.iter().map(|part| part.to_str()).collect();
         let name = parts?.join("/");
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lead_nowhere_else() {
+    fn names_lead_only_into_function_folders() {
         let layout = Layout::at(Path::new("/root")).unwrap();
         let key = "0123456789abcdef".repeat(4);
         let parse = |name: &str| Name::parse(&layout, name.as_bytes());

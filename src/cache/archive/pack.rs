@@ -1,4 +1,4 @@
-//! Writing an archive.
+//! Writes an archive.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,13 +20,13 @@ use crate::store::names::is_code_file;
 use crate::store::read::EntryReader;
 use crate::sys::file::read_now;
 
-/// Who may read the files, for whoever unpacks them with another tool.
+/// Permissions of the files, for tools that unpack the archive.
 const MODE: u32 = 0o600;
 
-/// An archive that is being written.
+/// Writer of an archive.
 pub(super) struct Packer<'w> {
     builder: Builder<&'w mut dyn Write>,
-    /// Functions of which is said what they are.
+    /// The folders of functions that are already described.
     described: BTreeSet<PathBuf>,
     carried: ArchiveReport,
 }
@@ -36,7 +36,7 @@ impl<'w> Packer<'w> {
         Packer { builder: Builder::new(writer), described: BTreeSet::new(), carried: ArchiveReport::default() }
     }
 
-    /// Writes an entry, if it is there and can be read.
+    /// Writes an entry, if it exists and can be read.
     pub(super) fn add(&mut self, place: &Place, entry: &Entry) -> Result<()> {
         let folder = &*place.folder_of(entry)?;
         let path = Layout::entry(folder, &entry.key);
@@ -71,7 +71,8 @@ impl<'w> Packer<'w> {
         Ok(())
     }
 
-    /// Writes what is known of the function in this folder. It is for people, so what can't be read is left out.
+    /// Writes the files that describe the function in this folder. They only inform people, so unreadable ones are
+    /// left out.
     fn describe(&mut self, layout: &Layout, folder: &Path) -> Result<()> {
         let code = fs::read_dir(folder).into_iter().flatten().flatten().map(|item| item.path());
         let mut notes: Vec<_> = code
@@ -106,7 +107,8 @@ impl<'w> Packer<'w> {
     }
 }
 
-/// As many bytes as were promised, or an error: else what follows them in the archive would stand elsewhere.
+/// A reader of exactly as many bytes as the header promises. It fails if there are fewer: otherwise everything that
+/// follows in the archive would be at a wrong position.
 struct Exactly<R> {
     content: R,
     left: u64,

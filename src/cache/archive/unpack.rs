@@ -1,4 +1,4 @@
-//! Reading an archive of which nothing is believed.
+//! Reads an archive, which may be malicious.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -27,34 +27,34 @@ use crate::sys::atomic_file;
 use crate::sys::atomic_file::{Access, TempFile, create_private_folder};
 use crate::text::humanize::{count, one_line};
 
-/// Archives are read in blocks of so many bytes.
+/// Size in bytes of the blocks of a tar file.
 const BLOCK: u64 = 512;
 
-/// Bytes of the longest extension of a header that is read.
+/// Longest header extension in bytes that is read.
 const LONGEST_EXTENSION: u64 = 64 << 10;
 
-/// Bytes that are copied at a time.
+/// How many bytes are copied at a time.
 const PIECE: usize = 128 << 10;
 
-/// Why a file is not taken in.
+/// Why a file is not imported.
 enum Failure {
-    /// It can't be used, and others can.
+    /// This file can't be used, but others can.
     Refused(Error),
-    /// The archive can't be read on.
+    /// The rest of the archive can't be read.
     Broken(io::Error),
     /// The cache can't be written to.
     Failed(Error),
 }
 
-/// What the next file is, as extensions before its header say it.
+/// The header extensions that precede the next file.
 #[derive(Default)]
 struct Extended {
     name: Option<Vec<u8>>,
-    /// Whether it has another size than its header says: then two readers would see two archives.
+    /// Whether an extension gives another size than the header. Two readers might then see two different archives.
     other_size: bool,
 }
 
-/// Takes in what can be used.
+/// Imports all files that can be used.
 pub(super) fn unpack(cache: &Cache, place: &Place, reader: &mut dyn Read) -> Result<ArchiveReport> {
     let mut carried = ArchiveReport::default();
     let (at, ended) = (Cell::new(0), Cell::new(false));
@@ -78,7 +78,7 @@ fn unpack_all(
 ) -> Result<(), Failure> {
     let mut end = 0;
     let mut extended = Extended::default();
-    // What the crate makes of extensions takes as much memory as they say.
+    // The extensions are read raw and with a limit. The `tar` crate would use as much memory as they ask for.
     for member in archive.entries().map_err(Failure::Broken)?.raw(true) {
         let mut member = member.map_err(Failure::Broken)?;
         let (kind, size) = (member.header().entry_type(), member.size());
@@ -95,7 +95,7 @@ fn unpack_all(
                 extended.look_at(&bytes);
                 continue;
             }
-            // They say nothing of one file, or lead nowhere.
+            // Global headers say nothing about a single file, and folders are created when they are needed.
             EntryType::XGlobalHeader | EntryType::Directory => continue,
             _ => {}
         }
@@ -119,7 +119,8 @@ fn unpack_all(
             taken => taken?,
         }
     }
-    // After the last file there is a block of zeros. Without it, an archive that is cut between two files looks whole.
+    // A block of zeros follows the last file. Without this check, an archive that was cut between two files would look
+    // complete.
     if at.get() <= end { Err(Failure::Broken(io::ErrorKind::UnexpectedEof.into())) } else { Ok(()) }
 }
 
@@ -135,7 +136,7 @@ impl Extended {
     }
 }
 
-/// Takes in an entry, unless there is one.
+/// Imports an entry, unless the cache has it.
 fn take_entry(
     cache: &Cache,
     place: &Place,
@@ -181,7 +182,7 @@ fn take_entry(
         bytes = read_short(member, left, PIECE as u64).map_err(Failure::Broken)?;
         left -= bytes.len() as u64;
     }
-    // What is read here is what is stored.
+    // Check the temporary file itself, so that the checked bytes are the stored ones.
     let file = temp.reopen().map_err(Failure::Failed)?;
     check(cache, file, key).map_err(|error| match error.kind() {
         ErrorKind::Io | ErrorKind::NotFound | ErrorKind::PermissionDenied => Failure::Failed(error),
@@ -194,13 +195,13 @@ fn take_entry(
         carried.entries += 1;
         carried.bytes += size;
     } else {
-        // Somebody has computed it meanwhile.
+        // Another thread or process has stored it since the first check.
         carried.skipped += 1;
     }
     Ok(())
 }
 
-/// Whether a payload that begins so was written with the compressor that the header names.
+/// Returns an error if the payload does not begin like one of the compressor that the header names.
 fn expect_compressor(details: &Details, beginning: &[u8]) -> Result<()> {
     let named = details.compressor.parse::<Compression>()?;
     let used = Compression::detected(beginning)?.unwrap_or(Compression::NONE.name());
@@ -210,7 +211,7 @@ fn expect_compressor(details: &Details, beginning: &[u8]) -> Result<()> {
     Err(Error::damaged(format!("it was compressed with {used}, and its header says {named}")))
 }
 
-/// Reads an entry to its end.
+/// Reads and checks an entry to its end.
 fn check(cache: &Cache, file: std::fs::File, key: &Key) -> Result<()> {
     let mut peeked = EntryReader::read(file, key)?;
     let expected = peeked.header.payload.document_len;
@@ -224,7 +225,7 @@ fn check(cache: &Cache, file: std::fs::File, key: &Key) -> Result<()> {
     Err(Error::damaged(format!("its value has {len} bytes, and its header says {expected}")))
 }
 
-/// Takes in what is known of a function, unless that is known.
+/// Imports a file that describes a function, unless the cache has it.
 fn take_note<T: Serialize + DeserializeOwned>(
     place: &Place,
     folder: &Path,
@@ -255,7 +256,7 @@ fn refuse(why: &str) -> Result<(), Failure> {
     Err(Failure::Refused(Error::new(ErrorKind::InvalidInput, why)))
 }
 
-/// Reads the next bytes, at most `most` of the `size` that there should be.
+/// Reads the next bytes: `size`, but at most `most`. Fewer are an error.
 fn read_short(member: &mut dyn Read, size: u64, most: u64) -> io::Result<Vec<u8>> {
     let wanted = size.min(most);
     let mut bytes = Vec::new();
@@ -263,7 +264,7 @@ fn read_short(member: &mut dyn Read, size: u64, most: u64) -> io::Result<Vec<u8>
     if (bytes.len() as u64) < wanted { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
 }
 
-/// The error for an archive that can't be read on.
+/// Returns the error for an archive whose rest can't be read.
 fn broken(error: io::Error, ended: bool) -> Error {
     let is_of_reader = error.raw_os_error().is_some() || error.get_ref().is_some_and(|inner| inner.is::<Error>());
     if is_of_reader {
@@ -275,7 +276,7 @@ fn broken(error: io::Error, ended: bool) -> Error {
     Error::damaged(format!("this is no tar archive, or it is damaged: {error}"))
 }
 
-/// A reader that knows how much was read of it, and whether that was all.
+/// A reader that counts the bytes and notices the end.
 struct Watched<'r> {
     reader: &'r mut dyn Read,
     at: &'r Cell<u64>,

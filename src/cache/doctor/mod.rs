@@ -1,4 +1,7 @@
-//! What keeps a cache from working, and how to mend it.
+//! Diagnoses a cache: what keeps it from working, and how to repair it.
+//!
+//! Read this file first: `Cache::diagnose` runs all checks. `owners` checks whose files are in the folder, and
+//! `variables` checks the environment.
 
 pub(crate) mod owners;
 pub(crate) mod variables;
@@ -28,30 +31,30 @@ use crate::sys::lock::try_lock::TryLock;
 use crate::sys::permissions;
 use crate::text::humanize::{count, duration, size};
 
-/// What was looked at, and how it is: what [`Cache::diagnose`] gives.
+/// Result of one check. [`Cache::diagnose`] returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Diagnosis {
-    /// What was looked at, in a word or two.
+    /// The subject of the check, in one or two words.
     pub about: &'static str,
-    /// How it is.
+    /// How serious the result is.
     pub health: Severity,
-    /// What was found.
+    /// The result of the check.
     pub what: String,
-    /// What to do about it; `None` if there is nothing to do.
+    /// What to do about it; `None` if nothing needs to be done.
     pub advice: Option<String>,
 }
 
-/// How something is.
+/// How serious the result of a check is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Severity {
-    /// As it should be.
+    /// Everything is fine.
     Good,
-    /// It works, and could be better.
+    /// The cache works, but could work better.
     Note,
-    /// It keeps the cache from working, or others from being safe.
+    /// The cache does not work, or it is not safe.
     Fault,
 }
 
@@ -65,20 +68,20 @@ impl fmt::Display for Severity {
     }
 }
 
-/// The byte that is tried to be locked: no call's key is this by chance.
+/// The key for a test of the locks. No call has this key.
 const LOCK: Key = Key::from_bytes([3; 32]);
 
-/// A file that is so far from the future is there because a clock was wrong.
+/// Entries that are further in the future than this show that a clock was wrong.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Cache {
-    /// Looks for what keeps the cache from working: permissions, locks, free space, what others have left in the folder.
-    /// No result is touched; a file is made and removed again, to see whether that can be done.
+    /// Checks for problems: permissions, locks, free space, and files that other programs left in the folder. Results
+    /// are not changed. A file is created and removed again, to see whether the folder is writable.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// let cache = larder::Cache::open(folder.path())?;
-    /// assert!(cache.diagnose().iter().all(|finding| finding.health < larder::Health::Fault));
+    /// assert!(cache.diagnose().iter().all(|finding| finding.health < larder::Severity::Fault));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn diagnose(&self) -> Vec<Diagnosis> {
@@ -124,10 +127,10 @@ impl Cache {
     }
 }
 
-/// A process that says nothing for so long was stopped, or is frozen: it says each second that it is there.
+/// A process that has been silent for this long was stopped or is frozen. A running process reports every second.
 const SILENT: Duration = Duration::from_secs(10);
 
-/// Who computes for long at the moment, and who waits for it.
+/// Returns the calls that have been running for a while, and how many calls wait for them.
 fn running(cache: &Cache) -> Option<Diagnosis> {
     let processes = cache.processes().ok()?;
     let computing: usize = processes.iter().map(|process| process.computing.len()).sum();
@@ -152,7 +155,7 @@ fn running(cache: &Cache) -> Option<Diagnosis> {
     (!processes.is_empty()).then(|| good("running", what))
 }
 
-/// Functions whose code the attribute does not see in full.
+/// Returns the functions whose code the attribute can't track completely.
 fn unseen(cache: &Cache) -> Option<Diagnosis> {
     let functions = cache.functions().ok()?;
     let unseen: Vec<String> = functions
@@ -229,10 +232,10 @@ fn access(_: &Path, _: &Path) -> Diagnosis {
     good("access", "as the folder above it says")
 }
 
-/// Bytes that are written to see whether that can be done: on a full disk, an empty file can be made.
+/// Bytes that are written as a test. On a full disk, an empty file can still be created.
 const WRITTEN: [u8; 4096] = [1; 4096];
 
-/// Makes a file and removes it.
+/// Creates a file and removes it.
 fn writing(layout: &Layout) -> Diagnosis {
     let folder = if layout.temps().is_dir() { layout.temps() } else { layout.root().to_owned() };
     let written =
@@ -259,7 +262,7 @@ fn writing(layout: &Layout) -> Diagnosis {
     }
 }
 
-/// Folders of functions that may not be written to.
+/// Finds folders of functions that can't be written to.
 fn closed(layout: &Layout) -> Option<Diagnosis> {
     let mut closed: Vec<PathBuf> = Vec::new();
     let mut look = |folder: &Path| {
@@ -280,7 +283,7 @@ fn closed(layout: &Layout) -> Option<Diagnosis> {
     Some(fault("writing", what, "check the owner and the mode of the folder"))
 }
 
-/// Whether this user may not make files in a folder.
+/// Returns whether this user can't create files in a folder.
 #[cfg(target_os = "linux")]
 fn is_closed(folder: &Path) -> bool {
     use rustix::fs::Access;
@@ -292,7 +295,7 @@ fn is_closed(folder: &Path) -> bool {
     fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().readonly())
 }
 
-/// Whether it is the number of files that is used up, and not the space.
+/// Returns the reason for a full disk: either its inodes or the quota.
 #[cfg(target_os = "linux")]
 fn files_left(root: &Path) -> &'static str {
     match rustix::fs::statvfs(root) {
@@ -306,7 +309,7 @@ fn files_left(_: &Path) -> &'static str {
     ", or the quota is used up"
 }
 
-/// What is free, if that is so little that it is left to others.
+/// Describes the free space if so little is left that the cache stores nothing more.
 fn is_almost_full(root: &Path) -> Option<String> {
     let (available, total) = free_space(root)?;
     (available <= left_free(total)).then(|| format!("{} of {} are free", size(available), size(total)))
@@ -377,7 +380,7 @@ fn litter(layout: &Layout) -> Diagnosis {
     }
 }
 
-/// What is in the folders of functions, and beside them.
+/// Checks the contents of the folders of functions, and other files beside them.
 fn contents(cache: &Cache, place: &Place) -> Vec<Diagnosis> {
     let found = match UsageScan::in_root(&place.layout) {
         Ok(found) => found,
@@ -394,7 +397,7 @@ fn contents(cache: &Cache, place: &Place) -> Vec<Diagnosis> {
         Ok(stats) => findings.push(note(
             "counts",
             format!("{entries} are there, and {} counted: files came or went by hand", stats.entries),
-            "`larder trim` with any limit counts anew; programs that keep to limits do so by themselves",
+            "`larder trim` with any limit counts again; programs that keep to limits do so by themselves",
         )),
         Err(error) => {
             findings.push(note("counts", error.to_string(), format!("remove {}", place.layout.counters().display())))
@@ -432,7 +435,7 @@ fn contents(cache: &Cache, place: &Place) -> Vec<Diagnosis> {
         findings.push(note(
             "clock",
             "entries are from the future: a clock was wrong, or is",
-            "set the clock; entries with a `max_age` that are from the future are computed anew",
+            "set the clock; entries with a `max_age` that are from the future are computed again",
         ));
     }
     findings

@@ -1,11 +1,12 @@
-//! Whose things are, in a cache's folder.
+//! Checks whose files are in a cache's folder.
 
 use crate::cache::doctor::{Diagnosis, fault, note};
 use crate::store::layout::Layout;
 use crate::store::usage_scan::UsageScan;
 use crate::text::humanize::count;
 
-/// Entries of others that are closed to this user, and things of the user's that are hidden with the cache.
+/// Returns the entries of other users that this user can't read, and other files of the user that are hidden together
+/// with the cache.
 pub(super) fn owners(found: &UsageScan, layout: &Layout) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     if found.closed > 0 {

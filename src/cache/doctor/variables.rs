@@ -1,17 +1,17 @@
-//! What the environment says to programs that are started from here.
+//! Checks the environment variables that programs started from here would see.
 
 use crate::cache::doctor::{Diagnosis, fault, good, note};
 use crate::settings;
 use crate::settings::Wrong;
 use crate::settings::run_mode::RunMode;
 
-/// Whether programs that are started from here use their caches.
+/// Returns whether programs that are started from here use their caches.
 pub(super) fn run_mode() -> Diagnosis {
     let does = match settings::MODE.try_get() {
         Ok(None | Some(RunMode::Normal)) => {
             return good("steering", "programs use their caches: LARDER does not say otherwise");
         }
-        // What is wrong with it is told with the other variables.
+        // The error itself is reported with the other variables.
         Err(_) => return good("steering", "programs use their caches: what LARDER says can't be read, and is ignored"),
         Ok(Some(RunMode::Off)) => "keep nothing and load nothing",
         Ok(Some(RunMode::Refresh)) => "compute every call anew",
@@ -23,7 +23,7 @@ pub(super) fn run_mode() -> Diagnosis {
     note("steering", what, "`unset LARDER` if that is not meant")
 }
 
-/// Variables that can't be read, and a folder that depends on where a program starts.
+/// Returns the variables with invalid values, and warns about a relative cache folder.
 pub(super) fn wrong_ones() -> Vec<Diagnosis> {
     let wrong = |wrong: Wrong| {
         let (what, name) = (wrong.error.to_string(), wrong.name);

@@ -1,4 +1,4 @@
-//! What became of a call: it is counted and logged.
+//! Counts and logs the outcome of a call.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ use crate::observe::stats::Count;
 use crate::sys::{permissions, stack};
 
 impl CallContext<'_> {
-    /// Whether the function gave the result again that is stored. `now` is `None` if it gave none that can be stored: an
-    /// `Err`, or a panic.
+    /// Returns whether the function computed the stored result again, and reports it if not. `now` is `None` if it
+    /// returned nothing that can be stored: it panicked, or returned an `Err`.
     pub(crate) fn compare<T: Serialize>(&self, before: &T, now: Option<&T>) -> bool {
         let digest = |value| guarded(|| digest_of_content(value));
         let same =
             now.is_some_and(|now| matches!((digest(before), digest(now)), (Ok(before), Ok(now)) if before == now));
-        // Of another file, another result is no wonder.
+        // If the file changed, a different result is expected.
         if !same && !self.files_changed("a result can't be verified") {
             self.home.tally().add(Count::Unequal, 1);
             self.cache.upkeep().counted();
@@ -43,7 +43,7 @@ impl CallContext<'_> {
         same
     }
 
-    /// The call was a hit.
+    /// Counts and logs a hit.
     pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
         let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
         self.home.tally().hit(*saved, *size);
@@ -51,14 +51,14 @@ impl CallContext<'_> {
         tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
     }
 
-    /// There is no result that may be used.
+    /// Logs that no usable result was found.
     pub(crate) fn nothing(&self, reason: &Reason, started: Option<Instant>) {
         if let Ok(key) = &self.key {
             tracing::trace!(function = self.memo.name(), %key, %reason, took = ?since(started), "looked up in vain");
         }
     }
 
-    /// The call was computed.
+    /// Counts and logs a call that was computed.
     pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
         self.home.tally().miss(took);
         self.cache.upkeep().counted();
@@ -68,7 +68,7 @@ impl CallContext<'_> {
         Outcome::Computed { took, size, reason }
     }
 
-    /// The call went past the cache.
+    /// Counts and logs a call that ran without the cache.
     pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
         self.home.tally().bypass(took);
         self.cache.upkeep().counted();
@@ -76,15 +76,15 @@ impl CallContext<'_> {
         Outcome::Bypassed { took, reason }
     }
 
-    /// The call went past the cache because the caller wanted that.
+    /// Counts and logs a call that ran without the cache because the caller asked for it.
     pub(crate) fn uncached(&self, took: Duration) {
         self.home.tally().bypass(took);
         self.cache.upkeep().counted();
         tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
     }
 
-    /// Whether the function should have what is left of the stack for itself: told once, as calls that are this deep come in
-    /// thousands.
+    /// Returns whether so little stack is left that the function should have it all. Warns only once, because calls
+    /// this deep come in thousands.
     pub(crate) fn has_little_stack(&self) -> bool {
         static TOLD: AtomicBool = AtomicBool::new(false);
         let is_little = self.cache.is_enabled() && stack::is_little_left();
@@ -98,12 +98,12 @@ impl CallContext<'_> {
         is_little
     }
 
-    /// The cache failed, and must not get in the way: logged and counted, that is all.
+    /// Counts and logs a fault of the cache. A fault never fails the call.
     #[cold]
     pub(crate) fn fault(&self, what: &'static str, error: &Error) {
         self.home.tally().error(error.kind());
         self.cache.upkeep().counted();
-        // That a cache belongs to somebody else is one thing to say, and not one for each function.
+        // Warn once for each cache, and not for each function, that the cache belongs to another user.
         if let Some(layout) = self.cache.layout().filter(|_| error.kind() == ErrorKind::PermissionDenied) {
             if !permissions::tell_once(layout.root(), error) {
                 tracing::debug!(function = self.memo.name(), %error, "{what}");

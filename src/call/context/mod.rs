@@ -1,4 +1,4 @@
-//! Where the result of one call is: the function, the cache, and the key.
+//! Context of one call: function, cache and key. Looks up and stores its result.
 
 pub(crate) mod log;
 pub(crate) mod unstored;
@@ -41,47 +41,48 @@ use crate::store::write::Fits;
 use crate::store::{history, references, write};
 use crate::sys::catch_panic;
 
+/// Context of one call.
 pub(crate) struct CallContext<'a> {
     pub(crate) memo: &'a Memo,
     pub(crate) cache: Cache,
     home: Arc<FunctionState>,
     /// The call's key, or why it has none.
     pub(crate) key: Result<Key>,
-    /// The call itself.
+    /// The encoded call.
     call: Encoded,
-    /// What was seen of the holder when the call was tried.
+    /// What an earlier try observed of the leader.
     tried: Mutex<Option<Box<WaitProgress>>>,
 }
 
-/// What there is of a result.
+/// Result of a lookup.
 pub(crate) enum Lookup<R> {
     Hit(R, Outcome),
-    /// Nothing, or nothing that may be used.
+    /// There is no entry, or none that may be used.
     Miss(Reason),
-    /// Something that can't be read.
+    /// There is an entry that can't be read.
     Corrupt(Reason, Error),
 }
 
 impl<'a> CallContext<'a> {
-    /// Of a call that may be asked for its key.
+    /// Creates the context of a call whose key may be asked for.
     pub(crate) fn new(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
         let key = call.key(memo.key());
         CallContext { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
     }
 
-    /// Of a call that will only be run: without a cache, it needs no key.
+    /// Creates the context of a call that will only be run. Without a cache it needs no key.
     pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
         let key = if call.is_none() { Ok(Key::from_bytes([0; 32])) } else { call.key(memo.key()) };
         CallContext { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
     }
 
-    /// What people are shown of the arguments.
+    /// Returns the arguments as people are shown them.
     pub(crate) fn shown(&self, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
         self.call.show(describe)
     }
 
-    /// Whether a file that the key depends on is another one now: then the result is of something else, and `what` is
-    /// reported.
+    /// Returns whether a file that the key depends on has changed. The result then belongs to other contents, and
+    /// `what` is logged.
     pub(crate) fn files_changed(&self, what: &'static str) -> bool {
         let Some(path) = self.call.files.iter().find_map(Used::changed) else { return false };
         let error = Error::new(ErrorKind::InvalidInput, "the file changed while the function ran").at(path);
@@ -89,12 +90,13 @@ impl<'a> CallContext<'a> {
         true
     }
 
-    /// Whether the cache is to be asked. One that could be opened since the call was encoded, which it was not then, is not.
+    /// Returns whether the call uses the cache. It does not if the cache was off when the call was encoded, even if
+    /// the cache could be opened since.
     pub(crate) fn is_enabled(&self) -> bool {
         !self.call.is_none() && self.cache.is_enabled()
     }
 
-    /// The folder and the key; `None` if the cache is off, or the call has no key.
+    /// Returns the function's folder and the call's key; `None` if the cache is off, or the call has no key.
     fn place(&self) -> Option<(&Path, &Key)> {
         if self.call.is_none() {
             return None;
@@ -102,17 +104,17 @@ impl<'a> CallContext<'a> {
         Some((self.home.folder.as_deref()?, self.key.as_ref().ok()?))
     }
 
-    /// The file of the entry.
+    /// Returns the path of the entry's file.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         self.place().map(|(folder, key)| Layout::locate(folder, key))
     }
 
-    /// Loads the result, if it is there and may be used.
+    /// Loads the result, if it exists and may be used. Does not record that it was used.
     pub(crate) fn load<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> Lookup<R> {
         self.read(rules, false)
     }
 
-    /// Loads the result to use it, which is noted.
+    /// Loads the result to return it to the caller: records that it was used, and may keep it in memory.
     pub(crate) fn take<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> Lookup<R> {
         self.read(rules, true)
     }
@@ -129,7 +131,7 @@ impl<'a> CallContext<'a> {
             Lookup::Corrupt(reason, error)
         };
         let Some(place) = self.cache.place() else { return Lookup::Miss(Reason::CacheOff) };
-        // Before the file is opened, as what is removed after that must not stay in memory.
+        // Take the snapshot before the file is opened: an entry that is removed after that must not stay in memory.
         let since = self.cache.upkeep().since(key).filter(|_| touch);
         let mut peeked = match self.open(place, folder, key) {
             Ok(Some(peeked)) => peeked,
@@ -167,7 +169,7 @@ impl<'a> CallContext<'a> {
         let hit =
             Outcome::Hit { age: created.elapsed().unwrap_or_default(), saved: peeked.header.details.took(), size };
         match rules.valid {
-            // It may be valid no longer the next time.
+            // The predicate may reject the result the next time, so it is not kept in memory.
             Some(valid) => {
                 let header = match peeked.whole_header() {
                     Ok(header) => header,
@@ -180,20 +182,20 @@ impl<'a> CallContext<'a> {
                     Err(error) => return fault(error),
                 }
             }
-            // In memory, nobody would see that a part is evicted.
+            // A lookup in memory would not notice that a referenced result is evicted.
             None if read.any => {}
             None => self.keep(since, &value, &peeked.header),
         }
         Lookup::Hit(S::restored(value), hit)
     }
 
-    /// Opens the entry, if it may be believed.
+    /// Opens the entry and checks its MAC, if the cache has a key for it.
     fn open(&self, place: &Place, folder: &Path, key: &Key) -> Result<Option<EntryReader>> {
         let Some(peeked) = EntryReader::open(&*place.store, folder, key)? else { return Ok(None) };
         peeked.expect_seal(self.cache.secret()).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
     }
 
-    /// Keeps a result in memory that was read from its file, if it is small.
+    /// Keeps a small result that was read from its file in memory.
     fn keep<T: Serialize>(&self, since: Option<Since>, value: &T, header: &Header<HeaderInfo>) {
         let (Some(since), Some(call), Some(folder), Ok(key)) = (since, self.call.bytes(), &self.home.folder, &self.key)
         else {
@@ -203,7 +205,7 @@ impl<'a> CallContext<'a> {
         if size > memory_tier::LARGEST as u64 {
             return;
         }
-        // As it was read; what it was compressed with does not matter here.
+        // The document is kept uncompressed, whatever the entry's compressor is.
         let Ok(document) = guarded(|| slice::to_vec(value)) else { return };
         if document.len() <= memory_tier::LARGEST {
             let warm = Warm::new(*key, document.into(), header.details.created(), header.details.took(), size, since);
@@ -211,13 +213,13 @@ impl<'a> CallContext<'a> {
         }
     }
 
-    /// Whether a result of that time is too old.
+    /// Returns the reason if a result that was created at this time is too old.
     fn expired<R, S: ResultShape<R>>(&self, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
         expired(&self.cache, rules, created)
     }
 
-    /// Whether [`load`](CallContext::load) would find a result of this type. Its value is not read, so
-    /// damage there is not seen; but a predicate that wants to see it is shown it.
+    /// Returns whether [`load`](CallContext::load) would find a result of this type. The value is read only if a
+    /// `valid` predicate must see it, so damage of the value may go unnoticed.
     pub(crate) fn is_stored<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> bool {
         if rules.valid.is_some() {
             return matches!(self.load(rules), Lookup::Hit(..));
@@ -232,8 +234,8 @@ impl<'a> CallContext<'a> {
         })
     }
 
-    /// Waits until the result is there, or it is this call's turn to compute it. Gives how long it has waited; `None` if the
-    /// `longest` wait is over: then the next one goes on from what this one has seen.
+    /// Waits until the result is stored or this call may compute it. Returns the role of the call and how long it
+    /// waited, or `None` if the `longest` wait is over. The next try then continues from what this one observed.
     pub(crate) fn join(
         &self,
         longest: Option<Duration>,
@@ -258,10 +260,10 @@ impl<'a> CallContext<'a> {
         }
     }
 
-    /// The way to a turn, which ends after the `longest` wait; `None` if there is nobody to wait for.
+    /// Returns the state of a wait, which ends after `longest`; `None` if the call is not shared with others.
     pub(crate) fn way_to_a_turn(&self, is_task: bool, longest: Option<Duration>) -> Option<Join<'_>> {
         let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
-        // Who computes is to be seen by others.
+        // Wakes the background thread, which publishes who computes.
         self.cache.upkeep().counted();
         Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
     }
@@ -274,7 +276,7 @@ impl<'a> CallContext<'a> {
         (turn, waited)
     }
 
-    /// Says for whom this call waits.
+    /// Logs which leader this call waits for.
     pub(crate) fn waits(&self, holder: &Holder, waited: Duration, arguments: &[Argument]) {
         let Ok(key) = &self.key else { return };
         let arguments: Vec<String> = arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
@@ -285,7 +287,7 @@ impl<'a> CallContext<'a> {
         );
     }
 
-    /// Why nothing is stored of this call.
+    /// Returns why no result of this call is stored.
     pub(crate) fn why_absent(&self, arguments: &[Argument]) -> Reason {
         let Some((folder, key)) = self.place() else { return Reason::CacheOff };
         let function = self.memo.function();
@@ -301,7 +303,8 @@ impl<'a> CallContext<'a> {
         missing.reason()
     }
 
-    /// Stores a result. Gives the size of the file, and with `LARDER=verify` the value as a hit would give it.
+    /// Stores a result. Returns the size of the entry's file and, with `LARDER=verify`, the value as a hit would
+    /// return it.
     pub(crate) fn store<T: Serialize + DeserializeOwned>(
         &self,
         arguments: Vec<Argument>,
@@ -316,7 +319,7 @@ impl<'a> CallContext<'a> {
         let layout = &there.layout;
         there.bounds.expect_space(layout)?;
         let started = self.clock();
-        // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
+        // Panics of the user's `Serialize` and `Deserialize` must not fail the call.
         let (checked, found) = references::writing(|| {
             guarded(|| {
                 if cache.verifies() {
@@ -351,19 +354,20 @@ impl<'a> CallContext<'a> {
                 };
                 let (temp, found) = references::writing(|| guarded(write));
                 let (temp, found) = (temp?, references::listed(&layout.functions(), &found));
-                // Of a large value, not all was seen before.
+                // The first pass over a large value need not have seen all references; if the list differs, write the
+                // entry once more.
                 if details.parts == found || is_second {
                     break temp;
                 }
                 (details.parts, is_second) = (found, true);
             };
             let size = temp.len();
-            // It may have been published before something failed.
+            // The entry may be published even if `put` fails, so its copy in memory is invalidated.
             let before = there.store.put(folder, key, temp, cache.is_durable());
             Ok((before.inspect_err(|_| cache.upkeep().changed(key))?, size))
         };
         let (before, size) = match put() {
-            // Somebody removed a folder under us: once more, from the root.
+            // Another process removed a folder: create the folders again, and retry once.
             Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put())?,
             result => result?,
         };
@@ -373,7 +377,7 @@ impl<'a> CallContext<'a> {
         Ok((size, back))
     }
 
-    /// Notes for later what became of this call. That it can't be noted is no fault of the result.
+    /// Appends an event to the function's history. A failure is only logged: the result is fine without it.
     fn note(&self, there: &Place, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
         let Some((folder, key)) = self.place() else { return };
         let function = self.memo.function();
@@ -390,7 +394,7 @@ impl<'a> CallContext<'a> {
         }
     }
 
-    /// Removes the stored result: whether there was one.
+    /// Removes the stored result. Returns whether there was one.
     pub(crate) fn forget(&self) -> Result<bool> {
         let place = self.cache.writable()?;
         let key = self.key.as_ref().map_err(Error::clone)?;
@@ -402,13 +406,13 @@ impl<'a> CallContext<'a> {
         Ok(removed)
     }
 
-    /// The time, if anybody wants to know how long things take.
+    /// Returns the current time if durations are logged.
     pub(crate) fn clock(&self) -> Option<Instant> {
         tracing::enabled!(Level::DEBUG).then(Instant::now)
     }
 }
 
-/// Whether a result of that time is too old, for the function or for the cache.
+/// Returns the reason if a result that was created at this time is too old for the function or the cache.
 fn expired<R, S: ResultShape<R>>(cache: &Cache, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
     let limit = cache.place().and_then(|place| place.bounds.limits().max_age);
     let max_age = rules.longest().into_iter().chain(limit).min()?;
@@ -416,13 +420,13 @@ fn expired<R, S: ResultShape<R>>(cache: &Cache, rules: Rules<R, S>, created: Sys
     (age > max_age).then_some(Reason::Expired { age, max_age })
 }
 
-/// Encodes a call that will only be run: without a cache, it need not be.
+/// Encodes a call that will only be run. Without a cache it needs no encoding.
 #[inline]
 pub(crate) fn encode_for(cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
     if cache.is_enabled() { encode(describe) } else { Encoded::none() }
 }
 
-/// The result of a call, if it is in memory.
+/// Returns the result of a call if it is in memory.
 #[inline]
 pub(crate) fn recall<R, S: ResultShape<R>>(
     memo: &Memo,
@@ -449,7 +453,7 @@ fn since(started: Option<Instant>) -> Duration {
     started.map(|started| started.elapsed()).unwrap_or_default()
 }
 
-/// Makes an error of a panic of the type of the result.
+/// Turns a panic of the result type's `Serialize` or `Deserialize` into an error.
 fn guarded<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_panic::guarded("its `Serialize` or `Deserialize`", run)
 }

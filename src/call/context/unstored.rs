@@ -1,4 +1,4 @@
-//! Results that are not kept: what is noted of them.
+//! Records why results were not stored.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::store::history::{Event, Kind};
 use crate::sys::catch_panic;
 
 impl<'a> CallContext<'a> {
-    /// Notes why the result of this call was not kept, for whoever wants it explained.
+    /// Records why the result of this call was not stored, so that `explain` can say so.
     pub(crate) fn not_kept(&self, why: NotKept, error: Option<&Error>) {
         let (Some(there), Some((folder, key))) = (self.cache.place(), self.place()) else { return };
         let (kind, numbers) = match &why {
@@ -25,13 +25,13 @@ impl<'a> CallContext<'a> {
         };
         let at = SystemTime::now();
         let writes = self.cache.upkeep().unkept.note(key, at, why);
-        // A function of which nothing was ever stored has no folder yet.
+        // A function that has not stored any result has no folder yet.
         if writes && !self.cache.is_read_only() && self.memo.describe(&there.layout, &self.home, folder).is_ok() {
             self.note(there, Event::NotKept(kind), at, numbers.into_iter().map(u64::to_le_bytes).collect());
         }
     }
 
-    /// The result could not be stored: logged, counted, and noted.
+    /// Logs, counts and records that the result could not be stored.
     #[cold]
     pub(crate) fn not_stored(&self, error: &Error) {
         match TooLarge::of(error) {
@@ -47,13 +47,13 @@ impl<'a> CallContext<'a> {
         }
     }
 
-    /// Notes it if the function panics, until [`ended`](Watch::ended) is called.
+    /// Records a panic of the function, unless [`ended`](Watch::ended) is called first.
     pub(crate) fn watch(&self) -> Watch<'_, 'a> {
         Watch(self)
     }
 }
 
-/// A function that runs.
+/// Guard of a running function. Records a panic when it is dropped.
 pub(crate) struct Watch<'s, 'a>(&'s CallContext<'a>);
 
 impl Watch<'_, '_> {

@@ -1,23 +1,25 @@
-//! Arrays of ndarray where they lie in an encoded document, in the form that its `Serialize` gives them.
+//! Reads an ndarray array in place: its shape, and its elements as a slice of the encoded document.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::find::{Cursor, Element};
 use crate::format::cbor::wire::Major;
 
-/// An array of ndarray, where it lies.
+/// An ndarray array inside an encoded document.
 pub(crate) struct Shaped<'d, E> {
     pub(crate) shape: Vec<usize>,
-    /// The elements in logical order; as many as the shape says.
+    /// The elements in logical order. Their number is the product of `shape`.
     pub(crate) elements: &'d [E],
 }
 
 impl<'d> Cursor<'d> {
-    /// The array of ndarray that begins here, where it lies.
+    /// Reads the ndarray array that begins here, in the form that ndarray's `Serialize` writes. The elements are
+    /// borrowed from the document.
     ///
     /// # Errors
     /// Those of [`numbers`](Cursor::numbers).
     pub(crate) fn shaped<E: Element>(&mut self) -> Result<Shaped<'d, E>> {
-        let no_array = |_| Error::new(ErrorKind::WrongType, "an ndarray array was asked for, and none is there");
+        let no_array =
+            |_| Error::new(ErrorKind::WrongType, "an ndarray array was requested, but the stored value is not one");
         let wanted = |cursor: &mut Self, name: &str| match cursor.key_is(name) {
             Ok(true) => Ok(()),
             _ => Err(no_array(Error::truncated())),
@@ -33,7 +35,7 @@ impl<'d> Cursor<'d> {
         wanted(self, "data")?;
         let elements = self.numbers::<E>()?;
         let count = shape.iter().try_fold(1_usize, |count, len| count.checked_mul(*len));
-        // ndarray has no arrays whose size without the empty axes is above that.
+        // ndarray rejects shapes whose element count, ignoring empty axes, exceeds `isize::MAX`.
         let bounded = shape
             .iter()
             .filter(|len| **len > 0)
@@ -44,7 +46,7 @@ impl<'d> Cursor<'d> {
         Ok(Shaped { shape, elements })
     }
 
-    /// The lengths of the axes: a tuple, or an array of numbers if there may be any number of them.
+    /// Reads the lengths of the axes: a tuple if the number of dimensions is fixed, else a typed array of `u64`.
     fn shape(&mut self) -> Result<Vec<usize>> {
         if Major::of(self.input.peek()?) != Major::Array {
             return self.numbers::<u64>()?.iter().map(|len| to_usize(*len)).collect();
@@ -57,7 +59,7 @@ impl<'d> Cursor<'d> {
     }
 }
 
-/// More axes than numpy has, or anyone uses.
+/// Upper limit for the number of axes. numpy allows fewer.
 const MOST_AXES: u64 = 64;
 
 fn to_usize(len: u64) -> Result<usize> {

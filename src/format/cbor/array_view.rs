@@ -1,7 +1,7 @@
-//! Arrays of ndarray that lie in memory in their logical order: written at once.
+//! Writes ndarray arrays that are contiguous in logical order with a single copy.
 //!
-//! ndarray's own `Serialize` gives number after number. What it would write is written here, byte for
-//! byte. Arrays in another order, of other elements or of more dimensions take its own way.
+//! ndarray's own `Serialize` emits one number at a time. This file writes the same bytes at once. Arrays in another
+//! memory order, with other elements or with more dimensions still go through ndarray's `Serialize`.
 
 use crate::error::Result;
 use crate::format::cbor::encoder::Encoder;
@@ -10,7 +10,7 @@ use crate::format::cbor::wire::Major;
 use crate::format::numeric::arrays;
 use crate::format::numeric::arrays::{ARRAY_FORMAT_VERSION, Array, Elements};
 
-/// Writes `value`, if it is an array in its logical order: whether it was.
+/// Writes `value` if it is an array of numbers that is contiguous in logical order. Returns whether it did.
 #[inline]
 pub(super) fn write<T: ?Sized>(value: &T, encoder: &mut Encoder<'_, '_>) -> Result<bool> {
     match arrays::array(value) {
@@ -41,7 +41,7 @@ mod tests {
 
     use crate::format::cbor::slice::to_vec;
 
-    /// An array that is not recognised, and takes ndarray's own way.
+    /// Hides the type of an array, so that it is written by ndarray's own `Serialize`.
     struct Hidden<A>(A);
 
     impl<A: Serialize> Serialize for Hidden<A> {
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_written_as_ndarray_writes_them() {
+    fn arrays_are_written_as_ndarray_writes_them() {
         let numbers = || Array::from_iter((0..240).map(f64::from));
         same(numbers());
         same(numbers().view());
@@ -68,7 +68,7 @@ mod tests {
         same(numbers().into_shape_with_order(IxDyn(&[2, 2, 3, 20])).unwrap());
         same(ArrayD::<u16>::from_elem(IxDyn(&[]), 7));
         same(Array3::<usize>::from_elem((2, 2, 2), 7));
-        // Not in their logical order, or of other elements.
+        // Not in logical order, or with elements that are not numbers.
         let square = numbers().into_shape_with_order((12, 20)).unwrap();
         same(square.t());
         same(square.index_axis(Axis(1), 3));

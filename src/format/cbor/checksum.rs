@@ -1,41 +1,41 @@
-//! The checksum of a document: XXH3-64, piece by piece.
+//! The checksum of a document: XXH3-64, computed in pieces.
 //!
-//! A document of up to 256 KiB has the XXH3-64 of its bytes. A longer one is cut into pieces of 256
-//! KiB from its start, and has the XXH3-64 of its pieces' XXH3-64s, little-endian, one after another.
-//! So several threads can sum a large array, each while its bytes are in the processor's cache.
+//! The checksum of a document of up to 256 KiB is the XXH3-64 of its bytes. A longer document is cut into pieces of 256
+//! KiB. Its checksum is the XXH3-64 of the pieces' checksums, concatenated as little-endian numbers. This lets several
+//! threads hash a large array, each while its bytes are in the processor's cache.
 
 use std::hash::Hasher as _;
 
 use twox_hash::XxHash3_64;
 
-/// Bytes of a piece. It fits the second-level cache of every processor in use.
+/// Bytes of a piece. A piece fits the second-level cache of every common processor.
 pub(crate) const PIECE: usize = 256 << 10;
 
-/// The checksum of one whole piece.
+/// Returns the checksum of one whole piece.
 pub(crate) fn of_piece(bytes: &[u8]) -> u64 {
     XxHash3_64::oneshot(bytes)
 }
 
-/// The checksum of a whole document of up to [`PIECE`] bytes.
+/// Returns the checksum of a whole document of up to [`PIECE`] bytes.
 pub(crate) fn of_short(bytes: &[u8]) -> u64 {
-    debug_assert!(bytes.len() <= PIECE, "longer ones are summed piece by piece");
+    debug_assert!(bytes.len() <= PIECE, "longer documents are hashed piece by piece");
     XxHash3_64::oneshot(bytes)
 }
 
-/// The checksum of a document that comes bit by bit.
+/// Computes the checksum of a document that arrives in parts.
 #[derive(Default)]
 pub(crate) struct Checksum {
-    /// Of the whole pieces' checksums.
+    /// Hash of the checksums of all whole pieces.
     pieces: XxHash3_64,
     count: u64,
     last: u64,
-    /// Of the piece that has begun.
+    /// Hash of the current, incomplete piece.
     begun: XxHash3_64,
     len: usize,
 }
 
 impl Checksum {
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     pub(crate) fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (now, rest) = bytes.split_at(self.to_boundary().min(bytes.len()));
@@ -54,12 +54,12 @@ impl Checksum {
         }
     }
 
-    /// Bytes until the next piece begins.
+    /// Returns the number of bytes until the next piece begins.
     pub(crate) fn to_boundary(&self) -> usize {
         PIECE - self.len
     }
 
-    /// Takes a whole piece that was summed elsewhere; only at a boundary.
+    /// Adds a whole piece that was hashed elsewhere. Allowed only at a piece boundary.
     pub(crate) fn add_piece(&mut self, checksum: u64) {
         debug_assert_eq!(self.len, 0, "a piece begins where another one ends");
         self.pieces.write(&checksum.to_le_bytes());
@@ -67,7 +67,7 @@ impl Checksum {
         self.last = checksum;
     }
 
-    /// The checksum of all bytes so far.
+    /// Returns the checksum of all bytes so far.
     pub(crate) fn digest(&self) -> u64 {
         match (self.count, self.len) {
             (0, _) => self.begun.finish(),
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_does_not_depend_on_how_the_bytes_come() {
+    fn the_checksum_does_not_depend_on_how_the_bytes_are_split() {
         let bytes: Vec<u8> = (0..3 * PIECE + 17).map(|n| u8::try_from(n * n % 251).unwrap()).collect();
         for len in [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, bytes.len()] {
             let bytes = &bytes[..len];

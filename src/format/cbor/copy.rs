@@ -1,4 +1,5 @@
-//! Copying one value from an input to an output, however large it is: item by item, as a fresh write gives it.
+//! Copies one value from an input to an output, item by item and in constant memory, in the form that a fresh write
+//! gives.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::reader::ByteReader;
@@ -6,10 +7,10 @@ use crate::format::cbor::wire::Major;
 use crate::format::cbor::writer::ByteWriter;
 use crate::format::cbor::{typed_array, wire};
 
-/// Copies the next value, which may be nested `depth` levels deep. The output is told of arrays of numbers.
+/// Copies the next value, which may be nested `depth` levels deep. Announces arrays of numbers to the output.
 ///
-/// Heads become as short as they can be. So the copy may differ from what another program wrote, which the checksum
-/// of the document tells.
+/// Heads are written in their shortest form. So the copy may differ from content that another program wrote. The caller
+/// detects this by comparing the document's checksum.
 pub(crate) fn copy_value(input: &mut ByteReader<'_>, output: &mut ByteWriter<'_>, depth: u32) -> Result<()> {
     if depth == 0 {
         return Err(Error::new(ErrorKind::LimitExceeded, "the content is nested too deep"));
@@ -69,17 +70,17 @@ fn copy_item(input: &mut ByteReader<'_>, output: &mut ByteWriter<'_>, major: Maj
     if major == Major::Map { copy_value(input, output, depth - 1) } else { Ok(()) }
 }
 
-/// Copies the head that begins with this byte, which has been read; gives its argument.
+/// Copies the head whose first byte `initial` has been read already. Returns its argument.
 fn copy_head(input: &mut ByteReader<'_>, output: &mut ByteWriter<'_>, initial: u8) -> Result<u64> {
     let argument = input.argument(initial)?;
     wire::write_head(output, Major::of(initial), argument)?;
     Ok(argument)
 }
 
-/// Copies as many bytes as they are.
+/// Copies `len` bytes.
 fn copy_bytes(input: &mut ByteReader<'_>, output: &mut ByteWriter<'_>, mut len: u64) -> Result<()> {
     while len > 0 {
-        // Sees to it that something is at hand.
+        // Fills the window, so that `rest` is not empty.
         input.peek()?;
         let at_hand = input.rest();
         let count = usize::try_from(len).unwrap_or(usize::MAX).min(at_hand.len());
@@ -117,7 +118,7 @@ mod tests {
         Struct { a: Option<Option<()>>, b: Vec<bool> },
     }
 
-    /// Sequences of an unknown length.
+    /// A sequence of unknown length.
     struct Unsized;
 
     impl Serialize for Unsized {
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_what_was_copied() {
+    fn a_copy_equals_the_original() {
         let map: BTreeMap<String, Vec<f32>> = (0..40).map(|n| ("k".repeat(n), vec![0.5; n])).collect();
         let values = [
             to_vec(&map).unwrap(),
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_writes_is_an_error() {
+    fn content_that_larder_never_writes_is_an_error() {
         for bytes in [&[0xf8, 0x20][..], &[0xff], &[0x1c], &[0x5f, 0x40, 0xff], &[0x81; 1000]] {
             assert!(copy(bytes).is_err(), "{bytes:02x?}");
         }

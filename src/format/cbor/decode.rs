@@ -1,4 +1,4 @@
-//! CBOR read back into serde's data model.
+//! Implements serde's `Deserializer`: CBOR back into Rust values.
 
 use serde::de::{Deserializer, Error as _, IntoDeserializer, Visitor};
 
@@ -14,10 +14,10 @@ use crate::format::cbor::wire::Major;
 use crate::format::cbor::{number_slices, typed_array, wire};
 use crate::format::numeric::number::Number;
 
-/// Bytes of the longest character.
+/// Bytes of the longest character in UTF-8.
 const LONGEST_CHAR: u64 = 4;
 
-/// Bytes of a text that may be the name of a variant: names are part of a program.
+/// Upper limit for the name of a variant, in bytes. Names are part of a program, so they are short.
 const LONGEST_VARIANT: u64 = 64 << 10;
 
 impl Decoder<'_, '_> {
@@ -84,7 +84,7 @@ impl Decoder<'_, '_> {
         }
     }
 
-    /// An integer above 64 bits; `negative` ones are stored as −1 − n.
+    /// Reads an integer above 64 bits. Negative ones are stored as −1 − n.
     fn big<'de, V: Visitor<'de>>(&mut self, negative: bool, visitor: V) -> Result<V::Value> {
         let len = self.input.head(Major::Bytes)?;
         if len > 16 {
@@ -102,7 +102,7 @@ impl Decoder<'_, '_> {
         }
     }
 
-    /// Gives the visitor whatever was announced.
+    /// Passes the item that `head` announces to the visitor.
     fn visit<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: V) -> Result<V::Value> {
         match head {
             Head::Unsigned(value) => visitor.visit_u64(value),
@@ -127,13 +127,13 @@ impl Decoder<'_, '_> {
         }
     }
 
-    /// The number of elements that a head announces; `None` if a break will end them.
+    /// Returns the number of elements that a head announces; `None` if a break ends them.
     #[inline]
     fn len(&mut self, initial: u8) -> Result<Option<u64>> {
         if initial & 31 == wire::INDEFINITE { Ok(None) } else { self.input.argument(initial).map(Some) }
     }
 
-    /// Says what begins with this byte, where something else was wanted.
+    /// Returns the error for an item that begins with `initial` where another type was wanted.
     #[cold]
     fn unexpected<'de, V: Visitor<'de>>(&mut self, initial: u8, visitor: &V) -> Error {
         match self.input.head_after(initial) {
@@ -148,7 +148,7 @@ impl Decoder<'_, '_> {
     }
 }
 
-/// A negative integer, which is stored as −1 − n.
+/// Passes a negative integer, stored as −1 − n, to the visitor.
 #[inline]
 fn visit_negative<'de, V: Visitor<'de>>(value: u64, visitor: V) -> Result<V::Value> {
     match i64::try_from(value) {
@@ -157,8 +157,8 @@ fn visit_negative<'de, V: Visitor<'de>>(value: u64, visitor: V) -> Result<V::Val
     }
 }
 
-/// One method for each thing that can be asked for: what fits is read, anything else is an error.
-/// They look at the first byte themselves, as a whole [`Head`] would go through memory.
+/// Defines one method per requested type. An item of that type is read; anything else is an error. The methods look at
+/// the first byte themselves, because a whole [`Head`] would be passed through memory.
 macro_rules! only {
     ($($method:ident => |$decoder:ident, $initial:ident, $visitor:ident| $($pattern:pat => $read:expr),+;)*) => {$(
         #[inline]
@@ -173,7 +173,8 @@ macro_rules! only {
     )*};
 }
 
-/// An integer may be read as another width, if its value fits there; the visitors see to that.
+/// Defines the methods for integers. An integer may be read at another width if its value fits; the visitors check
+/// that.
 macro_rules! integers {
     ($($method:ident),*) => {
         only! {$(
@@ -202,7 +203,8 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
         deserialize_i32, deserialize_i64
     }
 
-    // Floats never change their width, nor do integers become floats: that could change a value.
+    // A float is read only at the width it was stored with, and never from an integer: a conversion could change the
+    // value.
     only! {
         deserialize_bool => |decoder, initial, visitor|
             (_, wire::FALSE) => visitor.visit_bool(false),
@@ -264,13 +266,13 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
                 Head::Tag(wire::TAG_CHAR) => visitor.visit_some(self.char()?.into_deserializer()),
                 head => Err(self.unexpected_head(head, &visitor)),
             },
-            // A `Deserialize` that makes a default of null asks for an option where its `Serialize`
-            // wrote the value as it is.
+            // Some `Deserialize` implementations map null to a default. They ask for an option, although their
+            // `Serialize` wrote the bare value.
             _ => self.nested(|decoder| visitor.visit_some(decoder)),
         }
     }
 
-    /// What `flatten` reads keys with takes any key, and variants and fields have names or numbers.
+    /// Accepts names and numbers, as derived code does, and keys of any type, which serde's `flatten` needs.
     #[inline]
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         let initial = self.input.byte()?;

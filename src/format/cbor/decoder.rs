@@ -1,11 +1,11 @@
-//! The state of a reader: where the bytes come from, and how deep it is.
+//! State of a decoder: its input, the current nesting depth, and whether it had to guess types.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::head::Head;
 use crate::format::cbor::limits::MAX_DEPTH;
 use crate::format::cbor::reader::ByteReader;
 
-/// Reads values from an [`ByteReader`].
+/// Reads values from a [`ByteReader`].
 pub(crate) struct Decoder<'i, 'r> {
     pub(super) input: &'i mut ByteReader<'r>,
     pub(super) depth: u32,
@@ -17,9 +17,9 @@ impl<'i, 'r> Decoder<'i, 'r> {
         Decoder { input, depth: 0, guessed: false }
     }
 
-    /// Whether a `Deserialize` implementation asked what comes next instead of saying what it
-    /// wants: serde's buffering does, behind `flatten`, untagged and internally tagged enums. What
-    /// comes out may then differ from what went in, if two variants read alike.
+    /// Returns whether a `Deserialize` implementation asked which type comes next instead of naming one. serde's
+    /// buffering does that, behind `flatten`, untagged and internally tagged enums. The decoded value may then differ
+    /// from the encoded one, if two variants have the same encoding.
     pub(crate) fn guessed(&self) -> bool {
         self.guessed
     }

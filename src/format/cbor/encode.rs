@@ -1,4 +1,4 @@
-//! serde's data model written as CBOR.
+//! Implements serde's `Serializer`: Rust values as CBOR.
 
 use serde::Serialize;
 use serde::ser::Serializer;
@@ -13,11 +13,11 @@ use crate::format::cbor::wire::{Major, write_head};
 use crate::format::cbor::{typed_array, wire};
 use crate::format::numeric::containers;
 
-/// Tuples have at most 16 members; what is longer is an array, and worth a look for numbers.
+/// Upper limit for serde's tuples. A longer tuple is a Rust array, which may hold numbers.
 const LONGEST_TUPLE: usize = 16;
 
 impl Encoder<'_, '_> {
-    /// Writes a value. Everything goes through here, as this is where its type is known.
+    /// Writes a value. Every value passes through this function, because its static type is known here.
     #[inline]
     pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         #[cfg(feature = "ndarray")]
@@ -146,7 +146,7 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<()> {
-        // Counted, although it leaves no byte: the reader's stack grows here as well.
+        // A newtype writes no byte, but it counts as a level: the reader's stack grows by one frame here as well.
         self.enter()?;
         self.value(value)?;
         self.depth -= 1;
@@ -219,7 +219,7 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         I: IntoIterator,
         I::Item: Serialize,
     {
-        // Most arrays of numbers are written here, as they lie in memory.
+        // Most arrays of numbers take this path: one copy of their memory.
         if let Some((number, bytes)) = containers::numbers(&iter)
             && !bytes.is_empty()
         {
@@ -233,7 +233,7 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
             (low, Some(high)) if low == high => Some(low),
             _ => None,
         };
-        // The type of all elements is known here, so the loop over numbers is a tight one.
+        // The element type is known statically here, so the loop over numbers is tight.
         if let (Some(number), Some(len @ 1..)) = (containers::number::<I::Item>(), len) {
             let mut numbers = Numbers::begin(self, number, len as u64)?;
             for value in iter {

@@ -1,4 +1,4 @@
-//! The writing end: heads, levels of nesting, and arrays and maps with as many elements as announced.
+//! State of an encoder: heads, nesting depth, and containers that check their announced length.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeStruct, SerializeStructVariant, SerializeTupleStruct, SerializeTupleVariant};
@@ -9,7 +9,7 @@ use crate::format::cbor::wire;
 use crate::format::cbor::wire::{Major, write_head};
 use crate::format::cbor::writer::ByteWriter;
 
-/// Writes one value into an [`ByteWriter`].
+/// Writes one value into a [`ByteWriter`].
 pub(crate) struct Encoder<'o, 'w> {
     pub(super) output: &'o mut ByteWriter<'w>,
     pub(super) depth: u32,
@@ -55,13 +55,13 @@ impl<'o, 'w> Encoder<'o, 'w> {
         self.output.write(bytes)
     }
 
-    /// `{"Variant": …`, the payload follows.
+    /// Writes `{"Variant":`. The payload must follow.
     pub(super) fn variant(&mut self, variant: &str) -> Result<()> {
         write_head(self.output, Major::Map, 1)?;
         self.text(variant)
     }
 
-    /// An array of booleans, each of which is one byte in CBOR as well.
+    /// Writes an array of booleans, which take one byte each in CBOR too.
     pub(super) fn bools(&mut self, values: &[bool]) -> Result<()> {
         self.enter()?;
         write_head(self.output, Major::Array, values.len() as u64)?;
@@ -76,7 +76,7 @@ impl<'o, 'w> Encoder<'o, 'w> {
         Ok(())
     }
 
-    /// Begins an array or a map of `len` elements or pairs.
+    /// Begins an array or a map of `len` elements or pairs; `None` if the length is unknown.
     pub(super) fn container<'e>(&'e mut self, major: Major, len: Option<usize>) -> Result<Container<'e, 'o, 'w>> {
         self.enter()?;
         match len {
@@ -107,7 +107,7 @@ impl<'o, 'w> Container<'_, 'o, 'w> {
         self.encoder.value(value)
     }
 
-    /// The name of a field, whose value follows.
+    /// Writes the name of a field. Its value must follow.
     pub(super) fn name(&mut self, name: &str) -> Result<()> {
         self.count()?;
         self.encoder.text(name)
@@ -149,7 +149,7 @@ pub(super) fn wrong_length(found: u64) -> Error {
     )
 }
 
-/// serde has a trait for each kind of container; what they ask for is the same.
+/// Implements serde's traits for tuple-like containers, which differ only in name.
 macro_rules! elements {
     ($($trait:ident),*) => {$(
         impl $trait for Container<'_, '_, '_> {

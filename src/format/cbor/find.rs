@@ -1,4 +1,4 @@
-//! Numbers where they lie in an encoded document, and the way to them.
+//! Navigates an encoded document, and borrows arrays of numbers from it.
 
 use bytemuck::Pod;
 
@@ -10,16 +10,16 @@ use crate::format::cbor::{typed_array, wire};
 use crate::format::numeric;
 use crate::format::numeric::number::Number;
 
-/// A document in memory, and a place in it.
+/// A document in memory, and a position in it.
 pub(crate) struct Cursor<'d> {
     bytes: &'d [u8],
     pub(super) input: ByteReader<'d>,
 }
 
-/// A number that arrays in a document can have: the primitive integers and floats, and complex ones
-/// with feature `num-complex`.
+/// A number that arrays in a document can hold: the primitive integers and floats, and complex numbers with feature
+/// `num-complex`.
 ///
-/// Sealed: what can be used in place is a matter of the format.
+/// Sealed, because the format decides which types can be used in place.
 pub trait Element: Pod + sealed::Sealed {}
 
 mod sealed {
@@ -36,21 +36,21 @@ macro_rules! elements {
 crate::format::numeric::number::with_numbers!(elements);
 
 impl<'d> Cursor<'d> {
-    /// Begins at the beginning of `bytes`.
+    /// Returns a cursor at the start of `bytes`.
     pub(crate) fn new(bytes: &'d [u8]) -> Self {
         Cursor { bytes, input: ByteReader::from_slice(bytes) }
     }
 
-    /// What comes next, for others to read.
+    /// Returns the reader at the current position.
     pub(crate) fn input(&mut self) -> &mut ByteReader<'d> {
         &mut self.input
     }
 
-    /// Goes to what `path` leads to from the value that begins here: names of fields, of keys and of
-    /// variants, and indices of elements, with dots between them.
+    /// Moves to the value that `path` names, relative to the value that begins here. A path consists of names of
+    /// fields, keys and variants, and of indices of elements, separated by dots.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if it leads nowhere.
+    /// [`NotFound`](ErrorKind::NotFound) if there is no such value.
     pub(crate) fn go_to(&mut self, path: &str) -> Result<()> {
         for step in path.split('.').filter(|step| !step.is_empty()) {
             self.enter(step).map_err(|error| match error.kind() {
@@ -63,7 +63,7 @@ impl<'d> Cursor<'d> {
         self.pass_some()
     }
 
-    /// Passes over the tags of `Some`.
+    /// Skips the tags of `Some`.
     fn pass_some(&mut self) -> Result<()> {
         while self.input.rest().starts_with(&SOME) {
             self.input.skip(SOME.len() as u64)?;
@@ -79,7 +79,7 @@ impl<'d> Cursor<'d> {
         let len = match major {
             Major::Array | Major::Map if initial & 31 == wire::INDEFINITE => None,
             Major::Array | Major::Map => Some(self.input.argument(initial)?),
-            _ => return Err(nothing("what is there is no struct, map, enum, sequence or tuple")),
+            _ => return Err(nothing("the value there is not a struct, map, enum, sequence or tuple")),
         };
         let index = step.parse::<u64>().ok();
         let mut at = 0;
@@ -89,7 +89,7 @@ impl<'d> Cursor<'d> {
                 None => self.input.peek()? == wire::BREAK,
             };
             if ended {
-                return Err(nothing(&format!("what is there has {at} others")));
+                return Err(nothing(&format!("the value there has {at} others")));
             }
             let found = match major {
                 Major::Array => index == Some(at),
@@ -103,7 +103,7 @@ impl<'d> Cursor<'d> {
         }
     }
 
-    /// Passes over a key: whether it is this text, or this number.
+    /// Reads a key. Returns whether it is this text, or this number.
     pub(super) fn key_is(&mut self, step: &str) -> Result<bool> {
         let initial = self.input.peek()?;
         match Major::of(initial) {
@@ -119,16 +119,16 @@ impl<'d> Cursor<'d> {
         }
     }
 
-    /// The numbers of the array that begins here, where they lie.
+    /// Returns the numbers of the array that begins here, borrowed from the document.
     ///
     /// # Errors
-    /// [`WrongType`](ErrorKind::WrongType) if other numbers or something else is there,
-    /// [`NotMappable`](ErrorKind::NotMappable) if they are not aligned in memory.
+    /// [`WrongType`](ErrorKind::WrongType) if other numbers or another kind of value begin here,
+    /// [`NotMappable`](ErrorKind::NotMappable) if the numbers are not aligned in memory.
     pub(crate) fn numbers<E: Element>(&mut self) -> Result<&'d [E]> {
         let Some(wanted) = numeric::containers::number::<E>().filter(|_| numeric::containers::AS_IN_MEMORY) else {
             return Err(Error::new(
                 ErrorKind::NotMappable,
-                "numbers lie in files as little-endian 64-bit machines have them, which this one is not: load them",
+                "numbers in files have the layout of little-endian 64-bit machines, and this machine has another: load them",
             ));
         };
         let number = match self.announced()? {
@@ -137,7 +137,10 @@ impl<'d> Cursor<'d> {
             Announced::Other => {
                 return Err(Error::new(
                     ErrorKind::WrongType,
-                    format!("an array of {} was asked for, and none of numbers is there", wanted.name()),
+                    format!(
+                        "an array of {} was requested, but the stored value is not an array of numbers",
+                        wanted.name()
+                    ),
                 ));
             }
         };
@@ -145,7 +148,7 @@ impl<'d> Cursor<'d> {
             let (found, wanted) = (number.name(), wanted.name());
             return Err(Error::new(
                 ErrorKind::WrongType,
-                format!("an array of {found} is stored, and one of {wanted} was asked for"),
+                format!("an array of {found} is stored, but one of {wanted} was requested"),
             ));
         }
         let (count, padded) = typed_array::open(&mut self.input, number)?;
@@ -164,7 +167,7 @@ impl<'d> Cursor<'d> {
         })
     }
 
-    /// Reads what announces the value that begins here, if that is numbers.
+    /// Reads the announcement of the value that begins here, if it is a typed array or an empty array.
     fn announced(&mut self) -> Result<Announced> {
         let initial = self.input.peek()?;
         match Major::of(initial) {
@@ -178,10 +181,10 @@ impl<'d> Cursor<'d> {
     }
 }
 
-/// What begins at a place.
+/// Kind of the value that begins at a position.
 enum Announced {
     Numbers(Number),
-    /// A sequence of nothing, whatever it is nothing of.
+    /// An empty array. Its element type is unknown, so it matches every type.
     Empty,
     Other,
 }

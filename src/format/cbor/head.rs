@@ -1,4 +1,4 @@
-//! Heads: what the first bytes of an item announce.
+//! CBOR heads: the first bytes of an item, which announce its type and length.
 
 use serde::de::Unexpected;
 
@@ -7,7 +7,7 @@ use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::wire::Major;
 use crate::format::cbor::{typed_array, wire};
 
-/// What a head announces.
+/// A decoded head.
 pub(crate) enum Head {
     Unsigned(u64),
     Negative(u64),
@@ -24,7 +24,7 @@ pub(crate) enum Head {
 }
 
 impl ByteReader<'_> {
-    /// The head that begins with this byte, which has been read.
+    /// Reads the head whose first byte `initial` has been read already.
     pub(crate) fn head_after(&mut self, initial: u8) -> Result<Head> {
         let indefinite = initial & 31 == wire::INDEFINITE;
         Ok(match Major::of(initial) {
@@ -51,7 +51,7 @@ impl ByteReader<'_> {
 }
 
 impl Head {
-    /// What it is, for whoever wanted something else.
+    /// Describes this item, for the error message of a reader that wanted another type.
     pub(super) fn unexpected(self, input: &mut ByteReader<'_>) -> Unexpected<'static> {
         match self {
             Head::Unsigned(value) => Unexpected::Unsigned(value),

@@ -1,4 +1,4 @@
-//! What is inside of containers: elements, pairs, and payloads of variants.
+//! Contents of containers, for serde: elements, pairs, and payloads of variants.
 
 use serde::de::{
     DeserializeSeed, Deserializer as _, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess,
@@ -10,21 +10,21 @@ use crate::format::cbor::decoder::Decoder;
 use crate::format::cbor::limits::LARGEST_HINT;
 use crate::format::cbor::wire;
 
-/// [`LARGEST_HINT`] in the depth, where there may be many containers that are not full yet.
+/// [`LARGEST_HINT`] for deeper levels, where many containers can be incomplete at the same time.
 const LARGEST_DEEP_HINT: usize = 256;
 
-/// Levels of nesting that are no depth yet.
+/// Levels of nesting that may use the full [`LARGEST_HINT`].
 const SHALLOW: u32 = 4;
 
 /// The elements of an array, or the pairs of a map.
 pub(super) struct Items<'d, 'i, 'r> {
     pub(super) decoder: &'d mut Decoder<'i, 'r>,
-    /// How many are left; `None` if a break will tell.
+    /// Number of elements left; `None` if a break ends them.
     pub(super) left: Option<u64>,
 }
 
 impl Items<'_, '_, '_> {
-    /// Whether there is another one; counts it.
+    /// Returns whether another element follows, and counts it.
     fn more(&mut self) -> Result<bool> {
         match &mut self.left {
             Some(0) => Ok(false),
@@ -88,7 +88,7 @@ impl<'de> MapAccess<'de> for Items<'_, '_, '_> {
     }
 }
 
-/// An enum variant with a payload: the one pair of a map.
+/// An enum variant with a payload: the only pair of a map.
 pub(super) struct Variant<'d, 'i, 'r> {
     pub(super) decoder: &'d mut Decoder<'i, 'r>,
 }
@@ -124,7 +124,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, '_> {
 }
 
 impl<'i, 'r> Variant<'_, 'i, 'r> {
-    /// The variant and its fields are one level of the value, and two of the encoding.
+    /// Undoes one level of depth: a variant and its fields are two levels of the encoding, but one level of the value.
     fn fields_of<R>(self, read: impl FnOnce(&mut Decoder<'i, 'r>) -> Result<R>) -> Result<R> {
         self.decoder.depth -= 1;
         let result = read(self.decoder);

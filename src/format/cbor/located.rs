@@ -1,7 +1,7 @@
-//! Arrays of numbers in a document, found by the type that is asked for.
+//! Finds arrays of numbers in a document by the requested Rust type.
 //!
-//! An array in a file is only ever handed out as a slice or a view. A `Vec` or an `Array` owns memory of the allocator, so one
-//! that is asked for is a copy.
+//! An array in a file is only handed out as a slice or a view. A `Vec` or an `Array` must own memory of the allocator,
+//! so a request for one gets a copy.
 #![expect(unsafe_code, reason = "a box is returned as the type that it has been compared with")]
 
 use std::any::{Any, TypeId};
@@ -12,7 +12,7 @@ use crate::format::cbor::find::{Cursor, Element};
 use crate::format::numeric::number;
 use crate::sys::fork::once::Lazy;
 
-/// Where the numbers of an array are in a document, and how many axes they have.
+/// Position of an array's numbers in a document, and the lengths of its axes.
 pub(crate) struct Located {
     start: usize,
     len: usize,
@@ -22,12 +22,12 @@ pub(crate) struct Located {
 
 impl Located {
     fn new<E: Element>(document: &[u8], numbers: &[E], shape: Vec<usize>) -> Self {
-        // An empty array may be anywhere.
+        // The address of an empty array means nothing: it need not be inside the document.
         let start = numbers.as_ptr().addr().checked_sub(document.as_ptr().addr()).filter(|_| !numbers.is_empty());
         Located { start: start.unwrap_or(0), len: size_of_val(numbers), shape }
     }
 
-    /// Returns the numbers. `document` is the one in which they were found, at the same address.
+    /// Returns the numbers. `document` must be the one in which they were found, at the same address.
     pub(crate) fn numbers<'d, E: Element>(&self, document: &'d [u8]) -> &'d [E] {
         bytemuck::cast_slice(&document[self.start..self.start + self.len])
     }
@@ -39,13 +39,13 @@ impl Located {
     }
 }
 
-/// A type of arrays: how one is found, and copied.
+/// Functions for one array type: how to find it, and how to copy it.
 struct Kind {
     locate: fn(&[u8], &mut Cursor<'_>) -> Result<Located>,
     copy: fn(&[u8], &Located) -> Box<dyn Any>,
 }
 
-/// The types of arrays.
+/// All supported array types.
 static KINDS: Lazy<BTreeMap<TypeId, Kind>> = Lazy::new(|| {
     let mut kinds = BTreeMap::new();
     macro_rules! of_elements {
@@ -70,22 +70,22 @@ fn locate_numbers<E: Element>(document: &[u8], cursor: &mut Cursor<'_>) -> Resul
     Ok(Located::new(document, cursor.numbers::<E>()?, Vec::new()))
 }
 
-/// Finds the array of type `T` that begins at the cursor; `None` if `T` is no type of arrays.
+/// Finds the array of type `T` that begins at the cursor; `None` if `T` is not an array type.
 ///
 /// # Errors
-/// If the document holds something else there.
+/// If the document holds another type there.
 pub(crate) fn locate<T>(document: &[u8], cursor: &mut Cursor<'_>) -> Option<Result<Located>> {
     let kind = KINDS.get(&typeid::of::<T>())?;
     Some((kind.locate)(document, cursor))
 }
 
-/// Returns a copy of an array that [`locate`] found; `None` if `T` is no type of arrays.
+/// Returns a copy of an array that [`locate`] found; `None` if `T` is not an array type.
 pub(crate) fn copy<T>(document: &[u8], located: &Located) -> Option<Box<T>> {
     let id = typeid::of::<T>();
     let copy = (KINDS.get(&id)?.copy)(document, located);
     ((*copy).type_id() == id).then(|| {
-        // SAFETY: the box holds a value of type `T`, as the two identities are equal: but for lifetimes, of which the types of
-        // arrays have none.
+        // SAFETY: the type ids are equal, so the box holds a `T`, up to lifetimes. `typeid` ignores lifetimes, but
+        // array types have none.
         unsafe { Box::from_raw(Box::into_raw(copy).cast::<T>()) }
     })
 }
@@ -115,7 +115,7 @@ mod arrays {
         if D::NDIM.is_some_and(|wanted| wanted != axes) {
             return Err(Error::new(
                 ErrorKind::WrongType,
-                format!("an array of {axes} axes is stored, not of as many as wanted"),
+                format!("an array of {axes} axes is stored, but another number of axes was requested"),
             ));
         }
         Ok(Located::new(document, shaped.elements, shaped.shape))
@@ -126,7 +126,7 @@ mod arrays {
     }
 
     impl Located {
-        /// Returns the array. `document` is the one in which it was found.
+        /// Returns the array. `document` must be the one in which it was found, at the same address.
         pub(crate) fn view<'d, E: Element, D: Dimension>(&self, document: &'d [u8]) -> ArrayView<'d, E, D> {
             let view = ArrayView::from_shape(self.shape(), self.numbers(document));
             let view = view.and_then(ArrayView::into_dimensionality);

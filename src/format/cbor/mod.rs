@@ -1,8 +1,21 @@
-//! Values as bytes: CBOR ([RFC 8949]) with typed arrays ([RFC 8746]) and a tag for `Some`.
+//! Encodes values as CBOR ([RFC 8949]) with typed arrays ([RFC 8746]) and a tag for `Some`.
 //!
-//! The encoding is self-describing, so that `flatten`, untagged and internally tagged enums work,
-//! and any CBOR reader can look in. What Rust can tell apart stays apart: `None`, `Some(None)` and
-//! `()` are three things. DESIGN.md lists every byte.
+//! The encoding is self-describing, so that `flatten`, untagged and internally tagged enums work, and any CBOR reader
+//! can read it. Values that Rust distinguishes stay distinct: `None`, `Some(None)` and `()` have three encodings.
+//! `docs/design/formats.md` lists every byte.
+//!
+//! In reading order:
+//!
+//! | file | content |
+//! |---|---|
+//! | `wire`, `head`, `limits` | bytes of heads, tags, and limits |
+//! | `writer`, `reader`, `strings`, `checksum` | byte streams with a checksum |
+//! | `encoder`, `encode`, `sequence` | serde's `Serializer` |
+//! | `decoder`, `decode`, `items`, `number_items` | serde's `Deserializer` |
+//! | `typed_array`, `number_slices`, `read_vec`, `parallel_read`, `array_view` | fast paths for arrays of numbers |
+//! | `find`, `array_shape`, `located` | arrays in place, for memory maps |
+//! | `skip`, `copy` | values without their types |
+//! | `slice` | values in memory, without an envelope |
 //!
 //! [RFC 8949]: https://www.rfc-editor.org/rfc/rfc8949
 //! [RFC 8746]: https://www.rfc-editor.org/rfc/rfc8746

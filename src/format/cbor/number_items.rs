@@ -1,4 +1,4 @@
-//! Typed arrays on their way in, one element after another.
+//! Reads typed arrays one element at a time.
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Unexpected, Visitor};
 
@@ -90,7 +90,7 @@ impl<'de> Deserializer<'de> for OneNumber<'_, '_> {
             Number::I64 => visitor.visit_i64(i64::from_le_bytes(input.array()?)),
             Number::F32 => visitor.visit_f32(f32::from_le_bytes(input.array()?)),
             Number::F64 => visitor.visit_f64(f64::from_le_bytes(input.array()?)),
-            // As serde sends it: a pair.
+            // serde represents a complex number as a pair.
             Number::C32 | Number::C64 => {
                 let mut parts = Numbers { input, number: self.number.part(), left: 2 };
                 let value = visitor.visit_seq(&mut parts)?;

@@ -1,8 +1,7 @@
-//! Numbers known by their type: one that is written, and vectors that are read at once.
+//! Fast paths for numbers whose static type is known: writes single numbers, and reads whole vectors at once.
 //!
-//! When reading, the type that says it is that of the visitor: serde's own visitor for `Vec<f64>` makes
-//! of a sequence just the numbers that come, while any other may do something else with them. Which
-//! type that visitor has, [`Probe`] finds out.
+//! When reading, the type of the visitor decides. serde's own visitor for `Vec<f64>` only collects the numbers of a
+//! sequence; any other visitor may do something else with them. [`Probe`] finds out the type of serde's visitor.
 #![expect(unsafe_code, reason = "a value whose type is known to be another one is used as that one")]
 
 use std::any::TypeId;
@@ -18,7 +17,8 @@ use crate::format::numeric::containers::AS_IN_MEMORY;
 use crate::format::numeric::number::{Number, with_numbers};
 use crate::sys::fork::once::Once;
 
-/// Writes the number that `value` is, if [`number`](crate::format::numeric::number) says that it is one: whether it was.
+/// Writes `value` if [`number`](crate::format::numeric::number) recognises its type as a number. Returns whether it
+/// did.
 #[inline]
 pub(super) fn write<T: ?Sized>(value: &T, output: &mut ByteWriter<'_>) -> Result<bool> {
     let id = typeid::of::<T>();
@@ -39,7 +39,7 @@ pub(super) fn write<T: ?Sized>(value: &T, output: &mut ByteWriter<'_>) -> Result
     Ok(false)
 }
 
-/// A number that can be written, little-endian.
+/// A number that can be written in little-endian order.
 trait Write: Copy {
     fn write(self, output: &mut ByteWriter<'_>) -> Result<()>;
 }
@@ -55,7 +55,7 @@ macro_rules! write {
     )*};
 }
 
-// serde sends `usize` and `isize` as 64 bits, on every platform.
+// serde writes `usize` and `isize` as 64 bits on every platform.
 write!(u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, usize as u64, isize as i64);
 
 #[cfg(feature = "num-complex")]
@@ -67,7 +67,7 @@ impl<T: Write> Write for num_complex::Complex<T> {
     }
 }
 
-/// Reads `count` numbers of this kind, if that is what the visitor makes a vector of.
+/// Reads `count` numbers of this kind, if the visitor is serde's own for a `Vec` of that type; else returns `None`.
 #[inline]
 pub(super) fn read<'de, V: Visitor<'de>>(
     number: Number,
@@ -91,7 +91,7 @@ pub(super) fn read<'de, V: Visitor<'de>>(
     None
 }
 
-/// Reads as many booleans, if that is what the visitor makes a vector of.
+/// Reads `count` booleans, if the visitor is serde's own for `Vec<bool>`; else returns `None`.
 #[inline]
 pub(super) fn read_bools<'de, V: Visitor<'de>>(count: u64, input: &mut ByteReader<'_>) -> Option<Result<V::Value>> {
     static VISITOR: Once<TypeId> = Once::new();
@@ -103,28 +103,32 @@ pub(super) fn read_bools<'de, V: Visitor<'de>>(count: u64, input: &mut ByteReade
     None
 }
 
-/// A value under the name that its type has elsewhere.
+/// Returns `value` as type `U`, which must be `Vec<T>`.
+///
+/// # Panics
+/// If `U` is another type.
 fn known<T: 'static, U>(value: Vec<T>) -> U {
     assert!(typeid::of::<U>() == typeid::of::<Vec<T>>(), "the caller has compared the types");
     let value = std::mem::ManuallyDrop::new(value);
-    // SAFETY: `U` is `Vec<T>`, which has no lifetime that could be another one; and the value is
-    // used only once, as its first owner forgets it.
+    // SAFETY: `U` is `Vec<T>`: the type ids are equal, and `T: 'static` leaves no lifetime in which they could differ.
+    // The value has one owner only, because `ManuallyDrop` forgets the first.
     unsafe { std::ptr::from_ref(&value).cast::<U>().read() }
 }
 
-/// The type of serde's visitor for `Vec<T>`.
+/// Returns the type of serde's visitor for `Vec<T>`.
 fn visitor_of_vector<'de, T: Deserialize<'de> + 'static>() -> TypeId {
     match Vec::<T>::deserialize(Probe) {
         Err(Found(Some(visitor))) => visitor,
-        // serde has changed its ways: then no visitor is the one, and numbers are read one by one.
+        // serde no longer calls `deserialize_seq` for vectors. No visitor has this type, so numbers are read one by
+        // one.
         _ => TypeId::of::<Probe>(),
     }
 }
 
-/// A deserializer that finds out which visitor it is given.
+/// A deserializer that fails with the type of the visitor it receives.
 struct Probe;
 
-/// What [`Probe`] found.
+/// Error of [`Probe`]: the type of the visitor.
 #[derive(Debug)]
 struct Found(Option<TypeId>);
 
@@ -164,7 +168,7 @@ mod tests {
     use super::*;
     use crate::format::cbor::slice::{from_slice, to_vec};
 
-    /// A vector that grew number by number has room for more; one that was read at once has not.
+    /// A vector that grew number by number has spare capacity. One that was read at once has none.
     #[test]
     fn visitors_are_recognised() {
         if !AS_IN_MEMORY {

@@ -1,4 +1,4 @@
-//! Reading a large part of a file with several threads, each summing what it has just read.
+//! Reads a large part of a file with several threads, each of which also hashes the bytes it reads.
 
 use std::sync::Mutex;
 use std::thread::{self, Builder};
@@ -8,14 +8,15 @@ use crate::format::cbor::checksum::{Checksum, PIECE, of_piece};
 use crate::sys::file::FileRange;
 use crate::sys::workers::threads;
 
-/// What a thread takes at a time, at least. Where two threads meet, both may make the same huge page,
-/// of which one is thrown away: so there are few shares, and yet some for whoever is faster.
+/// Minimum bytes that a thread reads at a time. At a boundary between two threads both may fault in the same huge page,
+/// and one copy is thrown away. So shares are large, but there are enough of them that a faster thread can take more.
 const SMALLEST_SHARE: usize = 8 * PIECE;
 const SHARES_A_THREAD: usize = 4;
 
-/// Fills `target` with what begins at offset `at`, and sums it.
+/// Fills `target` with the bytes at offset `at`, and adds them to the checksum.
 pub(super) fn read(file: FileRange<'_>, at: u64, target: &mut [u8], checksum: &mut Checksum) -> Result<()> {
-    // Up to where a piece begins, and behind the last whole one, pieces are summed with their neighbours.
+    // The bytes before the first piece boundary and after the last one belong to pieces that are shared with their
+    // neighbours.
     let start = if checksum.to_boundary() == PIECE { 0 } else { checksum.to_boundary().min(target.len()) };
     let (first, rest) = target.split_at_mut(start);
     let (whole, last) = rest.split_at_mut(rest.len() / PIECE * PIECE);
@@ -29,7 +30,7 @@ pub(super) fn read(file: FileRange<'_>, at: u64, target: &mut [u8], checksum: &m
     Ok(())
 }
 
-/// Fills `target` with whole pieces; gives their checksums.
+/// Fills `target`, which consists of whole pieces. Returns the checksum of each.
 fn read_pieces(file: FileRange<'_>, at: u64, target: &mut [u8]) -> Result<Vec<u64>> {
     let mut checksums = vec![0; target.len() / PIECE];
     let share = (target.len() / (SHARES_A_THREAD * threads()) / PIECE * PIECE).max(SMALLEST_SHARE);
@@ -48,10 +49,10 @@ fn read_pieces(file: FileRange<'_>, at: u64, target: &mut [u8]) -> Result<Vec<u6
         }
     };
     thread::scope(|scope| {
-        // Where the system has no more threads to give, those that there are do all of it.
+        // If the system refuses more threads, the existing ones do all the work.
         let helpers: Vec<_> = (1..threads).filter_map(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
         let result = work();
-        // A helper that can't be joined has panicked; `scope` passes that on.
+        // A helper that can't be joined has panicked. `scope` passes the panic on.
         helpers.into_iter().filter_map(|helper| helper.join().ok()).fold(result, Result::and)
     })?;
     Ok(checksums)

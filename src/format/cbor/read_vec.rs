@@ -1,4 +1,4 @@
-//! Vectors of numbers, read at once.
+//! Reads vectors of numbers at once.
 
 use bytemuck::Pod;
 
@@ -7,13 +7,13 @@ use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::wire;
 use crate::sys::alloc;
 
-/// Bytes that are read at a time into memory that grows with them.
+/// Bytes per read when memory grows with the input.
 const STEP: usize = 4 << 20;
 
-/// Reads `count` numbers as they lie in memory.
+/// Reads `count` numbers, in their memory representation.
 ///
-/// Memory is taken at once if it is known that as many bytes will come; else it grows as they
-/// arrive, so that a length that is a lie costs little.
+/// If the input is known to have enough bytes, all memory is reserved at once. Otherwise it grows as bytes arrive, so a
+/// forged length costs little memory.
 pub(super) fn read<T: Pod>(input: &mut ByteReader<'_>, count: u64) -> Result<Vec<T>> {
     let width = size_of::<T>();
     let (count, bytes) = usize::try_from(count)
@@ -30,7 +30,7 @@ pub(super) fn read<T: Pod>(input: &mut ByteReader<'_>, count: u64) -> Result<Vec
         let credit = usize::try_from(input.credit(bytes as u64)?).unwrap_or(bytes) / width;
         let room = count.min(credit.max(2 * vector.len()).max(1));
         alloc::reserve(&mut vector, room)?;
-        // In steps, so that zeros are still in the cache when they are overwritten.
+        // In steps, so that the zeros are still in the processor's cache when they are overwritten.
         while vector.len() < vector.capacity().min(count) {
             let start = vector.len();
             vector.resize((start + STEP / width).min(vector.capacity()).min(count), T::zeroed());
@@ -40,7 +40,7 @@ pub(super) fn read<T: Pod>(input: &mut ByteReader<'_>, count: u64) -> Result<Vec
     Ok(vector)
 }
 
-/// Reads `count` booleans, of which each is one byte.
+/// Reads `count` booleans, one byte each.
 pub(super) fn read_bools(input: &mut ByteReader<'_>, count: u64) -> Result<Vec<bool>> {
     let bytes = read::<u8>(input, count)?;
     match bytes.iter().find(|byte| !matches!(**byte, wire::FALSE | wire::TRUE)) {

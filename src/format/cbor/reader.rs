@@ -1,4 +1,4 @@
-//! Where encoded bytes come from: a slice, a file, or a reader of which not one byte too many is taken.
+//! Source of encoded bytes: a slice, a file, or a reader, which is never read past the end of the document.
 
 use std::io::{BufRead, ErrorKind as IoKind};
 
@@ -8,33 +8,32 @@ use crate::format::cbor::wire::Major;
 use crate::format::cbor::{parallel_read, wire};
 use crate::sys::file::FileRange;
 
-/// A file's or a reader's bytes are looked at in pieces of at most this size.
+/// Maximum bytes of a file or a reader that are buffered at a time.
 const WINDOW: usize = 64 << 10;
 
-/// Memory that a length in the content gets before its bytes arrive, where it is not known how many
-/// there are: a length that is a lie costs no more.
+/// Maximum memory, in bytes, that a length in the content may reserve before its bytes arrive, if the total length is
+/// unknown. It limits the cost of a forged length.
 const UNSEEN: u64 = 1 << 20;
 
-/// The same when much has arrived already.
+/// The same limit after that many bytes have arrived already.
 const MOST_UNSEEN: u64 = 8 << 20;
 
-/// Bytes to decode, with their checksum.
+/// Bytes to decode, and their checksum.
 pub(crate) struct ByteReader<'r> {
     source: Source<'r>,
-    /// What is at hand of a file or a reader. Nothing of it is consumed in the reader: what was used
-    /// of it is, when the next window is needed, or at the end. So the reader stands exactly after
-    /// the last byte used.
+    /// Buffered bytes of a file or a reader. They are not consumed in the underlying reader yet. When the next window
+    /// is needed, or at the end, the used part is consumed. So the reader ends exactly after the last byte used.
     window: Vec<u8>,
-    /// What has been used of the window, or of the slice.
+    /// Bytes used of the window, or of the slice.
     pub(super) at: usize,
-    /// How much of that has gone into the checksum.
+    /// How many of those are included in the checksum.
     summed: usize,
     /// Bytes before the window.
     before: u64,
     checksum: Option<Checksum>,
-    /// Whether somebody else has compared every byte with a checksum.
+    /// Whether the caller has checked every byte against a checksum already.
     verified: bool,
-    /// Memory that a length in the content may get before its bytes arrive.
+    /// Memory, in bytes, that a length in the content may reserve before its bytes arrive.
     credit: u64,
 }
 
@@ -53,7 +52,7 @@ impl<'r> ByteReader<'r> {
         ByteReader::new(Source::Slice(bytes), bytes.len() as u64)
     }
 
-    /// Of a file that may be read at will.
+    /// Returns a reader of a file that supports random access.
     pub(crate) fn from_file(file: FileRange<'r>) -> Self {
         ByteReader::new(Source::File(file), file.len())
     }
@@ -62,13 +61,13 @@ impl<'r> ByteReader<'r> {
         ByteReader::new(Source::Reader(reader), UNSEEN)
     }
 
-    /// Says that about so many bytes will come, so that lengths up to that are believed.
+    /// Sets how many bytes are expected, roughly. Lengths up to that are trusted.
     pub(crate) fn expecting(mut self, bytes: u64) -> Self {
         self.credit = self.credit.max(bytes);
         self
     }
 
-    /// Says that every byte has been compared with a checksum already: they are not summed here.
+    /// Turns off the checksum, because the caller has checked every byte already.
     pub(crate) fn verified(mut self) -> Self {
         self.verified = true;
         self
@@ -82,18 +81,18 @@ impl<'r> ByteReader<'r> {
         }
     }
 
-    /// What is at hand and not used yet.
+    /// Returns the bytes that are buffered and not used yet.
     #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         &self.window()[self.at..]
     }
 
-    /// Bytes used so far.
+    /// Returns the number of bytes used so far.
     pub(crate) fn position(&self) -> u64 {
         self.before + self.at as u64
     }
 
-    /// Bytes that are left, where that is known.
+    /// Returns the number of bytes left, if known.
     fn left(&self) -> Option<u64> {
         match &self.source {
             Source::Slice(bytes) => Some((bytes.len() - self.at) as u64),
@@ -102,10 +101,10 @@ impl<'r> ByteReader<'r> {
         }
     }
 
-    /// How many of `bytes` bytes to come may get memory before they arrive.
+    /// Returns how many of the next `bytes` bytes may get memory before they arrive.
     ///
     /// # Errors
-    /// If it is known that there are not so many.
+    /// If the input is known to be shorter.
     pub(super) fn credit(&self, bytes: u64) -> Result<u64> {
         match self.left() {
             Some(left) if left < bytes => Err(Error::truncated()),
@@ -114,7 +113,7 @@ impl<'r> ByteReader<'r> {
         }
     }
 
-    /// The checksum of all bytes used so far; `None` if somebody else sees to that.
+    /// Returns the checksum of all bytes used so far; `None` if the caller has checked them already.
     pub(crate) fn checksum(&mut self) -> Option<u64> {
         if self.verified {
             return None;
@@ -136,7 +135,7 @@ impl<'r> ByteReader<'r> {
         self.checksum = Some(checksum);
     }
 
-    /// Lets go of the window. What was used of it is consumed in the reader.
+    /// Discards the window. Consumes the used part in the underlying reader.
     fn drop_window(&mut self) {
         self.sum();
         if let Source::Reader(reader) = &mut self.source {
@@ -147,7 +146,7 @@ impl<'r> ByteReader<'r> {
         (self.at, self.summed) = (0, 0);
     }
 
-    /// Goes on to the next window. False at the end of the input.
+    /// Loads the next window. Returns false at the end of the input.
     #[cold]
     fn refill(&mut self) -> Result<bool> {
         if matches!(self.source, Source::Slice(_)) {
@@ -175,14 +174,14 @@ impl<'r> ByteReader<'r> {
         Ok(!self.window.is_empty())
     }
 
-    /// Tells the reader what was used, so that others can go on from here.
+    /// Consumes the used bytes in the underlying reader, so that others can continue after them.
     pub(crate) fn finish(mut self) {
         if let Source::Reader(reader) = &mut self.source {
             reader.consume(self.at);
         }
     }
 
-    /// Whether nothing is left.
+    /// Returns whether no bytes are left.
     pub(crate) fn is_at_end(&mut self) -> Result<bool> {
         Ok(self.rest().is_empty() && !self.refill()?)
     }
@@ -194,7 +193,7 @@ impl<'r> ByteReader<'r> {
         Err(Error::damaged(format!("there are bytes after the end, at offset {}", self.position())))
     }
 
-    /// The next byte, left where it is.
+    /// Returns the next byte without using it.
     #[inline]
     pub(crate) fn peek(&mut self) -> Result<u8> {
         if self.at == self.window().len() && !self.refill()? {
@@ -223,7 +222,7 @@ impl<'r> ByteReader<'r> {
         Ok(bytes)
     }
 
-    /// Fills `target`: from the window, and what is large straight from where it is.
+    /// Fills `target`: first from the window. A large rest is read directly from the source.
     pub(super) fn read_exact(&mut self, mut target: &mut [u8]) -> Result<()> {
         while !target.is_empty() {
             let rest = self.rest();
@@ -244,7 +243,7 @@ impl<'r> ByteReader<'r> {
         Ok(())
     }
 
-    /// Fills `target` without the detour of a window.
+    /// Fills `target` from the source, without a copy through the window.
     fn read_straight(&mut self, mut target: &mut [u8]) -> Result<()> {
         self.drop_window();
         let ByteReader { source, before, checksum, verified, .. } = self;
@@ -281,14 +280,14 @@ impl<'r> ByteReader<'r> {
         self.read_exact(target)
     }
 
-    /// Passes over a break, if one comes next: whether it does.
+    /// Skips a break if one comes next. Returns whether it did.
     pub(crate) fn take_break(&mut self) -> Result<bool> {
         let is_break = self.peek()? == wire::BREAK;
         self.at += usize::from(is_break);
         Ok(is_break)
     }
 
-    /// Passes over `len` bytes.
+    /// Skips `len` bytes.
     pub(crate) fn skip(&mut self, mut len: u64) -> Result<()> {
         while len > 0 {
             let rest = self.rest().len();
@@ -302,7 +301,7 @@ impl<'r> ByteReader<'r> {
         Ok(())
     }
 
-    /// The argument of a head whose first byte was `initial`; a length must be definite.
+    /// Reads the argument of a head whose first byte was `initial`. An indefinite length is an error.
     #[inline]
     pub(crate) fn argument(&mut self, initial: u8) -> Result<u64> {
         Ok(match initial & 31 {
@@ -315,7 +314,7 @@ impl<'r> ByteReader<'r> {
         })
     }
 
-    /// A head of this major type, and its argument.
+    /// Reads a head of this major type. Returns its argument.
     pub(crate) fn head(&mut self, major: Major) -> Result<u64> {
         let initial = self.byte()?;
         if Major::of(initial) != major {

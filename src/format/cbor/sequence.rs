@@ -1,4 +1,4 @@
-//! Sequences on their way out: as an array of numbers if they are that, else plainly.
+//! Writes sequences: as a typed array if the elements are numbers, else as a plain array.
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq, SerializeTuple};
@@ -12,11 +12,11 @@ use crate::format::cbor::{number_slices, typed_array};
 use crate::format::numeric;
 use crate::format::numeric::number::Number;
 
-/// A sequence: what it is written as shows when its first element comes.
+/// A sequence that is being written. The first element decides its form.
 pub(crate) enum Sequence<'e, 'o, 'w> {
-    /// The length is known, the elements are not.
+    /// The length is known, the type of the elements is not yet.
     Announced(&'e mut Encoder<'o, 'w>, u64),
-    /// Numbers, all of one kind so far.
+    /// Numbers, all of the same kind so far.
     Numbers(Numbers<'e, 'o, 'w>),
     Plain(Container<'e, 'o, 'w>),
 }
@@ -26,7 +26,7 @@ pub(crate) struct Numbers<'e, 'o, 'w> {
     number: Number,
     len: u64,
     written: u64,
-    /// Where the array begins, and where its numbers begin.
+    /// Positions of the start of the array and of its first number.
     mark: Mark,
     first: u64,
     tail: Tail,
@@ -56,8 +56,8 @@ impl<'e, 'o, 'w> Numbers<'e, 'o, 'w> {
         self.tail.write(self.encoder.output)
     }
 
-    /// A hand-written `Serialize` gave numbers first and something else now: begin again as a plain
-    /// array, as long as the numbers are still in the buffer.
+    /// Rewrites the array as a plain one, because a manual `Serialize` gave numbers first and now something else. This
+    /// works as long as the numbers are still in the buffer.
     #[cold]
     fn into_plain(self) -> Result<Container<'e, 'o, 'w>> {
         let data = self.encoder.output.position() - self.first;
@@ -68,7 +68,7 @@ impl<'e, 'o, 'w> Numbers<'e, 'o, 'w> {
                  numbers in an enum",
             ));
         };
-        // `data` is a part of `bytes`, so it fits.
+        // `data` counts a part of `bytes`, so it fits.
         let numbers = bytes.len() - usize::try_from(data).unwrap_or(bytes.len());
         let len = usize::try_from(self.len).ok();
         let mut plain = self.encoder.container(Major::Array, len)?;
@@ -96,13 +96,13 @@ impl<'e, 'o, 'w> Numbers<'e, 'o, 'w> {
     }
 }
 
-/// Another kind of number than was announced; no sequence of ours gets here.
+/// Returns the error for a number of another kind. Unreachable for larder's own sequences.
 #[cold]
 fn mixed() -> Error {
     Error::new(ErrorKind::NotRepresentable, "a sequence of numbers holds something else as well")
 }
 
-/// The bytes of one number; `chunks_exact` gave exactly as many.
+/// Returns the bytes of one number. `bytes` must have that length, as `chunks_exact` guarantees.
 fn exact<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(bytes);
@@ -150,13 +150,13 @@ impl<'e, 'o, 'w> Sequence<'e, 'o, 'w> {
     }
 }
 
-/// [`Sequence`] moves from state to state, which serde's `&mut self` needs an `Option` for.
+/// Slot for a [`Sequence`]: serde passes `&mut self`, but each push consumes the sequence and returns the next state.
 pub(crate) struct SequenceSlot<'e, 'o, 'w>(pub(super) Option<Sequence<'e, 'o, 'w>>);
 
 impl SequenceSlot<'_, '_, '_> {
     #[inline]
     pub(super) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        // The common case by itself, so that it inlines into the caller's loop.
+        // The common case is separate, so that it is inlined into the caller's loop.
         if let Some(Sequence::Numbers(numbers)) = &mut self.0
             && numeric::containers::number::<T>() == Some(numbers.number)
         {
@@ -177,7 +177,7 @@ impl SequenceSlot<'_, '_, '_> {
     }
 }
 
-/// serde has a trait for each kind of sequence; what they ask for is the same.
+/// Implements serde's traits for sequences, which differ only in name.
 macro_rules! elements {
     ($($trait:ident),*) => {$(
         impl $trait for SequenceSlot<'_, '_, '_> {

@@ -1,4 +1,4 @@
-//! Passing over one value without making anything of it.
+//! Skips one value without decoding it.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::limits::MAX_DEPTH;
@@ -7,11 +7,11 @@ use crate::format::cbor::strings::{not_utf8, text};
 use crate::format::cbor::wire::Major;
 use crate::format::cbor::{typed_array, wire};
 
-/// One level of a value is at most two of its encoding (a variant, and its fields), and the innermost
-/// value is one more.
+/// One level of a value takes at most two levels of the encoding (a variant and its fields). The innermost value adds
+/// one.
 pub(crate) const MAX_SKIPPED_DEPTH: u32 = 2 * MAX_DEPTH + 1;
 
-/// Passes over the next value, which may be nested `depth` levels deep.
+/// Skips the next value, which may be nested `depth` levels deep.
 pub(crate) fn skip_value(input: &mut ByteReader<'_>, depth: u32) -> Result<()> {
     if depth == 0 {
         return Err(Error::new(ErrorKind::LimitExceeded, "the content is nested too deep"));
@@ -66,14 +66,14 @@ pub(crate) fn skip_value(input: &mut ByteReader<'_>, depth: u32) -> Result<()> {
     }
 }
 
-/// Passes over a text of `len` bytes, piece by piece: it may be longer than memory.
+/// Skips a text of `len` bytes in pieces, because it may be larger than memory. Checks that it is UTF-8.
 fn skip_text(input: &mut ByteReader<'_>, len: u64) -> Result<()> {
     if len <= input.rest().len() as u64 {
         return input.take(len, |bytes| text(bytes.as_slice()).map(drop));
     }
     let mut piece = [0; 1024];
     let mut left = len;
-    // Bytes of a character that the last piece has cut in two.
+    // Bytes of a character that is split between two pieces.
     let mut kept = 0;
     while left > 0 {
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len() - kept);

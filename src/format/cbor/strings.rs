@@ -1,4 +1,4 @@
-//! Strings and bytes on their way in.
+//! Reads strings and byte strings.
 
 use crate::error::{Error, Result};
 use crate::format::cbor::read_vec;
@@ -6,7 +6,7 @@ use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::wire::Major;
 
 impl ByteReader<'_> {
-    /// Gives `len` bytes to `use_bytes`: borrowed if they are at hand, else gathered in a `Vec`.
+    /// Passes `len` bytes to `use_bytes`: borrowed if they are buffered, else collected in a `Vec`.
     pub(crate) fn take<R>(&mut self, len: u64, use_bytes: impl FnOnce(Taken<'_>) -> Result<R>) -> Result<R> {
         if let Ok(len) = usize::try_from(len)
             && let Some(bytes) = self.rest().get(..len)
@@ -18,7 +18,7 @@ impl ByteReader<'_> {
         use_bytes(Taken::Owned(read_vec::read(self, len)?))
     }
 
-    /// A text string of at most `limit` bytes.
+    /// Reads a text string of at most `limit` bytes.
     pub(crate) fn short_text(&mut self, limit: u64) -> Result<String> {
         let len = self.head(Major::Text)?;
         if len > limit {
@@ -28,7 +28,7 @@ impl ByteReader<'_> {
     }
 }
 
-/// Bytes that [`ByteReader::take`] gives.
+/// Bytes that [`ByteReader::take`] passes on.
 pub(crate) enum Taken<'a> {
     Borrowed(&'a [u8]),
     Owned(Vec<u8>),
@@ -50,7 +50,10 @@ impl Taken<'_> {
     }
 }
 
-/// UTF-8, or an error.
+/// Converts bytes to a string slice.
+///
+/// # Errors
+/// If they are not UTF-8.
 pub(crate) fn text(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| not_utf8())
 }

@@ -1,9 +1,8 @@
-//! Homogeneous numbers as RFC 8746 typed arrays: one tag, one byte string, little-endian.
+//! Arrays of numbers as RFC 8746 typed arrays: one tag, one byte string, little-endian.
 //!
-//! The numbers are aligned within the document, so that a memory map of an uncompressed file can
-//! use them in place. Padding without changing what is said: the byte string is given in chunks,
-//! and chunks of no bytes (`40`) come first. Complex numbers are an array of floats, real and
-//! imaginary parts in turn, under a tag of our own.
+//! The numbers are aligned within the document, so that a memory map of an uncompressed file can use them in place.
+//! Padding must not change the meaning. So the byte string is written in chunks, and empty chunks (`40`) come first.
+//! Complex numbers are an array of floats, real and imaginary parts alternating, under a tag of larder's own.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::reader::ByteReader;
@@ -12,7 +11,7 @@ use crate::format::cbor::wire::Major;
 use crate::format::cbor::writer::ByteWriter;
 use crate::format::numeric::number::Number;
 
-/// The kinds that RFC 8746 has tags for.
+/// Number types for which RFC 8746 has a tag.
 const TAGGED: [Number; 10] = [
     Number::U8,
     Number::U16,
@@ -26,7 +25,7 @@ const TAGGED: [Number; 10] = [
     Number::F64,
 ];
 
-/// The tag of an array of these, little-endian (RFC 8746, section 2.1).
+/// Returns the tag of a little-endian array of these numbers (RFC 8746, section 2.1).
 fn tag_of(number: Number) -> u64 {
     match number.part() {
         Number::U8 => 64,
@@ -42,7 +41,8 @@ fn tag_of(number: Number) -> u64 {
     }
 }
 
-/// What a tag announces, if it announces numbers. Complex ones have a second tag, which is read.
+/// Returns the kind of numbers that a tag announces; `None` for other tags. Complex numbers have a second tag, which is
+/// read here.
 pub(crate) fn announced(tag: u64, input: &mut ByteReader<'_>) -> Result<Option<Number>> {
     let tagged = |tag| TAGGED.into_iter().find(|number| tag_of(*number) == tag);
     if tag != wire::TAG_COMPLEX {
@@ -55,13 +55,13 @@ pub(crate) fn announced(tag: u64, input: &mut ByteReader<'_>) -> Result<Option<N
     }
 }
 
-/// Large arrays start at a multiple of 64 bytes (a cache line, and the widest vector register);
-/// small ones at 16, so that padding never outweighs them by much.
+/// Returns the alignment of an array of `bytes` bytes. Large arrays start at a multiple of 64 bytes: a cache line, and
+/// the widest vector register. Small ones start at a multiple of 16, so that padding never outweighs them by much.
 fn alignment(bytes: u64) -> u64 {
     if bytes >= 64 { 64 } else { 16 }
 }
 
-/// Writes all that comes before the numbers of an array; gives what must come after them.
+/// Writes the head of an array of `count` numbers, with padding. Returns the bytes that must follow the numbers.
 pub(crate) fn begin(output: &mut ByteWriter<'_>, number: Number, count: u64) -> Result<Tail> {
     let bytes = count
         .checked_mul(number.width() as u64)
@@ -87,14 +87,14 @@ pub(crate) fn begin(output: &mut ByteWriter<'_>, number: Number, count: u64) -> 
     Ok(tail)
 }
 
-/// Writes an array of numbers whose bytes are at hand.
+/// Writes an array of numbers whose bytes are in memory.
 pub(crate) fn write(output: &mut ByteWriter<'_>, number: Number, bytes: &[u8]) -> Result<()> {
     let tail = begin(output, number, (bytes.len() / number.width()) as u64)?;
     output.write(bytes)?;
     tail.write(output)
 }
 
-/// What ends a typed array.
+/// End of a typed array.
 #[derive(Clone, Copy)]
 pub(crate) enum Tail {
     Nothing,
@@ -110,7 +110,8 @@ impl Tail {
     }
 }
 
-/// Reads what [`begin`] wrote, after the tag: the number of elements, and whether a break follows.
+/// Reads the head that [`begin`] wrote, after the tag. Returns the number of elements, and whether a break follows
+/// them.
 pub(crate) fn open(input: &mut ByteReader<'_>, number: Number) -> Result<(u64, bool)> {
     let mut initial = input.byte()?;
     let padded = initial == wire::BYTES_INDEFINITE;
@@ -136,7 +137,7 @@ pub(crate) fn open(input: &mut ByteReader<'_>, number: Number) -> Result<(u64, b
     Ok((bytes / width, padded))
 }
 
-/// Reads what [`Tail`] wrote.
+/// Reads the end that [`Tail`] wrote.
 pub(crate) fn close(input: &mut ByteReader<'_>, padded: bool) -> Result<()> {
     if padded && input.byte()? != wire::BREAK {
         return Err(Error::damaged("a typed array consists of more than one chunk"));

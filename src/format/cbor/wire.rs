@@ -1,4 +1,4 @@
-//! The bytes of CBOR heads, and the tags that larder writes.
+//! Bytes of CBOR heads, and the tags that larder writes.
 
 use crate::error::Result;
 use crate::format::cbor::writer::ByteWriter;
@@ -32,19 +32,19 @@ impl Major {
     }
 }
 
-/// An integer above 64 bits as a byte string, RFC 8949 section 3.4.3.
+/// Tag of an integer above 64 bits as a byte string, RFC 8949 section 3.4.3.
 pub(crate) const TAG_BIG_POSITIVE: u64 = 2;
-/// −1 − n of such an integer.
+/// Tag of a negative integer n below −2^64, stored as −1 − n.
 pub(crate) const TAG_BIG_NEGATIVE: u64 = 3;
-/// `Some(x)`, "LS" in ASCII. From the range that anyone may use, as RFC 8949 section 9.2 says.
+/// Tag of `Some(x)`: "LS" in ASCII. Larder's own choice, not a tag registered under RFC 8949 section 9.2.
 pub(crate) const TAG_SOME: u64 = 0x4c53;
-/// A `char`, "LC" in ASCII: a text string of one character, so that a `String` stays another thing.
+/// Tag of a `char`: "LC" in ASCII. It precedes a text of one character, so that a `String` has a different encoding.
 pub(crate) const TAG_CHAR: u64 = 0x4c43;
 
-/// Complex numbers, "LZ" in ASCII: an array of floats, of which two make one.
+/// Tag of complex numbers: "LZ" in ASCII. It precedes an array of floats, two for each complex number.
 pub(crate) const TAG_COMPLEX: u64 = 0x4c5a;
 
-/// What such a tag begins with.
+/// First byte of a tag whose argument has two bytes.
 pub(crate) const TAG_OF_TWO_BYTES: u8 = 0xd9;
 
 pub(crate) const FALSE: u8 = 0xf4;
@@ -55,16 +55,16 @@ pub(crate) const NONE: u8 = 0xf6;
 pub(crate) const UNIT: u8 = 0xf7;
 pub(crate) const F32: u8 = 0xfa;
 pub(crate) const F64: u8 = 0xfb;
-/// Ends what was begun with an indefinite length.
+/// Ends an item of indefinite length.
 pub(crate) const BREAK: u8 = 0xff;
 /// Additional information that announces an indefinite length.
 pub(crate) const INDEFINITE: u8 = 31;
-/// A byte string of unknown length, given in chunks.
+/// Head of a byte string of unknown length, given in chunks.
 pub(crate) const BYTES_INDEFINITE: u8 = (Major::Bytes as u8) << 5 | INDEFINITE;
-/// A chunk of no bytes: padding inside of such a byte string.
+/// A chunk of no bytes: padding inside such a byte string.
 pub(crate) const EMPTY_CHUNK: u8 = (Major::Bytes as u8) << 5;
 
-/// A head in its shortest form, as RFC 8949 section 4.2.1 prefers it: the bytes and their number.
+/// Returns a head in its shortest form, which RFC 8949 section 4.2.1 prefers: its bytes, and how many of them are used.
 pub(crate) fn head(major: Major, argument: u64) -> ([u8; 9], usize) {
     let mut bytes = [0; 9];
     let initial = (major as u8) << 5;

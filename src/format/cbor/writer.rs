@@ -1,4 +1,4 @@
-//! Where encoded bytes go: a buffer in front of a writer, which counts and sums what passes.
+//! Destination of encoded bytes: a buffer in front of a writer, which counts and hashes all bytes.
 
 use std::thread::{self, Builder};
 
@@ -7,30 +7,30 @@ use crate::format::cbor::checksum::{Checksum, PIECE, of_short};
 use crate::format::target::Target;
 use crate::sys::workers::threads;
 
-/// The writer is told of arrays that have at least as many bytes.
+/// Minimum size, in bytes, of arrays that are announced to the writer.
 const SMALLEST_ARRAY_AHEAD: u64 = 16 << 10;
 
-/// What has as many bytes is worth a thread that sums it.
+/// Minimum size, in bytes, of data that is worth a second thread for the checksum.
 const SUMMED_ASIDE: usize = 4 << 20;
 
-/// A buffered writer that knows its position and the checksum of all that it has written.
+/// A buffered writer that knows its position and the checksum of all bytes written.
 pub(crate) struct ByteWriter<'w> {
     writer: &'w mut dyn Target,
     buffer: Vec<u8>,
-    /// The buffer is handed to the writer when it would grow longer. That is where a piece of the
-    /// checksum ends, so that the piece is summed as a whole.
+    /// Maximum length of the buffer, in bytes. A piece of the checksum ends there, so that each piece is hashed as a
+    /// whole.
     limit: usize,
-    /// Bytes handed to the writer before those in the buffer.
+    /// Bytes passed to the writer before those in the buffer.
     flushed: u64,
-    /// How much of the buffer has gone into the checksum.
+    /// How many bytes of the buffer are included in the checksum.
     summed: usize,
-    /// Made when the first bytes leave the buffer: what fits is summed in one go.
+    /// Created when the first bytes leave the buffer. Output that fits into the buffer is hashed in one call.
     checksum: Option<Checksum>,
-    /// Arrays in the buffer that the writer has not been told of.
+    /// Arrays in the buffer that have not been announced to the writer.
     arrays: Vec<ArrayAhead>,
 }
 
-/// Where in the output an array of numbers begins.
+/// Position of an array of numbers in the output.
 struct ArrayAhead {
     position: u64,
     width: usize,
@@ -52,7 +52,7 @@ impl<'w> ByteWriter<'w> {
         Ok(())
     }
 
-    /// Whole pieces go from where they are to the writer; only what is left over is copied.
+    /// Writes bytes that exceed the buffer. Whole pieces go to the writer without a copy; only the rest is buffered.
     #[cold]
     fn write_slowly(&mut self, mut bytes: &[u8]) -> Result<()> {
         while self.buffer.len() + bytes.len() > self.limit {
@@ -72,7 +72,7 @@ impl<'w> ByteWriter<'w> {
         Ok(())
     }
 
-    /// Hands over what ends where a piece ends, from where it is, while another thread sums it.
+    /// Passes bytes that end at a piece boundary to the writer without a copy, while another thread hashes them.
     fn write_straight(&mut self, bytes: &[u8]) -> Result<()> {
         let mut checksum = self.checksum.take().unwrap_or_default();
         if bytes.len() >= SUMMED_ASIDE && threads() > 1 {
@@ -94,19 +94,19 @@ impl<'w> ByteWriter<'w> {
         Ok(())
     }
 
-    /// Says that the next `bytes` bytes are numbers, `width` bytes each.
+    /// Announces that the next `bytes` bytes are numbers, `width` bytes each.
     pub(crate) fn array_ahead(&mut self, width: usize, bytes: u64) {
         if bytes >= SMALLEST_ARRAY_AHEAD {
             self.arrays.push(ArrayAhead { position: self.position(), width, bytes });
         }
     }
 
-    /// Bytes written so far: the offset of the next one.
+    /// Returns the number of bytes written so far: the offset of the next one.
     pub(crate) fn position(&self) -> u64 {
         self.flushed + self.buffer.len() as u64
     }
 
-    /// The checksum of all bytes written so far.
+    /// Returns the checksum of all bytes written so far.
     pub(crate) fn checksum(&mut self) -> u64 {
         match &mut self.checksum {
             None if self.buffer.len() <= PIECE => of_short(&self.buffer),
@@ -119,7 +119,7 @@ impl<'w> ByteWriter<'w> {
         }
     }
 
-    /// Makes room, so that the next `PIECE / 2` bytes can still be taken back.
+    /// Remembers the current position, and makes room so that the next `PIECE / 2` bytes can still be taken back.
     pub(crate) fn mark(&mut self) -> Result<Mark> {
         if self.buffer.len() + PIECE / 2 > self.limit {
             self.flush()?;
@@ -127,7 +127,7 @@ impl<'w> ByteWriter<'w> {
         Ok(Mark { position: self.position() })
     }
 
-    /// Takes back all that was written since the mark, if it is still here.
+    /// Removes and returns all bytes written since the mark; `None` if some of them have left the buffer.
     pub(crate) fn take_back(&mut self, mark: &Mark) -> Option<Vec<u8>> {
         let start = usize::try_from(mark.position.checked_sub(self.flushed)?).ok()?;
         if start < self.summed {
@@ -137,12 +137,12 @@ impl<'w> ByteWriter<'w> {
         Some(self.buffer.split_off(start))
     }
 
-    /// Hands what is in the buffer to the writer.
+    /// Passes the buffer to the writer.
     fn flush(&mut self) -> Result<()> {
         let checksum = self.checksum.get_or_insert_default();
         checksum.update(&self.buffer[self.summed..]);
         self.summed = 0;
-        // Up to where the piece ends, or the next one if that is too little.
+        // Up to the end of the current piece, or of the next one if that is too little.
         self.limit = checksum.to_boundary();
         if self.limit < PIECE / 2 {
             self.limit += PIECE;
@@ -154,7 +154,7 @@ impl<'w> ByteWriter<'w> {
         Ok(())
     }
 
-    /// Hands bytes to the writer, and tells it where among them arrays begin.
+    /// Passes bytes to the writer, and announces the arrays that begin among them.
     fn hand_over(&mut self, mut bytes: &[u8]) -> Result<()> {
         let failed = |e| Error::io(e, "can't write");
         for array in self.arrays.drain(..) {
@@ -171,16 +171,16 @@ impl<'w> ByteWriter<'w> {
         Ok(())
     }
 
-    /// Hands what is left to the writer; without this it is lost. Gives the number of bytes written.
+    /// Passes the rest to the writer. Returns the number of bytes written. Without this call, buffered bytes are lost.
     pub(crate) fn finish(mut self) -> Result<u64> {
-        // Nothing asks for the checksum after this, so the rest is not summed.
+        // The checksum is not needed any more, so the rest is not hashed.
         let rest = std::mem::take(&mut self.buffer);
         self.hand_over(&rest)?;
         Ok(self.flushed)
     }
 }
 
-/// A place in an [`ByteWriter`] to come back to.
+/// A position in a [`ByteWriter`] that the output can be rolled back to.
 pub(crate) struct Mark {
     position: u64,
 }

@@ -1,4 +1,4 @@
-//! Arrays of ndarray, recognised by their type as they pass by: also behind references and pointers.
+//! Recognises ndarray arrays by their static type, also behind references and smart pointers.
 #![expect(unsafe_code, reason = "a value whose type is known to be an array is used as that array")]
 
 use std::any::{TypeId, type_name};
@@ -16,13 +16,13 @@ use crate::format::numeric::number::{Number, with_numbers};
 use crate::format::numeric::strided::Strided;
 use crate::sys::fork::once::Lazy;
 
-/// What `Serialize` writes as the version of its form.
+/// Version number in the output of ndarray's `Serialize`.
 pub(crate) const ARRAY_FORMAT_VERSION: u8 = 1;
 
 /// An array of numbers.
 pub(crate) struct Array<'a> {
     pub(crate) shape: &'a [usize],
-    /// Whether its type says how many dimensions it has; `Serialize` then writes a tuple.
+    /// Whether the type fixes the number of dimensions. ndarray's `Serialize` then writes the shape as a tuple.
     pub(crate) fixed: bool,
     pub(crate) number: Number,
     pub(crate) elements: Elements<'a>,
@@ -30,20 +30,20 @@ pub(crate) struct Array<'a> {
 
 /// The elements of an array.
 pub(crate) enum Elements<'a> {
-    /// In their logical order, little-endian.
+    /// In logical order, little-endian.
     InOrder(&'a [u8]),
     Strided(Strided<'a>),
 }
 
-/// The array that `value` is, or leads to, if it is one of numbers that has elements.
+/// Returns the array that `value` is or points to, if it is a non-empty array of numbers.
 #[inline]
 pub(crate) fn array<T: ?Sized>(value: &T) -> Option<Array<'_>> {
-    // Most types are told from arrays by their name alone, which the compiler does in advance.
+    // The name alone rules out most types, and the compiler evaluates this check.
     if !AS_IN_MEMORY || !may_lead_to_array(type_name::<T>()) {
         return None;
     }
     let take_apart = ARRAYS.get(&typeid::of::<T>())?;
-    // SAFETY: this is the entry of type `T`.
+    // SAFETY: `take_apart` is the entry for type `T`, and the pointer comes from a reference to a `T`.
     unsafe { take_apart(Untyped(std::ptr::from_ref(value).cast(), PhantomData)) }
 }
 
@@ -55,13 +55,13 @@ fn may_lead_to_array(name: &str) -> bool {
     any_of!("", "&", "&&", "alloc::sync::Arc<", "&alloc::sync::Arc<", "alloc::rc::Rc<", "alloc::boxed::Box<")
 }
 
-/// Takes an array apart, given a pointer to what leads to it.
+/// Takes an array apart, given a pointer to the array or to a pointer to it.
 type TakeApart = for<'a> unsafe fn(Untyped<'a>) -> Option<Array<'a>>;
 
-/// A value that is borrowed for `'a`, of a type that the caller has to know.
+/// A value that is borrowed for `'a`. The caller must know its type.
 struct Untyped<'a>(*const (), PhantomData<&'a ()>);
 
-/// What leads to an array.
+/// An array, or a pointer that leads to one.
 trait Lead {
     type Array;
     fn array(&self) -> &Self::Array;
@@ -90,8 +90,8 @@ macro_rules! leads {
 leads!(&L, Box<L>, Arc<L>, Rc<L>);
 
 /// # Safety
-/// The value must be an `L`, but for lifetimes that it has; nothing of it leaves this function for longer
-/// than `'a`.
+/// The value must be an `L`, up to lifetimes. Nothing that is borrowed from it leaves this function for longer than
+/// `'a`.
 unsafe fn take_apart<'a, L, A, S, D>(value: Untyped<'a>) -> Option<Array<'a>>
 where
     L: Lead<Array = ArrayBase<S, D>> + 'static,
@@ -99,15 +99,15 @@ where
     S: Data<Elem = A> + 'static,
     D: Dimension + 'static,
 {
-    // SAFETY: the caller promises it.
+    // SAFETY: the caller guarantees that the value is an `L` that is borrowed for `'a`.
     let array = unsafe { &*value.0.cast::<L>() }.array();
     if array.is_empty() {
         return None;
     }
     let elements = match array.as_slice() {
         Some(elements) => Elements::InOrder(bytemuck::cast_slice(elements)),
-        // SAFETY: an array's pointer leads to its first element, and its strides from there to all others, which
-        // are borrowed as long as it is. `Pod` has no padding.
+        // SAFETY: the pointer of an array leads to its first element, and its strides lead from there to all others.
+        // They are borrowed as long as the array. `Pod` types have no padding.
         None => Elements::Strided(unsafe {
             Strided::new(array.as_ptr().cast(), size_of::<A>(), array.shape(), array.strides())
         }),
@@ -115,7 +115,7 @@ where
     Some(Array { shape: array.shape(), fixed: D::NDIM.is_some(), number: containers::number::<A>()?, elements })
 }
 
-/// The types that are recognised.
+/// The recognised types.
 static ARRAYS: Lazy<BTreeMap<TypeId, TakeApart>> = Lazy::new(|| {
     let mut arrays = BTreeMap::new();
     macro_rules! of_elements {
@@ -134,7 +134,7 @@ static ARRAYS: Lazy<BTreeMap<TypeId, TakeApart>> = Lazy::new(|| {
 
 type Entry = (TypeId, TakeApart);
 
-/// An array of which there is one, and what people hold it by.
+/// Entries for an array that owns its elements, and for smart pointers to it.
 fn owned<A: Pod, D: Dimension + 'static>() -> impl Iterator<Item = Entry> {
     type Owned<A, D> = ArrayBase<OwnedRepr<A>, D>;
     shared::<A, OwnedRepr<A>, D>().into_iter().chain([
@@ -145,7 +145,7 @@ fn owned<A: Pod, D: Dimension + 'static>() -> impl Iterator<Item = Entry> {
     ])
 }
 
-/// An array, and references to it, as arguments are.
+/// Entries for an array and for references to it, as arguments are.
 fn shared<A: Pod, S: Data<Elem = A> + 'static, D: Dimension + 'static>() -> [Entry; 3] {
     [
         entry::<ArrayBase<S, D>, A, S, D>(),
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_common_ones_are_recognised() {
+    fn common_array_types_are_recognised() {
         if !AS_IN_MEMORY {
             return;
         }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn strided_ones_are_brought_into_order() {
+    fn strided_arrays_are_copied_in_logical_order() {
         if !AS_IN_MEMORY {
             return;
         }

@@ -1,12 +1,12 @@
-//! Slices and vectors of numbers.
+//! Recognises slices and vectors of numbers by their static type.
 #![expect(unsafe_code, reason = "a value whose type is known to be another one is used as that one")]
 
 use crate::format::numeric::number::{Number, with_numbers};
 
-/// Whether numbers have the same bytes in memory as in what is stored and hashed.
+/// Whether numbers have the same bytes in memory as in stored and hashed data.
 pub(crate) const AS_IN_MEMORY: bool = cfg!(all(target_endian = "little", target_pointer_width = "64"));
 
-/// The container's numbers, little-endian, if it is a slice or a vector of some.
+/// Returns the container's numbers as little-endian bytes, if it is a slice or a vector of numbers.
 #[inline]
 pub(crate) fn numbers<I>(container: &I) -> Option<(Number, &[u8])> {
     if !AS_IN_MEMORY {
@@ -23,7 +23,7 @@ pub(crate) fn numbers<I>(container: &I) -> Option<(Number, &[u8])> {
     None
 }
 
-/// The kind of number that `T` is, or that `T` is a reference to.
+/// Returns the kind of number that `T` is, or that `T` is a reference to.
 #[inline]
 pub(crate) fn number<T: ?Sized>() -> Option<Number> {
     let id = typeid::of::<T>();
@@ -38,17 +38,17 @@ pub(crate) fn number<T: ?Sized>() -> Option<Number> {
     None
 }
 
-/// The container's elements, if it is a slice or a vector of `T`.
+/// Returns the container's elements, if it is a slice or a vector of `T`.
 #[inline]
 pub(crate) fn slice<I, T: 'static>(container: &I) -> Option<&[T]> {
     let id = typeid::of::<I>();
     if id == typeid::of::<&[T]>() {
-        // SAFETY: `I` is `&[T]`, but for its lifetime, which is at least as long as the one that is
-        // given to what comes out.
+        // SAFETY: `I` is `&[T]`, up to its lifetime. That lifetime is at least as long as the borrow of `container`,
+        // which limits the result.
         return Some(unsafe { *std::ptr::from_ref(container).cast::<&[T]>() });
     }
     if id == typeid::of::<&Vec<T>>() {
-        // SAFETY: likewise.
+        // SAFETY: as above, with `&Vec<T>`.
         return Some(unsafe { *std::ptr::from_ref(container).cast::<&Vec<T>>() });
     }
     None

@@ -1,8 +1,11 @@
-//! Numbers as they lie in memory, known by the type of what holds them.
+//! Recognises numbers in memory by the type of their container.
 //!
-//! serde hands over a container number by number, which is ten times slower than memory. What it does
-//! say is the *type* that a serializer is called with, and that is enough: `&Vec<f64>` is that and
-//! nothing else. Here such types are recognised, for the codec and for keys.
+//! serde passes a container number by number, which is ten times slower than a copy of its memory. But serde also
+//! passes the *type* of the container to the serializer. That is enough: a `&Vec<f64>` can be nothing else. The encoder
+//! and the keys use these functions.
+//!
+//! In reading order: `number` (the kinds of numbers), `containers` (slices and vectors), `arrays` and `strided` (arrays
+//! of ndarray), `nan` (finds NaN, for keys).
 
 #[cfg(feature = "ndarray")]
 pub(crate) mod arrays;

@@ -1,4 +1,4 @@
-//! Whether there is a NaN among numbers.
+//! Checks whether numbers contain a NaN.
 #![expect(unsafe_code, reason = "a function for wider vectors is called where the processor has them")]
 
 use crate::format::numeric::number::Number;
@@ -6,27 +6,27 @@ use crate::format::numeric::number::Number;
 const INFINITY_32: u32 = f32::INFINITY.to_bits();
 const INFINITY_64: u64 = f64::INFINITY.to_bits();
 
-/// Whether a number, or a part of one, is NaN. `bytes` are whole numbers, little-endian.
+/// Returns whether a number, or a part of one, is NaN. `bytes` must be whole numbers, little-endian.
 pub(crate) fn has_nan(number: Number, bytes: &[u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has what the function needs, which does nothing else that is unsafe.
+        // SAFETY: the processor has AVX2, the only requirement of the function.
         return unsafe { has_nan_avx2(number, bytes) };
     }
     has_nan_plain(number, bytes)
 }
 
-/// The same instructions, by vectors of 32 bytes.
+/// The same code, compiled for vectors of 32 bytes.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn has_nan_avx2(number: Number, bytes: &[u8]) -> bool {
     has_nan_plain(number, bytes)
 }
 
-/// Without a branch before the end, so that the compiler makes it a loop over vectors.
+/// Has no branch inside the loop, so that the compiler vectorises it.
 #[inline(always)]
 fn has_nan_plain(number: Number, bytes: &[u8]) -> bool {
-    // Without its sign, what is greater than infinity is NaN: then the difference is below zero.
+    // Without its sign bit, a NaN is greater than infinity. The difference is then negative, which sets its top bit.
     match number.part() {
         Number::F32 => {
             let difference = |x: &[u8; 4]| INFINITY_32.wrapping_sub(u32::from_le_bytes(*x) & (u32::MAX >> 1));
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_nan_is_found_wherever_it_is() {
+    fn a_nan_is_found_at_any_position() {
         let mut numbers: Vec<f32> = (0..1000_u16).map(f32::from).collect();
         numbers[7] = f32::NEG_INFINITY;
         numbers[8] = f32::INFINITY;

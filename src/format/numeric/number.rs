@@ -1,6 +1,6 @@
 //! The kinds of numbers that arrays consist of.
 
-/// A number that can lie in an array of its kind.
+/// A kind of number that arrays can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Number {
     U8,
@@ -13,13 +13,13 @@ pub(crate) enum Number {
     I64,
     F32,
     F64,
-    /// Complex numbers: the real part, then the imaginary one.
+    /// A complex number: the real part, then the imaginary part.
     C32,
     C64,
 }
 
 impl Number {
-    /// What a complex number has two of; every other number is that by itself.
+    /// Returns the kind of a complex number's two parts. Every other number is its own part.
     pub(crate) fn part(self) -> Number {
         match self {
             Number::C32 => Number::F32,
@@ -28,7 +28,7 @@ impl Number {
         }
     }
 
-    /// What Rust calls it.
+    /// Returns the name of the Rust type.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Number::U8 => "u8",
@@ -46,7 +46,7 @@ impl Number {
         }
     }
 
-    /// Bytes of one.
+    /// Returns the size of one number in bytes.
     pub(crate) fn width(self) -> usize {
         match self {
             Number::U8 | Number::I8 => 1,
@@ -58,7 +58,7 @@ impl Number {
     }
 }
 
-/// Calls a macro with each kind of number and the types that are it in memory.
+/// Calls a macro with each kind of number and the Rust types that have its memory representation.
 macro_rules! with_numbers {
     ($macro:ident) => {
         $macro! {

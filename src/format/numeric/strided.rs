@@ -1,14 +1,14 @@
-//! Numbers that lie in another order than they are in, brought into order block by block.
+//! Copies strided arrays into logical order, tile by tile.
 #![expect(unsafe_code, reason = "elements are reached by strides, and copied by their width alone")]
 
 use std::marker::PhantomData;
 
-/// The elements of an array that does not lie in its logical order.
+/// The elements of an array that is not contiguous in logical order.
 pub(crate) struct Strided<'a> {
     first: *const u8,
     width: usize,
     shape: &'a [usize],
-    /// Elements from one index to the next, for each axis.
+    /// Distance between consecutive indices of each axis, in elements.
     strides: &'a [isize],
     elements: PhantomData<&'a [u8]>,
 }
@@ -16,38 +16,38 @@ pub(crate) struct Strided<'a> {
 // SAFETY: it is a shared reference to numbers, as `&[u8]` is.
 unsafe impl Sync for Strided<'_> {}
 
-/// Columns that are copied at a time, if the elements of a column are near to each other: so a line of the cache is
-/// written whole, and those that are read stay there meanwhile.
+/// Columns that are copied together if the elements of a column are close to each other. So each cache line is written
+/// as a whole, and the lines that are read stay in the cache until then.
 const TILE: usize = 8;
 
-/// Tiles between the one that is copied and the one that is asked for.
+/// Distance of the prefetch, in tiles.
 const AHEAD: usize = 4;
 
-/// Rows that are asked for, at most: what lies behind them, the processor expects by then.
+/// Maximum number of rows to prefetch. The processor's own prefetcher has recognised the pattern by then.
 const FETCHED: usize = 64;
 
-/// Bytes of a line of the cache.
+/// Bytes of a cache line.
 const LINE: usize = 64;
 
 impl<'a> Strided<'a> {
     /// # Safety
-    /// `first` must be where the element with all indices 0 is, of `width` bytes without padding. Every index
-    /// within the shape must lead to an initialised element that nobody changes during `'a`. There must be as
-    /// many strides as axes.
+    /// `first` must point to the element with all indices 0, of `width` bytes without padding. Every index within the
+    /// shape must lead to an initialised element that does not change during `'a`. There must be one stride for each
+    /// axis.
     pub(super) unsafe fn new(first: *const u8, width: usize, shape: &'a [usize], strides: &'a [isize]) -> Self {
         debug_assert!(shape.len() == strides.len() && matches!(width, 1 | 2 | 4 | 8 | 16));
         Strided { first, width, shape, strides, elements: PhantomData }
     }
 
-    /// The number of elements.
+    /// Returns the number of elements.
     pub(crate) fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Copies elements in logical order, from that with the number `from` on, until `target` is full.
+    /// Copies elements in logical order, starting with number `from`, until `target` is full.
     ///
     /// # Panics
-    /// If there are not as many, or `target` has room for a part of one.
+    /// If there are too few elements, or if the length of `target` is not a multiple of the element size.
     pub(crate) fn copy_to(&self, mut from: usize, mut target: &mut [u8]) {
         assert!(target.len().is_multiple_of(self.width) && from + target.len() / self.width <= self.len());
         while !target.is_empty() {
@@ -61,8 +61,8 @@ impl<'a> Strided<'a> {
         }
     }
 
-    /// The axis along which to go on from an element, given that at most `count` are wanted: all that lies
-    /// behind one step along it is wanted whole. Also how many elements that is.
+    /// Chooses the axis to advance along from element `from`, given that `count` elements are wanted: every step along
+    /// it covers only wanted elements. Returns the axis, and the number of elements per step.
     fn whole_axes(&self, from: usize, count: usize) -> (usize, usize) {
         let (mut axis, mut inner) = (self.shape.len() - 1, 1);
         while axis > 0 {
@@ -75,11 +75,11 @@ impl<'a> Strided<'a> {
         (axis, inner)
     }
 
-    /// Copies what lies behind some steps along an axis, plane by plane.
+    /// Copies the elements of some steps along an axis, plane by plane.
     fn copy_steps(&self, from: usize, axis: usize, steps: usize, target: &mut [u8]) {
         let last = self.shape.len() - 1;
         let extent = |a: usize| if a == axis { steps } else { self.shape[a] };
-        // The other axis of a plane is the one whose elements are nearest to each other in memory.
+        // A plane consists of the last axis and the axis whose elements are closest to each other in memory.
         let nearest = (axis..last).filter(|a| extent(*a) > 1).min_by_key(|a| self.strides[*a].unsigned_abs());
         let rows = nearest.map_or(1, extent);
         let columns = extent(last);
@@ -103,7 +103,7 @@ impl<'a> Strided<'a> {
                 size *= extent(a);
             }
             let target = &mut target[place * self.width..];
-            // SAFETY: every index of the plane is one within the shape, so `new` vouches for the elements.
+            // SAFETY: every index of the plane is within the shape, so the contract of `new` covers the elements.
             unsafe {
                 match self.width {
                     1 => plane.copy(self.first.offset(source), target),
@@ -116,7 +116,7 @@ impl<'a> Strided<'a> {
         }
     }
 
-    /// Where in memory an element is, counted in elements from the first one.
+    /// Returns the offset of an element from the first one, in elements.
     fn offset(&self, index: usize) -> isize {
         let mut rest = index;
         let axes = self.shape.iter().zip(self.strides).rev();
@@ -135,7 +135,7 @@ struct Plane {
     row_stride: isize,
     columns: usize,
     column_stride: isize,
-    /// From row to row in what is written.
+    /// Distance between rows in the target, in elements.
     target_row: usize,
 }
 
@@ -148,8 +148,8 @@ impl Plane {
         let target = target.as_mut_ptr().cast::<T>();
         let copy = |row: usize, column: usize| {
             let from = row.cast_signed() * self.row_stride + column.cast_signed() * self.column_stride;
-            // SAFETY: the caller vouches for the element; `T` is bytes, aligned anywhere. The place is below
-            // `last`, so within the target.
+            // SAFETY: the caller guarantees the element. `T` is an array of bytes, so every address is aligned. The
+            // target index is below `last`, which the assertion has checked.
             unsafe { target.add(row * self.target_row + column).write(source.offset(from).read()) };
         };
         if self.row_stride.unsigned_abs() >= self.column_stride.unsigned_abs() {
@@ -163,16 +163,16 @@ impl Plane {
             self.fetch(source, first + AHEAD * TILE);
             let mut row = 0;
             if self.row_stride == 1 {
-                // As many rows as columns at a time, in registers.
+                // Square tiles are transposed in registers.
                 while row + TILE <= self.rows {
                     let square: [[T; TILE]; TILE] = std::array::from_fn(|column| {
                         let from = row.cast_signed() + (first + column).cast_signed() * self.column_stride;
-                        // SAFETY: the caller vouches for the elements, which are next to each other.
+                        // SAFETY: the caller guarantees the elements. They are adjacent, because `row_stride` is 1.
                         unsafe { source.offset(from).cast::<[T; TILE]>().read() }
                     });
                     for (index, row) in (row..row + TILE).enumerate() {
                         let line: [T; TILE] = std::array::from_fn(|column| square[column][index]);
-                        // SAFETY: the places are those of elements of the plane, so below `last`.
+                        // SAFETY: the target indices are those of elements of the plane, so they are below `last`.
                         unsafe { target.add(row * self.target_row + first).cast::<[T; TILE]>().write(line) };
                     }
                     row += TILE;
@@ -187,7 +187,7 @@ impl Plane {
         }
     }
 
-    /// Asks for a tile that comes soon. Its columns are far from each other, where no processor expects them.
+    /// Prefetches a tile that is needed soon. Its columns are far apart, so the processor's own prefetcher misses it.
     #[inline]
     fn fetch<T>(&self, source: *const T, first: usize) {
         #[cfg(target_arch = "x86_64")]
@@ -196,7 +196,7 @@ impl Plane {
                 .step_by((LINE / size_of::<T>() / self.row_stride.unsigned_abs().max(1)).max(1))
             {
                 let from = row.cast_signed() * self.row_stride + column.cast_signed() * self.column_stride;
-                // SAFETY: a hint, which reads nothing and may be given for any address.
+                // SAFETY: a prefetch is a hint. It reads nothing, and any address is allowed.
                 unsafe {
                     std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
                         source.wrapping_offset(from).cast(),

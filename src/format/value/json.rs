@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::format::value::tree::Value;
 use crate::text::preview::shorten;
 
-/// Stands at the end of what was cut.
+/// Returns the text that replaces omitted content.
 fn left_out(omitted: u64, what: &str) -> String {
     format!("… {omitted} {what} left out")
 }
@@ -72,11 +72,11 @@ impl Serialize for Value {
     }
 }
 
-/// What a key of a map is called in JSON, if it has a name there.
+/// Returns the JSON name of a map key, if it can have one.
 fn name(key: &Value) -> Option<String> {
     Some(match key {
         Value::Text { text, omitted: 0 } => text.clone(),
-        // Another text may begin so, too.
+        // Another key may have the same beginning. The number of omitted bytes helps to tell them apart.
         Value::Text { text, omitted } => format!("{}{}", shorten(text, 256), left_out(*omitted, "bytes")),
         Value::Char(value) => value.to_string(),
         Value::Bool(value) => value.to_string(),

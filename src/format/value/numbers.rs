@@ -1,17 +1,17 @@
-//! Arrays of numbers: what they are like, however many there are.
+//! Summarises arrays of numbers of any length: minimum, mean, maximum, and the first elements.
 
 use crate::error::{Error, Result};
 use crate::format::cbor::reader::ByteReader;
 use crate::format::numeric::number::Number;
 use crate::format::value::tree::{NumberArray, Value};
 
-/// Numbers that are read at once.
+/// Numbers per read.
 const CHUNK: usize = 4096;
 
-/// Of an axis that is not the last, so many are shown of a large array.
+/// Elements shown of each axis of a large array, except the last axis.
 const CORNER: u64 = 3;
 
-/// What has been seen of the elements.
+/// Statistics of the elements read so far.
 #[derive(Default)]
 struct Seen {
     min: f64,
@@ -37,13 +37,13 @@ impl Seen {
     }
 }
 
-/// Which elements are kept: an odometer over the axes.
+/// Decides which elements are kept. Counts like an odometer over the axes.
 struct Kept {
     shape: Vec<u64>,
-    /// How many of each axis are kept.
+    /// Number of elements to keep of each axis.
     most: Vec<u64>,
     index: Vec<u64>,
-    /// Axes but the last whose index is too great.
+    /// Number of axes, except the last, whose current index is too large.
     beyond: usize,
 }
 
@@ -55,7 +55,7 @@ impl Kept {
         Kept { shape: shape.to_vec(), index: vec![0; shape.len()], most, beyond: 0 }
     }
 
-    /// Whether the next element is kept; goes on to the one after it.
+    /// Returns whether the next element is kept, and advances.
     #[inline]
     fn next(&mut self) -> bool {
         let Some(last) = self.shape.len().checked_sub(1) else { return true };
@@ -77,13 +77,13 @@ impl Kept {
         self.beyond = (0..last).filter(|axis| self.index[*axis] >= self.most[*axis]).count();
     }
 
-    /// The lengths of what is kept.
+    /// Returns the lengths of the kept part.
     fn kept(&self) -> Vec<u64> {
         self.shape.iter().zip(&self.most).map(|(len, most)| *len.min(most)).collect()
     }
 }
 
-/// Reads `count` numbers, of which at most about `most` of each row are kept.
+/// Reads `count` numbers. Keeps at most about `most` of each row.
 pub(super) fn read(
     input: &mut ByteReader<'_>,
     number: Number,
@@ -115,7 +115,7 @@ pub(super) fn read(
         left -= chunk as u64;
     }
     let of_real = |number: f64| (seen.count > 0).then_some(number);
-    // An axis may be as long as it likes where another one is empty.
+    // If one axis is empty, another may have any length. So the shape must not size the result.
     let corner = if count == 0 { vec![0] } else { kept.kept() };
     Ok(NumberArray {
         kind: number.name(),
@@ -129,7 +129,7 @@ pub(super) fn read(
     })
 }
 
-/// Elements in their order as rows of rows.
+/// Nests elements into rows of rows.
 fn nest(elements: &mut impl Iterator<Item = Value>, shape: &[u64]) -> Value {
     match shape {
         [] => elements.next().unwrap_or(Value::Unit),
@@ -140,14 +140,14 @@ fn nest(elements: &mut impl Iterator<Item = Value>, shape: &[u64]) -> Value {
     }
 }
 
-/// The first bytes of a slice that is long enough.
+/// Returns the first `N` bytes of a slice, which must be long enough.
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(&bytes[..N]);
     array
 }
 
-/// An element as a float; `None` if it is complex.
+/// Returns an element as a float; `None` if it is complex.
 #[inline]
 #[expect(clippy::cast_precision_loss, reason = "it is for people")]
 fn real(number: Number, bytes: &[u8]) -> Option<f64> {
@@ -166,7 +166,7 @@ fn real(number: Number, bytes: &[u8]) -> Option<f64> {
     })
 }
 
-/// An element as it is; a complex one as a pair.
+/// Returns an element unchanged; a complex one as a pair.
 fn element(number: Number, bytes: &[u8]) -> Value {
     let signed = |value: i64| match u128::try_from(value) {
         Ok(value) => Value::Unsigned(value),

@@ -1,4 +1,4 @@
-//! Reading a value of which nothing is known.
+//! Decodes a value without knowing its type.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::head::Head;
@@ -9,13 +9,13 @@ use crate::format::cbor::wire::{TAG_BIG_NEGATIVE, TAG_BIG_POSITIVE, TAG_CHAR, TA
 use crate::format::value::numbers;
 use crate::format::value::tree::Value;
 
-/// Bytes of the longest text that is taken for the name of a field or a variant, and always kept.
+/// Maximum length, in bytes, of a text that may be the name of a field or variant. Such texts are always kept whole.
 const LONGEST_NAME: u64 = 256;
 
-/// More axes than numpy has, or anyone uses.
+/// Upper limit for the number of axes. numpy allows fewer.
 const MOST_AXES: usize = 64;
 
-/// Reads the value that comes next, keeping `most` elements of each container.
+/// Reads the next value. Keeps `most` elements of each container.
 pub(crate) fn value(input: &mut ByteReader<'_>, most: usize) -> Result<Value> {
     Reader { input, most, shape: None }.value(MAX_SKIPPED_DEPTH)
 }
@@ -23,7 +23,7 @@ pub(crate) fn value(input: &mut ByteReader<'_>, most: usize) -> Result<Value> {
 struct Reader<'i, 'r> {
     input: &'i mut ByteReader<'r>,
     most: usize,
-    /// The shape of the array that comes next, if it is known.
+    /// Shape of the array that comes next, if known.
     shape: Option<Vec<u64>>,
 }
 
@@ -65,7 +65,7 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// An integer above 64 bits; negative ones are stored as -1 - n.
+    /// Reads an integer above 64 bits. Negative ones are stored as -1 - n.
     fn big(&mut self, negative: bool) -> Result<Value> {
         match self.value(1)? {
             Value::Bytes { bytes, omitted: 0 } if bytes.len() <= 16 => {
@@ -86,7 +86,7 @@ impl Reader<'_, '_> {
         let omitted = len - bytes.len() as u64;
         let end = match std::str::from_utf8(&bytes) {
             Ok(text) => text.len(),
-            // The last character was cut in two.
+            // The last character is incomplete.
             Err(error) if omitted > 0 && error.error_len().is_none() => error.valid_up_to(),
             Err(_) => return Err(Error::damaged("a text string is not UTF-8")),
         };
@@ -101,7 +101,7 @@ impl Reader<'_, '_> {
         Ok(Value::Bytes { bytes, omitted })
     }
 
-    /// Reads the beginning of what has `len` bytes, and passes over the rest.
+    /// Reads the first bytes of an item of `len` bytes, and skips the rest.
     fn beginning(&mut self, len: u64, most: u64) -> Result<Vec<u8>> {
         let kept = len.min(most);
         let bytes = self.input.take(kept, |bytes| Ok(bytes.as_slice().to_vec()))?;
@@ -133,7 +133,7 @@ impl Reader<'_, '_> {
         let mut at = 0;
         while self.more(len, at)? {
             at += 1;
-            // A few pairs are a struct, of which every field is shown.
+            // A small map may be a struct, so every field is shown.
             if pairs.len() < self.most.max(16) {
                 let key = self.value(depth)?;
                 if len == Some(3) && is_named(&key, "data") {
@@ -147,7 +147,7 @@ impl Reader<'_, '_> {
                 omitted += 1;
             }
         }
-        // An array of ndarray, which is a struct of its version, its shape and its elements.
+        // An ndarray array, which is stored as a struct of version, shape and elements.
         match &mut pairs[..] {
             [(v, _), (dim, _), (data, Value::Numbers(array))]
                 if is_named(v, "v") && is_named(dim, "dim") && is_named(data, "data") =>
@@ -158,7 +158,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Whether another element follows the first `at` ones.
+    /// Returns whether another element follows the first `at` ones.
     fn more(&mut self, len: Option<u64>, at: u64) -> Result<bool> {
         match len {
             Some(len) => Ok(at < len),
@@ -171,7 +171,7 @@ fn is_named(key: &Value, name: &str) -> bool {
     matches!(key, Value::Text { text, .. } if text == name)
 }
 
-/// The shape that ndarray's `dim` gives.
+/// Returns the shape in ndarray's `dim` field.
 fn shape_of(pairs: &[(Value, Value)]) -> Option<Vec<u64>> {
     let [(v, Value::Unsigned(1)), (dim, shape)] = pairs else { return None };
     if !(is_named(v, "v") && is_named(dim, "dim")) {
@@ -199,9 +199,9 @@ mod tests {
     use super::*;
     use crate::format::document;
 
-    /// What is changed gives an error or another value, and takes no more memory or time than it has bytes.
+    /// Changed content gives an error or another value. It takes no more memory or time than its length justifies.
     #[test]
-    fn whatever_is_read_is_an_error_or_a_value() {
+    fn any_input_gives_a_value_or_an_error() {
         let numbers: Vec<f32> = (0..50_u8).map(f32::from).collect();
         let map: BTreeMap<u8, Option<&str>> = [(1, Some("text")), (2, None)].into();
         let array = (1, [2, 25], &numbers);
@@ -230,13 +230,13 @@ mod tests {
             }
             assert!(read(&sample[..at]).is_err());
         }
-        // The checksum sees to it that nothing of that is believed.
+        // The checksum rejects every change.
         assert_eq!(errors, sample.len() * 7);
     }
 
-    /// Lengths that are lies are not believed.
+    /// A forged length has no effect.
     #[test]
-    fn axes_may_be_as_long_as_they_like_where_one_is_empty() {
+    fn axes_of_an_empty_array_may_have_any_length() {
         // {"v": 1, "dim": [2^60, 0], "data": typed array of nothing}
         let mut bytes = b"\xa3\x61v\x01\x63dim\x82\x1b\x10\0\0\0\0\0\0\0\x00\x64data".to_vec();
         bytes.extend(b"\xd8\x56\x40");
@@ -244,7 +244,7 @@ mod tests {
         let Value::Numbers(array) = read else { panic!("{read:?}") };
         assert_eq!((&*array.shape, array.kind, array.whole), (&[1 << 60, 0][..], "f64", true));
         assert_eq!(array.corner, Value::Seq { items: Vec::new(), omitted: 0 });
-        // Nested as deep as it likes, too.
+        // Deep nesting is limited too.
         let deep = [0x81; 100_000];
         let error = value(&mut ByteReader::from_slice(&deep), 4).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);

@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 
 use crate::format::value::tree::{NumberArray, Value};
 
-/// Characters of a line; what is longer is broken.
+/// Maximum characters of a line. Longer values are split into several lines.
 const WIDTH: usize = 100;
 
-/// On one line; with `{:#}`, on as many as it needs.
+/// Writes the value on one line; with `{:#}`, on as many as it needs.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() {
@@ -49,7 +49,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Items with commas between them.
+/// Writes items with commas between them.
 struct List<'f, 'b> {
     f: &'f mut fmt::Formatter<'b>,
     first: bool,
@@ -76,7 +76,7 @@ impl<'f, 'b> List<'f, 'b> {
     }
 }
 
-/// A key of a map: a name as in a struct, if it can be one.
+/// A map key. Written without quotes if it could be the name of a field.
 struct Key<'v>(&'v Value);
 
 impl fmt::Display for Key<'_> {
@@ -94,7 +94,7 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// What an array of numbers is like: `f64 × 1797 × 64, from 0.0 to 1.0, mean 0.3`.
+/// Summary of an array of numbers: `f64 × 1797 × 64, from 0.0 to 1.0, mean 0.3`.
 struct Likeness<'a>(&'a NumberArray);
 
 impl fmt::Display for Likeness<'_> {
@@ -115,7 +115,7 @@ impl fmt::Display for Likeness<'_> {
     }
 }
 
-/// A value on as many lines as it needs, of which all but the first are indented so far.
+/// Returns a value on as many lines as it needs. All lines but the first are indented by `indent` spaces.
 fn broken(value: &Value, indent: usize) -> String {
     let line = value.to_string();
     if indent + line.chars().count() <= WIDTH {

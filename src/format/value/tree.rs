@@ -2,11 +2,15 @@
 
 use serde::Serialize;
 
-/// A stored value as any program can see it: what [`Entry::value`](crate::Entry::value) gives.
+/// A stored value as any program can see it, without its Rust type. [`Entry::value`](crate::Entry::value) returns it.
 ///
-/// As text (`Display`), in the manner of Rust's `Debug`. As JSON (`Serialize`), `()`, `None` and NaN become `null`,
-/// infinities texts, `Some(x)` becomes `x`, a map whose keys are no texts or numbers a list of pairs, and integers beyond
-/// 64 bits texts. Structs are maps; an enum's variant is its name, or a map from its name to what it holds.
+/// As text (`Display`), it looks like the output of Rust's `Debug`. As JSON (`Serialize`):
+///
+/// * `()`, `None` and NaN become `null`; `Some(x)` becomes `x`.
+/// * Infinities and integers beyond 64 bits become strings.
+/// * Structs are maps. A map with a key that is not a string, a character, a boolean or an integer becomes a list of
+///   pairs.
+/// * An enum's variant is its name, or a map from its name to its content.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -16,72 +20,72 @@ pub enum Value {
     None,
     /// `Some`.
     Some(Box<Value>),
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// An integer that is not negative.
     Unsigned(u128),
     /// A negative integer.
     Negative(i128),
-    /// A float of 32 bits.
+    /// A 32-bit float.
     F32(f32),
-    /// A float of 64 bits.
+    /// A 64-bit float.
     F64(f64),
     /// A character.
     Char(char),
-    /// A text, or its beginning.
+    /// A string, or its beginning.
     #[non_exhaustive]
     Text {
-        /// What was read.
+        /// The part that was read.
         text: String,
-        /// Bytes that were left out.
+        /// Number of bytes left out.
         omitted: u64,
     },
     /// Bytes, or their beginning.
     #[non_exhaustive]
     Bytes {
-        /// What was read.
+        /// The part that was read.
         bytes: Vec<u8>,
-        /// Bytes that were left out.
+        /// Number of bytes left out.
         omitted: u64,
     },
     /// A sequence or tuple, or its beginning.
     #[non_exhaustive]
     Seq {
-        /// What was read.
+        /// The elements that were read.
         items: Vec<Value>,
-        /// Elements that were left out.
+        /// Number of elements left out.
         omitted: u64,
     },
-    /// A struct, a map or a variant that holds something; or the beginning.
+    /// A struct, a map, or an enum variant with content; or the beginning of one.
     #[non_exhaustive]
     Map {
-        /// What was read.
+        /// The pairs that were read.
         pairs: Vec<(Value, Value)>,
-        /// Pairs that were left out.
+        /// Number of pairs left out.
         omitted: u64,
     },
     /// An array of numbers.
     Numbers(Box<NumberArray>),
 }
 
-/// What an array of numbers is like, and some of its elements.
+/// Summary of an array of numbers, and some of its elements.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct NumberArray {
-    /// The type of the elements, as Rust calls it.
+    /// Name of the elements' Rust type.
     pub kind: &'static str,
-    /// The lengths of the axes; one, unless it is an array of `ndarray`.
+    /// Lengths of the axes. One axis, unless it is an array of `ndarray`.
     pub shape: Vec<u64>,
-    /// The least element; `None` if there is none, or they are complex.
+    /// The smallest element; `None` if there is none, or if the elements are complex. Ignores NaN.
     pub min: Option<f64>,
-    /// The mean; `None` as for `min`. NaN is left out of all three.
+    /// The mean; `None` as for `min`. Ignores NaN.
     pub mean: Option<f64>,
-    /// The greatest element; `None` as for `min`.
+    /// The largest element; `None` as for `min`. Ignores NaN.
     pub max: Option<f64>,
-    /// How many are NaN.
+    /// Number of elements that are NaN. Always 0 for complex elements.
     pub nan: u64,
-    /// Whether `corner` is all there is.
+    /// Whether `corner` holds all elements.
     pub whole: bool,
-    /// The elements; of a large array, those in the corner where all indices are least. Nested as the array is.
+    /// The elements, nested like the array. Of a large array, only those with the smallest indices on every axis.
     pub corner: Value,
 }

@@ -1,4 +1,4 @@
-//! Sequences, maps, structs and variants in the canonical encoding.
+//! Encodes sequences, structs and variants, and maps in a fixed order.
 
 use serde::Serialize;
 use serde::ser::{
@@ -10,7 +10,7 @@ use crate::key::canonical::encoder::CanonicalEncoder;
 use crate::key::canonical::hash_buffer::Tag;
 use crate::key::canonical::number_slices::Numbers;
 
-/// A sequence, map, struct or variant whose items are coming.
+/// A sequence, map, struct or variant whose items are being encoded.
 pub(crate) struct CompoundEncoder<'c, 's> {
     pub(crate) canonical: &'c mut CanonicalEncoder<'s>,
     tag: Tag,
@@ -34,7 +34,7 @@ impl<'c, 's> CompoundEncoder<'c, 's> {
         self.canonical.value(value)
     }
 
-    /// Numbers that lie in memory; no items came before them.
+    /// Adds numbers from memory. No other item may come before them.
     pub(crate) fn numbers(&mut self, numbers: &Numbers<'_>) -> Result<()> {
         self.count = numbers.count() as u64;
         self.canonical.buffer.write_from(numbers)?;
@@ -48,7 +48,7 @@ impl<'c, 's> CompoundEncoder<'c, 's> {
         self.named(name, |canonical| canonical.value(value))
     }
 
-    /// A field whose value is encoded by `encode`.
+    /// Adds a field whose value `encode` encodes.
     pub(crate) fn named(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! One value in the canonical encoding.
+//! Encodes one value: the entry points of the canonical encoding.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, order: MapOrder, buffer: 
     encode_nested(value, buffer, order, 0)
 }
 
-/// Encodes one value that lies `depth` levels deep within another.
+/// Encodes one value that is nested `depth` levels deep in another.
 pub(crate) fn encode_nested<T: Serialize + ?Sized>(
     value: &T,
     buffer: &mut HashBuffer,
@@ -31,7 +31,7 @@ pub(crate) fn encode_nested<T: Serialize + ?Sized>(
 }
 
 impl CanonicalEncoder<'_> {
-    /// Encodes a value. Everything goes through here, as this is where its type is known.
+    /// Encodes a value. Every value passes through this function, because its static type is known here.
     #[inline]
     pub(super) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         #[cfg(feature = "ndarray")]
@@ -41,7 +41,7 @@ impl CanonicalEncoder<'_> {
         value.serialize(self)
     }
 
-    /// One item inside of another.
+    /// Encodes an item inside another.
     pub(super) fn nested<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.enter()?;
         self.value(value)?;
@@ -49,14 +49,14 @@ impl CanonicalEncoder<'_> {
         Ok(())
     }
 
-    /// A sequence of numbers that lie in memory.
+    /// Encodes a sequence of numbers from memory.
     pub(super) fn numbers(&mut self, numbers: &Numbers<'_>) -> Result<()> {
         let mut items = CompoundEncoder::begin(self, Tag::Seq, None)?;
         items.numbers(numbers)?;
         items.finish()
     }
 
-    /// What ndarray's own `Serialize` makes of an array.
+    /// Encodes an array exactly as ndarray's own `Serialize` would.
     #[cfg(feature = "ndarray")]
     fn array(&mut self, array: Array<'_>) -> Result<()> {
         let Array { shape, fixed, number, elements } = array;

@@ -1,23 +1,23 @@
-//! The state of the canonical encoding: depth, runs of scalars, and where the bytes go.
+//! State of the canonical encoding: its output, the current run of scalars, and the nesting depth.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::limits::MAX_DEPTH;
 use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
 
-/// Which maps have an order that means something.
+/// For which maps the order of the pairs matters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MapOrder {
-    /// All but hash maps, and maps that don't know their length: those are structs with `flatten`.
+    /// For all maps except hash maps and maps of unknown length. The latter are structs with `flatten`.
     Meant,
-    /// None: to see whether two maps hold the same, whatever they are.
+    /// For no map. Used to compare the content of maps of different types.
     Ignored,
 }
 
-/// The encoder.
+/// Encodes values into a buffer.
 pub(crate) struct CanonicalEncoder<'s> {
     pub(super) buffer: &'s mut HashBuffer,
     pub(super) order: MapOrder,
-    /// Scalars of one kind that follow one another share one length and tag.
+    /// Consecutive scalars of the same kind share one length and one tag.
     pub(super) run: Option<(Tag, u64)>,
     pub(super) depth: u32,
 }
@@ -35,7 +35,7 @@ impl CanonicalEncoder<'_> {
         self.buffer.write_few(bytes);
     }
 
-    /// Scalars that have been written at once, where no run was.
+    /// Begins a run of `count` scalars whose bytes have been written already. No run may be open.
     pub(super) fn run_of(&mut self, tag: Tag, count: u64) {
         self.run = Some((tag, count));
     }
@@ -46,7 +46,7 @@ impl CanonicalEncoder<'_> {
         }
     }
 
-    /// An item without content.
+    /// Encodes an item without content.
     pub(super) fn empty(&mut self, tag: Tag) {
         self.end_run();
         self.buffer.tag(tag);
@@ -59,7 +59,7 @@ impl CanonicalEncoder<'_> {
     }
 
     pub(super) fn enter(&mut self) -> Result<()> {
-        // A run must not go on from the outside to the inside.
+        // A run must not continue from outside into the item.
         self.end_run();
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -78,7 +78,7 @@ impl CanonicalEncoder<'_> {
         self.depth -= 1;
     }
 
-    /// The digests of items in an order of their own.
+    /// Encodes the digests of items that have no order. The caller sorts them.
     pub(super) fn unordered(&mut self, tag: Tag, digests: &[[u8; 32]]) {
         self.buffer.write(digests.as_flattened());
         self.buffer.end(digests.len() as u64, tag);

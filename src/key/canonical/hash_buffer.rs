@@ -1,4 +1,4 @@
-//! Where the canonical encoding goes: its tags, its lengths, and the digest of it all.
+//! Output of the canonical encoding: writes tags and lengths, and computes the digest.
 
 use std::cell::Cell;
 
@@ -46,36 +46,36 @@ pub(crate) enum Tag {
     NewtypeVariant,
     TupleVariant,
     StructVariant,
-    // A digest that stands for a long item.
+    // A digest that replaces a long item.
     Digest = 128,
-    // What a digest, as bytes, stands for: see `stand_in.rs`.
+    // Kind of value that a digest, as bytes, replaces: see `keyed_by_digest.rs`.
     File,
     Shelved,
-    // Parts of a call: see `call.rs`.
+    // Elements of a call: see `call_key.rs`.
     TypeParameter = 144,
     ConstParameter,
     Argument,
-    // Parts of a function's identity: see `function.rs`.
+    // Elements of a function's identity: see `function_key.rs`.
     Function = 160,
     Position,
 }
 
-/// Bytes are hashed when they are more than this: BLAKE3 is fastest on many chunks at once.
+/// The buffer is hashed when it is longer than this, in bytes. BLAKE3 is fastest on many chunks at once.
 const HASH_AT: usize = 64 << 10;
 
-/// Memory of so many bytes is kept for the next sink.
+/// Maximum bytes of memory that are kept for the next buffer.
 const LARGEST_KEPT: usize = 4 << 10;
 
-/// Takes the encoding: in memory while it is short, hashed piece by piece when it is long.
+/// Receives the encoding. Keeps a short one in memory, and hashes a long one in pieces.
 pub(crate) struct HashBuffer {
     bytes: Vec<u8>,
-    /// Where the encoding begins: before it are others, which are complete.
+    /// Start of the current encoding. Complete ones are before it.
     start: usize,
     tree: Option<Box<Tree>>,
 }
 
 thread_local! {
-    /// The memory of the last sink.
+    /// Memory of the last buffer, for reuse.
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -118,7 +118,7 @@ impl HashBuffer {
         tree
     }
 
-    /// Writes all of what may be long, with several threads if it is.
+    /// Writes a source that may be long. Uses several threads if it is.
     pub(crate) fn write_from(&mut self, source: &impl Source) -> Result<()> {
         let size = source.size();
         if size > (HASH_AT - self.rest().len()) as u64 {
@@ -128,7 +128,7 @@ impl HashBuffer {
         source.part(0..size, &mut Scratch::default(), &mut self.bytes)
     }
 
-    /// Writes few bytes, the same number each time: the compiler then needs no call.
+    /// Writes a small, constant number of bytes. The compiler can inline this.
     #[inline]
     pub(crate) fn write_few<const N: usize>(&mut self, bytes: [u8; N]) {
         if self.rest().len() + N > HASH_AT {
@@ -137,17 +137,17 @@ impl HashBuffer {
         self.bytes.extend_from_slice(&bytes);
     }
 
-    /// A length, or a number of elements: its bytes, least significant first and without zeros at
-    /// the end, then how many those are.
+    /// Writes a length or a number of elements: its bytes, least significant first and without trailing zeros, then the
+    /// number of those bytes.
     pub(crate) fn length(&mut self, length: u64) {
         let (bytes, count) = length_bytes(length);
         self.write(&bytes[..count + 1]);
     }
 
-    /// The end of an item: a length and the tag.
+    /// Writes the end of an item: a length and the tag.
     #[inline]
     pub(crate) fn end(&mut self, length: u64, tag: Tag) {
-        // Most are short: a byte, and that it is one.
+        // Most lengths are below 256: one byte, and the count 1.
         if let Ok(byte @ 1..) = u8::try_from(length) {
             return self.write_few([byte, 1, tag as u8]);
         }
@@ -176,18 +176,18 @@ impl HashBuffer {
         &self.bytes[self.start..]
     }
 
-    /// The encoding, unless it is longer than `limit`.
+    /// Returns the current encoding, unless it is longer than `limit`.
     pub(crate) fn short(&self, limit: usize) -> Option<&[u8]> {
         (self.tree.is_none() && self.rest().len() <= limit).then(|| self.rest())
     }
 
-    /// The encoding, which is short, is complete, and another one follows.
+    /// Completes the current encoding, which must be short, and begins another.
     pub(crate) fn keep(&mut self) {
         self.start = self.bytes.len();
     }
 
-    /// The encoding is complete, and another one follows. Gives where it ends, or its digest if it was too long to be
-    /// kept.
+    /// Completes the current encoding and begins another. Returns where it ends, or its digest as the error value if it
+    /// was too long to keep.
     pub(crate) fn begin_next(&mut self) -> Result<usize, Key> {
         if self.tree.is_none() {
             self.keep();
@@ -198,7 +198,7 @@ impl HashBuffer {
         Err(digest)
     }
 
-    /// All encodings that were kept.
+    /// Returns all kept encodings.
     pub(crate) fn all(&self) -> &[u8] {
         &self.bytes
     }
@@ -220,19 +220,19 @@ impl HashBuffer {
         }
     }
 
-    /// The digest of all encodings that were kept, under a key.
+    /// Returns the digest of all kept encodings, under a key.
     pub(crate) fn keyed_digest(&self, key: &Key) -> Key {
         if self.bytes.len() <= HASH_AT {
             return Key::from_bytes(*blake3::keyed_hash(key.as_bytes(), &self.bytes).as_bytes());
         }
-        // A call with very many arguments: by their digest, then.
+        // A call with very many arguments: use their digest instead.
         let mut short = blake3::hash(&self.bytes).as_bytes().to_vec();
         short.push(Tag::Digest as u8);
         Key::from_bytes(*blake3::keyed_hash(key.as_bytes(), &short).as_bytes())
     }
 }
 
-/// The bytes of a length, with room for a tag, and how many come before the last one.
+/// Returns the bytes of a length followed by their number, with room for a tag, and the number itself.
 #[inline]
 fn length_bytes(length: u64) -> ([u8; 10], usize) {
     let count = 8 - length.leading_zeros().to_le_bytes()[0] / 8;

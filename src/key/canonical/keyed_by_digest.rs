@@ -1,4 +1,4 @@
-//! Values that are known by a digest: in keys, the digest stands for what it is of.
+//! Values that have a digest of their own, which replaces them in keys.
 
 use serde::{Serialize, Serializer};
 
@@ -6,20 +6,20 @@ use crate::key::canonical::encoder::CanonicalEncoder;
 use crate::key::canonical::hash_buffer::Tag;
 use crate::key::digest::Key;
 
-/// What a digest stands for.
+/// The kind of value that a digest replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ByDigest {
     /// The content of a file.
     File,
-    /// The value in an entry, by the entry's key.
+    /// The value of an entry, represented by the entry's key.
     Shelved,
 }
 
 impl ByDigest {
     const ALL: [ByDigest; 2] = [ByDigest::File, ByDigest::Shelved];
 
-    /// What the newtype struct is called that the canonical encoder is given. No type can have such a name, unless
-    /// it is renamed to it on purpose.
+    /// Name of the newtype struct that is passed to the canonical encoder. No Rust type can have this name, unless
+    /// `#[serde(rename)]` sets it on purpose.
     const fn name(self) -> &'static str {
         match self {
             ByDigest::File => "$larder::FileDigest",
@@ -41,13 +41,14 @@ impl ByDigest {
         }
     }
 
-    /// Whether `S` makes a key, so that [`serialize`](ByDigest::serialize) is what to call. Through serde's own
-    /// serializers (of `flatten`, for one) it can't be seen: then the value is what it is for others.
+    /// Returns whether `S` computes a key, so that [`serialize`](ByDigest::serialize) should be called. A serializer
+    /// that wraps it, such as serde's for `flatten`, is not recognised: the value is then serialized as for any other
+    /// format.
     pub(crate) fn is_wanted<S: Serializer>() -> bool {
         typeid::of::<S>() == typeid::of::<&mut CanonicalEncoder<'_>>()
     }
 
-    /// Serialises a digest for the canonical encoder.
+    /// Serializes a digest for the canonical encoder.
     pub(crate) fn serialize<S: Serializer>(self, digest: &Key, serializer: S) -> Result<S::Ok, S::Error> {
         struct Digest<'d>(&'d [u8; 32]);
 

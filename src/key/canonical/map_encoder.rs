@@ -1,4 +1,4 @@
-//! Maps in the canonical encoding.
+//! Encodes maps whose pairs arrive one by one.
 
 use serde::Serialize;
 use serde::ser::SerializeMap;
@@ -9,10 +9,10 @@ use crate::key::canonical::encode::encode_nested;
 use crate::key::canonical::encoder::CanonicalEncoder;
 use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
 
-/// A map whose pairs are coming one by one, without a container whose type could be looked at.
+/// A map whose pairs arrive one by one, so the type of its container is unknown.
 pub(crate) enum MapEncoder<'c, 's> {
     Ordered(CompoundEncoder<'c, 's>),
-    /// `flatten` gives the entries of a hash map in the order that they happen to have.
+    /// serde's `flatten` yields the entries of a hash map in arbitrary order.
     Unordered {
         canonical: &'c mut CanonicalEncoder<'s>,
         pair: HashBuffer,

@@ -1,9 +1,21 @@
-//! The canonical encoding of serde values. It is only ever hashed, never read.
+//! The canonical encoding of serde values. It is only hashed, never decoded.
 //!
-//! What makes it injective is that it can be parsed from its end: every item is its content, then
-//! its length where that is not fixed, then a tag. Lengths behind the content mean that nothing
-//! needs to be known in advance, so the encoding streams in constant memory. DESIGN.md has the
-//! grammar and the proof.
+//! It is injective because it can be parsed from its end: every item is its content, then its length if that is not
+//! fixed, then a tag. The length follows the content, so nothing must be known in advance, and the encoding streams in
+//! constant memory. `docs/design/keys.md` has the grammar and the proof.
+//!
+//! In reading order:
+//!
+//! | file | content |
+//! |---|---|
+//! | `encode` | entry points |
+//! | `hash_buffer` | tags, lengths, and the digest |
+//! | `encoder` | state: runs of scalars and depth |
+//! | `serializer` | serde's `Serializer` |
+//! | `compound`, `map_encoder` | containers |
+//! | `hash_containers` | recognises hash maps and sets |
+//! | `number_slices` | arrays of numbers |
+//! | `keyed_by_digest` | files and stored results |
 
 pub(crate) mod compound;
 pub(crate) mod encode;

@@ -1,4 +1,4 @@
-//! Numbers as the canonical encoding has them: in bulk, from where they lie.
+//! Encodes arrays of numbers directly from memory.
 
 use std::ops::Range;
 
@@ -12,21 +12,21 @@ use crate::key::canonical::hash_buffer::Tag;
 use crate::key::hashing::parallel_blake3::PIECE;
 use crate::key::hashing::parallel_blake3::{Scratch, Source, Take, index};
 
-/// Bytes that are looked through for NaN after they were hashed: they stay in the cache between.
+/// Bytes that are checked for NaN right after they are hashed, while they are in the processor's cache.
 const BLOCK: usize = 16 << 10;
 
-/// A NaN as it is encoded.
+/// The only NaN of the encoding.
 const NAN_32: u32 = 0x7fc0_0000;
 const NAN_64: u64 = 0x7ff8_0000_0000_0000;
 
-/// What follows the two parts of a complex number: it is a tuple of two floats of a run.
+/// Bytes after the two parts of a complex number: the end of a run of two floats, and of a tuple of two.
 const AFTER_C32: [u8; 6] = [2, 1, Tag::F32 as u8, 2, 1, Tag::Tuple as u8];
 const AFTER_C64: [u8; 6] = [2, 1, Tag::F64 as u8, 2, 1, Tag::Tuple as u8];
 
-/// The elements of an array, one after another, as they are encoded.
+/// The elements of an array, in their encoded form.
 pub(crate) struct Numbers<'a> {
     number: Number,
-    /// The tag of a run of these; `None` if each is an item by itself.
+    /// Tag of a run of these numbers; `None` if each number is an item of its own.
     run: Option<Tag>,
     place: Place<'a>,
 }
@@ -38,12 +38,12 @@ enum Place<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    /// Numbers that lie one after another, little-endian.
+    /// Returns numbers that are contiguous in memory, little-endian.
     pub(crate) fn in_order(number: Number, bytes: &'a [u8]) -> Self {
         Numbers { number, run: run_of(number), place: Place::InOrder(bytes) }
     }
 
-    /// Booleans are a byte each as well.
+    /// Returns booleans as a run: they take one byte each too.
     pub(crate) fn bools(bools: &'a [bool]) -> Self {
         let place = Place::InOrder(bytemuck::cast_slice(bools));
         Numbers { number: Number::U8, run: Some(Tag::Bool), place }
@@ -54,7 +54,7 @@ impl<'a> Numbers<'a> {
         Numbers { number, run: run_of(number), place: Place::Strided(elements) }
     }
 
-    /// The number of elements.
+    /// Returns the number of elements.
     pub(crate) fn count(&self) -> usize {
         match &self.place {
             Place::InOrder(bytes) => bytes.len() / self.number.width(),
@@ -67,7 +67,7 @@ impl<'a> Numbers<'a> {
         self.run
     }
 
-    /// Bytes that one is encoded in.
+    /// Returns the bytes of one encoded element.
     fn encoded_width(&self) -> usize {
         self.number.width()
             + match self.number {
@@ -77,7 +77,7 @@ impl<'a> Numbers<'a> {
             }
     }
 
-    /// Bytes that are handled at a time.
+    /// Returns the bytes to process at a time.
     fn block(&self) -> usize {
         match &self.place {
             Place::InOrder(_) => BLOCK,
@@ -86,10 +86,10 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// Gives some of the bytes.
+    /// Passes a range of the encoded bytes to `target`.
     fn give(&self, range: Range<usize>, scratch: &mut Scratch, target: &mut impl Take) {
         let width = self.number.width();
-        // A part may begin and end within an element.
+        // The range may begin and end inside an element.
         let elements = range.start / self.encoded_width()..range.end.div_ceil(self.encoded_width());
         let skipped = range.start - elements.start * self.encoded_width();
         #[cfg(feature = "ndarray")]
@@ -119,7 +119,7 @@ impl<'a> Numbers<'a> {
         target.take(&second[skipped..][..range.len()]);
     }
 
-    /// Gives the bytes of a range, from numbers that lie in order.
+    /// Passes a range of the bytes of contiguous numbers to `target`.
     fn give_parts(&self, bytes: &[u8], range: Range<usize>, scratch: &mut Vec<u8>, target: &mut impl Take) {
         let mut at = range.start;
         while at < range.end {
@@ -169,7 +169,7 @@ fn run_of(number: Number) -> Option<Tag> {
     })
 }
 
-/// Replaces every NaN.
+/// Replaces every NaN by the canonical one.
 fn make_nan_one(number: Number, bytes: &mut [u8]) {
     match number.part() {
         Number::F32 => {
@@ -186,7 +186,7 @@ fn make_nan_one(number: Number, bytes: &mut [u8]) {
     }
 }
 
-/// By bits, but for NaN: how one came about must not matter.
+/// Returns the bits of a float. All NaNs become one: their payload must not matter.
 #[inline]
 pub(crate) fn canonical_f32(value: f32) -> u32 {
     if value.is_nan() { NAN_32 } else { value.to_bits() }

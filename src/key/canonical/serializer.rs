@@ -1,4 +1,4 @@
-//! serde's data model in the canonical encoding.
+//! Implements serde's `Serializer` for the canonical encoding.
 
 use serde::Serialize;
 use serde::ser::Serializer;
@@ -107,7 +107,8 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         Ok(())
     }
 
-    /// Left out, as in the data: the type itself is the function's affair, see `function.rs`.
+    /// A newtype adds nothing, as in stored data. The types of parameters belong to the function, see
+    /// `function_key.rs`.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<()> {
         self.value(value)?;
         if let Some(kind) = ByDigest::named(name) {

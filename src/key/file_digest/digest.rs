@@ -1,4 +1,4 @@
-//! `FileDigest`: the content of a file or a folder as an argument.
+//! `FileDigest`: an argument that stands for the content of a file or a folder.
 
 use std::path::{Path, PathBuf};
 
@@ -14,23 +14,22 @@ use crate::key::file_digest::inputs::{Used, note};
 use crate::key::file_digest::read::read;
 use crate::key::file_digest::remembered::Seen;
 
-/// What a file or a folder holds, as an argument of a memoized function: two files of equal content are equal,
-/// wherever they lie.
+/// The content of a file or a folder, as an argument of a memoized function. Two files of equal content are equal,
+/// whatever their paths.
 ///
-/// The content is read when this is made, with several threads if it is long, and in this process once for each
-/// state of the file, as its inode, size and times tell it. Where these can't be relied upon (a file that has just been
-/// changed, times from the future, a file system such as FUSE or SMB), it is read each time. If the file changes while
-/// the function runs, the result is not stored.
+/// The content is read when the digest is created, with several threads if it is long. This process remembers the
+/// digest for each state of the file: inode, size and times. If these are not reliable (the file has just been changed,
+/// its times are in the future, or the file system is FUSE, SMB or the like), the content is read each time. If the
+/// file changes while the function runs, the result is not stored.
 ///
-/// Of a **folder**, these count: the name of each file, folder and link in it, at any depth; the content of each file; and
-/// where each link leads to, as it is written. Links within it are not followed. Times, permissions and owners don't
-/// count, nor does what the folder itself is called, nor the order in which the system lists it. All files are read,
-/// and with what changes there while the function runs, the result is not stored: so keep the cache elsewhere.
+/// For a **folder**, the digest covers the name of each file, folder and link in it, at any depth; the content of each
+/// file; and the target of each link, as written. Links inside are not followed. Times, permissions, owners, the name
+/// of the folder itself and the order in which the system lists it don't count. All files are read. If anything in the
+/// folder changes while the function runs, the result is not stored: so keep the cache elsewhere.
 ///
-/// What can't be read is an error in the place where the digest is wanted: a call with such an argument
-/// goes past the cache, and the function meets the error itself. Devices, pipes and sockets have no digest, also in a
-/// folder, nor has a file that has another length than the file system says, as in `/proc` and `/sys`.
-///
+/// If the content can't be read, creating the digest does not fail. A call with such an argument bypasses the cache,
+/// and the function meets the error itself. Devices, pipes and sockets have no digest, not even inside a folder.
+/// Neither has a file whose length differs from the one that the file system reports, as in `/proc` and `/sys`.
 /// ```
 /// # use larder::{Cache, FileDigest, memoize};
 /// # use std::path::Path;
@@ -56,36 +55,37 @@ pub struct FileDigest {
 }
 
 impl FileDigest {
-    /// Reads the file or the folder at this path, unless this process remembers what it holds.
+    /// Reads the file or folder at this path, unless this process remembers its digest.
     pub fn of(path: impl AsRef<Path>) -> FileDigest {
         let path = path.as_ref();
         FileDigest { path: path.to_owned(), read: read(path).map_err(|error| error.at(path)) }
     }
 
-    /// The path, as it was given.
+    /// Returns the path as given.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// BLAKE3 of the content. For a folder, of all that is in it: DESIGN.md has the format.
+    /// Returns the BLAKE3 of the content. For a folder, it covers everything inside; `docs/design/keys.md` has the
+    /// format.
     ///
     /// # Errors
-    /// What the file system reported; [`InvalidInput`](ErrorKind::InvalidInput) for what has no digest, or does not stop
-    /// changing; [`LimitExceeded`](ErrorKind::LimitExceeded) for folders that are nested too deep. The error's path is
-    /// that of the file which is the cause.
+    /// The error of the file system; [`InvalidInput`](ErrorKind::InvalidInput) if the file can have no digest, or
+    /// changed each time it was read; [`LimitExceeded`](ErrorKind::LimitExceeded) if folders are nested too deep. The
+    /// error's path is that of the file that caused it.
     pub fn digest(&self) -> Result<Key> {
         self.read.as_ref().map(|seen| seen.digest).map_err(Error::clone)
     }
 }
 
-/// Whether both hold the same; two that can't be read don't.
+/// Two digests are equal if the contents are. A file that can't be read equals nothing.
 impl PartialEq for FileDigest {
     fn eq(&self, other: &Self) -> bool {
         matches!((&self.read, &other.read), (Ok(a), Ok(b)) if a.digest == b.digest)
     }
 }
 
-/// In a key, what the file holds. Elsewhere, its path and the digest of what it holds.
+/// In a key, serializes the digest of the content. Elsewhere, serializes the path and the digest.
 impl Serialize for FileDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let seen = self.read.as_ref().map_err(S::Error::custom)?;
@@ -114,9 +114,9 @@ mod tests {
         READS.with(Cell::get)
     }
 
-    /// Where the time of the last change can't be set, a file is young for two seconds.
+    /// If the change time can't be set, a file counts as recently changed for two seconds.
     #[test]
-    fn an_old_file_is_read_once_and_a_young_one_each_time() {
+    fn an_old_file_is_read_once_and_a_recently_changed_one_each_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         let mut content = vec![7; 5 << 20];
@@ -124,11 +124,11 @@ mod tests {
         let of = || FileDigest::of(&path).digest().unwrap();
         let first = of();
         assert_eq!(of(), first);
-        assert_eq!(reads(), 2, "a young file was remembered");
+        assert_eq!(reads(), 2, "a recently changed file was remembered");
         std::thread::sleep(Duration::from_millis(3100));
         assert_eq!((of(), of(), of()), (first, first, first));
         assert_eq!(reads(), 3, "an old file was not remembered");
-        // Written again with the same size and time of modification.
+        // Written again with the same size and modification time.
         let modified = fs::metadata(&path).unwrap().modified().unwrap();
         content[1 << 20] = 8;
         crate::files::dump(&content, &path).unwrap();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_old_folder_only_what_changed_is_read() {
+    fn only_changed_files_of_an_old_folder_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree");
         crate::sys::atomic_file::create_private_folder(&path).unwrap();
@@ -147,10 +147,10 @@ mod tests {
         let of = || FileDigest::of(&path).digest().unwrap();
         let first = of();
         assert_eq!(of(), first);
-        assert_eq!(reads(), 4, "a young tree was remembered");
+        assert_eq!(reads(), 4, "a recently changed folder was remembered");
         std::thread::sleep(Duration::from_millis(3100));
         assert_eq!((of(), of(), of()), (first, first, first));
-        // Where only what is open is believed, the large file alone is remembered.
+        // On other systems only open files are trusted, so only the large file is remembered.
         assert_eq!(reads(), if cfg!(target_os = "linux") { 6 } else { 8 });
         let before = reads();
         crate::files::dump(&2, path.join("small")).unwrap();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_within_a_key_keeps_its_files_to_itself() {
+    fn files_of_a_nested_key_are_not_recorded_for_the_outer_key() {
         let folder = tempfile::tempdir().unwrap();
         let (outer, inner) = (folder.path().join("outer"), folder.path().join("inner"));
         crate::files::dump(&1, &outer).unwrap();
@@ -176,13 +176,13 @@ mod tests {
         });
         assert_eq!(paths(&within), [inner]);
         assert_eq!(paths(&without), [outer.clone(), outer.clone()]);
-        // Outside of `used_by`, nothing is noted.
+        // Outside `used_by`, nothing is recorded.
         key(&outer);
         assert!(used_by(|| ()).1.is_empty());
     }
 
     #[test]
-    fn where_the_state_does_not_tell_the_content_does() {
+    fn the_content_is_compared_if_the_state_is_not_reliable() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree");
         crate::sys::atomic_file::create_private_folder(&path).unwrap();
@@ -190,7 +190,7 @@ mod tests {
         for path in [path.join("data"), path] {
             let used = |tells, other: bool| {
                 let mut seen = read(&path).unwrap();
-                assert!(!seen.tells, "it is young");
+                assert!(!seen.tells, "it was changed recently");
                 seen.tells = tells;
                 // As if it had held something else in the same state.
                 seen.digest = if other { Key::from_bytes([7; 32]) } else { seen.digest };
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_blake3_of_the_content() {
+    fn the_digest_is_blake3_of_the_content() {
         let folder = tempfile::tempdir().unwrap();
         for size in [0, 1, 1 << 20, (9 << 20) + 3] {
             let path = folder.path().join(size.to_string());

@@ -1,4 +1,4 @@
-//! The digest of one file's content.
+//! Computes the digest of one file.
 
 use std::fs::{self, File, Metadata};
 use std::ops::Range;
@@ -11,24 +11,24 @@ use crate::key::file_digest::state::{State, Trust};
 use crate::key::hashing::parallel_blake3::{Scratch, Source, Take, Tree};
 use crate::sys::file::{FileRange, open_entry, open_now};
 
-/// Bytes that are read at a time.
+/// Bytes per read.
 const READ: usize = 256 << 10;
 
-/// Whether a link in the place of the file is followed.
+/// Whether a symbolic link is followed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Links {
     Followed,
     Refused,
 }
 
-/// Opens a regular file. Opening a pipe could block, and opening a device could change it.
+/// Opens a regular file. Checks the type first: opening a pipe could block, and opening a device could change it.
 fn open(path: &Path, links: Links) -> Result<(File, Metadata)> {
     let look = if links == Links::Followed { fs::metadata(path) } else { fs::symlink_metadata(path) };
     expect_file(&look.map_err(|e| Error::io(e, "can't open"))?)?;
     let file = if links == Links::Followed { open_now(path) } else { open_entry(path) };
     let file = file.map_err(|e| Error::io(e, "can't open"))?;
     let metadata = file.metadata().map_err(unreadable)?;
-    // Another one may have come into its place.
+    // Another file may have replaced it.
     expect_file(&metadata)?;
     Ok((file, metadata))
 }
@@ -45,7 +45,7 @@ fn expect_file(metadata: &Metadata) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidInput, what))
 }
 
-/// What tells whether the file has changed, and whether it does so.
+/// Returns the file's current state, and whether every later change will alter that state.
 pub(super) fn stamp(path: &Path) -> Result<(Stamp, bool)> {
     let (file, metadata) = open(path, Links::Followed)?;
     let trust = Trust::of(&file);
@@ -53,8 +53,8 @@ pub(super) fn stamp(path: &Path) -> Result<(Stamp, bool)> {
     Ok((Stamp::File(state), state.tells(trust)))
 }
 
-/// Returns the digest of the file at `place`; `None` if it changed meanwhile. It is remembered if the file has at least
-/// `worth_remembering` bytes.
+/// Returns the digest of the file at `place`; `None` if the file changed while it was read. The digest is remembered if
+/// the file has at least `worth_remembering` bytes.
 pub(super) fn read(path: &Path, place: PathBuf, links: Links, worth_remembering: u64) -> Result<Option<Seen>> {
     let (file, metadata) = open(path, links)?;
     let trust = Trust::of(&file);
@@ -64,7 +64,7 @@ pub(super) fn read(path: &Path, place: PathBuf, links: Links, worth_remembering:
         return Err(Error::new(ErrorKind::InvalidInput, what));
     }
     let state = State::of(&metadata, trust);
-    // Before it is read: a change meanwhile must be seen.
+    // Before reading, so that a change during the read is noticed.
     let tells = state.tells(trust);
     let stamp = Stamp::File(state);
     if let Some(digest) = recall(&place, stamp) {
@@ -102,7 +102,7 @@ fn content(file: &File, size: u64) -> Result<Option<Key>> {
     }
 }
 
-/// The content of a file, from any place on.
+/// The content of a file, readable at any offset.
 struct Content<'f> {
     range: FileRange<'f>,
     size: u64,
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_that_is_not_the_contents_is_noticed() {
+    fn a_wrong_length_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         crate::sys::atomic_file::write(folder.path(), &path, crate::sys::atomic_file::Access::Private, &[7; 1000])

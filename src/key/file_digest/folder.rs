@@ -1,4 +1,4 @@
-//! The digest of a folder: of the names, the kinds and the contents of all that is in it.
+//! Computes the digest of a folder: the names, types and contents of everything in it.
 
 use std::collections::BinaryHeap;
 use std::ffi::{OsStr, OsString};
@@ -14,19 +14,19 @@ use crate::key::file_digest::file::Links;
 use crate::key::file_digest::remembered::{Seen, Stamp, recall, remember};
 use crate::key::file_digest::state::{State, Trust};
 
-/// Keeps the digest of a folder from being that of a file that holds the same bytes.
+/// Separates the digests of folders from those of files that hold the same bytes.
 const CONTEXT: &str = "larder 2026 the digest of a folder, version 1";
 
-/// Most names of one folder in memory at a time. A folder with more is listed several times.
+/// Maximum names of one folder in memory. A folder with more is listed several times.
 const MOST_NAMES: usize = 16 << 10;
 
-/// Folders within folders.
+/// Maximum nesting depth of folders.
 const DEEPEST: usize = 128;
 
-/// Files of fewer bytes are read as quickly as they are looked for.
+/// Minimum size, in bytes, of files whose digest is remembered. Smaller ones are read as fast as they are looked up.
 const WORTH_REMEMBERING: u64 = 1 << 20;
 
-/// What a folder has.
+/// Type of an item in a folder.
 #[derive(Clone, Copy)]
 enum Kind {
     File = 1,
@@ -34,7 +34,7 @@ enum Kind {
     Link = 3,
 }
 
-/// Returns what the folder holds; `None` if it changed meanwhile.
+/// Returns the digest of the folder; `None` if it changed while it was read.
 pub(super) fn read(path: &Path) -> Result<Option<Seen>> {
     let place = fs::canonicalize(path).map_err(unreadable)?;
     let (before, tells) = stamp(&place)?;
@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Seen>> {
     Ok(Some(seen))
 }
 
-/// What tells whether anything in the folder has changed, and whether it does so.
+/// Returns the state of everything in the folder, and whether every later change will alter that state.
 pub(super) fn stamp(path: &Path) -> Result<(Stamp, bool)> {
     let place = fs::canonicalize(path).map_err(unreadable)?;
     let mut known: Option<(u64, Trust)> = None;
@@ -65,7 +65,7 @@ pub(super) fn stamp(path: &Path) -> Result<(Stamp, bool)> {
     let digest = tree(&place, DEEPEST, &mut |path, kind, metadata| {
         let trust = match known {
             Some((device, trust)) if device == device_of(metadata) => trust,
-            // What is known by the path of a link is of where it leads to.
+            // `statfs` on a link would report the file system of its target, so ask about its folder.
             _ if matches!(kind, Kind::Link) => Trust::at(path.parent().unwrap_or(path)),
             _ => Trust::at(path),
         };
@@ -77,7 +77,8 @@ pub(super) fn stamp(path: &Path) -> Result<(Stamp, bool)> {
     Ok((Stamp::Folder(digest), tells))
 }
 
-/// Digests what is in a folder, item by item in the order of their names; `leaf` digests what is no folder.
+/// Computes the digest of a folder, item by item in the order of their names. `leaf` returns the digest of an item that
+/// is not a folder.
 fn tree(folder: &Path, levels: usize, leaf: &mut dyn FnMut(&Path, Kind, &Metadata) -> Result<Key>) -> Result<Key> {
     let levels = levels.checked_sub(1).ok_or_else(|| {
         let what = format!("folders are nested more than {DEEPEST} levels deep, so this one has no digest");
@@ -117,7 +118,7 @@ fn item(
 /// Returns the first names in a folder that come after `after`, in the order of their bytes; at most `most`.
 fn names(folder: &Path, after: Option<&OsStr>, most: usize) -> Result<Vec<OsString>> {
     let failed = |e| Error::io(e, "can't list the folder").at(folder);
-    // The greatest is on top, and goes when there are too many.
+    // The greatest name is on top, and is removed when there are too many.
     let mut first = BinaryHeap::new();
     for item in fs::read_dir(folder).map_err(failed)? {
         let name = item.map_err(failed)?.file_name();
@@ -131,7 +132,7 @@ fn names(folder: &Path, after: Option<&OsStr>, most: usize) -> Result<Vec<OsStri
     Ok(first.into_sorted_vec())
 }
 
-/// The digest of where a link leads to, as it is written.
+/// Returns the digest of a link's target, as written.
 fn target(path: &Path) -> Result<Key> {
     let target = fs::read_link(path).map_err(unreadable)?;
     Ok(Key::from_bytes(*blake3::hash(target.as_os_str().as_encoded_bytes()).as_bytes()))
@@ -164,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_in_order_however_few_fit_into_memory() {
+    fn names_are_sorted_for_any_memory_limit() {
         let folder = tempfile::tempdir().unwrap();
         let mut all: Vec<OsString> = (0..100).map(|n: u32| format!("{}", n * 37 % 101).into()).collect();
         for name in &all {
@@ -185,9 +186,9 @@ mod tests {
         }
     }
 
-    /// The format of DESIGN.md, written down once more.
+    /// Computes the format of `docs/design/keys.md` independently.
     #[test]
-    fn it_is_this_digest() {
+    fn the_digest_has_the_documented_format() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree");
         let write = |name: &str, content: &[u8]| {

@@ -1,4 +1,4 @@
-//! The files that a key depends on: recorded while the key is made.
+//! Records the files that a key depends on, while the key is computed.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::key::file_digest::read::{is_folder, read};
 use crate::key::file_digest::remembered::Seen;
 use crate::key::file_digest::{file, folder};
 
-/// A file or a folder that a key depends on, as it was then.
+/// A file or folder that a key depends on, and its state when it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Used {
     pub(super) path: PathBuf,
@@ -16,32 +16,32 @@ pub(crate) struct Used {
 }
 
 impl Used {
-    /// The path, if there is another one now, or it has changed.
+    /// Returns the path if the file has changed, was replaced, or can't be read any more.
     pub(crate) fn changed(&self) -> Option<&Path> {
         let Seen { digest, stamp, tells } = self.seen;
         let is_as_it_was = || -> Result<bool> {
             let now = if is_folder(&self.path)? { folder::stamp(&self.path)? } else { file::stamp(&self.path)? };
-            // Where the stamp does not tell, the content does.
+            // If the state is not reliable, compare the content.
             Ok(now.0 == stamp && (tells || read(&self.path)?.digest == digest))
         };
         (!is_as_it_was().unwrap_or(false)).then_some(&self.path)
     }
 }
 
-/// Whether the files are noted that a key depends on.
+/// Whether this thread records the files that a key depends on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Noting {
     Off,
     On,
-    /// There are some.
+    /// On, and at least one file is recorded.
     Some,
 }
 
 thread_local! {
-    // Apart from the list, as a value without a destructor costs next to nothing to look at, and every call does.
+    // Separate from the list: a value without a destructor is cheap to read, and every call reads it.
     static NOTING: Cell<Noting> = const { Cell::new(Noting::Off) };
 
-    /// The files of which the digests go into the key that this thread makes.
+    /// Files whose digests go into the key that this thread computes.
     static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -52,17 +52,17 @@ pub(super) fn note(used: impl FnOnce() -> Used) {
     }
 }
 
-/// The files that what `make` makes depends on.
+/// Calls `make`. Also returns the files that its key depends on.
 pub(crate) fn used_by<T>(make: impl FnOnce() -> T) -> (T, Vec<Used>) {
     let before = NOTING.replace(Noting::On);
-    // A key may be made while another one is.
+    // A key may be computed while another one is.
     let outer = if before == Noting::Some { USED.take() } else { Vec::new() };
     let made = make();
     let used = if NOTING.replace(before) == Noting::Some { USED.replace(outer) } else { restore(outer) };
     (made, used)
 }
 
-/// Nothing was noted, so nothing but what was there before is to be put back.
+/// Restores the outer list after a call that recorded nothing. An empty list needs no restoring.
 fn restore(outer: Vec<Used>) -> Vec<Used> {
     if !outer.is_empty() {
         USED.set(outer);

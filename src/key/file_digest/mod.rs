@@ -1,4 +1,7 @@
-//! Files and folders as arguments, by what they hold.
+//! Files and folders as arguments, identified by their content.
+//!
+//! In reading order: `digest` (the public type), `read` (retries while a file changes), `file` and `folder` (compute
+//! digests), `state` (detects changes), `remembered` (digests of this process), `inputs` (files that a key depends on).
 
 pub(crate) mod digest;
 pub(crate) mod file;

@@ -19,7 +19,7 @@ pub(super) fn read(path: &Path) -> Result<Seen> {
     for _ in 0..TRIES {
         let seen = if is_folder(path)? {
             match folder::read(path) {
-                // Something in it was removed before it was looked at.
+                // Something in it was removed between listing and reading.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 result => result?,
             }

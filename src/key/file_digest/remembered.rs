@@ -1,4 +1,4 @@
-//! The digests that this process remembers.
+//! Digests that this process remembers.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,23 +8,23 @@ use crate::key::digest::Key;
 use crate::key::file_digest::state::State;
 use crate::sys::fork::per_process::PerProcess;
 
-/// Files and folders that are remembered.
+/// Maximum number of remembered files and folders.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// What was there when it was read.
+/// Digest of a file or folder, and its state when it was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     pub(super) digest: Key,
     pub(super) stamp: Stamp,
-    /// Whether what is there has another stamp after any change.
+    /// Whether every later change gives another stamp.
     pub(super) tells: bool,
 }
 
-/// What tells whether something has changed.
+/// State of a file or folder, to detect changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stamp {
     File(State),
-    /// Of the states of all that is in it.
+    /// Digest of the states of everything in the folder.
     Folder(Key),
 }
 
@@ -38,12 +38,12 @@ fn remembered() -> std::sync::MutexGuard<'static, Remembered> {
     remembered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the file or the folder in this place holds, if it has been read in this state.
+/// Returns the digest of the file or folder at this path, if it has been read in this state.
 pub(super) fn recall(place: &Path, stamp: Stamp) -> Option<Key> {
     remembered().get(&(place.to_owned(), stamp)).copied()
 }
 
-/// Remembers what a file or a folder holds, if its state tells when it holds something else.
+/// Remembers the digest of a file or folder, if its state is reliable.
 pub(super) fn remember(place: PathBuf, seen: &Seen) {
     if !seen.tells {
         return;

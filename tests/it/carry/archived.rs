@@ -1,4 +1,4 @@
-//! Entries in archives: what is carried, and what is left as it is.
+//! Tests archives of entries: what they contain, and what an import leaves unchanged.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +26,7 @@ fn exported(cache: &Cache) -> Vec<u8> {
     archive
 }
 
-/// The files of functions, by their paths.
+/// Returns the files in the functions' folders by path.
 fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     fn gather(root: &Path, folder: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for item in fs::read_dir(folder).unwrap().map(|item| item.unwrap().path()) {
@@ -53,7 +53,7 @@ fn stocked(root: &Path) -> Cache {
 }
 
 #[test]
-fn what_was_exported_hits_elsewhere() {
+fn an_exported_entry_hits_in_another_cache() {
     let (here, there) = (tempdir().unwrap(), tempdir().unwrap());
     let cache = stocked(here.path());
     let archive = exported(&cache);
@@ -75,7 +75,7 @@ fn what_was_exported_hits_elsewhere() {
 }
 
 #[test]
-fn what_is_there_is_left_as_it_is() {
+fn importing_does_not_replace_existing_entries() {
     let (here, there) = (tempdir().unwrap(), tempdir().unwrap());
     let archive = exported(&stocked(here.path()));
     let other = open(there.path(), "gzip:1");
@@ -93,7 +93,7 @@ fn what_is_there_is_left_as_it_is() {
 }
 
 #[test]
-fn some_entries_are_exported_and_damaged_ones_are_not() {
+fn selected_entries_are_exported_without_damaged_ones() {
     let (here, there) = (tempdir().unwrap(), tempdir().unwrap());
     let cache = stocked(here.path());
     let damaged = entry_of(&cache, 1).path;
@@ -116,7 +116,7 @@ fn some_entries_are_exported_and_damaged_ones_are_not() {
 }
 
 #[test]
-fn an_archive_of_nothing_is_one() {
+fn an_empty_archive_is_valid() {
     let root = tempdir().unwrap();
     let archive = exported(&open(root.path(), "none"));
     assert_eq!(archive.len(), 1024);
@@ -127,7 +127,7 @@ fn an_archive_of_nothing_is_one() {
 }
 
 #[test]
-fn seals_are_compared() {
+fn an_import_checks_macs() {
     let (here, there) = (tempdir().unwrap(), tempdir().unwrap());
     let sealed = |root: &Path, secret: u8| Cache::builder(root).secret([secret; 32]).hot_bytes(0).open().unwrap();
     let cache = sealed(here.path(), 1);
@@ -141,7 +141,7 @@ fn seals_are_compared() {
     let same = sealed(there.path(), 1);
     assert_eq!(same.import(&*archive).unwrap().entries, 2);
     assert!(!computes(&same, 1) && !computes(&same, 20));
-    // What nobody has sealed.
+    // An entry without a MAC.
     let plain = tempdir().unwrap();
     let archive = exported(&stocked(plain.path()));
     same.clear().unwrap();
@@ -150,8 +150,8 @@ fn seals_are_compared() {
 }
 
 #[test]
-fn archives_are_those_of_tar() {
-    if !has("archives_are_those_of_tar", "tar", &["--version"]) {
+fn tar_reads_and_writes_these_archives() {
+    if !has("tar_reads_and_writes_these_archives", "tar", &["--version"]) {
         return;
     }
     let (here, there, folder) = (tempdir().unwrap(), tempdir().unwrap(), tempdir().unwrap());
@@ -165,7 +165,7 @@ fn archives_are_those_of_tar() {
     tar(&["-xf", path.to_str().unwrap()], there.path());
     assert!(files(there.path()) == files(here.path()));
 
-    // With folders, the history, and names that are longer than a header has room for.
+    // The archive has folders, the history, and names longer than a header's name field.
     for format in ["gnu", "pax", "ustar"] {
         tar(&["-cf", path.to_str().unwrap(), &format!("--format={format}"), "v1"], here.path());
         let root = tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Archives that were made to harm, or that were damaged on their way.
+//! Tests hostile and damaged archives.
 
 use std::fs;
 use std::hash::Hasher as _;
@@ -11,7 +11,7 @@ use twox_hash::XxHash3_64;
 
 use crate::model_cache::{assert_counted, computes, entry_of, open};
 
-/// A file in an archive, whatever it is called.
+/// Returns a file in an archive under any name.
 fn member(name: &[u8], kind: EntryType, content: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     if name.len() > 100 {
@@ -33,7 +33,7 @@ fn archive(members: &[Vec<u8>]) -> Vec<u8> {
     [members.concat(), vec![0; 1024]].concat()
 }
 
-/// An entry, as it is stored.
+/// Entry as it is stored.
 struct Sample {
     _root: TempDir,
     name: String,
@@ -50,14 +50,14 @@ fn sample(n: u32, method: &str) -> Sample {
     Sample { _root: root, name, bytes: fs::read(&entry.path).unwrap(), entry }
 }
 
-/// A cache within a folder in which nothing else may appear.
+/// Returns a cache in a folder where nothing else may appear.
 fn confined() -> (TempDir, Cache) {
     let folder = tempdir().unwrap();
     let cache = open(&folder.path().join("root"), "none");
     (folder, cache)
 }
 
-/// Whatever was imported, nothing else is there than before.
+/// Checks that an import created nothing outside the cache.
 fn assert_harmless(folder: &Path, cache: &Cache) {
     let outside: Vec<_> = fs::read_dir(folder).unwrap().map(|item| item.unwrap().file_name()).collect();
     assert_eq!(outside, ["root"]);
@@ -70,7 +70,7 @@ fn assert_harmless(folder: &Path, cache: &Cache) {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn names_that_point_outside_the_cache_are_refused() {
     let good = sample(1, "none");
     let file = good.name.rsplit_once('/').unwrap().1;
     let upper = good.name.replace(file, &file.to_uppercase().replace(".LARDER", ".larder"));
@@ -101,14 +101,14 @@ fn names_that_lead_elsewhere_are_refused() {
     assert!(!cache.path().join("v1").exists());
     assert_harmless(folder.path(), &cache);
 
-    // Only one after all of them is one.
+    // A valid entry after all of these is still imported.
     let members = [members, vec![member(good.name.as_bytes(), EntryType::Regular, &good.bytes)]].concat();
     assert_eq!(cache.import(&*archive(&members)).unwrap().entries, 1);
     assert!(!computes(&cache, 1));
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn members_that_are_not_files_are_refused() {
     let good = sample(1, "none");
     let kinds = [
         EntryType::Link,
@@ -133,7 +133,7 @@ fn what_is_no_file_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_in_the_place_of_a_folder_is_not_followed() {
+fn a_link_at_the_path_of_a_folder_is_not_followed() {
     let good = sample(1, "none");
     let (folder, cache) = confined();
     let elsewhere = tempdir().unwrap();
@@ -145,7 +145,7 @@ fn a_link_in_the_place_of_a_folder_is_not_followed() {
     assert_harmless(folder.path(), &cache);
 }
 
-/// The entry with something else in its header, of which the checksum fits.
+/// Returns the entry with a changed header and a matching checksum.
 fn lying(sample: &Sample, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let mut bytes = sample.bytes.clone();
     let header = &mut bytes[..usize::try_from(sample.entry.payload_at).unwrap()];
@@ -164,7 +164,7 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
 }
 
 #[test]
-fn a_header_that_lies_is_not_believed() {
+fn an_entry_with_a_wrong_header_is_refused() {
     let (plain, gzip) = (sample(1, "none"), sample(1, "gzip:3"));
     let other = sample(2, "none");
     let (ours, theirs) = (plain.entry.key.to_string(), other.entry.key.to_string());
@@ -201,7 +201,7 @@ fn a_header_that_lies_is_not_believed() {
 }
 
 #[test]
-fn notes_are_only_what_larder_writes() {
+fn other_files_must_have_the_form_that_larder_writes() {
     let (folder, cache) = confined();
     let note = |name: &str, content: &[u8]| member(format!("v1/a/{name}").as_bytes(), EntryType::Regular, content);
     let code = format!("code-{}.json", "0".repeat(32));
@@ -223,7 +223,7 @@ fn notes_are_only_what_larder_writes() {
 }
 
 #[test]
-fn extensions_of_headers_are_not_believed() {
+fn wrong_header_extensions_are_refused() {
     let good = sample(1, "none");
     let regular = member(good.name.as_bytes(), EntryType::Regular, &good.bytes);
     let record = |text: &str| {
@@ -235,7 +235,7 @@ fn extensions_of_headers_are_not_believed() {
     assert_eq!(cache.import(&*archive(&[size, regular.clone()])).unwrap().refused, 1);
     let path = member(b"x", EntryType::XHeader, &record("path=../../x"));
     assert_eq!(cache.import(&*archive(&[path, regular.clone()])).unwrap().refused, 1);
-    // One that is longer than any memory.
+    // A name longer than any memory.
     for kind in [EntryType::GNULongName, EntryType::XHeader] {
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
@@ -248,7 +248,7 @@ fn extensions_of_headers_are_not_believed() {
     assert_eq!(cache.import(&*archive(&[regular])).unwrap().entries, 1);
 }
 
-/// Three small entries, in the order of the archive, and where each begins in it.
+/// Returns an archive of three small entries, and the position at which each of them ends.
 fn three() -> (Vec<u8>, Vec<usize>) {
     let members: Vec<_> = [0, 1, 2]
         .into_iter()
@@ -265,7 +265,7 @@ fn three() -> (Vec<u8>, Vec<usize>) {
 }
 
 #[test]
-fn what_was_whole_before_an_archive_was_cut_is_kept() {
+fn complete_entries_of_a_cut_archive_are_kept() {
     let (bytes, ends) = three();
     let last = *ends.last().unwrap();
     let mut cuts: Vec<usize> = (0..last).step_by(if last > 40_000 { 1024 } else { 512 }).collect();
@@ -274,7 +274,7 @@ fn what_was_whole_before_an_archive_was_cut_is_kept() {
         let (folder, cache) = confined();
         let error = cache.import(&bytes[..cut]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Truncated, "{cut}: {error}");
-        // Padding is no part of an entry.
+        // An entry may be complete although its padding is cut.
         let whole = cache.entries().unwrap().len();
         assert!(whole >= ends.iter().filter(|end| **end <= cut).count(), "{cut}");
         assert!(error.to_string().starts_with(&format!("{whole} entr")), "{cut}: {error}");

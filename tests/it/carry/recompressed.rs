@@ -1,4 +1,4 @@
-//! Entries are compressed anew while they are used.
+//! Tests recompression of entries while they are used.
 
 use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -15,17 +15,17 @@ fn payload(entry: &Entry) -> Vec<u8> {
     fs::read(&entry.path).unwrap().split_off(usize::try_from(entry.payload_at).unwrap())
 }
 
-/// Every method that is in this build.
+/// Returns every compressor in this build.
 fn methods() -> Vec<Compression> {
     let all = ["lz4", "zlib:1", "gzip:6", "bz2:2", "xz:0", "lzma:1", "zstd:3", "blocks-lz4", "blocks-zstd:3", "none"];
     all.iter().filter_map(|method| method.parse().ok()).collect()
 }
 
 #[test]
-fn any_method_becomes_any_other_and_says_the_same() {
+fn any_compressor_can_be_changed_to_any_other() {
     let (root, fresh) = (tempdir().unwrap(), tempdir().unwrap());
     let cache = open(root.path(), "none");
-    // The largest is more than what is kept in memory when it is written.
+    // The largest value is larger than the buffer for writing.
     for n in [0, 1, 20] {
         assert!(computes(&cache, n));
         let original = entry_of(&cache, n);
@@ -33,7 +33,7 @@ fn any_method_becomes_any_other_and_says_the_same() {
         assert!(methods().len() > 3);
         for method in methods() {
             let before = entry_of(&cache, n);
-            // Not so long ago that the use below is noted.
+            // Recent enough that the use below is not recorded.
             let used = SystemTime::now() - Duration::from_secs(20);
             File::options().write(true).open(&before.path).unwrap().set_modified(used).unwrap();
             let size = cache.recompress(&before, method).unwrap().unwrap();
@@ -43,25 +43,25 @@ fn any_method_becomes_any_other_and_says_the_same() {
             (same.compressor, same.size, same.payload_at) =
                 (original.compressor.clone(), original.size, original.payload_at);
             (same.used, same.fault) = (original.used, None);
-            assert_eq!(same, original, "{method}: all but the compressor is as it was");
+            assert_eq!(same, original, "{method}: only the compressor changes");
             assert_eq!(after.used, used, "{method}");
             assert!(!computes(&cache, n), "{method}");
 
-            // It is what a fresh entry is.
+            // It equals a fresh entry.
             let other = open(fresh.path(), &method.to_string());
             computes(&other, n);
             assert!(payload(&after) == payload(&entry_of(&other, n)), "{method}, {n}");
             other.clear().unwrap();
             assert_counted(&cache);
         }
-        assert!(fs::read(&original.path).unwrap() == bytes, "the way back leads to the same file");
+        assert!(fs::read(&original.path).unwrap() == bytes, "recompressing back gives the same file");
     }
     assert!(cache.verify().unwrap().faulty.is_empty());
     assert_eq!(cache.stats().unwrap().errors, 0);
 }
 
 #[test]
-fn what_has_the_method_already_is_left() {
+fn an_entry_that_has_the_compressor_is_left_unchanged() {
     let root = tempdir().unwrap();
     let cache = open(root.path(), "gzip:3");
     computes(&cache, 1);
@@ -72,13 +72,13 @@ fn what_has_the_method_already_is_left() {
     #[cfg(unix)]
     assert_eq!(std::os::unix::fs::MetadataExt::ino(&after), std::os::unix::fs::MetadataExt::ino(&changed));
     assert_eq!(after.modified().unwrap(), changed.modified().unwrap());
-    // Another level is another method.
+    // Another level counts as another compressor.
     assert!(cache.recompress(&entry, Compression::gzip(9)).unwrap().is_some());
     assert_eq!(entry_of(&cache, 1).compressor, "gzip:9");
 }
 
 #[test]
-fn what_can_not_be_read_stays_as_it_is() {
+fn damaged_entries_are_left_unchanged() {
     let root = tempdir().unwrap();
     let cache = open(root.path(), "none");
     for method in ["none", "lz4", "xz:0"] {
@@ -88,7 +88,7 @@ fn what_can_not_be_read_stays_as_it_is() {
         let entry = entry_of(&cache, 3);
         let whole = fs::read(&entry.path).unwrap();
         let start = usize::try_from(entry.payload_at).unwrap();
-        // In the header, at the beginning, in the middle and at the end; and a piece less, and one more.
+        // Damage in the header, at the beginning, in the middle and at the end. Then one byte less, and one more.
         let places = [10, start, start + 40, usize::midpoint(start, whole.len()), whole.len() - 1];
         let mut damaged: Vec<Vec<u8>> = places
             .into_iter()
@@ -114,7 +114,7 @@ fn what_can_not_be_read_stays_as_it_is() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_requests_are_refused() {
     let (root, other) = (tempdir().unwrap(), tempdir().unwrap());
     let cache = open(root.path(), "none");
     computes(&cache, 1);
@@ -131,9 +131,9 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn what_somebody_computes_is_left_to_him() {
+fn an_entry_that_is_being_computed_is_skipped() {
     let root = tempdir().unwrap();
-    // Two caches in one folder are as two processes.
+    // Two handles of one folder act like two processes.
     let (here, there) = (open(root.path(), "none"), open(root.path(), "none"));
     #[memoize(cache = cache, ignore(cache, during))]
     fn slow(cache: &Cache, during: &dyn Fn(), n: u32) -> u32 {
@@ -157,7 +157,7 @@ fn what_somebody_computes_is_left_to_him() {
 }
 
 #[test]
-fn a_sealed_entry_is_sealed_anew() {
+fn a_recompressed_entry_gets_a_new_mac() {
     let root = tempdir().unwrap();
     let open = |secret: u8| Cache::builder(root.path()).secret([secret; 32]).hot_bytes(0).open().unwrap();
     let cache = open(1);
@@ -172,14 +172,14 @@ fn a_sealed_entry_is_sealed_anew() {
             assert!(!computes(&cache, n), "{method}");
         }
         assert!(fs::read(&entry.path).unwrap() == before);
-        // What was not sealed is not made into something that was.
+        // Recompressing must not give a MAC to an entry that had none.
         crate::model_cache::open(root.path(), "none").recompress(&entry, Compression::gzip(3)).unwrap();
         assert_eq!(cache.recompress(&entry, Compression::lz4()).unwrap_err().kind(), ErrorKind::Damaged);
         assert!(computes(&cache, n));
     }
 }
 
-/// Lets the others end, also if this thread panics.
+/// Ends the other threads, also if this one panics.
 struct Done<'d>(&'d AtomicBool);
 
 impl Drop for Done<'_> {
@@ -188,10 +188,10 @@ impl Drop for Done<'_> {
     }
 }
 
-/// While one recompresses without a pause, others forget and compute anew; each value is newer than the one before,
-/// so an old one that comes back is seen.
+/// One thread recompresses without a pause while others remove and compute the entry. Each value is newer than the
+/// one before, so an old one that comes back is noticed.
 #[test]
-fn nothing_comes_back_that_was_removed_or_replaced() {
+fn removed_and_replaced_entries_never_return() {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     #[memoize(cache = cache, ignore(cache))]
     fn newest(cache: &Cache, n: u32) -> (u32, Vec<u64>) {
@@ -199,7 +199,7 @@ fn nothing_comes_back_that_was_removed_or_replaced() {
         (NEXT.fetch_add(1, Ordering::SeqCst), vec![7; 1000])
     }
     let root = tempdir().unwrap();
-    // As two processes: the second one has results in memory as well.
+    // The handles act like two processes. The second one has a memory tier.
     let (here, there) = (open(root.path(), "none"), Cache::open(root.path()).unwrap());
     newest(&here, 1);
     let entry = here.entries().unwrap().next().unwrap();
@@ -228,15 +228,15 @@ fn nothing_comes_back_that_was_removed_or_replaced() {
             match rounds % 4 {
                 0 => {
                     newest::call(cache, 1).forget().unwrap();
-                    assert!(!newest::call(other, 1).is_cached(), "{rounds}: it came back");
-                    // Whoever puts it back does so later than now.
+                    assert!(!newest::call(other, 1).is_cached(), "{rounds}: the removed entry returned");
+                    // A thread that wrongly restores the entry may do so a little later.
                     thread::yield_now();
-                    assert!(!newest::call(other, 1).is_cached(), "{rounds}: it came back");
+                    assert!(!newest::call(other, 1).is_cached(), "{rounds}: the removed entry returned");
                 }
                 1 => {
                     let limits = larder::Limits { max_entries: Some(0), ..larder::Limits::default() };
                     cache.trim_to(&limits).unwrap();
-                    assert!(!newest::call(other, 1).is_cached(), "{rounds}: it came back");
+                    assert!(!newest::call(other, 1).is_cached(), "{rounds}: the removed entry returned");
                 }
                 2 => {
                     let next = NEXT.load(Ordering::SeqCst);
@@ -253,7 +253,7 @@ fn nothing_comes_back_that_was_removed_or_replaced() {
             assert_eq!(newest(cache, 1).0, NEXT.load(Ordering::SeqCst) - 1, "{rounds}");
         }
     });
-    assert!(replaced.load(Ordering::Relaxed) > 0, "nothing was compressed anew");
+    assert!(replaced.load(Ordering::Relaxed) > 0, "nothing was recompressed");
     assert_eq!(here.stats().unwrap().errors + there.stats().unwrap().errors, 0);
     drop(there);
     assert_eq!(here.entries().unwrap().len() as u64, here.stats().unwrap().entries);

@@ -1,4 +1,4 @@
-//! What can be an argument, and which arguments count.
+//! Tests types of arguments, and which arguments count.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -56,7 +56,7 @@ fn references_slices_views_and_maps_are_arguments() {
 
 #[test]
 fn arguments_need_nothing_but_serialize() {
-    // Neither `Clone`, `Hash`, `Eq` nor `Debug`, and moved into the function.
+    // The type has neither `Clone`, `Hash`, `Eq` nor `Debug`, and is moved into the function.
     #[derive(Serialize)]
     struct Input {
         weight: f64,
@@ -82,7 +82,7 @@ fn arguments_need_nothing_but_serialize() {
 }
 
 #[test]
-fn an_ignored_argument_changes_nothing() {
+fn an_ignored_argument_does_not_change_the_key() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     struct NotSerializable;
 
@@ -124,9 +124,9 @@ fn an_argument_without_a_key_bypasses_the_cache() {
     assert_eq!(send::memo().stats().unwrap().errors, 1);
 }
 
-/// `impl Trait` stands for a type without a name, wherever it is in a parameter's type.
+/// `impl Trait` is a type parameter without a name, anywhere in a parameter's type.
 #[test]
-fn an_impl_trait_within_a_type_is_a_part_of_the_key() {
+fn an_impl_trait_within_a_type_is_part_of_the_key() {
     trait Warm: Serialize {
         fn is_warm(&self) -> bool;
     }

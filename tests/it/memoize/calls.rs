@@ -1,4 +1,4 @@
-//! Calls, and calls in hand.
+//! Tests calls and call handles.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -28,7 +28,7 @@ fn a_function_runs_once() {
     let data = array![[1.0, 2.0], [3.0, 4.0]];
     let first = fit(&data, 0.5);
     assert_eq!(fit(&data, 0.5), first);
-    // The same elements in another layout are the same argument.
+    // The same elements in another memory layout are the same argument.
     assert_eq!(fit(&data.t().to_owned().reversed_axes(), 0.5), first);
     assert_eq!(runs!(RUNS), 1);
     fit(&data, 0.25);
@@ -36,7 +36,7 @@ fn a_function_runs_once() {
 }
 
 #[test]
-fn a_call_in_hand_does_nothing_by_itself() {
+fn a_call_handle_does_nothing_until_it_is_used() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE)]
@@ -86,7 +86,7 @@ fn a_recursive_function_runs_each_argument_once() {
 }
 
 #[test]
-fn an_entry_tells_what_it_is() {
+fn an_entry_describes_its_call() {
     #[memoize(cache = &CACHE)]
     fn fit(data: &Array2<f64>, names: Vec<String>) -> usize {
         std::thread::sleep(std::time::Duration::from_millis(2));
@@ -110,7 +110,7 @@ fn an_entry_tells_what_it_is() {
 }
 
 #[test]
-fn closures_are_kept_under_a_name() {
+fn closures_are_stored_under_a_name() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::builder(folder.path()).compression("lz4".parse().unwrap()).open().unwrap();
     let mut runs = 0;
@@ -124,14 +124,14 @@ fn closures_are_kept_under_a_name() {
         assert!(parsed.is_err());
     }
     assert_eq!(runs, 1);
-    // The same name and arguments with another type of result are another function.
+    // The same name and arguments with another result type are another function.
     assert_eq!(cache.get_or_compute("sum", &(1_u64, [2_u64, 3]), || "six".to_owned()), "six");
     assert_eq!(cache.get_or_compute("sum", &(1_u64, [2_u64, 3]), || 7_u64), 6);
     assert_eq!(cache.entries().unwrap().len(), 2);
 }
 
 #[test]
-fn a_panic_is_the_functions_own() {
+fn a_panic_of_the_function_is_passed_on() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     #[memoize(cache = &CACHE)]
     fn fragile(n: u8) -> u8 {

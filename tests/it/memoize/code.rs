@@ -1,17 +1,17 @@
-//! A function's code is a part of its identity.
+//! Tests that the code of a function is a part of its identity.
 
 use larder::memoize;
 
 use super::{CACHE, FOLDER};
 
 #[test]
-fn a_name_and_a_version_replace_the_path_and_leave_old_results_behind() {
+fn a_name_and_a_version_replace_the_path() {
     #[memoize(cache = &CACHE, name = "forecast::daily", version = 1)]
     fn one(n: u8) -> u8 {
         n
     }
     mod moved {
-        // The same code under the same name elsewhere is the same function.
+        // The same code under the same name in another module is the same function.
         #[larder::memoize(cache = &super::CACHE, name = "forecast::daily", version = 1)]
         pub(super) fn one(n: u8) -> u8 {
             n
@@ -31,8 +31,8 @@ fn a_name_and_a_version_replace_the_path_and_leave_old_results_behind() {
 }
 
 #[test]
-fn a_change_of_the_code_is_a_miss_and_going_back_is_a_hit() {
-    // Three functions under one name stand for three versions of the source.
+fn changed_code_is_a_miss_and_reverted_code_is_a_hit() {
+    // Three functions with one name act as three versions of the source.
     macro_rules! version {
         ($name:ident, $n:ident => $($body:tt)*) => {
             #[memoize(cache = &CACHE, name = "edited")]
@@ -59,7 +59,7 @@ fn a_change_of_the_code_is_a_miss_and_going_back_is_a_hit() {
         use super::*;
         version!(
             f, n =>
-            // Only the form differs from the first one.
+            // Only the formatting differs from the first one.
             n   +   1
         );
         pub(super) fn run() -> (u32, bool) {
@@ -72,7 +72,7 @@ fn a_change_of_the_code_is_a_miss_and_going_back_is_a_hit() {
     assert_eq!(commented::run(), (2, true));
 }
 
-/// Two versions of a function's source, under one name: whether they are one code.
+/// Returns whether two versions of a function's source, under one name, have the same code version.
 macro_rules! same_code {
     ({ $($first:tt)* } { $($second:tt)* }) => {{
         mod first {
@@ -97,7 +97,7 @@ macro_rules! count_commas {
 }
 
 #[test]
-fn formatting_is_no_part_of_the_code_and_meaning_is() {
+fn only_changes_of_meaning_change_the_code() {
     assert!(same_code!(
         { pub(crate) fn f(x: u64, y: u64) -> u64 where u64: Copy { x.max(y).max(u64::max(x, y)) + [x, y][0] } }
         {

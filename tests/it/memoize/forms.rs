@@ -1,8 +1,8 @@
-//! What a function looks like stays as it was.
+//! Tests that the attribute preserves the form of a function.
 
 use super::CACHE;
 
-/// Documentation, visibility and the like stay.
+/// Documentation, visibility and other attributes are preserved.
 #[allow(unsafe_code, reason = "to see whether unsafe functions stay unsafe")]
 mod outer {
     use super::CACHE;
@@ -28,17 +28,17 @@ mod outer {
 
 #[test]
 #[allow(unsafe_code, reason = "to see whether unsafe functions stay unsafe")]
-fn forms_are_kept() {
+fn forms_are_preserved() {
     use outer::{many, risky};
     assert_eq!(many(1, 2, 3, 4, 5, 6, 7, 8), 36);
     assert_eq!(many::call(1, 2, 3, 4, 5, 6, 7, 8).run(), 36);
-    // SAFETY: it asks for nothing.
+    // SAFETY: the function has no requirements.
     assert_eq!(unsafe { risky(&1, &[2], 3.into()) }, 3);
-    // SAFETY: the same.
+    // SAFETY: the function has no requirements.
     assert!(unsafe { risky::call(&1, &[2], 3.into()) }.is_cached());
 }
 
-/// What the attribute must not trip over.
+/// Names around a function that could conflict with generated names.
 mod surroundings {
     #![allow(non_upper_case_globals, dead_code, reason = "to be in the way")]
 
@@ -85,14 +85,14 @@ mod surroundings {
 }
 
 #[test]
-fn names_around_it_do_not_matter() {
+fn names_around_a_function_do_not_matter() {
     assert_eq!(surroundings::quiet(1, 2, 3), 6);
     assert!(surroundings::quiet::call(1, 2, 3).is_cached());
     assert_eq!(surroundings::fourteen(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), 14);
 }
 
-/// No lint speaks of what the attribute made: the functions have their documentation, and what stands
-/// beside them has its own.
+/// No lint reports the generated code: the functions keep their documentation, and the companion items have their
+/// own.
 mod public {
     #![deny(deprecated, unused, clippy::missing_errors_doc)]
 
@@ -147,7 +147,7 @@ mod public {
         n
     }
 
-    // Wherever the condition stands.
+    // The condition may come before or after the attribute.
     #[memoize(cache = &CACHE)]
     #[cfg(any())]
     pub(super) fn not_there(nothing: Nothing) -> u8 {}
@@ -158,7 +158,7 @@ mod public {
 }
 
 #[test]
-fn attributes_are_kept_and_have_their_effect() {
+fn attributes_are_preserved_and_have_their_effect() {
     use public::{Model, documented};
     assert_eq!((documented(1), documented::call(1).run(), documented::memo().stats().unwrap().hits), (1, 1, 1));
     assert_eq!((Model(2).method(), Model(2).method_call().run(), Model::new(3)), (2, 2, 3));
@@ -174,7 +174,7 @@ fn attributes_are_kept_and_have_their_effect() {
     assert!(public::old::memo().name().ends_with("public::old"));
 }
 
-/// Those of the attribute's own variables among them.
+/// Names include those of the attribute's own variables.
 #[test]
 fn arguments_may_have_any_name() {
     #[larder::memoize(cache = &CACHE)]
@@ -194,9 +194,9 @@ fn arguments_may_have_any_name() {
     assert_eq!(entry.arguments[4].name, "r#type");
 }
 
-/// What a macro puts together comes in groups that nobody sees.
+/// Tokens from a macro are in invisible groups.
 #[test]
-fn functions_may_be_made_by_macros() {
+fn functions_can_be_generated_by_macros() {
     macro_rules! make {
         ($(#[$attribute:meta])* $vis:vis $name:ident($argument:ident: $of:ty = $value:expr) -> $output:ty $body:block) => {
             $(#[$attribute])*
@@ -217,9 +217,9 @@ fn functions_may_be_made_by_macros() {
     assert_eq!(made::memo().stats().unwrap().hits, 1);
 }
 
-/// Bounds in every place, lifetimes of every kind, patterns, and types behind other names.
+/// Bounds in every position, all kinds of lifetimes, patterns, and type aliases.
 #[test]
-fn signatures_may_be_what_they_like() {
+fn any_signature_is_accepted() {
     use std::borrow::Cow;
     use std::collections::BTreeMap;
     use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! Two functions are never taken for one.
+//! Tests that functions are never confused with each other.
 
 use larder::memoize;
 use serde::Serialize;
@@ -15,7 +15,7 @@ impl<T> Wrapper<T> {
 }
 
 #[test]
-fn two_functions_are_never_taken_for_one() {
+fn generic_functions_with_different_parameters_are_different() {
     #[memoize(cache = &CACHE)]
     fn size_of_generic<T, const N: usize, U>() -> usize {
         size_of::<T>() * N + size_of::<U>()
@@ -30,7 +30,7 @@ fn two_functions_are_never_taken_for_one() {
     assert_eq!(Wrapper::<u64>::size(), 8);
     assert_eq!(Wrapper::<u8>::size(), 1);
 
-    // Transparent newtypes serialise alike.
+    // Newtypes are serialised like their content.
     #[derive(Serialize)]
     struct Celsius(f64);
     #[derive(Serialize)]
@@ -63,7 +63,7 @@ fn two_functions_are_never_taken_for_one() {
 }
 
 #[test]
-fn functions_of_one_name_in_two_functions_are_two() {
+fn functions_with_one_name_in_two_functions_are_different() {
     fn first() -> (u8, String) {
         #[memoize(cache = &CACHE)]
         fn inner(n: u8) -> u8 {
@@ -89,9 +89,9 @@ fn functions_of_one_name_in_two_functions_are_two() {
     assert_ne!(first, second);
 }
 
-/// Blocks and closures leave no trace in a path.
+/// Blocks and closures do not appear in a function's path.
 #[test]
-fn functions_of_one_name_and_code_in_two_blocks_are_two() {
+fn functions_with_one_name_in_two_blocks_are_different() {
     let first = {
         #[memoize(cache = &CACHE)]
         fn inner(n: u8) -> u8 {
@@ -153,6 +153,6 @@ unnamed!(one, 1);
 unnamed!(two, 2);
 
 #[test]
-fn functions_in_unnamed_constants_are_their_own() {
+fn functions_in_unnamed_constants_are_different() {
     assert_eq!((<[(); 1]>::run(), <[(); 2]>::run()), (2, 3));
 }

@@ -1,4 +1,4 @@
-//! The option `key`: what stands in the key for an argument.
+//! Tests the option `key`, which replaces an argument in the key.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +13,7 @@ fn content(path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn an_argument_may_be_in_the_key_as_something_else() {
+fn an_expression_can_replace_an_argument_in_the_key() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE, key(path = content(path)))]
@@ -36,14 +36,14 @@ fn an_argument_may_be_in_the_key_as_something_else() {
     assert_eq!(entry.arguments[0].name, "path");
 }
 
-/// Neither `Serialize`, nor `Clone`.
+/// Type that implements neither `Serialize` nor `Clone`.
 struct Model {
     id: u32,
     weights: Vec<f64>,
 }
 
 #[test]
-fn what_stands_in_the_key_may_use_all_arguments_and_moves_none() {
+fn key_expressions_can_use_all_arguments_and_move_none() {
     #[memoize(cache = &CACHE, key(model = (model.id, weight + f64::from(*n)), path = path.file_name()))]
     fn score(model: Model, weight: &f64, path: PathBuf, n: u8) -> f64 {
         model.weights.iter().sum::<f64>() * weight + f64::from(n) + path.as_os_str().len() as f64
@@ -71,7 +71,7 @@ impl Model {
 }
 
 #[test]
-fn self_may_be_in_the_key_as_something_else() {
+fn an_expression_can_replace_self_in_the_key() {
     let model = |id, weights: &[f64]| Model { id, weights: weights.to_vec() };
     assert_eq!(model(1, &[0.0]).rate(2), 3);
     assert!(model(1, &[1.0]).rate_call(2).is_cached());
@@ -80,9 +80,9 @@ fn self_may_be_in_the_key_as_something_else() {
     assert!(model(1, &[]).consume_call(9).is_cached());
 }
 
-/// The same key would mean another call.
+/// With equal keys, these functions would get each other's results.
 #[test]
-fn what_is_ignored_and_what_is_keyed_are_parts_of_the_code() {
+fn the_ignore_and_key_options_are_part_of_the_code() {
     macro_rules! sum {
         ($name:ident, $a:ident, $b:ident, $($option:tt)*) => {
             #[memoize(cache = &CACHE, name = "chosen", $($option)*)]
@@ -106,7 +106,7 @@ fn what_is_ignored_and_what_is_keyed_are_parts_of_the_code() {
 }
 
 #[test]
-fn types_without_a_name_still_count() {
+fn types_of_impl_trait_arguments_count() {
     trait Warm: Serialize {
         fn is_warm(&self) -> bool;
     }

@@ -1,4 +1,4 @@
-//! Functions in `impl` blocks.
+//! Tests memoized functions in `impl` blocks.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,7 +21,7 @@ static NEW_RUNS: AtomicU32 = AtomicU32::new(0);
 impl Scale {
     #[memoize(cache = self.cache.as_ref().unwrap_or(&CACHE))]
     fn apply(&self, data: &[f64]) -> Vec<f64> {
-        // Those of the other test are none of ours.
+        // Runs of the other test are not counted.
         if self.cache.is_none() {
             count!(METHOD_RUNS);
         }
@@ -41,7 +41,7 @@ impl Scale {
 }
 
 #[test]
-fn methods_have_companions_beside_them() {
+fn methods_have_companion_methods() {
     let scale = |factor| Scale { factor, cache: None };
     assert_eq!(scale(2.0).apply(&[1.0]), [2.0]);
     assert_eq!(scale(2.0).apply(&[1.0]), [2.0]);
@@ -60,7 +60,7 @@ fn methods_have_companions_beside_them() {
 }
 
 #[test]
-fn the_cache_may_come_with_the_arguments() {
+fn the_cache_can_be_an_argument() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
     let scale = Scale { factor: 9.0, cache: Some(cache.clone()) };
@@ -68,7 +68,7 @@ fn the_cache_may_come_with_the_arguments() {
     assert_eq!(cache.entries().unwrap().len(), 1);
     assert_eq!(cache.stats().unwrap().misses, 1);
 
-    // A cache is no argument that the result depends on; it can't be serialised either.
+    // The cache has no effect on the result, and can't be serialised.
     #[memoize(cache = cache, ignore(cache))]
     fn triple(n: u8, cache: &Cache) -> u8 {
         let _ = cache;

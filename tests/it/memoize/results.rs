@@ -1,4 +1,4 @@
-//! What is stored of a result.
+//! Tests what is stored of a result.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -63,7 +63,7 @@ fn a_generic_result_that_is_an_err_is_not_stored_either() {
 }
 
 #[test]
-fn an_error_may_be_anything() {
+fn an_error_can_have_any_type() {
     #[memoize(cache = &CACHE)]
     fn check(n: u8) -> Result<u8, &'static str> {
         if n > 1 { Ok(n) } else { Err("too small") }

@@ -1,4 +1,4 @@
-//! When a stored result is used, and when a new one is kept.
+//! Tests when a stored result is used, and when a new one is stored.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn is_small(entry: &Entry) -> bool {
 }
 
 #[test]
-fn valid_may_look_at_the_entry() {
+fn valid_can_use_the_entry() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE, valid = is_small)]
@@ -33,10 +33,10 @@ fn is_even(value: &u32) -> bool {
 }
 
 #[test]
-fn valid_may_look_at_the_value_and_at_both() {
+fn valid_can_use_the_value_or_both() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
-    // Of a `Result` it sees what `Ok` holds.
+    // For a `Result`, the predicate gets the value in `Ok`.
     #[memoize(cache = &CACHE, valid = is_even)]
     fn by_path(n: u32) -> Result<u32, String> {
         count!(RUNS);
@@ -71,12 +71,12 @@ fn valid_may_look_at_the_value_and_at_both() {
         assert_eq!((by_closure(1), by_closure(2), by_both(1), by_both(2)), (1, 2, 1, 2));
         assert_eq!((by_entry(1), by_entry(2), by_generic(1), by_generic(2)), (1, 2, 1, 2));
     }
-    // Ten calls, five of them twice.
+    // Of ten calls, five are computed twice.
     assert_eq!(runs!(RUNS), 15);
 }
 
 #[test]
-fn only_what_store_if_likes_is_kept() {
+fn only_results_accepted_by_store_if_are_stored() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE, store_if = |x| x.is_finite())]
@@ -89,7 +89,7 @@ fn only_what_store_if_likes_is_kept() {
         count!(RUNS);
         Ok(n)
     }
-    // A name of its own, though an argument has it as well.
+    // The closure's parameter may have the name of an argument.
     #[memoize(cache = &CACHE, store_if = |n| n.iter().all(|n| *n > 1))]
     fn generic<T: serde::Serialize>(n: u32, t: &T) -> Vec<u32> {
         count!(RUNS);
@@ -107,7 +107,7 @@ fn only_what_store_if_likes_is_kept() {
 }
 
 #[test]
-fn a_result_older_than_max_age_is_computed_anew() {
+fn a_result_older_than_max_age_is_recomputed() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
     #[memoize(cache = &CACHE, max_age = "1ms")]

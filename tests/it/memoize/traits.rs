@@ -1,4 +1,4 @@
-//! Methods of traits, and of their `impl`s.
+//! Tests memoized methods of traits and of their implementations.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -77,13 +77,13 @@ shape!(Square, 1.0);
 shape!(Circle, 3.0);
 
 #[test]
-fn methods_of_trait_impls_have_everything_within() {
+fn methods_of_trait_impls_are_memoized() {
     for _ in 0..2 {
         assert_eq!(Square(2.0).area(1.0), Ok(4.0));
         assert_eq!(Circle(2.0).area(1.0), Ok(12.0));
         assert!(Square(-1.0).area(1.0).is_err());
     }
-    // An error is never kept.
+    // An error is never stored.
     assert_eq!(runs!(AREA_RUNS), 4);
 
     let before = runs!(AREA_RUNS);
@@ -98,7 +98,7 @@ fn methods_of_trait_impls_have_everything_within() {
 }
 
 #[test]
-fn a_method_of_a_trait_is_found_by_its_name_in_the_cache() {
+fn a_method_of_a_trait_can_be_found_by_its_name() {
     trait Named {
         fn of(n: u8, cache: &Cache) -> u8;
     }
@@ -115,7 +115,7 @@ fn a_method_of_a_trait_is_found_by_its_name_in_the_cache() {
     assert_eq!((Thing::of(1, &cache), Thing::of(2, &cache), Thing::of(1, &cache)), (1, 2, 1));
     let [function] = cache.functions().unwrap().try_into().unwrap();
     assert_eq!(function.entries, 2);
-    let here = "it::memoize::traits::a_method_of_a_trait_is_found_by_its_name_in_the_cache";
+    let here = "it::memoize::traits::a_method_of_a_trait_can_be_found_by_its_name";
     assert_eq!(function.name, format!("it::memoize::traits::<impl {here}::Named for {here}::Thing>::of"));
     assert!(folder.path().join("v1/it@larder/memoize/traits/Thing/Named/of").is_dir());
     assert_eq!(cache.stats().unwrap().hits, 1);
@@ -143,9 +143,9 @@ impl<T> Convert<T> for Any {
     }
 }
 
-/// What only the `impl` names, no argument shows, nor does `Self`.
+/// These parameters appear only in the `impl`, not in an argument or in `Self`.
 #[test]
-fn the_parameters_of_an_impl_are_parts_of_the_key() {
+fn the_parameters_of_an_impl_are_part_of_the_key() {
     for _ in 0..2 {
         assert_eq!((Convert::<u8>::width(&Any), Convert::<u64>::width(&Any)), (1, 8));
         assert_eq!(Convert::<u8>::both::<7, u16>(&Any), [1, 7, 2]);
@@ -159,9 +159,9 @@ trait Inner {
     fn value(n: u8) -> u8;
 }
 
-/// Blocks leave no trace in a path.
+/// Blocks do not appear in a function's path.
 #[test]
-fn methods_of_types_of_one_name_in_two_blocks_are_two() {
+fn methods_of_types_with_one_name_in_two_blocks_are_different() {
     let first = {
         struct Local;
         impl Inner for Local {
@@ -191,7 +191,7 @@ fn methods_of_types_of_one_name_in_two_blocks_are_two() {
     assert_eq!((first, second), (2, 3));
 }
 
-/// A trait's own method, called through `dyn`: `Self` is the type behind it.
+/// A provided method of the trait, called through `dyn`. `Self` is the concrete type.
 #[test]
 fn a_trait_with_memoized_methods_can_be_an_object() {
     trait Animal {
@@ -227,7 +227,7 @@ mod moved {
         fn tall(&self) -> u8;
     }
 
-    // The attribute's line is no part of what identifies it.
+    // The line of the attribute is not part of the function's identity.
     impl Tall for f64 {
         #[larder::memoize(cache = &CACHE, in_trait)]
         fn tall(&self) -> u8 {
@@ -237,7 +237,7 @@ mod moved {
 }
 
 #[test]
-fn an_impl_in_a_module_may_move() {
+fn an_impl_can_move_within_its_module() {
     use moved::Tall as _;
     assert_eq!(2.0_f64.tall(), 1);
     let entry = CACHE.entries().unwrap().find(|entry| entry.function.ends_with("::tall")).unwrap();
@@ -258,10 +258,10 @@ fn unsafe_methods_stay_unsafe() {
         #[memoize(cache = &CACHE, in_trait)]
         unsafe fn get(&self, n: u8) -> u8 {
             #![allow(clippy::needless_return, reason = "an attribute within the body")]
-            // SAFETY: it asks for nothing.
+            // SAFETY: the function has no requirements.
             return unsafe { helper(n) + self };
         }
     }
-    // SAFETY: the same.
+    // SAFETY: the method has no requirements.
     assert_eq!(unsafe { (1_u8.get(2), 1_u8.get(2)) }, (3, 3));
 }

@@ -1,11 +1,11 @@
-//! What lies on disk, function by function.
+//! Tests the files of each function in the cache.
 
 use larder::{Cache, memoize};
 
 use super::CACHE;
 
 #[test]
-fn each_function_may_have_its_own_compressor() {
+fn each_function_can_have_its_own_compressor() {
     #[memoize(cache = &CACHE, compress = "gzip:9")]
     fn squeezed(n: usize) -> Vec<f64> {
         vec![1.5; n]
@@ -19,7 +19,7 @@ fn each_function_may_have_its_own_compressor() {
 }
 
 #[test]
-fn a_function_and_a_cache_are_cleared_by_themselves() {
+fn clearing_removes_only_the_function_or_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("mine.txt"), "not larder's").unwrap();
     let cache = Cache::open(folder.path()).unwrap();
@@ -55,9 +55,9 @@ fn a_function_and_a_cache_are_cleared_by_themselves() {
     assert_eq!(cache.entries().unwrap().len(), 1);
 }
 
-/// Also by a process that has seen to it before.
+/// This also holds in a process that has written the file before.
 #[test]
-fn the_file_that_says_whose_folder_it_is_is_made_again() {
+fn the_description_of_a_function_is_written_again() {
     #[memoize(cache = &CACHE, name = "described")]
     fn described(n: u8) -> u8 {
         n

@@ -1,11 +1,11 @@
-//! A workspace in a temporary folder, and what its program says.
+//! Builds a workspace in a temporary folder, and reads the output of its program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::{TempDir, tempdir};
 
-/// The start of each program: `report` prints the memoized function's value, the plain one, and whether it was a hit.
+/// Beginning of each program: `report` prints the memoized value, the plain value, and whether the call was a hit.
 const PRELUDE: &str = "
 static CACHE: std::sync::LazyLock<larder::Cache> =
     std::sync::LazyLock::new(|| larder::Cache::open(std::env::var(\"CACHE\").unwrap()).unwrap());
@@ -16,15 +16,15 @@ fn report<T: std::fmt::Debug>(plain: T, (value, outcome): (T, larder::Outcome)) 
 ";
 
 pub(super) struct Build {
-    /// The program is called as its test, since all of them share a folder.
+    /// Name of the program. It is the name of the test, since all programs share one target folder.
     pub(super) name: String,
     dir: TempDir,
     cache: TempDir,
-    /// Besides cargo's own.
+    /// Environment variables in addition to cargo's own.
     pub(super) variables: Vec<(&'static str, String)>,
 }
 
-/// What a program printed.
+/// Output of a program.
 #[derive(Debug, PartialEq)]
 pub(super) struct Said {
     pub(super) value: String,
@@ -33,8 +33,8 @@ pub(super) struct Said {
 }
 
 impl Build {
-    /// A workspace of one package, `app`, whose `src/main.rs` begins with the prelude. `dependencies` are lines of
-    /// its manifest.
+    /// Creates a workspace with one package, `app`, whose `src/main.rs` begins with the prelude. `dependencies` are
+    /// lines of its manifest.
     pub(super) fn of_program(dependencies: &str, main: &str) -> Self {
         let thread = std::thread::current();
         let name = thread.name().unwrap().rsplit("::").next().unwrap().to_owned();
@@ -42,12 +42,12 @@ impl Build {
         build.write("Cargo.toml", "[workspace]\nmembers = [\"app\"]\nresolver = \"3\"\n");
         build.write("app/Cargo.toml", &build.manifest("2024", dependencies));
         build.write("app/src/main.rs", &format!("{PRELUDE}{main}"));
-        // The versions that are there already.
+        // Use the versions that are downloaded already.
         std::fs::copy(repository().join("Cargo.lock"), build.path("Cargo.lock")).unwrap();
         build
     }
 
-    /// With a package beside it, of this manifest and library.
+    /// Adds a package with this manifest and library.
     pub(super) fn beside(self, name: &str, dependencies: &str, lib: &str) -> Self {
         self.edit("Cargo.toml", "members = [", &format!("members = [\"{name}\", "));
         self.write(&format!("{name}/Cargo.toml"), &manifest(name, dependencies));
@@ -55,7 +55,7 @@ impl Build {
         self
     }
 
-    /// The same, with larder among its dependencies.
+    /// Adds a package that depends on larder.
     pub(super) fn beside_with_larder(self, name: &str, dependencies: &str, lib: &str) -> Self {
         self.beside(name, &format!("larder = {}\n{dependencies}", larder()), lib)
     }
@@ -89,7 +89,7 @@ impl Build {
         self.cache.path()
     }
 
-    /// The texts of the cache's files whose names begin so.
+    /// Returns the contents of the cache's files whose names begin with `prefix`.
     pub(super) fn cached(&self, prefix: &str) -> Vec<String> {
         let (mut texts, mut folders) = (Vec::new(), vec![self.cache.path().to_owned()]);
         while let Some(folder) = folders.pop() {
@@ -108,7 +108,7 @@ impl Build {
         let mut command = Command::new(env!("CARGO"));
         command.args(arguments).current_dir(self.dir.path());
         command.env("CARGO_TARGET_DIR", target()).env("CACHE", self.cache.path()).stdin(Stdio::null());
-        // Hundreds of programs are linked, and nobody debugs one.
+        // Hundreds of programs are linked, and none is debugged.
         command.env("CARGO_PROFILE_DEV_DEBUG", "0");
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "LARDER", "LARDER_DIR", "CARGO_BUILD_TARGET"] {
             command.env_remove(name);
@@ -119,7 +119,7 @@ impl Build {
         command
     }
 
-    /// Builds and runs the program. What the memoized function gives is what the code gives.
+    /// Builds and runs the program. Checks that the memoized value equals the plain one.
     pub(super) fn run(&self) -> Said {
         self.run_with(&[])
     }
@@ -129,12 +129,13 @@ impl Build {
         said(self.command(&arguments).output().unwrap())
     }
 
-    /// Runs the program's tests, which say what the program says.
+    /// Builds and runs the program's tests, which print the same lines as the program.
     pub(super) fn test(&self) -> Said {
         said(self.command(&["test", "--quiet", "-p", &self.name, "--", "--nocapture"]).output().unwrap())
     }
 
-    /// `before` is the value at first, and `after` the one behind an edit, which is then taken back.
+    /// Checks that an edit changes the value from `before` to `after`, and that reverting it restores the first
+    /// result.
     pub(super) fn follows(&self, (before, after): (&str, &str), (file, from, to): (&str, &str, &str)) {
         let first = self.run();
         assert_eq!(first.value, before, "at first: {first:?}");
@@ -142,10 +143,10 @@ impl Build {
         self.edit(file, from, to);
         let edited = self.run();
         assert_eq!((edited.value.as_str(), edited.is_hit), (after, false), "edited: {edited:?}");
-        assert!(self.run().is_hit, "unchanged after the edit");
+        assert!(self.run().is_hit, "no hit without a further edit");
         self.edit(file, to, from);
-        assert_eq!(self.run().value, before, "taken back");
-        assert!(self.run().is_hit, "unchanged after it was taken back");
+        assert_eq!(self.run().value, before, "reverted");
+        assert!(self.run().is_hit, "no hit without a further edit after the revert");
     }
 }
 
@@ -171,7 +172,7 @@ fn larder() -> String {
     format!("{{ path = {:?}, default-features = false, features = [\"macros\"] }}", repository())
 }
 
-/// One folder for all of them, so that crates from the registry are built once.
+/// Returns the target folder, which is shared so that crates from the registry are built once.
 pub(super) fn target() -> PathBuf {
     repository().join("target/never-stale")
 }

@@ -1,10 +1,9 @@
-//! Code that is no Rust, and code that macros and build scripts make.
+//! Tests code in other languages, and code that macros and build scripts generate.
 
 use super::build::Build;
 
-/// FIELD F2: C that a build script compiles.
 #[test]
-fn c_that_a_build_script_compiles() {
+fn c_code_compiled_by_a_build_script_counts() {
     let main = "
 unsafe extern \"C\" { fn k(x: i32) -> i32; }
 fn plain(x: i32) -> i32 { unsafe { k(x) } }
@@ -20,14 +19,14 @@ fn main() { report(plain(3), called::call(3).outcome()); }
         .with("app/csrc/k.h", "#define FACTOR 2\n")
         .with("app/csrc/k.c", "#include \"k.h\"\nint k(int x) { return x * FACTOR; }\n");
     build.follows(("6", "60"), ("app/csrc/k.h", "FACTOR 2", "FACTOR 20"));
-    // Rust that is not reached leaves the result where it is.
+    // Editing Rust code that the function does not reach keeps the result.
     build.edit("app/src/main.rs", "fn main()", "#[allow(dead_code)]\nfn other() {}\nfn main()");
     assert!(build.run().is_hit);
 }
 
-/// A sibling of F2: the C of a package beside this one, which has the `extern` block as well.
+/// The C code is in another package, which also has the `extern` block.
 #[test]
-fn c_of_a_package_beside() {
+fn c_code_of_another_package_counts() {
     let main = "
 fn plain(x: i32) -> i32 { ksys::safe(x) }
 #[larder::memoize(cache = &CACHE)]
@@ -45,9 +44,8 @@ fn main() { report(plain(3), called::call(3).outcome()); }
     build.follows(("4", "5"), ("ksys/k.c", "x + 1", "x + 2"));
 }
 
-/// FIELD F3: a macro that reads a folder.
 #[test]
-fn a_folder_that_a_macro_includes() {
+fn a_folder_included_by_a_macro_is_reported() {
     let main = "
 static DIR: include_dir::Dir<'_> = include_dir::include_dir!(\"$CARGO_MANIFEST_DIR/tpl\");
 fn plain(x: u64) -> String { format!(\"{x}{}\", DIR.get_file(\"a.txt\").unwrap().contents_utf8().unwrap()) }
@@ -65,7 +63,7 @@ fn main() {
     let findings = larder::Cache::open(build.cache_dir()).unwrap().diagnose();
     let finding = findings.iter().find(|finding| finding.about == "code").unwrap();
     assert!(finding.what.contains("page` (what macros of `include_dir"), "{finding:?}");
-    // The compiler says once what can't be seen, and how to be quiet about it.
+    // The compiler warns once about code that larder can't see, and says how to silence the warning.
     build.edit("app/tpl/a.txt", "old", "other");
     build.edit("app/src/main.rs", "fn main()", "const _: u8 = 1;\nfn main()");
     let loud = build.run().warnings;
@@ -75,9 +73,9 @@ fn main() {
     assert_eq!(build.run().warnings, "");
 }
 
-/// FIELD F3: a derive that reads a template, which includes another one.
+/// The template includes another one.
 #[test]
-fn a_template_that_a_derive_reads() {
+fn a_template_read_by_a_derive_counts() {
     let main = "
 use askama::Template;
 #[derive(Template)]
@@ -94,9 +92,9 @@ fn main() { report(plain(3), page::call(3).outcome()); }
     build.follows(("\"3 old\"", "\"3 new\""), ("app/templates/part.txt", "old", "new"));
 }
 
-/// FIELD F4: an attribute on a `use` that becomes a `cfg(test)`.
+/// The attribute on the `use` becomes a `cfg(test)`.
 #[test]
-fn what_a_test_stored_is_not_the_programs_result() {
+fn a_program_does_not_use_results_of_its_tests() {
     let main = "
 #[allow(dead_code)]
 mod client {
@@ -118,9 +116,9 @@ fn t() { main() }
     assert_eq!(build.run().value, "6");
 }
 
-/// A sibling of F4, by hand.
+/// The same without a crate for it.
 #[test]
-fn uses_for_tests_alone_count() {
+fn imports_for_tests_only_count() {
     let main = "
 mod net { pub fn get(x: i64) -> i64 { x * 2 } }
 #[allow(dead_code)]
@@ -143,10 +141,10 @@ fn t() { main() }
     assert_eq!((run.value.as_str(), run.warnings.as_str()), ("6", ""));
 }
 
-/// FIELD F5: a crate beside includes what its build script wrote, and the program's own helper is edited; then what
-/// the build script wrote.
+/// A dependency includes a file that its build script wrote. First a function of the program is edited, then this
+/// file changes.
 #[test]
-fn what_the_build_script_of_a_crate_beside_wrote() {
+fn a_file_written_by_a_build_script_of_a_dependency_counts() {
     let main = "
 fn helper(x: u64) -> u64 { x + 1 }
 fn plain(x: u64) -> u64 { helper(dep::made(x)) }
@@ -168,9 +166,9 @@ fn main() { report(plain(3), built::call(3).outcome()); }
     assert_eq!(build.run().warnings, "");
 }
 
-/// FIELD F6: the memoized function stands in an included file, and so does a helper.
+/// The memoized function and a helper are in the included file.
 #[test]
-fn a_function_in_an_included_file() {
+fn a_function_in_an_included_file_is_tracked() {
     let main = "
 include!(\"parts.rs\");
 fn helper(x: u64) -> u64 { x + 1 }
@@ -186,12 +184,12 @@ fn included(x: u64) -> u64 { plain(x) }
     build.follows(("31", "32"), ("app/src/main.rs", "x + 1", "x + 2"));
     build.follows(("31", "91"), ("app/src/parts.rs", "x * 10", "x * 30"));
     build.edit("app/src/parts.rs", "fn near", "#[allow(dead_code)]\nfn stranger() {}\nfn near");
-    assert!(build.run().is_hit, "a stranger in the file");
+    assert!(build.run().is_hit, "an unrelated function in the file");
 }
 
-/// FIELD F7: the compiler reads a documentation test from standard input.
+/// The compiler reads a documentation test from standard input.
 #[test]
-fn a_documentation_test() {
+fn a_documentation_test_is_tracked() {
     let lib = "
 /// ```
 /// fn helper(x: u64) -> u64 { x * 2 + documented::more() }

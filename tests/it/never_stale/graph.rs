@@ -1,10 +1,10 @@
-//! The crates that a build really uses, whatever the manifests say.
+//! Tests that tracking follows the crates that a build really uses, not only the manifests.
 
 use super::build::{Build, manifest, target};
 
-/// FIELD F8: configuration puts a local copy in the place of a crate from the registry.
+/// The configuration replaces a crate from the registry by a local copy.
 #[test]
-fn a_patch_in_the_configuration() {
+fn a_patch_in_the_configuration_counts() {
     let main = "
 fn plain(x: u64) -> String { hex::encode(x) + hex::MORE }
 #[larder::memoize(cache = &CACHE)]
@@ -20,9 +20,9 @@ fn main() { report(plain(3), text::call(3).outcome()); }
     build.follows(("\"3!\"", "\"3?\""), ("copy/src/lib.rs", "\"!\"", "\"?\""));
 }
 
-/// FIELD F9: a version that a crate beside inherits from its workspace.
+/// A dependency inherits its version from its workspace.
 #[test]
-fn an_inherited_version() {
+fn an_inherited_version_counts() {
     let main = "
 fn plain(x: u64) -> String { format!(\"{x} {}\", dep::version()) }
 #[larder::memoize(cache = &CACHE)]
@@ -41,9 +41,9 @@ fn main() { report(plain(3), text::call(3).outcome()); }
     build.follows(("\"3 one\"", "\"3 two\""), ("Cargo.toml", "one", "two"));
 }
 
-/// FIELD F10: another member of the workspace switches on a feature of a crate that is used here.
+/// Another member of the workspace enables a feature of a crate that the function uses.
 #[test]
-fn a_feature_of_a_crate_that_another_member_switches_on() {
+fn a_feature_enabled_by_another_member_counts() {
     let main = "
 fn plain(x: u64) -> String {
     let value: serde_json::Value = serde_json::from_str(&format!(\"{{\\\"b\\\":{x},\\\"a\\\":1}}\")).unwrap();
@@ -65,9 +65,9 @@ fn main() { report(plain(3), text::call(3).outcome()); other::nothing(); }
     assert!(back.is_hit, "{back:?}");
 }
 
-/// A sibling of F10: the crate whose feature changes is used by a crate from the registry, not by the code here.
+/// A crate from the registry uses the crate whose feature changes. The code here does not use it directly.
 #[test]
-fn a_feature_of_a_crate_behind_another() {
+fn a_feature_of_an_indirect_dependency_counts() {
     let main = "
 fn plain(x: u64) -> String {
     let template = handlebars::Handlebars::new();
@@ -83,7 +83,7 @@ fn main() { report(plain(3), text::call(3).outcome()); }
     build.follows(("\"ab\"", "\"ba\""), change);
 }
 
-/// FIELD F12: another target, as far as one machine can build for two.
+/// Builds for another target, as far as one machine can.
 #[test]
 fn the_target_counts() {
     let main = "
@@ -99,15 +99,15 @@ fn main() {
     assert_eq!(build.run().value, value);
     let noted = build.cached("code-").pop().unwrap();
     assert!(noted.contains(&format!("\"target\": \"{}", std::env::consts::ARCH)), "{noted}");
-    // By name, the same target is the same.
+    // Naming the host target explicitly changes nothing.
     let host = std::process::Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap();
     let host = String::from_utf8(host.stdout).unwrap();
     assert!(build.run_with(&["--target", host.trim()]).is_hit);
 }
 
-/// What is built again without being changed is found again.
+/// A rebuild without changes finds the same results.
 #[test]
-fn what_does_not_count() {
+fn irrelevant_changes_do_not_count() {
     let main = "
 fn plain(x: u64) -> u64 { dep::scale(x) + made::N }
 mod made { include!(concat!(env!(\"OUT_DIR\"), \"/n.rs\")); }
@@ -137,7 +137,7 @@ fn main() { report(plain(3), scaled::call(3).outcome()); }
     let clean = build.command(&["clean", "--quiet", "-p", &build.name, "-p", "dep", "-p", "itoa"]).output().unwrap();
     assert!(clean.status.success());
     assert!(build.run().is_hit, "after a clean");
-    // Another checkout.
+    // Another checkout of the same sources.
     let mut moved = Build::of_program("", "");
     for file in [
         "Cargo.toml",
@@ -158,9 +158,9 @@ fn main() { report(plain(3), scaled::call(3).outcome()); }
     assert!(moved.run().is_hit, "another checkout and another target folder");
 }
 
-/// A type of the program decides what a function of a library does: its code is seen from neither side.
+/// A type of the program determines the behaviour of a library's function. Its code is visible from neither crate.
 #[test]
-fn a_trait_that_the_program_implements() {
+fn a_trait_implemented_by_the_program_is_reported() {
     let main = "
 struct Fast(u64);
 impl serde::Serialize for Fast {

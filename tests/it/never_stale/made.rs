@@ -1,8 +1,9 @@
-//! Code that macros make, and crates that are found in unusual ways.
+//! Tests code that macros generate, and crates that are found in unusual ways.
 
 use super::build::Build;
 
-/// A program with this code before `plain`, whose body is `body`; both give a `u64` of `x`, which is 3.
+/// Returns a program with `code` before the function `plain`, whose body is `body`. `plain` and the memoized function
+/// return a `u64` computed from `x`, which is 3.
 fn program(dependencies: &str, code: &str, body: &str) -> Build {
     let main = format!(
         "{code}
@@ -16,7 +17,7 @@ fn main() {{ report(plain(3), kept::call(3).outcome()); }}
 }
 
 #[test]
-fn impls_that_a_macro_makes_in_another_module() {
+fn impls_generated_by_a_macro_in_another_module_count() {
     let build = program("", "mod t { pub trait Val { fn val(&self) -> u64; } }\nmod imps;\nuse t::Val;", "x.val()")
         .with(
             "app/src/imps.rs",
@@ -28,7 +29,7 @@ imp!(u64 => 5, u32 => 6);",
 }
 
 #[test]
-fn modules_that_a_macro_declares() {
+fn modules_declared_by_a_macro_count() {
     let code = "macro_rules! mods { ($($m:ident),*) => { $(mod $m;)* } }\nmods!(alpha, beta);";
     let build = program("", code, "alpha::get(x)")
         .with("app/src/alpha.rs", "pub fn get(x: u64) -> u64 { x * 2 }")
@@ -36,9 +37,9 @@ fn modules_that_a_macro_declares() {
     build.follows(("6", "60"), ("app/src/alpha.rs", "x * 2", "x * 20"));
 }
 
-/// serde calls functions of a module that only an attribute names.
+/// serde calls functions of a module that is named only in an attribute.
 #[test]
-fn a_module_in_an_attribute() {
+fn a_module_named_in_an_attribute_counts() {
     let code = "mod fmt;\n#[derive(serde::Serialize)] struct Wrap { #[serde(with = \"fmt::more\")] n: u64 }";
     let build = program(
         "serde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\n",
@@ -52,9 +53,9 @@ fn a_module_in_an_attribute() {
     build.follows(("4", "5"), ("app/src/fmt.rs", "n + 1", "n + 2"));
 }
 
-/// A derive that makes a type which is all that the code names.
+/// The code names only a type that a derive generates.
 #[test]
-fn a_type_that_a_derive_makes() {
+fn a_type_generated_by_a_derive_counts() {
     let build =
         program("meta = { path = \"../meta\" }\n", "mod thing;\nuse thing::ThingMeta;", "ThingMeta::fields() + x")
             .beside(
@@ -72,9 +73,9 @@ pub fn meta(item: TokenStream) -> TokenStream {
     build.follows(("13", "103"), ("meta/src/lib.rs", "* 10", "* 100"));
 }
 
-/// Two crates change places behind the names that the code uses.
+/// Two crates are swapped behind the names that the code uses.
 #[test]
-fn renamed_crates_that_change_places() {
+fn swapped_renamed_crates_count() {
     let two = "a = { package = \"two\", path = \"../two\" }\nb = { package = \"three\", path = \"../three\" }\n";
     let build = program(two, "", "a::go(x) * 100 + b::go(x)")
         .beside("two", "", "pub fn go(x: u64) -> u64 { x * 2 }")
@@ -83,9 +84,9 @@ fn renamed_crates_that_change_places() {
     build.follows(("609", "906"), ("app/Cargo.toml", two, other));
 }
 
-/// Crates that are libraries of C as well have no hash in their names.
+/// The files of crates that are also C libraries have no hash in their names.
 #[test]
-fn crates_of_other_types() {
+fn crates_of_other_types_count() {
     for kind in ["cdylib\", \"rlib", "dylib", "staticlib\", \"rlib"] {
         let build = program("mixed = { path = \"../mixed\" }\n", "", "mixed::go(x)")
             .beside(
@@ -98,9 +99,9 @@ fn crates_of_other_types() {
     }
 }
 
-/// A folder that is called as cargo's own.
+/// A path looks like that of cargo's registry.
 #[test]
-fn a_path_that_looks_like_a_registry() {
+fn a_path_that_looks_like_a_registry_counts() {
     let build = program("dep = { path = \"../registry/src/backend/dep\" }\n", "", "dep::go(x)");
     let build = build.beside("registry/src/backend/dep", "", "pub fn go(x: u64) -> u64 { x * 2 }");
     let manifest = "registry/src/backend/dep/Cargo.toml";
@@ -108,9 +109,9 @@ fn a_path_that_looks_like_a_registry() {
     build.follows(("6", "60"), ("registry/src/backend/dep/src/lib.rs", "x * 2", "x * 20"));
 }
 
-/// How a type is read that the caller chooses.
+/// The caller chooses a type whose `Deserialize` is edited.
 #[test]
-fn a_type_that_is_read() {
+fn a_deserialised_type_counts() {
     let main = "
 mod temp;
 fn plain<T: serde::de::DeserializeOwned>(text: &str) -> T { serde_json::from_str(text).unwrap() }
@@ -128,9 +129,9 @@ fn n() -> u64 { 5 }",
     build.follows(("Temp { n: 5 }", "Temp { n: 50 }"), ("app/src/temp.rs", "{ 5 }", "{ 50 }"));
 }
 
-/// Code that asks for its position.
+/// The code uses its own position.
 #[test]
-fn lines_that_code_asks_for() {
+fn line_numbers_used_by_code_count() {
     let build = program("", "fn seed() -> u64 { line!() as u64 * 1000 }", "seed() + x");
     let first = build.run().value;
     build.edit("app/src/main.rs", "fn seed()", "// A comment.\nfn seed()");

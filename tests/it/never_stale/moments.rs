@@ -1,4 +1,4 @@
-//! Files that change while cargo builds.
+//! Tests files that change while cargo builds.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,17 +11,17 @@ fn scaled(x: u64) -> u64 { plain(x) }
 fn main() { report(plain(3), scaled::call(3).outcome()); }
 ";
 
-/// FIELD F1, a dependency: it is compiled at once, and the program after a crate whose build script takes a while.
-/// The file is saved at another moment each time.
+/// The dependency is compiled at once. The program is compiled after a crate whose build script takes a while. The
+/// file is saved at another time in each round.
 #[test]
-fn a_dependency_that_is_saved_during_the_build() {
+fn a_dependency_saved_during_the_build_counts() {
     let build = Build::of_program("dep = { path = \"../dep\" }\nslow = { path = \"../slow\" }\n", MAIN)
         .beside("dep", "", "pub fn scale(x: u64) -> u64 { x * 100 }")
         .beside("slow", "", "")
         .with("slow/build.rs", "fn main() { std::thread::sleep(std::time::Duration::from_millis(1200)); }\n");
     assert_eq!(build.run().value, "300");
     for moment in 0..20_u32 {
-        // The build script runs again.
+        // This makes the build script run again.
         build.write(
             "slow/build.rs",
             &format!("fn main() {{ std::thread::sleep(std::time::Duration::from_millis(1200 + {moment})); }}\n"),
@@ -32,7 +32,7 @@ fn a_dependency_that_is_saved_during_the_build() {
             { running }.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(u64::from(moment) * 110));
         build.write("dep/src/lib.rs", &format!("pub fn scale(x: u64) -> u64 {{ x * {} }}", 300 + moment));
-        // Whichever text it was compiled from, the memoized function gives what the plain one gives.
+        // Both texts are possible here, but the memoized function must agree with the plain one.
         said(running.wait_with_output().unwrap());
         assert_eq!(build.run().value, format!("{}", 3 * (300 + moment)), "saved at moment {moment}");
     }
@@ -41,10 +41,10 @@ fn a_dependency_that_is_saved_during_the_build() {
     assert_eq!((back.value.as_str(), back.is_hit), ("300", true), "the first text again");
 }
 
-/// FIELD F1, the package itself: the compiler has read the file, and the attribute reads it later. A derive that
-/// sleeps stands in for a large crate.
+/// The compiler has already read the file when the attribute reads it. A derive that sleeps stands in for a large
+/// crate.
 #[test]
-fn a_file_of_the_package_that_is_saved_during_its_compilation() {
+fn a_file_saved_during_its_compilation_counts() {
     let main = "
 mod helper;
 #[derive(sleepy::Sleep)]
@@ -82,9 +82,9 @@ fn main() { report(plain(3), scaled::call(3).outcome()); }
     assert_eq!((back.value.as_str(), back.is_hit), ("300", true), "the first text again");
 }
 
-/// FIELD F11: the file that replaces another one is older, so cargo keeps the library.
+/// The new file is older than the one it replaces, so cargo does not rebuild the library.
 #[test]
-fn a_dependency_that_is_replaced_by_an_older_file() {
+fn a_dependency_replaced_by_an_older_file_counts() {
     let build = Build::of_program("dep = { path = \"../dep\" }\n", MAIN).beside(
         "dep",
         "",
@@ -95,7 +95,7 @@ fn a_dependency_that_is_replaced_by_an_older_file() {
     let old = SystemTime::now() - Duration::from_secs(1_000_000);
     std::fs::File::options().write(true).open(build.path("dep/new.rs")).unwrap().set_modified(old).unwrap();
     std::fs::rename(build.path("dep/new.rs"), build.path("dep/src/lib.rs")).unwrap();
-    // The program is compiled again, the library is not.
+    // The program is recompiled, but not the library.
     build.edit("app/src/main.rs", "fn main()", "const _: u8 = 1;\nfn main()");
     assert_eq!(build.run().value, "300");
     let now = SystemTime::now();

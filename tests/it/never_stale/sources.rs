@@ -1,4 +1,4 @@
-//! Where crates come from: repositories, vendored copies, overrides.
+//! Tests sources of crates: repositories, vendored copies, overrides.
 
 use std::process::Command;
 
@@ -18,9 +18,9 @@ fn text(x: u64) -> String { plain(x) }
 fn main() { report(plain(171), text::call(171).outcome()); }
 ";
 
-/// A dependency in a repository of git, which moves on by a commit.
+/// A new commit is added to the git repository of a dependency.
 #[test]
-fn a_commit_of_a_git_dependency() {
+fn a_commit_of_a_git_dependency_counts() {
     let build = Build::of_program("", MAIN)
         .with("repository/Cargo.toml", &manifest("dep", ""))
         .with("repository/src/lib.rs", "pub fn scale(x: u64) -> u64 { x * 2 }");
@@ -48,9 +48,9 @@ fn a_commit_of_a_git_dependency() {
     assert_eq!((moved.value.as_str(), moved.is_hit, moved.warnings.as_str()), ("60", false, ""));
 }
 
-/// A vendored crate is edited, with its checksums taken out as people do.
+/// A vendored crate is edited, and its checksums are removed, as users do.
 #[test]
-fn an_edit_of_a_vendored_crate() {
+fn an_edit_of_a_vendored_crate_counts() {
     let build = Build::of_program("hex = \"0.4\"\n", HEX);
     let vendor = build.command(&["vendor", "--quiet", "vendor"]).output().unwrap();
     assert!(vendor.status.success(), "{vendor:?}");
@@ -64,15 +64,15 @@ fn an_edit_of_a_vendored_crate() {
     let (_, package) = checksums.split_once("\"package\":").unwrap();
     build.write("vendor/hex/.cargo-checksum.json", &format!("{{\"files\":{{}},\"package\":{package}"));
     build.edit("vendor/hex/src/lib.rs", "b\"0123456789abcdef\"", "b\"0123456789ABCDEF\"");
-    // cargo takes vendored crates for unchanged, so it has to be told.
+    // cargo assumes that vendored crates don't change, so a rebuild is forced.
     let clean = build.command(&["clean", "--quiet", "-p", "hex"]).output().unwrap();
     assert!(clean.status.success(), "{clean:?}");
     assert_eq!(build.run().value, "\"AB\"");
 }
 
-/// A local copy is put in place by a path override, which no manifest mentions.
+/// A path override, which no manifest mentions, replaces a crate by a local copy.
 #[test]
-fn a_path_override() {
+fn a_path_override_counts() {
     let build =
         Build::of_program("hex = { version = \"=0.4.3\", default-features = false, features = [\"alloc\"] }\n", HEX);
     assert_eq!(build.run().value, "\"ab\"");

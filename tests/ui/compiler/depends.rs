@@ -1,4 +1,4 @@
-//! What does not exist can't be depended on.
+//! A dependency that does not exist.
 
 use larder::memoize;
 

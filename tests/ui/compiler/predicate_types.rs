@@ -1,4 +1,4 @@
-//! `valid` takes three kinds of functions, and no other.
+//! `valid` with functions of a wrong type.
 
 use larder::memoize;
 

@@ -1,8 +1,8 @@
-//! No lint speaks of what the attribute made: the functions have their documentation, and what stands
-//! beside them has its own.
+//! No lint reports the generated code: the functions keep their documentation, and the companion items have their
+//! own.
 #![deny(missing_docs, deprecated, unused, unreachable_pub, missing_debug_implementations)]
 
-/// A module that others see.
+/// A public module.
 pub mod public {
     use larder::memoize;
 
@@ -53,7 +53,7 @@ pub mod public {
         n
     }
 
-    // Wherever the condition stands.
+    // The condition may come before or after the attribute.
     #[memoize]
     #[cfg(any())]
     pub fn not_there(nothing: Nothing) -> u8 {}

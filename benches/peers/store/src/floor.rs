@@ -1,4 +1,4 @@
-//! The least that the system lets anyone do with as many bytes as an entry of larder's has.
+//! Measures the least time that the system needs to read and write as many bytes as an entry of larder has.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -13,14 +13,14 @@ fn path(kind: &str, n: u64) -> PathBuf {
     folder("floor").join(format!("{kind}-{n}"))
 }
 
-/// A file as large as the entry of larder's that is there.
+/// Returns content of the same size as the stored entry of larder.
 fn content(kind: &str) -> Vec<u8> {
     let memo = if kind == "small" { larder_small::memo() } else { larder_large::memo() };
     let entry = memo.entries().expect("larder's entries").next().expect("there is an entry");
     vec![1; entry.path.metadata().expect("an entry is a file").len() as usize]
 }
 
-/// Files to be read, one a call.
+/// Writes the files to be read, one for each call.
 pub fn fill(kind: &str, calls: Calls) {
     let content = content(kind);
     fs::create_dir_all(folder("floor")).expect("a folder for the floor");
@@ -29,7 +29,7 @@ pub fn fill(kind: &str, calls: Calls) {
     }
 }
 
-/// open, read, close
+/// Measures open, read and close.
 pub fn read_small() -> Run<'static> {
     let size = content("small").len();
     Box::new(move |calls| {
@@ -44,7 +44,7 @@ pub fn read_small() -> Run<'static> {
     })
 }
 
-/// `fs::read`
+/// Measures `fs::read`.
 pub fn read_large() -> Run<'static> {
     let size = content("large").len();
     Box::new(move |calls| {
@@ -58,7 +58,7 @@ pub fn read_large() -> Run<'static> {
     })
 }
 
-/// create, write, close, rename
+/// Measures create, write, close and rename.
 pub fn write_small() -> Run<'static> {
     let content = content("small");
     Box::new(move |calls| {

@@ -1,4 +1,4 @@
-//! The functions that are cached, and their attributes as a user of each crate would write them.
+//! Defines the cached functions, with attributes as a user of each crate would write them.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,13 +8,13 @@ use cached::macros::concurrent_cached;
 use cached::{RedbCache, RedbCacheError};
 use larder::{Cache, memoize};
 
-/// How often a function ran: hits leave it as it is.
+/// Counts how often a function ran. Hits don't change it.
 pub static COMPUTED: AtomicU64 = AtomicU64::new(0);
 
-/// Where all caches of this run lie.
+/// Folder that holds all caches of this run.
 pub static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 
-/// 1 MB of them.
+/// Length of a result of 1 MB.
 const NUMBERS: u32 = 125_000;
 
 pub fn folder(name: &str) -> PathBuf {
@@ -35,7 +35,7 @@ pub fn is_right(n: u64, result: u64) -> bool {
     result == 3 * n + 1
 }
 
-/// Compares two of the numbers: to compare all of them would take as long as some peers.
+/// Compares two of the numbers. Comparing all of them would take as long as some peers need for a call.
 pub fn is_right_large(n: u64, numbers: &[f64]) -> bool {
     let right = |index: u32, number: &f64| *number == n as f64 + f64::from(index) / 7.0;
     numbers.len() == NUMBERS as usize && right(0, &numbers[0]) && right(NUMBERS - 1, &numbers[NUMBERS as usize - 1])
@@ -73,7 +73,7 @@ pub fn cached_large(n: u64) -> Result<Vec<f64>, RedbCacheError> {
     Ok(compute_large(n))
 }
 
-/// What was put into `cached_small` and `cached_large` survives the process from here on.
+/// Makes the results in `cached_small` and `cached_large` survive the end of the process.
 pub fn flush_cached() -> Result<(), RedbCacheError> {
     CACHED_SMALL.flush()?;
     CACHED_LARGE.flush()

@@ -1,12 +1,12 @@
-//! Calls through larder against calls through other caches, and against what the file system needs for the same.
+//! Compares calls through larder with calls through other caches, and with the file operations that they need.
 //!
 //! ```sh
-//! cargo run --release                 # a table; a temporary folder beside the program is removed at the end
-//! cargo run --release -- /some/disk   # a temporary folder there
-//! cargo run --release -- --quick      # does it work?
+//! cargo run --release                 # prints a table; creates a temporary folder beside the program
+//! cargo run --release -- /some/disk   # creates the temporary folder there
+//! cargo run --release -- --quick      # only checks that it works
 //! ```
 //!
-//! `--serve` is for `store.py`: a line in, the seconds of each call out.
+//! `--serve` is for `store.py`: it reads a command a line and answers with the seconds of each call.
 
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation, reason = "it is a benchmark")]
 
@@ -32,20 +32,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         match argument.to_str() {
             Some("--quick") => effort = Effort::QUICK,
             Some("--serve") => serves = true,
-            // What this program starts itself with.
+            // The program starts itself with this option.
             Some("--fill") => fills = true,
             Some(option) if option.starts_with("--") => return Err(format!("there is no option {option}").into()),
             _ => place = Some(PathBuf::from(argument)),
         }
     }
     if fills {
-        FOLDER.set(place.ok_or("no folder to fill")?).expect("nobody else says it");
+        FOLDER.set(place.ok_or("no folder to fill")?).expect("it is set once");
         fill(effort);
         return Ok(());
     }
 
     let program = env::current_exe()?;
-    // Not in /tmp, which may be memory.
+    // `/tmp` may be in memory.
     let place = place.unwrap_or_else(|| program.with_file_name(""));
     let folder = tempfile::Builder::new().prefix("larder-store-").tempdir_in(place)?;
     let mut filler = Command::new(program);
@@ -53,9 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !filler.status()?.success() {
         return Err("the process that stores results failed".into());
     }
-    // What it wrote goes to the disk now, not while others are measured.
+    // Sync now, so that the writes don't disturb the measurements.
     drop(Command::new("sync").status());
-    FOLDER.set(folder.path().to_owned()).expect("nobody else says it");
+    FOLDER.set(folder.path().to_owned()).expect("it is set once");
     if serves {
         serve::serve(effort)?;
     } else {
@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Stores what others find.
+/// Stores the results that the measured calls find.
 fn fill(effort: Effort) {
     for calls in [Calls::each(AGAIN[0]..AGAIN[1] + 1), all_stored(effort, effort.calls)] {
         for (place, n) in calls.enumerate() {
@@ -73,7 +73,7 @@ fn fill(effort: Effort) {
             cached_small(n).expect("cached stores");
             peers::cacache_of::small(n);
             peers::FOYER.insert(n, compute(n));
-            // foyer forgets what it has no room to write.
+            // foyer drops entries if it can't write them fast enough.
             if place % 100 == 0 {
                 peers::foyer_written();
             }
@@ -111,7 +111,7 @@ fn compare(effort: Effort) {
     println!("- Cores: {}", thread::available_parallelism().map_or(1, usize::from));
 }
 
-/// As `Cargo.lock` has them.
+/// Returns the versions of the peers, as recorded in `Cargo.lock`.
 fn versions() -> String {
     let lock = include_str!("../Cargo.lock");
     let version = |name: &str| {

@@ -1,4 +1,4 @@
-//! Rounds in which all take turns, and what is made of their times.
+//! Measures entrants in alternating rounds, and computes figures from their times.
 
 use std::ops::Range;
 use std::sync::Barrier;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::functions::COMPUTED;
 
-/// The arguments of a series of calls.
+/// Arguments of a series of calls.
 #[derive(Clone, Copy)]
 pub struct Calls {
     first: u64,
@@ -37,21 +37,21 @@ impl Iterator for Calls {
     }
 }
 
-/// Makes the calls, and says how long they took.
+/// Function that makes the calls and returns how long they took.
 pub type Run<'a> = Box<dyn Fn(Calls) -> Duration + Sync + 'a>;
 
-/// `call` says whether its result is right.
+/// Returns a run that makes each call. `call` returns whether its result is right.
 pub fn each<'a>(call: impl Fn(u64) -> bool + Sync + 'a) -> Run<'a> {
     Box::new(move |calls| {
         let start = Instant::now();
         for n in calls {
-            assert!(call(n), "a result is another");
+            assert!(call(n), "a result is wrong");
         }
         start.elapsed()
     })
 }
 
-/// One of those who take turns.
+/// One of the caches that are compared.
 pub struct Entrant<'a> {
     pub name: &'static str,
     pub run: Run<'a>,
@@ -63,13 +63,13 @@ impl<'a> Entrant<'a> {
     }
 }
 
-/// How much is measured.
+/// Amount of measuring.
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub rounds: usize,
-    /// How long one turn takes at least, where the same call can be made again.
+    /// Minimum duration of a turn, for calls that can be repeated.
     pub turn: Duration,
-    /// Calls of a turn, where each is made once; a twentieth of it where results are large.
+    /// Number of calls in a turn, for calls that are made once each. Large results use a twentieth of it.
     pub calls: u64,
 }
 
@@ -77,7 +77,8 @@ impl Effort {
     pub const FULL: Self = Self { rounds: 9, turn: Duration::from_millis(30), calls: 400 };
     pub const QUICK: Self = Self { rounds: 3, turn: Duration::from_millis(2), calls: 40 };
 
-    /// As many calls as fill a turn. The least of three tries tells, so that an interruption makes no turn short.
+    /// Returns how many calls fill a turn. It takes the shortest of three tries, so that an interruption makes no
+    /// turn too short.
     pub fn fill(self, run: &Run<'_>, n: u64) -> u64 {
         let mut count = 1;
         loop {
@@ -91,8 +92,8 @@ impl Effort {
     }
 }
 
-/// Lets all take a turn `rounds` times, and gives each one's figures of the rounds. Who begins changes, so that
-/// nobody always has the same one's leftovers.
+/// Gives each entrant a turn in each of `rounds` rounds, and returns the figures of each entrant. The first entrant
+/// changes each round, so that none always runs after the same other one.
 pub fn rounds<'a, T>(
     rounds: usize,
     entrants: &[Entrant<'a>],
@@ -109,16 +110,16 @@ pub fn rounds<'a, T>(
     figures
 }
 
-/// Seconds per call. Fails if more or fewer calls were computed than should be.
+/// Returns the seconds per call. Panics if the number of computed calls is not `computed`.
 pub fn seconds(entrant: &Entrant<'_>, calls: Calls, computed: u64) -> f64 {
     let before = COMPUTED.load(Ordering::Relaxed);
     let took = (entrant.run)(calls);
     let ran = COMPUTED.load(Ordering::Relaxed) - before;
-    assert_eq!(ran, computed, "{}: of {} calls so many were computed", entrant.name, calls.left);
+    assert_eq!(ran, computed, "{}: wrong number of computed calls of {}", entrant.name, calls.left);
     took.as_secs_f64() / calls.left as f64
 }
 
-/// Calls per second of two threads together.
+/// Returns the calls per second of two threads together.
 pub fn throughput_of_two(entrant: &Entrant<'_>, calls: [Calls; 2]) -> f64 {
     let before = COMPUTED.load(Ordering::Relaxed);
     let barrier = Barrier::new(2);
@@ -144,14 +145,14 @@ pub fn median(figures: &[f64]) -> f64 {
     if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) }
 }
 
-/// Median, least and greatest of the ratios within a round.
+/// Returns the median, least and greatest of the ratios within a round.
 pub fn ratio(theirs: &[f64], ours: &[f64]) -> String {
     let ratios: Vec<f64> = theirs.iter().zip(ours).map(|(theirs, ours)| theirs / ours).collect();
     let (least, greatest) = ratios.iter().fold((f64::MAX, 0_f64), |(low, high), r| (low.min(*r), high.max(*r)));
     format!("{} ({}–{})", figure(median(&ratios)), figure(least), figure(greatest))
 }
 
-/// Three digits that count, so that a hundredth does not become 0.01 or 0.00.
+/// Formats a ratio with three significant digits, so that a hundredth does not become 0.01 or 0.00.
 fn figure(ratio: f64) -> String {
     match ratio {
         100.0.. => format!("{ratio:.0}"),

@@ -1,4 +1,4 @@
-//! What is compared, and with whom. larder is always the first entrant.
+//! Defines the operations that are compared, and the peers of each. larder is always the first entrant.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -8,16 +8,16 @@ use crate::functions::*;
 use crate::measure::{Calls, Effort, Entrant, each, median, ratio, rounds, seconds, throughput_of_two, time};
 use crate::peers::*;
 
-/// Calls that are made again and again, one for each of two threads.
+/// Arguments of calls that are repeated, one for each of two threads.
 pub const AGAIN: [u64; 2] = [7, 8];
 
-/// Calls whose results another process has stored.
+/// First argument of the calls whose results another process has stored.
 const STORED: u64 = 1_000_000;
 
-/// Calls that nobody has made before.
+/// First argument of calls that were never made before.
 const NEW: u64 = 1_000_000_000;
 
-/// The numbers of one turn, none of which is in another.
+/// Returns the numbers of one turn. No other turn has any of them.
 pub fn part(base: u64, turn: usize, count: u64) -> Range<u64> {
     let first = base + turn as u64 * count;
     first..first + count
@@ -31,7 +31,7 @@ pub fn new(turn: usize, count: u64) -> Calls {
     Calls::each(part(NEW, turn, count))
 }
 
-/// What [`stored`] asks for in one more turn than there are rounds: the first is for what is done only once.
+/// Returns all calls of [`stored`] for one turn more than there are rounds. The first turn warms up.
 pub fn all_stored(effort: Effort, count: u64) -> Calls {
     Calls::each(STORED..STORED + (effort.rounds as u64 + 1) * count)
 }
@@ -60,7 +60,7 @@ fn foyer<'a>(name: &'static str) -> Entrant<'a> {
     Entrant::new(name, awaited(foyer_hit))
 }
 
-/// All that hit in one process, those that only have memory among them.
+/// Returns all entrants that hit within one process, including those that only have memory.
 fn all_again<'a>() -> Vec<Entrant<'a>> {
     for n in AGAIN {
         MOKA.insert(n, compute(n));
@@ -138,7 +138,7 @@ pub fn large_stored(effort: Effort) {
     once("hit of 1 MB of f64, stored by another process", effort, count, 0, stored, &all_large("foyer"));
 }
 
-/// Rows of a call that is made again and again.
+/// Prints the rows of a call that is repeated.
 fn again(operation: &str, effort: Effort, entrants: &[Entrant<'_>]) {
     let [n, _] = AGAIN;
     let counts: Vec<u64> = entrants.iter().map(|entrant| effort.fill(&entrant.run, n)).collect();
@@ -147,7 +147,7 @@ fn again(operation: &str, effort: Effort, entrants: &[Entrant<'_>]) {
     rows(operation, entrants, &figures);
 }
 
-/// Rows of calls that are made once; so many of a turn are computed.
+/// Prints the rows of calls that are made once each. `computed` of them are computed in a turn.
 fn once(
     operation: &str,
     effort: Effort,
@@ -179,11 +179,11 @@ fn spin(n: u64, step: u64) -> u64 {
     black_box(n | 1).wrapping_mul(6_364_136_223_846_793_005) | step
 }
 
-/// Two threads against one.
+/// Compares two threads with one.
 pub fn threads(effort: Effort) {
     let [n, other] = AGAIN;
     let mut entrants = all_again();
-    // What the machine has to give: if others use it, that is not two.
+    // Shows the real capacity of the machine: less than 2 if other programs use it.
     entrants.push(Entrant::new("no cache, only arithmetic", each(|n| black_box((0..100).fold(n, spin)) != 0)));
     let counts: Vec<u64> = entrants.iter().map(|entrant| effort.fill(&entrant.run, n)).collect();
     let figures = rounds(effort.rounds, &entrants, |_, index, entrant| {

@@ -1,5 +1,5 @@
-//! Peers that are no attribute: each is asked for a result, and given it where it has none, as a function would
-//! that looks into it first.
+//! Wraps peers that have no attribute. Each call looks for a result in the peer, and on a miss computes and inserts
+//! it.
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::functions::{compute, compute_large, folder, is_right};
 use crate::measure::{Calls, Run};
 
-/// More than are asked for: nothing is evicted.
+/// More than the benchmark needs, so that nothing is evicted.
 const CAPACITY: usize = 1 << 20;
 
 pub static MOKA: LazyLock<moka::sync::Cache<u64, u64>> = LazyLock::new(|| moka::sync::Cache::new(CAPACITY as u64));
@@ -25,7 +25,7 @@ pub static QUICK: LazyLock<quick_cache::sync::Cache<u64, u64>> =
 pub static QUICK_LARGE: LazyLock<quick_cache::sync::Cache<u64, Vec<f64>>> =
     LazyLock::new(|| quick_cache::sync::Cache::new(64));
 
-/// `cacache` keeps bytes under text. The numbers are handed over as they lie in memory, which no encoding beats.
+/// `cacache` stores bytes under text. The numbers are passed as raw memory, which is faster than any encoding.
 pub mod cacache_of {
     use super::*;
 
@@ -58,7 +58,7 @@ fn numbers(bytes: &[u8]) -> Vec<f64> {
     bytes.as_chunks().0.iter().copied().map(f64::from_le_bytes).collect()
 }
 
-/// A result of foyer's with an encoding of its own, as for `cacache`.
+/// Result for foyer with its own raw encoding, as for `cacache`.
 pub struct Numbers(pub Vec<f64>);
 
 impl Code for Numbers {
@@ -88,7 +88,7 @@ fn open<T: StorageValue>(name: &str, capacity: usize) -> HybridCache<u64, T> {
     let device = FsDeviceBuilder::new(folder(name)).with_capacity(512 << 20).build().expect("a folder for foyer");
     let builder = HybridCacheBuilder::new()
         .with_name(name.to_owned())
-        // By default it writes what falls out of memory, which here is nothing.
+        // By default it writes entries that are evicted from memory, and here none are.
         .with_policy(HybridCachePolicy::WriteOnInsertion)
         .memory(capacity)
         .storage()
@@ -96,20 +96,20 @@ fn open<T: StorageValue>(name: &str, capacity: usize) -> HybridCache<u64, T> {
     RUNTIME.block_on(builder.build()).expect("a cache of foyer")
 }
 
-/// Runs a task. The caches open themselves in tasks of their own, so that is done before.
+/// Runs a task. The caches open in their own tasks, so they are forced first.
 fn run<T>(task: impl Future<Output = T>) -> T {
     LazyLock::force(&FOYER);
     LazyLock::force(&FOYER_LARGE);
     RUNTIME.block_on(task)
 }
 
-/// Calls of one task that awaits each, as foyer's users do.
+/// Runs the calls in one task that awaits each of them, as users of foyer do.
 pub fn awaited<'a, F: Future<Output = bool>>(call: impl Fn(u64) -> F + Sync + 'a) -> Run<'a> {
     Box::new(move |calls: Calls| {
         run(async {
             let start = Instant::now();
             for n in calls {
-                assert!(call(n).await, "a peer's result is another");
+                assert!(call(n).await, "a peer's result is wrong");
             }
             start.elapsed()
         })
@@ -124,7 +124,7 @@ pub async fn foyer_large(n: u64) -> Option<Vec<f64>> {
     FOYER_LARGE.get(&n).await.ok()?.map(|entry| entry.value().0.clone())
 }
 
-/// Returns before it is on disk; `foyer_written` waits for that.
+/// Returns before the result is on disk. `foyer_written` waits for the disk.
 pub async fn foyer_miss(n: u64) -> bool {
     if foyer_hit(n).await {
         return false;
@@ -139,7 +139,7 @@ pub fn foyer_written() {
     });
 }
 
-/// Whether foyer has them on disk: it drops what it has no room to write.
+/// Returns whether foyer has all results on disk. It drops entries that it can't write fast enough.
 pub fn foyer_keeps(calls: Calls) -> bool {
     foyer_written();
     calls.into_iter().all(|n| FOYER.storage().may_contains(&n))
@@ -152,7 +152,7 @@ pub fn close_foyer() {
     });
 }
 
-/// A pause for what runs in the background, so that nobody else pays for it.
+/// Waits until background work has ended, so that it does not disturb the next entrant.
 pub fn settle() {
     foyer_written();
     std::thread::sleep(Duration::from_millis(1));

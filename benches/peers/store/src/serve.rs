@@ -1,10 +1,10 @@
-//! larder's part of the rows of `store.py`: a command a line is answered with the seconds of each call.
+//! Runs larder's part of `store.py`: it reads a command a line and answers with the seconds of each call.
 //!
 //! | command | calls |
 //! |---|---|
-//! | `again COUNT` | the same one, which hits |
-//! | `stored` | each once, stored by another process |
-//! | `miss` | each once, computed and stored |
+//! | `again COUNT` | repeats one call, which hits |
+//! | `stored` | makes each call once; another process has stored the results |
+//! | `miss` | makes each call once, which computes and stores |
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -28,7 +28,7 @@ pub fn serve(effort: Effort) -> Result<(), Box<dyn Error>> {
             }
             _ => return Err(format!("{line}: no such command").into()),
         };
-        // The second word is where larder.rs tells a size.
+        // The second word is the size in answers of larder.rs. It is not used here.
         println!("{took} 0");
         io::stdout().flush()?;
     }

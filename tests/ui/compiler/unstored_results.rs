@@ -23,7 +23,7 @@ fn not_readable(n: u8) -> Vec<OneWay> {
     Vec::new()
 }
 
-// The error need not have any.
+// The error needs no traits.
 #[memoize]
 fn not_writable(n: u8) -> Result<OtherWay, Plain> {
     let _ = n;
