@@ -8,7 +8,7 @@ use crate::cache::{Cache, Inner};
 use crate::engine::Plan;
 use crate::engine::eviction::policy::{Limits, Order};
 use crate::error::{ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::observe::progress::{Progress, Watcher};
 use crate::settings;
 use crate::settings::run_mode::Steering;

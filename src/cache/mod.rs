@@ -18,7 +18,7 @@ use crate::engine::eviction::policy::Limits;
 use crate::engine::memory_tier::Hot;
 use crate::engine::{Place, Plan, Upkeep};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::key::Key;
 use crate::settings;
 use crate::settings::run_mode;

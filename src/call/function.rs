@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::key::Key;
 use crate::key::code_version::{Code, Items, Track};
 use crate::key::function_key::{Function, without_generics};

@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::find::{Cursor, Element};
 use crate::format::cbor::in_place::InPlace;
 use crate::format::cbor::reader::Input;
-use crate::format::compress::{Compression, LONGEST_MAGIC};
+use crate::format::compress::compression::Compression;
+use crate::format::compress::registry::LONGEST_MAGIC;
 use crate::format::document;
 use crate::sys::file::{FileRange, Map, open_now};
 

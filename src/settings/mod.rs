@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::settings::run_mode::Steering;
 use crate::settings::units::{parse_bytes, parse_duration};
 use crate::sys::fork::once::Once;

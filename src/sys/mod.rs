@@ -21,4 +21,5 @@ pub(crate) mod program;
 pub(crate) mod stack;
 #[cfg(feature = "async")]
 pub(crate) mod timer;
+pub(crate) mod worker_pool;
 pub(crate) mod workers;

@@ -1,10 +1,11 @@
-//! Content that is no document, through a compressor: archives.
+//! Compressed content that is no document: archives.
 
 use std::io::{self, BufRead, Read, Write};
 
 use crate::error::{Error, Result};
+use crate::format::compress::compression::Compression;
 use crate::format::compress::multi_member::members::Members;
-use crate::format::compress::{Compression, Method};
+use crate::format::compress::select;
 use crate::format::target::{Plain, Target};
 
 impl Compression {
@@ -21,9 +22,9 @@ impl Compression {
     /// Lets `read` read all that `source` holds, compressed or not, which the first bytes tell. For the program `larder`.
     #[doc(hidden)]
     pub fn read_through<R>(source: &mut dyn BufRead, read: impl FnOnce(&mut dyn Read) -> Result<R>) -> Result<R> {
-        let (method, mut source) = Method::of_stream(source)?;
-        let Some(backend) = method.backend()? else { return read(&mut source) };
-        let mut content: Box<dyn Read + '_> = match backend.segmented() {
+        let (method, mut source) = select::method_of_stream(source)?;
+        let Some(backend) = select::backend(method)? else { return read(&mut source) };
+        let mut content: Box<dyn Read + '_> = match backend.member_format() {
             Some(format) => Box::new(All(Members::new(format, Box::new(&mut source)))),
             None => {
                 let failed = |e| Error::io(e, &format!("can't read as {}", method.facts().name));
@@ -31,13 +32,13 @@ impl Compression {
             }
         };
         let result = read(&mut content)?;
-        // What `read` did not want may be damaged as well.
+        // The part that `read` did not read may be damaged as well.
         io::copy(&mut content, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
         Ok(result)
     }
 }
 
-/// A compressor that is flushed cuts its content in two, and not each can.
+/// Ignores flushes: a flush would end a block of the compressor, which some can not do.
 struct Unflushed<'w>(&'w mut dyn Target);
 
 impl Write for Unflushed<'_> {
@@ -50,7 +51,7 @@ impl Write for Unflushed<'_> {
     }
 }
 
-/// The content of all members that there are.
+/// The content of all members.
 struct All<'r>(Members<'r>);
 
 impl Read for All<'_> {
