@@ -1,21 +1,18 @@
-//! Reading a large part of a file with several threads, each summing what it has just read.
+//! Reading a large part of a file with several threads. Each computes the checksum of the piece that it has just read.
 
-use std::sync::Mutex;
-use std::thread::{self, Builder};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::cbor::checksum::{Checksum, PIECE, of_piece};
 use crate::sys::file::FileRange;
-use crate::sys::workers::threads;
+use crate::sys::workers::{threads, try_map};
 
-/// What a thread takes at a time, at least. Where two threads meet, both may make the same huge page,
-/// of which one is thrown away: so there are few shares, and yet some for whoever is faster.
+/// The least that a thread reads at a time. Where two shares meet, both threads may make the same huge page, and one is
+/// discarded. So shares are few, but more than threads, as some threads are faster.
 const SMALLEST_SHARE: usize = 8 * PIECE;
 const SHARES_A_THREAD: usize = 4;
 
-/// Fills `target` with what begins at offset `at`, and sums it.
+/// Fills `target` with the bytes from offset `at` on, and adds them to the checksum.
 pub(super) fn read(file: FileRange<'_>, at: u64, target: &mut [u8], checksum: &mut Checksum) -> Result<()> {
-    // Up to where a piece begins, and behind the last whole one, pieces are summed with their neighbours.
+    // The parts before the first and after the last whole piece are summed here, as their pieces extend beyond `target`.
     let start = if checksum.to_boundary() == PIECE { 0 } else { checksum.to_boundary().min(target.len()) };
     let (first, rest) = target.split_at_mut(start);
     let (whole, last) = rest.split_at_mut(rest.len() / PIECE * PIECE);
@@ -29,30 +26,22 @@ pub(super) fn read(file: FileRange<'_>, at: u64, target: &mut [u8], checksum: &m
     Ok(())
 }
 
-/// Fills `target` with whole pieces; gives their checksums.
+/// Fills `target` with whole pieces. Returns their checksums.
 fn read_pieces(file: FileRange<'_>, at: u64, target: &mut [u8]) -> Result<Vec<u64>> {
-    let mut checksums = vec![0; target.len() / PIECE];
     let share = (target.len() / (SHARES_A_THREAD * threads()) / PIECE * PIECE).max(SMALLEST_SHARE);
-    let shares = target.chunks_mut(share).zip(checksums.chunks_mut(share / PIECE)).enumerate();
-    let threads = threads().min(shares.len());
-    let shares = Mutex::new(shares);
-    let work = || -> Result<()> {
-        loop {
-            let next = shares.lock().map_err(|_| Error::damaged("a thread that reads has panicked"))?.next();
-            let Some((index, (target, checksums))) = next else { return Ok(()) };
+    let shares = target.chunks_mut(share).enumerate();
+    let checksums = try_map(
+        threads().min(shares.len()),
+        shares,
+        || (),
+        |(), (index, target)| {
             let at = at + (index * share) as u64;
-            for (index, (piece, checksum)) in target.chunks_mut(PIECE).zip(checksums).enumerate() {
+            let read = |(index, piece): (usize, &mut [u8])| {
                 file.read_exact_at(at + (index * PIECE) as u64, piece)?;
-                *checksum = of_piece(piece);
-            }
-        }
-    };
-    thread::scope(|scope| {
-        // Where the system has no more threads to give, those that there are do all of it.
-        let helpers: Vec<_> = (1..threads).filter_map(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
-        let result = work();
-        // A helper that can't be joined has panicked; `scope` passes that on.
-        helpers.into_iter().filter_map(|helper| helper.join().ok()).fold(result, Result::and)
-    })?;
-    Ok(checksums)
+                Ok(of_piece(piece))
+            };
+            target.chunks_mut(PIECE).enumerate().map(read).collect::<Result<Vec<_>>>()
+        },
+    )?;
+    Ok(checksums.concat())
 }

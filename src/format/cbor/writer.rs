@@ -1,11 +1,11 @@
 //! Where encoded bytes go: a buffer in front of a writer, which counts and sums what passes.
 
-use std::thread::{self, Builder};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::format::cbor::checksum::{Checksum, PIECE, of_short};
 use crate::format::target::Target;
-use crate::sys::workers::threads;
+use crate::sys::workers::{threads, with_helpers};
 
 /// The writer is told of arrays that have at least as many bytes.
 const SMALLEST_ARRAY_AHEAD: u64 = 16 << 10;
@@ -76,12 +76,12 @@ impl<'w> Output<'w> {
     fn write_straight(&mut self, bytes: &[u8]) -> Result<()> {
         let mut checksum = self.checksum.take().unwrap_or_default();
         if bytes.len() >= SUMMED_ASIDE && threads() > 1 {
-            let aside = thread::scope(|scope| {
-                let helper = Builder::new().spawn_scoped(scope, || checksum.update(bytes));
-                self.hand_over(bytes).map(|()| helper.is_ok())
-            })?;
-            if !aside {
-                checksum.update(bytes);
+            let shared = Mutex::new(&mut checksum);
+            let sum = || shared.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
+            let (written, summed) = with_helpers(1, sum, || self.hand_over(bytes));
+            written?;
+            if summed.is_empty() {
+                sum();
             }
         } else {
             for piece in bytes.chunks(PIECE) {
