@@ -1,4 +1,4 @@
-//! Numbers as the canonical encoding has them: in bulk, from where they lie.
+//! Arrays of numbers in the canonical encoding, straight from memory.
 
 use std::ops::Range;
 
@@ -12,18 +12,18 @@ use crate::key::canonical::hash_buffer::Tag;
 use crate::key::hashing::parallel_blake3::PIECE;
 use crate::key::hashing::parallel_blake3::{Scratch, Source, Take, index};
 
-/// Bytes that are looked through for NaN after they were hashed: they stay in the cache between.
+/// Bytes that are hashed, then searched for NaN while they are still in the cache.
 const BLOCK: usize = 16 << 10;
 
-/// A NaN as it is encoded.
+/// The encoding of every NaN.
 const NAN_32: u32 = 0x7fc0_0000;
 const NAN_64: u64 = 0x7ff8_0000_0000_0000;
 
-/// What follows the two parts of a complex number: it is a tuple of two floats of a run.
+/// The bytes after the two parts of a complex number, which is a tuple with a run of two floats.
 const AFTER_C32: [u8; 6] = [2, 1, Tag::F32 as u8, 2, 1, Tag::Tuple as u8];
 const AFTER_C64: [u8; 6] = [2, 1, Tag::F64 as u8, 2, 1, Tag::Tuple as u8];
 
-/// The elements of an array, one after another, as they are encoded.
+/// The encoded elements of an array, one after another.
 pub(crate) struct Numbers<'a> {
     number: Number,
     /// The tag of a run of these; `None` if each is an item by itself.
@@ -38,12 +38,12 @@ enum Place<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    /// Numbers that lie one after another, little-endian.
+    /// Takes numbers that are one after another in memory, little-endian.
     pub(crate) fn in_order(number: Number, bytes: &'a [u8]) -> Self {
         Numbers { number, run: run_of(number), place: Place::InOrder(bytes) }
     }
 
-    /// Booleans are a byte each as well.
+    /// Takes booleans, which are a byte each.
     pub(crate) fn bools(bools: &'a [bool]) -> Self {
         let place = Place::InOrder(bytemuck::cast_slice(bools));
         Numbers { number: Number::U8, run: Some(Tag::Bool), place }
@@ -54,7 +54,7 @@ impl<'a> Numbers<'a> {
         Numbers { number, run: run_of(number), place: Place::Strided(elements) }
     }
 
-    /// The number of elements.
+    /// Returns the number of elements.
     pub(crate) fn count(&self) -> usize {
         match &self.place {
             Place::InOrder(bytes) => bytes.len() / self.number.width(),
@@ -67,7 +67,7 @@ impl<'a> Numbers<'a> {
         self.run
     }
 
-    /// Bytes that one is encoded in.
+    /// Returns the bytes of an encoded element.
     fn encoded_width(&self) -> usize {
         self.number.width()
             + match self.number {
@@ -77,7 +77,7 @@ impl<'a> Numbers<'a> {
             }
     }
 
-    /// Bytes that are handled at a time.
+    /// Returns how many bytes are processed at a time.
     fn block(&self) -> usize {
         match &self.place {
             Place::InOrder(_) => BLOCK,
@@ -86,7 +86,7 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// Gives some of the bytes.
+    /// Passes a range of the encoding to `target`.
     fn give(&self, range: Range<usize>, scratch: &mut Scratch, target: &mut impl Take) {
         let width = self.number.width();
         // A part may begin and end within an element.
@@ -119,7 +119,7 @@ impl<'a> Numbers<'a> {
         target.take(&second[skipped..][..range.len()]);
     }
 
-    /// Gives the bytes of a range, from numbers that lie in order.
+    /// Does the same for numbers that are in order, and no tuples.
     fn give_parts(&self, bytes: &[u8], range: Range<usize>, scratch: &mut Vec<u8>, target: &mut impl Take) {
         let mut at = range.start;
         while at < range.end {
@@ -186,7 +186,7 @@ fn make_nan_one(number: Number, bytes: &mut [u8]) {
     }
 }
 
-/// By bits, but for NaN: how one came about must not matter.
+/// Returns the bits, the same for every NaN.
 #[inline]
 pub(crate) fn canonical_f32(value: f32) -> u32 {
     if value.is_nan() { NAN_32 } else { value.to_bits() }
