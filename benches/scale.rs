@@ -119,7 +119,7 @@ fn main() {
     assert!(stats.entries >= entries);
     let (took, _) = once(|| many.entries().unwrap().next().unwrap());
     println!("| the first of `entries()` | | {took:.2?} | streams |");
-    let (took, last) = once(|| many.used_last(100).unwrap());
+    let (took, last) = once(|| many.recently_used(100).unwrap());
     assert_eq!(last.len(), 100);
     println!("| `used_last(100)`, the first page of `larder ls` | | {took:.2?} | 200 ms of 100,000 |");
     lowered(&many, entries);

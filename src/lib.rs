@@ -15,11 +15,11 @@ mod store;
 mod sys;
 mod text;
 
-pub use cache::Cache;
 #[cfg(feature = "archive")]
-pub use cache::archive::Carried;
+pub use cache::archive::ArchiveReport;
 pub use cache::builder::CacheBuilder;
-pub use cache::doctor::{Finding, Health};
+pub use cache::doctor::{Diagnosis, Severity};
+pub use cache::handle::Cache;
 pub use cache::summary::Summary;
 #[cfg(feature = "async")]
 pub use call::async_handle::AsyncCall;
@@ -31,7 +31,7 @@ pub use call::sweep::{Sweep, sweep};
 pub use engine::eviction::policy::Limits;
 pub use error::{Error, ErrorKind, Result};
 pub use explain::comparison::Comparison;
-pub use explain::recent::Recent;
+pub use explain::recent::Computation;
 pub use explain::{Explanation, Verdict};
 pub use files::mapped::{Mapped, map};
 pub use files::{dump, dump_into, dump_with, load, load_from};
@@ -41,8 +41,9 @@ pub use format::compress::custom::{CompressionWriter, Compressor};
 pub use format::compress::registry::register_compressor;
 
 pub use key::call_key::Argument;
-pub use key::file_digest::FileDigest;
-pub use key::{Key, key_of};
+pub use key::digest::Key;
+pub use key::file_digest::digest::FileDigest;
+pub use key::key_of::key_of;
 pub use observe::progress::Progress;
 pub use observe::reason::{Change, ChangeKind, Difference, NotKept, Reason};
 pub use observe::stats::Stats;
@@ -50,12 +51,11 @@ pub use settings::units::{parse_bytes, parse_duration};
 pub use single_flight::running_calls::{Process, RunningCall};
 pub use store::entries::{Entries, Entry, FunctionInfo};
 pub use store::hourly_stats::Activity;
-pub use store::trim_report::Trimmed;
-pub use store::verify_report::Verified;
+pub use store::trim_report::TrimReport;
+pub use store::verify_report::VerifyReport;
 pub use sys::workers::set_threads;
 
-pub use format::value::Value;
-pub use format::value::numbers::NumberArray;
+pub use format::value::tree::{NumberArray, Value};
 
 #[cfg(feature = "macros")]
 pub use larder_macros::memoize;
@@ -63,17 +63,17 @@ pub use larder_macros::memoize;
 /// What the attribute's expansion uses. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::call::function::{Definition, path_of_function, path_of_method, position_of};
+    pub use crate::call::function::Definition;
     pub use crate::call::options::Rules;
     pub use crate::call::predicate::{valid_both, valid_one};
-    pub use crate::call::result_shape::{Probe, Shape};
+    pub use crate::call::result_shape::{Probe, ResultShape};
     pub use crate::call::run::{call, compute_fn, describe_fn};
     #[cfg(feature = "async")]
     pub use crate::call::run_async::call_async;
     pub use crate::call::type_checks::{Part, argument, wanted};
     pub use crate::key::call_key::Describe;
     pub use crate::key::code_version::{Code, Items, Track};
-    pub use crate::key::trait_path::{path_in_trait, position_in_trait};
+    pub use crate::key::path::{path_in_trait, path_of_function, path_of_method, position_in_trait, position_of};
     pub use crate::sys::fork::once::Once;
 
     /// What method resolution chooses from.

@@ -4,51 +4,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::{Cache, Inner};
-use crate::engine::Plan;
 use crate::engine::eviction::policy::{Limits, Order};
-use crate::error::{ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::observe::progress::{Progress, Watcher};
-use crate::settings;
-use crate::settings::run_mode::Steering;
-use crate::single_flight::running_calls;
 use crate::store::directory::Directory;
-use crate::store::layout::Layout;
-use crate::store::mac::Secret;
-use crate::store::{Store, orphaned_temps};
-use crate::sys::fork::per_process::PerProcess;
-use crate::sys::permissions;
+use crate::store::interface::Store;
+use crate::store::mac::MacKey;
 
 /// What results in memory take, unless something else is said.
 const HOT_BYTES: u64 = 32 << 20;
-
-/// How long a call waits for a holder that does not get on, by default.
-const WAIT_LIMIT: Duration = Duration::from_secs(30);
-
-/// What the global cache takes on the disk, unless something else is said.
-const GLOBAL_MAX_BYTES: u64 = 10 << 30;
 
 /// How a [`Cache`] is to be; made by [`Cache::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is opened"]
 pub struct CacheBuilder {
-    folder: PathBuf,
-    compression: Compression,
-    read_only: bool,
-    durable: bool,
-    limits: Limits,
-    order: Order,
-    hot_bytes: u64,
-    secret: Option<Secret>,
-    wait_limit: Option<Duration>,
+    pub(super) folder: PathBuf,
+    pub(super) compression: Compression,
+    pub(super) read_only: bool,
+    pub(super) durable: bool,
+    pub(super) limits: Limits,
+    pub(super) order: Order,
+    pub(super) hot_bytes: u64,
+    pub(super) secret: Option<MacKey>,
+    pub(super) wait_limit: Option<Duration>,
     /// `None` if the variable `LARDER_SHARED` decides.
-    shared: Option<bool>,
-    store: Arc<dyn Store>,
-    progress: Watcher,
+    pub(super) shared: Option<bool>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) progress: Watcher,
     /// Whether the variable `LARDER` is heeded.
-    steered: bool,
-    is_global: bool,
+    pub(super) reads_env: bool,
+    pub(super) is_global: bool,
 }
 
 impl CacheBuilder {
@@ -66,34 +51,9 @@ impl CacheBuilder {
             shared: None,
             store: Arc::new(Directory::default()),
             progress: Watcher::default(),
-            steered: true,
+            reads_env: true,
             is_global: false,
         }
-    }
-
-    /// Opens the global cache, as the variables say.
-    pub(crate) fn from_environment(folder: PathBuf) -> Result<Cache> {
-        let mut builder = CacheBuilder::new(&folder).max_bytes(GLOBAL_MAX_BYTES);
-        if let Some(compression) = settings::COMPRESSION.get() {
-            builder = builder.compression(compression);
-        }
-        if let Some(bytes) = settings::MAX_BYTES.get() {
-            builder = builder.max_bytes(bytes);
-        }
-        if let Some(entries) = settings::MAX_ENTRIES.get() {
-            builder = builder.max_entries(entries);
-        }
-        if let Some(age) = settings::MAX_AGE.get() {
-            builder = builder.max_age(age);
-        }
-        if let Some(idle) = settings::MAX_IDLE.get() {
-            builder = builder.max_idle(idle);
-        }
-        if let Some(bytes) = settings::HOT_BYTES.get() {
-            builder = builder.hot_bytes(bytes);
-        }
-        builder.is_global = true;
-        builder.open()
     }
 
     /// The compressor of new entries, unless a function has its own. Entries that are there stay
@@ -211,7 +171,7 @@ impl CacheBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn secret(mut self, secret: [u8; 32]) -> Self {
-        self.secret = Some(Secret::new(&secret));
+        self.secret = Some(MacKey::new(&secret));
         self
     }
 
@@ -265,86 +225,7 @@ impl CacheBuilder {
     /// their caches.
     #[doc(hidden)]
     pub fn unsteered(mut self) -> Self {
-        self.steered = false;
+        self.reads_env = false;
         self
-    }
-
-    /// Opens the cache. The variable `LARDER` may change how: `off` keeps nothing, `refresh`
-    /// computes every call and replaces what is stored, `readonly` stores nothing.
-    ///
-    /// `verify` computes a tenth of the hits again (`verify:0.5` half of them, `verify:1` all) and compares. A function
-    /// that gives another result, an `Err` or a panic is logged as an error and counted in
-    /// [`Stats::unequal`](crate::Stats::unequal). The caller gets the stored result in any case, and it stays stored, so
-    /// the program does what it does without `verify`. For the same share of the misses, the caller gets what a
-    /// later hit will give: the value as its `Deserialize` makes it from what its `Serialize` wrote. So a field that serde
-    /// skips shows at the first call.
-    ///
-    /// # Errors
-    /// Those of [`Cache::open`]; [`LevelOutOfRange`](ErrorKind::LevelOutOfRange) and
-    /// [`CompressorDisabled`](ErrorKind::CompressorDisabled) for the compressor;
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a limit that nothing fits into.
-    pub fn open(self) -> Result<Cache> {
-        let compression = self.compression.validate()?;
-        self.limits.validate()?;
-        settings::expect_no_tilde(&self.folder)?;
-        let layout = Layout::within(&self.folder)?;
-        let mut steering = Steering::Normal;
-        if self.steered {
-            settings::check_once();
-            steering = settings::MODE.get().unwrap_or(Steering::Normal);
-        }
-        if steering == Steering::Off {
-            return Ok(Cache::disabled());
-        }
-        let read_only = self.read_only || steering == Steering::ReadOnly;
-        let mut latent = None;
-        if !read_only {
-            match self.create(&layout) {
-                Ok(()) => {
-                    orphaned_temps::collect(&layout);
-                    running_calls::collect_litter(layout.root());
-                }
-                // Of the global cache, nobody asks whether it could be opened; and a full disk is not full for ever.
-                Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
-                    // What was stored before can be loaded.
-                    let is_latent = !layout.functions().is_dir();
-                    let what = if is_latent { "opened: nothing is cached" } else { "written to: nothing is stored" };
-                    tracing::warn!(%error, "the cache can't be {what} until it can, which is tried again and again");
-                    latent = Some(error).filter(|_| is_latent);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let wait_limit = self.wait_limit.or_else(|| settings::WAIT.get()).unwrap_or(WAIT_LIMIT);
-        Ok(Cache::new(Inner {
-            compression,
-            is_global: self.is_global,
-            read_only,
-            durable: self.durable,
-            refresh: steering == Steering::Refresh,
-            verify: steering.share_to_verify(),
-            secret: self.secret,
-            plan: Some(Plan {
-                layout,
-                store: self.store,
-                limits: self.limits,
-                order: self.order,
-                progress: self.progress,
-                read_only,
-                latent,
-                wait_limit,
-                hot_bytes: self.hot_bytes,
-            }),
-            state: PerProcess::new(),
-        }))
-    }
-
-    /// Makes the folders, for whom they are to be.
-    fn create(&self, layout: &Layout) -> Result<()> {
-        let heir = permissions::Heir::of(layout.root());
-        layout.create_root().map_err(permissions::explain)?;
-        heir.inherits();
-        layout.share(self.shared.or_else(|| settings::SHARED.get()).unwrap_or_default());
-        layout.create().map_err(permissions::explain)
     }
 }

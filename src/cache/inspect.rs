@@ -1,15 +1,15 @@
 //! Looking into a cache: what is stored, and what happened.
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::cache::summary::Summary;
 use crate::error::Result;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::stats::Stats;
 use crate::single_flight::running_calls::Process;
 use crate::store::entries;
 use crate::store::entries::{Entries, Entry, FunctionInfo};
 use crate::store::hourly_stats::Activity;
-use crate::store::verify_report::Verified;
+use crate::store::verify_report::VerifyReport;
 
 impl Cache {
     /// The processes that compute calls of this cache for more than a second, on this machine and on others, and those that
@@ -97,9 +97,9 @@ impl Cache {
     ///
     /// # Errors
     /// If a folder can't be listed.
-    pub fn used_last(&self, most: usize) -> Result<Vec<Entry>> {
+    pub fn recently_used(&self, most: usize) -> Result<Vec<Entry>> {
         match self.place() {
-            Some(place) => entries::used_last(&*place.store, &place.layout.functions(), true, most),
+            Some(place) => entries::recently_used(&*place.store, &place.layout.functions(), true, most),
             None => Ok(Vec::new()),
         }
     }
@@ -155,8 +155,8 @@ impl Cache {
     /// assert_eq!((verified.entries, verified.faulty.len()), (1, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn verify(&self) -> Result<Verified> {
-        let mut verified = Verified::default();
+    pub fn verify(&self) -> Result<VerifyReport> {
+        let mut verified = VerifyReport::default();
         if let Some(place) = self.place() {
             let total = self.stats()?.entries;
             for (done, entry) in (1..).zip(self.entries()?) {

@@ -1,12 +1,12 @@
 //! Compressing an entry anew, while others use the cache. DESIGN.md says why nothing comes back that was removed.
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::format::document;
 use crate::store::entries::Entry;
-use crate::store::read::Peeked;
+use crate::store::read::EntryReader;
 use crate::store::write::{Fits, write_with};
 
 impl Cache {
@@ -45,11 +45,11 @@ impl Cache {
         let (folder, key) = (&*place.folder_of(entry)?, &entry.key);
         let at_entry = |error: Error| error.at(&entry.path);
         // Held until the new file is in place: meanwhile nobody stores another one, who waits for his turn.
-        let lead = self.flights().map(|flights| flights.exclude(key, &entry.function, false));
+        let lead = self.flights().map(|flights| flights.try_lead(key, &entry.function, false));
         if matches!(lead, Some(None)) {
             return Ok(None);
         }
-        let Some(mut peeked) = Peeked::open(&*place.store, folder, key)? else { return Ok(None) };
+        let Some(mut peeked) = EntryReader::open(&*place.store, folder, key)? else { return Ok(None) };
         let mut details = peeked.whole_header().map_err(at_entry)?.details;
         if details.compressor == compression.to_string() {
             return if peeked.is_complete()? {
@@ -62,27 +62,27 @@ impl Cache {
 
         place.layout.expect_no_links(folder)?;
         place.bounds.expect_space(&place.layout)?;
-        place.layout.create_drafts()?;
-        let (drafts, secret) = (place.layout.drafts_for(folder), self.secret());
+        place.layout.create_temps()?;
+        let (temps, secret) = (place.layout.temp_folder_for(folder), self.secret());
         let fits = Fits { most: place.bounds.largest(), document: None };
-        let draft = peeked.pass(secret, |input| {
+        let temp = peeked.pass(secret, |input| {
             let mut checksum = 0;
-            let draft = write_with(&drafts, &details, compression, secret, fits, |target| {
+            let temp = write_with(&temps, &details, compression, secret, fits, |target| {
                 let written = document::copy(input, target)?;
                 checksum = written.checksum;
                 Ok(written)
             })?;
-            Ok((draft, checksum))
+            Ok((temp, checksum))
         });
-        let draft = draft.map_err(|error| match TooLarge::of(&error) {
+        let temp = temp.map_err(|error| match TooLarge::of(&error) {
             Some(large) => {
                 at_entry(Error::new(ErrorKind::LimitExceeded, format!("compressed with {compression}, {large}")))
             }
             None => at_entry(error),
         })?;
 
-        let size = draft.len();
-        let replaced = place.store.replace(folder, key, draft, peeked.file(), self.is_durable());
+        let size = temp.len();
+        let replaced = place.store.replace(folder, key, temp, peeked.file(), self.is_durable());
         match replaced {
             Ok(Some(before)) => {
                 self.upkeep().stored(&self.upkeep().tally(Some(folder), ""), key, Some(before), size);

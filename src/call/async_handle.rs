@@ -5,22 +5,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cache::Cache;
-use crate::call::context::Site;
+use crate::cache::handle::Cache;
+use crate::call::context::CallContext;
 use crate::call::function::Memo;
 use crate::call::handle;
 use crate::call::handle::Ask;
-use crate::call::miss::{How, done};
+use crate::call::miss::{CallOptions, done};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
-use crate::call::result_shape::Shape;
-use crate::call::run::{Asked, Question};
+use crate::call::result_shape::ResultShape;
+use crate::call::run::{CallRequest, CallSpec};
 use crate::call::run_async::run_async;
 use crate::call::stored_ref::Shelved;
 use crate::error::Result;
 use crate::explain::Explanation;
-use crate::key::Key;
 use crate::key::call_key::{Describe, encode};
+use crate::key::digest::Key;
 
 /// [`Call`](crate::Call) of an `async fn`: what runs the function is `async` as well. Needs feature `async`.
 ///
@@ -30,7 +30,7 @@ use crate::key::call_key::{Describe, encode};
 /// anything.
 #[must_use = "a call does nothing until it is run"]
 pub struct AsyncCall<'a, T> {
-    site: Arc<Site<'static>>,
+    site: Arc<CallContext<'static>>,
     asked: Box<dyn RunAsync<'a, T> + 'a>,
 }
 
@@ -38,20 +38,20 @@ pub struct AsyncCall<'a, T> {
 type Running<'a, T> = Pin<Box<dyn Future<Output = Option<Box<(T, Outcome)>>> + Send + 'a>>;
 
 trait RunAsync<'a, T>: Ask<T> + Send {
-    fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, T>;
+    fn run(self: Box<Self>, site: Arc<CallContext<'static>>, how: CallOptions) -> Running<'a, T>;
     fn uncached(self: Box<Self>) -> Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 }
 
-impl<'a, A, D, R, S, C, F> RunAsync<'a, R> for Asked<Question<A, D, R, S>, C>
+impl<'a, A, D, R, S, C, F> RunAsync<'a, R> for CallRequest<CallSpec<A, D, R, S>, C>
 where
     A: Send + 'a,
     D: Fn(&A, &mut Describe<'_>) + Send + 'a,
     R: Send + 'static,
-    S: Shape<R> + 'static,
+    S: ResultShape<R> + 'static,
     C: FnOnce(A) -> F + Send + 'a,
     F: Future<Output = R> + Send + 'a,
 {
-    fn run(self: Box<Self>, site: Arc<Site<'static>>, how: How) -> Running<'a, R> {
+    fn run(self: Box<Self>, site: Arc<CallContext<'static>>, how: CallOptions) -> Running<'a, R> {
         Box::pin(run_async(site, how, *self))
     }
 
@@ -63,7 +63,7 @@ where
 impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// For the attribute.
     #[doc(hidden)]
-    pub fn new<A: Send + 'a, S: Shape<T> + 'static, F: Future<Output = T> + Send + 'a>(
+    pub fn new<A: Send + 'a, S: ResultShape<T> + 'static, F: Future<Output = T> + Send + 'a>(
         memo: &'static Memo,
         cache: &Cache,
         arguments: A,
@@ -72,8 +72,8 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         AsyncCall {
-            site: Arc::new(Site::new(memo, cache, encode(|description| describe(&arguments, description)))),
-            asked: Box::new(Asked { question: Question { arguments, describe, rules }, compute }),
+            site: Arc::new(CallContext::new(memo, cache, encode(|description| describe(&arguments, description)))),
+            asked: Box::new(CallRequest { question: CallSpec { arguments, describe, rules }, compute }),
         }
     }
 
@@ -110,22 +110,22 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
 
     /// As [`Call::run`](crate::Call::run).
     pub async fn run(self) -> T {
-        done(self.asked.run(self.site, How::PLAIN).await).0
+        done(self.asked.run(self.site, CallOptions::PLAIN).await).0
     }
 
     /// As [`Call::outcome`](crate::Call::outcome).
     pub async fn outcome(self) -> (T, Outcome) {
-        *done(self.asked.run(self.site, How::WHY).await)
+        *done(self.asked.run(self.site, CallOptions::WHY).await)
     }
 
     /// As [`Call::refresh`](crate::Call::refresh).
     pub async fn refresh(self) -> T {
-        done(self.asked.run(self.site, How::REFRESH).await).0
+        done(self.asked.run(self.site, CallOptions::REFRESH).await).0
     }
 
     /// As [`Call::try_run`](crate::Call::try_run).
     pub async fn try_run(self) -> Option<T> {
-        self.asked.run(self.site, How::tries(Duration::ZERO)).await.map(|done| done.0)
+        self.asked.run(self.site, CallOptions::tries(Duration::ZERO)).await.map(|done| done.0)
     }
 
     /// As [`Call::uncached`](crate::Call::uncached).
@@ -146,7 +146,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         if asked.is_stored(&site) {
             return shelve(&site, None);
         }
-        match *done(asked.run(site.clone(), How::PLAIN).await) {
+        match *done(asked.run(site.clone(), CallOptions::PLAIN).await) {
             (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
             (value, _) => shelve(&site, Some(&value)),
         }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cache::Cache;
-use crate::call::caller::{origin_of, own_origins};
+use crate::cache::handle::Cache;
 use crate::call::function::{Definition, Memo};
 use crate::call::options::Rules;
-use crate::call::result_shape::{Fallible, Plain, Shape};
+use crate::call::result_shape::{FallibleResult, PlainResult, ResultShape};
 use crate::call::run;
+use crate::key::caller::{full_name, origin_of};
 
 impl Cache {
     /// Loads the result of `compute`, or runs it and keeps its result. For closures; functions have
@@ -41,7 +41,7 @@ impl Cache {
         A: Serialize + ?Sized,
         T: Serialize + DeserializeOwned,
     {
-        self.closure::<A, T, Plain<T>, _>(name, args, compute)
+        self.closure::<A, T, PlainResult<T>, _>(name, args, compute)
     }
 
     /// [`get_or_compute`](Cache::get_or_compute) for an error that need not be serialisable.
@@ -58,13 +58,13 @@ impl Cache {
         A: Serialize + ?Sized,
         T: Serialize + DeserializeOwned,
     {
-        self.closure::<A, Result<T, E>, Fallible<T, E>, _>(name, args, compute)
+        self.closure::<A, Result<T, E>, FallibleResult<T, E>, _>(name, args, compute)
     }
 
     fn closure<A, R, S, F>(&self, name: &str, args: &A, compute: F) -> R
     where
         A: Serialize + ?Sized,
-        S: Shape<R>,
+        S: ResultShape<R>,
         F: FnOnce() -> R,
     {
         let memo = if self.is_global() {
@@ -118,14 +118,4 @@ fn global_memo<F, T>(global: &Cache, name: &str) -> Arc<Memo> {
     // Where the thread ends, nothing is kept any more.
     let _ = LAST.try_with(|place| place.replace(Some(last)));
     memo
-}
-
-/// What a closure of this origin is called in the global cache.
-fn full_name(origin: &str, name: &str) -> String {
-    [origin, "::", name].concat()
-}
-
-/// What this process's closures of this name are called in the global cache.
-pub(crate) fn own_names(name: &str) -> Vec<String> {
-    own_origins().iter().map(|origin| full_name(origin, name)).collect()
 }

@@ -1,20 +1,19 @@
 //! A memoized function: what identifies it, and what is kept of it.
 
-use std::any::type_name;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
-use crate::key::Key;
-use crate::key::code_version::{Code, Items, Track};
-use crate::key::function_key::{Function, without_generics};
+use crate::key::code_version::{Code, CodeFile, Items, Track};
+use crate::key::digest::Key;
+use crate::key::function_key::Function;
 use crate::observe::stats::{Stats, Tally};
-use crate::store::code_items::CodeFile;
-use crate::store::entries::{Entries, FunctionFile};
+use crate::store::entries::Entries;
+use crate::store::function_file::FunctionFile;
 use crate::store::history::brief_code;
 use crate::store::layout::Layout;
 use crate::store::owned_files;
@@ -72,17 +71,17 @@ pub struct Memo {
     signature: &'static str,
     compression: Option<Compression>,
     /// In the cache of the first call, which is mostly the one of every call.
-    home: Arc<Home>,
+    home: Arc<FunctionState>,
     /// In the cache of the last call that had another one.
     other: PerProcess<Other>,
     /// Whether the last call had that one.
     is_elsewhere: AtomicBool,
 }
 
-type Other = RwLock<Option<Arc<Home>>>;
+type Other = RwLock<Option<Arc<FunctionState>>>;
 
 /// Where the results of a function are.
-pub(crate) struct Home {
+pub(crate) struct FunctionState {
     pub(crate) cache: Cache,
     /// The folder in it; `None` if it is off.
     pub(crate) folder: Option<Arc<Path>>,
@@ -92,11 +91,11 @@ pub(crate) struct Home {
     described: AtomicBool,
 }
 
-impl Home {
+impl FunctionState {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
         let folder: Option<Arc<Path>> = cache.upkeep().planned().map(|layout| layout.function(function).into());
         let tally = cache.upkeep().tally(folder.as_deref(), &function.path).into();
-        Arc::new(Home { cache, folder, tally, described: AtomicBool::new(false) })
+        Arc::new(FunctionState { cache, folder, tally, described: AtomicBool::new(false) })
     }
 
     /// What is counted there.
@@ -121,7 +120,7 @@ impl Memo {
         };
         Memo {
             key: function.key(),
-            home: Home::new(&function, cache),
+            home: FunctionState::new(&function, cache),
             other: PerProcess::new(),
             is_elsewhere: AtomicBool::new(false),
             function,
@@ -215,12 +214,12 @@ impl Memo {
     }
 
     /// Where this function's results are in `cache`, which is noted as the one that was used last.
-    pub(crate) fn home(&self, cache: &Cache) -> Arc<Home> {
+    pub(crate) fn home(&self, cache: &Cache) -> Arc<FunctionState> {
         self.with_home(cache, Arc::clone)
     }
 
     #[inline]
-    pub(crate) fn with_home<T>(&self, cache: &Cache, work: impl FnOnce(&Arc<Home>) -> T) -> T {
+    pub(crate) fn with_home<T>(&self, cache: &Cache, work: impl FnOnce(&Arc<FunctionState>) -> T) -> T {
         let is_elsewhere = !self.home.cache.is_same(cache);
         if self.is_elsewhere.load(Ordering::Relaxed) != is_elsewhere {
             self.is_elsewhere.store(is_elsewhere, Ordering::Relaxed);
@@ -228,13 +227,13 @@ impl Memo {
         if is_elsewhere { work(&self.other_home(cache)) } else { work(&self.home) }
     }
 
-    fn other_home(&self, cache: &Cache) -> Arc<Home> {
+    fn other_home(&self, cache: &Cache) -> Arc<FunctionState> {
         let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
         if let Some(home) = other.as_ref().filter(|home| home.cache.is_same(cache)) {
             return home.clone();
         }
         drop(other);
-        let home = Home::new(&self.function, cache.clone());
+        let home = FunctionState::new(&self.function, cache.clone());
         *self.other().write().unwrap_or_else(PoisonError::into_inner) = Some(home.clone());
         home
     }
@@ -246,7 +245,7 @@ impl Memo {
         })
     }
 
-    fn last_home(&self) -> Arc<Home> {
+    fn last_home(&self) -> Arc<FunctionState> {
         let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
         match &*other {
             Some(other) if self.is_elsewhere.load(Ordering::Relaxed) => other.clone(),
@@ -255,7 +254,7 @@ impl Memo {
     }
 
     /// Makes the function's folder, and the file in it that says whose it is.
-    pub(crate) fn describe(&self, layout: &Layout, home: &Home, folder: &Path) -> Result<()> {
+    pub(crate) fn describe(&self, layout: &Layout, home: &FunctionState, folder: &Path) -> Result<()> {
         let path = Layout::function_file(folder);
         // The file is compared once; after that, it is enough that nobody has removed it.
         if home.described.load(Ordering::Relaxed) && path.exists() {
@@ -284,7 +283,7 @@ impl Memo {
         fault_injection::point("folder made").map_err(|e| Error::io(e, "can't create the folder").at(folder))?;
         expect_own(&path, Role::Function)?;
         self.describe_code(layout, folder)?;
-        atomic_file::write_note(&layout.drafts_for(folder), &path, &json)
+        atomic_file::write_note(&layout.temp_folder_for(folder), &path, &json)
     }
 
     /// Writes down what the code consists of, beside the entries that it gave.
@@ -308,61 +307,8 @@ fn expect_own(path: &Path, role: Role) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidInput, what).at(path))
 }
 
-/// The path of a function, of which `Companion` bears the name: with the crate, the modules and the
-/// functions around it.
-#[doc(hidden)]
-#[must_use]
-pub fn path_of_function<Companion>() -> String {
-    type_name::<Companion>().to_owned()
-}
-
-/// The path of a method with this name; `Here` is an item within its companion `memo_name`. So it is
-/// the same for all that a generic `impl` or a trait's own method is used with.
-#[doc(hidden)]
-#[must_use]
-pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
-    // crate::module::Type::name_memo::{{closure}}::Here
-    let here = type_name::<Here>();
-    let owner = here.rsplit_once(&format!("::{memo_name}::")).map_or(here, |(owner, _)| owner);
-    format!("{owner}::{name}")
-}
-
-/// The position of a function with this path, unless the path says where it is: in a module, or in an
-/// `impl` block or trait in a module. A function within a function moves with its lines, which may cost
-/// a miss; two in different blocks may have one path and one code, and are two all the same.
-#[doc(hidden)]
-#[must_use]
-pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)) -> Option<(u32, u32)> {
-    let path = without_generics(path);
-    let in_module = path.strip_prefix(module).is_some_and(|rest| {
-        let segments = rest.matches("::").count();
-        segments == if in_impl { 2 } else { 1 } && !rest.contains("::_::")
-    });
-    // In doubt it counts: a miss too many, and never another function's result.
-    (!in_module).then_some(position)
-}
-
 impl fmt::Debug for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memo").field("name", &self.name()).field("cache", &self.cache()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_position_counts_where_the_path_is_not_enough() {
-        let counts = |path, in_impl| position_of(path, "krate::module", in_impl, (1, 2)).is_some();
-        assert!(!counts("krate::module::fit", false));
-        assert!(!counts("krate::module::Model<krate::a::B>::fit", true));
-        assert!(!counts("krate::module::<impl krate::other::Model>::fit", true));
-        assert!(counts("krate::module::outer::fit", false));
-        assert!(counts("krate::module::outer::{{closure}}::fit", false));
-        assert!(counts("krate::module::_::fit", false));
-        assert!(counts("krate::module::_::Model::fit", true));
-        assert!(counts("krate::module::outer::Model::fit", true));
-        assert!(counts("<krate::module::Model as krate::module::Fit>::fit", true));
     }
 }

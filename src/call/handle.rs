@@ -3,21 +3,21 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::cache::Cache;
-use crate::call::context::{Found, Site};
+use crate::cache::handle::Cache;
+use crate::call::context::{CallContext, Lookup};
 use crate::call::function::Memo;
-use crate::call::miss::{How, done};
+use crate::call::miss::{CallOptions, done};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
-use crate::call::result_shape::Shape;
+use crate::call::result_shape::ResultShape;
 use crate::call::run;
-use crate::call::run::{Asked, Question};
+use crate::call::run::{CallRequest, CallSpec};
 use crate::call::stored_ref::{Place, Shelved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::{Explanation, Verdict};
 use crate::format::document;
-use crate::key::Key;
 use crate::key::call_key::{Argument, Describe, encode};
+use crate::key::digest::Key;
 use crate::observe::reason::Reason;
 
 /// A call of a memoized function that has not run: `fit::call(&data, 0.1)` for a function `fit`.
@@ -41,41 +41,41 @@ use crate::observe::reason::Reason;
 /// ```
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'a, T> {
-    site: Box<Site<'a>>,
+    site: Box<CallContext<'a>>,
     asked: Box<dyn Run<'a, T> + 'a>,
 }
 
 /// What can be asked of a call without running it, whatever its arguments are.
 pub(crate) trait Ask<T> {
-    fn is_stored(&self, site: &Site<'_>) -> bool;
-    fn load(&self, site: &Site<'_>) -> Found<T>;
-    fn shown(&self, site: &Site<'_>) -> Vec<Argument>;
+    fn is_stored(&self, site: &CallContext<'_>) -> bool;
+    fn load(&self, site: &CallContext<'_>) -> Lookup<T>;
+    fn shown(&self, site: &CallContext<'_>) -> Vec<Argument>;
     /// How to refer to the result.
     fn shelve(&self) -> Shelve<T>;
 }
 
 /// Makes the reference to a result of this function: `None` stands for one that is stored.
-pub(crate) type Shelve<T> = fn(&Site<'_>, Option<&T>) -> Result<Shelved<T>>;
+pub(crate) type Shelve<T> = fn(&CallContext<'_>, Option<&T>) -> Result<Shelved<T>>;
 
-type Ran<'a, T> = std::result::Result<Box<(T, Outcome)>, Box<dyn Run<'a, T> + 'a>>;
+type RunOutcome<'a, T> = std::result::Result<Box<(T, Outcome)>, Box<dyn Run<'a, T> + 'a>>;
 
 trait Run<'a, T>: Ask<T> {
     /// Gives itself back if it is put off.
-    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Ran<'a, T>;
+    fn run(self: Box<Self>, site: &CallContext<'_>, how: CallOptions) -> RunOutcome<'a, T>;
     fn uncached(self: Box<Self>) -> T;
 }
 
-impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Ask<R> for Question<A, D, R, S> {
-    fn is_stored(&self, site: &Site<'_>) -> bool {
+impl<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>> Ask<R> for CallSpec<A, D, R, S> {
+    fn is_stored(&self, site: &CallContext<'_>) -> bool {
         !site.cache.refreshes() && site.is_stored(self.rules)
     }
 
-    fn load(&self, site: &Site<'_>) -> Found<R> {
+    fn load(&self, site: &CallContext<'_>) -> Lookup<R> {
         site.load(self.rules)
     }
 
-    fn shown(&self, site: &Site<'_>) -> Vec<Argument> {
-        Question::shown(self, site)
+    fn shown(&self, site: &CallContext<'_>) -> Vec<Argument> {
+        CallSpec::shown(self, site)
     }
 
     fn shelve(&self) -> Shelve<R> {
@@ -102,16 +102,16 @@ impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Ask<R> for Question<A, D, 
     }
 }
 
-impl<T, Q: Ask<T>, C> Ask<T> for Asked<Q, C> {
-    fn is_stored(&self, site: &Site<'_>) -> bool {
+impl<T, Q: Ask<T>, C> Ask<T> for CallRequest<Q, C> {
+    fn is_stored(&self, site: &CallContext<'_>) -> bool {
         self.question.is_stored(site)
     }
 
-    fn load(&self, site: &Site<'_>) -> Found<T> {
+    fn load(&self, site: &CallContext<'_>) -> Lookup<T> {
         self.question.load(site)
     }
 
-    fn shown(&self, site: &Site<'_>) -> Vec<Argument> {
+    fn shown(&self, site: &CallContext<'_>) -> Vec<Argument> {
         self.question.shown(site)
     }
 
@@ -120,15 +120,15 @@ impl<T, Q: Ask<T>, C> Ask<T> for Asked<Q, C> {
     }
 }
 
-impl<'a, A, D, R, S, C> Run<'a, R> for Asked<Question<A, D, R, S>, C>
+impl<'a, A, D, R, S, C> Run<'a, R> for CallRequest<CallSpec<A, D, R, S>, C>
 where
     A: 'a,
     D: Fn(&A, &mut Describe<'_>) + 'a,
     R: 'a,
-    S: Shape<R> + 'a,
+    S: ResultShape<R> + 'a,
     C: FnOnce(A) -> R + 'a,
 {
-    fn run(self: Box<Self>, site: &Site<'_>, how: How) -> Ran<'a, R> {
+    fn run(self: Box<Self>, site: &CallContext<'_>, how: CallOptions) -> RunOutcome<'a, R> {
         run::run(site, how, self).map_err(|asked| -> Box<dyn Run<'a, R> + 'a> { asked })
     }
 
@@ -138,22 +138,22 @@ where
 }
 
 /// The call's key; zeros if it has none.
-pub(crate) fn key(site: &Site<'_>) -> Key {
+pub(crate) fn key(site: &CallContext<'_>) -> Key {
     site.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
 }
 
-pub(crate) fn cached<T>(asked: &(impl Ask<T> + ?Sized), site: &Site<'_>) -> Result<Option<T>> {
+pub(crate) fn cached<T>(asked: &(impl Ask<T> + ?Sized), site: &CallContext<'_>) -> Result<Option<T>> {
     if let Err(error) = &site.key {
         return Err(error.clone());
     }
     match asked.load(site) {
-        Found::Hit(value, _) => Ok(Some(value)),
-        Found::Nothing(_) => Ok(None),
-        Found::Fault(_, error) => Err(error),
+        Lookup::Hit(value, _) => Ok(Some(value)),
+        Lookup::Miss(_) => Ok(None),
+        Lookup::Corrupt(_, error) => Err(error),
     }
 }
 
-pub(crate) fn explain<T>(asked: &(impl Ask<T> + ?Sized), site: &Site<'_>) -> Explanation {
+pub(crate) fn explain<T>(asked: &(impl Ask<T> + ?Sized), site: &CallContext<'_>) -> Explanation {
     let reason = if !site.cache.is_enabled() {
         Err(Reason::CacheOff)
     } else if let Err(error) = &site.key {
@@ -162,9 +162,9 @@ pub(crate) fn explain<T>(asked: &(impl Ask<T> + ?Sized), site: &Site<'_>) -> Exp
         Err(Reason::Refreshed)
     } else {
         match asked.load(site) {
-            Found::Hit(_, hit) => Ok(hit),
-            Found::Nothing(Reason::Absent) => Err(site.why_absent(&asked.shown(site))),
-            Found::Nothing(reason) | Found::Fault(reason, _) => Err(reason),
+            Lookup::Hit(_, hit) => Ok(hit),
+            Lookup::Miss(Reason::Absent) => Err(site.why_absent(&asked.shown(site))),
+            Lookup::Miss(reason) | Lookup::Corrupt(reason, _) => Err(reason),
         }
     };
     let verdict = match reason {
@@ -179,14 +179,14 @@ pub(crate) fn explain<T>(asked: &(impl Ask<T> + ?Sized), site: &Site<'_>) -> Exp
     }
 }
 
-pub(crate) fn debug(name: &str, site: &Site<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(crate) fn debug(name: &str, site: &CallContext<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.debug_struct(name).field("function", &site.memo.name()).field("key", &site.key).finish_non_exhaustive()
 }
 
 impl<'a, T: 'a> Call<'a, T> {
     /// For the attribute.
     #[doc(hidden)]
-    pub fn new<A: 'a, S: Shape<T> + 'a>(
+    pub fn new<A: 'a, S: ResultShape<T> + 'a>(
         memo: &'a Memo,
         cache: &Cache,
         arguments: A,
@@ -195,8 +195,8 @@ impl<'a, T: 'a> Call<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         Call {
-            site: Box::new(Site::new(memo, cache, encode(|description| describe(&arguments, description)))),
-            asked: Box::new(Asked { question: Question { arguments, describe, rules }, compute }),
+            site: Box::new(CallContext::new(memo, cache, encode(|description| describe(&arguments, description)))),
+            asked: Box::new(CallRequest { question: CallSpec { arguments, describe, rules }, compute }),
         }
     }
 
@@ -235,17 +235,17 @@ impl<'a, T: 'a> Call<'a, T> {
 
     /// What calling the function does: loads the result, or computes and keeps it.
     pub fn run(self) -> T {
-        done(self.asked.run(&self.site, How::PLAIN).ok()).0
+        done(self.asked.run(&self.site, CallOptions::PLAIN).ok()).0
     }
 
     /// As [`run`](Call::run), and tells what became of the call.
     pub fn outcome(self) -> (T, Outcome) {
-        *done(self.asked.run(&self.site, How::WHY).ok())
+        *done(self.asked.run(&self.site, CallOptions::WHY).ok())
     }
 
     /// Computes the result even if it is stored, and replaces what is stored.
     pub fn refresh(self) -> T {
-        done(self.asked.run(&self.site, How::REFRESH).ok()).0
+        done(self.asked.run(&self.site, CallOptions::REFRESH).ok()).0
     }
 
     /// What [`run`](Call::run) does, but `None` if another thread or process computes this call at the moment, instead of
@@ -273,7 +273,7 @@ impl<'a, T: 'a> Call<'a, T> {
     /// what was seen of the holder.
     pub(crate) fn try_for(self, longest: Duration) -> std::result::Result<T, Self> {
         let Call { site, asked } = self;
-        match asked.run(&site, How::tries(longest)) {
+        match asked.run(&site, CallOptions::tries(longest)) {
             Ok(done) => Ok(done.0),
             Err(asked) => Err(Call { site, asked }),
         }
@@ -300,7 +300,7 @@ impl<'a, T: 'a> Call<'a, T> {
         if asked.is_stored(&site) {
             return shelve(&site, None);
         }
-        match *done(asked.run(&site, How::PLAIN).ok()) {
+        match *done(asked.run(&site, CallOptions::PLAIN).ok()) {
             (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
             (value, _) => shelve(&site, Some(&value)),
         }

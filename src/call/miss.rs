@@ -3,19 +3,20 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::call::context::{Found, Site};
+use crate::call::context::{CallContext, Lookup};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
-use crate::call::result_shape::Shape;
+use crate::call::result_shape::ResultShape;
 use crate::error::Result;
 use crate::key::call_key::Argument;
 use crate::observe::reason::{NotKept, Reason};
-use crate::single_flight::{End, Lead, Turn};
+use crate::single_flight::flight::FlightOutcome;
+use crate::single_flight::table::{LeaderGuard, Role};
 use crate::sys::catch_panic::guarded;
 
 /// How a call is made.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct How {
+pub(crate) struct CallOptions {
     /// Compute it in any case.
     pub(crate) refresh: bool,
     /// If it is computed, somebody wants to know why.
@@ -24,17 +25,17 @@ pub(crate) struct How {
     pub(crate) tries: Option<Duration>,
 }
 
-impl How {
+impl CallOptions {
     /// As [`run`](crate::Call::run) does.
-    pub(crate) const PLAIN: How = How { refresh: false, why: false, tries: None };
+    pub(crate) const PLAIN: CallOptions = CallOptions { refresh: false, why: false, tries: None };
     /// As [`refresh`](crate::Call::refresh) does.
-    pub(crate) const REFRESH: How = How { refresh: true, ..How::PLAIN };
+    pub(crate) const REFRESH: CallOptions = CallOptions { refresh: true, ..CallOptions::PLAIN };
     /// As [`outcome`](crate::Call::outcome) does.
-    pub(crate) const WHY: How = How { why: true, ..How::PLAIN };
+    pub(crate) const WHY: CallOptions = CallOptions { why: true, ..CallOptions::PLAIN };
 
     /// Puts it off if somebody else computes it for so long.
-    pub(crate) fn tries(longest: Duration) -> How {
-        How { tries: Some(longest), ..How::PLAIN }
+    pub(crate) fn tries(longest: Duration) -> CallOptions {
+        CallOptions { tries: Some(longest), ..CallOptions::PLAIN }
     }
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn done<T>(ran: Option<T>) -> T {
 }
 
 /// What a call turns out to be once it was looked up.
-pub(crate) enum Looked<R> {
+pub(crate) enum LookupStep<R> {
     Hit(R, Outcome),
     Miss(Miss<R>),
     /// The cache has nothing to do with it.
@@ -65,44 +66,48 @@ pub(crate) struct Miss<R> {
 }
 
 /// What the function did.
-pub(crate) enum Ran<R> {
+pub(crate) enum RunOutcome<R> {
     /// It gave this.
     New(R),
     /// It ran to verify what is stored, and gave this; `None` if it panicked.
     Again { stored: R, now: Option<R> },
 }
 
-pub(crate) fn look<R, S: Shape<R>>(site: &Site<'_>, how: How, rules: Rules<R, S>) -> Looked<R> {
+pub(crate) fn look<R, S: ResultShape<R>>(
+    site: &CallContext<'_>,
+    how: CallOptions,
+    rules: Rules<R, S>,
+) -> LookupStep<R> {
     if !site.is_enabled() {
-        return Looked::Bypass(Reason::CacheOff);
+        return LookupStep::Bypass(Reason::CacheOff);
     }
     if let Err(error) = &site.key {
         site.fault("a call can't be cached", error);
-        return Looked::Bypass(Reason::NoKey { what: error.to_string() });
+        return LookupStep::Bypass(Reason::NoKey { what: error.to_string() });
     }
     let refresh = how.refresh || site.cache.refreshes();
-    let miss = |reason| Looked::Miss(Miss { reason, refresh, verified: None, is_gone: false, shown: Vec::new() });
+    let miss = |reason| LookupStep::Miss(Miss { reason, refresh, verified: None, is_gone: false, shown: Vec::new() });
     if refresh {
         return miss(Reason::Refreshed);
     }
     let started = site.clock();
     match site.take(rules) {
-        Found::Hit(value, _) if site.cache.verifies() => Looked::Miss(Miss {
+        Lookup::Hit(value, _) if site.cache.verifies() => LookupStep::Miss(Miss {
             reason: Reason::Verified { same: true },
             refresh,
             verified: Some(value),
             is_gone: false,
             shown: Vec::new(),
         }),
-        Found::Hit(value, hit) => {
+        Lookup::Hit(value, hit) => {
             site.hit(&hit, started);
-            Looked::Hit(value, hit)
+            LookupStep::Hit(value, hit)
         }
-        Found::Nothing(reason) => {
+        Lookup::Miss(reason) => {
             site.nothing(&reason, started);
             miss(reason)
         }
-        Found::Fault(reason, error) => {
+        Lookup::Corrupt(reason, error) => {
             site.fault("an entry can't be read: it is computed anew", &error);
             miss(reason)
         }
@@ -121,28 +126,33 @@ impl<R> Miss<R> {
     }
 
     /// What others have stored meanwhile, if this turn says that they may have.
-    pub(crate) fn look_again<S: Shape<R>>(
+    pub(crate) fn look_again<S: ResultShape<R>>(
         mut self,
-        site: &Site<'_>,
+        site: &CallContext<'_>,
         rules: Rules<R, S>,
-        turn: &Turn,
+        turn: &Role,
         waited: Duration,
     ) -> std::result::Result<(R, Outcome), Self> {
-        if self.refresh || matches!(turn, Turn::Alone) {
+        if self.refresh || matches!(turn, Role::Alone) {
             return Err(self);
         }
         let started = site.clock();
         // A fault has been reported when it was met first.
         let found = site.take(rules);
-        self.is_gone = matches!(found, Found::Nothing(Reason::Absent));
-        let Found::Hit(value, hit) = found else { return Err(self) };
+        self.is_gone = matches!(found, Lookup::Miss(Reason::Absent));
+        let Lookup::Hit(value, hit) = found else { return Err(self) };
         let hit = hit.after_waiting(waited);
         site.hit(&hit, started);
         Ok((value, hit))
     }
 
     /// Notes what is gone when the function has run.
-    pub(crate) fn about_to_run(mut self, site: &Site<'_>, how: How, shown: impl FnOnce() -> Vec<Argument>) -> Self {
+    pub(crate) fn about_to_run(
+        mut self,
+        site: &CallContext<'_>,
+        how: CallOptions,
+        shown: impl FnOnce() -> Vec<Argument>,
+    ) -> Self {
         let asked = how.why && self.reason == Reason::Absent;
         if asked || !site.cache.is_read_only() {
             self.shown = shown();
@@ -154,15 +164,15 @@ impl<R> Miss<R> {
     }
 
     /// Runs the function. If the result is stored, a normal run would not have met a panic, so it is caught.
-    pub(crate) fn compute(mut self, site: &Site<'_>, compute: impl FnOnce() -> R) -> (Self, Ran<R>) {
+    pub(crate) fn compute(mut self, site: &CallContext<'_>, compute: impl FnOnce() -> R) -> (Self, RunOutcome<R>) {
         let ran = match self.verified.take() {
             None => {
                 let watch = site.watch();
                 let value = compute();
                 watch.ended();
-                Ran::New(value)
+                RunOutcome::New(value)
             }
-            Some(stored) => Ran::Again { stored, now: catch_unwind(AssertUnwindSafe(compute)).ok() },
+            Some(stored) => RunOutcome::Again { stored, now: catch_unwind(AssertUnwindSafe(compute)).ok() },
         };
         (self, ran)
     }
@@ -174,43 +184,49 @@ impl<R> Miss<R> {
     }
 
     /// The function has run: keeps what it returned, or compares it. Gives what the caller gets.
-    pub(crate) fn end<S: Shape<R>>(
+    pub(crate) fn end<S: ResultShape<R>>(
         self,
-        site: &Site<'_>,
+        site: &CallContext<'_>,
         rules: Rules<R, S>,
-        ran: Ran<R>,
+        ran: RunOutcome<R>,
         took: Duration,
-    ) -> (R, Outcome, End) {
+    ) -> (R, Outcome, FlightOutcome) {
         match ran {
-            Ran::New(value) => self.keep(site, rules, value, took),
-            Ran::Again { stored, now } => {
+            RunOutcome::New(value) => self.keep(site, rules, value, took),
+            RunOutcome::Again { stored, now } => {
                 let same =
                     S::stored(&stored).is_some_and(|before| site.compare(before, now.as_ref().and_then(S::stored)));
-                (stored, site.computed(took, None, Reason::Verified { same }), End::Stored)
+                (stored, site.computed(took, None, Reason::Verified { same }), FlightOutcome::Stored)
             }
         }
     }
 
-    fn keep<S: Shape<R>>(self, site: &Site<'_>, rules: Rules<R, S>, value: R, took: Duration) -> (R, Outcome, End) {
+    fn keep<S: ResultShape<R>>(
+        self,
+        site: &CallContext<'_>,
+        rules: Rules<R, S>,
+        value: R,
+        took: Duration,
+    ) -> (R, Outcome, FlightOutcome) {
         let unkept = |why, end| {
             site.not_kept(why, None);
             (None, None, end)
         };
         let (back, size, end) = match S::stored(&value) {
-            None => unkept(NotKept::Err, End::Failed),
-            Some(_) if site.cache.is_read_only() => unkept(NotKept::ReadOnly, End::NotKept),
+            None => unkept(NotKept::Err, FlightOutcome::Failed),
+            Some(_) if site.cache.is_read_only() => unkept(NotKept::ReadOnly, FlightOutcome::NotKept),
             Some(_) if site.files_changed("a result is not stored") => {
                 let what = "a file that is an argument changed while the function ran".to_owned();
-                unkept(NotKept::Fault { what }, End::Failed)
+                unkept(NotKept::Fault { what }, FlightOutcome::Failed)
             }
             Some(stored) => match may_be_stored(rules, stored)
                 .and_then(|may| may.then(|| site.store(self.shown, self.reason.cause(), took, stored)).transpose())
             {
-                Ok(None) => unkept(NotKept::StoreIf, End::NotKept),
-                Ok(Some((size, back))) => (back, Some(size), End::Stored),
+                Ok(None) => unkept(NotKept::StoreIf, FlightOutcome::NotKept),
+                Ok(Some((size, back))) => (back, Some(size), FlightOutcome::Stored),
                 Err(error) => {
                     site.not_stored(&error);
-                    (None, None, End::NotKept)
+                    (None, None, FlightOutcome::NotKept)
                 }
             },
         };
@@ -219,15 +235,15 @@ impl<R> Miss<R> {
 }
 
 /// What `store_if` says.
-fn may_be_stored<R, S: Shape<R>>(rules: Rules<R, S>, stored: &S::Stored) -> Result<bool> {
+fn may_be_stored<R, S: ResultShape<R>>(rules: Rules<R, S>, stored: &S::Stored) -> Result<bool> {
     rules.store_if.map_or(Ok(true), |store_if| guarded("`store_if`", || Ok(store_if(stored))))
 }
 
-impl Turn {
+impl Role {
     /// Tells those who wait.
-    pub(crate) fn land(self, end: End) {
-        if let Turn::Lead(lead) = self {
-            Lead::land(lead, end);
+    pub(crate) fn complete(self, end: FlightOutcome) {
+        if let Role::Leader(lead) = self {
+            LeaderGuard::complete(lead, end);
         }
     }
 }

@@ -2,9 +2,10 @@
 
 #[cfg(feature = "async")]
 pub(crate) mod async_handle;
-pub(crate) mod caller;
 pub(crate) mod closure;
 pub(crate) mod context;
+#[cfg(test)]
+mod faulty_store_tests;
 pub(crate) mod function;
 pub(crate) mod handle;
 pub(crate) mod miss;

@@ -4,11 +4,11 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::call::result_shape::Shape;
+use crate::call::result_shape::ResultShape;
 use crate::store::entries::Entry;
 
 /// The rules of a function that returns `R`, of which `S` says what is stored.
-pub struct Rules<R, S: Shape<R>> {
+pub struct Rules<R, S: ResultShape<R>> {
     pub(crate) max_age: Option<Duration>,
     pub(crate) valid: Option<Valid<S::Stored>>,
     pub(crate) store_if: Option<fn(&S::Stored) -> bool>,
@@ -19,15 +19,15 @@ pub struct Rules<R, S: Shape<R>> {
 pub(crate) type Valid<T> = fn(&Entry, &T) -> bool;
 
 // What is derived would ask the same of `R` and `S`.
-impl<R, S: Shape<R>> Clone for Rules<R, S> {
+impl<R, S: ResultShape<R>> Clone for Rules<R, S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<R, S: Shape<R>> Copy for Rules<R, S> {}
+impl<R, S: ResultShape<R>> Copy for Rules<R, S> {}
 
-impl<R, S: Shape<R>> Rules<R, S> {
+impl<R, S: ResultShape<R>> Rules<R, S> {
     /// No rule: every stored result may be used, and every new one is kept.
     pub fn new(_: PhantomData<S>) -> Self {
         Rules { max_age: None, valid: None, store_if: None, result: PhantomData }

@@ -2,7 +2,7 @@
 //!
 //! Of a `Result`, only what `Ok` holds: an `Err` is never stored, and need not be serialisable.
 //! Everything else is stored as it is. Which of the two a type is, the compiler finds out: the
-//! attribute asks a [`Probe`] of the return type, and method resolution prefers [`Fallible`] if the
+//! attribute asks a [`Probe`] of the return type, and method resolution prefers [`FallibleResult`] if the
 //! type is a `Result`, whatever name it goes by. Whether the type can be stored at all is found out in
 //! the same way, so that one message says so (`fit.rs`).
 
@@ -15,7 +15,7 @@ use crate::key::canonical::hash_containers::bare_type_name;
 use crate::text::preview::preview;
 
 /// How a return value `R` is taken apart for storing, and put together again.
-pub trait Shape<R> {
+pub trait ResultShape<R> {
     /// What is stored.
     type Stored: Serialize + DeserializeOwned;
 
@@ -27,9 +27,9 @@ pub trait Shape<R> {
 }
 
 /// Stored as it is.
-pub struct Plain<R>(PhantomData<R>);
+pub struct PlainResult<R>(PhantomData<R>);
 
-impl<R: Serialize + DeserializeOwned> Shape<R> for Plain<R> {
+impl<R: Serialize + DeserializeOwned> ResultShape<R> for PlainResult<R> {
     type Stored = R;
 
     fn stored(value: &R) -> Option<&R> {
@@ -44,9 +44,9 @@ impl<R: Serialize + DeserializeOwned> Shape<R> for Plain<R> {
 }
 
 /// A `Result`, of which `Ok` is stored.
-pub struct Fallible<T, E>(PhantomData<(T, E)>);
+pub struct FallibleResult<T, E>(PhantomData<(T, E)>);
 
-impl<T: Serialize + DeserializeOwned, E> Shape<Result<T, E>> for Fallible<T, E> {
+impl<T: Serialize + DeserializeOwned, E> ResultShape<Result<T, E>> for FallibleResult<T, E> {
     type Stored = T;
 
     fn stored(value: &Result<T, E>) -> Option<&T> {
@@ -66,7 +66,7 @@ pub struct Unfit<W>(PhantomData<W>);
 #[derive(Serialize, Deserialize)]
 pub enum Nothing {}
 
-impl<R, W> Shape<R> for Unfit<W> {
+impl<R, W> ResultShape<R> for Unfit<W> {
     type Stored = Nothing;
 
     fn stored(_: &R) -> Option<&Nothing> {
@@ -93,30 +93,30 @@ pub(crate) mod probes {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
-    use super::{Fallible, Plain, Probe, Unfit};
+    use super::{FallibleResult, PlainResult, Probe, Unfit};
 
     macro_rules! probe {
         ($(#[$doc:meta])* $name:ident: [$($generics:tt)*] for $probe:ty, $shape:ty) => {
             $(#[$doc])*
             pub trait $name {
                 /// The shape.
-                type Shape;
+                type ResultShape;
 
                 /// Names the shape.
-                fn __larder_shape(&self) -> PhantomData<Self::Shape> {
+                fn __larder_shape(&self) -> PhantomData<Self::ResultShape> {
                     PhantomData
                 }
             }
 
             impl<$($generics)*> $name for $probe {
-                type Shape = $shape;
+                type ResultShape = $shape;
             }
         };
     }
 
     probe!(
         /// Of a `Result` whose `Ok` can be stored.
-        FallibleShape: [T: Serialize + DeserializeOwned, E] for &&&Probe<Result<T, E>>, Fallible<T, E>
+        FallibleShape: [T: Serialize + DeserializeOwned, E] for &&&Probe<Result<T, E>>, FallibleResult<T, E>
     );
     probe!(
         /// Of any other `Result`.
@@ -124,7 +124,7 @@ pub(crate) mod probes {
     );
     probe!(
         /// Of a type that can be stored.
-        PlainShape: [R: Serialize + DeserializeOwned] for &Probe<R>, Plain<R>
+        PlainShape: [R: Serialize + DeserializeOwned] for &Probe<R>, PlainResult<R>
     );
     probe!(
         /// Of any other type.

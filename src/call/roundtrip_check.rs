@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::document;
 use crate::format::target::Target;
-use crate::key::digest_of_content;
+use crate::key::key_of::digest_of_content;
 
 /// Values whose encoding is longer than this are tried only if reading its beginning involves
 /// guessing: it takes as long as writing them, and large values are large because of arrays, whose

@@ -3,34 +3,35 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cache::Cache;
-use crate::call::context::{Site, encode_for, recall};
+use crate::cache::handle::Cache;
+use crate::call::context::{CallContext, encode_for, recall};
 use crate::call::function::Memo;
-use crate::call::miss::{How, Looked, Miss, Ran, look};
+use crate::call::miss::{CallOptions, LookupStep, Miss, RunOutcome, look};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
-use crate::call::result_shape::Shape;
+use crate::call::result_shape::ResultShape;
 use crate::key::call_key::{Argument, Describe};
 use crate::observe::reason::Reason;
-use crate::single_flight::{End, Turn};
+use crate::single_flight::flight::FlightOutcome;
+use crate::single_flight::table::Role;
 
 /// What a call is asked with.
-pub(crate) struct Question<A, D, R, S: Shape<R>> {
+pub(crate) struct CallSpec<A, D, R, S: ResultShape<R>> {
     pub(crate) arguments: A,
     /// Names the arguments, one by one.
     pub(crate) describe: D,
     pub(crate) rules: Rules<R, S>,
 }
 
-impl<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>> Question<A, D, R, S> {
+impl<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>> CallSpec<A, D, R, S> {
     /// What people are shown of the arguments.
-    pub(crate) fn shown(&self, site: &Site<'_>) -> Vec<Argument> {
+    pub(crate) fn shown(&self, site: &CallContext<'_>) -> Vec<Argument> {
         site.shown(|description| (self.describe)(&self.arguments, description))
     }
 }
 
 /// A question together with the function that answers it.
-pub(crate) struct Asked<Q, C> {
+pub(crate) struct CallRequest<Q, C> {
     pub(crate) question: Q,
     pub(crate) compute: C,
 }
@@ -39,7 +40,7 @@ pub(crate) struct Asked<Q, C> {
 ///
 /// While the function runs, this is on the stack, so what it needs before and after is elsewhere: on the heap, and in
 /// functions that have returned by then or are not called yet.
-pub fn call<A, R, S: Shape<R>>(
+pub fn call<A, R, S: ResultShape<R>>(
     memo: &Memo,
     cache: &Cache,
     arguments: A,
@@ -72,12 +73,12 @@ enum Begun<'m, R> {
 
 /// A call that waits for its function.
 struct Ready<'m, R> {
-    site: Site<'m>,
+    site: CallContext<'m>,
     pending: Pending<R>,
 }
 
 #[inline(never)]
-fn begin<'m, A, R, S: Shape<R>>(
+fn begin<'m, A, R, S: ResultShape<R>>(
     memo: &'m Memo,
     cache: &Cache,
     arguments: &A,
@@ -89,12 +90,12 @@ fn begin<'m, A, R, S: Shape<R>>(
     if let Some(value) = recall(memo, cache, &call, rules) {
         return Begun::Value(value);
     }
-    begin_at(Site::to_run(memo, cache, call), &|description| describe(arguments, description), rules)
+    begin_at(CallContext::to_run(memo, cache, call), &|description| describe(arguments, description), rules)
 }
 
 #[inline(never)]
-fn begin_at<'m, R, S: Shape<R>>(
-    site: Site<'m>,
+fn begin_at<'m, R, S: ResultShape<R>>(
+    site: CallContext<'m>,
     describe: &dyn Fn(&mut Describe<'_>),
     rules: Rules<R, S>,
 ) -> Begun<'m, R> {
@@ -102,7 +103,7 @@ fn begin_at<'m, R, S: Shape<R>>(
         site.bypassed(Duration::ZERO, Reason::LittleStack);
         return Begun::Alone;
     }
-    match prepare(&site, How::PLAIN, describe, rules) {
+    match prepare(&site, CallOptions::PLAIN, describe, rules) {
         Prepared::Hit(value, _) => Begun::Value(value),
         Prepared::Run(pending) => Begun::Run(Box::new(Ready { site, pending })),
         Prepared::Busy => Begun::Alone,
@@ -112,7 +113,7 @@ fn begin_at<'m, R, S: Shape<R>>(
 impl<R> Ready<'_, R> {
     /// 4. Encode, compress, publish.
     #[inline(never)]
-    fn end<S: Shape<R>>(self: Box<Self>, value: R, rules: Rules<R, S>) -> R {
+    fn end<S: ResultShape<R>>(self: Box<Self>, value: R, rules: Rules<R, S>) -> R {
         let Ready { site, pending } = *self;
         pending.end(&site, rules, value).0
     }
@@ -120,15 +121,15 @@ impl<R> Ready<'_, R> {
 
 /// The same for a call whose outcome somebody wants to know. If it is put off, it gives back what it was asked with.
 #[expect(clippy::type_complexity, reason = "it is what comes in")]
-pub(crate) fn run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
-    site: &Site<'_>,
-    how: How,
-    asked: Box<Asked<Question<A, D, R, S>, C>>,
-) -> Result<Box<(R, Outcome)>, Box<Asked<Question<A, D, R, S>, C>>> {
+pub(crate) fn run<A, R, S: ResultShape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
+    site: &CallContext<'_>,
+    how: CallOptions,
+    asked: Box<CallRequest<CallSpec<A, D, R, S>, C>>,
+) -> Result<Box<(R, Outcome)>, Box<CallRequest<CallSpec<A, D, R, S>, C>>> {
     let rules = asked.question.rules;
     match prepare_boxed(site, how, &asked.question) {
         Ok(pending) => {
-            let Asked { question, compute } = *asked;
+            let CallRequest { question, compute } = *asked;
             Ok(pending.run(site, question.arguments, compute, rules))
         }
         Err(Some(hit)) => Ok(hit),
@@ -140,10 +141,10 @@ pub(crate) fn run<A, R, S: Shape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) 
 type PreparedBox<R> = Result<Box<Pending<R>>, Option<Box<(R, Outcome)>>>;
 
 #[inline(never)]
-fn prepare_boxed<A, R, S: Shape<R>>(
-    site: &Site<'_>,
-    how: How,
-    question: &Question<A, impl Fn(&A, &mut Describe<'_>), R, S>,
+fn prepare_boxed<A, R, S: ResultShape<R>>(
+    site: &CallContext<'_>,
+    how: CallOptions,
+    question: &CallSpec<A, impl Fn(&A, &mut Describe<'_>), R, S>,
 ) -> PreparedBox<R> {
     if site.has_little_stack() {
         return Ok(Box::new(Pending { work: Work::Bypass(Reason::LittleStack), started: Instant::now() }));
@@ -172,28 +173,28 @@ struct Pending<R> {
 
 enum Work<R> {
     Bypass(Reason),
-    Miss(Miss<R>, Turn),
+    Miss(Miss<R>, Role),
 }
 
-fn prepare<R, S: Shape<R>>(
-    site: &Site<'_>,
-    how: How,
+fn prepare<R, S: ResultShape<R>>(
+    site: &CallContext<'_>,
+    how: CallOptions,
     describe: &dyn Fn(&mut Describe<'_>),
     rules: Rules<R, S>,
 ) -> Prepared<R> {
     let run = |work| Prepared::Run(Pending { work, started: Instant::now() });
     // 1. Look up, check, decode.
     let mut miss = match look(site, how, rules) {
-        Looked::Hit(value, hit) => return Prepared::Hit(value, hit),
-        Looked::Miss(miss) => miss,
-        Looked::Bypass(reason) => return run(Work::Bypass(reason)),
+        LookupStep::Hit(value, hit) => return Prepared::Hit(value, hit),
+        LookupStep::Miss(miss) => miss,
+        LookupStep::Bypass(reason) => return run(Work::Bypass(reason)),
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
     let join = || site.join(how.tries, || site.shown(describe));
-    let alone = || Some((Turn::Alone, Duration::ZERO));
+    let alone = || Some((Role::Alone, Duration::ZERO));
     let turn = if miss.is_for_all() { join() } else { alone() };
     let Some((mut turn, mut waited)) = turn else { return Prepared::Busy };
-    while matches!(turn, Turn::Look) {
+    while matches!(turn, Role::Look) {
         match miss.look_again(site, rules, &turn, waited) {
             Ok((value, hit)) => return Prepared::Hit(value, hit),
             Err(missed) => {
@@ -207,7 +208,7 @@ fn prepare<R, S: Shape<R>>(
     }
     match miss.look_again(site, rules, &turn, waited) {
         Ok((value, hit)) => {
-            turn.land(End::Stored);
+            turn.complete(FlightOutcome::Stored);
             Prepared::Hit(value, hit)
         }
         Err(miss) => run(Work::Miss(miss.about_to_run(site, how, || site.shown(describe)), turn)),
@@ -220,22 +221,22 @@ impl<R> Pending<R> {
         matches!(&self.work, Work::Miss(miss, _) if miss.verifies())
     }
 
-    fn end<S: Shape<R>>(self, site: &Site<'_>, rules: Rules<R, S>, value: R) -> (R, Outcome) {
+    fn end<S: ResultShape<R>>(self, site: &CallContext<'_>, rules: Rules<R, S>, value: R) -> (R, Outcome) {
         let took = self.started.elapsed();
         match self.work {
             Work::Bypass(reason) => (value, site.bypassed(took, reason)),
             Work::Miss(miss, turn) => {
-                let (value, outcome, end) = miss.end(site, rules, Ran::New(value), took);
-                turn.land(end);
+                let (value, outcome, end) = miss.end(site, rules, RunOutcome::New(value), took);
+                turn.complete(end);
                 (value, outcome)
             }
         }
     }
 
     /// Runs the function, and keeps what it gives.
-    fn run<A, S: Shape<R>>(
+    fn run<A, S: ResultShape<R>>(
         self: Box<Self>,
-        site: &Site<'_>,
+        site: &CallContext<'_>,
         arguments: A,
         compute: impl FnOnce(A) -> R,
         rules: Rules<R, S>,
@@ -250,14 +251,19 @@ impl<R> Pending<R> {
     }
 
     #[inline(never)]
-    fn end_boxed<S: Shape<R>>(self: Box<Self>, site: &Site<'_>, rules: Rules<R, S>, value: R) -> Box<(R, Outcome)> {
+    fn end_boxed<S: ResultShape<R>>(
+        self: Box<Self>,
+        site: &CallContext<'_>,
+        rules: Rules<R, S>,
+        value: R,
+    ) -> Box<(R, Outcome)> {
         Box::new(self.end(site, rules, value))
     }
 }
 
 #[cold]
 #[inline(never)]
-fn verify_alone<A, R, S: Shape<R>>(
+fn verify_alone<A, R, S: ResultShape<R>>(
     ready: Box<Ready<'_, R>>,
     arguments: A,
     compute: impl FnOnce(A) -> R,
@@ -270,8 +276,8 @@ fn verify_alone<A, R, S: Shape<R>>(
 /// Runs a function whose result is stored, and compares.
 #[cold]
 #[inline(never)]
-fn verify<A, R, S: Shape<R>>(
-    site: &Site<'_>,
+fn verify<A, R, S: ResultShape<R>>(
+    site: &CallContext<'_>,
     pending: Box<Pending<R>>,
     arguments: A,
     compute: impl FnOnce(A) -> R,
@@ -283,7 +289,7 @@ fn verify<A, R, S: Shape<R>>(
         Work::Miss(miss, turn) => {
             let (miss, ran) = miss.compute(site, || compute(arguments));
             let (value, outcome, end) = miss.end(site, rules, ran, started.elapsed());
-            turn.land(end);
+            turn.complete(end);
             Box::new((value, outcome))
         }
     }

@@ -9,18 +9,19 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::cache::Cache;
-use crate::call::context::{Site, encode_for, recall};
+use crate::cache::handle::Cache;
+use crate::call::context::{CallContext, encode_for, recall};
 use crate::call::function::Memo;
-use crate::call::miss::{How, Looked, Miss, Ran, done, look};
+use crate::call::miss::{CallOptions, LookupStep, Miss, RunOutcome, done, look};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
-use crate::call::result_shape::Shape;
-use crate::call::run::{Asked, Question};
+use crate::call::result_shape::ResultShape;
+use crate::call::run::{CallRequest, CallSpec};
 use crate::key::call_key::{Argument, Describe};
 use crate::observe::reason::Reason;
-use crate::single_flight::join::Step;
-use crate::single_flight::{End, Turn};
+use crate::single_flight::flight::FlightOutcome;
+use crate::single_flight::join::WaitStep;
+use crate::single_flight::table::Role;
 use crate::sys::blocking_pool::unblock;
 
 /// [`call`](crate::call::run::call) for a function that is `async`.
@@ -34,29 +35,29 @@ pub async fn call_async<A, R, S, F>(
 ) -> R
 where
     R: Send + 'static,
-    S: Shape<R> + 'static,
+    S: ResultShape<R> + 'static,
     F: Future<Output = R>,
 {
     match begin(memo, cache, &arguments, &describe, rules) {
         Ok(value) => value,
         Err(site) => {
-            let asked = Asked { question: Question { arguments, describe, rules }, compute };
-            done(boxed(|| run_async(site, How::PLAIN, asked)).await).0
+            let asked = CallRequest { question: CallSpec { arguments, describe, rules }, compute };
+            done(boxed(|| run_async(site, CallOptions::PLAIN, asked)).await).0
         }
     }
 }
 
 #[inline(never)]
-fn begin<A, R, S: Shape<R>>(
+fn begin<A, R, S: ResultShape<R>>(
     memo: &'static Memo,
     cache: &Cache,
     arguments: &A,
     describe: &impl Fn(&A, &mut Describe<'_>),
     rules: Rules<R, S>,
-) -> Result<R, Arc<Site<'static>>> {
+) -> Result<R, Arc<CallContext<'static>>> {
     let call = encode_for(cache, |description| describe(arguments, description));
     // 0. In this process's memory?
-    recall(memo, cache, &call, rules).ok_or_else(|| Arc::new(Site::to_run(memo, cache, call)))
+    recall(memo, cache, &call, rules).ok_or_else(|| Arc::new(CallContext::to_run(memo, cache, call)))
 }
 
 /// Puts a future on the heap, such that it is never on the stack of whoever polls it.
@@ -66,7 +67,7 @@ fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
 }
 
 /// What there is, or what is to be done when the function has run.
-enum Found<R> {
+enum Lookup<R> {
     Hit(Box<(R, Outcome)>),
     Bypass(Box<Reason>),
     Run(Box<Due<R>>),
@@ -77,7 +78,7 @@ enum Found<R> {
 /// A call whose turn it is.
 struct Due<R> {
     miss: Miss<R>,
-    turn: Turn,
+    turn: Role,
     waited: Duration,
 }
 
@@ -85,55 +86,55 @@ struct Due<R> {
 ///
 /// While the function is polled, this is on the stack. So the other steps are futures of their own, on the heap.
 pub(crate) async fn run_async<A, R, S, F, D, C>(
-    site: Arc<Site<'static>>,
-    how: How,
-    asked: Asked<Question<A, D, R, S>, C>,
+    site: Arc<CallContext<'static>>,
+    how: CallOptions,
+    asked: CallRequest<CallSpec<A, D, R, S>, C>,
 ) -> Option<Box<(R, Outcome)>>
 where
     R: Send + 'static,
-    S: Shape<R> + 'static,
+    S: ResultShape<R> + 'static,
     F: Future<Output = R>,
     D: Fn(&A, &mut Describe<'_>),
     C: FnOnce(A) -> F,
 {
-    let Asked { question, compute } = asked;
+    let CallRequest { question, compute } = asked;
     let rules = question.rules;
     let (found, question) = boxed(|| find(&site, how, question)).await;
     let shown = shown(&site, &found, &question);
     let arguments = question.arguments;
     Some(match found {
-        Found::Hit(hit) => hit,
-        Found::Busy => return None,
-        Found::Bypass(reason) => {
+        Lookup::Hit(hit) => hit,
+        Lookup::Busy => return None,
+        Lookup::Bypass(reason) => {
             let started = Instant::now();
             let value = compute(arguments).await;
             bypassed(&site, value, started, reason)
         }
-        Found::Run(due) => boxed(|| compute_and_keep(&site, how, rules, (due, shown), || compute(arguments))).await,
+        Lookup::Run(due) => boxed(|| compute_and_keep(&site, how, rules, (due, shown), || compute(arguments))).await,
     })
 }
 
 /// What people will be shown of the arguments, which are gone once the function runs.
 #[inline(never)]
-fn shown<A, D: Fn(&A, &mut Describe<'_>), R, S: Shape<R>>(
-    site: &Site<'_>,
-    found: &Found<R>,
-    question: &Question<A, D, R, S>,
+fn shown<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>>(
+    site: &CallContext<'_>,
+    found: &Lookup<R>,
+    question: &CallSpec<A, D, R, S>,
 ) -> Vec<Argument> {
-    if let Found::Run(_) = found { question.shown(site) } else { Vec::new() }
+    if let Lookup::Run(_) = found { question.shown(site) } else { Vec::new() }
 }
 
 /// The rest of the way, from this call's turn on; others see how it gets on.
 async fn compute_and_keep<R, S, F>(
-    site: &Arc<Site<'static>>,
-    how: How,
+    site: &Arc<CallContext<'static>>,
+    how: CallOptions,
     rules: Rules<R, S>,
     (due, shown): (Box<Due<R>>, Vec<Argument>),
     compute: impl FnOnce() -> F,
 ) -> Box<(R, Outcome)>
 where
     R: Send + 'static,
-    S: Shape<R> + 'static,
+    S: ResultShape<R> + 'static,
     F: Future<Output = R>,
 {
     let flight = due.turn.flight();
@@ -156,7 +157,7 @@ where
                     watch.ended();
                     polled
                 });
-                Ran::New(value.await)
+                RunOutcome::New(value.await)
             }
             Some(stored) => boxed(|| verify(stored, compute)).await,
         };
@@ -170,46 +171,46 @@ where
 
 /// Gives the question back, as it may be asked again.
 async fn find<A, R, S, D>(
-    site: &Arc<Site<'static>>,
-    how: How,
-    question: Question<A, D, R, S>,
-) -> (Found<R>, Question<A, D, R, S>)
+    site: &Arc<CallContext<'static>>,
+    how: CallOptions,
+    question: CallSpec<A, D, R, S>,
+) -> (Lookup<R>, CallSpec<A, D, R, S>)
 where
     R: Send + 'static,
-    S: Shape<R> + 'static,
+    S: ResultShape<R> + 'static,
     D: Fn(&A, &mut Describe<'_>),
 {
     if site.has_little_stack() {
-        return (Found::Bypass(Box::new(Reason::LittleStack)), question);
+        return (Lookup::Bypass(Box::new(Reason::LittleStack)), question);
     }
     let rules = question.rules;
-    let hit = |hit| Found::Hit(Box::new(hit));
+    let hit = |hit| Lookup::Hit(Box::new(hit));
     // 1. Look up, check, decode.
     let looked = off_thread(site, move |site| look(site, how, rules)).await;
     let mut miss = match looked {
-        Looked::Hit(value, outcome) => return (hit((value, outcome)), question),
-        Looked::Miss(miss) => miss,
-        Looked::Bypass(reason) => return (Found::Bypass(Box::new(reason)), question),
+        LookupStep::Hit(value, outcome) => return (hit((value, outcome)), question),
+        LookupStep::Miss(miss) => miss,
+        LookupStep::Bypass(reason) => return (Lookup::Bypass(Box::new(reason)), question),
     };
     // 2. Whoever else makes this call: one computes, the others wait and look again.
-    let (mut turn, mut waited) = (Turn::Alone, Duration::ZERO);
+    let (mut turn, mut waited) = (Role::Alone, Duration::ZERO);
     let mut may_wait = miss.is_for_all();
     while may_wait {
         let Some(mut way) = site.way_to_a_turn(true, how.tries) else { break };
         let next = loop {
             match way.next_as_task().await {
-                Step::Turn(turn) => break turn,
-                Step::Waiting(holder) => site.waits(&holder, way.waited(), &question.shown(site)),
-                Step::Late => return (Found::Busy, question),
+                WaitStep::Role(turn) => break turn,
+                WaitStep::Waiting(holder) => site.waits(&holder, way.waited(), &question.shown(site)),
+                WaitStep::Late => return (Lookup::Busy, question),
             }
         };
         waited += way.waited();
         (turn, _) = site.joined(next, waited);
-        if !matches!(turn, Turn::Look) {
+        if !matches!(turn, Role::Look) {
             break;
         }
-        turn = Turn::Alone;
-        match off_thread(site, move |site| miss.look_again(site, rules, &Turn::Look, waited)).await {
+        turn = Role::Alone;
+        match off_thread(site, move |site| miss.look_again(site, rules, &Role::Look, waited)).await {
             Ok(found) => return (hit(found), question),
             Err(missed) => {
                 may_wait = missed.is_gone;
@@ -217,26 +218,26 @@ where
             }
         }
     }
-    (Found::Run(Box::new(Due { miss, turn, waited })), question)
+    (Lookup::Run(Box::new(Due { miss, turn, waited })), question)
 }
 
 /// Looks for the last time.
 async fn about_to_run<R, S>(
-    site: &Arc<Site<'static>>,
-    how: How,
+    site: &Arc<CallContext<'static>>,
+    how: CallOptions,
     rules: Rules<R, S>,
     due: Box<Due<R>>,
     shown: Vec<Argument>,
 ) -> Result<Box<Due<R>>, Box<(R, Outcome)>>
 where
     R: Send + 'static,
-    S: Shape<R> + 'static,
+    S: ResultShape<R> + 'static,
 {
     off_thread(site, move |site| {
         let Due { miss, turn, waited } = *due;
         match miss.look_again(site, rules, &turn, waited) {
             Ok(hit) => {
-                turn.land(End::Stored);
+                turn.complete(FlightOutcome::Stored);
                 Err(Box::new(hit))
             }
             Err(miss) => Ok(Box::new(Due { miss: miss.about_to_run(site, how, || shown), turn, waited })),
@@ -247,20 +248,20 @@ where
 
 /// 4. Encode, compress, publish.
 async fn end<R, S>(
-    site: &Arc<Site<'static>>,
+    site: &Arc<CallContext<'static>>,
     rules: Rules<R, S>,
     due: Box<Due<R>>,
-    ran: Ran<R>,
+    ran: RunOutcome<R>,
     took: Duration,
 ) -> Box<(R, Outcome)>
 where
     R: Send + 'static,
-    S: Shape<R> + 'static,
+    S: ResultShape<R> + 'static,
 {
     off_thread(site, move |site| {
         let Due { miss, turn, .. } = *due;
         let (value, outcome, end) = miss.end(site, rules, ran, took);
-        turn.land(end);
+        turn.complete(end);
         Box::new((value, outcome))
     })
     .await
@@ -268,14 +269,14 @@ where
 
 #[inline(never)]
 #[expect(clippy::boxed_local, reason = "what is on the heap is not on the stack while the function runs")]
-fn bypassed<R>(site: &Site<'_>, value: R, started: Instant, reason: Box<Reason>) -> Box<(R, Outcome)> {
+fn bypassed<R>(site: &CallContext<'_>, value: R, started: Instant, reason: Box<Reason>) -> Box<(R, Outcome)> {
     Box::new((value, site.bypassed(started.elapsed(), *reason)))
 }
 
 /// [`Miss::compute`] for a function that is `async`, and runs to verify what is stored.
-async fn verify<R, F: Future<Output = R>>(stored: R, compute: impl FnOnce() -> F) -> Ran<R> {
+async fn verify<R, F: Future<Output = R>>(stored: R, compute: impl FnOnce() -> F) -> RunOutcome<R> {
     let Ok(future) = catch_unwind(AssertUnwindSafe(compute)) else {
-        return Ran::Again { stored, now: None };
+        return RunOutcome::Again { stored, now: None };
     };
     let mut future = pin!(future);
     let now = poll_fn(|context| {
@@ -286,13 +287,13 @@ async fn verify<R, F: Future<Output = R>>(stored: R, compute: impl FnOnce() -> F
         }
     });
     let now = now.await;
-    Ran::Again { stored, now }
+    RunOutcome::Again { stored, now }
 }
 
 /// Does what may read and write files elsewhere. Without a cache, there is nothing to be read.
 async fn off_thread<T: Send + 'static>(
-    site: &Arc<Site<'static>>,
-    work: impl FnOnce(&Site<'static>) -> T + Send + 'static,
+    site: &Arc<CallContext<'static>>,
+    work: impl FnOnce(&CallContext<'static>) -> T + Send + 'static,
 ) -> T {
     if !site.cache.is_enabled() {
         return work(site);

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::cache::Cache;
-use crate::call::result_shape::Shape;
+use crate::cache::handle::Cache;
+use crate::call::result_shape::ResultShape;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::mapped::Mapped;
 use crate::format::document;
-use crate::key::Key;
-use crate::key::canonical::keyed_by_digest::StandIn;
+use crate::key::canonical::keyed_by_digest::ByDigest;
+use crate::key::digest::Key;
 use crate::store::layout::Layout;
-use crate::store::mac::Secret;
-use crate::store::read::Peeked;
+use crate::store::mac::MacKey;
+use crate::store::read::EntryReader;
 use crate::store::references;
 use crate::sys::file::{FileRange, open_entry};
 
@@ -76,7 +76,7 @@ pub(crate) enum Place {
         sealed: bool,
         /// That does not travel.
         #[serde(skip)]
-        secret: Option<Secret>,
+        secret: Option<MacKey>,
     },
     /// Here: the document.
     #[serde(rename = "document")]
@@ -85,7 +85,7 @@ pub(crate) enum Place {
 
 impl<T> Shelved<T> {
     /// The result of the call with this key.
-    pub(crate) fn new<S: Shape<T>>(key: Key, place: Place) -> Self {
+    pub(crate) fn new<S: ResultShape<T>>(key: Key, place: Place) -> Self {
         Shelved { key, place, load: |place, key| load::<S::Stored>(place, key).map(S::restored) }
     }
 
@@ -183,7 +183,7 @@ fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
                 let Some(root) = path.parent().and_then(Layout::root_of) else { return entry.load() };
                 // What it refers to in turn is looked for in the cache that it is in.
                 let functions = Layout::at(root)?.functions();
-                let home = references::Home { functions, read_only: *read_only, secret: *secret };
+                let home = references::Location { functions, read_only: *read_only, secret: *secret };
                 let (value, read) = references::reading(home, || entry.load());
                 match read.gone {
                     Some(part) => Err(gone(part)),
@@ -216,7 +216,7 @@ fn forget(path: &Path, key: &Key) -> Result<bool> {
 }
 
 /// Opens the entry, and checks that it is of this call and type.
-fn peek<T>(path: &Path, key: &Key, secret: Option<&Secret>) -> Result<Peeked> {
+fn peek<T>(path: &Path, key: &Key, secret: Option<&MacKey>) -> Result<EntryReader> {
     let file = open_entry(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::new(
             ErrorKind::NotFound,
@@ -224,7 +224,7 @@ fn peek<T>(path: &Path, key: &Key, secret: Option<&Secret>) -> Result<Peeked> {
         ),
         _ => Error::io(error, "can't open"),
     })?;
-    let entry = Peeked::read(file, key)?.expect_seal(secret)?;
+    let entry = EntryReader::read(file, key)?.expect_seal(secret)?;
     entry.expect_type::<T>()?;
     Ok(entry)
 }
@@ -258,8 +258,8 @@ struct Form<K, P> {
 
 impl<T> Serialize for Shelved<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if StandIn::is_wanted::<S>() {
-            return StandIn::Shelved.serialize(&self.key, serializer);
+        if ByDigest::is_wanted::<S>() {
+            return ByDigest::Shelved.serialize(&self.key, serializer);
         }
         if let Place::Stored { path, .. } = &self.place {
             references::written(path);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::result_shape::{Fallible, Plain, Unfit};
+use crate::call::result_shape::{FallibleResult, PlainResult, Unfit};
 use crate::key::call_key::Describe;
 
 /// An argument that is a part of the key.
@@ -71,11 +71,11 @@ pub trait Wants {
     type Wanted;
 }
 
-impl<R> Wants for Plain<R> {
+impl<R> Wants for PlainResult<R> {
     type Wanted = R;
 }
 
-impl<T, E> Wants for Fallible<T, E> {
+impl<T, E> Wants for FallibleResult<T, E> {
     type Wanted = T;
 }
 

@@ -8,6 +8,7 @@ use std::thread;
 use crate::engine::eviction::trim::Found;
 use crate::engine::{LAST_PAUSE, LAST_TRIES, Place, Upkeep, locked};
 use crate::error::{Error, Result};
+#[cfg(feature = "metrics")]
 use crate::observe::metrics_export;
 use crate::observe::stats::{Level, Sums, Tally};
 use crate::store::counters::{Counted, Record, name_of_folder};

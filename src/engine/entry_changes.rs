@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::{Place, Upkeep};
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::stats::{Count, Tally};
 use crate::sys::open_files;
 use crate::text::humanize::count;

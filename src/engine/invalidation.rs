@@ -19,9 +19,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use memmap2::{MmapOptions, MmapRaw};
 use twox_hash::XxHash3_64;
 
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::sys::file::{open_entry, open_to_change, write_all_at};
-use crate::sys::file_id::Identity;
+use crate::sys::file_id::FileId;
 use crate::sys::file_system;
 use crate::sys::fork::per_process::PerProcess;
 
@@ -33,7 +33,7 @@ pub(crate) struct Marks {
     path: PathBuf,
     file: File,
     map: MmapRaw,
-    identity: Option<Identity>,
+    identity: Option<FileId>,
     /// Whether it was logged that it can't be written. If it can be made again, that is another one.
     failed: AtomicBool,
     /// Whether changes by others are seen in the map at once.
@@ -81,7 +81,7 @@ impl Marks {
         let map = MmapOptions::new().len(BYTES).map_raw_read_only(&file)?;
         let is_coherent = file_system::maps_are_coherent(&file, !reading);
         Ok(Marks {
-            identity: Identity::in_metadata(&metadata),
+            identity: FileId::in_metadata(&metadata),
             path,
             file,
             map,
@@ -134,7 +134,7 @@ impl Marks {
 
     /// Whether the file still has its name, so that others change the same one.
     pub(crate) fn is_there(&self) -> bool {
-        self.identity.is_some() && Identity::of(&self.path) == self.identity
+        self.identity.is_some() && FileId::of(&self.path) == self.identity
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use crate::engine::invalidation::Marks;
 use crate::engine::memory_tier::{Hot, Since, Warm};
 use crate::engine::{Upkeep, locked};
-use crate::key::Key;
-use crate::sys::file_id::Identity;
+use crate::key::digest::Key;
+use crate::sys::file_id::FileId;
 
 /// A folder, and which one had its name.
-pub(super) type Watched = (Arc<Path>, Option<Identity>);
+pub(super) type Watched = (Arc<Path>, Option<FileId>);
 
 impl Upkeep {
     /// Opens the marks if they are not open, or are no longer those that others use.
@@ -49,7 +49,7 @@ impl Upkeep {
     /// Keeps a result in memory that was read from a file in `folder`.
     pub(crate) fn keep(&self, function: &Key, folder: &Arc<Path>, call: &[u8], warm: Warm) {
         let Some(hot) = &self.hot else { return };
-        locked(&self.watched).entry(*function).or_insert_with(|| (folder.clone(), Identity::of(folder)));
+        locked(&self.watched).entry(*function).or_insert_with(|| (folder.clone(), FileId::of(folder)));
         hot.put(function, call, warm);
     }
 
@@ -58,7 +58,7 @@ impl Upkeep {
         let Some(hot) = &self.hot else { return };
         let marks_are_there = self.marks.get().is_some_and(|marks| marks.is_there());
         let mut watched = locked(&self.watched);
-        let folders_are_there = watched.values().all(|(folder, identity)| Identity::of(folder) == *identity);
+        let folders_are_there = watched.values().all(|(folder, identity)| FileId::of(folder) == *identity);
         if !(marks_are_there && folders_are_there) {
             watched.clear();
             drop(watched);

@@ -32,17 +32,17 @@ use crate::engine::memory_maintenance::{Touched, Watched};
 use crate::engine::memory_tier::Hot;
 use crate::engine::unstored::Unkept;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::progress::Watcher;
 use crate::observe::repeated_faults::Repeats;
 use crate::observe::stats::{Sums, Tally};
-use crate::single_flight::Flights;
-use crate::store::Store;
+use crate::single_flight::table::InFlightTable;
 use crate::store::counters::Ledger;
 use crate::store::entries::Entry;
 use crate::store::hourly_stats::Hours;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
-use crate::sys::lock::KeyLocks;
+use crate::sys::lock::key_locks::KeyLocks;
 use crate::sys::open_files;
 
 /// How often the ledger is tried where it matters, and the time between.
@@ -95,7 +95,7 @@ pub(crate) struct Place {
     pub(crate) bounds: Bounds,
     pub(crate) progress: Watcher,
     /// Who computes what; `None` if nothing is stored, so that there is nothing to wait for.
-    pub(crate) flights: Option<Arc<Flights>>,
+    pub(crate) flights: Option<Arc<InFlightTable>>,
     /// What the limits will remove next.
     line: Mutex<Line>,
     ledger: Ledger,
@@ -126,7 +126,7 @@ impl Upkeep {
     pub(crate) fn of(plan: &Plan) -> Arc<Self> {
         let Plan { layout, store, progress, read_only, .. } = plan.clone();
         let locks = KeyLocks::under(layout.root());
-        let flights = (!read_only).then(|| Arc::new(Flights::new(layout.root(), locks.clone(), plan.wait_limit)));
+        let flights = (!read_only).then(|| Arc::new(InFlightTable::new(layout.root(), locks.clone(), plan.wait_limit)));
         let upkeep = Upkeep::new(
             Some(Place {
                 ledger: Ledger::at(layout.counters(), locks.clone()),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::reason::NotKept;
 
 /// Calls that are remembered.
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     fn key(number: u32) -> Key {
-        crate::key::key_of(&number).unwrap()
+        crate::key::key_of::key_of(&number).unwrap()
     }
 
     #[test]

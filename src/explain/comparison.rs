@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::explain::{changes, history, record_of};
+use crate::key::code_version::CodeFile;
 use crate::observe::reason::{Change, Difference};
-use crate::store::code_items::CodeFile;
 use crate::store::entries::Entry;
 use crate::store::history::{Event, brief};
 use crate::store::layout::Layout;

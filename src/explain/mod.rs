@@ -10,12 +10,12 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::key::Key;
 use crate::key::call_key::Argument;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::observe::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
-use crate::store::code_items::CodeFile;
 use crate::store::entries::{Entries, Entry};
-use crate::store::history::{Event, Record, brief, brief_code};
+use crate::store::history::{Event, HistoryRecord, brief, brief_code};
 use crate::store::layout::Layout;
 use crate::text::humanize;
 use crate::text::humanize::duration;
@@ -135,7 +135,7 @@ impl Missing<'_> {
     }
 
     /// Why there was nothing after these calls.
-    pub(crate) fn reason_after(&self, history: &[Record]) -> Reason {
+    pub(crate) fn reason_after(&self, history: &[HistoryRecord]) -> Reason {
         let last = history.iter().rfind(|record| record.key == self.key);
         let ago = |at: SystemTime| at.elapsed().unwrap_or_default();
         if let Some((at, why)) = &self.unkept
@@ -159,10 +159,10 @@ impl Missing<'_> {
                 _ => Reason::CodeChanged { changes: self.changes(&same.code) },
             };
         }
-        let comparable = |record: &&Record| {
+        let comparable = |record: &&HistoryRecord| {
             record.code == code && record.version == self.version && record.arguments.len() == mine.len()
         };
-        let likeness = |record: &Record| mine.iter().zip(&record.arguments).filter(|(a, b)| a == b).count();
+        let likeness = |record: &HistoryRecord| mine.iter().zip(&record.arguments).filter(|(a, b)| a == b).count();
         let mut nearest: Vec<_> = stored().filter(comparable).collect();
         let Some(most) = nearest.iter().map(|record| likeness(record)).max() else { return Reason::NeverComputed };
         nearest.retain(|record| likeness(record) == most);
@@ -170,7 +170,7 @@ impl Missing<'_> {
     }
 
     /// The arguments that are others than in these calls, which are all equally near.
-    fn differences(&self, nearest: &[&Record]) -> Vec<Difference> {
+    fn differences(&self, nearest: &[&HistoryRecord]) -> Vec<Difference> {
         let there = nearest.iter().rev().take(MOST_TRIED).find_map(|record| {
             let entry = Entry::find(self.folder, record.key).ok()??;
             Some((*record, entry.arguments))
@@ -197,7 +197,7 @@ impl Missing<'_> {
 }
 
 /// What is known of the calls of the function with this folder, oldest first.
-pub(crate) fn history(folder: &Path) -> Vec<Record> {
+pub(crate) fn history(folder: &Path) -> Vec<HistoryRecord> {
     let history = Layout::recall(folder);
     if !history.is_empty() {
         return history;
@@ -235,10 +235,10 @@ fn compare<V: PartialEq>(
 }
 
 /// What the history would say of an entry.
-pub(crate) fn record_of(entry: &Entry) -> Record {
+pub(crate) fn record_of(entry: &Entry) -> HistoryRecord {
     let digits = |at: usize| entry.code.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let code: Vec<u8> = (0..16).map_while(digits).collect();
-    Record {
+    HistoryRecord {
         event: Event::Stored(Cause::Absent),
         key: entry.key,
         version: entry.version,

@@ -6,22 +6,22 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::error::Result;
 use crate::explain::Missing;
-use crate::key::Key;
 use crate::key::call_key::Argument;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::observe::reason::Cause;
-use crate::store::code_items::CodeFile;
 use crate::store::entries::Entry;
-use crate::store::history::{Event, Record, brief};
+use crate::store::history::{Event, HistoryRecord, brief};
 use crate::store::layout::Layout;
 use crate::text::json::seconds_since_1970;
 
 /// One call whose result was stored, or removed on request: what [`Cache::recent`] gives.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Recent {
+pub struct Computation {
     /// When it happened. As JSON: seconds since 1970.
     #[serde(serialize_with = "seconds_since_1970")]
     pub at: SystemTime,
@@ -53,7 +53,7 @@ impl Cache {
     /// assert!(recent[0].why.as_ref().unwrap().starts_with("never computed with these arguments: "));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn recent(&self, most: usize) -> Result<Vec<Recent>> {
+    pub fn recent(&self, most: usize) -> Result<Vec<Computation>> {
         let functions = self.functions()?;
         let histories: Vec<_> = functions.iter().map(|function| Layout::recall(&function.path)).collect();
         let mut last: Vec<(usize, usize)> = Vec::new();
@@ -74,7 +74,7 @@ impl Cache {
 impl Entry {
     /// How this entry came to be: when the call was stored or removed on request, and why, oldest first. Empty if that is
     /// no longer noted.
-    pub fn history(&self) -> Vec<Recent> {
+    pub fn history(&self) -> Vec<Computation> {
         let Some(folder) = self.path.parent().map(Layout::function_of) else { return Vec::new() };
         let folder = &*folder;
         let history = Layout::recall(folder);
@@ -84,11 +84,11 @@ impl Entry {
 }
 
 /// Whether something was stored or removed.
-fn is_told(record: &Record) -> bool {
+fn is_told(record: &HistoryRecord) -> bool {
     !matches!(record.event, Event::NotKept(_))
 }
 
-fn recent(function: &str, folder: &Path, before: &[Record], record: &Record) -> Recent {
+fn recent(function: &str, folder: &Path, before: &[HistoryRecord], record: &HistoryRecord) -> Computation {
     let entry = Entry::find(folder, record.key).ok().flatten();
     let arguments = entry.map_or_else(Vec::new, |entry| entry.arguments);
     let why = match record.event {
@@ -96,11 +96,11 @@ fn recent(function: &str, folder: &Path, before: &[Record], record: &Record) -> 
         Event::Stored(Cause::Absent) => Some(reason(folder, &arguments, before, record)),
         Event::Stored(cause) => Some(sentence(cause).to_owned()),
     };
-    Recent { at: record.time, function: function.to_owned(), key: record.key, arguments, why }
+    Computation { at: record.time, function: function.to_owned(), key: record.key, arguments, why }
 }
 
 /// Why there was nothing, as far as the calls before tell.
-fn reason(folder: &Path, arguments: &[Argument], before: &[Record], record: &Record) -> String {
+fn reason(folder: &Path, arguments: &[Argument], before: &[HistoryRecord], record: &HistoryRecord) -> String {
     let parts = CodeFile::read(folder, &record.code).unwrap_or_default();
     // Another one may have taken its place since.
     let shown = if arguments.iter().map(brief).eq(record.arguments.iter().copied()) { arguments } else { &[] };

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::find::{Cursor, Element};
 use crate::format::cbor::in_place::InPlace;
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::compress::compression::Compression;
 use crate::format::compress::registry::LONGEST_MAGIC;
 use crate::format::document;
@@ -115,7 +115,7 @@ impl<T> Mapped<T> {
     /// # Errors
     /// [`Damaged`](ErrorKind::Damaged) if the file is not what was written.
     pub fn verify(&self) -> Result<()> {
-        let mut input = Input::from_slice(self.map.bytes());
+        let mut input = ByteReader::from_slice(self.map.bytes());
         document::check(&mut input).and_then(|_| input.expect_end()).map_err(|error| error.at(&self.path))
     }
 

@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::compress::compression::Compression;
 use crate::format::compress::decompressed::believed_content;
 use crate::format::compress::registry::LONGEST_MAGIC;
 use crate::format::document;
 use crate::format::target::Plain;
-use crate::sys::atomic_file::{Access, Draft};
+use crate::sys::atomic_file::{Access, TempFile};
 use crate::sys::file::FileRange;
 
 const READ_BUFFER: usize = 256 << 10;
@@ -88,9 +88,9 @@ fn write_file<T: Serialize + ?Sized>(value: &T, path: &Path, compression: Compre
     if target.file_name().is_none() {
         return Err(Error::new(ErrorKind::InvalidInput, "the path names no file"));
     }
-    let mut draft = Draft::new(folder_of(&target), Access::Inherited);
-    compression.compress(&mut draft, |writer| document::write(value, writer))?;
-    draft.publish_like(&target, before.map(|metadata| metadata.permissions()))
+    let mut temp = TempFile::new(folder_of(&target), Access::Inherited);
+    compression.compress(&mut temp, |writer| document::write(value, writer))?;
+    temp.publish_like(&target, before.map(|metadata| metadata.permissions()))
 }
 
 /// The folder that a file lies in; `.` where the path does not say.
@@ -136,7 +136,7 @@ pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
 }
 
 /// Reads a file that holds one value and nothing else.
-fn read_file<R>(path: &Path, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<R> {
+fn read_file<R>(path: &Path, read: impl FnOnce(&mut ByteReader<'_>) -> Result<R>) -> Result<R> {
     let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
     let len = regular_len(&file).map_err(|e| Error::io(e, "can't read the length"))?;
     // Without compression, a regular file is read from wherever it is needed.
@@ -146,7 +146,7 @@ fn read_file<R>(path: &Path, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> 
         let head = &mut head[..usize::try_from(len).unwrap_or(LONGEST_MAGIC).min(LONGEST_MAGIC)];
         range.read_exact_at(0, head)?;
         if Compression::detected(head)?.is_none() {
-            let mut input = Input::from_file(range);
+            let mut input = ByteReader::from_file(range);
             let result = read(&mut input)?;
             return if input.is_at_end()? { Ok(result) } else { Err(more_than_one()) };
         }

@@ -12,12 +12,12 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::copy::copy_value;
-use crate::format::cbor::decode::Decoder;
+use crate::format::cbor::decoder::Decoder;
 use crate::format::cbor::encoder::Encoder;
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::wire::Major;
-use crate::format::cbor::writer::Output;
+use crate::format::cbor::writer::ByteWriter;
 use crate::format::compress::decompressed::Content;
 use crate::format::target::Target;
 use crate::text::preview::shorten;
@@ -44,13 +44,13 @@ pub(crate) struct Written {
 
 /// Writes a value as a document.
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T, writer: &mut dyn Target) -> Result<Written> {
-    let mut output = Output::new(writer);
+    let mut output = ByteWriter::new(writer);
     begin(&mut output, std::any::type_name::<T>())?;
     Encoder::new(&mut output).value(value)?;
     end(output)
 }
 
-fn begin(output: &mut Output<'_>, type_name: &str) -> Result<()> {
+fn begin(output: &mut ByteWriter<'_>, type_name: &str) -> Result<()> {
     output.write(&PREFIX)?;
     let mut encoder = Encoder::new(output);
     VERSION.serialize(&mut encoder)?;
@@ -59,7 +59,7 @@ fn begin(output: &mut Output<'_>, type_name: &str) -> Result<()> {
     "value".serialize(&mut encoder)
 }
 
-fn end(mut output: Output<'_>) -> Result<Written> {
+fn end(mut output: ByteWriter<'_>) -> Result<Written> {
     "xxh3".serialize(&mut Encoder::new(&mut output))?;
     output.write(&[CHECKSUM_HEAD])?;
     let checksum = output.checksum();
@@ -82,7 +82,7 @@ pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// The same, with the document's checksum.
 pub(crate) fn checked_from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, u64)> {
-    let mut input = Input::from_slice(bytes);
+    let mut input = ByteReader::from_slice(bytes);
     let result = read(&mut input).and_then(|done| input.expect_end().map(|()| done));
     // A type that does not fit and a damaged byte look alike; the checksum tells them apart.
     match result {
@@ -96,7 +96,7 @@ pub(crate) fn checked_from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T
 /// # Errors
 /// If it can't be read, but for its being cut.
 pub(crate) fn guesses<T: DeserializeOwned>(beginning: &[u8]) -> Result<bool> {
-    let mut input = Input::from_slice(beginning);
+    let mut input = ByteReader::from_slice(beginning);
     open(&mut input)?;
     let mut decoder = Decoder::new(&mut input);
     match T::deserialize(&mut decoder) {
@@ -106,13 +106,13 @@ pub(crate) fn guesses<T: DeserializeOwned>(beginning: &[u8]) -> Result<bool> {
 }
 
 fn check_slice(bytes: &[u8]) -> Result<()> {
-    let mut input = Input::from_slice(bytes);
+    let mut input = ByteReader::from_slice(bytes);
     check(&mut input)?;
     input.expect_end()
 }
 
 /// Reads a document without making a value of it: is it what was written? Gives its checksum.
-pub(crate) fn check(input: &mut Input<'_>) -> Result<u64> {
+pub(crate) fn check(input: &mut ByteReader<'_>) -> Result<u64> {
     open(input)?;
     skip_value(input, MAX_SKIPPED_DEPTH)?;
     close(input)
@@ -122,9 +122,9 @@ pub(crate) fn check(input: &mut Input<'_>) -> Result<u64> {
 ///
 /// # Errors
 /// If the copy would be another one, too.
-pub(crate) fn copy(input: &mut Input<'_>, writer: &mut dyn Target) -> Result<Written> {
+pub(crate) fn copy(input: &mut ByteReader<'_>, writer: &mut dyn Target) -> Result<Written> {
     let type_name = open(input)?;
-    let mut output = Output::new(writer);
+    let mut output = ByteWriter::new(writer);
     begin(&mut output, &type_name)?;
     copy_value(input, &mut output, MAX_SKIPPED_DEPTH)?;
     let checksum = close(input)?;
@@ -140,9 +140,9 @@ pub(crate) fn copy(input: &mut Input<'_>, writer: &mut dyn Target) -> Result<Wri
 pub(crate) fn within<R>(
     content: Content<'_>,
     expected: u64,
-    read: impl FnOnce(&mut Input<'_>) -> Result<R>,
+    read: impl FnOnce(&mut ByteReader<'_>) -> Result<R>,
 ) -> Result<R> {
-    let mut input = Input::from_reader(content.reader).expecting(expected);
+    let mut input = ByteReader::from_reader(content.reader).expecting(expected);
     if content.verified {
         input = input.verified();
     }
@@ -152,14 +152,14 @@ pub(crate) fn within<R>(
 }
 
 /// Reads a document, and stops after it. Gives its checksum as well.
-pub(crate) fn read<T: DeserializeOwned>(input: &mut Input<'_>) -> Result<(T, u64)> {
+pub(crate) fn read<T: DeserializeOwned>(input: &mut ByteReader<'_>) -> Result<(T, u64)> {
     read_with(input, |input, stored| read_value(input, stored))
 }
 
 /// The same, where `read` reads the value, of which it is told the name of the type.
 pub(crate) fn read_with<R>(
-    input: &mut Input<'_>,
-    read: impl FnOnce(&mut Input<'_>, &str) -> Result<R>,
+    input: &mut ByteReader<'_>,
+    read: impl FnOnce(&mut ByteReader<'_>, &str) -> Result<R>,
 ) -> Result<(R, u64)> {
     let stored = open(input)?;
     let value = read(input, &stored)?;
@@ -167,7 +167,7 @@ pub(crate) fn read_with<R>(
 }
 
 /// Reads the value itself; `stored` is what [`open`] gave.
-pub(crate) fn read_value<T: DeserializeOwned>(input: &mut Input<'_>, stored: &str) -> Result<T> {
+pub(crate) fn read_value<T: DeserializeOwned>(input: &mut ByteReader<'_>, stored: &str) -> Result<T> {
     T::deserialize(&mut Decoder::new(input)).map_err(|error| explain::<T>(error, stored))
 }
 
@@ -182,7 +182,7 @@ pub(crate) fn explain<T>(error: Error, stored: &str) -> Error {
 }
 
 /// Reads all that comes before the value; gives the name of its type.
-pub(crate) fn open(input: &mut Input<'_>) -> Result<String> {
+pub(crate) fn open(input: &mut ByteReader<'_>) -> Result<String> {
     for expected in PREFIX {
         if input.byte()? != expected {
             return Err(Error::new(
@@ -215,7 +215,7 @@ pub(crate) fn newer(version: u64) -> Error {
     )
 }
 
-fn expect_key(input: &mut Input<'_>, expected: &str) -> Result<()> {
+fn expect_key(input: &mut ByteReader<'_>, expected: &str) -> Result<()> {
     let key = input.short_text(16)?;
     if key == expected {
         return Ok(());
@@ -224,7 +224,7 @@ fn expect_key(input: &mut Input<'_>, expected: &str) -> Result<()> {
 }
 
 /// Reads up to where the checksum stands.
-fn expect_checksum_head(input: &mut Input<'_>) -> Result<()> {
+fn expect_checksum_head(input: &mut ByteReader<'_>) -> Result<()> {
     expect_key(input, "xxh3")?;
     if input.byte()? == CHECKSUM_HEAD {
         return Ok(());
@@ -233,14 +233,14 @@ fn expect_checksum_head(input: &mut Input<'_>) -> Result<()> {
 }
 
 /// Reads all that comes after the value, to the end; takes the checksum's word for itself.
-pub(crate) fn expect_checksum(input: &mut Input<'_>) -> Result<()> {
+pub(crate) fn expect_checksum(input: &mut ByteReader<'_>) -> Result<()> {
     expect_checksum_head(input)?;
     input.skip(8)?;
     input.expect_end()
 }
 
 /// Reads all that comes after the value, and compares the checksum.
-fn close(input: &mut Input<'_>) -> Result<u64> {
+fn close(input: &mut ByteReader<'_>) -> Result<u64> {
     expect_checksum_head(input)?;
     let computed = input.checksum();
     let stored = u64::from_be_bytes(input.array()?);

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::sys::atomic_file::TempFile;
+
 /// A writer that is told when an array of numbers comes: it may reserve space, or compress the
 /// numbers as what they are.
 pub(crate) trait Target: Write {
@@ -16,6 +18,12 @@ pub(crate) trait Target: Write {
 }
 
 impl Target for Vec<u8> {}
+
+impl Target for TempFile {
+    fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
+        self.reserve(bytes)
+    }
+}
 
 /// A plain writer, which has no use for what it is told.
 pub(crate) struct Plain<W>(pub(crate) W);

@@ -5,11 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::key::canonical::Order;
-use crate::key::canonical::hash_buffer::{Sink, Tag};
+use crate::key::canonical::encode;
+use crate::key::canonical::encoder::MapOrder;
+use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
 use crate::key::crate_names::crates_in;
-use crate::key::file_digest::{Used, used_by};
-use crate::key::{Key, canonical};
+use crate::key::digest::Key;
+use crate::key::file_digest::inputs::{Used, used_by};
+use crate::key::key_of::key_of;
 use crate::sys::catch_panic::{guarded, panicked};
 use crate::sys::program;
 use crate::text::preview::{preview, shorten};
@@ -28,7 +30,7 @@ pub struct Describe<'s> {
 
 enum Mode<'s> {
     /// For the key: what matters is speed.
-    Key { call: &'s mut Sink, long: Long, failed: Option<(&'static str, Error)> },
+    Key { call: &'s mut HashBuffer, long: Long, failed: Option<(&'static str, Error)> },
     /// For the header of an entry: digests and previews.
     Show { arguments: &'s mut Vec<Argument>, long: &'s Long },
 }
@@ -42,7 +44,7 @@ type Long = Vec<(usize, Key)>;
 pub struct Argument {
     /// The parameter's name.
     pub name: String,
-    /// [`key_of`](crate::key_of) the argument.
+    /// [`key_of`](crate::key_of()) the argument.
     pub digest: Key,
     /// The beginning of the argument as text, at most about 120 bytes.
     pub preview: String,
@@ -98,7 +100,7 @@ impl Describe<'_> {
                 call.keep();
             }
             Mode::Show { arguments, .. } => {
-                let Ok(digest) = super::key_of(type_name) else { return };
+                let Ok(digest) = key_of(type_name) else { return };
                 let preview = shorten(type_name, 120).to_owned();
                 arguments.push(Argument { name: name.to_owned(), digest, preview });
             }
@@ -112,7 +114,7 @@ impl Describe<'_> {
             Mode::Key { failed: Some(_), .. } => {}
             Mode::Key { call, long, failed } => {
                 self.now = Some(name);
-                if let Err(error) = canonical::encode(value, Order::Meant, call) {
+                if let Err(error) = encode::encode(value, MapOrder::Meant, call) {
                     *failed = Some((name, error));
                     return;
                 }
@@ -129,7 +131,7 @@ impl Describe<'_> {
             }
             Mode::Show { arguments, long } => {
                 let known = long.iter().find(|(long, _)| *long == number).map(|(_, digest)| *digest);
-                let Some(digest) = known.or_else(|| super::key_of(value).ok()) else { return };
+                let Some(digest) = known.or_else(|| key_of(value).ok()) else { return };
                 arguments.push(Argument { name: name.to_owned(), digest, preview: preview(value) });
             }
         }
@@ -138,7 +140,7 @@ impl Describe<'_> {
 
 /// A call's parts in the canonical encoding.
 pub(crate) struct Encoded {
-    parts: Sink,
+    parts: HashBuffer,
     /// The digests of its arguments that are long.
     long: Long,
     /// Why there is none.
@@ -152,7 +154,7 @@ pub(crate) struct Encoded {
 /// Encodes a call; `describe` names its parts.
 #[inline]
 pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
-    let mut parts = Sink::new();
+    let mut parts = HashBuffer::new();
     let ((long, failed), files) = used_by(|| {
         let mode = Mode::Key { call: &mut parts, long: Long::new(), failed: None };
         let mut description = Describe { mode, count: 0, now: None };
@@ -174,7 +176,7 @@ pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
 impl Encoded {
     /// Of a call that nobody asks for.
     pub(crate) fn none() -> Self {
-        Encoded { parts: Sink::new(), long: Long::new(), failed: None, is_none: true, files: Vec::new() }
+        Encoded { parts: HashBuffer::new(), long: Long::new(), failed: None, is_none: true, files: Vec::new() }
     }
 
     /// Whether this stands for a call that nobody asked for, so that it has no key.

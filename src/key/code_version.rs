@@ -1,8 +1,10 @@
 //! A function's code, as the attribute describes it.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
-use crate::store::code_items::CodeFile;
 use crate::sys::program;
 
 /// What is known of a function's code.
@@ -52,6 +54,20 @@ pub enum Track {
     None,
     /// It is a closure's, which nobody sees: the type of its result stands for it.
     Type(&'static str),
+}
+
+/// What `code-<fingerprint>.json` holds. Everything is text, so that people can read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CodeFile {
+    /// Digests of the items' tokens, by path.
+    pub(crate) items: BTreeMap<String, String>,
+    /// The `cfg`s that are named in them, and whether they were true.
+    pub(crate) predicates: BTreeMap<String, bool>,
+    /// The variables that they read when they were compiled.
+    pub(crate) environment: BTreeMap<String, Option<String>>,
+    /// What the attribute could not see, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unseen: Vec<String>,
 }
 
 impl Code {

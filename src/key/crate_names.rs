@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(crates_in(type_name::<fn() -> u8>()), [""; 0]);
         assert_eq!(crates_in(type_name::<Pointer>()), ["core", "serde_json"]);
         assert_eq!(crates_in(type_name::<Matrix<3, '"', serde_json::Value>>()), ["larder", "serde_json"]);
-        assert_eq!(of(<crate::key::Key as std::str::FromStr>::from_str), ["core", "larder"]);
+        assert_eq!(of(<crate::key::digest::Key as std::str::FromStr>::from_str), ["core", "larder"]);
         assert_eq!(of(serde_json::Value::take), ["serde_json"]);
     }
 }

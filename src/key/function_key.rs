@@ -1,7 +1,9 @@
 //! Which function a call is of: its name, its version and its code.
 
-use crate::key::Key;
-use crate::key::canonical::hash_buffer::{Sink, Tag};
+use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
+use crate::key::digest::Key;
+use crate::key::path;
+use crate::key::path::without_generics;
 
 /// The identity of a memoized function, as far as it is the same for all of its calls.
 ///
@@ -27,39 +29,23 @@ pub(crate) struct Function {
 impl Function {
     /// The path without what is in angle brackets: `a::Model::fit` for `a::Model<b::T>::fit`.
     pub(crate) fn plain_path(&self) -> String {
-        super::trait_path::plain(&self.path).unwrap_or_else(|| without_generics(&self.path))
+        path::plain(&self.path).unwrap_or_else(|| without_generics(&self.path))
     }
 
     /// The key with which the digests of this function's calls are made.
     pub(crate) fn key(&self) -> Key {
         let Function { package, path, position, version, code } = self;
-        let mut sink = Sink::new();
-        sink.text(package);
-        sink.text(path);
+        let mut buffer = HashBuffer::new();
+        buffer.text(package);
+        buffer.text(path);
         if let Some((line, column)) = position {
-            sink.write(&line.to_le_bytes());
-            sink.write(&column.to_le_bytes());
-            sink.tag(Tag::Position);
+            buffer.write(&line.to_le_bytes());
+            buffer.write(&column.to_le_bytes());
+            buffer.tag(Tag::Position);
         }
-        sink.write(&version.to_le_bytes());
-        sink.write(code);
-        sink.end(code.len() as u64, Tag::Function);
-        sink.digest()
+        buffer.write(&version.to_le_bytes());
+        buffer.write(code);
+        buffer.end(code.len() as u64, Tag::Function);
+        buffer.digest()
     }
-}
-
-/// A path without what is in angle brackets.
-pub(crate) fn without_generics(path: &str) -> String {
-    if !path.contains('<') {
-        return path.to_owned();
-    }
-    let mut depth = 0;
-    path.chars()
-        .filter(|&c| {
-            depth += usize::from(c == '<');
-            let keep = depth == 0;
-            depth -= usize::from(c == '>' && depth > 0);
-            keep
-        })
-        .collect()
 }

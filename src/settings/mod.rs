@@ -7,25 +7,19 @@ pub(crate) mod run_mode;
 pub(crate) mod units;
 
 use std::ffi::{OsStr, OsString};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
-use crate::settings::run_mode::Steering;
+use crate::settings::run_mode::RunMode;
 use crate::settings::units::{parse_bytes, parse_duration};
+use crate::sys::env::{Setting, number, text_of, warn_once, wrong};
 use crate::sys::fork::once::Once;
-use crate::sys::fork::per_process::PerProcess;
+use crate::sys::workers::THREADS_VARIABLE;
+use crate::text::nearest::nearest;
 
-/// One variable.
-pub(crate) struct Setting<T> {
-    name: &'static str,
-    parse: fn(&OsStr) -> Result<T>,
-}
-
-pub(crate) const MODE: Setting<Steering> = Setting { name: "LARDER", parse: |text| text_of(text, Steering::parse) };
+pub(crate) const MODE: Setting<RunMode> = Setting { name: "LARDER", parse: |text| text_of(text, RunMode::parse) };
 pub(crate) const FOLDER: Setting<PathBuf> = Setting { name: "LARDER_DIR", parse: folder };
 pub(crate) const COMPRESSION: Setting<Compression> = Setting {
     name: "LARDER_COMPRESSION",
@@ -43,15 +37,6 @@ pub(crate) const HOT_BYTES: Setting<u64> =
     Setting { name: "LARDER_HOT_BYTES", parse: |text| text_of(text, parse_bytes) };
 pub(crate) const SHARED: Setting<bool> = Setting { name: "LARDER_SHARED", parse: |text| text_of(text, yes_or_no) };
 pub(crate) const WAIT: Setting<Duration> = Setting { name: "LARDER_WAIT", parse: |text| text_of(text, wait) };
-pub(crate) const THREADS: Setting<NonZeroUsize> = Setting {
-    name: "LARDER_THREADS",
-    parse: |text| {
-        text_of(text, |text| {
-            let count = usize::try_from(number(text)?).ok().and_then(NonZeroUsize::new);
-            count.ok_or_else(|| wrong(text, "it must be a number above 0"))
-        })
-    },
-};
 pub(crate) const REPORT: Setting<bool> = Setting { name: "LARDER_REPORT", parse: |text| text_of(text, yes_or_no) };
 
 /// What a variable of this table means, for people, and whether its text can be read.
@@ -86,32 +71,9 @@ pub(crate) const ALL: [Known; 12] = [
         "how long a call waits for a thread or process that computes it and makes no progress, such as `30s`; `0`: not at all",
         |text| WAIT.check(text),
     ),
-    known(THREADS.name, "threads for one large value", |text| THREADS.check(text)),
+    known(THREADS_VARIABLE.name, "threads for one large value", |text| THREADS_VARIABLE.check(text)),
     known(REPORT.name, "`1`: a line at the end of the process", |text| REPORT.check(text)),
 ];
-
-impl<T> Setting<T> {
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// What the variable says; `None` if it is not set, is empty, or can't be read, which is one warning.
-    pub(crate) fn get(&self) -> Option<T> {
-        self.try_get().unwrap_or_else(|error| {
-            warn_once(self.name, &error, "a variable can't be read, and is ignored");
-            None
-        })
-    }
-
-    /// The same, with the error.
-    pub(crate) fn try_get(&self) -> Result<Option<T>> {
-        std::env::var_os(self.name).filter(|text| !text.is_empty()).map(|text| (self.parse)(&text)).transpose()
-    }
-
-    fn check(&self, text: &OsStr) -> Result<()> {
-        if text.is_empty() { Ok(()) } else { (self.parse)(text).map(drop) }
-    }
-}
 
 /// Something that is wrong with a variable.
 pub(crate) struct Wrong {
@@ -147,17 +109,6 @@ pub(crate) fn check_once() {
     });
 }
 
-fn warn_once(name: &str, error: &Error, what: &str) {
-    static WARNED: PerProcess<Mutex<Vec<String>>> = PerProcess::new();
-    let mut warned = WARNED.get().lock().unwrap_or_else(PoisonError::into_inner);
-    if warned.iter().any(|warned| warned == name) {
-        return;
-    }
-    warned.push(name.to_owned());
-    drop(warned);
-    tracing::warn!(variable = name, %error, "{what}");
-}
-
 fn unknown(name: &str) -> Error {
     let names = ALL.map(|known| known.name);
     let hint = match nearest(name, &names) {
@@ -165,48 +116,6 @@ fn unknown(name: &str) -> Error {
         None => format!("there are {}", names[1..].join(", ")),
     };
     Error::new(ErrorKind::InvalidInput, format!("larder knows no variable {name}; {hint}"))
-}
-
-/// Of these words the one that was most likely meant: at most a third of its letters differ.
-pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
-    let distances = words.iter().map(|candidate| (distance(word, candidate), *candidate));
-    let (least, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-    // Of the names of variables, the common beginning says nothing.
-    let letters = nearest.strip_prefix("LARDER_").unwrap_or(nearest).len();
-    (least <= (letters / 3).max(1)).then_some(nearest)
-}
-
-/// How many letters must be put in, taken out, replaced or exchanged with the next one to make one word of another.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) =
-        (one.to_lowercase().chars().collect(), other.to_lowercase().chars().collect());
-    let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
-    for i in 1..=one.len() {
-        let mut row = vec![i];
-        for j in 1..=other.len() {
-            let same = one[i - 1] == other[j - 1];
-            let mut best = (rows[i - 1][j - 1] + usize::from(!same)).min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[one.len()][other.len()]
-}
-
-fn wrong(text: &str, why: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("{text:?}: {why}"))
-}
-
-fn text_of<T>(text: &OsStr, parse: impl FnOnce(&str) -> Result<T>) -> Result<T> {
-    let text = text.to_str().ok_or_else(|| wrong(&text.to_string_lossy(), "it is not UTF-8"))?;
-    parse(text.trim())
-}
-
-fn number(text: &str) -> Result<u64> {
-    text.parse().map_err(|_| wrong(text, "it is no number"))
 }
 
 fn above_zero(text: &str, number: u64) -> Result<u64> {

@@ -1,12 +1,7 @@
 //! What the variable `LARDER` asks of a run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use twox_hash::XxHash3_64;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::nearest;
+use crate::text::nearest::nearest;
 
 /// The share of the hits that are tried, unless another one is given.
 const SHARE: f64 = 0.1;
@@ -15,7 +10,7 @@ const MODES: [&str; 5] = ["on", "off", "refresh", "readonly", "verify"];
 
 /// What the variable `LARDER` asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Steering {
+pub(crate) enum RunMode {
     Normal,
     Off,
     Refresh,
@@ -24,13 +19,13 @@ pub(crate) enum Steering {
     Verify(f64),
 }
 
-impl Steering {
+impl RunMode {
     /// What a mode is called.
     ///
     /// # Errors
     /// For other words, with the one that was most likely meant.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        Steering::from_text(text).ok_or_else(|| {
+        RunMode::from_text(text).ok_or_else(|| {
             let hint = match nearest(text, &MODES) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("there are {} and verify:SHARE, with a share from 0 to 1", MODES.join(", ")),
@@ -41,34 +36,24 @@ impl Steering {
 
     fn from_text(text: &str) -> Option<Self> {
         Some(match text {
-            "" | "on" => Steering::Normal,
-            "off" => Steering::Off,
-            "refresh" => Steering::Refresh,
-            "readonly" => Steering::ReadOnly,
-            "verify" => Steering::Verify(SHARE),
+            "" | "on" => RunMode::Normal,
+            "off" => RunMode::Off,
+            "refresh" => RunMode::Refresh,
+            "readonly" => RunMode::ReadOnly,
+            "verify" => RunMode::Verify(SHARE),
             _ => {
                 let share: f64 = text.strip_prefix("verify:")?.parse().ok()?;
-                Some(share).filter(|share| (0.0..=1.0).contains(share)).map(Steering::Verify)?
+                Some(share).filter(|share| (0.0..=1.0).contains(share)).map(RunMode::Verify)?
             }
         })
     }
 
     pub(crate) fn share_to_verify(self) -> f64 {
         match self {
-            Steering::Verify(share) => share,
+            RunMode::Verify(share) => share,
             _ => 0.0,
         }
     }
-}
-
-/// A number from 0 to below 1 that is another one in each process and each time.
-pub(crate) fn draw() -> f64 {
-    static DRAWN: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let drawn = DRAWN.fetch_add(1, Ordering::Relaxed);
-    let seed = [now.to_le_bytes().as_slice(), &drawn.to_le_bytes(), &std::process::id().to_le_bytes()].concat();
-    // 53 bits are what a double holds.
-    (XxHash3_64::oneshot(&seed) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]
@@ -77,19 +62,13 @@ mod tests {
 
     #[test]
     fn modes_are_read() {
-        assert_eq!(Steering::from_text("verify"), Some(Steering::Verify(0.1)));
-        assert_eq!(Steering::from_text("verify:1"), Some(Steering::Verify(1.0)));
-        assert_eq!(Steering::from_text("readonly"), Some(Steering::ReadOnly));
+        assert_eq!(RunMode::from_text("verify"), Some(RunMode::Verify(0.1)));
+        assert_eq!(RunMode::from_text("verify:1"), Some(RunMode::Verify(1.0)));
+        assert_eq!(RunMode::from_text("readonly"), Some(RunMode::ReadOnly));
         for wrong in ["verify:", "verify:2", "verify:-1", "verify:NaN", "Off", "no"] {
-            assert_eq!(Steering::from_text(wrong), None, "{wrong}");
+            assert_eq!(RunMode::from_text(wrong), None, "{wrong}");
         }
-        let said = Steering::parse("refesh").unwrap_err().to_string();
+        let said = RunMode::parse("refesh").unwrap_err().to_string();
         assert!(said.contains("did you mean `refresh`?"), "{said}");
-    }
-
-    #[test]
-    fn a_share_is_a_share() {
-        let below = (0..10_000).filter(|_| draw() < 0.25).count();
-        assert!((2000..3000).contains(&below), "{below}");
     }
 }

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::key::Key;
-use crate::single_flight::join::Holder;
-use crate::single_flight::running_calls::{Report, Told, read_all};
+use crate::key::digest::Key;
+use crate::single_flight::flight::locked;
+use crate::single_flight::holder::Holder;
+use crate::single_flight::report_file::{Report, ReportedCall, read_all};
+use crate::single_flight::table::InFlightTable;
+use crate::single_flight::wait_graph;
 use crate::single_flight::wait_policy::{BUSY, IDLE, LOOK, is_stealing};
-use crate::single_flight::{Flights, locked, wait_graph};
 
 /// A report is written each second. One that was not renewed for less than this may be late.
 const LATE: Duration = Duration::from_secs(3);
 
 /// What was seen of those who compute a key.
-pub(super) struct Others {
+pub(super) struct OtherProcesses {
     limit: Duration,
     is_stealing: bool,
     looked: Instant,
@@ -39,7 +41,7 @@ struct Beats {
     work: u64,
 }
 
-pub(super) enum Verdict {
+pub(super) enum HolderState {
     /// It is not time to look yet, or there is nothing new.
     GoOn,
     /// It looked.
@@ -50,10 +52,10 @@ pub(super) enum Verdict {
     Circle,
 }
 
-impl Others {
-    pub(super) fn new(limit: Duration, is_task: bool) -> Others {
+impl OtherProcesses {
+    pub(super) fn new(limit: Duration, is_task: bool) -> OtherProcesses {
         let now = Instant::now();
-        Others {
+        OtherProcesses {
             limit: limit.max(LATE),
             is_stealing: !is_task && is_stealing(),
             looked: now,
@@ -80,18 +82,18 @@ impl Others {
     }
 
     /// Looks, if it is time to.
-    pub(super) fn look(&mut self, flights: &Flights, key: &Key) -> Verdict {
+    pub(super) fn look(&mut self, flights: &InFlightTable, key: &Key) -> HolderState {
         // A process that is known to be silent is looked at at once, as it may hold many calls.
         let is_first = !mem::replace(&mut self.has_looked, true);
         if self.looked.elapsed() < LOOK && (!is_first || locked(&flights.silent).is_empty()) {
-            return Verdict::GoOn;
+            return HolderState::GoOn;
         }
         let now = Instant::now();
         self.looked = now;
         let reports = read_all(&flights.path);
         let silent = note_silent(&flights.silent, &reports, now);
         let own = locked(&flights.report).name().map(Path::to_owned);
-        let Some(ends) = ends(&reports, key) else { return Verdict::Circle };
+        let Some(ends) = ends(&reports, key) else { return HolderState::Circle };
         // Another call may have seen before that it is silent.
         let heard = ends.iter().filter_map(|(path, ..)| silent.get(*path)).max().copied();
         for (path, report, call) in ends {
@@ -124,7 +126,7 @@ impl Others {
             || self.still.elapsed() > limits(times)
             || self.light.elapsed() > limits(BUSY)
             || self.began.elapsed() > limits(IDLE * BUSY);
-        if is_over { Verdict::GiveUp } else { Verdict::Looked }
+        if is_over { HolderState::GiveUp } else { HolderState::Looked }
     }
 }
 
@@ -148,7 +150,7 @@ fn note_silent(
 
 /// The calls that are waited for in the end by those who wait for this key, which wait for no other; `None` if one of them
 /// is what this thread is within.
-fn ends<'r>(reports: &'r [(PathBuf, Report)], key: &Key) -> Option<Vec<(&'r PathBuf, &'r Report, &'r Told)>> {
+fn ends<'r>(reports: &'r [(PathBuf, Report)], key: &Key) -> Option<Vec<(&'r PathBuf, &'r Report, &'r ReportedCall)>> {
     let mut mine: HashSet<Key> = wait_graph::keys_within().into_iter().collect();
     mine.remove(key);
     let mut todo = vec![*key];

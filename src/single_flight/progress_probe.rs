@@ -9,7 +9,7 @@ use crate::sys::proc::{Stat, descendants};
 
 /// A thread that others wait for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Worker {
+pub(super) struct ThreadProbe {
     #[cfg(target_os = "linux")]
     id: u32,
 }
@@ -30,15 +30,15 @@ const WORKS: u128 = 10;
 
 /// How much a thread has run, when it was looked at.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ran {
+pub(super) struct ThreadProgress {
     told: String,
     looked: Option<(Instant, u128)>,
 }
 
-impl Worker {
+impl ThreadProbe {
     /// This thread.
     pub(super) fn here() -> Self {
-        Worker {
+        ThreadProbe {
             #[cfg(target_os = "linux")]
             id: rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(),
         }
@@ -46,7 +46,7 @@ impl Worker {
 
     /// How it got on since `ran`, which is put right.
     #[cfg(target_os = "linux")]
-    pub(super) fn pace(self, ran: &mut Ran) -> Pace {
+    pub(super) fn pace(self, ran: &mut ThreadProgress) -> Pace {
         let of_it = |name: &str| std::fs::read_to_string(format!("/proc/self/task/{}/{name}", self.id));
         // Time on a processor in nanoseconds, time that it waited for one, and how often it got one.
         let told = of_it("schedstat").ok().or_else(|| Stat::of_thread(self.id).map(|stat| stat.ran.to_string()));
@@ -72,7 +72,7 @@ impl Worker {
 
     /// Nothing to see here.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn pace(self, _: &mut Ran) -> Pace {
+    pub(super) fn pace(self, _: &mut ThreadProgress) -> Pace {
         Pace::Still
     }
 
@@ -127,18 +127,18 @@ mod tests {
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let (waiter, sleeper) = (tell.clone(), tell);
         let waits = std::thread::spawn(move || {
-            waiter.send(Worker::here()).unwrap();
+            waiter.send(ThreadProbe::here()).unwrap();
             let _ = gone.recv();
         });
         let waiter = told.recv().unwrap();
         let sleeps = std::thread::spawn(move || {
-            sleeper.send(Worker::here()).unwrap();
+            sleeper.send(ThreadProbe::here()).unwrap();
             std::thread::sleep(Duration::from_millis(300));
         });
         let sleeper = told.recv().unwrap();
         std::thread::sleep(Duration::from_millis(50));
         let (mut of_waiter, mut of_sleeper, mut of_me) = Default::default();
-        for worker in [(waiter, &mut of_waiter), (sleeper, &mut of_sleeper), (Worker::here(), &mut of_me)] {
+        for worker in [(waiter, &mut of_waiter), (sleeper, &mut of_sleeper), (ThreadProbe::here(), &mut of_me)] {
             assert_eq!(worker.0.pace(worker.1), Pace::Works, "it has run since nobody looked");
         }
         let started = Instant::now();
@@ -147,7 +147,7 @@ mod tests {
         }
         assert_eq!(waiter.pace(&mut of_waiter), Pace::Still);
         assert_eq!(sleeper.pace(&mut of_sleeper), Pace::Light);
-        assert!(Worker::here().pace(&mut of_me) > Pace::Still);
+        assert!(ThreadProbe::here().pace(&mut of_me) > Pace::Still);
         drop(go);
         waits.join().unwrap();
         sleeps.join().unwrap();

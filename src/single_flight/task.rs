@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::single_flight::join::{Join, Stage, Step};
-use crate::single_flight::progress_probe::{Pace, Worker};
-use crate::single_flight::wait_graph::Within;
-use crate::single_flight::{End, Flight, Signs, Turn, locked};
+use crate::single_flight::flight::{FlightOutcome, InFlight, ProbeState, locked};
+use crate::single_flight::join::{Join, WaitStage, WaitStep};
+use crate::single_flight::progress_probe::{Pace, ThreadProbe};
+use crate::single_flight::table::Role;
+use crate::single_flight::wait_graph::CallScope;
 use crate::sys::timer;
 
 /// A task that was woken and not polled for so long is not going to be.
@@ -24,64 +25,47 @@ const STARVED: Duration = Duration::from_secs(1);
 /// How often those who wait look after it.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// What tasks keep of a flight.
-#[derive(Default)]
-pub(super) struct State {
-    waiting: Vec<Waker>,
-    /// Since when the task that computes should have been polled.
-    woken: Option<Instant>,
-    /// How often it was polled, and the thread that polls it now.
-    polls: u64,
-    polling: Option<Worker>,
-}
-
-impl State {
-    pub(super) fn take_waiting(&mut self) -> Vec<Waker> {
-        mem::take(&mut self.waiting)
-    }
-}
-
 impl Join<'_> {
     /// [`next`](Join::next) for a task.
-    pub(crate) async fn next_as_task(&mut self) -> Step {
+    pub(crate) async fn next_as_task(&mut self) -> WaitStep {
         loop {
-            if let Some(step) = self.go_on() {
+            if let Some(step) = self.advance() {
                 return step;
             }
-            let Some(longest) = self.longest_wait() else { return Step::Late };
+            let Some(longest) = self.longest_wait() else { return WaitStep::Late };
             match &mut self.stage {
-                Stage::Flight(watch) => watch.wait_as_task(longest.min(LOOK_AGAIN)).await,
-                Stage::Queue(queue) => {
+                WaitStage::Thread(watch) => watch.wait_as_task(longest.min(LOOK_AGAIN)).await,
+                WaitStage::Process(queue) => {
                     let wait = self.flights.locks.wait_as_task(self.key, queue.level());
                     match queue.flight() {
                         Some(flight) => flight.watch(wait).await,
                         None => wait.await,
                     }
                 }
-                Stage::Start | Stage::Over => {}
+                WaitStage::Start | WaitStage::Over => {}
             }
         }
     }
 }
 
-impl Turn {
+impl Role {
     /// What others wait for, if they do.
-    pub(crate) fn flight(&self) -> Option<Arc<Flight>> {
+    pub(crate) fn flight(&self) -> Option<Arc<InFlight>> {
         match self {
-            Turn::Lead(lead) => Some(lead.flight.clone()),
-            Turn::Look | Turn::Alone => None,
+            Role::Leader(lead) => Some(lead.flight.clone()),
+            Role::Look | Role::Alone => None,
         }
     }
 }
 
-impl Flight {
+impl InFlight {
     /// Waits for the end, at most `longest`.
-    pub(super) async fn wait_as_task(&self, longest: Duration) -> Option<End> {
+    pub(super) async fn wait_as_task(&self, longest: Duration) -> Option<FlightOutcome> {
         let mut look = pin!(timer::sleep(longest));
         poll_fn(|context| {
             // In a child that was forked: who computes it, computes it in the parent.
             if !self.born.is_here() {
-                return Poll::Ready(Some(End::NotKept));
+                return Poll::Ready(Some(FlightOutcome::NotKept));
             }
             let mut state = locked(&self.state);
             if state.end.is_some() {
@@ -104,7 +88,7 @@ impl Flight {
     }
 
     /// How the task got on since `before`: whether it was polled, and how the thread gets on that polls it.
-    pub(super) fn pace_of_task(&self, before: &mut Signs) -> Pace {
+    pub(super) fn pace_of_task(&self, before: &mut ProbeState) -> Pace {
         let (polls, polling) = {
             let task = &locked(&self.state).task;
             (task.polls, task.polling)
@@ -129,7 +113,7 @@ impl Flight {
                 }
             };
             let _polling = self.born.is_here().then(|| Polling::begin(self));
-            let _within = Within::of(self);
+            let _within = CallScope::of(self);
             work.as_mut().poll(&mut Context::from_waker(&ours))
         })
         .await
@@ -137,14 +121,14 @@ impl Flight {
 }
 
 /// A task is polled, until this is dropped.
-struct Polling<'f>(&'f Flight);
+struct Polling<'f>(&'f InFlight);
 
 impl<'f> Polling<'f> {
-    fn begin(flight: &'f Flight) -> Self {
+    fn begin(flight: &'f InFlight) -> Self {
         let task = &mut locked(&flight.state).task;
         task.woken = None;
         task.polls += 1;
-        task.polling = Some(Worker::here());
+        task.polling = Some(ThreadProbe::here());
         Polling(flight)
     }
 }
@@ -157,7 +141,7 @@ impl Drop for Polling<'_> {
 
 /// Wakes a task, and notes when.
 struct NotingWaker {
-    flight: Arc<Flight>,
+    flight: Arc<InFlight>,
     task: Waker,
 }
 

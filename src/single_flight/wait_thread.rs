@@ -3,32 +3,33 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::single_flight::join::Holder;
-use crate::single_flight::progress_probe::{Pace, ProcessWatch, Worker};
-use crate::single_flight::wait_graph::Waits;
+use crate::single_flight::flight::{FlightOutcome, InFlight, ProbeState, locked};
+use crate::single_flight::holder::Holder;
+use crate::single_flight::progress_probe::{Pace, ProcessWatch, ThreadProbe};
+use crate::single_flight::wait_graph;
+use crate::single_flight::wait_graph::WaitGuard;
 use crate::single_flight::wait_policy::{BUSY, IDLE, Patience};
-use crate::single_flight::{End, Flight, Signs, locked, wait_graph};
 use crate::sys::proc;
 
 /// A wait for a holder in this process.
-pub(super) struct Watch {
-    flight: Arc<Flight>,
-    end: Option<End>,
+pub(super) struct ThreadWait {
+    flight: Arc<InFlight>,
+    end: Option<FlightOutcome>,
     patience: Patience,
     looked: Instant,
     /// What was seen of the holders at the end of the chain of waits.
-    seen: Vec<(Arc<Flight>, Signs)>,
+    seen: Vec<(Arc<InFlight>, ProbeState)>,
     process: Option<ProcessWatch>,
     /// This thread was begun after the computation was, maybe by it.
     is_young: Option<bool>,
     is_task: bool,
-    waits: Option<Waits>,
+    waits: Option<WaitGuard>,
 }
 
 /// What is to be seen of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Saw {
-    Ended(End),
+pub(super) enum ThreadWaitState {
+    Ended(FlightOutcome),
     /// It is not time to look.
     GetsOn,
     /// It gets on, as far as was seen just now.
@@ -36,11 +37,11 @@ pub(super) enum Saw {
     StandsStill,
 }
 
-impl Watch {
+impl ThreadWait {
     /// `None` if it would be a wait in a circle.
-    pub(super) fn new(flight: Arc<Flight>, limit: Duration, is_task: bool) -> Option<Watch> {
-        Some(Watch {
-            waits: Some(Waits::unless_in_a_circle(&flight)?),
+    pub(super) fn new(flight: Arc<InFlight>, limit: Duration, is_task: bool) -> Option<ThreadWait> {
+        Some(ThreadWait {
+            waits: Some(WaitGuard::unless_in_a_circle(&flight)?),
             end: flight.end(),
             flight,
             patience: Patience::new(limit, is_task),
@@ -58,19 +59,19 @@ impl Watch {
     }
 
     /// It waits again. `None` if that would be a wait in a circle.
-    pub(super) fn again(mut self) -> Option<Watch> {
-        self.waits = Some(Waits::unless_in_a_circle(&self.flight)?);
+    pub(super) fn again(mut self) -> Option<ThreadWait> {
+        self.waits = Some(WaitGuard::unless_in_a_circle(&self.flight)?);
         self.end = self.flight.end();
         // It may be another thread that waits now.
         self.is_young = self.is_task.then_some(false);
         Some(self)
     }
 
-    pub(super) fn is_of(&self, flight: &Arc<Flight>) -> bool {
+    pub(super) fn is_of(&self, flight: &Arc<InFlight>) -> bool {
         Arc::ptr_eq(&self.flight, flight)
     }
 
-    pub(super) fn flight(&self) -> Arc<Flight> {
+    pub(super) fn flight(&self) -> Arc<InFlight> {
         self.flight.clone()
     }
 
@@ -79,20 +80,20 @@ impl Watch {
         self.end = self.flight.wait(self.patience.until_next_look().min(longest));
     }
 
-    /// [`wait`](Watch::wait) for a task.
+    /// [`wait`](ThreadWait::wait) for a task.
     #[cfg(feature = "async")]
     pub(super) async fn wait_as_task(&mut self, longest: Duration) {
         self.end = self.flight.wait_as_task(self.patience.until_next_look().min(longest)).await;
     }
 
-    pub(super) fn look(&mut self) -> Saw {
+    pub(super) fn look(&mut self) -> ThreadWaitState {
         if let Some(end) = self.end {
-            return Saw::Ended(end);
+            return ThreadWaitState::Ended(end);
         }
         match self.is_in_vain() {
-            Some(true) => Saw::StandsStill,
-            Some(false) => Saw::Looked,
-            None => Saw::GetsOn,
+            Some(true) => ThreadWaitState::StandsStill,
+            Some(false) => ThreadWaitState::Looked,
+            None => ThreadWaitState::GetsOn,
         }
     }
 
@@ -115,7 +116,7 @@ impl Watch {
         for end in ends {
             let place = self.seen.iter().position(|(flight, _)| Arc::ptr_eq(flight, &end));
             let place = place.unwrap_or_else(|| {
-                self.seen.push((end.clone(), Signs::default()));
+                self.seen.push((end.clone(), ProbeState::default()));
                 self.seen.len() - 1
             });
             pace = pace.max(end.pace(&mut self.seen[place].1));
@@ -124,7 +125,7 @@ impl Watch {
         let began = self.flight.began;
         let is_young = *self.is_young.get_or_insert_with(|| {
             let ticks = |time: Duration| time.as_millis() / u128::from(1000 / proc::TICKS);
-            Worker::here().age().is_some_and(|age| u128::from(age) <= ticks(began.elapsed()))
+            ThreadProbe::here().age().is_some_and(|age| u128::from(age) <= ticks(began.elapsed()))
         });
         // The holder may be joining this thread if it started it. It may be awaiting this task, unless other threads work
         // for it. Whatever else it waits for may take long.
@@ -138,8 +139,8 @@ impl Watch {
     }
 }
 
-impl Flight {
-    fn end(&self) -> Option<End> {
+impl InFlight {
+    fn end(&self) -> Option<FlightOutcome> {
         locked(&self.state).end
     }
 
@@ -148,7 +149,7 @@ impl Flight {
     }
 
     /// Waits for the end, at most `longest`.
-    fn wait(&self, longest: Duration) -> Option<End> {
+    fn wait(&self, longest: Duration) -> Option<FlightOutcome> {
         let mut state = locked(&self.state);
         state.waiting += 1;
         let until = Instant::now() + longest;

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::layout::Layout;
+use crate::store::names::DEEPEST;
 use crate::store::owned_files::Role;
 use crate::store::{orphaned_temps, owned_files};
 
@@ -72,7 +73,7 @@ impl Removal {
         self.list(folder, &mut |removal, item, kind| {
             let path = item.path();
             if kind.is_dir() {
-                any |= depth < owned_files::DEEPEST && removal.down(&path, depth + 1);
+                any |= depth < DEEPEST && removal.down(&path, depth + 1);
             } else if kind.is_file() {
                 any |= removal.file(&path, &item.file_name());
             } else if kind.is_symlink() && owned_files::has_function(&path, &mut { MOST_NAMES }) {
@@ -112,7 +113,7 @@ impl Removal {
     fn file(&mut self, path: &Path, name: &std::ffi::OsStr) -> bool {
         let role = owned_files::role(name);
         match owned_files::is_ours(path, role) {
-            Ok(true) if role == Role::Draft && !orphaned_temps::is_litter(path) => return false,
+            Ok(true) if role == Role::TempFile && !orphaned_temps::is_orphaned(path) => return false,
             Ok(true) => {}
             Ok(false) => return false,
             Err(error) if is_gone(&error) => return true,

@@ -1,28 +1,12 @@
 //! What a function's code consisted of, beside its entries: so that it can be told which item changed.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
+use crate::key::code_version::CodeFile;
 use crate::store::layout::Layout;
 use crate::sys::atomic_file;
 use crate::sys::file::read_now;
-
-/// What `code-<fingerprint>.json` holds. Everything is text, so that people can read it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CodeFile {
-    /// Digests of the items' tokens, by path.
-    pub(crate) items: BTreeMap<String, String>,
-    /// The `cfg`s that are named in them, and whether they were true.
-    pub(crate) predicates: BTreeMap<String, bool>,
-    /// The variables that they read when they were compiled.
-    pub(crate) environment: BTreeMap<String, Option<String>>,
-    /// What the attribute could not see, a sentence each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) unseen: Vec<String>,
-}
 
 impl CodeFile {
     /// Bytes of the longest file that is read.
@@ -34,13 +18,6 @@ impl CodeFile {
         folder.join(format!("code-{digits}.json"))
     }
 
-    /// Whether a file of this name is one of these.
-    pub(crate) fn is_named(name: &str) -> bool {
-        name.strip_prefix("code-")
-            .and_then(|rest| rest.strip_suffix(".json"))
-            .is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
-    }
-
     /// Writes the file, unless it is there and whole.
     pub(crate) fn keep(&self, layout: &Layout, folder: &Path, fingerprint: &[u8; 16]) -> Result<()> {
         let path = CodeFile::path(folder, fingerprint);
@@ -49,7 +26,7 @@ impl CodeFile {
         }
         let json =
             serde_json::to_vec_pretty(self).map_err(|e| Error::io(e.into(), "can't describe the code").at(&path))?;
-        atomic_file::write_note(&layout.drafts_for(folder), &path, &json)
+        atomic_file::write_note(&layout.temp_folder_for(folder), &path, &json)
     }
 
     /// What is known of the code with this fingerprint.

@@ -23,11 +23,12 @@ use std::time::Duration;
 use twox_hash::XxHash3_64;
 
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::stats::{Count, Level, NUMBERS, Sums, Tally};
 use crate::sys::file::{FileRange, open_to_change, write_all_at};
-use crate::sys::file_id::Known;
-use crate::sys::lock::{Asked, KeyLock, KeyLocks};
+use crate::sys::file_id::TrackedFile;
+use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
+use crate::sys::lock::try_lock::TryLock;
 use crate::sys::{file, open_files};
 
 const RECORD: usize = 1024;
@@ -95,8 +96,8 @@ impl Ledger {
     /// it wait for that, if not for long.
     pub(crate) fn begin(&self, count: impl FnOnce() -> Result<()>) -> Result<()> {
         let ask = || match self.locks.ask(&LOCK) {
-            Ok(Asked::Mine(lock)) => Some(Some(lock)),
-            Ok(Asked::Theirs) => {
+            Ok(TryLock::Acquired(lock)) => Some(Some(lock)),
+            Ok(TryLock::Busy) => {
                 thread::sleep(PAUSE);
                 None
             }
@@ -193,17 +194,17 @@ impl Ledger {
             Err(TryLockError::WouldBlock) => return None,
         };
         match self.locks.ask(&LOCK) {
-            Ok(Asked::Mine(lock)) => Some((places, Some(lock))),
-            Ok(Asked::Theirs) => None,
+            Ok(TryLock::Acquired(lock)) => Some((places, Some(lock))),
+            Ok(TryLock::Busy) => None,
             Err(_) => Some((places, None)),
         }
     }
 
     /// The file: another one, if another one has its name, or none.
-    fn open(&self) -> Result<Known> {
+    fn open(&self) -> Result<TrackedFile> {
         match open_files::take(&self.path) {
             Some((file, _)) => Ok(file),
-            None => open_to_change(&self.path).map(Known::new).map_err(|e| self.failed(e)),
+            None => open_to_change(&self.path).map(TrackedFile::new).map_err(|e| self.failed(e)),
         }
     }
 

@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
-use crate::store::walk::{Listed, Walk};
-use crate::store::{Store, owned_files};
-use crate::sys::atomic_file::{Draft, create_private_folder};
+use crate::store::owned_files;
+use crate::store::walk::{ListedEntry, Walk};
+use crate::sys::atomic_file::{TempFile, create_private_folder};
 use crate::sys::file::open_entry;
-use crate::sys::file_id::Identity;
+use crate::sys::file_id::FileId;
 use crate::sys::file_system::is_folder_full;
 use crate::sys::fork::per_process::PerProcess;
 
@@ -33,12 +34,12 @@ const TOUCH_AFTER: Duration = Duration::from_secs(60);
 /// Files in folders.
 #[derive(Default)]
 pub(crate) struct Directory {
-    known: PerProcess<Mutex<Known>>,
+    known: PerProcess<Mutex<TrackedFile>>,
 }
 
 /// What was found out about files and folders.
 #[derive(Clone, Debug, Default)]
-struct Known {
+struct TrackedFile {
     /// Files that are called as entries are, and were found to be somebody else's when they were to be removed.
     foreign: HashSet<PathBuf>,
     /// Folders that have no room for more names.
@@ -62,11 +63,11 @@ impl Store for Directory {
         }
     }
 
-    fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
+    fn put(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>> {
         let path = Layout::entry(folder, key);
         let spread = (!self.is_not_spread(folder)).then(|| Layout::spread_entry(folder, key));
         let before = size(&path).or_else(|| size(spread.as_ref()?));
-        let placed = draft.publish_or(&path, durable, |error| self.spread(folder, key, error))?;
+        let placed = temp.publish_or(&path, durable, |error| self.spread(folder, key, error))?;
         // An older one, which would be found again when this one is removed.
         if let Some(spread) = spread.filter(|_| placed == path) {
             remove_file(&spread)?;
@@ -74,21 +75,21 @@ impl Store for Directory {
         Ok(before)
     }
 
-    fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>> {
+    fn replace(&self, folder: &Path, key: &Key, temp: TempFile, opened: &File, durable: bool) -> Result<Option<u64>> {
         let path = Layout::locate(folder, key);
         let metadata = opened.metadata().map_err(|e| Error::io(e, "can't look at the file").at(&path))?;
         let used = metadata.modified().unwrap_or_else(|_| SystemTime::now());
-        let Some(identity) = Identity::of_file(opened) else { return Ok(None) };
-        let replaced = draft.replace(&path, &identity, Identity::of, used, durable)?;
+        let Some(identity) = FileId::of_file(opened) else { return Ok(None) };
+        let replaced = temp.replace(&path, &identity, FileId::of, used, durable)?;
         Ok(replaced.then_some(metadata.len()))
     }
 
     #[cfg(feature = "archive")]
-    fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool> {
+    fn add(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<bool> {
         if spread_entry(folder, key).is_some_and(|path| size(&path).is_some()) {
             return Ok(false);
         }
-        draft.publish_new(&Layout::entry(folder, key), durable, |error| self.spread(folder, key, error))
+        temp.publish_new(&Layout::entry(folder, key), durable, |error| self.spread(folder, key, error))
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
@@ -107,7 +108,7 @@ impl Store for Directory {
         }
     }
 
-    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
+    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &ListedEntry)) -> Result<()> {
         let foreign = self.known().foreign.clone();
         super::walk::visit(folder, deep, &mut |folder, files| {
             for file in files.iter().filter(|file| foreign.is_empty() || !foreign.contains(&file.path())) {
@@ -116,7 +117,7 @@ impl Store for Directory {
         })
     }
 
-    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
+    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         let some = loop {
             match walk.go_on(most) {
                 // What can't be listed keeps nothing else from being seen.
@@ -134,7 +135,7 @@ impl Store for Directory {
 }
 
 impl Directory {
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, TrackedFile> {
         self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 

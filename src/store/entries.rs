@@ -7,17 +7,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::key::Key;
 use crate::key::call_key::Argument;
+use crate::key::digest::Key;
 use crate::observe::stats::{Stats, Sums};
-use crate::store::Store;
 use crate::store::directory::Directory;
 use crate::store::entry_format::Header;
+use crate::store::function_file::FunctionFile;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
-use crate::store::read::Peeked;
+use crate::store::read::EntryReader;
 use crate::store::walk::visit;
 use crate::sys::file::{open_entry, read_now};
 use crate::sys::workers::{threads, try_map};
@@ -78,7 +79,7 @@ impl Entry {
             Err(error) => return Err(Error::io(error, "can't open").at(path)),
         };
         let metadata = file.metadata().ok();
-        let peeked = Peeked::read(file, &key).map_err(|error| error.at(&path))?;
+        let peeked = EntryReader::read(file, &key).map_err(|error| error.at(&path))?;
         if !peeked.is_complete()? {
             return Err(Error::truncated().at(path));
         }
@@ -268,22 +269,6 @@ pub struct FunctionInfo {
     pub path: PathBuf,
 }
 
-/// What `function.json` holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FunctionFile {
-    pub(crate) package: String,
-    pub(crate) name: String,
-    pub(crate) signature: String,
-    pub(crate) version: u64,
-    /// The fingerprint of the code that was used last, in hexadecimal digits.
-    pub(crate) code: String,
-}
-
-impl FunctionFile {
-    /// Bytes of the longest one that is read.
-    pub(crate) const LONGEST: u64 = 1 << 20;
-}
-
 impl FunctionInfo {
     /// The stored results of this function.
     ///
@@ -297,8 +282,8 @@ impl FunctionInfo {
     ///
     /// # Errors
     /// If the folder can't be listed.
-    pub fn used_last(&self, most: usize) -> Result<Vec<Entry>> {
-        used_last(&Directory::default(), &self.path, false, most)
+    pub fn recently_used(&self, most: usize) -> Result<Vec<Entry>> {
+        recently_used(&Directory::default(), &self.path, false, most)
     }
 
     /// The functions that these were counted of, by name.
@@ -338,7 +323,7 @@ impl FunctionInfo {
 }
 
 /// The entries in a folder that were used last, that one first; with those of the folders within it, if `deep`.
-pub(crate) fn used_last(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
+pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut listed = Vec::new();
     store.list(folder, deep, &mut |folder, entry| {

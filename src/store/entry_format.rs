@@ -26,10 +26,11 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{cbor, document};
-use crate::key::Key;
+use crate::format::cbor::slice;
+use crate::format::document;
 use crate::key::call_key::Argument;
-use crate::store::mac::{NO_SEAL, Seal, Sealing};
+use crate::key::digest::Key;
+use crate::store::mac::{Mac, MacWriter, NO_MAC};
 
 pub(crate) const MAGIC: [u8; 8] = *b"\x89LARDER\n";
 pub(crate) const VERSION: u32 = 1;
@@ -89,7 +90,7 @@ const CHECKSUM: std::ops::Range<usize> = 56..64;
 
 /// What a call needs to know of an entry: reading the rest as well would take longer than the file system does.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Glance {
+pub(crate) struct HeaderInfo {
     pub(crate) key: Key,
     created: u64,
     took: u64,
@@ -99,7 +100,7 @@ pub(crate) struct Glance {
     pub(crate) parts: Vec<String>,
 }
 
-impl Glance {
+impl HeaderInfo {
     pub(crate) fn created(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.created)
     }
@@ -116,7 +117,7 @@ pub(crate) struct Header<D = Details> {
     pub(crate) payload: Payload,
     /// Where the payload begins.
     pub(crate) payload_at: u64,
-    pub(crate) seal: Seal,
+    pub(crate) seal: Mac,
 }
 
 impl<D> Header<D> {
@@ -128,7 +129,7 @@ impl<D> Header<D> {
 
 /// The bytes of a header whose payload is not known yet; [`complete`] fills it in.
 pub(crate) fn encode(details: &Details) -> Result<Vec<u8>> {
-    let details = cbor::to_vec(details)?;
+    let details = slice::to_vec(details)?;
     let len = u32::try_from(details.len())
         .ok()
         .filter(|_| details.len() <= LONGEST_DETAILS)
@@ -143,7 +144,7 @@ pub(crate) fn encode(details: &Details) -> Result<Vec<u8>> {
 }
 
 /// Fills in what is known of the payload, the seal if there is to be one, and the header's checksum.
-pub(crate) fn complete(header: &mut [u8], payload: Payload, sealing: Option<Sealing>) {
+pub(crate) fn complete(header: &mut [u8], payload: Payload, sealing: Option<MacWriter>) {
     header[16..24].copy_from_slice(&payload.len.to_le_bytes());
     header[24..32].copy_from_slice(&payload.document_len.to_le_bytes());
     header[32..40].copy_from_slice(&payload.checksum.to_le_bytes());
@@ -220,10 +221,10 @@ pub(crate) fn decode<D: DeserializeOwned>(header: &[u8]) -> Result<Header<D>> {
         return Err(Error::damaged("the header's checksum does not fit: it was changed after it was written"));
     }
     let details = le_u32(header, 12) as usize;
-    let details = cbor::from_slice(&header[FIXED..FIXED + details])
+    let details = slice::from_slice(&header[FIXED..FIXED + details])
         .map_err(|error| error.with_kind(ErrorKind::Damaged).context("the header's details"))?;
     let payload = Payload { len: le_u64(header, 16), document_len: le_u64(header, 24), checksum: le_u64(header, 32) };
-    let mut seal = NO_SEAL;
+    let mut seal = NO_MAC;
     seal.copy_from_slice(&header[SEAL]);
     Ok(Header { details, payload, payload_at: header.len() as u64, seal })
 }

@@ -17,14 +17,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use twox_hash::XxHash3_64;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
 use crate::key::call_key::Argument;
+use crate::key::digest::Key;
 use crate::observe::reason::{Cause, NotKept};
 use crate::observe::stats::{kind_of, nanoseconds};
 use crate::store::layout::Layout;
 use crate::sys::atomic_file::Access;
 use crate::sys::file::{append_now, read_now};
-use crate::sys::file_id::Known;
+use crate::sys::file_id::TrackedFile;
 use crate::sys::{atomic_file, open_files};
 
 pub(super) const MARK: [u8; 2] = *b"RL";
@@ -77,7 +77,7 @@ const EVENTS: [Event; 14] = [
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
+pub(crate) struct HistoryRecord {
     pub(crate) event: Event,
     pub(crate) key: Key,
     pub(crate) version: u64,
@@ -103,10 +103,10 @@ pub(crate) fn brief_code(code: &[u8]) -> [u8; 16] {
     brief
 }
 
-impl Record {
+impl HistoryRecord {
     /// Of a call that was forgotten now, and of which nothing else is known.
     pub(crate) fn forgotten(key: Key) -> Self {
-        Record {
+        HistoryRecord {
             event: Event::Forgotten,
             key,
             version: 0,
@@ -152,7 +152,7 @@ impl Record {
     }
 
     /// The record at the start of `bytes`, and how long it is.
-    fn decode(bytes: &[u8]) -> Option<(Record, usize)> {
+    fn decode(bytes: &[u8]) -> Option<(HistoryRecord, usize)> {
         let fixed = bytes.get(..FIXED)?;
         let event = *EVENTS.get(usize::from(fixed[2]))?;
         let content = FIXED + 8 * usize::from(fixed[3]);
@@ -161,7 +161,7 @@ impl Record {
             return None;
         }
         let number = |at: usize| u64::from_le_bytes(array(&fixed[at..at + 8]));
-        let record = Record {
+        let record = HistoryRecord {
             event,
             key: Key::from_bytes(array(&fixed[36..68])),
             version: number(4),
@@ -180,7 +180,7 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 }
 
 /// Notes a call in the history of this folder.
-pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()> {
+pub(crate) fn note(layout: &Layout, folder: &Path, record: &HistoryRecord) -> Result<()> {
     let path = Layout::history(folder);
     let failed = |e| Error::io(e, "can't note the call").at(&path);
     // Opening it takes longer than writing. Who comes while another one is at it opens it for himself.
@@ -189,7 +189,7 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()
         None => {
             let file = append_now(&path).map_err(failed)?;
             let len = file.metadata().map_err(failed)?.len();
-            (Known::new(file), len)
+            (TrackedFile::new(file), len)
         }
     };
     let bytes = record.encode();
@@ -197,8 +197,8 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()
     if len + bytes.len() as u64 > LONGEST {
         let bytes = read_now(&path, u64::MAX).map_err(failed)?;
         let records = records(&bytes);
-        let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(Record::encode).collect();
-        return atomic_file::write(&layout.drafts_for(folder), &path, Access::Private, &kept);
+        let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(HistoryRecord::encode).collect();
+        return atomic_file::write(&layout.temp_folder_for(folder), &path, Access::Private, &kept);
     }
     // A folder with an open file in it can't be removed by hand on Windows.
     if cfg!(unix) {
@@ -209,17 +209,17 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &Record) -> Result<()
 
 impl Layout {
     /// The history of this folder, oldest first; empty if there is none, or none that can be read.
-    pub(crate) fn recall(folder: &Path) -> Vec<Record> {
+    pub(crate) fn recall(folder: &Path) -> Vec<HistoryRecord> {
         read_now(&Layout::history(folder), 2 * LONGEST).map(|bytes| records(&bytes)).unwrap_or_default()
     }
 }
 
 /// All records that are whole.
-fn records(bytes: &[u8]) -> Vec<Record> {
+fn records(bytes: &[u8]) -> Vec<HistoryRecord> {
     let mut records = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        match Record::decode(&bytes[at..]) {
+        match HistoryRecord::decode(&bytes[at..]) {
             Some((record, len)) => {
                 records.push(record);
                 at += len;
@@ -235,10 +235,10 @@ fn records(bytes: &[u8]) -> Vec<Record> {
 mod tests {
     use super::*;
 
-    fn record(number: u64) -> Record {
-        Record {
+    fn record(number: u64) -> HistoryRecord {
+        HistoryRecord {
             event: EVENTS[usize::try_from(number).unwrap() % EVENTS.len()],
-            key: crate::key::key_of(&number).unwrap(),
+            key: crate::key::key_of::key_of(&number).unwrap(),
             version: number,
             code: brief_code(&number.to_le_bytes()),
             time: UNIX_EPOCH + Duration::from_nanos(number),
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn records_come_back_and_torn_ones_are_passed_over() {
         let all: Vec<_> = (0..20).map(record).collect();
-        let bytes: Vec<u8> = all.iter().flat_map(Record::encode).collect();
+        let bytes: Vec<u8> = all.iter().flat_map(HistoryRecord::encode).collect();
         assert_eq!(records(&bytes), all);
         let lens: Vec<_> = all.iter().map(|record| record.encode().len()).collect();
         for at in 0..bytes.len() {
@@ -274,8 +274,9 @@ mod tests {
         let layout = Layout::at(root.path()).unwrap();
         layout.create().unwrap();
         let count = LONGEST / record(0).encode().len() as u64;
-        let all: Vec<u8> = (0..count).flat_map(|n| Record { arguments: Vec::new(), ..record(n) }.encode()).collect();
-        atomic_file::write(&layout.drafts(), &Layout::history(root.path()), Access::Private, &all).unwrap();
+        let all: Vec<u8> =
+            (0..count).flat_map(|n| HistoryRecord { arguments: Vec::new(), ..record(n) }.encode()).collect();
+        atomic_file::write(&layout.temps(), &Layout::history(root.path()), Access::Private, &all).unwrap();
         for number in count..count + 3 {
             note(&layout, root.path(), &record(number)).unwrap();
         }

@@ -21,10 +21,11 @@ use serde::Serialize;
 use twox_hash::XxHash3_64;
 
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::observe::stats::{Count, Sums};
 use crate::sys::file::{FileRange, open_entry, open_to_change, write_all_at};
-use crate::sys::lock::{Asked, KeyLocks};
+use crate::sys::lock::key_locks::KeyLocks;
+use crate::sys::lock::try_lock::TryLock;
 use crate::text::json::{seconds, seconds_since_1970};
 
 const SLOT: usize = 128;
@@ -86,8 +87,8 @@ impl Hours {
         }
         // Where there are no locks, one does without.
         let lock = match self.locks.ask(&LOCK) {
-            Ok(Asked::Theirs) => return Ok(false),
-            Ok(Asked::Mine(lock)) => Some(lock),
+            Ok(TryLock::Busy) => return Ok(false),
+            Ok(TryLock::Acquired(lock)) => Some(lock),
             Err(_) => None,
         };
         let failed = |e| Error::io(e, "can't note what happened in this hour").at(&self.path);

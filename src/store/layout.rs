@@ -21,45 +21,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::key::function_key::Function;
-use crate::store::code_items::CodeFile;
-use crate::store::{orphaned_temps, owned_files, root};
-use crate::sys::atomic_file::{Access, create_private_folder};
-use crate::sys::{atomic_file, cross_device};
-
-/// The folder of this format's entries: another format gets another folder.
-pub(super) const VERSION_FOLDER: &str = "v1";
-pub(super) const DRAFTS_FOLDER: &str = "drafts";
-pub(super) const COUNTERS_FILE: &str = "counters";
-pub(super) const ACTIVITY_FILE: &str = "activity";
-pub(super) const MARKS_FILE: &str = "marks";
-pub(super) const LOCKS: &str = "locks";
-pub(crate) const RUNNING_FOLDER: &str = "running";
-pub(super) const TAG_FILE: &str = "CACHEDIR.TAG";
-pub(super) const GITIGNORE_FILE: &str = ".gitignore";
-pub(super) const FUNCTION_FILE: &str = "function.json";
-pub(super) const HISTORY_FILE: &str = "history";
-const ENTRY_SUFFIX: &str = ".larder";
-
-/// A function whose folder has no room for more names has this folder beside it: no function is called so, as names have
-/// no dots.
-const SPREAD_SUFFIX: &str = ".spread";
-
-/// What backup programs look for, see <https://bford.info/cachedir/>.
-pub(super) const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
-    # This folder is a cache of larder, a library that memoizes functions.\n\
-    # It may be deleted at any time, in whole or in part.\n";
-
-const GITIGNORE: &str = "# Created by larder automatically.\n*\n";
-
-/// The longest name that a folder gets: file systems allow 255 bytes.
-const LONGEST_NAME: usize = 100;
+use crate::store::names::{
+    ACTIVITY_FILE, COUNTERS_FILE, ENTRY_SUFFIX, FUNCTION_FILE, HISTORY_FILE, MARKS_FILE, SPREAD_SUFFIX, TEMPS_FOLDER,
+    VERSION_FOLDER, safe_name,
+};
 
 /// The tree under one root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    root: PathBuf,
+    pub(super) root: PathBuf,
 }
 
 impl Layout {
@@ -73,83 +45,12 @@ impl Layout {
         Ok(Layout { root })
     }
 
-    /// Names the tree of the cache that is, or will be, in this folder: a folder with other things in it has it in a folder
-    /// of its own.
-    pub(crate) fn within(folder: &Path) -> Result<Self> {
-        let layout = Layout::at(folder)?;
-        Layout::at(&root::choose(&layout.root)?)
-    }
-
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The root of the cache that this folder of a function is in.
-    pub(crate) fn root_of(folder: &Path) -> Option<&Path> {
-        let functions = folder.ancestors().filter(|ancestor| ancestor.file_name().is_some_and(|n| n == VERSION_FOLDER));
-        // The tag says that it is a cache, and not just any folder of that name; or what is in it does.
-        let is_cache = |root: &&Path| {
-            root.join(TAG_FILE).is_file() || owned_files::has_function(&owned_files::functions_of(root), &mut 1000)
-        };
-        functions.filter_map(Path::parent).find(is_cache)
-    }
-
-    /// Creates the root.
-    pub(crate) fn create_root(&self) -> Result<()> {
-        create_private_folder(&self.root).map_err(|error| {
-            if self.root.exists() && !self.root.is_dir() {
-                Error::new(ErrorKind::InvalidInput, "this is a file; a cache needs a folder").at(&self.root)
-            } else {
-                error
-            }
-        })
-    }
-
-    /// Creates what every cache has.
-    pub(crate) fn create(&self) -> Result<()> {
-        self.create_root()?;
-        self.create_drafts()?;
-        let missing = [(TAG_FILE, CACHEDIR_TAG), (GITIGNORE_FILE, GITIGNORE)];
-        // The user's own are left as they are.
-        let mut missing = missing.map(|(name, content)| (self.root.join(name), content)).into_iter().peekable();
-        while missing.next_if(|(path, _)| path.exists()).is_some() {}
-        // They would hide what else is in the folder.
-        if missing.peek().is_some() && root::may_be_hidden(&self.root)? {
-            for (path, content) in missing.filter(|(path, _)| !path.exists()) {
-                atomic_file::write(&self.drafts_for(&self.root), &path, Access::Private, content.as_bytes())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the tag hides other things than the cache.
-    pub(crate) fn hides_others(&self) -> bool {
-        owned_files::is_tagged(&self.root).unwrap_or(false) && root::may_be_hidden(&self.root).is_ok_and(|alone| !alone)
-    }
-
-    /// Creates the folder of drafts. A link in its place may lead anywhere, so it is not used.
-    pub(crate) fn create_drafts(&self) -> Result<()> {
-        let drafts = self.drafts();
-        if fs::symlink_metadata(&drafts).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
-            cross_device::note(&drafts);
-            return Ok(());
-        }
-        cross_device::forget(&drafts);
-        create_private_folder(&drafts)
-    }
-
-    /// The folder for drafts of files in `folder`: that of all drafts, or `folder` itself if a draft can't be renamed
-    /// from there.
-    pub(crate) fn drafts_for(&self, folder: &Path) -> PathBuf {
-        let chosen = cross_device::choose(self.drafts(), folder);
-        if chosen == folder && cross_device::is_untidied(folder) {
-            orphaned_temps::collect_in(folder);
-        }
-        chosen
-    }
-
-    pub(crate) fn drafts(&self) -> PathBuf {
-        self.root.join(DRAFTS_FOLDER)
+    pub(crate) fn temps(&self) -> PathBuf {
+        self.root.join(TEMPS_FOLDER)
     }
 
     pub(crate) fn counters(&self) -> PathBuf {
@@ -267,50 +168,12 @@ impl Layout {
     }
 }
 
-/// Whether a cache has something of this name in its root.
-pub(super) fn is_of_root(name: &std::ffi::OsStr) -> bool {
-    let names =
-        [TAG_FILE, GITIGNORE_FILE, LOCKS, RUNNING_FOLDER, DRAFTS_FOLDER, COUNTERS_FILE, ACTIVITY_FILE, MARKS_FILE];
-    names.iter().any(|known| name == *known)
-}
-
-/// Whether a folder of this name is of another version of the format.
-pub(super) fn is_version(name: &std::ffi::OsStr) -> bool {
-    let digits = name.to_str().and_then(|name| name.strip_prefix('v'));
-    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Whether a file of this name says something of the function, or of its calls.
-pub(super) fn is_about_function(name: &std::ffi::OsStr) -> bool {
-    name == FUNCTION_FILE || name == HISTORY_FILE || name.to_str().is_some_and(CodeFile::is_named)
-}
-
-/// A name that every file system takes, and no file beside entries has. Two names may become one where case does not matter:
-/// the key keeps their entries apart.
-fn safe_name(name: &str) -> String {
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || "_-+@=".contains(c);
-    let mut safe: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
-    // The braces of `{{closure}}` come from the compiler, and nobody else writes them.
-    let is_another = name.chars().any(|c| !is_safe(c) && c != '{' && c != '}');
-    // Windows reserves these, whatever their extension; here they have none.
-    let reserved = ["con", "prn", "aux", "nul"].iter().any(|name| safe.eq_ignore_ascii_case(name))
-        || (safe.len() == 4
-            && safe.as_bytes()[3].is_ascii_digit()
-            && ["com", "lpt"].iter().any(|name| safe[..3].eq_ignore_ascii_case(name)));
-    // All other files beside entries have a dot in their names, and folders have none.
-    let is_history = safe.eq_ignore_ascii_case(HISTORY_FILE);
-    if safe.len() > LONGEST_NAME || is_another || reserved || is_history || safe.is_empty() {
-        // What they were keeps them apart.
-        let digest = blake3::hash(name.as_bytes()).to_hex();
-        safe.truncate(LONGEST_NAME - 17);
-        safe = format!("{safe}-{}", &digest[..16]);
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::code_version::CodeFile;
+    use crate::store::names::LONGEST_NAME;
+    use crate::store::names::is_about_function;
 
     #[test]
     fn functions_have_readable_folders() {

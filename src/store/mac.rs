@@ -12,32 +12,32 @@ use blake3::Hasher;
 const CONTEXT: &str = "larder 2026-11 seal of a cache entry";
 
 /// The bytes of a seal.
-pub(crate) type Seal = [u8; 16];
+pub(crate) type Mac = [u8; 16];
 
 /// What an entry has that is not sealed.
-pub(crate) const NO_SEAL: Seal = [0; 16];
+pub(crate) const NO_MAC: Mac = [0; 16];
 
 /// The key that seals are made with.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Secret([u8; 32]);
+pub(crate) struct MacKey([u8; 32]);
 
 /// A seal in the making.
-pub(crate) struct Sealing {
+pub(crate) struct MacWriter {
     hasher: Hasher,
     len: u64,
 }
 
-impl Secret {
+impl MacKey {
     pub(crate) fn new(secret: &[u8; 32]) -> Self {
-        Secret(blake3::derive_key(CONTEXT, secret))
+        MacKey(blake3::derive_key(CONTEXT, secret))
     }
 
-    pub(crate) fn begin(&self) -> Sealing {
-        Sealing { hasher: Hasher::new_keyed(&self.0), len: 0 }
+    pub(crate) fn begin(&self) -> MacWriter {
+        MacWriter { hasher: Hasher::new_keyed(&self.0), len: 0 }
     }
 }
 
-impl Sealing {
+impl MacWriter {
     /// The next bytes of the payload.
     pub(crate) fn update(&mut self, payload: &[u8]) {
         self.hasher.update(payload);
@@ -45,22 +45,22 @@ impl Sealing {
     }
 
     /// The seal of an entry with this header, whose seal and checksum are zero.
-    pub(crate) fn end(mut self, header: &[u8]) -> Seal {
+    pub(crate) fn end(mut self, header: &[u8]) -> Mac {
         self.hasher.update(&self.len.to_le_bytes());
         self.hasher.update(header);
-        let mut seal = NO_SEAL;
+        let mut seal = NO_MAC;
         seal.copy_from_slice(&self.hasher.finalize().as_bytes()[..16]);
         seal
     }
 }
 
 /// Whether two seals are one, in a time that does not tell how much of them agrees.
-pub(crate) fn is_same(one: &Seal, other: &Seal) -> bool {
+pub(crate) fn is_same(one: &Mac, other: &Mac) -> bool {
     one.iter().zip(other).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
 /// A secret is not for logs.
-impl fmt::Debug for Secret {
+impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }

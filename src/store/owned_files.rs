@@ -4,24 +4,22 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::key::Key;
-use crate::store::code_items::CodeFile;
-use crate::store::entries::FunctionFile;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::store::entry_format::MAGIC;
+use crate::store::function_file::FunctionFile;
 use crate::store::history;
 use crate::store::history::Event;
-use crate::store::layout::{
-    ACTIVITY_FILE, CACHEDIR_TAG, COUNTERS_FILE, FUNCTION_FILE, HISTORY_FILE, LOCKS, Layout, MARKS_FILE, TAG_FILE,
-    VERSION_FOLDER,
+use crate::store::layout::Layout;
+use crate::store::names::{
+    ACTIVITY_FILE, CACHEDIR_TAG, COUNTERS_FILE, DEEPEST, FUNCTION_FILE, HISTORY_FILE, LOCKS, MARKS_FILE, TAG_FILE,
+    VERSION_FOLDER, is_code_file,
 };
-use crate::sys::atomic_file::DRAFT_SUFFIX;
+use crate::sys::atomic_file::TEMP_SUFFIX;
 use crate::sys::file::{open_entry, read_now};
 
 /// Bytes of an entry's magic that may be damaged.
 const MOST_DAMAGED: usize = 2;
-
-/// Folders below the root of the functions; deeper ones are nobody's.
-pub(super) const DEEPEST: usize = 64;
 
 /// The first line of a tag that larder wrote, after the signature.
 const TAG_LINE: &str = "# This folder is a cache of larder";
@@ -34,7 +32,7 @@ pub(crate) enum Role {
     Function,
     Code,
     History,
-    Draft,
+    TempFile,
     /// Nothing of larder's.
     Foreign,
 }
@@ -47,15 +45,15 @@ pub(crate) fn role(name: &std::ffi::OsStr) -> Role {
     match name.to_str() {
         Some(FUNCTION_FILE) => Role::Function,
         Some(HISTORY_FILE) => Role::History,
-        Some(name) if CodeFile::is_named(name) => Role::Code,
-        Some(name) if is_draft(name) => Role::Draft,
+        Some(name) if is_code_file(name) => Role::Code,
+        Some(name) if is_temp_file(name) => Role::TempFile,
         _ => Role::Foreign,
     }
 }
 
 /// Whether drafts are called like this.
-pub(crate) fn is_draft(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(DRAFT_SUFFIX)
+pub(crate) fn is_temp_file(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(TEMP_SUFFIX)
 }
 
 /// Whether larder made this file, which has such a name.
@@ -66,7 +64,7 @@ pub(crate) fn is_ours(path: &Path, role: Role) -> io::Result<bool> {
     let json = |longest| read_now(path, longest);
     match role {
         Role::Foreign => Ok(false),
-        Role::Draft => Ok(true),
+        Role::TempFile => Ok(true),
         Role::Entry(key) => size_of_entry(path, &key).map(|size| size.is_some()),
         Role::Function => json(FunctionFile::LONGEST).map(|json| is_function(&json)),
         Role::Code => json(CodeFile::LONGEST)

@@ -11,15 +11,16 @@ use serde::de::DeserializeOwned;
 use twox_hash::XxHash3_64;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::compress::compression::Compression;
 use crate::format::compress::decompressed::{Content, believed_content};
 use crate::format::document;
-use crate::key::Key;
-use crate::store::entry_format::{FIXED, Glance, Header};
+use crate::key::digest::Key;
+use crate::store::entry_format;
+use crate::store::entry_format::{FIXED, Header, HeaderInfo};
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
-use crate::store::mac::{NO_SEAL, Sealing, Secret, is_same};
-use crate::store::{Store, entry_format};
+use crate::store::mac::{MacKey, MacWriter, NO_MAC, is_same};
 use crate::sys::file::FileRange;
 
 /// Entries up to this size are read by one call.
@@ -28,9 +29,9 @@ const FIRST_READ: usize = 16 << 10;
 const READ_BUFFER: usize = 256 << 10;
 
 /// An entry whose header has been read and checked.
-pub(crate) struct Peeked {
+pub(crate) struct EntryReader {
     file: File,
-    pub(crate) header: Header<Glance>,
+    pub(crate) header: Header<HeaderInfo>,
     /// What was read of the file, of which `len` bytes count.
     bytes: Vec<u8>,
     len: usize,
@@ -43,7 +44,7 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-impl Drop for Peeked {
+impl Drop for EntryReader {
     fn drop(&mut self) {
         if self.bytes.len() == FIRST_READ {
             let _ = BUFFER.try_with(|buffer| buffer.set(std::mem::take(&mut self.bytes)));
@@ -51,11 +52,11 @@ impl Drop for Peeked {
     }
 }
 
-impl Peeked {
+impl EntryReader {
     /// Opens the entry with this key and reads its header. `None` if there is no such entry.
     pub(crate) fn open(store: &dyn Store, folder: &Path, key: &Key) -> Result<Option<Self>> {
         let Some(file) = store.get(folder, key)? else { return Ok(None) };
-        Peeked::read(file, key).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
+        EntryReader::read(file, key).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
     }
 
     /// The file.
@@ -88,13 +89,13 @@ impl Peeked {
         if len < header_len {
             return Err(Error::truncated());
         }
-        let header: Header<Glance> = entry_format::decode(&bytes[..header_len])?;
+        let header: Header<HeaderInfo> = entry_format::decode(&bytes[..header_len])?;
         if header.details.key != *key {
             return Err(Error::damaged("the entry is of another call: its file was renamed"));
         }
         // A read that falls short of the buffer has met the end, for a regular file.
         let complete = len < bytes.len();
-        Ok(Peeked { file, header, bytes, len, complete })
+        Ok(EntryReader { file, header, bytes, len, complete })
     }
 
     /// The bytes of the header.
@@ -114,7 +115,7 @@ impl Peeked {
 
     /// Makes sure that the entry was written by somebody who knows the secret, if there is one. What was read
     /// for that is what is used from now on.
-    pub(crate) fn expect_seal(mut self, secret: Option<&Secret>) -> Result<Self> {
+    pub(crate) fn expect_seal(mut self, secret: Option<&MacKey>) -> Result<Self> {
         let Some(secret) = secret else { return Ok(self) };
         if !self.complete {
             if !self.is_complete()? {
@@ -131,9 +132,8 @@ impl Peeked {
         Ok(self)
     }
 
-    fn compare_seal(&self, sealing: Sealing) -> Result<()> {
-        if self.header.seal == NO_SEAL
-            || !is_same(&sealing.end(&entry_format::unsealed(self.head())), &self.header.seal)
+    fn compare_seal(&self, sealing: MacWriter) -> Result<()> {
+        if self.header.seal == NO_MAC || !is_same(&sealing.end(&entry_format::unsealed(self.head())), &self.header.seal)
         {
             return Err(Error::damaged("the entry was not sealed with this cache's secret: somebody else wrote it"));
         }
@@ -173,12 +173,12 @@ impl Peeked {
     }
 
     /// Reads the value in another way than as what it is.
-    pub(crate) fn look<R>(&mut self, read: impl FnOnce(&mut Input<'_>) -> Result<R>) -> Result<R> {
+    pub(crate) fn look<R>(&mut self, read: impl FnOnce(&mut ByteReader<'_>) -> Result<R>) -> Result<R> {
         self.read_value(|input| document::read_with(input, |input, _| read(input)))
     }
 
     /// Reads the value with `read`, which gives the document's checksum as well.
-    fn read_value<R>(&mut self, read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>) -> Result<R> {
+    fn read_value<R>(&mut self, read: impl FnOnce(&mut ByteReader<'_>) -> Result<(R, u64)>) -> Result<R> {
         let payload = self.header.payload;
         let compressed = self.is_compressed();
         // Before anything is believed that the header says of the length.
@@ -193,7 +193,7 @@ impl Peeked {
         if actual != self.header.size() {
             return Err(wrong_length(actual.saturating_sub(self.header.payload_at), payload.len));
         }
-        let mut input = Input::from_file(FileRange::new(&self.file, self.header.payload_at, actual));
+        let mut input = ByteReader::from_file(FileRange::new(&self.file, self.header.payload_at, actual));
         let (value, checksum) = read(&mut input)?;
         input.expect_end()?;
         if checksum != payload.checksum {
@@ -207,8 +207,8 @@ impl Peeked {
     /// saw is not to be believed before that.
     pub(crate) fn pass<R>(
         &mut self,
-        secret: Option<&Secret>,
-        read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>,
+        secret: Option<&MacKey>,
+        read: impl FnOnce(&mut ByteReader<'_>) -> Result<(R, u64)>,
     ) -> Result<R> {
         if !self.is_complete()? {
             return Err(Error::truncated());
@@ -218,8 +218,8 @@ impl Peeked {
 
     fn stream<R>(
         &mut self,
-        secret: Option<&Secret>,
-        read: impl FnOnce(&mut Input<'_>) -> Result<(R, u64)>,
+        secret: Option<&MacKey>,
+        read: impl FnOnce(&mut ByteReader<'_>) -> Result<(R, u64)>,
     ) -> Result<R> {
         let payload = self.header.payload;
         let compressed = self.is_compressed();
@@ -229,7 +229,7 @@ impl Peeked {
         // A whole one needs no more memory than it has.
         let capacity = if self.complete { rest.len().max(1) } else { READ_BUFFER };
         let source = BufReader::with_capacity(capacity, rest.chain(&mut self.file));
-        let mut source = Summed { source, len: 0, checksum: XxHash3_64::new(), sealing: secret.map(Secret::begin) };
+        let mut source = Summed { source, len: 0, checksum: XxHash3_64::new(), sealing: secret.map(MacKey::begin) };
         let result = if compressed {
             let expected = believed_content(payload.len);
             Compression::decompress_whole(&mut source, |content| document::within(content, expected, read))
@@ -291,7 +291,7 @@ struct Summed<R> {
     source: BufReader<R>,
     len: u64,
     checksum: XxHash3_64,
-    sealing: Option<Sealing>,
+    sealing: Option<MacWriter>,
 }
 
 impl<R: Read> Read for Summed<R> {

@@ -14,8 +14,8 @@ use std::path::{Component, Path, PathBuf};
 use std::thread::LocalKey;
 
 use crate::store::layout::Layout;
-use crate::store::mac::Secret;
-use crate::store::read::Peeked;
+use crate::store::mac::MacKey;
+use crate::store::read::EntryReader;
 use crate::sys::file::open_entry;
 
 /// Parts that are looked at before a result is used. Of more, it is seen when they are read.
@@ -31,17 +31,17 @@ thread_local! {
 
 /// What a value that is read has for parts.
 struct Reading {
-    home: Home,
+    home: Location,
     found: Read,
 }
 
 /// The cache that a value is read from.
 #[derive(Clone)]
-pub(crate) struct Home {
+pub(crate) struct Location {
     /// The folder that its functions are under.
     pub(crate) functions: PathBuf,
     pub(crate) read_only: bool,
-    pub(crate) secret: Option<Secret>,
+    pub(crate) secret: Option<MacKey>,
 }
 
 /// What was read.
@@ -61,7 +61,7 @@ pub(crate) fn writing<T>(write: impl FnOnce() -> T) -> (T, Vec<PathBuf>) {
 }
 
 /// Does what reads a value of a cache: gives what parts it has as well.
-pub(crate) fn reading<T>(home: Home, read: impl FnOnce() -> T) -> (T, Read) {
+pub(crate) fn reading<T>(home: Location, read: impl FnOnce() -> T) -> (T, Read) {
     let (value, reading) = with(&READING, Reading { home, found: Read::default() }, read);
     (value, reading.map(|reading| reading.found).unwrap_or_default())
 }
@@ -100,7 +100,7 @@ pub(crate) fn written(path: &Path) {
 }
 
 /// A reference to the result in this file is read: its file in the cache that is read from, if it is there.
-pub(crate) fn read(path: &Path) -> Option<(PathBuf, Home)> {
+pub(crate) fn read(path: &Path) -> Option<(PathBuf, Location)> {
     let found = READING.try_with(|reading| {
         let mut reading = reading.borrow_mut();
         let Reading { home, found } = reading.as_mut()?;
@@ -146,7 +146,7 @@ pub(crate) fn first_gone(functions: &Path, listed: &[String]) -> Option<PathBuf>
 /// What the entry in this file lists, if it is whole.
 fn parts_of(path: &Path) -> Option<Vec<String>> {
     let key = path.file_name().and_then(Layout::key_of_entry)?;
-    let peeked = Peeked::read(open_entry(path).ok()?, &key).ok()?;
+    let peeked = EntryReader::read(open_entry(path).ok()?, &key).ok()?;
     peeked.is_complete().ok()?.then(|| peeked.header.details.parts.clone())
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::layout::{DRAFTS_FOLDER, GITIGNORE_FILE, MARKS_FILE, VERSION_FOLDER, is_of_root, is_version};
+use crate::store::names::{GITIGNORE_FILE, MARKS_FILE, TEMPS_FOLDER, VERSION_FOLDER, is_of_root, is_version};
 use crate::store::owned_files;
 
 /// The folder of a cache within a folder that has other things in it.
@@ -86,12 +86,12 @@ fn whose(folder: &Path) -> io::Result<Whose> {
         let item = item?;
         let name = item.file_name();
         let text = name.to_string_lossy();
-        let is_in_the_making = text == DRAFTS_FOLDER && is_folder_of_drafts(&item);
+        let is_in_the_making = text == TEMPS_FOLDER && is_folder_of_drafts(&item);
         if is_in_the_making
             || OF_NOBODY.contains(&&*text)
             || text.starts_with(".Trash-")
             || text.starts_with(".nfs")
-            || owned_files::is_draft(&text)
+            || owned_files::is_temp_file(&text)
         {
             continue;
         }
@@ -111,8 +111,9 @@ fn whose(folder: &Path) -> io::Result<Whose> {
 
 fn is_folder_of_drafts(item: &fs::DirEntry) -> bool {
     let has_only_drafts = || {
-        fs::read_dir(item.path())
-            .is_ok_and(|items| items.flatten().all(|item| owned_files::is_draft(&item.file_name().to_string_lossy())))
+        fs::read_dir(item.path()).is_ok_and(|items| {
+            items.flatten().all(|item| owned_files::is_temp_file(&item.file_name().to_string_lossy()))
+        })
     };
     item.file_type().is_ok_and(|kind| kind.is_symlink() || (kind.is_dir() && has_only_drafts()))
 }

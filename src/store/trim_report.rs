@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What [`Cache::trim_to`](crate::Cache::trim_to) did, or would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Trimmed {
+pub struct TrimReport {
     /// Entries that were removed.
     pub removed: u64,
     /// Bytes of their files.

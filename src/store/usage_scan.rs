@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::{Error, Result};
-use crate::store::layout::{Layout, is_about_function, is_of_root, is_version};
+use crate::store::layout::Layout;
+use crate::store::names::{is_about_function, is_of_root, is_version};
 use crate::store::owned_files;
 use crate::store::owned_files::Role;
 use crate::sys::file::open_entry;
@@ -14,7 +15,7 @@ use crate::sys::permissions;
 
 /// What is there.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct UsageScan {
     pub(crate) entries: u64,
     /// Links within the folders of functions.
     pub(crate) links: Vec<PathBuf>,
@@ -28,10 +29,10 @@ pub(crate) struct Found {
     pub(crate) newest: Option<SystemTime>,
 }
 
-impl Found {
+impl UsageScan {
     /// Looks at all names, and at no content.
-    pub(crate) fn in_root(layout: &Layout) -> Result<Found> {
-        let mut found = Found::default();
+    pub(crate) fn in_root(layout: &Layout) -> Result<UsageScan> {
+        let mut found = UsageScan::default();
         let functions = layout.functions();
         list(layout.root(), &mut |item, kind| {
             let (name, path) = (item.file_name(), item.path());
@@ -70,7 +71,7 @@ impl Found {
                     self.closed +=
                         u64::from(opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied));
                 }
-            } else if !(is_about_function(&name) || owned_files::role(&name) == Role::Draft) {
+            } else if !(is_about_function(&name) || owned_files::role(&name) == Role::TempFile) {
                 self.foreign.push(item.path());
             }
             Ok(())

@@ -4,15 +4,15 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use crate::error::Result;
-use crate::store::Store;
 use crate::store::entries::Entry;
-use crate::store::mac::Secret;
-use crate::store::read::Peeked;
+use crate::store::interface::Store;
+use crate::store::mac::MacKey;
+use crate::store::read::EntryReader;
 
 /// What [`Cache::verify`](crate::Cache::verify) found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Verified {
+pub struct VerifyReport {
     /// Entries that were read.
     pub entries: u64,
     /// Bytes of their files.
@@ -21,11 +21,11 @@ pub struct Verified {
     pub faulty: Vec<Entry>,
 }
 
-impl Verified {
+impl VerifyReport {
     /// Reads one of the entries that there are.
-    pub(crate) fn add(&mut self, store: &dyn Store, secret: Option<&Secret>, mut entry: Entry) {
+    pub(crate) fn add(&mut self, store: &dyn Store, secret: Option<&MacKey>, mut entry: Entry) {
         let Some(folder) = entry.path.parent() else { return };
-        let checked = match (&entry.fault, Peeked::open(store, folder, &entry.key)) {
+        let checked = match (&entry.fault, EntryReader::open(store, folder, &entry.key)) {
             // It is known already, or the entry is gone.
             (Some(_), _) => Ok(()),
             (None, Ok(None)) => return,
@@ -42,7 +42,7 @@ impl Verified {
     }
 }
 
-fn check(peeked: Option<Peeked>, secret: Option<&Secret>) -> Result<()> {
+fn check(peeked: Option<EntryReader>, secret: Option<&MacKey>) -> Result<()> {
     let Some(peeked) = peeked else { return Ok(()) };
     peeked.expect_seal(secret)?.load::<IgnoredAny>().map(drop)
 }

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::store::layout::Layout;
-use crate::store::owned_files::DEEPEST;
+use crate::store::names::DEEPEST;
 
 /// The file of an entry.
 #[derive(Debug)]
-pub(crate) struct Listed {
+pub(crate) struct ListedEntry {
     pub(crate) key: Key,
     file: fs::DirEntry,
 }
 
-impl Listed {
+impl ListedEntry {
     pub(crate) fn metadata(&self) -> io::Result<fs::Metadata> {
         self.file.metadata()
     }
@@ -32,7 +32,7 @@ impl Listed {
 ///
 /// # Errors
 /// If a folder can't be listed: the first such error, after all others were listed.
-pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[Listed])) -> Result<()> {
+pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[ListedEntry])) -> Result<()> {
     let mut walk = Walk::through(folder, deep);
     let mut result = Ok(());
     loop {
@@ -110,7 +110,7 @@ impl Walk {
     ///
     /// # Errors
     /// If a folder can't be listed. The next call goes on with the next folder.
-    pub(super) fn go_on(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
+    pub(super) fn go_on(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         let (folder, mut listing) = match self.listing.take() {
             Some(listing) => listing,
             None => {
@@ -136,7 +136,7 @@ impl Walk {
             } else if kind.is_file()
                 && let Some(key) = Layout::key_of_entry(&file.file_name())
             {
-                files.push(Listed { key, file });
+                files.push(ListedEntry { key, file });
             }
         }
         in_disk_order(&mut files);
@@ -153,10 +153,10 @@ impl Walk {
 
 /// In the order in which file systems have laid them down: looking at many of them, or removing them, is faster then.
 #[cfg(unix)]
-fn in_disk_order(files: &mut [Listed]) {
+fn in_disk_order(files: &mut [ListedEntry]) {
     use std::os::unix::fs::DirEntryExt as _;
     files.sort_unstable_by_key(|listed| listed.file.ino());
 }
 
 #[cfg(not(unix))]
-fn in_disk_order(_: &mut [Listed]) {}
+fn in_disk_order(_: &mut [ListedEntry]) {}

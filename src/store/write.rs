@@ -15,8 +15,8 @@ use crate::format::document::Written;
 use crate::format::target::Target;
 use crate::store::entry_format;
 use crate::store::entry_format::{Details, Payload};
-use crate::store::mac::{Sealing, Secret};
-use crate::sys::atomic_file::{Access, Draft};
+use crate::store::mac::{MacKey, MacWriter};
+use crate::sys::atomic_file::{Access, TempFile};
 use crate::sys::fault_injection;
 
 /// What may be written.
@@ -30,41 +30,41 @@ pub(crate) struct Fits {
 
 /// Writes a value as the entry that `details` describes; gives the draft, to be put into a store.
 pub(crate) fn write<T: Serialize + ?Sized>(
-    drafts: &Path,
+    temps: &Path,
     details: &Details,
     value: &T,
     compression: Compression,
-    secret: Option<&Secret>,
+    secret: Option<&MacKey>,
     fits: Fits,
-) -> Result<Draft> {
-    write_with(drafts, details, compression, secret, fits, |target| document::write(value, target))
+) -> Result<TempFile> {
+    write_with(temps, details, compression, secret, fits, |target| document::write(value, target))
 }
 
 /// The same of a document that `document` writes.
 pub(crate) fn write_with(
-    drafts: &Path,
+    temps: &Path,
     details: &Details,
     compression: Compression,
-    secret: Option<&Secret>,
+    secret: Option<&MacKey>,
     fits: Fits,
     document: impl FnOnce(&mut dyn Target) -> Result<Written>,
-) -> Result<Draft> {
+) -> Result<TempFile> {
     // 1. The header, with room for what is not known yet.
     let mut header = entry_format::encode(details)?;
     let size = fits.document.filter(|_| compression == Compression::NONE).map(|len| header.len() as u64 + len);
     if size.is_some_and(|size| size > fits.most) {
         return Err(TooLarge { size, limit: fits.most }.into());
     }
-    let mut draft = Draft::new(drafts, Access::Private).at_most(fits.most);
-    draft.write_all(&header).map_err(|e| Error::io(e, "can't write"))?;
+    let mut temp = TempFile::new(temps, Access::Private).at_most(fits.most);
+    temp.write_all(&header).map_err(|e| Error::io(e, "can't write"))?;
 
     // 2. The value, encoded and compressed on its way.
-    let mut sealing = secret.map(Secret::begin);
+    let mut sealing = secret.map(MacKey::begin);
     let mut sealed;
     let target: &mut dyn Target = match &mut sealing {
-        None => &mut draft,
+        None => &mut temp,
         Some(sealing) => {
-            sealed = Sealed { writer: &mut draft, sealing };
+            sealed = Sealed { writer: &mut temp, sealing };
             &mut sealed
         }
     };
@@ -80,8 +80,8 @@ pub(crate) fn write_with(
 
     // 3. What is known now.
     entry_format::complete(&mut header, payload, sealing);
-    draft.overwrite_start(&header)?;
-    Ok(draft)
+    temp.overwrite_start(&header)?;
+    Ok(temp)
 }
 
 /// Counts and sums what passes.
@@ -113,7 +113,7 @@ impl Target for Summed<'_> {
 /// Seals what passes.
 struct Sealed<'w> {
     writer: &'w mut dyn Target,
-    sealing: &'w mut Sealing,
+    sealing: &'w mut MacWriter,
 }
 
 impl Write for Sealed<'_> {

@@ -10,7 +10,6 @@ use tempfile::{NamedTempFile, PersistError};
 
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, Result};
-use crate::format::target::Target;
 use crate::sys::exchange::exchange;
 use crate::sys::file_system::is_folder_full;
 use crate::sys::lock::whole_file;
@@ -30,7 +29,7 @@ const SMALLEST_ALLOCATED: u64 = 1 << 20;
 const TRIES: u32 = 8;
 
 /// Drafts have names that no two processes on any two hosts choose alike.
-pub(crate) const DRAFT_SUFFIX: &str = ".larder-draft";
+pub(crate) const TEMP_SUFFIX: &str = ".larder-draft";
 const RANDOM_CHARACTERS: usize = 20;
 
 /// Who may read a file.
@@ -42,8 +41,8 @@ pub(crate) enum Access {
     Inherited,
 }
 
-/// A file in the making. Dropped before [`publish`](Draft::publish), it leaves nothing behind.
-pub(crate) struct Draft {
+/// A file in the making. Dropped before [`publish`](TempFile::publish), it leaves nothing behind.
+pub(crate) struct TempFile {
     folder: PathBuf,
     access: Access,
     /// Bytes that are not in the file yet.
@@ -56,10 +55,10 @@ pub(crate) struct Draft {
     most: u64,
 }
 
-impl Draft {
+impl TempFile {
     /// A draft that lies in `folder`, which has to be on the file system of its target.
     pub(crate) fn new(folder: impl Into<PathBuf>, access: Access) -> Self {
-        Draft { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0, allocated: 0, most: u64::MAX }
+        TempFile { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0, allocated: 0, most: u64::MAX }
     }
 
     /// Refuses what would make it longer.
@@ -247,7 +246,7 @@ impl Draft {
         persist(file, &target).map(|_| target).map_err(|failed| failed.error)
     }
 
-    /// [`publish`](Draft::publish), with the permissions of the file that is replaced.
+    /// [`publish`](TempFile::publish), with the permissions of the file that is replaced.
     pub(crate) fn publish_like(mut self, target: &Path, permissions: Option<fs::Permissions>) -> Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
@@ -276,7 +275,7 @@ impl Draft {
     }
 }
 
-impl Write for Draft {
+impl Write for TempFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.expect_room(bytes.len() as u64, false)?;
         if self.file.is_none() && self.buffer.len() + bytes.len() > SPILL_AT {
@@ -302,10 +301,10 @@ impl Write for Draft {
     }
 }
 
-impl Target for Draft {
+impl TempFile {
     /// Takes the space for a large array at once: the file lies in one piece, and if the disk is too
     /// full, that shows before anything is written.
-    fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
+    pub(crate) fn reserve(&mut self, bytes: u64) -> io::Result<()> {
         self.expect_room(bytes, true)?;
         if bytes < SMALLEST_ALLOCATED {
             return Ok(());
@@ -329,7 +328,7 @@ impl Target for Draft {
 
 fn create_in(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(DRAFT_SUFFIX).rand_bytes(RANDOM_CHARACTERS);
+    builder.prefix(".").suffix(TEMP_SUFFIX).rand_bytes(RANDOM_CHARACTERS);
     // tempfile's own default is 0600.
     #[cfg(unix)]
     if access == Access::Inherited {
@@ -384,17 +383,17 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 
 /// Writes a small file whole.
 pub(crate) fn write(folder: &Path, target: &Path, access: Access, content: &[u8]) -> Result<()> {
-    let mut draft = Draft::new(folder, access);
-    draft.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
-    draft.publish(target, false)
+    let mut temp = TempFile::new(folder, access);
+    temp.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
+    temp.publish(target, false)
 }
 
 /// The same of what is noted for people beside entries: that its folder takes no more names is no reason to store no entries.
-pub(crate) fn write_note(drafts: &Path, target: &Path, content: &[u8]) -> Result<()> {
-    let mut draft = Draft::new(drafts, Access::Private);
-    draft.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
+pub(crate) fn write_note(temps: &Path, target: &Path, content: &[u8]) -> Result<()> {
+    let mut temp = TempFile::new(temps, Access::Private);
+    temp.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
     let mut is_full = false;
-    let published = draft.publish_or(target, false, |error| {
+    let published = temp.publish_or(target, false, |error| {
         is_full = target.parent().is_some_and(|folder| is_folder_full(folder, error));
         None
     });

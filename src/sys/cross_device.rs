@@ -35,12 +35,12 @@ pub(crate) fn note(folder: &Path) {
 }
 
 /// The folder of the drafts for targets in `folder`.
-pub(crate) fn choose(drafts: PathBuf, folder: &Path) -> PathBuf {
+pub(crate) fn choose(temps: PathBuf, folder: &Path) -> PathBuf {
     if !ANY.load(Ordering::Acquire) {
-        return drafts;
+        return temps;
     }
     let apart = apart().read().unwrap_or_else(PoisonError::into_inner);
-    if apart.folders.contains(&drafts) || apart.folders.contains(folder) { folder.to_owned() } else { drafts }
+    if apart.folders.contains(&temps) || apart.folders.contains(folder) { folder.to_owned() } else { temps }
 }
 
 /// Whether drafts that were left behind have not been looked for yet in this folder; they are now.

@@ -65,10 +65,10 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::script::{Fault, run};
-    use crate::cache::Cache;
+    use crate::cache::handle::Cache;
     use crate::call::function::{Definition, Memo};
     use crate::call::options::Rules;
-    use crate::call::result_shape::Plain;
+    use crate::call::result_shape::PlainResult;
     use crate::call::run;
     use crate::key::code_version::Track;
 
@@ -89,7 +89,7 @@ mod tests {
             numbers,
             |numbers, description| description.argument("numbers", numbers),
             |numbers| (0..numbers).collect::<Vec<_>>(),
-            Rules::<_, Plain<_>>::new(PhantomData),
+            Rules::<_, PlainResult<_>>::new(PhantomData),
         )
     }
 
@@ -114,7 +114,7 @@ mod tests {
         points
     }
 
-    fn drafts(cache: &Cache) -> Vec<fs::DirEntry> {
+    fn temps(cache: &Cache) -> Vec<fs::DirEntry> {
         fs::read_dir(cache.path().join("drafts")).unwrap().map(Result::unwrap).collect()
     }
 
@@ -153,13 +153,13 @@ mod tests {
                 assert_eq!((stats.errors, stats.misses, stats.hits), (0, 1 - is_there, 1 + is_there), "{at}, {name}");
                 assert_eq!(cache.functions().unwrap()[0].name, "a::f");
 
-                let left = drafts(&cache);
+                let left = temps(&cache);
                 assert!(left.len() <= 1, "{at}, {name}");
                 let long_ago = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(100));
-                for draft in left {
-                    File::options().write(true).open(draft.path()).unwrap().set_times(long_ago).unwrap();
+                for temp in left {
+                    File::options().write(true).open(temp.path()).unwrap().set_times(long_ago).unwrap();
                 }
-                assert!(drafts(&open(root.path())).is_empty(), "{at}, {name}: litter is left");
+                assert!(temps(&open(root.path())).is_empty(), "{at}, {name}: litter is left");
             }
         }
     }
@@ -177,7 +177,7 @@ mod tests {
                     let (value, _) = run(Some((at, Fault::Error(kind))), || call(&cache, numbers));
                     assert_eq!(value, (0..numbers).collect::<Vec<_>>(), "{what}");
                     assert_eq!(cache.stats().unwrap().errors, 1, "{what}");
-                    assert!(drafts(&cache).is_empty(), "{what}");
+                    assert!(temps(&cache).is_empty(), "{what}");
                     // What was in place already stays, and is whole.
                     let is_there = u64::try_from(cache.entries().unwrap().len()).unwrap();
                     for _ in 0..2 {

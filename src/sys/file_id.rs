@@ -9,30 +9,30 @@ use std::time::{Duration, Instant};
 
 /// A file, whatever its name is. As long as it is open, no other one gets the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Identity(u64, u64);
+pub(crate) struct FileId(u64, u64);
 
-impl Identity {
+impl FileId {
     /// Of what has this path; `None` if there is nothing, or the system does not tell.
-    pub(crate) fn of(path: &Path) -> Option<Identity> {
-        fs::symlink_metadata(path).ok().and_then(|metadata| Identity::in_metadata(&metadata))
+    pub(crate) fn of(path: &Path) -> Option<FileId> {
+        fs::symlink_metadata(path).ok().and_then(|metadata| FileId::in_metadata(&metadata))
     }
 
     /// Of an open file.
-    pub(crate) fn of_file(file: &File) -> Option<Identity> {
-        file.metadata().ok().and_then(|metadata| Identity::in_metadata(&metadata))
+    pub(crate) fn of_file(file: &File) -> Option<FileId> {
+        file.metadata().ok().and_then(|metadata| FileId::in_metadata(&metadata))
     }
 
     #[cfg(unix)]
-    pub(crate) fn in_metadata(metadata: &Metadata) -> Option<Identity> {
+    pub(crate) fn in_metadata(metadata: &Metadata) -> Option<FileId> {
         use std::os::unix::fs::MetadataExt as _;
-        Some(Identity(metadata.dev(), metadata.ino()))
+        Some(FileId(metadata.dev(), metadata.ino()))
     }
 
     /// When it was made tells one from the next.
     #[cfg(not(unix))]
-    pub(crate) fn in_metadata(metadata: &Metadata) -> Option<Identity> {
+    pub(crate) fn in_metadata(metadata: &Metadata) -> Option<FileId> {
         let created = metadata.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        Some(Identity(created.as_secs(), created.subsec_nanos().into()))
+        Some(FileId(created.as_secs(), created.subsec_nanos().into()))
     }
 }
 
@@ -41,17 +41,17 @@ impl Identity {
 const BELIEVED: Duration = Duration::from_millis(50);
 
 /// An open file of which is known which one it is, so that its name is enough to see whether it still has that.
-pub(crate) struct Known<F = File> {
+pub(crate) struct TrackedFile<F = File> {
     file: F,
-    identity: Option<Identity>,
+    identity: Option<FileId>,
     /// When its name was looked at.
     seen: Mutex<Instant>,
 }
 
-impl<F: Borrow<File>> Known<F> {
+impl<F: Borrow<File>> TrackedFile<F> {
     /// A file that was just opened by its name.
     pub(crate) fn new(file: F) -> Self {
-        Known { identity: Identity::of_file(file.borrow()), file, seen: Mutex::new(Instant::now()) }
+        TrackedFile { identity: FileId::of_file(file.borrow()), file, seen: Mutex::new(Instant::now()) }
     }
 
     /// What is known of it, if it is the file of this path; `None` if somebody removed or replaced it, or moved a folder
@@ -62,7 +62,7 @@ impl<F: Borrow<File>> Known<F> {
             return linked(self.file.borrow());
         }
         let there = fs::symlink_metadata(path).ok()?;
-        let is_it = self.identity.is_some() && Identity::in_metadata(&there) == self.identity;
+        let is_it = self.identity.is_some() && FileId::in_metadata(&there) == self.identity;
         *seen = Instant::now();
         is_it.then_some(there)
     }
@@ -78,7 +78,7 @@ fn linked(file: &File) -> Option<Metadata> {
     Some(metadata)
 }
 
-impl<F> Deref for Known<F> {
+impl<F> Deref for TrackedFile<F> {
     type Target = F;
 
     fn deref(&self) -> &F {

@@ -6,6 +6,7 @@ pub(crate) mod atomic_file;
 pub(crate) mod blocking_pool;
 pub(crate) mod catch_panic;
 pub(crate) mod cross_device;
+pub(crate) mod env;
 pub(crate) mod exchange;
 pub(crate) mod exit_hook;
 pub(crate) mod fault_injection;
@@ -18,6 +19,7 @@ pub(crate) mod open_files;
 pub(crate) mod permissions;
 pub(crate) mod proc;
 pub(crate) mod program;
+pub(crate) mod random;
 pub(crate) mod stack;
 #[cfg(feature = "async")]
 pub(crate) mod timer;

@@ -6,7 +6,7 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::sys::file_id::Known;
+use crate::sys::file_id::TrackedFile;
 use crate::sys::fork::per_process::PerProcess;
 
 /// Files that are open at one time, beside those that are being written to.
@@ -15,14 +15,14 @@ const MOST: usize = 16;
 /// What was used last is at the end.
 static KEPT: PerProcess<Mutex<VecDeque<Kept>>> = PerProcess::new();
 
-type Kept = (PathBuf, Known);
+type Kept = (PathBuf, TrackedFile);
 
 fn kept() -> MutexGuard<'static, VecDeque<Kept>> {
     KEPT.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes the file of this path, if it is open and still has it; and what is known of it.
-pub(crate) fn take(path: &Path) -> Option<(Known, Metadata)> {
+pub(crate) fn take(path: &Path) -> Option<(TrackedFile, Metadata)> {
     let mut kept = kept();
     let index = kept.iter().rposition(|(known, _)| known == path)?;
     let (_, file) = kept.remove(index)?;
@@ -32,7 +32,7 @@ pub(crate) fn take(path: &Path) -> Option<(Known, Metadata)> {
 }
 
 /// Keeps a file open for the next time.
-pub(crate) fn keep(path: PathBuf, file: Known) {
+pub(crate) fn keep(path: PathBuf, file: TrackedFile) {
     let mut kept = kept();
     kept.push_back((path, file));
     let surplus = kept.len().saturating_sub(MOST);
@@ -62,11 +62,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = |n: usize| root.path().join(n.to_string());
         for n in 0..3 * MOST {
-            keep(path(n), Known::new(File::create(path(n)).unwrap()));
+            keep(path(n), TrackedFile::new(File::create(path(n)).unwrap()));
         }
         // Other tests keep files as well.
         assert!((0..3 * MOST).filter(|n| take(&path(*n)).is_some()).count() <= MOST);
-        keep(path(0), Known::new(File::open(path(0)).unwrap()));
+        keep(path(0), TrackedFile::new(File::open(path(0)).unwrap()));
         close_under(root.path());
         assert!(take(&path(0)).is_none());
     }

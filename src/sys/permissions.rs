@@ -128,11 +128,11 @@ mod unix {
     }
 
     /// Notes what the files of a cache are to be like, by the folder that is there: whether it is shared.
-    pub(crate) fn note(root: &Path, drafts: &Path, asked: bool) -> bool {
+    pub(crate) fn note(root: &Path, temps: &Path, asked: bool) -> bool {
         let Ok(metadata) = fs::metadata(root) else { return asked };
         let me = effective_user();
         let owner = (me == Some(0) && metadata.uid() != 0).then(|| metadata.uid());
-        let shared = asked || is_shared(root, drafts);
+        let shared = asked || is_shared(root, temps);
         let mut noted = noted().write().unwrap_or_else(PoisonError::into_inner);
         // One handle is enough to make it shared for all in this process.
         let was_shared = noted.iter().any(|rights| rights.root == root && rights.file != PRIVATE_FILE);
@@ -190,15 +190,15 @@ mod unix {
 
     /// Whether a cache was made, or last opened by its owner, as a shared one. Its folder of drafts tells: only its owner,
     /// or that of the root, can have let the group write there.
-    pub(crate) fn is_shared(root: &Path, drafts: &Path) -> bool {
+    pub(crate) fn is_shared(root: &Path, temps: &Path) -> bool {
         if rights(root).is_some_and(|rights| rights.file != PRIVATE_FILE) {
             return true;
         }
-        let (Ok(root), Ok(drafts)) = (fs::metadata(root), fs::symlink_metadata(drafts)) else {
+        let (Ok(root), Ok(temps)) = (fs::metadata(root), fs::symlink_metadata(temps)) else {
             return false;
         };
-        let owned = drafts.uid() == root.uid() || Some(drafts.uid()) == effective_user();
-        drafts.is_dir() && owned && drafts.mode() & root.mode() & GROUP_MAY_WRITE != 0
+        let owned = temps.uid() == root.uid() || Some(temps.uid()) == effective_user();
+        temps.is_dir() && owned && temps.mode() & root.mode() & GROUP_MAY_WRITE != 0
     }
 
     /// Gives a new file the owner, the group and the mode that it is to have, as far as this process may.

@@ -6,11 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder, available_parallelism};
 
-use crate::settings;
+use crate::sys::env::{Setting, number, text_of, wrong};
 use crate::sys::fork::once::Once;
 
 /// More threads would only wait for memory.
 const MOST: usize = 16;
+
+/// The variable that sets how many threads.
+pub(crate) const THREADS_VARIABLE: Setting<NonZeroUsize> = Setting {
+    name: "LARDER_THREADS",
+    parse: |text| {
+        text_of(text, |text| {
+            let count = usize::try_from(number(text)?).ok().and_then(NonZeroUsize::new);
+            count.ok_or_else(|| wrong(text, "it must be a number above 0"))
+        })
+    },
+};
 
 /// 0 if it is not set.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -41,7 +52,7 @@ fn from_environment() -> usize {
     static COUNT: Once<usize> = Once::new();
     *COUNT.get_or_init(|| {
         let available = || available_parallelism().map_or(1, NonZeroUsize::get).min(MOST);
-        settings::THREADS.get().map_or_else(available, NonZeroUsize::get)
+        THREADS_VARIABLE.get().map_or_else(available, NonZeroUsize::get)
     })
 }
 

@@ -40,14 +40,14 @@ fn a_folder_without_room_for_names_is_not_a_full_disk() {
     assert_eq!((other.entries().unwrap().len(), other.entries().unwrap().count()), (total, total));
     let function = &other.functions().unwrap()[0];
     assert_eq!((function.entries().unwrap().len(), function.entries().unwrap().count()), (total, total));
-    assert_eq!(function.used_last(usize::MAX).unwrap().len(), total);
+    assert_eq!(function.recently_used(usize::MAX).unwrap().len(), total);
     let verified = other.verify().unwrap();
     assert_eq!((verified.entries, verified.faulty.len()), (total as u64, 0));
     let far = || other.entries().unwrap().find(|entry| entry.path.starts_with(&spread)).unwrap();
     assert_eq!(other.find(&far().key.to_string()).unwrap()[0].path, far().path);
     assert!(!far().history().is_empty());
     let finding = other.diagnose().into_iter().find(|finding| finding.about == "files").unwrap();
-    assert_eq!(finding.health, larder::Health::Good, "{finding:?}");
+    assert_eq!(finding.health, larder::Severity::Good, "{finding:?}");
     // Counted anew.
     fs::remove_file(folder.join("counters")).unwrap();
     assert_eq!(Cache::open(&folder).unwrap().stats().unwrap().entries, total as u64);

@@ -105,11 +105,11 @@ fn entries_are_found_removed_and_told_by_their_use() {
         file.set_modified(now - Duration::from_secs(60 * minutes)).unwrap();
     }
     let keys = |entries: &[larder::Entry]| entries.iter().map(|entry| entry.key).collect::<Vec<_>>();
-    assert_eq!(keys(&cache.used_last(5).unwrap()), keys(&entries[..5]));
-    assert_eq!(keys(&cache.used_last(100).unwrap()), keys(&entries));
+    assert_eq!(keys(&cache.recently_used(5).unwrap()), keys(&entries[..5]));
+    assert_eq!(keys(&cache.recently_used(100).unwrap()), keys(&entries));
     let f1 = cache.functions().unwrap().into_iter().find(|function| function.name == "f1").unwrap();
     entries.retain(|entry| entry.function == "f1");
-    assert_eq!(keys(&f1.used_last(3).unwrap()), keys(&entries[..3]));
+    assert_eq!(keys(&f1.recently_used(3).unwrap()), keys(&entries[..3]));
 
     let entry = &entries[0];
     let digits = entry.key.to_string();
@@ -270,10 +270,11 @@ fn clearing_by_hand_is_seen_by_everything_that_looks() {
     cache.get_or_compute("f", &1, || 1);
     std::fs::remove_dir_all(root.path()).unwrap();
     assert_eq!(cache.entries().unwrap().len(), 0);
-    assert!(cache.used_last(9).unwrap().is_empty() && cache.recent(9).unwrap().is_empty());
+    assert!(cache.recently_used(9).unwrap().is_empty() && cache.recent(9).unwrap().is_empty());
     assert!(cache.find("00").unwrap().is_empty() && cache.activity().unwrap().is_empty());
     // `LARDER_TEST_ALL` is no variable of the library, which a finding says.
-    let is_good = |finding: &larder::Finding| finding.health == larder::Health::Good || finding.about == "variables";
+    let is_good =
+        |finding: &larder::Diagnosis| finding.health == larder::Severity::Good || finding.about == "variables";
     assert!(cache.diagnose().iter().all(is_good));
     cache.get_or_compute("f", &1, || 1);
     assert_eq!(cache.entries().unwrap().len(), 1);

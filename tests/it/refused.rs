@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use larder::{Cache, ErrorKind, Health, Limits, memoize};
+use larder::{Cache, ErrorKind, Limits, Severity, memoize};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::{TempDir, tempdir};
@@ -247,17 +247,17 @@ fn the_doctor_sees_a_full_disk() {
         let found = cache.diagnose().into_iter().find(|finding| finding.about == "writing").unwrap();
         (found.health, found.what)
     };
-    assert_eq!(writing(), (Health::Good, "results can be stored".to_owned()));
+    assert_eq!(writing(), (Severity::Good, "results can be stored".to_owned()));
     let mut filler = File::create(disk.0.path().join("filler")).unwrap();
     io::copy(&mut io::repeat(1), &mut filler).unwrap_err();
     let (health, what) = writing();
-    assert!(health == Health::Fault && what.starts_with("results can't be stored: the disk is full"), "{what}");
+    assert!(health == Severity::Fault && what.starts_with("results can't be stored: the disk is full"), "{what}");
     // There would be room, and it is left to others.
     filler.set_len(filler.metadata().unwrap().len() - (24 << 10)).unwrap();
     let (health, what) = writing();
-    assert!(health == Health::Fault && what.contains("almost full, 24.0 KiB of 2.0 MiB are free"), "{what}");
+    assert!(health == Severity::Fault && what.contains("almost full, 24.0 KiB of 2.0 MiB are free"), "{what}");
     filler.set_len(0).unwrap();
-    assert_eq!(writing().0, Health::Good);
+    assert_eq!(writing().0, Severity::Good);
 }
 
 /// F41
@@ -268,7 +268,7 @@ fn the_doctor_counts_young_drafts() {
     fs::write(root.path().join("drafts/.abc.larder-draft"), [1; 2048]).unwrap();
     let litter = cache.diagnose().into_iter().find(|finding| finding.about == "litter").unwrap();
     let what = "1 unfinished file, 2.0 KiB, being written or younger than a minute";
-    assert_eq!((litter.health, &*litter.what), (Health::Good, what));
+    assert_eq!((litter.health, &*litter.what), (Severity::Good, what));
 }
 
 /// Sets the soft limit.

@@ -104,7 +104,7 @@ fn works_without_threads() {
 
     let cache = Cache::open(root.join("cache")).unwrap();
     (0..4200).for_each(|n| assert_eq!(cache.get_or_compute("square", &n, || n * n), n * n));
-    assert_eq!(cache.used_last(10_000).unwrap().len(), 4200);
+    assert_eq!(cache.recently_used(10_000).unwrap().len(), 4200);
     (0..4).for_each(|_| assert_eq!(cache.get_or_compute("square", &3, || 0), 9));
     assert_eq!(cache.stats().unwrap().errors, 0);
     tasks(&root);

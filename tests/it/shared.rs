@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
-use larder::{Cache, Health};
+use larder::{Cache, Severity};
 use rustix::fs::Mode;
 use rustix::process::{getuid, umask};
 use tempfile::{TempDir, tempdir};
@@ -112,11 +112,11 @@ fn makes_calls() {
     if asks == "not" && faults > 0 {
         let owners = about("owners").unwrap();
         assert!(
-            owners.health == Health::Fault && owners.advice.as_ref().unwrap().contains("LARDER_SHARED"),
+            owners.health == Severity::Fault && owners.advice.as_ref().unwrap().contains("LARDER_SHARED"),
             "{told:?}"
         );
     } else if asks != "not" {
-        assert!(access.health < Health::Fault && access.what.contains("shared"), "{access:?}");
+        assert!(access.health < Severity::Fault && access.what.contains("shared"), "{access:?}");
         assert!(!access.advice.as_ref().unwrap().contains("chmod"), "{access:?}");
     }
 }

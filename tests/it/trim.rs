@@ -3,7 +3,7 @@
 use std::fs::{self, File, FileTimes};
 use std::time::{Duration, SystemTime};
 
-use larder::{Cache, Limits, Trimmed};
+use larder::{Cache, Limits, TrimReport};
 use tempfile::{TempDir, tempdir};
 
 /// A cache with ten entries, of which the last one was used last, a day ago.
@@ -81,7 +81,7 @@ fn what_is_idle_or_old_goes() {
     std::thread::sleep(Duration::from_millis(5));
     let trimmed = cache.trim_to(&Limits { max_age: Some(Duration::from_millis(1)), ..none() }).unwrap();
     assert_eq!(trimmed.removed, 4);
-    assert_eq!(cache.trim_to(&Limits { max_age: Some(Duration::ZERO), ..none() }).unwrap(), Trimmed::default());
+    assert_eq!(cache.trim_to(&Limits { max_age: Some(Duration::ZERO), ..none() }).unwrap(), TrimReport::default());
 }
 
 #[test]
@@ -109,5 +109,5 @@ fn what_is_not_an_entry_stays() {
     assert!(notes.exists());
     assert!(left(&cache).is_empty());
     assert_eq!(store(&cache, 3), 3);
-    assert_eq!(Cache::disabled().trim_to(&Limits { max_entries: Some(0), ..none() }).unwrap(), Trimmed::default());
+    assert_eq!(Cache::disabled().trim_to(&Limits { max_entries: Some(0), ..none() }).unwrap(), TrimReport::default());
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use larder::Health;
+use larder::Severity;
 
 use crate::failure::Failure;
 use crate::format::{count, one_line};
@@ -13,7 +13,7 @@ use crate::place::Place;
 /// Looks at everything, and says what to do.
 pub(crate) fn doctor(place: &Place, out: &mut dyn Write) -> Result<(), Failure> {
     let findings = place.look_anyway()?.diagnose();
-    let faults = findings.iter().filter(|finding| finding.health == Health::Fault).count();
+    let faults = findings.iter().filter(|finding| finding.health == Severity::Fault).count();
     if place.json {
         write_json(out, &findings)?;
     } else {
@@ -33,10 +33,10 @@ pub(crate) fn doctor(place: &Place, out: &mut dyn Write) -> Result<(), Failure> 
     }
 }
 
-fn style(health: Health) -> Style {
+fn style(health: Severity) -> Style {
     match health {
-        Health::Good => AnsiColor::Green.on_default(),
-        Health::Note => AnsiColor::Yellow.on_default(),
+        Severity::Good => AnsiColor::Green.on_default(),
+        Severity::Note => AnsiColor::Yellow.on_default(),
         _ => AnsiColor::Red.on_default().bold(),
     }
 }

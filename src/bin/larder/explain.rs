@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use larder::{Comparison, Entry, Recent};
+use larder::{Comparison, Computation, Entry};
 use serde::Serialize;
 
 use crate::args::KeyPrefix;
@@ -19,7 +19,7 @@ const ARGUMENTS_WIDTH: usize = 80;
 #[derive(Serialize)]
 struct Explained<'e> {
     entry: &'e Entry,
-    history: Vec<Recent>,
+    history: Vec<Computation>,
     /// The entry that it is compared with.
     other: Option<&'e Entry>,
     comparison: Option<Comparison>,

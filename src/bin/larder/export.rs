@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use larder::{Carried, Compression};
+use larder::{ArchiveReport, Compression};
 use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
@@ -69,7 +69,7 @@ fn compression_of(file: &Path) -> Result<Compression, Failure> {
 }
 
 /// Says what was carried, and what was not.
-pub(crate) fn tell(place: &Place, carried: &Carried, line: &str, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn tell(place: &Place, carried: &ArchiveReport, line: &str, out: &mut dyn Write) -> Result<(), Failure> {
     if place.json {
         write_json(out, carried)?;
         out.flush()?;

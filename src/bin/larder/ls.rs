@@ -127,8 +127,8 @@ fn listed(cache: &Cache, function: Option<&FunctionInfo>, ls: &Ls, most: usize) 
     // What was used last is known without reading a header, however many there are.
     if matches!(ls.sort, None | Some(Sort::Used)) && !ls.reverse && !ls.filter.is_any() && most < usize::MAX {
         let entries = match function {
-            Some(function) => function.used_last(most)?,
-            None => cache.used_last(most)?,
+            Some(function) => function.recently_used(most)?,
+            None => cache.recently_used(most)?,
         };
         return Ok((entries, function.map_or(cache.stats()?.entries, |function| function.entries)));
     }

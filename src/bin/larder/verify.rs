@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use larder::{Entry, Verified};
+use larder::{Entry, VerifyReport};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -14,7 +14,7 @@ use crate::place::Place;
 #[derive(Serialize)]
 struct Found<'v> {
     #[serde(flatten)]
-    verified: &'v Verified,
+    verified: &'v VerifyReport,
     /// Entries that were removed.
     deleted: usize,
 }

@@ -12,14 +12,14 @@ use std::io::{Read, Write};
 
 use serde::Serialize;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::entries::Entry;
 
 /// What [`Cache::export`] or [`Cache::import`] carried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Carried {
+pub struct ArchiveReport {
     /// Entries that were carried.
     pub entries: u64,
     /// Bytes of their files.
@@ -35,7 +35,7 @@ pub struct Carried {
 /// So many faults are told.
 const MOST_FAULTS: usize = 1000;
 
-impl Carried {
+impl ArchiveReport {
     fn refuse(&mut self, name: &str, why: &dyn std::fmt::Display) {
         self.refused += 1;
         if self.faults.len() < MOST_FAULTS {
@@ -64,7 +64,7 @@ impl Cache {
     /// assert_eq!(other.get_or_compute("answer", &(), || 43), 42);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn export(&self, entries: impl IntoIterator<Item = Entry>, mut writer: impl Write) -> Result<Carried> {
+    pub fn export(&self, entries: impl IntoIterator<Item = Entry>, mut writer: impl Write) -> Result<ArchiveReport> {
         let mut packer = pack::Packer::new(&mut writer);
         if let Some(place) = self.place() {
             for entry in entries {
@@ -85,7 +85,7 @@ impl Cache {
     /// [`Truncated`](ErrorKind::Truncated) or [`Damaged`](ErrorKind::Damaged) if the archive can't be read to its end: what was
     /// imported until then stays, and the message says how much. [`ReadOnly`](ErrorKind::ReadOnly), and what the file
     /// system and `reader` report.
-    pub fn import(&self, mut reader: impl Read) -> Result<Carried> {
+    pub fn import(&self, mut reader: impl Read) -> Result<ArchiveReport> {
         let Some(place) = self.writable()? else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off: there is nothing to import into"));
         };

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::key::Key;
-use crate::store::code_items::CodeFile;
+use crate::key::digest::Key;
 use crate::store::layout::Layout;
+use crate::store::names::is_code_file;
 
 /// Bytes of the longest name that is looked at.
 pub(super) const LONGEST: u64 = 4096;
@@ -47,7 +47,7 @@ impl Name {
         if Layout::function_file(&folder).file_name()? == file {
             return Some(Name::Function(folder));
         }
-        let is_code = CodeFile::is_named(file) && !file.bytes().any(|byte| byte.is_ascii_uppercase());
+        let is_code = is_code_file(file) && !file.bytes().any(|byte| byte.is_ascii_uppercase());
         is_code.then(|| Name::Code(folder, file.to_owned()))
     }
 

@@ -8,14 +8,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tar::{Builder, EntryType, Header};
 
-use crate::cache::archive::Carried;
+use crate::cache::archive::ArchiveReport;
 use crate::cache::archive::name::Name;
 use crate::engine::Place;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::code_items::CodeFile;
-use crate::store::entries::{Entry, FunctionFile};
+use crate::key::code_version::CodeFile;
+use crate::store::entries::Entry;
+use crate::store::function_file::FunctionFile;
 use crate::store::layout::Layout;
-use crate::store::read::Peeked;
+use crate::store::names::is_code_file;
+use crate::store::read::EntryReader;
 use crate::sys::file::read_now;
 
 /// Who may read the files, for whoever unpacks them with another tool.
@@ -26,19 +28,19 @@ pub(super) struct Packer<'w> {
     builder: Builder<&'w mut dyn Write>,
     /// Functions of which is said what they are.
     described: BTreeSet<PathBuf>,
-    carried: Carried,
+    carried: ArchiveReport,
 }
 
 impl<'w> Packer<'w> {
     pub(super) fn new(writer: &'w mut dyn Write) -> Self {
-        Packer { builder: Builder::new(writer), described: BTreeSet::new(), carried: Carried::default() }
+        Packer { builder: Builder::new(writer), described: BTreeSet::new(), carried: ArchiveReport::default() }
     }
 
     /// Writes an entry, if it is there and can be read.
     pub(super) fn add(&mut self, place: &Place, entry: &Entry) -> Result<()> {
         let folder = &*place.folder_of(entry)?;
         let path = Layout::entry(folder, &entry.key);
-        let opened = Peeked::open(&*place.store, folder, &entry.key).and_then(|peeked| match peeked {
+        let opened = EntryReader::open(&*place.store, folder, &entry.key).and_then(|peeked| match peeked {
             Some(peeked) if !peeked.is_complete()? => Err(Error::truncated()),
             peeked => Ok(peeked),
         });
@@ -73,7 +75,7 @@ impl<'w> Packer<'w> {
     fn describe(&mut self, layout: &Layout, folder: &Path) -> Result<()> {
         let code = fs::read_dir(folder).into_iter().flatten().flatten().map(|item| item.path());
         let mut notes: Vec<_> = code
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(CodeFile::is_named))
+            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_code_file))
             .map(|path| (path, CodeFile::LONGEST))
             .collect();
         notes.sort_unstable();
@@ -97,7 +99,7 @@ impl<'w> Packer<'w> {
     }
 
     /// Ends the archive.
-    pub(super) fn finish(mut self) -> Result<Carried> {
+    pub(super) fn finish(mut self) -> Result<ArchiveReport> {
         let ended = self.builder.finish().and_then(|()| self.builder.get_mut().flush());
         ended.map_err(|e| Error::io(e, "can't write the archive"))?;
         Ok(self.carried)

@@ -8,24 +8,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tar::{Archive, EntryType, PaxExtensions};
 
-use crate::cache::Cache;
 use crate::cache::archive::name::Name;
-use crate::cache::archive::{Carried, name};
+use crate::cache::archive::{ArchiveReport, name};
+use crate::cache::handle::Cache;
 use crate::engine::Place;
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::format::compress::registry::LONGEST_MAGIC;
 use crate::format::document;
-use crate::key::Key;
-use crate::store::code_items::CodeFile;
-use crate::store::entries::FunctionFile;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::store::entry_format;
 use crate::store::entry_format::{Details, FIXED, Header};
+use crate::store::function_file::FunctionFile;
 use crate::store::layout::Layout;
-use crate::store::read::Peeked;
+use crate::store::read::EntryReader;
 use crate::sys::atomic_file;
-use crate::sys::atomic_file::{Access, Draft, create_private_folder};
+use crate::sys::atomic_file::{Access, TempFile, create_private_folder};
 use crate::text::humanize::{count, one_line};
 
 /// Archives are read in blocks of so many bytes.
@@ -56,8 +56,8 @@ struct Extended {
 }
 
 /// Takes in what can be used.
-pub(super) fn unpack(cache: &Cache, place: &Place, reader: &mut dyn Read) -> Result<Carried> {
-    let mut carried = Carried::default();
+pub(super) fn unpack(cache: &Cache, place: &Place, reader: &mut dyn Read) -> Result<ArchiveReport> {
+    let mut carried = ArchiveReport::default();
     let (at, ended) = (Cell::new(0), Cell::new(false));
     let mut archive = Archive::new(Watched { reader, at: &at, ended: &ended });
     let unpacked = unpack_all(cache, place, &mut archive, &at, &mut carried);
@@ -75,7 +75,7 @@ fn unpack_all(
     place: &Place,
     archive: &mut Archive<Watched<'_>>,
     at: &Cell<u64>,
-    carried: &mut Carried,
+    carried: &mut ArchiveReport,
 ) -> Result<(), Failure> {
     let mut end = 0;
     let mut extended = Extended::default();
@@ -144,7 +144,7 @@ fn take_entry(
     key: &Key,
     member: &mut dyn Read,
     size: u64,
-    carried: &mut Carried,
+    carried: &mut ArchiveReport,
 ) -> Result<(), Failure> {
     if Layout::locate(folder, key).symlink_metadata().is_ok() {
         carried.skipped += 1;
@@ -171,11 +171,11 @@ fn take_entry(
 
     place.layout.expect_no_links(folder).map_err(Failure::Failed)?;
     place.bounds.expect_space(&place.layout).map_err(Failure::Failed)?;
-    place.layout.create_drafts().map_err(Failure::Failed)?;
-    let mut draft = Draft::new(place.layout.drafts_for(folder), Access::Private);
+    place.layout.create_temps().map_err(Failure::Failed)?;
+    let mut temp = TempFile::new(place.layout.temp_folder_for(folder), Access::Private);
     let mut left = size - bytes.len() as u64;
     loop {
-        draft.write_all(&bytes).map_err(|e| Failure::Failed(Error::io(e, "can't write")))?;
+        temp.write_all(&bytes).map_err(|e| Failure::Failed(Error::io(e, "can't write")))?;
         if left == 0 {
             break;
         }
@@ -183,13 +183,13 @@ fn take_entry(
         left -= bytes.len() as u64;
     }
     // What is read here is what is stored.
-    let file = draft.reopen().map_err(Failure::Failed)?;
+    let file = temp.reopen().map_err(Failure::Failed)?;
     check(cache, file, key).map_err(|error| match error.kind() {
         ErrorKind::Io | ErrorKind::NotFound | ErrorKind::PermissionDenied => Failure::Failed(error),
         _ => Failure::Refused(error),
     })?;
 
-    let put = create_private_folder(folder).and_then(|()| place.store.add(folder, key, draft, cache.is_durable()));
+    let put = create_private_folder(folder).and_then(|()| place.store.add(folder, key, temp, cache.is_durable()));
     if put.map_err(Failure::Failed)? {
         cache.upkeep().stored(&cache.upkeep().tally(Some(folder), ""), key, None, size);
         carried.entries += 1;
@@ -213,7 +213,7 @@ fn expect_compressor(details: &Details, beginning: &[u8]) -> Result<()> {
 
 /// Reads an entry to its end.
 fn check(cache: &Cache, file: std::fs::File, key: &Key) -> Result<()> {
-    let mut peeked = Peeked::read(file, key)?;
+    let mut peeked = EntryReader::read(file, key)?;
     let expected = peeked.header.payload.document_len;
     let len = peeked.pass(cache.secret(), |input| {
         let checksum = document::check(input)?;
@@ -245,9 +245,9 @@ fn take_note<T: Serialize + DeserializeOwned>(
     let note: T = serde_json::from_slice(&json).map_err(refused)?;
     let json = serde_json::to_vec_pretty(&note).map_err(refused)?;
     let written = place.layout.expect_no_links(folder).and_then(|()| {
-        place.layout.create_drafts()?;
+        place.layout.create_temps()?;
         create_private_folder(folder)?;
-        atomic_file::write(&place.layout.drafts_for(folder), path, Access::Private, &json)
+        atomic_file::write(&place.layout.temp_folder_for(folder), path, Access::Private, &json)
     });
     written.map_err(Failure::Failed)
 }

@@ -11,30 +11,31 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::engine::Place;
 use crate::engine::eviction::usage::{free_space, left_free};
 use crate::engine::invalidation::Marks;
 use crate::error::{Error, ErrorKind};
-use crate::key::Key;
+use crate::key::code_version::CodeFile;
+use crate::key::digest::Key;
 use crate::single_flight::running_calls::Process;
-use crate::store::code_items::CodeFile;
 use crate::store::layout::Layout;
-use crate::store::orphaned_temps::find as find_litter;
+use crate::store::orphaned_temps::find as find_orphaned;
 use crate::store::owned_files;
-use crate::store::usage_scan::Found;
-use crate::sys::lock::{Asked, KeyLocks};
+use crate::store::usage_scan::UsageScan;
+use crate::sys::lock::key_locks::KeyLocks;
+use crate::sys::lock::try_lock::TryLock;
 use crate::sys::permissions;
 use crate::text::humanize::{count, duration, size};
 
 /// What was looked at, and how it is: what [`Cache::diagnose`] gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Finding {
+pub struct Diagnosis {
     /// What was looked at, in a word or two.
     pub about: &'static str,
     /// How it is.
-    pub health: Health,
+    pub health: Severity,
     /// What was found.
     pub what: String,
     /// What to do about it; `None` if there is nothing to do.
@@ -45,7 +46,7 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Health {
+pub enum Severity {
     /// As it should be.
     Good,
     /// It works, and could be better.
@@ -54,12 +55,12 @@ pub enum Health {
     Fault,
 }
 
-impl fmt::Display for Health {
+impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Health::Good => "good",
-            Health::Note => "note",
-            Health::Fault => "fault",
+            Severity::Good => "good",
+            Severity::Note => "note",
+            Severity::Fault => "fault",
         })
     }
 }
@@ -80,8 +81,8 @@ impl Cache {
     /// assert!(cache.diagnose().iter().all(|finding| finding.health < larder::Health::Fault));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn diagnose(&self) -> Vec<Finding> {
-        let mut findings = vec![variables::steering()];
+    pub fn diagnose(&self) -> Vec<Diagnosis> {
+        let mut findings = vec![variables::run_mode()];
         findings.extend(variables::wrong_ones());
         let Some(place) = self.place() else {
             findings.push(fault("cache", "it is off".to_owned(), "open it in a folder that can be created"));
@@ -97,7 +98,7 @@ impl Cache {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let what = format!("{} does not exist; the first result that is stored makes it", root.display());
-                findings.push(Finding { about: "folder", health: Health::Good, what, advice: None });
+                findings.push(Diagnosis { about: "folder", health: Severity::Good, what, advice: None });
                 return findings;
             }
             Err(error) => {
@@ -106,9 +107,9 @@ impl Cache {
                 return findings;
             }
         }
-        findings.push(access(root, &place.layout.drafts()));
+        findings.push(access(root, &place.layout.temps()));
         let writable = writing(&place.layout);
-        let can_write = writable.health == Health::Good;
+        let can_write = writable.health == Severity::Good;
         findings.push(writable);
         findings.push(space(root));
         if can_write {
@@ -127,7 +128,7 @@ impl Cache {
 const SILENT: Duration = Duration::from_secs(10);
 
 /// Who computes for long at the moment, and who waits for it.
-fn running(cache: &Cache) -> Option<Finding> {
+fn running(cache: &Cache) -> Option<Diagnosis> {
     let processes = cache.processes().ok()?;
     let computing: usize = processes.iter().map(|process| process.computing.len()).sum();
     let waiting: usize = processes.iter().map(|process| process.waiting.len()).sum();
@@ -152,7 +153,7 @@ fn running(cache: &Cache) -> Option<Finding> {
 }
 
 /// Functions whose code the attribute does not see in full.
-fn unseen(cache: &Cache) -> Option<Finding> {
+fn unseen(cache: &Cache) -> Option<Diagnosis> {
     let functions = cache.functions().ok()?;
     let unseen: Vec<String> = functions
         .iter()
@@ -177,24 +178,24 @@ fn unseen(cache: &Cache) -> Option<Finding> {
     })
 }
 
-fn good(about: &'static str, what: impl Into<String>) -> Finding {
-    Finding { about, health: Health::Good, what: what.into(), advice: None }
+fn good(about: &'static str, what: impl Into<String>) -> Diagnosis {
+    Diagnosis { about, health: Severity::Good, what: what.into(), advice: None }
 }
 
-fn note(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Finding {
-    Finding { about, health: Health::Note, what: what.into(), advice: Some(advice.into()) }
+fn note(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Diagnosis {
+    Diagnosis { about, health: Severity::Note, what: what.into(), advice: Some(advice.into()) }
 }
 
-fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Finding {
-    Finding { about, health: Health::Fault, what: what.into(), advice: Some(advice.into()) }
+fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Diagnosis {
+    Diagnosis { about, health: Severity::Fault, what: what.into(), advice: Some(advice.into()) }
 }
 
 #[cfg(unix)]
-fn access(root: &Path, drafts: &Path) -> Finding {
+fn access(root: &Path, temps: &Path) -> Diagnosis {
     use std::os::unix::fs::MetadataExt as _;
     let Ok(metadata) = fs::metadata(root) else { return good("access", "not known") };
     let mode = metadata.mode() & 0o777;
-    if permissions::is_shared(root, drafts) {
+    if permissions::is_shared(root, temps) {
         let who = if mode & 0o002 != 0 { "everybody".to_owned() } else { format!("the group {}", metadata.gid()) };
         return note(
             "access",
@@ -224,7 +225,7 @@ fn access(root: &Path, drafts: &Path) -> Finding {
 }
 
 #[cfg(not(unix))]
-fn access(_: &Path, _: &Path) -> Finding {
+fn access(_: &Path, _: &Path) -> Diagnosis {
     good("access", "as the folder above it says")
 }
 
@@ -232,8 +233,8 @@ fn access(_: &Path, _: &Path) -> Finding {
 const WRITTEN: [u8; 4096] = [1; 4096];
 
 /// Makes a file and removes it.
-fn writing(layout: &Layout) -> Finding {
-    let folder = if layout.drafts().is_dir() { layout.drafts() } else { layout.root().to_owned() };
+fn writing(layout: &Layout) -> Diagnosis {
+    let folder = if layout.temps().is_dir() { layout.temps() } else { layout.root().to_owned() };
     let written =
         tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(&WRITTEN).and_then(|()| file.sync_data()));
     match written.map_err(|e| Error::io(e, "nothing can be stored").at(&folder)) {
@@ -259,7 +260,7 @@ fn writing(layout: &Layout) -> Finding {
 }
 
 /// Folders of functions that may not be written to.
-fn closed(layout: &Layout) -> Option<Finding> {
+fn closed(layout: &Layout) -> Option<Diagnosis> {
     let mut closed: Vec<PathBuf> = Vec::new();
     let mut look = |folder: &Path| {
         if is_closed(folder) && !closed.iter().any(|known| known == folder) {
@@ -311,7 +312,7 @@ fn is_almost_full(root: &Path) -> Option<String> {
     (available <= left_free(total)).then(|| format!("{} of {} are free", size(available), size(total)))
 }
 
-fn space(root: &Path) -> Finding {
+fn space(root: &Path) -> Diagnosis {
     let Some((available, total)) = free_space(root) else {
         return note("space", "the system does not tell how much is free", "nothing; writing will tell");
     };
@@ -323,9 +324,9 @@ fn space(root: &Path) -> Finding {
     good("space", what)
 }
 
-fn locks(root: &Path) -> Finding {
+fn locks(root: &Path) -> Diagnosis {
     match KeyLocks::under(root).ask(&LOCK) {
-        Ok(Asked::Mine(_) | Asked::Theirs) => good("locks", "of processes that make the same call, one computes"),
+        Ok(TryLock::Acquired(_) | TryLock::Busy) => good("locks", "of processes that make the same call, one computes"),
         Err(error) => note(
             "locks",
             format!("there are none here, so each process that makes the same call computes it: {error}"),
@@ -334,7 +335,7 @@ fn locks(root: &Path) -> Finding {
     }
 }
 
-fn memory(layout: &Layout) -> Finding {
+fn memory(layout: &Layout) -> Diagnosis {
     if !layout.marks().exists() {
         return good("memory", "no process has kept results in memory yet");
     }
@@ -353,8 +354,8 @@ fn memory(layout: &Layout) -> Finding {
     }
 }
 
-fn litter(layout: &Layout) -> Finding {
-    let (left, young) = find_litter(layout);
+fn litter(layout: &Layout) -> Diagnosis {
+    let (left, young) = find_orphaned(layout);
     let files = |files| count(files, "unfinished file", "unfinished files");
     let written = match young.files {
         0 => String::new(),
@@ -377,8 +378,8 @@ fn litter(layout: &Layout) -> Finding {
 }
 
 /// What is in the folders of functions, and beside them.
-fn contents(cache: &Cache, place: &Place) -> Vec<Finding> {
-    let found = match Found::in_root(&place.layout) {
+fn contents(cache: &Cache, place: &Place) -> Vec<Diagnosis> {
+    let found = match UsageScan::in_root(&place.layout) {
         Ok(found) => found,
         Err(error) => {
             return vec![fault("contents", error.to_string(), "check the owner and the mode of that folder")];

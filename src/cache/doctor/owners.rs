@@ -1,12 +1,12 @@
 //! Whose things are, in a cache's folder.
 
-use crate::cache::doctor::{Finding, fault, note};
+use crate::cache::doctor::{Diagnosis, fault, note};
 use crate::store::layout::Layout;
-use crate::store::usage_scan::Found;
+use crate::store::usage_scan::UsageScan;
 use crate::text::humanize::count;
 
 /// Entries of others that are closed to this user, and things of the user's that are hidden with the cache.
-pub(super) fn owners(found: &Found, layout: &Layout) -> Vec<Finding> {
+pub(super) fn owners(found: &UsageScan, layout: &Layout) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     if found.closed > 0 {
         findings.push(fault(

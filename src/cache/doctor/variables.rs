@@ -1,22 +1,22 @@
 //! What the environment says to programs that are started from here.
 
-use crate::cache::doctor::{Finding, fault, good, note};
+use crate::cache::doctor::{Diagnosis, fault, good, note};
 use crate::settings;
 use crate::settings::Wrong;
-use crate::settings::run_mode::Steering;
+use crate::settings::run_mode::RunMode;
 
 /// Whether programs that are started from here use their caches.
-pub(super) fn steering() -> Finding {
+pub(super) fn run_mode() -> Diagnosis {
     let does = match settings::MODE.try_get() {
-        Ok(None | Some(Steering::Normal)) => {
+        Ok(None | Some(RunMode::Normal)) => {
             return good("steering", "programs use their caches: LARDER does not say otherwise");
         }
         // What is wrong with it is told with the other variables.
         Err(_) => return good("steering", "programs use their caches: what LARDER says can't be read, and is ignored"),
-        Ok(Some(Steering::Off)) => "keep nothing and load nothing",
-        Ok(Some(Steering::Refresh)) => "compute every call anew",
-        Ok(Some(Steering::ReadOnly)) => "load results and store none",
-        Ok(Some(Steering::Verify(_))) => "compute some of the hits again, to compare",
+        Ok(Some(RunMode::Off)) => "keep nothing and load nothing",
+        Ok(Some(RunMode::Refresh)) => "compute every call anew",
+        Ok(Some(RunMode::ReadOnly)) => "load results and store none",
+        Ok(Some(RunMode::Verify(_))) => "compute some of the hits again, to compare",
     };
     let mode = std::env::var("LARDER").unwrap_or_default();
     let what = format!("LARDER={mode} is set here, so programs that are started here {does}");
@@ -24,7 +24,7 @@ pub(super) fn steering() -> Finding {
 }
 
 /// Variables that can't be read, and a folder that depends on where a program starts.
-pub(super) fn wrong_ones() -> Vec<Finding> {
+pub(super) fn wrong_ones() -> Vec<Diagnosis> {
     let wrong = |wrong: Wrong| {
         let (what, name) = (wrong.error.to_string(), wrong.name);
         let what = if what.contains(&name) { what } else { format!("{name} can't be read: {what}") };

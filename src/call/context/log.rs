@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::call::context::{Site, guarded, since};
+use crate::call::context::{CallContext, guarded, since};
 use crate::call::outcome::Outcome;
 use crate::error::{Error, ErrorKind};
-use crate::key::digest_of_content;
+use crate::key::key_of::digest_of_content;
 use crate::observe::reason::Reason;
 use crate::observe::repeated_faults::Logged;
 use crate::observe::stats::Count;
 use crate::sys::{permissions, stack};
 
-impl Site<'_> {
+impl CallContext<'_> {
     /// Whether the function gave the result again that is stored. `now` is `None` if it gave none that can be stored: an
     /// `Err`, or a panic.
     pub(crate) fn compare<T: Serialize>(&self, before: &T, now: Option<&T>) -> bool {

@@ -12,66 +12,67 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Level;
 
-use crate::cache::Cache;
-use crate::call::function::{Home, Memo};
+use crate::cache::handle::Cache;
+use crate::call::function::{FunctionState, Memo};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
-use crate::call::result_shape::Shape;
+use crate::call::result_shape::ResultShape;
 use crate::call::roundtrip_check;
 use crate::engine::eviction::policy;
 use crate::engine::memory_tier::{Since, Warm};
 use crate::engine::{Place, memory_tier};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::Missing;
-use crate::format::cbor;
-use crate::key::Key;
+use crate::format::cbor::slice;
 use crate::key::call_key::{Argument, Describe, Encoded, encode};
-use crate::key::file_digest::Used;
+use crate::key::digest::Key;
+use crate::key::file_digest::inputs::Used;
 use crate::observe::reason::{Cause, Reason};
 use crate::observe::stats::nanoseconds;
-use crate::single_flight::Turn;
-use crate::single_flight::join::{Holder, Join, Seen, Step};
+use crate::single_flight::holder::Holder;
+use crate::single_flight::join::{Join, WaitProgress, WaitStep};
+use crate::single_flight::table::Role;
 use crate::store::entries::Entry;
-use crate::store::entry_format::{Details, Glance, Header};
-use crate::store::history::{Event, Record, brief, brief_code};
+use crate::store::entry_format::{Details, Header, HeaderInfo};
+use crate::store::history::{Event, HistoryRecord, brief, brief_code};
 use crate::store::layout::Layout;
-use crate::store::read::Peeked;
+use crate::store::read::EntryReader;
 use crate::store::write::Fits;
 use crate::store::{history, references, write};
 use crate::sys::catch_panic;
 
-pub(crate) struct Site<'a> {
+pub(crate) struct CallContext<'a> {
     pub(crate) memo: &'a Memo,
     pub(crate) cache: Cache,
-    home: Arc<Home>,
+    home: Arc<FunctionState>,
     /// The call's key, or why it has none.
     pub(crate) key: Result<Key>,
     /// The call itself.
     call: Encoded,
     /// What was seen of the holder when the call was tried.
-    tried: Mutex<Option<Box<Seen>>>,
+    tried: Mutex<Option<Box<WaitProgress>>>,
 }
 
 /// What there is of a result.
-pub(crate) enum Found<R> {
+pub(crate) enum Lookup<R> {
     Hit(R, Outcome),
     /// Nothing, or nothing that may be used.
-    Nothing(Reason),
+    Miss(Reason),
     /// Something that can't be read.
-    Fault(Reason, Error),
+    Corrupt(Reason, Error),
 }
 
-impl<'a> Site<'a> {
+impl<'a> CallContext<'a> {
     /// Of a call that may be asked for its key.
     pub(crate) fn new(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
         let key = call.key(memo.key());
-        Site { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
+        CallContext { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
     }
 
     /// Of a call that will only be run: without a cache, it needs no key.
     pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
         let key = if call.is_none() { Ok(Key::from_bytes([0; 32])) } else { call.key(memo.key()) };
-        Site { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
+        CallContext { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
     }
 
     /// What people are shown of the arguments.
@@ -107,17 +108,17 @@ impl<'a> Site<'a> {
     }
 
     /// Loads the result, if it is there and may be used.
-    pub(crate) fn load<R, S: Shape<R>>(&self, rules: Rules<R, S>) -> Found<R> {
+    pub(crate) fn load<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> Lookup<R> {
         self.read(rules, false)
     }
 
     /// Loads the result to use it, which is noted.
-    pub(crate) fn take<R, S: Shape<R>>(&self, rules: Rules<R, S>) -> Found<R> {
+    pub(crate) fn take<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> Lookup<R> {
         self.read(rules, true)
     }
 
-    fn read<R, S: Shape<R>>(&self, rules: Rules<R, S>, touch: bool) -> Found<R> {
-        let Some((folder, key)) = self.place() else { return Found::Nothing(Reason::CacheOff) };
+    fn read<R, S: ResultShape<R>>(&self, rules: Rules<R, S>, touch: bool) -> Lookup<R> {
+        let Some((folder, key)) = self.place() else { return Lookup::Miss(Reason::CacheOff) };
         let fault = |error: Error| {
             let error = error.at(Layout::entry(folder, key));
             let what = error.to_string();
@@ -125,30 +126,33 @@ impl<'a> Site<'a> {
                 ErrorKind::Damaged | ErrorKind::Truncated | ErrorKind::NotLarder => Reason::Damaged { what },
                 _ => Reason::Unreadable { what },
             };
-            Found::Fault(reason, error)
+            Lookup::Corrupt(reason, error)
         };
-        let Some(place) = self.cache.place() else { return Found::Nothing(Reason::CacheOff) };
+        let Some(place) = self.cache.place() else { return Lookup::Miss(Reason::CacheOff) };
         // Before the file is opened, as what is removed after that must not stay in memory.
         let since = self.cache.upkeep().since(key).filter(|_| touch);
         let mut peeked = match self.open(place, folder, key) {
             Ok(Some(peeked)) => peeked,
-            Ok(None) => return Found::Nothing(Reason::Absent),
+            Ok(None) => return Lookup::Miss(Reason::Absent),
             Err(error) => return fault(error),
         };
         let created = peeked.header.details.created();
         if let Some(expired) = self.expired(rules, created) {
-            return Found::Nothing(expired);
+            return Lookup::Miss(expired);
         }
         if touch && !self.cache.is_read_only() && self.cache.upkeep().is_touch_due(key) {
             place.store.touch(peeked.file());
         }
         let functions = place.layout.functions();
-        let gone = |part: PathBuf| Found::Nothing(Reason::PartGone { what: part.display().to_string() });
+        let gone = |part: PathBuf| Lookup::Miss(Reason::PartGone { what: part.display().to_string() });
         if let Some(part) = references::first_gone(&functions, &peeked.header.details.parts) {
             return gone(part);
         }
-        let home =
-            references::Home { functions, read_only: self.cache.is_read_only(), secret: self.cache.secret().copied() };
+        let home = references::Location {
+            functions,
+            read_only: self.cache.is_read_only(),
+            secret: self.cache.secret().copied(),
+        };
         let (loaded, read) = references::reading(home, || {
             peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()))
         });
@@ -172,7 +176,7 @@ impl<'a> Site<'a> {
                 let entry = Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref());
                 match catch_panic::guarded("`valid`", || Ok(valid(&entry, &value))) {
                     Ok(true) => {}
-                    Ok(false) => return Found::Nothing(Reason::Rejected),
+                    Ok(false) => return Lookup::Miss(Reason::Rejected),
                     Err(error) => return fault(error),
                 }
             }
@@ -180,17 +184,17 @@ impl<'a> Site<'a> {
             None if read.any => {}
             None => self.keep(since, &value, &peeked.header),
         }
-        Found::Hit(S::restored(value), hit)
+        Lookup::Hit(S::restored(value), hit)
     }
 
     /// Opens the entry, if it may be believed.
-    fn open(&self, place: &Place, folder: &Path, key: &Key) -> Result<Option<Peeked>> {
-        let Some(peeked) = Peeked::open(&*place.store, folder, key)? else { return Ok(None) };
+    fn open(&self, place: &Place, folder: &Path, key: &Key) -> Result<Option<EntryReader>> {
+        let Some(peeked) = EntryReader::open(&*place.store, folder, key)? else { return Ok(None) };
         peeked.expect_seal(self.cache.secret()).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
     }
 
     /// Keeps a result in memory that was read from its file, if it is small.
-    fn keep<T: Serialize>(&self, since: Option<Since>, value: &T, header: &Header<Glance>) {
+    fn keep<T: Serialize>(&self, since: Option<Since>, value: &T, header: &Header<HeaderInfo>) {
         let (Some(since), Some(call), Some(folder), Ok(key)) = (since, self.call.bytes(), &self.home.folder, &self.key)
         else {
             return;
@@ -200,7 +204,7 @@ impl<'a> Site<'a> {
             return;
         }
         // As it was read; what it was compressed with does not matter here.
-        let Ok(document) = guarded(|| cbor::to_vec(value)) else { return };
+        let Ok(document) = guarded(|| slice::to_vec(value)) else { return };
         if document.len() <= memory_tier::LARGEST {
             let warm = Warm::new(*key, document.into(), header.details.created(), header.details.took(), size, since);
             self.cache.upkeep().keep(self.memo.key(), folder, call, warm);
@@ -208,15 +212,15 @@ impl<'a> Site<'a> {
     }
 
     /// Whether a result of that time is too old.
-    fn expired<R, S: Shape<R>>(&self, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
+    fn expired<R, S: ResultShape<R>>(&self, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
         expired(&self.cache, rules, created)
     }
 
-    /// Whether [`load`](Site::load) would find a result of this type. Its value is not read, so
+    /// Whether [`load`](CallContext::load) would find a result of this type. Its value is not read, so
     /// damage there is not seen; but a predicate that wants to see it is shown it.
-    pub(crate) fn is_stored<R, S: Shape<R>>(&self, rules: Rules<R, S>) -> bool {
+    pub(crate) fn is_stored<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> bool {
         if rules.valid.is_some() {
-            return matches!(self.load(rules), Found::Hit(..));
+            return matches!(self.load(rules), Lookup::Hit(..));
         }
         let Some((folder, key)) = self.place() else { return false };
         let Some(place) = self.cache.place() else { return false };
@@ -234,20 +238,20 @@ impl<'a> Site<'a> {
         &self,
         longest: Option<Duration>,
         shown: impl Fn() -> Vec<Argument>,
-    ) -> Option<(Turn, Duration)> {
-        let Some(mut join) = self.way_to_a_turn(false, longest) else { return Some((Turn::Alone, Duration::ZERO)) };
+    ) -> Option<(Role, Duration)> {
+        let Some(mut join) = self.way_to_a_turn(false, longest) else { return Some((Role::Alone, Duration::ZERO)) };
         let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if longest.is_some()
             && let Some(seen) = tried().take()
         {
-            join.goes_on_from(*seen);
+            join.resume(*seen);
         }
         loop {
             match join.next() {
-                Step::Turn(turn) => return Some(self.joined(turn, join.waited())),
-                Step::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
-                Step::Late => {
-                    *tried() = Some(Box::new(join.give_up()));
+                WaitStep::Role(turn) => return Some(self.joined(turn, join.waited())),
+                WaitStep::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
+                WaitStep::Late => {
+                    *tried() = Some(Box::new(join.stop_waiting()));
                     return None;
                 }
             }
@@ -262,7 +266,7 @@ impl<'a> Site<'a> {
         Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
     }
 
-    pub(crate) fn joined(&self, turn: Turn, waited: Duration) -> (Turn, Duration) {
+    pub(crate) fn joined(&self, turn: Role, waited: Duration) -> (Role, Duration) {
         if let Ok(key) = &self.key {
             let turn = turn.name();
             tracing::trace!(function = self.memo.name(), %key, turn, took = ?waited, "joined");
@@ -305,7 +309,7 @@ impl<'a> Site<'a> {
         took: Duration,
         value: &T,
     ) -> Result<(u64, Option<T>)> {
-        let Site { memo, cache, home, .. } = self;
+        let CallContext { memo, cache, home, .. } = self;
         let (Some(there), Some((folder, key))) = (cache.place(), self.place()) else {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
         };
@@ -341,20 +345,21 @@ impl<'a> Site<'a> {
         let mut put = || -> Result<_> {
             memo.describe(layout, home, folder)?;
             let mut is_second = false;
-            let draft = loop {
-                let write =
-                    || write::write(&layout.drafts_for(folder), &details, value, compression, cache.secret(), fits);
-                let (draft, found) = references::writing(|| guarded(write));
-                let (draft, found) = (draft?, references::listed(&layout.functions(), &found));
+            let temp = loop {
+                let write = || {
+                    write::write(&layout.temp_folder_for(folder), &details, value, compression, cache.secret(), fits)
+                };
+                let (temp, found) = references::writing(|| guarded(write));
+                let (temp, found) = (temp?, references::listed(&layout.functions(), &found));
                 // Of a large value, not all was seen before.
                 if details.parts == found || is_second {
-                    break draft;
+                    break temp;
                 }
                 (details.parts, is_second) = (found, true);
             };
-            let size = draft.len();
+            let size = temp.len();
             // It may have been published before something failed.
-            let before = there.store.put(folder, key, draft, cache.is_durable());
+            let before = there.store.put(folder, key, temp, cache.is_durable());
             Ok((before.inspect_err(|_| cache.upkeep().changed(key))?, size))
         };
         let (before, size) = match put() {
@@ -372,8 +377,14 @@ impl<'a> Site<'a> {
     fn note(&self, there: &Place, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
         let Some((folder, key)) = self.place() else { return };
         let function = self.memo.function();
-        let record =
-            Record { event, key: *key, version: function.version, code: brief_code(&function.code), time, arguments };
+        let record = HistoryRecord {
+            event,
+            key: *key,
+            version: function.version,
+            code: brief_code(&function.code),
+            time,
+            arguments,
+        };
         if let Err(error) = history::note(&there.layout, folder, &record) {
             tracing::debug!(function = self.memo.name(), %error, "a call can't be noted for `explain`");
         }
@@ -398,7 +409,7 @@ impl<'a> Site<'a> {
 }
 
 /// Whether a result of that time is too old, for the function or for the cache.
-fn expired<R, S: Shape<R>>(cache: &Cache, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
+fn expired<R, S: ResultShape<R>>(cache: &Cache, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
     let limit = cache.place().and_then(|place| place.bounds.limits().max_age);
     let max_age = rules.longest().into_iter().chain(limit).min()?;
     let age = policy::age(created, max_age);
@@ -413,7 +424,12 @@ pub(crate) fn encode_for(cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)
 
 /// The result of a call, if it is in memory.
 #[inline]
-pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded, rules: Rules<R, S>) -> Option<R> {
+pub(crate) fn recall<R, S: ResultShape<R>>(
+    memo: &Memo,
+    cache: &Cache,
+    call: &Encoded,
+    rules: Rules<R, S>,
+) -> Option<R> {
     let hot = cache.hot()?;
     if rules.valid.is_some() {
         return None;
@@ -422,7 +438,7 @@ pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded,
         if expired(cache, rules, warm.created).is_some() {
             return None;
         }
-        let value = guarded(|| cbor::from_slice::<S::Stored>(&warm.document)).ok()?;
+        let value = guarded(|| slice::from_slice::<S::Stored>(&warm.document)).ok()?;
         memo.with_home(cache, |home| home.tally().hot_hit(warm.took));
         tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
         Some(S::restored(value))

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::call::context::Site;
+use crate::call::context::CallContext;
 use crate::error::Error;
 use crate::error::too_large::TooLarge;
 use crate::observe::reason::NotKept;
@@ -10,7 +10,7 @@ use crate::observe::stats::{Count, number_of};
 use crate::store::history::{Event, Kind};
 use crate::sys::catch_panic;
 
-impl<'a> Site<'a> {
+impl<'a> CallContext<'a> {
     /// Notes why the result of this call was not kept, for whoever wants it explained.
     pub(crate) fn not_kept(&self, why: NotKept, error: Option<&Error>) {
         let (Some(there), Some((folder, key))) = (self.cache.place(), self.place()) else { return };
@@ -54,7 +54,7 @@ impl<'a> Site<'a> {
 }
 
 /// A function that runs.
-pub(crate) struct Watch<'s, 'a>(&'s Site<'a>);
+pub(crate) struct Watch<'s, 'a>(&'s CallContext<'a>);
 
 impl Watch<'_, '_> {
     pub(crate) fn ended(self) {

@@ -11,7 +11,7 @@ use crate::engine::eviction::budget::Budget;
 use crate::engine::eviction::policy::{Candidate, Order, must_go};
 use crate::engine::{Place, Upkeep};
 use crate::error::Result;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::store::counters::{Counted, name_of_folder};
 use crate::store::entries::Entry;
 use crate::store::layout::Layout;

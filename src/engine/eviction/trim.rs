@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use crate::engine::eviction::policy::{Candidate, Limits, Order, victims};
 use crate::engine::{Place, Upkeep};
 use crate::error::Result;
-use crate::key::Key;
-use crate::store::Store;
+use crate::key::digest::Key;
 use crate::store::entries::Entry;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
-use crate::store::trim_report::Trimmed;
+use crate::store::trim_report::TrimReport;
 
 /// One entry that was found.
 pub(crate) struct Found {
@@ -21,12 +21,12 @@ pub(crate) struct Found {
 
 impl Upkeep {
     /// Removes entries until the limits hold, and counts what is there anew; with `dry_run`, only tells what would go.
-    pub(crate) fn trim(&self, place: &Place, limits: &Limits) -> Result<Trimmed> {
+    pub(crate) fn trim(&self, place: &Place, limits: &Limits) -> Result<TrimReport> {
         let before = self.before(place);
         let (found, listed) = find(&*place.store, &place.layout, limits.max_age.is_some());
         let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
         let bytes: u64 = candidates.iter().map(|candidate| candidate.size).sum();
-        let mut trimmed = Trimmed { kept: found.len() as u64, kept_bytes: bytes, ..Trimmed::default() };
+        let mut trimmed = TrimReport { kept: found.len() as u64, kept_bytes: bytes, ..TrimReport::default() };
         if !limits.dry_run {
             self.found(place, &before, &found);
         }

@@ -16,7 +16,7 @@ use quick_cache::{Equivalent, Weighter};
 use twox_hash::XxHash3_64;
 
 use crate::engine::invalidation::Marks;
-use crate::key::Key;
+use crate::key::digest::Key;
 
 /// Results of more encoded bytes are read from their files, where the kernel keeps them.
 pub(crate) const LARGEST: usize = 64 << 10;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::engine::memory_tier::{Sought, Warm};
-use crate::key::Key;
+use crate::key::digest::Key;
 
 /// Results that a thread keeps at hand.
 const PLACES: usize = 8;

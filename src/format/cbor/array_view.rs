@@ -39,7 +39,7 @@ mod tests {
     use ndarray::{ArcArray, Array, Array1, Array2, Array3, ArrayBase, ArrayD, Axis, Data, Dimension, IxDyn};
     use serde::{Serialize, Serializer};
 
-    use crate::format::cbor::to_vec;
+    use crate::format::cbor::slice::to_vec;
 
     /// An array that is not recognised, and takes ndarray's own way.
     struct Hidden<A>(A);

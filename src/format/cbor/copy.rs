@@ -1,16 +1,16 @@
 //! Copying one value from an input to an output, however large it is: item by item, as a fresh write gives it.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::wire::Major;
-use crate::format::cbor::writer::Output;
+use crate::format::cbor::writer::ByteWriter;
 use crate::format::cbor::{typed_array, wire};
 
 /// Copies the next value, which may be nested `depth` levels deep. The output is told of arrays of numbers.
 ///
 /// Heads become as short as they can be. So the copy may differ from what another program wrote, which the checksum
 /// of the document tells.
-pub(crate) fn copy_value(input: &mut Input<'_>, output: &mut Output<'_>, depth: u32) -> Result<()> {
+pub(crate) fn copy_value(input: &mut ByteReader<'_>, output: &mut ByteWriter<'_>, depth: u32) -> Result<()> {
     if depth == 0 {
         return Err(Error::new(ErrorKind::LimitExceeded, "the content is nested too deep"));
     }
@@ -64,20 +64,20 @@ pub(crate) fn copy_value(input: &mut Input<'_>, output: &mut Output<'_>, depth: 
 }
 
 /// Copies an element, or a key and its value.
-fn copy_item(input: &mut Input<'_>, output: &mut Output<'_>, major: Major, depth: u32) -> Result<()> {
+fn copy_item(input: &mut ByteReader<'_>, output: &mut ByteWriter<'_>, major: Major, depth: u32) -> Result<()> {
     copy_value(input, output, depth - 1)?;
     if major == Major::Map { copy_value(input, output, depth - 1) } else { Ok(()) }
 }
 
 /// Copies the head that begins with this byte, which has been read; gives its argument.
-fn copy_head(input: &mut Input<'_>, output: &mut Output<'_>, initial: u8) -> Result<u64> {
+fn copy_head(input: &mut ByteReader<'_>, output: &mut ByteWriter<'_>, initial: u8) -> Result<u64> {
     let argument = input.argument(initial)?;
     wire::write_head(output, Major::of(initial), argument)?;
     Ok(argument)
 }
 
 /// Copies as many bytes as they are.
-fn copy_bytes(input: &mut Input<'_>, output: &mut Output<'_>, mut len: u64) -> Result<()> {
+fn copy_bytes(input: &mut ByteReader<'_>, output: &mut ByteWriter<'_>, mut len: u64) -> Result<()> {
     while len > 0 {
         // Sees to it that something is at hand.
         input.peek()?;
@@ -98,12 +98,12 @@ mod tests {
 
     use super::*;
     use crate::format::cbor::skip::MAX_SKIPPED_DEPTH;
-    use crate::format::cbor::to_vec;
+    use crate::format::cbor::slice::to_vec;
 
     fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
         let mut copied = Vec::new();
-        let mut output = Output::new(&mut copied);
-        let mut input = Input::from_slice(bytes);
+        let mut output = ByteWriter::new(&mut copied);
+        let mut input = ByteReader::from_slice(bytes);
         copy_value(&mut input, &mut output, MAX_SKIPPED_DEPTH)?;
         input.expect_end()?;
         output.finish()?;

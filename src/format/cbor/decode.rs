@@ -2,15 +2,16 @@
 
 use serde::de::{Deserializer, Error as _, IntoDeserializer, Visitor};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::format::cbor::decoder::Decoder;
 use crate::format::cbor::head::Head;
 use crate::format::cbor::items::{Items, Variant};
+use crate::format::cbor::limits::HUMAN_READABLE;
 use crate::format::cbor::number_items::Numbers;
-use crate::format::cbor::reader::Input;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::strings::{Taken, text};
 use crate::format::cbor::wire::Major;
-use crate::format::cbor::{HUMAN_READABLE, MAX_DEPTH, number_slices, typed_array, wire};
+use crate::format::cbor::{number_slices, typed_array, wire};
 use crate::format::numeric::number::Number;
 
 /// Bytes of the longest character.
@@ -19,43 +20,7 @@ const LONGEST_CHAR: u64 = 4;
 /// Bytes of a text that may be the name of a variant: names are part of a program.
 const LONGEST_VARIANT: u64 = 64 << 10;
 
-/// Reads values from an [`Input`].
-pub(crate) struct Decoder<'i, 'r> {
-    pub(super) input: &'i mut Input<'r>,
-    pub(super) depth: u32,
-    guessed: bool,
-}
-
-impl<'i, 'r> Decoder<'i, 'r> {
-    pub(crate) fn new(input: &'i mut Input<'r>) -> Self {
-        Decoder { input, depth: 0, guessed: false }
-    }
-
-    /// Whether a `Deserialize` implementation asked what comes next instead of saying what it
-    /// wants: serde's buffering does, behind `flatten`, untagged and internally tagged enums. What
-    /// comes out may then differ from what went in, if two variants read alike.
-    pub(crate) fn guessed(&self) -> bool {
-        self.guessed
-    }
-
-    fn head(&mut self) -> Result<Head> {
-        let initial = self.input.byte()?;
-        self.input.head_after(initial)
-    }
-
-    fn nested<R>(&mut self, read: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!("the content is nested more than {MAX_DEPTH} levels deep"),
-            ));
-        }
-        let result = read(self);
-        self.depth -= 1;
-        result
-    }
-
+impl Decoder<'_, '_> {
     fn array<'de, V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
         self.nested(|decoder| {
             let mut items = Items { decoder, left: len };

@@ -4,14 +4,29 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use crate::error::{Error, Result};
+#[cfg(feature = "ndarray")]
+use crate::format::cbor::array_view;
 use crate::format::cbor::encoder::{Container, Encoder};
+use crate::format::cbor::limits::HUMAN_READABLE;
 use crate::format::cbor::sequence::{Numbers, Sequence, SequenceSlot};
 use crate::format::cbor::wire::{Major, write_head};
-use crate::format::cbor::{HUMAN_READABLE, typed_array, wire};
+use crate::format::cbor::{typed_array, wire};
 use crate::format::numeric::containers;
 
 /// Tuples have at most 16 members; what is longer is an array, and worth a look for numbers.
 const LONGEST_TUPLE: usize = 16;
+
+impl Encoder<'_, '_> {
+    /// Writes a value. Everything goes through here, as this is where its type is known.
+    #[inline]
+    pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        #[cfg(feature = "ndarray")]
+        if array_view::write(value, self)? {
+            return Ok(());
+        }
+        value.serialize(self)
+    }
+}
 
 impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
     type Ok = ();

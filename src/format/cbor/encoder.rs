@@ -4,29 +4,20 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeStruct, SerializeStructVariant, SerializeTupleStruct, SerializeTupleVariant};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::cbor::limits::MAX_DEPTH;
+use crate::format::cbor::wire;
 use crate::format::cbor::wire::{Major, write_head};
-use crate::format::cbor::writer::Output;
-use crate::format::cbor::{MAX_DEPTH, wire};
+use crate::format::cbor::writer::ByteWriter;
 
-/// Writes one value into an [`Output`].
+/// Writes one value into an [`ByteWriter`].
 pub(crate) struct Encoder<'o, 'w> {
-    pub(super) output: &'o mut Output<'w>,
+    pub(super) output: &'o mut ByteWriter<'w>,
     pub(super) depth: u32,
 }
 
 impl<'o, 'w> Encoder<'o, 'w> {
-    pub(crate) fn new(output: &'o mut Output<'w>) -> Self {
+    pub(crate) fn new(output: &'o mut ByteWriter<'w>) -> Self {
         Encoder { output, depth: 0 }
-    }
-
-    /// Writes a value. Everything goes through here, as this is where its type is known.
-    #[inline]
-    pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        #[cfg(feature = "ndarray")]
-        if super::array_view::write(value, self)? {
-            return Ok(());
-        }
-        value.serialize(self)
     }
 
     pub(super) fn enter(&mut self) -> Result<()> {

@@ -3,7 +3,7 @@
 use bytemuck::Pod;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::wire::Major;
 use crate::format::cbor::{typed_array, wire};
@@ -13,7 +13,7 @@ use crate::format::numeric::number::Number;
 /// A document in memory, and a place in it.
 pub(crate) struct Cursor<'d> {
     bytes: &'d [u8],
-    pub(super) input: Input<'d>,
+    pub(super) input: ByteReader<'d>,
 }
 
 /// A number that arrays in a document can have: the primitive integers and floats, and complex ones
@@ -38,11 +38,11 @@ crate::format::numeric::number::with_numbers!(elements);
 impl<'d> Cursor<'d> {
     /// Begins at the beginning of `bytes`.
     pub(crate) fn new(bytes: &'d [u8]) -> Self {
-        Cursor { bytes, input: Input::from_slice(bytes) }
+        Cursor { bytes, input: ByteReader::from_slice(bytes) }
     }
 
     /// What comes next, for others to read.
-    pub(crate) fn input(&mut self) -> &mut Input<'d> {
+    pub(crate) fn input(&mut self) -> &mut ByteReader<'d> {
         &mut self.input
     }
 

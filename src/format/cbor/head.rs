@@ -3,7 +3,7 @@
 use serde::de::Unexpected;
 
 use crate::error::{Error, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::wire::Major;
 use crate::format::cbor::{typed_array, wire};
 
@@ -23,7 +23,7 @@ pub(crate) enum Head {
     F64(f64),
 }
 
-impl Input<'_> {
+impl ByteReader<'_> {
     /// The head that begins with this byte, which has been read.
     pub(crate) fn head_after(&mut self, initial: u8) -> Result<Head> {
         let indefinite = initial & 31 == wire::INDEFINITE;
@@ -52,7 +52,7 @@ impl Input<'_> {
 
 impl Head {
     /// What it is, for whoever wanted something else.
-    pub(super) fn unexpected(self, input: &mut Input<'_>) -> Unexpected<'static> {
+    pub(super) fn unexpected(self, input: &mut ByteReader<'_>) -> Unexpected<'static> {
         match self {
             Head::Unsigned(value) => Unexpected::Unsigned(value),
             Head::Negative(value) => match i64::try_from(value) {

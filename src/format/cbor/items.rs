@@ -6,8 +6,9 @@ use serde::de::{
 };
 
 use crate::error::{Error, Result};
-use crate::format::cbor::decode::Decoder;
-use crate::format::cbor::{LARGEST_HINT, wire};
+use crate::format::cbor::decoder::Decoder;
+use crate::format::cbor::limits::LARGEST_HINT;
+use crate::format::cbor::wire;
 
 /// [`LARGEST_HINT`] in the depth, where there may be many containers that are not full yet.
 const LARGEST_DEEP_HINT: usize = 256;

@@ -3,13 +3,13 @@
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Unexpected, Visitor};
 
 use crate::error::{Error, Result};
-use crate::format::cbor::reader::Input;
-use crate::format::cbor::{HUMAN_READABLE, LARGEST_HINT};
+use crate::format::cbor::limits::{HUMAN_READABLE, LARGEST_HINT};
+use crate::format::cbor::reader::ByteReader;
 use crate::format::numeric::number::Number;
 
 /// The elements of a typed array.
 pub(super) struct Numbers<'i, 'r> {
-    pub(super) input: &'i mut Input<'r>,
+    pub(super) input: &'i mut ByteReader<'r>,
     pub(super) number: Number,
     pub(super) left: u64,
 }
@@ -33,7 +33,7 @@ impl<'de> SeqAccess<'de> for Numbers<'_, '_> {
 
 /// One element of a typed array.
 struct OneNumber<'i, 'r> {
-    input: &'i mut Input<'r>,
+    input: &'i mut ByteReader<'r>,
     number: Number,
 }
 

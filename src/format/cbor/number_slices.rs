@@ -12,15 +12,15 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 
 use crate::error::Result;
 use crate::format::cbor::read_vec;
-use crate::format::cbor::reader::Input;
-use crate::format::cbor::writer::Output;
+use crate::format::cbor::reader::ByteReader;
+use crate::format::cbor::writer::ByteWriter;
 use crate::format::numeric::containers::AS_IN_MEMORY;
 use crate::format::numeric::number::{Number, with_numbers};
 use crate::sys::fork::once::Once;
 
 /// Writes the number that `value` is, if [`number`](crate::format::numeric::number) says that it is one: whether it was.
 #[inline]
-pub(super) fn write<T: ?Sized>(value: &T, output: &mut Output<'_>) -> Result<bool> {
+pub(super) fn write<T: ?Sized>(value: &T, output: &mut ByteWriter<'_>) -> Result<bool> {
     let id = typeid::of::<T>();
     let pointer = std::ptr::from_ref(value);
     macro_rules! look {
@@ -41,14 +41,14 @@ pub(super) fn write<T: ?Sized>(value: &T, output: &mut Output<'_>) -> Result<boo
 
 /// A number that can be written, little-endian.
 trait Write: Copy {
-    fn write(self, output: &mut Output<'_>) -> Result<()>;
+    fn write(self, output: &mut ByteWriter<'_>) -> Result<()>;
 }
 
 macro_rules! write {
     ($($type:ty $(as $wide:ty)?),*) => {$(
         impl Write for $type {
             #[inline]
-            fn write(self, output: &mut Output<'_>) -> Result<()> {
+            fn write(self, output: &mut ByteWriter<'_>) -> Result<()> {
                 output.write(&(self $(as $wide)?).to_le_bytes())
             }
         }
@@ -61,7 +61,7 @@ write!(u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, usize as u64, isize as i6
 #[cfg(feature = "num-complex")]
 impl<T: Write> Write for num_complex::Complex<T> {
     #[inline]
-    fn write(self, output: &mut Output<'_>) -> Result<()> {
+    fn write(self, output: &mut ByteWriter<'_>) -> Result<()> {
         self.re.write(output)?;
         self.im.write(output)
     }
@@ -72,7 +72,7 @@ impl<T: Write> Write for num_complex::Complex<T> {
 pub(super) fn read<'de, V: Visitor<'de>>(
     number: Number,
     count: u64,
-    input: &mut Input<'_>,
+    input: &mut ByteReader<'_>,
 ) -> Option<Result<V::Value>> {
     if !AS_IN_MEMORY {
         return None;
@@ -93,7 +93,7 @@ pub(super) fn read<'de, V: Visitor<'de>>(
 
 /// Reads as many booleans, if that is what the visitor makes a vector of.
 #[inline]
-pub(super) fn read_bools<'de, V: Visitor<'de>>(count: u64, input: &mut Input<'_>) -> Option<Result<V::Value>> {
+pub(super) fn read_bools<'de, V: Visitor<'de>>(count: u64, input: &mut ByteReader<'_>) -> Option<Result<V::Value>> {
     static VISITOR: Once<TypeId> = Once::new();
     if typeid::of::<V::Value>() == typeid::of::<Vec<bool>>()
         && typeid::of::<V>() == *VISITOR.get_or_init(visitor_of_vector::<bool>)
@@ -162,7 +162,7 @@ impl<'de> Deserializer<'de> for Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::cbor::{from_slice, to_vec};
+    use crate::format::cbor::slice::{from_slice, to_vec};
 
     /// A vector that grew number by number has room for more; one that was read at once has not.
     #[test]

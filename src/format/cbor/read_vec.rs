@@ -3,7 +3,7 @@
 use bytemuck::Pod;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::wire;
 use crate::sys::alloc;
 
@@ -14,7 +14,7 @@ const STEP: usize = 4 << 20;
 ///
 /// Memory is taken at once if it is known that as many bytes will come; else it grows as they
 /// arrive, so that a length that is a lie costs little.
-pub(super) fn read<T: Pod>(input: &mut Input<'_>, count: u64) -> Result<Vec<T>> {
+pub(super) fn read<T: Pod>(input: &mut ByteReader<'_>, count: u64) -> Result<Vec<T>> {
     let width = size_of::<T>();
     let (count, bytes) = usize::try_from(count)
         .ok()
@@ -41,7 +41,7 @@ pub(super) fn read<T: Pod>(input: &mut Input<'_>, count: u64) -> Result<Vec<T>> 
 }
 
 /// Reads `count` booleans, of which each is one byte.
-pub(super) fn read_bools(input: &mut Input<'_>, count: u64) -> Result<Vec<bool>> {
+pub(super) fn read_bools(input: &mut ByteReader<'_>, count: u64) -> Result<Vec<bool>> {
     let bytes = read::<u8>(input, count)?;
     match bytes.iter().find(|byte| !matches!(**byte, wire::FALSE | wire::TRUE)) {
         None => Ok(bytes.into_iter().map(|byte| byte == wire::TRUE).collect()),

@@ -19,7 +19,7 @@ const UNSEEN: u64 = 1 << 20;
 const MOST_UNSEEN: u64 = 8 << 20;
 
 /// Bytes to decode, with their checksum.
-pub(crate) struct Input<'r> {
+pub(crate) struct ByteReader<'r> {
     source: Source<'r>,
     /// What is at hand of a file or a reader. Nothing of it is consumed in the reader: what was used
     /// of it is, when the next window is needed, or at the end. So the reader stands exactly after
@@ -44,22 +44,22 @@ enum Source<'r> {
     Reader(&'r mut dyn BufRead),
 }
 
-impl<'r> Input<'r> {
+impl<'r> ByteReader<'r> {
     fn new(source: Source<'r>, credit: u64) -> Self {
-        Input { source, window: Vec::new(), at: 0, summed: 0, before: 0, checksum: None, verified: false, credit }
+        ByteReader { source, window: Vec::new(), at: 0, summed: 0, before: 0, checksum: None, verified: false, credit }
     }
 
     pub(crate) fn from_slice(bytes: &'r [u8]) -> Self {
-        Input::new(Source::Slice(bytes), bytes.len() as u64)
+        ByteReader::new(Source::Slice(bytes), bytes.len() as u64)
     }
 
     /// Of a file that may be read at will.
     pub(crate) fn from_file(file: FileRange<'r>) -> Self {
-        Input::new(Source::File(file), file.len())
+        ByteReader::new(Source::File(file), file.len())
     }
 
     pub(crate) fn from_reader(reader: &'r mut dyn BufRead) -> Self {
-        Input::new(Source::Reader(reader), UNSEEN)
+        ByteReader::new(Source::Reader(reader), UNSEEN)
     }
 
     /// Says that about so many bytes will come, so that lengths up to that are believed.
@@ -247,7 +247,7 @@ impl<'r> Input<'r> {
     /// Fills `target` without the detour of a window.
     fn read_straight(&mut self, mut target: &mut [u8]) -> Result<()> {
         self.drop_window();
-        let Input { source, before, checksum, verified, .. } = self;
+        let ByteReader { source, before, checksum, verified, .. } = self;
         let checksum = checksum.get_or_insert_default();
         match source {
             Source::Slice(_) => return Err(Error::truncated()),

@@ -1,17 +1,18 @@
 //! Passing over one value without making anything of it.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::limits::MAX_DEPTH;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::strings::{not_utf8, text};
 use crate::format::cbor::wire::Major;
-use crate::format::cbor::{MAX_DEPTH, typed_array, wire};
+use crate::format::cbor::{typed_array, wire};
 
 /// One level of a value is at most two of its encoding (a variant, and its fields), and the innermost
 /// value is one more.
 pub(crate) const MAX_SKIPPED_DEPTH: u32 = 2 * MAX_DEPTH + 1;
 
 /// Passes over the next value, which may be nested `depth` levels deep.
-pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
+pub(crate) fn skip_value(input: &mut ByteReader<'_>, depth: u32) -> Result<()> {
     if depth == 0 {
         return Err(Error::new(ErrorKind::LimitExceeded, "the content is nested too deep"));
     }
@@ -66,7 +67,7 @@ pub(crate) fn skip_value(input: &mut Input<'_>, depth: u32) -> Result<()> {
 }
 
 /// Passes over a text of `len` bytes, piece by piece: it may be longer than memory.
-fn skip_text(input: &mut Input<'_>, len: u64) -> Result<()> {
+fn skip_text(input: &mut ByteReader<'_>, len: u64) -> Result<()> {
     if len <= input.rest().len() as u64 {
         return input.take(len, |bytes| text(bytes.as_slice()).map(drop));
     }

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::format::cbor::read_vec;
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::wire::Major;
 
-impl Input<'_> {
+impl ByteReader<'_> {
     /// Gives `len` bytes to `use_bytes`: borrowed if they are at hand, else gathered in a `Vec`.
     pub(crate) fn take<R>(&mut self, len: u64, use_bytes: impl FnOnce(Taken<'_>) -> Result<R>) -> Result<R> {
         if let Ok(len) = usize::try_from(len)
@@ -28,7 +28,7 @@ impl Input<'_> {
     }
 }
 
-/// Bytes that [`Input::take`] gives.
+/// Bytes that [`ByteReader::take`] gives.
 pub(crate) enum Taken<'a> {
     Borrowed(&'a [u8]),
     Owned(Vec<u8>),

@@ -6,10 +6,10 @@
 //! imaginary parts in turn, under a tag of our own.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::wire;
 use crate::format::cbor::wire::Major;
-use crate::format::cbor::writer::Output;
+use crate::format::cbor::writer::ByteWriter;
 use crate::format::numeric::number::Number;
 
 /// The kinds that RFC 8746 has tags for.
@@ -43,7 +43,7 @@ fn tag_of(number: Number) -> u64 {
 }
 
 /// What a tag announces, if it announces numbers. Complex ones have a second tag, which is read.
-pub(crate) fn announced(tag: u64, input: &mut Input<'_>) -> Result<Option<Number>> {
+pub(crate) fn announced(tag: u64, input: &mut ByteReader<'_>) -> Result<Option<Number>> {
     let tagged = |tag| TAGGED.into_iter().find(|number| tag_of(*number) == tag);
     if tag != wire::TAG_COMPLEX {
         return Ok(tagged(tag));
@@ -62,7 +62,7 @@ fn alignment(bytes: u64) -> u64 {
 }
 
 /// Writes all that comes before the numbers of an array; gives what must come after them.
-pub(crate) fn begin(output: &mut Output<'_>, number: Number, count: u64) -> Result<Tail> {
+pub(crate) fn begin(output: &mut ByteWriter<'_>, number: Number, count: u64) -> Result<Tail> {
     let bytes = count
         .checked_mul(number.width() as u64)
         .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, "a sequence declares more than 2^64 bytes"))?;
@@ -73,7 +73,7 @@ pub(crate) fn begin(output: &mut Output<'_>, number: Number, count: u64) -> Resu
     let (head, head_len) = wire::head(Major::Bytes, bytes);
     let head = &head[..head_len];
     let align = alignment(bytes);
-    let is_aligned = |output: &Output<'_>| (output.position() + head_len as u64) & (align - 1) == 0;
+    let is_aligned = |output: &ByteWriter<'_>| (output.position() + head_len as u64) & (align - 1) == 0;
     let mut tail = Tail::Nothing;
     if !is_aligned(output) {
         tail = Tail::Break;
@@ -88,7 +88,7 @@ pub(crate) fn begin(output: &mut Output<'_>, number: Number, count: u64) -> Resu
 }
 
 /// Writes an array of numbers whose bytes are at hand.
-pub(crate) fn write(output: &mut Output<'_>, number: Number, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(output: &mut ByteWriter<'_>, number: Number, bytes: &[u8]) -> Result<()> {
     let tail = begin(output, number, (bytes.len() / number.width()) as u64)?;
     output.write(bytes)?;
     tail.write(output)
@@ -102,7 +102,7 @@ pub(crate) enum Tail {
 }
 
 impl Tail {
-    pub(crate) fn write(self, output: &mut Output<'_>) -> Result<()> {
+    pub(crate) fn write(self, output: &mut ByteWriter<'_>) -> Result<()> {
         match self {
             Tail::Nothing => Ok(()),
             Tail::Break => output.write(&[wire::BREAK]),
@@ -111,7 +111,7 @@ impl Tail {
 }
 
 /// Reads what [`begin`] wrote, after the tag: the number of elements, and whether a break follows.
-pub(crate) fn open(input: &mut Input<'_>, number: Number) -> Result<(u64, bool)> {
+pub(crate) fn open(input: &mut ByteReader<'_>, number: Number) -> Result<(u64, bool)> {
     let mut initial = input.byte()?;
     let padded = initial == wire::BYTES_INDEFINITE;
     if padded {
@@ -137,7 +137,7 @@ pub(crate) fn open(input: &mut Input<'_>, number: Number) -> Result<(u64, bool)>
 }
 
 /// Reads what [`Tail`] wrote.
-pub(crate) fn close(input: &mut Input<'_>, padded: bool) -> Result<()> {
+pub(crate) fn close(input: &mut ByteReader<'_>, padded: bool) -> Result<()> {
     if padded && input.byte()? != wire::BREAK {
         return Err(Error::damaged("a typed array consists of more than one chunk"));
     }

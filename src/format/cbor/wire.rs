@@ -1,7 +1,7 @@
 //! The bytes of CBOR heads, and the tags that larder writes.
 
 use crate::error::Result;
-use crate::format::cbor::writer::Output;
+use crate::format::cbor::writer::ByteWriter;
 
 /// The major types of RFC 8949, section 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub(crate) fn head(major: Major, argument: u64) -> ([u8; 9], usize) {
 }
 
 /// Writes a head in its shortest form.
-pub(crate) fn write_head(output: &mut Output<'_>, major: Major, argument: u64) -> Result<()> {
+pub(crate) fn write_head(output: &mut ByteWriter<'_>, major: Major, argument: u64) -> Result<()> {
     let (bytes, len) = head(major, argument);
     output.write(&bytes[..len])
 }

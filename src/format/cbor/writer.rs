@@ -14,7 +14,7 @@ const SMALLEST_ARRAY_AHEAD: u64 = 16 << 10;
 const SUMMED_ASIDE: usize = 4 << 20;
 
 /// A buffered writer that knows its position and the checksum of all that it has written.
-pub(crate) struct Output<'w> {
+pub(crate) struct ByteWriter<'w> {
     writer: &'w mut dyn Target,
     buffer: Vec<u8>,
     /// The buffer is handed to the writer when it would grow longer. That is where a piece of the
@@ -37,10 +37,10 @@ struct ArrayAhead {
     bytes: u64,
 }
 
-impl<'w> Output<'w> {
+impl<'w> ByteWriter<'w> {
     pub(crate) fn new(writer: &'w mut dyn Target) -> Self {
         let buffer = Vec::with_capacity(1 << 10);
-        Output { writer, buffer, limit: PIECE, flushed: 0, summed: 0, checksum: None, arrays: Vec::new() }
+        ByteWriter { writer, buffer, limit: PIECE, flushed: 0, summed: 0, checksum: None, arrays: Vec::new() }
     }
 
     #[inline]
@@ -180,7 +180,7 @@ impl<'w> Output<'w> {
     }
 }
 
-/// A place in an [`Output`] to come back to.
+/// A place in an [`ByteWriter`] to come back to.
 pub(crate) struct Mark {
     position: u64,
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use ndarray::{ArrayBase, Data, Dimension, Ix1, Ix2, Ix3, Ix4, IxDyn, OwnedArcRepr, OwnedRepr, ViewRepr};
 
+use crate::format::numeric::containers;
 use crate::format::numeric::containers::AS_IN_MEMORY;
-use crate::format::numeric::number;
 use crate::format::numeric::number::{Number, with_numbers};
 use crate::format::numeric::strided::Strided;
 use crate::sys::fork::once::Lazy;
@@ -112,7 +112,7 @@ where
             Strided::new(array.as_ptr().cast(), size_of::<A>(), array.shape(), array.strides())
         }),
     };
-    Some(Array { shape: array.shape(), fixed: D::NDIM.is_some(), number: number::<A>()?, elements })
+    Some(Array { shape: array.shape(), fixed: D::NDIM.is_some(), number: containers::number::<A>()?, elements })
 }
 
 /// The types that are recognised.

@@ -11,5 +11,3 @@ pub(crate) mod nan;
 pub(crate) mod number;
 #[cfg(feature = "ndarray")]
 pub(crate) mod strided;
-
-use crate::format::numeric::containers::number;

@@ -3,7 +3,7 @@
 use serde::ser::{Error as _, SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 
-use crate::format::value::Value;
+use crate::format::value::tree::Value;
 use crate::text::preview::shorten;
 
 /// Stands at the end of what was cut.

@@ -1,39 +1,15 @@
 //! Arrays of numbers: what they are like, however many there are.
 
-use serde::Serialize;
-
 use crate::error::{Error, Result};
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::numeric::number::Number;
-use crate::format::value::Value;
+use crate::format::value::tree::{NumberArray, Value};
 
 /// Numbers that are read at once.
 const CHUNK: usize = 4096;
 
 /// Of an axis that is not the last, so many are shown of a large array.
 const CORNER: u64 = 3;
-
-/// What an array of numbers is like, and some of its elements.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct NumberArray {
-    /// The type of the elements, as Rust calls it.
-    pub kind: &'static str,
-    /// The lengths of the axes; one, unless it is an array of `ndarray`.
-    pub shape: Vec<u64>,
-    /// The least element; `None` if there is none, or they are complex.
-    pub min: Option<f64>,
-    /// The mean; `None` as for `min`. NaN is left out of all three.
-    pub mean: Option<f64>,
-    /// The greatest element; `None` as for `min`.
-    pub max: Option<f64>,
-    /// How many are NaN.
-    pub nan: u64,
-    /// Whether `corner` is all there is.
-    pub whole: bool,
-    /// The elements; of a large array, those in the corner where all indices are least. Nested as the array is.
-    pub corner: Value,
-}
 
 /// What has been seen of the elements.
 #[derive(Default)]
@@ -109,7 +85,7 @@ impl Kept {
 
 /// Reads `count` numbers, of which at most about `most` of each row are kept.
 pub(super) fn read(
-    input: &mut Input<'_>,
+    input: &mut ByteReader<'_>,
     number: Number,
     count: u64,
     shape: Option<Vec<u64>>,

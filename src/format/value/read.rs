@@ -2,11 +2,12 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::head::Head;
-use crate::format::cbor::reader::Input;
+use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::typed_array;
 use crate::format::cbor::wire::{TAG_BIG_NEGATIVE, TAG_BIG_POSITIVE, TAG_CHAR, TAG_SOME};
-use crate::format::value::{Value, numbers};
+use crate::format::value::numbers;
+use crate::format::value::tree::Value;
 
 /// Bytes of the longest text that is taken for the name of a field or a variant, and always kept.
 const LONGEST_NAME: u64 = 256;
@@ -15,12 +16,12 @@ const LONGEST_NAME: u64 = 256;
 const MOST_AXES: usize = 64;
 
 /// Reads the value that comes next, keeping `most` elements of each container.
-pub(super) fn value(input: &mut Input<'_>, most: usize) -> Result<Value> {
+pub(crate) fn value(input: &mut ByteReader<'_>, most: usize) -> Result<Value> {
     Reader { input, most, shape: None }.value(MAX_SKIPPED_DEPTH)
 }
 
 struct Reader<'i, 'r> {
-    input: &'i mut Input<'r>,
+    input: &'i mut ByteReader<'r>,
     most: usize,
     /// The shape of the array that comes next, if it is known.
     shape: Option<Vec<u64>>,
@@ -214,7 +215,7 @@ mod tests {
         let sample = document::to_vec(&(map, array, 'x', u128::MAX, i128::MIN, vec![true; 3], ((), "é".repeat(300))));
         let sample = sample.unwrap();
         let read = |bytes: &[u8]| {
-            let mut input = Input::from_slice(bytes);
+            let mut input = ByteReader::from_slice(bytes);
             document::read_with(&mut input, |input, _| value(input, 4)).map(|(value, _)| {
                 let _ = (value.to_string(), format!("{value:#}"), serde_json::to_string(&value));
             })
@@ -239,13 +240,13 @@ mod tests {
         // {"v": 1, "dim": [2^60, 0], "data": typed array of nothing}
         let mut bytes = b"\xa3\x61v\x01\x63dim\x82\x1b\x10\0\0\0\0\0\0\0\x00\x64data".to_vec();
         bytes.extend(b"\xd8\x56\x40");
-        let read = value(&mut Input::from_slice(&bytes), usize::MAX).unwrap();
+        let read = value(&mut ByteReader::from_slice(&bytes), usize::MAX).unwrap();
         let Value::Numbers(array) = read else { panic!("{read:?}") };
         assert_eq!((&*array.shape, array.kind, array.whole), (&[1 << 60, 0][..], "f64", true));
         assert_eq!(array.corner, Value::Seq { items: Vec::new(), omitted: 0 });
         // Nested as deep as it likes, too.
         let deep = [0x81; 100_000];
-        let error = value(&mut Input::from_slice(&deep), 4).unwrap_err();
+        let error = value(&mut ByteReader::from_slice(&deep), 4).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
     }
 }

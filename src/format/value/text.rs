@@ -2,8 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::format::value::Value;
-use crate::format::value::numbers::NumberArray;
+use crate::format::value::tree::{NumberArray, Value};
 
 /// Characters of a line; what is longer is broken.
 const WIDTH: usize = 100;

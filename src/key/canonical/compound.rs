@@ -6,22 +6,26 @@ use serde::ser::{
 };
 
 use crate::error::{Error, Result};
-use crate::key::canonical::Canonical;
+use crate::key::canonical::encoder::CanonicalEncoder;
 use crate::key::canonical::hash_buffer::Tag;
 use crate::key::canonical::number_slices::Numbers;
 
 /// A sequence, map, struct or variant whose items are coming.
-pub(crate) struct Items<'c, 's> {
-    pub(crate) canonical: &'c mut Canonical<'s>,
+pub(crate) struct CompoundEncoder<'c, 's> {
+    pub(crate) canonical: &'c mut CanonicalEncoder<'s>,
     tag: Tag,
     variant: Option<&'static str>,
     count: u64,
 }
 
-impl<'c, 's> Items<'c, 's> {
-    pub(crate) fn begin(canonical: &'c mut Canonical<'s>, tag: Tag, variant: Option<&'static str>) -> Result<Self> {
+impl<'c, 's> CompoundEncoder<'c, 's> {
+    pub(crate) fn begin(
+        canonical: &'c mut CanonicalEncoder<'s>,
+        tag: Tag,
+        variant: Option<&'static str>,
+    ) -> Result<Self> {
         canonical.enter()?;
-        Ok(Items { canonical, tag, variant, count: 0 })
+        Ok(CompoundEncoder { canonical, tag, variant, count: 0 })
     }
 
     #[inline]
@@ -33,7 +37,7 @@ impl<'c, 's> Items<'c, 's> {
     /// Numbers that lie in memory; no items came before them.
     pub(crate) fn numbers(&mut self, numbers: &Numbers<'_>) -> Result<()> {
         self.count = numbers.count() as u64;
-        self.canonical.sink.write_from(numbers)?;
+        self.canonical.buffer.write_from(numbers)?;
         if let Some(tag) = numbers.run() {
             self.canonical.run_of(tag, self.count);
         }
@@ -45,7 +49,11 @@ impl<'c, 's> Items<'c, 's> {
     }
 
     /// A field whose value is encoded by `encode`.
-    pub(crate) fn named(&mut self, name: &str, encode: impl FnOnce(&mut Canonical<'s>) -> Result<()>) -> Result<()> {
+    pub(crate) fn named(
+        &mut self,
+        name: &str,
+        encode: impl FnOnce(&mut CanonicalEncoder<'s>) -> Result<()>,
+    ) -> Result<()> {
         self.count += 1;
         encode(&mut *self.canonical)?;
         self.canonical.bytes(Tag::Str, name.as_bytes());
@@ -54,13 +62,13 @@ impl<'c, 's> Items<'c, 's> {
 
     pub(crate) fn finish(self) -> Result<()> {
         self.canonical.leave();
-        let sink = &mut self.canonical.sink;
+        let buffer = &mut self.canonical.buffer;
         match self.variant {
-            None => sink.end(self.count, self.tag),
+            None => buffer.end(self.count, self.tag),
             Some(variant) => {
-                sink.length(self.count);
-                sink.text(variant);
-                sink.tag(self.tag);
+                buffer.length(self.count);
+                buffer.text(variant);
+                buffer.tag(self.tag);
             }
         }
         Ok(())
@@ -69,7 +77,7 @@ impl<'c, 's> Items<'c, 's> {
 
 macro_rules! items {
     ($($trait:ident: $method:ident),* $(,)?) => {$(
-        impl $trait for Items<'_, '_> {
+        impl $trait for CompoundEncoder<'_, '_> {
             type Ok = ();
             type Error = Error;
 
@@ -92,7 +100,7 @@ items! {
 
 macro_rules! fields {
     ($($trait:ident),*) => {$(
-        impl $trait for Items<'_, '_> {
+        impl $trait for CompoundEncoder<'_, '_> {
             type Ok = ();
             type Error = Error;
 

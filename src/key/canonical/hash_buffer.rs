@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::error::Result;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::key::hashing::parallel_blake3::{Scratch, Source, Tree, index};
 
 /// The last byte of every item.
@@ -67,7 +67,7 @@ const HASH_AT: usize = 64 << 10;
 const LARGEST_KEPT: usize = 4 << 10;
 
 /// Takes the encoding: in memory while it is short, hashed piece by piece when it is long.
-pub(crate) struct Sink {
+pub(crate) struct HashBuffer {
     bytes: Vec<u8>,
     /// Where the encoding begins: before it are others, which are complete.
     start: usize,
@@ -79,7 +79,7 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-impl Drop for Sink {
+impl Drop for HashBuffer {
     fn drop(&mut self) {
         if self.bytes.capacity() <= LARGEST_KEPT {
             self.bytes.clear();
@@ -88,10 +88,10 @@ impl Drop for Sink {
     }
 }
 
-impl Sink {
+impl HashBuffer {
     pub(crate) fn new() -> Self {
         let bytes = BUFFER.try_with(Cell::take).ok().filter(|buffer| buffer.capacity() > 0);
-        Sink { bytes: bytes.unwrap_or_else(|| Vec::with_capacity(128)), start: 0, tree: None }
+        HashBuffer { bytes: bytes.unwrap_or_else(|| Vec::with_capacity(128)), start: 0, tree: None }
     }
 
     #[inline]
@@ -215,7 +215,7 @@ impl Sink {
 
     pub(crate) fn digest(&self) -> Key {
         match &self.tree {
-            None => Key(*blake3::hash(self.rest()).as_bytes()),
+            None => Key::from_bytes(*blake3::hash(self.rest()).as_bytes()),
             Some(tree) => tree.digest_with(self.rest()),
         }
     }
@@ -223,12 +223,12 @@ impl Sink {
     /// The digest of all encodings that were kept, under a key.
     pub(crate) fn keyed_digest(&self, key: &Key) -> Key {
         if self.bytes.len() <= HASH_AT {
-            return Key(*blake3::keyed_hash(&key.0, &self.bytes).as_bytes());
+            return Key::from_bytes(*blake3::keyed_hash(key.as_bytes(), &self.bytes).as_bytes());
         }
         // A call with very many arguments: by their digest, then.
         let mut short = blake3::hash(&self.bytes).as_bytes().to_vec();
         short.push(Tag::Digest as u8);
-        Key(*blake3::keyed_hash(&key.0, &short).as_bytes())
+        Key::from_bytes(*blake3::keyed_hash(key.as_bytes(), &short).as_bytes())
     }
 }
 

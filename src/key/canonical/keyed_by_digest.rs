@@ -2,28 +2,28 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::key::Key;
-use crate::key::canonical::Canonical;
+use crate::key::canonical::encoder::CanonicalEncoder;
 use crate::key::canonical::hash_buffer::Tag;
+use crate::key::digest::Key;
 
 /// What a digest stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StandIn {
+pub(crate) enum ByDigest {
     /// The content of a file.
     File,
     /// The value in an entry, by the entry's key.
     Shelved,
 }
 
-impl StandIn {
-    const ALL: [StandIn; 2] = [StandIn::File, StandIn::Shelved];
+impl ByDigest {
+    const ALL: [ByDigest; 2] = [ByDigest::File, ByDigest::Shelved];
 
     /// What the newtype struct is called that the canonical encoder is given. No type can have such a name, unless
     /// it is renamed to it on purpose.
     const fn name(self) -> &'static str {
         match self {
-            StandIn::File => "$larder::FileDigest",
-            StandIn::Shelved => "$larder::Shelved",
+            ByDigest::File => "$larder::FileDigest",
+            ByDigest::Shelved => "$larder::Shelved",
         }
     }
 
@@ -36,15 +36,15 @@ impl StandIn {
 
     pub(crate) fn tag(self) -> Tag {
         match self {
-            StandIn::File => Tag::File,
-            StandIn::Shelved => Tag::Shelved,
+            ByDigest::File => Tag::File,
+            ByDigest::Shelved => Tag::Shelved,
         }
     }
 
-    /// Whether `S` makes a key, so that [`serialize`](StandIn::serialize) is what to call. Through serde's own
+    /// Whether `S` makes a key, so that [`serialize`](ByDigest::serialize) is what to call. Through serde's own
     /// serializers (of `flatten`, for one) it can't be seen: then the value is what it is for others.
     pub(crate) fn is_wanted<S: Serializer>() -> bool {
-        typeid::of::<S>() == typeid::of::<&mut Canonical<'_>>()
+        typeid::of::<S>() == typeid::of::<&mut CanonicalEncoder<'_>>()
     }
 
     /// Serialises a digest for the canonical encoder.

@@ -4,14 +4,15 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use crate::error::{Error, Result};
-use crate::format::cbor::HUMAN_READABLE;
+use crate::format::cbor::limits::HUMAN_READABLE;
 use crate::format::numeric::containers;
-use crate::key::canonical::compound::Items;
-use crate::key::canonical::hash_buffer::{Sink, Tag};
-use crate::key::canonical::keyed_by_digest::StandIn;
-use crate::key::canonical::map_encoder::Pairs;
+use crate::key::canonical::compound::CompoundEncoder;
+use crate::key::canonical::encoder::{CanonicalEncoder, MapOrder};
+use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
+use crate::key::canonical::hash_containers;
+use crate::key::canonical::keyed_by_digest::ByDigest;
+use crate::key::canonical::map_encoder::MapEncoder;
 use crate::key::canonical::number_slices::{Numbers, canonical_f32, canonical_f64};
-use crate::key::canonical::{Canonical, Order, hash_containers};
 use crate::key::hashing::item_hashes::digests;
 use crate::key::hashing::prefetch::fetch;
 
@@ -25,16 +26,16 @@ macro_rules! scalars {
     )*};
 }
 
-impl<'c, 's> Serializer for &'c mut Canonical<'s> {
+impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
     type Ok = ();
     type Error = Error;
-    type SerializeSeq = Items<'c, 's>;
-    type SerializeTuple = Items<'c, 's>;
-    type SerializeTupleStruct = Items<'c, 's>;
-    type SerializeTupleVariant = Items<'c, 's>;
-    type SerializeMap = Pairs<'c, 's>;
-    type SerializeStruct = Items<'c, 's>;
-    type SerializeStructVariant = Items<'c, 's>;
+    type SerializeSeq = CompoundEncoder<'c, 's>;
+    type SerializeTuple = CompoundEncoder<'c, 's>;
+    type SerializeTupleStruct = CompoundEncoder<'c, 's>;
+    type SerializeTupleVariant = CompoundEncoder<'c, 's>;
+    type SerializeMap = MapEncoder<'c, 's>;
+    type SerializeStruct = CompoundEncoder<'c, 's>;
+    type SerializeStructVariant = CompoundEncoder<'c, 's>;
 
     fn is_human_readable(&self) -> bool {
         HUMAN_READABLE
@@ -86,7 +87,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
         self.nested(value)?;
-        self.sink.tag(Tag::Some);
+        self.buffer.tag(Tag::Some);
         Ok(())
     }
 
@@ -101,17 +102,17 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<()> {
         self.end_run();
-        self.sink.text(variant);
-        self.sink.tag(Tag::UnitVariant);
+        self.buffer.text(variant);
+        self.buffer.tag(Tag::UnitVariant);
         Ok(())
     }
 
     /// Left out, as in the data: the type itself is the function's affair, see `function.rs`.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<()> {
         self.value(value)?;
-        if let Some(kind) = StandIn::named(name) {
+        if let Some(kind) = ByDigest::named(name) {
             self.end_run();
-            self.sink.tag(kind.tag());
+            self.buffer.tag(kind.tag());
         }
         Ok(())
     }
@@ -124,21 +125,21 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
         value: &T,
     ) -> Result<()> {
         self.nested(value)?;
-        self.sink.text(variant);
-        self.sink.tag(Tag::NewtypeVariant);
+        self.buffer.text(variant);
+        self.buffer.tag(Tag::NewtypeVariant);
         Ok(())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Seq, None)
+    fn serialize_seq(self, _: Option<usize>) -> Result<CompoundEncoder<'c, 's>> {
+        CompoundEncoder::begin(self, Tag::Seq, None)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Tuple, None)
+    fn serialize_tuple(self, _: usize) -> Result<CompoundEncoder<'c, 's>> {
+        CompoundEncoder::begin(self, Tag::Tuple, None)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Tuple, None)
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<CompoundEncoder<'c, 's>> {
+        CompoundEncoder::begin(self, Tag::Tuple, None)
     }
 
     fn serialize_tuple_variant(
@@ -147,20 +148,20 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::TupleVariant, Some(variant))
+    ) -> Result<CompoundEncoder<'c, 's>> {
+        CompoundEncoder::begin(self, Tag::TupleVariant, Some(variant))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Pairs<'c, 's>> {
-        if self.order == Order::Meant && len.is_some() {
-            return Ok(Pairs::Ordered(Items::begin(self, Tag::Map, None)?));
+    fn serialize_map(self, len: Option<usize>) -> Result<MapEncoder<'c, 's>> {
+        if self.order == MapOrder::Meant && len.is_some() {
+            return Ok(MapEncoder::Ordered(CompoundEncoder::begin(self, Tag::Map, None)?));
         }
         self.enter()?;
-        Ok(Pairs::Unordered { canonical: self, pair: Sink::new(), digests: Vec::new() })
+        Ok(MapEncoder::Unordered { canonical: self, pair: HashBuffer::new(), digests: Vec::new() })
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::Struct, None)
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<CompoundEncoder<'c, 's>> {
+        CompoundEncoder::begin(self, Tag::Struct, None)
     }
 
     fn serialize_struct_variant(
@@ -169,8 +170,8 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Items<'c, 's>> {
-        Items::begin(self, Tag::StructVariant, Some(variant))
+    ) -> Result<CompoundEncoder<'c, 's>> {
+        CompoundEncoder::begin(self, Tag::StructVariant, Some(variant))
     }
 
     fn collect_seq<I>(self, iter: I) -> Result<()>
@@ -193,7 +194,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
         if let Some(bools @ [_, ..]) = containers::slice::<I, bool>(&iter) {
             return self.numbers(&Numbers::bools(bools));
         }
-        let mut items = Items::begin(self, Tag::Seq, None)?;
+        let mut items = CompoundEncoder::begin(self, Tag::Seq, None)?;
         for value in iter {
             items.item(&value)?;
         }
@@ -206,7 +207,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
         V: Serialize,
         I: IntoIterator<Item = (K, V)>,
     {
-        if self.order == Order::Ignored || hash_containers::is_map::<I>() {
+        if self.order == MapOrder::Ignored || hash_containers::is_map::<I>() {
             self.enter()?;
             let fetch = |(key, value): &(K, V)| {
                 fetch(key);
@@ -217,7 +218,7 @@ impl<'c, 's> Serializer for &'c mut Canonical<'s> {
             self.unordered(Tag::UnorderedMap, &digests);
             return Ok(());
         }
-        let mut items = Items::begin(self, Tag::Map, None)?;
+        let mut items = CompoundEncoder::begin(self, Tag::Map, None)?;
         for (key, value) in iter {
             items.item(&key)?;
             items.canonical.value(&value)?;

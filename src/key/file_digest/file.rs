@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
+use crate::key::file_digest::remembered::{Seen, Stamp, recall, remember};
 use crate::key::file_digest::state::{State, Trust};
-use crate::key::file_digest::{Seen, Stamp, recall, remember};
 use crate::key::hashing::parallel_blake3::{Scratch, Source, Take, Tree};
 use crate::sys::file::{FileRange, open_entry, open_now};
 
@@ -89,7 +89,7 @@ pub(super) fn read(path: &Path, place: PathBuf, links: Links, worth_remembering:
 /// Returns the BLAKE3 of the content; `None` if its length is not `size`.
 fn content(file: &File, size: u64) -> Result<Option<Key>> {
     #[cfg(test)]
-    super::READS.with(|reads| reads.set(reads.get() + 1));
+    crate::key::file_digest::remembered::READS.with(|reads| reads.set(reads.get() + 1));
     let mut tree = Tree::new();
     match tree.update_from(&Content { range: FileRange::new(file, 0, size), size }) {
         Err(error) if error.kind() == ErrorKind::Truncated => return Ok(None),

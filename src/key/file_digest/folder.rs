@@ -8,10 +8,11 @@ use std::path::Path;
 use blake3::Hasher;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::digest::Key;
+use crate::key::file_digest::file;
 use crate::key::file_digest::file::Links;
+use crate::key::file_digest::remembered::{Seen, Stamp, recall, remember};
 use crate::key::file_digest::state::{State, Trust};
-use crate::key::file_digest::{Seen, Stamp, file, recall, remember};
 
 /// Keeps the digest of a folder from being that of a file that holds the same bytes.
 const CONTEXT: &str = "larder 2026 the digest of a folder, version 1";

@@ -7,8 +7,9 @@ use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::key::canonical::hash_buffer::Sink;
-use crate::key::canonical::{Order, encode_nested};
+use crate::key::canonical::encode::encode_nested;
+use crate::key::canonical::encoder::MapOrder;
+use crate::key::canonical::hash_buffer::HashBuffer;
 use crate::key::hashing::prefetch::Ahead;
 use crate::sys::workers::{threads, with_helpers};
 
@@ -26,7 +27,7 @@ const MOST_EXPECTED: usize = 1 << 20;
 
 /// Returns the digest of each item's encoding, sorted. `depth` is the nesting depth of the items, and `fetch` prefetches
 /// the memory of an item.
-pub(crate) fn digests<I>(items: I, fetch: impl Fn(&I::Item), order: Order, depth: u32) -> Result<Vec<Digest>>
+pub(crate) fn digests<I>(items: I, fetch: impl Fn(&I::Item), order: MapOrder, depth: u32) -> Result<Vec<Digest>>
 where
     I: IntoIterator,
     I::Item: Serialize,
@@ -53,7 +54,7 @@ where
 
 /// Adds the digests of all items. This thread encodes them. Other threads hash them as long as they keep up; this one
 /// hashes the rest.
-fn add_with_help<I>(items: &mut I, order: Order, depth: u32, digests: &mut Vec<Digest>) -> Result<()>
+fn add_with_help<I>(items: &mut I, order: MapOrder, depth: u32, digests: &mut Vec<Digest>) -> Result<()>
 where
     I: Iterator,
     I::Item: Serialize,
@@ -99,7 +100,7 @@ fn sort(digests: &mut [Digest]) {
 
 /// The encodings of some items.
 struct Batch {
-    sink: Sink,
+    buffer: HashBuffer,
     /// The ends of the short encodings.
     ends: Vec<usize>,
     /// The digests of the long ones.
@@ -108,12 +109,12 @@ struct Batch {
 
 impl Batch {
     fn new() -> Self {
-        Batch { sink: Sink::new(), ends: Vec::new(), long: Vec::new() }
+        Batch { buffer: HashBuffer::new(), ends: Vec::new(), long: Vec::new() }
     }
 
-    fn add<T: Serialize>(&mut self, item: &T, order: Order, depth: u32) -> Result<()> {
-        encode_nested(item, &mut self.sink, order, depth)?;
-        match self.sink.begin_next() {
+    fn add<T: Serialize>(&mut self, item: &T, order: MapOrder, depth: u32) -> Result<()> {
+        encode_nested(item, &mut self.buffer, order, depth)?;
+        match self.buffer.begin_next() {
             Ok(end) => self.ends.push(end),
             Err(digest) => self.long.push(*digest.as_bytes()),
         }
@@ -129,10 +130,10 @@ impl Batch {
         digests.append(&mut self.long);
         let mut start = 0;
         for end in self.ends.drain(..) {
-            digests.push(*blake3::hash(&self.sink.all()[start..end]).as_bytes());
+            digests.push(*blake3::hash(&self.buffer.all()[start..end]).as_bytes());
             start = end;
         }
-        self.sink.clear_all();
+        self.buffer.clear_all();
     }
 }
 

@@ -9,7 +9,7 @@ use blake3::Hasher;
 use blake3::hazmat::{ChainingValue, HasherExt as _, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
 use crate::error::Result;
-use crate::key::Key;
+use crate::key::digest::Key;
 use crate::sys::workers::{threads, try_map};
 
 /// Bytes of a subtree, which a thread hashes at a time. Strided arrays are copied piece by piece: a long piece has many
@@ -195,11 +195,11 @@ impl Tree {
 
     pub(crate) fn digest(&self) -> Key {
         let Some((first, others)) = self.subtrees.split_first() else {
-            return Key(*self.piece.finalize().as_bytes());
+            return Key::from_bytes(*self.piece.finalize().as_bytes());
         };
         let last = self.piece.finalize_non_root();
         let right = others.iter().rev().fold(last, |right, left| merge_subtrees_non_root(left, &right, Mode::Hash));
-        Key(*merge_subtrees_root(first, &right, Mode::Hash).as_bytes())
+        Key::from_bytes(*merge_subtrees_root(first, &right, Mode::Hash).as_bytes())
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
         for pieces in [0, 1, 2, 3, 4, 7, 8, 9] {
             for more in [0, 1, 5] {
                 let content = &content[..pieces * PIECE + more];
-                let expected = Key(*blake3::hash(content).as_bytes());
+                let expected = Key::from_bytes(*blake3::hash(content).as_bytes());
                 for before in [0, 1, 1023, PIECE, PIECE + 3].into_iter().filter(|before| *before <= content.len()) {
                     let (first, rest) = content.split_at(before);
                     let mut tree = Tree::new();

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::sys::fork::{generation, notice};
+use crate::sys::fork::generation::generation;
+use crate::sys::fork::lock_file::notice;
 
 /// What `OnceLock` is, but for a fork while the value is made: a child has no thread that would end that, so it makes the
 /// value itself.

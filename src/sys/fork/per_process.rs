@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::sys::fork::{Born, notice};
+use crate::sys::fork::generation::Born;
+use crate::sys::fork::lock_file::notice;
 
 /// A value that is made afresh where it is first asked for after a fork. The parent's is never dropped there.
 ///

@@ -7,8 +7,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::sys::fork;
-use crate::sys::lock::ofd::LENGTH_BITS;
+use crate::sys::fork::generation;
+use crate::sys::lock::try_lock::LENGTH_BITS;
 use crate::sys::proc::{Stat, boot_ticks};
 
 /// Generations to look at.
@@ -24,7 +24,7 @@ pub(super) fn holds(file: &File, start: i64) -> bool {
     let ancestors = std::iter::successors(Some(me.parent), |pid| Stat::of_process(*pid).map(|stat| stat.parent));
     // Those that this process was forked from, without a program of its own, are seen by `flight`: it knows which of them
     // was within which call.
-    let ancestors = ancestors.skip(fork::depth());
+    let ancestors = ancestors.skip(generation::depth());
     let mut taken = ancestors.take(OLDEST).take_while(|pid| *pid > 0).filter_map(|pid| taken_at(pid, identity, start));
     // Compared as ages, as the length wraps. A process that is older than the wrap can't tell.
     let now = boot_ticks();

@@ -8,31 +8,31 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::sys::atomic_file::create_private_folder;
-use crate::sys::fork::held::LockFile;
+use crate::sys::fork::lock_file::LockFile;
+use crate::sys::lock::try_lock::{RETRY_INTERVAL, TryLock};
 use crate::sys::lock::whole_file::try_exclusive;
-use crate::sys::lock::{ASK_AGAIN, Asked};
 
 /// A file for each key that is locked, in a folder.
-pub(super) struct Files {
+pub(super) struct FileLocks {
     folder: PathBuf,
 }
 
 /// The file, whose name goes when the lock does.
-pub(super) struct Named {
+pub(super) struct FileLock {
     path: PathBuf,
     file: LockFile,
 }
 
-impl Files {
+impl FileLocks {
     pub(super) fn under(root: &Path) -> Self {
-        Files { folder: root.join("locks") }
+        FileLocks { folder: root.join("locks") }
     }
 
     /// Nothing is open that no lock needs.
     #[cfg_attr(test, expect(clippy::unused_self, dead_code, reason = "as for locks of the other kind"))]
     pub(super) fn rest(&self) {}
 
-    pub(super) fn ask(&self, place: u64) -> Result<Asked<Named>> {
+    pub(super) fn ask(&self, place: u64) -> Result<TryLock<FileLock>> {
         let path = self.folder.join(format!("{place:010x}"));
         let failed = |e| Error::io(e, "can't lock").at(&path);
         loop {
@@ -46,22 +46,22 @@ impl Files {
                 opened => opened.map_err(failed)?,
             };
             if !try_exclusive(&file).map_err(failed)? {
-                return Ok(Asked::Theirs);
+                return Ok(TryLock::Busy);
             }
             // Between opening and locking, the holder before may have taken the name away: then the
             // next one to ask makes a new file, and both would hold a lock.
             if is_still_there(&file, &path) {
-                return Ok(Asked::Mine(Named { path, file }));
+                return Ok(TryLock::Acquired(FileLock { path, file }));
             }
         }
     }
 }
 
 #[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
-impl Files {
+impl FileLocks {
     /// There is no bell: the lock is asked for again soon.
     pub(super) fn wait(&self, _: u64, longest: Duration, _: impl FnOnce() -> bool) {
-        std::thread::sleep(longest.min(ASK_AGAIN));
+        std::thread::sleep(longest.min(RETRY_INTERVAL));
     }
 
     /// The task is to use a timer.
@@ -77,14 +77,14 @@ impl Files {
 }
 
 #[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
-impl Named {
+impl FileLock {
     pub(super) fn free(self, freed: impl FnOnce()) {
         drop(self);
         freed();
     }
 }
 
-impl Drop for Named {
+impl Drop for FileLock {
     fn drop(&mut self) {
         // While it is locked, so that nobody takes away the name of another one's file.
         let _ = fs::remove_file(&self.path);
@@ -115,13 +115,13 @@ mod tests {
     #[test]
     fn a_key_is_locked_once_and_leaves_nothing_behind() {
         let root = tempfile::tempdir().unwrap();
-        let (here, there) = (Files::under(root.path()), Files::under(root.path()));
+        let (here, there) = (FileLocks::under(root.path()), FileLocks::under(root.path()));
         let (a, b) = (1, 2);
-        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
+        let TryLock::Acquired(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), TryLock::Busy));
+        assert!(matches!(there.ask(b).unwrap(), TryLock::Acquired(_)));
         drop(held);
-        assert!(matches!(there.ask(a).unwrap(), Asked::Mine(_)));
+        assert!(matches!(there.ask(a).unwrap(), TryLock::Acquired(_)));
         assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
     }
 }

@@ -16,31 +16,29 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::sys::file::open_to_change;
-use crate::sys::file_id::Known;
-use crate::sys::fork::held::LockFile;
+use crate::sys::file_id::TrackedFile;
+use crate::sys::fork::lock_file::LockFile;
+use crate::sys::lock::ancestor;
+use crate::sys::lock::try_lock::{LENGTH_BITS, RETRY_INTERVAL, TryLock};
 #[cfg(feature = "async")]
 use crate::sys::lock::wake;
-use crate::sys::lock::wake::Bell;
-use crate::sys::lock::{ASK_AGAIN, Asked, PLACE_BITS, ancestor};
+use crate::sys::lock::wake::WakeWord;
 use crate::sys::proc::boot_ticks;
 
-/// Of 63 bits of an offset, those that a place leaves: they are for the length.
-pub(super) const LENGTH_BITS: u32 = 63 - PLACE_BITS;
-
-/// All locks of a cache. The file has a few bytes for the [`Bell`]; what is locked is beyond them.
-pub(super) struct Bytes {
+/// All locks of a cache. The file has a few bytes for the [`WakeWord`]; what is locked is beyond them.
+pub(super) struct RangeLocks {
     path: PathBuf,
     open: Mutex<Option<Arc<Open>>>,
 }
 
 /// The file of locks, open.
 pub(super) struct Open {
-    pub(super) file: Known<LockFile>,
-    pub(super) bell: Bell,
+    pub(super) file: TrackedFile<LockFile>,
+    pub(super) wake_word: WakeWord,
 }
 
 /// One lock, which is held.
-pub(super) struct Byte {
+pub(super) struct RangeLock {
     open: Arc<Open>,
     range: Range,
 }
@@ -60,18 +58,18 @@ impl Range {
     }
 }
 
-impl Bytes {
+impl RangeLocks {
     pub(super) fn under(root: &Path) -> Self {
-        Bytes { path: root.join("locks"), open: Mutex::new(None) }
+        RangeLocks { path: root.join("locks"), open: Mutex::new(None) }
     }
 
-    pub(super) fn ask(&self, place: u64) -> Result<Asked<Byte>> {
+    pub(super) fn ask(&self, place: u64) -> Result<TryLock<RangeLock>> {
         let failed = |e| Error::io(e, "can't lock").at(&self.path);
         let open = self.open().map_err(failed)?;
         let range = Range::of(place);
         match set(&open.file, range, libc::F_WRLCK) {
-            Ok(()) => Ok(Asked::Mine(Byte { open, range })),
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(Asked::Theirs),
+            Ok(()) => Ok(TryLock::Acquired(RangeLock { open, range })),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(TryLock::Busy),
             Err(error) => Err(failed(error)),
         }
     }
@@ -84,8 +82,8 @@ impl Bytes {
     /// Sleeps until the lock may have become free, or the time is over; not at all if it `is_held` no more.
     pub(super) fn wait(&self, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
         match self.open() {
-            Ok(open) => open.bell.wait(&open.file, place, longest, is_held),
-            Err(_) => std::thread::sleep(longest.min(ASK_AGAIN)),
+            Ok(open) => open.wake_word.wait(&open.file, place, longest, is_held),
+            Err(_) => std::thread::sleep(longest.min(RETRY_INTERVAL)),
         }
     }
 
@@ -118,23 +116,23 @@ impl Bytes {
             }
             Err(error) => return Err(error),
         };
-        let open = Arc::new(Open { file: Known::new(file), bell: Bell::default() });
+        let open = Arc::new(Open { file: TrackedFile::new(file), wake_word: WakeWord::default() });
         *kept = Some(open.clone());
         Ok(open)
     }
 }
 
-impl Byte {
+impl RangeLock {
     /// Wakes those who wait for it, once it is free for them.
     pub(super) fn free(self, freed: impl FnOnce()) {
         let (open, range) = (self.open.clone(), self.range);
         drop(self);
         freed();
-        open.bell.ring(&open.file, range.start.cast_unsigned() >> LENGTH_BITS);
+        open.wake_word.ring(&open.file, range.start.cast_unsigned() >> LENGTH_BITS);
     }
 }
 
-impl Drop for Byte {
+impl Drop for RangeLock {
     fn drop(&mut self) {
         let _ = set(&self.open.file, self.range, libc::F_UNLCK);
     }
@@ -162,28 +160,29 @@ fn set(file: &File, range: Range, kind: i32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::lock::try_lock::SLOT_BITS;
 
     #[test]
     fn a_key_is_locked_once_whoever_opened_the_file() {
         let root = tempfile::tempdir().unwrap();
-        let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
-        let (a, b) = (7, (1 << PLACE_BITS) - 1);
-        let Asked::Mine(held) = here.ask(a).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(a).unwrap(), Asked::Theirs));
-        assert!(matches!(there.ask(b).unwrap(), Asked::Mine(_)));
+        let (here, there) = (RangeLocks::under(root.path()), RangeLocks::under(root.path()));
+        let (a, b) = (7, (1 << SLOT_BITS) - 1);
+        let TryLock::Acquired(held) = here.ask(a).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(a).unwrap(), TryLock::Busy));
+        assert!(matches!(there.ask(b).unwrap(), TryLock::Acquired(_)));
         drop(held);
-        let Asked::Mine(_held) = there.ask(a).unwrap() else { panic!("it was freed") };
-        assert!(matches!(here.ask(a).unwrap(), Asked::Theirs));
+        let TryLock::Acquired(_held) = there.ask(a).unwrap() else { panic!("it was freed") };
+        assert!(matches!(here.ask(a).unwrap(), TryLock::Busy));
     }
 
     #[test]
     fn a_removed_file_is_made_again() {
         let root = tempfile::tempdir().unwrap();
-        let (here, there) = (Bytes::under(root.path()), Bytes::under(root.path()));
+        let (here, there) = (RangeLocks::under(root.path()), RangeLocks::under(root.path()));
         let place = 5;
         drop(here.ask(place).unwrap());
         fs::remove_file(root.path().join("locks")).unwrap();
-        let Asked::Mine(_held) = here.ask(place).unwrap() else { panic!("it was free") };
-        assert!(matches!(there.ask(place).unwrap(), Asked::Theirs));
+        let TryLock::Acquired(_held) = here.ask(place).unwrap() else { panic!("it was free") };
+        assert!(matches!(there.ask(place).unwrap(), TryLock::Busy));
     }
 }

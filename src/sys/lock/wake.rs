@@ -29,7 +29,7 @@ use rustix::io::Errno;
 use rustix::thread::futex;
 
 use crate::sys::fork::once::Once;
-use crate::sys::lock::ASK_AGAIN;
+use crate::sys::lock::try_lock::RETRY_INTERVAL;
 
 /// The longest sleep: then the lock is looked at, whether the bell rang or not.
 const LONGEST: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ const LENGTH: usize = 64 + 4 * 32;
 
 /// The place of the two numbers, and the tasks that wait.
 #[derive(Default)]
-pub(super) struct Bell {
+pub(super) struct WakeWord {
     /// Mapped when it is needed.
     map: Once<Option<MmapRaw>>,
     #[cfg(feature = "async")]
@@ -54,7 +54,7 @@ pub(super) struct Bell {
 #[cfg(feature = "async")]
 pub(super) use tasks::listen;
 
-impl Bell {
+impl WakeWord {
     /// Sleeps until the bell rings for this lock, at most `longest`; not at all if the lock `is_held` no more.
     pub(super) fn wait(&self, file: &File, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
         let longest = longest.min(LONGEST);
@@ -65,7 +65,7 @@ impl Bell {
         let slept = rung.and_then(|rung| self.sleep(file, rung, 1 << number(place), longest));
         if slept.is_err() {
             // There is no bell here.
-            std::thread::sleep(longest.min(ASK_AGAIN));
+            std::thread::sleep(longest.min(RETRY_INTERVAL));
         }
     }
 
@@ -141,7 +141,7 @@ mod tasks {
     use std::thread;
     use std::time::Duration;
 
-    use super::{ASK_AGAIN, LONGEST, RUNG, number, read, say_that_somebody_waits};
+    use super::{LONGEST, RETRY_INTERVAL, RUNG, number, read, say_that_somebody_waits};
     use crate::sys::lock::ofd::Open;
 
     /// How long the thread stays when there is nothing to do.
@@ -173,7 +173,7 @@ mod tasks {
     pub(in crate::sys::lock) fn listen(open: &Arc<Open>, place: u64, task: &Waker) -> bool {
         let rung = say_that_somebody_waits(&open.file, place).and_then(|()| read(&open.file, RUNG));
         let Ok(rung) = rung else { return false };
-        let tasks = &open.bell.tasks;
+        let tasks = &open.wake_word.tasks;
         let mut waiting = tasks.waiting();
         if !waiting.running {
             let open = open.clone();
@@ -192,7 +192,7 @@ mod tasks {
     }
 
     fn run(open: &Open) {
-        let tasks = &open.bell.tasks;
+        let tasks = &open.wake_word.tasks;
         loop {
             let mut waiting = tasks.waiting();
             if waiting.tasks.is_empty() {
@@ -204,8 +204,8 @@ mod tasks {
             }
             let (rung, bells) = (waiting.rung, waiting.bells);
             drop(waiting);
-            if open.bell.sleep(&open.file, rung, bells, LONGEST).is_err() {
-                thread::sleep(ASK_AGAIN);
+            if open.wake_word.sleep(&open.file, rung, bells, LONGEST).is_err() {
+                thread::sleep(RETRY_INTERVAL);
             }
             let mut waiting = tasks.waiting();
             waiting.bells = 0;

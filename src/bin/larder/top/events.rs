@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::{Duration, SystemTime};
 
-use larder::{Key, Recent};
+use larder::{Computation, Key};
 
 /// Events that are kept.
 pub(crate) const MOST_KEPT: usize = 500;
@@ -29,8 +29,8 @@ pub(crate) enum What {
 }
 
 impl Event {
-    pub(crate) fn of(recent: Recent) -> Self {
-        let Recent { at, function, key, arguments, why, .. } = recent;
+    pub(crate) fn of(recent: Computation) -> Self {
+        let Computation { at, function, key, arguments, why, .. } = recent;
         let what = match why {
             Some(why) => {
                 let arguments = arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();

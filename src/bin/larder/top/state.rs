@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use larder::{Entry, FunctionInfo, Key, Process, Recent, Stats};
+use larder::{Computation, Entry, FunctionInfo, Key, Process, Stats};
 
 use super::events::{Event, Events};
 use super::rows::{By, Order, Row};
@@ -157,7 +157,7 @@ impl State {
     }
 
     /// Takes in calls that were stored or removed.
-    pub(crate) fn recent(&mut self, recent: Vec<Recent>) {
+    pub(crate) fn recent(&mut self, recent: Vec<Computation>) {
         recent.into_iter().map(Event::of).for_each(|event| self.add_event(event));
     }
 

@@ -152,7 +152,7 @@ impl<'p> Watch<'p> {
     pub(crate) fn entries(&mut self, path: &Path) -> Result<Vec<Entry>, String> {
         let functions = self.cache()?.functions().map_err(say)?;
         match functions.iter().find(|function| function.path == path) {
-            Some(function) => self.lists.spend(Duration::ZERO, || function.used_last(MOST_ENTRIES)).map_err(say),
+            Some(function) => self.lists.spend(Duration::ZERO, || function.recently_used(MOST_ENTRIES)).map_err(say),
             None => Ok(Vec::new()),
         }
     }

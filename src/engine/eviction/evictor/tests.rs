@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
-use crate::cache::Cache;
+use crate::cache::handle::Cache;
 use crate::engine::eviction::budget::{LOOKS, REMOVALS};
 use crate::error::{Error, Result};
-use crate::key::{Key, key_of};
-use crate::store::Store;
+use crate::key::digest::Key;
+use crate::key::key_of::key_of;
 use crate::store::directory::Directory;
 use crate::store::entry_format::MAGIC;
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
-use crate::store::walk::{Listed, Walk};
-use crate::sys::atomic_file::{Draft, create_private_folder};
+use crate::store::walk::{ListedEntry, Walk};
+use crate::sys::atomic_file::{TempFile, create_private_folder};
 
 /// A directory that counts what one thread does in it.
 #[derive(Debug, Default)]
@@ -47,16 +48,16 @@ impl Store for Counting {
         self.directory.get(folder, key)
     }
 
-    fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
+    fn put(&self, folder: &Path, key: &Key, draft: TempFile, durable: bool) -> Result<Option<u64>> {
         self.directory.put(folder, key, draft, durable)
     }
 
-    fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>> {
+    fn replace(&self, folder: &Path, key: &Key, draft: TempFile, opened: &File, durable: bool) -> Result<Option<u64>> {
         self.directory.replace(folder, key, draft, opened, durable)
     }
 
     #[cfg(feature = "archive")]
-    fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool> {
+    fn add(&self, folder: &Path, key: &Key, draft: TempFile, durable: bool) -> Result<bool> {
         self.directory.add(folder, key, draft, durable)
     }
 
@@ -72,11 +73,11 @@ impl Store for Counting {
         self.directory.touch(file);
     }
 
-    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
+    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &ListedEntry)) -> Result<()> {
         self.directory.list(folder, deep, found)
     }
 
-    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
+    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         let listed = self.directory.list_some(walk, most)?;
         self.count(&self.looked, listed.as_ref().map_or(0, |(_, files)| files.len()));
         Ok(listed)

@@ -6,13 +6,14 @@ use std::fs::File;
 use std::io;
 use std::ops::Deref;
 use std::os::fd::AsRawFd as _;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use libc::c_int;
 
-use crate::sys::fork::once::Once;
+use crate::sys::fork::generation::begin_child;
 
 /// A file that locks are taken on. In a child, it is another one that nobody has locked.
 pub(crate) struct LockFile {
@@ -56,13 +57,41 @@ const PLACES: usize = 64;
 /// Descriptors. There may be any number of tables, which stay until the process ends.
 struct Table {
     places: [AtomicI32; PLACES],
-    next: Once<Box<Table>>,
+    /// Null, or a table from `Box::leak`.
+    next: AtomicPtr<Table>,
 }
 
 impl Table {
     const fn new() -> Self {
-        Table { places: [const { AtomicI32::new(FREE) }; PLACES], next: Once::new() }
+        Table { places: [const { AtomicI32::new(FREE) }; PLACES], next: AtomicPtr::new(ptr::null_mut()) }
     }
+}
+
+impl Table {
+    /// Returns the table after this one. Of two threads that add one, one is used and the other one's is dropped.
+    fn next_or_new(&self) -> &'static Table {
+        if let Some(next) = table_at(&self.next) {
+            return next;
+        }
+        let new = Box::into_raw(Box::new(Table::new()));
+        match self.next.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: from now on it is shared, and never freed.
+            Ok(_) => unsafe { &*new },
+            Err(other) => {
+                // SAFETY: `new` is from `Box::into_raw` and was not shared. `other` was, and is never freed.
+                unsafe {
+                    drop(Box::from_raw(new));
+                    &*other
+                }
+            }
+        }
+    }
+}
+
+/// The table that a pointer of a [`Table`] leads to, if there is one.
+fn table_at(pointer: &AtomicPtr<Table>) -> Option<&'static Table> {
+    // SAFETY: it is null, or was set by `next_or_new` to a table that is never freed.
+    unsafe { pointer.load(Ordering::Acquire).as_ref() }
 }
 
 static TABLE: Table = Table::new();
@@ -76,7 +105,7 @@ fn note(descriptor: i32) -> &'static AtomicI32 {
                 return place;
             }
         }
-        table = table.next.get_or_init(|| Box::new(Table::new()));
+        table = table.next_or_new();
     }
 }
 
@@ -141,7 +170,7 @@ extern "C" fn in_parent() {
 
 /// Only atomics and system calls: other threads of the parent may hold any lock, also that of the memory.
 extern "C" fn in_child() {
-    super::begin_child();
+    begin_child();
     FORKING.store(0, Ordering::SeqCst);
     OPENING.store(0, Ordering::SeqCst);
     let mut other = None;
@@ -153,7 +182,7 @@ extern "C" fn in_child() {
                 let_go(descriptor, &mut other);
             }
         }
-        table = next.get().map(|next| &**next);
+        table = table_at(next);
     }
     // Unless it has the number of a file that was let go of.
     if let Some((descriptor, true)) = other {

@@ -9,21 +9,21 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use crate::cache::Cache;
-use crate::call::context::{Site, recall};
+use crate::cache::handle::Cache;
+use crate::call::context::{CallContext, recall};
 use crate::call::function::{Definition, Memo};
-use crate::call::miss::{How, done};
+use crate::call::miss::{CallOptions, done};
 use crate::call::options::Rules;
-use crate::call::result_shape::Plain;
-use crate::call::run::{Asked, Question, run};
+use crate::call::result_shape::PlainResult;
+use crate::call::run::{CallRequest, CallSpec, run};
 use crate::engine::eviction::policy::Limits;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
 use crate::key::call_key::{Describe, encode};
-use crate::store::Store;
+use crate::key::digest::Key;
 use crate::store::directory::Directory;
-use crate::store::walk::{Listed, Walk};
-use crate::sys::atomic_file::Draft;
+use crate::store::interface::Store;
+use crate::store::walk::{ListedEntry, Walk};
+use crate::sys::atomic_file::TempFile;
 
 /// What goes wrong the next time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,23 +67,23 @@ impl Store for Faulty {
         self.directory.get(folder, key)
     }
 
-    fn put(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<Option<u64>> {
+    fn put(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>> {
         self.fail(Fault::PutBefore)?;
-        let put = self.directory.put(folder, key, draft, durable)?;
+        let put = self.directory.put(folder, key, temp, durable)?;
         self.fail(Fault::PutAfter)?;
         Ok(put)
     }
 
-    fn replace(&self, folder: &Path, key: &Key, draft: Draft, opened: &File, durable: bool) -> Result<Option<u64>> {
+    fn replace(&self, folder: &Path, key: &Key, temp: TempFile, opened: &File, durable: bool) -> Result<Option<u64>> {
         self.fail(Fault::PutBefore)?;
-        let replaced = self.directory.replace(folder, key, draft, opened, durable)?;
+        let replaced = self.directory.replace(folder, key, temp, opened, durable)?;
         self.fail(Fault::PutAfter)?;
         Ok(replaced)
     }
 
     #[cfg(feature = "archive")]
-    fn add(&self, folder: &Path, key: &Key, draft: Draft, durable: bool) -> Result<bool> {
-        self.directory.add(folder, key, draft, durable)
+    fn add(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<bool> {
+        self.directory.add(folder, key, temp, durable)
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
@@ -95,12 +95,12 @@ impl Store for Faulty {
         self.directory.touch(file);
     }
 
-    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &Listed)) -> Result<()> {
+    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &ListedEntry)) -> Result<()> {
         self.fail(Fault::List)?;
         self.directory.list(folder, deep, found)
     }
 
-    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<Listed>)>> {
+    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         self.fail(Fault::List)?;
         self.directory.list_some(walk, most)
     }
@@ -179,20 +179,20 @@ impl World {
         let next = self.computed + 1;
         let mut computed = false;
         let cache = &self.caches[which];
-        let rules = Rules::<u64, Plain<u64>>::new(PhantomData);
+        let rules = Rules::<u64, PlainResult<u64>>::new(PhantomData);
         let call = encode(|description| description.argument("n", &n));
         let value = match recall(&self.memo, cache, &call, rules).filter(|_| !refresh) {
             Some(value) => value,
             None => {
-                let site = Site::to_run(&self.memo, cache, call);
+                let site = CallContext::to_run(&self.memo, cache, call);
                 let describe = |n: &u8, description: &mut Describe<'_>| description.argument("n", n);
-                let question = Question { arguments: n, describe, rules };
-                let how = if refresh { How::REFRESH } else { How::PLAIN };
+                let question = CallSpec { arguments: n, describe, rules };
+                let how = if refresh { CallOptions::REFRESH } else { CallOptions::PLAIN };
                 let compute = |_| {
                     computed = true;
                     next
                 };
-                done(run(&site, how, Box::new(Asked { question, compute })).ok()).0
+                done(run(&site, how, Box::new(CallRequest { question, compute })).ok()).0
             }
         };
         self.computed += u64::from(computed);
@@ -230,7 +230,7 @@ impl World {
             Step::Forget(which, n) => {
                 let (before, fails) = (self.take(n), self.pending(which).contains(&Fault::Remove));
                 let call = encode(|description| description.argument("n", &n));
-                match Site::new(&self.memo, &self.caches[which], call).forget() {
+                match CallContext::new(&self.memo, &self.caches[which], call).forget() {
                     Ok(removed) => {
                         assert!(!fails);
                         match before {

@@ -1,9 +1,40 @@
-//! The paths of memoized methods of traits, which have no companion that could bear them.
+//! Paths of memoized functions and methods.
 
 use std::any::type_name;
 
-use crate::call::function::position_of;
-use crate::key::function_key::without_generics;
+/// The path of a function, of which `Companion` bears the name: with the crate, the modules and the
+/// functions around it.
+#[doc(hidden)]
+#[must_use]
+pub fn path_of_function<Companion>() -> String {
+    type_name::<Companion>().to_owned()
+}
+
+/// The path of a method with this name; `Here` is an item within its companion `memo_name`. So it is
+/// the same for all that a generic `impl` or a trait's own method is used with.
+#[doc(hidden)]
+#[must_use]
+pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
+    // crate::module::Type::name_memo::{{closure}}::Here
+    let here = type_name::<Here>();
+    let owner = here.rsplit_once(&format!("::{memo_name}::")).map_or(here, |(owner, _)| owner);
+    format!("{owner}::{name}")
+}
+
+/// The position of a function with this path, unless the path says where it is: in a module, or in an
+/// `impl` block or trait in a module. A function within a function moves with its lines, which may cost
+/// a miss; two in different blocks may have one path and one code, and are two all the same.
+#[doc(hidden)]
+#[must_use]
+pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)) -> Option<(u32, u32)> {
+    let path = without_generics(path);
+    let in_module = path.strip_prefix(module).is_some_and(|rest| {
+        let segments = rest.matches("::").count();
+        segments == if in_impl { 2 } else { 1 } && !rest.contains("::_::")
+    });
+    // In doubt it counts: a miss too many, and never another function's result.
+    (!in_module).then_some(position)
+}
 
 /// The path of a method in which `Here` stands: `a::Shape::area` for a trait's own, and
 /// `a::<impl a::Shape for a::Circle>::area` for that of an `impl` in the module `a`.
@@ -17,7 +48,7 @@ pub fn path_in_trait<Here>(module: &str, name: &str) -> String {
 }
 
 /// The position of such a method, unless its path says where it is. See
-/// [`position_of`](crate::call::function::position_of).
+/// [`position_of`].
 #[must_use]
 pub fn position_in_trait<Here>(module: &str, position: (u32, u32)) -> Option<(u32, u32)> {
     let owner = owner::<Here>();
@@ -84,9 +115,39 @@ fn split<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
     None
 }
 
+/// A path without what is in angle brackets.
+pub(crate) fn without_generics(path: &str) -> String {
+    if !path.contains('<') {
+        return path.to_owned();
+    }
+    let mut depth = 0;
+    path.chars()
+        .filter(|&c| {
+            depth += usize::from(c == '<');
+            let keep = depth == 0;
+            depth -= usize::from(c == '>' && depth > 0);
+            keep
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_position_counts_where_the_path_is_not_enough() {
+        let counts = |path, in_impl| position_of(path, "krate::module", in_impl, (1, 2)).is_some();
+        assert!(!counts("krate::module::fit", false));
+        assert!(!counts("krate::module::Model<krate::a::B>::fit", true));
+        assert!(!counts("krate::module::<impl krate::other::Model>::fit", true));
+        assert!(counts("krate::module::outer::fit", false));
+        assert!(counts("krate::module::outer::{{closure}}::fit", false));
+        assert!(counts("krate::module::_::fit", false));
+        assert!(counts("krate::module::_::Model::fit", true));
+        assert!(counts("krate::module::outer::Model::fit", true));
+        assert!(counts("<krate::module::Model as krate::module::Fit>::fit", true));
+    }
 
     trait Tr {
         fn f() -> (String, Option<(u32, u32)>);

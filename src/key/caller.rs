@@ -6,9 +6,9 @@ use std::env::{self, consts::EXE_SUFFIX};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::key::crate_names::crates_in;
-use crate::settings::run_mode::draw;
 use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::random;
 
 /// Crates that every program has, so that they tell none from another.
 const STANDARD: [&str; 3] = ["alloc", "core", "std"];
@@ -37,17 +37,27 @@ pub(crate) fn origin_of<F>() -> Arc<str> {
 
 /// Returns the origins that closures of this process may have, as far as is known: those that were asked for, the
 /// program, and the crate that is called like it.
-pub(crate) fn own_origins() -> Vec<Arc<str>> {
+fn own_origins() -> Vec<Arc<str>> {
     let known = known().read().unwrap_or_else(PoisonError::into_inner);
     let program = [(&**PROGRAM).into(), PROGRAM.replace('-', "_").into()];
     known.values().cloned().chain(program).collect()
+}
+
+/// What a closure of this origin is called in the global cache.
+pub(crate) fn full_name(origin: &str, name: &str) -> String {
+    [origin, "::", name].concat()
+}
+
+/// What this process's closures of this name are called in the global cache.
+pub(crate) fn own_names(name: &str) -> Vec<String> {
+    own_origins().iter().map(|origin| full_name(origin, name)).collect()
 }
 
 /// The name of the running program's file. If it can't be known, no other process has this name.
 static PROGRAM: Lazy<String> = Lazy::new(|| {
     let path = env::current_exe().ok();
     let name = path.as_deref().and_then(|path| path.file_name()).map(|name| program(&name.to_string_lossy()));
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("unknown-{:016x}", draw().to_bits()))
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("unknown-{:016x}", random::number()))
 });
 
 fn program(file: &str) -> String {

@@ -1,0 +1,302 @@
+//! `Cache`: the handle of an open cache.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cache::summary;
+use crate::engine::eviction::policy::Limits;
+use crate::engine::memory_tier::Hot;
+use crate::engine::{Place, Plan, Upkeep};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::compress::compression::Compression;
+use crate::key::caller;
+use crate::key::digest::Key;
+use crate::single_flight::table::InFlightTable;
+use crate::store::entries::Entry;
+use crate::store::history::{HistoryRecord, note};
+use crate::store::layout::Layout;
+use crate::store::mac::MacKey;
+use crate::store::trim_report::TrimReport;
+use crate::sys::fork::per_process::PerProcess;
+use crate::sys::{open_files, random};
+
+/// A folder of stored results. Clones are the same cache.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let cache = larder::Cache::open(folder.path())?;
+///
+/// let mut runs = 0;
+/// for _ in 0..2 {
+///     let area = cache.get_or_compute("area", &(2.0, 3.0), || { runs += 1; 2.0 * 3.0 });
+///     assert_eq!(area, 6.0);
+/// }
+/// assert_eq!(runs, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Cache(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) compression: Compression,
+    /// Programs that know nothing of each other use it.
+    pub(crate) is_global: bool,
+    pub(crate) read_only: bool,
+    pub(crate) durable: bool,
+    /// Compute every call, and replace what is stored.
+    pub(crate) refresh: bool,
+    /// The share of the hits to compute again, to see whether they are the same.
+    pub(crate) verify: f64,
+    pub(crate) secret: Option<MacKey>,
+    /// Where it is and what it keeps to; `None` if it is off.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) state: PerProcess<State>,
+}
+
+/// What changes: a process and those that it forks have one each.
+pub(crate) struct State {
+    /// Where it is, what is in it, and what happened.
+    upkeep: Arc<Upkeep>,
+}
+
+impl Inner {
+    #[inline]
+    fn state(&self) -> &State {
+        self.state.get_or(|_| State::of(self.plan.as_ref()))
+    }
+}
+
+impl State {
+    fn of(plan: Option<&Plan>) -> Self {
+        let upkeep = plan.map_or_else(Upkeep::of_nothing, Upkeep::of);
+        summary::opened(&upkeep);
+        State { upkeep }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(state) = self.state.here() {
+            summary::ended(&state.upkeep);
+        }
+    }
+}
+
+impl Cache {
+    pub(crate) fn new(inner: Inner) -> Cache {
+        inner.state();
+        Cache(Arc::new(inner))
+    }
+
+    /// Whether results are loaded and stored at all: not so for [`disabled`](Cache::disabled), with
+    /// `LARDER=off`, or while the folder can't be made: see [`global`](Cache::global) and [`open`](Cache::open).
+    pub fn is_enabled(&self) -> bool {
+        self.place().is_some()
+    }
+
+    /// The folder that the cache is in; empty for a cache that is off. See [`open`](Cache::open).
+    pub fn path(&self) -> &Path {
+        self.layout().map_or(Path::new(""), Layout::root)
+    }
+
+    /// Removes one entry, whatever it is like. Gives whether it was there.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, [`ReadOnly`](ErrorKind::ReadOnly),
+    /// [`NotLarder`](ErrorKind::NotLarder) for a file that is only called like an entry, which stays; and what the file system reports.
+    pub fn remove(&self, entry: &Entry) -> Result<bool> {
+        match self.writable()? {
+            Some(place) => self.forget_entry(&place.folder_of(entry)?, &entry.key),
+            None => Ok(false),
+        }
+    }
+
+    /// Removes all stored results. What is not larder's stays, and so do results that others store meanwhile.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports: the first fault, when everything else is removed.
+    pub fn clear(&self) -> Result<()> {
+        match self.writable()? {
+            Some(place) => self.upkeep().clear(place),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes stored results until the cache keeps to its own limits, and counts what is there anew: files that were
+    /// removed by hand count no longer. That happens by itself as entries are written.
+    ///
+    /// # Errors
+    /// Those of [`trim_to`](Cache::trim_to).
+    pub fn trim(&self) -> Result<TrimReport> {
+        match self.writable()? {
+            Some(place) => self.trim_to(place.bounds.limits()),
+            None => Ok(TrimReport::default()),
+        }
+    }
+
+    /// Removes stored results, those that were used least recently first, until the cache keeps to these
+    /// limits. With `dry_run`, only tells what would go.
+    ///
+    /// When an entry was used is known to within a minute.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    ///
+    /// ```
+    /// # use larder::Limits;
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// for n in 0..10 {
+    ///     cache.get_or_compute("square", &n, || n * n);
+    /// }
+    /// let trimmed = cache.trim_to(&Limits { max_entries: Some(4), ..Limits::default() })?;
+    /// assert_eq!((trimmed.removed, trimmed.kept), (6, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trim_to(&self, limits: &Limits) -> Result<TrimReport> {
+        let place = if limits.dry_run { self.place() } else { self.writable()? };
+        place.map_or_else(|| Ok(TrimReport::default()), |place| self.upkeep().trim(place, limits))
+    }
+
+    /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
+    /// this name. Gives whether there were any.
+    ///
+    /// In the [`global`](Cache::global) cache, where a closure `load` of the crate `app` is listed as `app::load`, `load`
+    /// means this program's own closures of that name: those of the crate that the program is called after, and of the
+    /// crates whose closures this process has called. Others are named in full.
+    ///
+    /// # Errors
+    /// Those of [`clear`](Cache::clear).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("double", &4, || 8);
+    /// cache.get_or_compute("square", &4, || 16);
+    ///
+    /// assert!(cache.clear_function("double")?);
+    /// assert!(!cache.clear_function("double")?);
+    /// assert_eq!(cache.entries()?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clear_function(&self, name: &str) -> Result<bool> {
+        let mut found = false;
+        if self.writable()?.is_some() {
+            let own: Vec<String> = if self.is_global() { caller::own_names(name) } else { Vec::new() };
+            let is_meant = |listed: &String| listed == name || own.contains(listed);
+            for function in self.functions()?.iter().filter(|function| is_meant(&function.name)) {
+                found |= self.clear_folder(&function.path)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes one entry of a function of which nothing is known but its folder, and notes it: whether there was one.
+    pub(crate) fn forget_entry(&self, folder: &Path, key: &Key) -> Result<bool> {
+        let Some(place) = self.writable()? else { return Ok(false) };
+        let removed = self.upkeep().remove(folder, key)?;
+        if removed {
+            let record = HistoryRecord::forgotten(*key);
+            if let Err(error) = note(&place.layout, folder, &record) {
+                tracing::debug!(%error, "a call can't be noted for `explain`");
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Removes what is in a function's folder: whether there were results.
+    pub(crate) fn clear_folder(&self, folder: &Path) -> Result<bool> {
+        if let Some(place) = self.place() {
+            place.layout.expect_no_links(folder)?;
+        }
+        let removed = self.upkeep().remove_all(folder, false)?;
+        if let Some(place) = self.place() {
+            open_files::close_under(folder);
+            place.layout.clear_function(folder)?;
+        }
+        Ok(removed > 0)
+    }
+
+    /// Where results are stored, for those who will change them; `None` if the cache is off.
+    pub(crate) fn writable(&self) -> Result<Option<&Place>> {
+        if self.0.read_only {
+            return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
+        }
+        match self.place() {
+            None => self.upkeep().latent_error().map_or(Ok(None), Err),
+            place => Ok(place),
+        }
+    }
+
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.upkeep().place()
+    }
+
+    pub(crate) fn layout(&self) -> Option<&Layout> {
+        self.place().map(|place| &place.layout)
+    }
+
+    #[inline]
+    pub(crate) fn upkeep(&self) -> &Arc<Upkeep> {
+        &self.0.state().upkeep
+    }
+
+    /// The results in memory, if calls of this cache are answered from there.
+    #[inline]
+    pub(crate) fn hot(&self) -> Option<&Hot> {
+        if self.0.refresh || self.0.verify > 0.0 { None } else { self.upkeep().hot() }
+    }
+
+    /// Whether this is [`global`](Cache::global), or a clone of it.
+    pub(crate) fn is_global(&self) -> bool {
+        self.0.is_global
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.0.read_only
+    }
+
+    pub(crate) fn refreshes(&self) -> bool {
+        self.0.refresh
+    }
+
+    /// Whether to compute the hit at hand again. Of many, about the share that was asked for.
+    pub(crate) fn verifies(&self) -> bool {
+        self.0.verify > 0.0 && random::fraction() < self.0.verify
+    }
+
+    pub(crate) fn flights(&self) -> Option<&Arc<InFlightTable>> {
+        self.place()?.flights.as_ref()
+    }
+
+    pub(crate) fn compression(&self) -> Compression {
+        self.0.compression
+    }
+
+    pub(crate) fn is_durable(&self) -> bool {
+        self.0.durable
+    }
+
+    pub(crate) fn secret(&self) -> Option<&MacKey> {
+        self.0.secret.as_ref()
+    }
+
+    pub(crate) fn is_same(&self, other: &Cache) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.layout() {
+            None => f.write_str("Cache(off)"),
+            Some(layout) => f
+                .debug_struct("Cache")
+                .field("path", &layout.root())
+                .field("compression", &self.0.compression)
+                .field("read_only", &self.0.read_only)
+                .finish_non_exhaustive(),
+        }
+    }
+}

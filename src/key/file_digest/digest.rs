@@ -1,0 +1,217 @@
+//! `FileDigest`: the content of a file or a folder as an argument.
+
+use std::path::{Path, PathBuf};
+
+use serde::ser::{Error as _, SerializeStruct as _};
+use serde::{Serialize, Serializer};
+
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+use crate::key::canonical::keyed_by_digest::ByDigest;
+use crate::key::digest::Key;
+use crate::key::file_digest::inputs::{Used, note};
+use crate::key::file_digest::read::read;
+use crate::key::file_digest::remembered::Seen;
+
+/// What a file or a folder holds, as an argument of a memoized function: two files of equal content are equal,
+/// wherever they lie.
+///
+/// The content is read when this is made, with several threads if it is long, and in this process once for each
+/// state of the file, as its inode, size and times tell it. Where these can't be relied upon (a file that has just been
+/// changed, times from the future, a file system such as FUSE or SMB), it is read each time. If the file changes while
+/// the function runs, the result is not stored.
+///
+/// Of a **folder**, these count: the name of each file, folder and link in it, at any depth; the content of each file; and
+/// where each link leads to, as it is written. Links within it are not followed. Times, permissions and owners don't
+/// count, nor does what the folder itself is called, nor the order in which the system lists it. All files are read,
+/// and with what changes there while the function runs, the result is not stored: so keep the cache elsewhere.
+///
+/// What can't be read is an error in the place where the digest is wanted: a call with such an argument
+/// goes past the cache, and the function meets the error itself. Devices, pipes and sockets have no digest, also in a
+/// folder, nor has a file that has another length than the file system says, as in `/proc` and `/sys`.
+///
+/// ```
+/// # use larder::{Cache, FileDigest, memoize};
+/// # use std::path::Path;
+/// # use std::sync::LazyLock;
+/// # static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+/// # static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path().join("cache")).unwrap());
+/// #[memoize(cache = &CACHE, key(path = FileDigest::of(path)))]
+/// fn count_lines(path: &Path) -> std::io::Result<usize> {
+///     Ok(std::fs::read_to_string(path)?.lines().count())
+/// }
+///
+/// let path = FOLDER.path().join("data.csv");
+/// std::fs::write(&path, "a\nb\n")?;
+/// assert_eq!(count_lines(&path)?, 2);
+/// std::fs::write(&path, "a\nb\nc\n")?;
+/// assert_eq!(count_lines(&path)?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileDigest {
+    path: PathBuf,
+    read: Result<Seen>,
+}
+
+impl FileDigest {
+    /// Reads the file or the folder at this path, unless this process remembers what it holds.
+    pub fn of(path: impl AsRef<Path>) -> FileDigest {
+        let path = path.as_ref();
+        FileDigest { path: path.to_owned(), read: read(path).map_err(|error| error.at(path)) }
+    }
+
+    /// The path, as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// BLAKE3 of the content. For a folder, of all that is in it: DESIGN.md has the format.
+    ///
+    /// # Errors
+    /// What the file system reported; [`InvalidInput`](ErrorKind::InvalidInput) for what has no digest, or does not stop
+    /// changing; [`LimitExceeded`](ErrorKind::LimitExceeded) for folders that are nested too deep. The error's path is
+    /// that of the file which is the cause.
+    pub fn digest(&self) -> Result<Key> {
+        self.read.as_ref().map(|seen| seen.digest).map_err(Error::clone)
+    }
+}
+
+/// Whether both hold the same; two that can't be read don't.
+impl PartialEq for FileDigest {
+    fn eq(&self, other: &Self) -> bool {
+        matches!((&self.read, &other.read), (Ok(a), Ok(b)) if a.digest == b.digest)
+    }
+}
+
+/// In a key, what the file holds. Elsewhere, its path and the digest of what it holds.
+impl Serialize for FileDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seen = self.read.as_ref().map_err(S::Error::custom)?;
+        if ByDigest::is_wanted::<S>() {
+            note(|| Used { path: self.path.clone(), seen: *seen });
+            return ByDigest::File.serialize(&seen.digest, serializer);
+        }
+        let mut fields = serializer.serialize_struct("FileDigest", 2)?;
+        fields.serialize_field("path", &self.path)?;
+        fields.serialize_field("digest", &seen.digest)?;
+        fields.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs::{self, File, FileTimes};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::key::file_digest::inputs::used_by;
+    use crate::key::file_digest::remembered::READS;
+
+    fn reads() -> u32 {
+        READS.with(Cell::get)
+    }
+
+    /// Where the time of the last change can't be set, a file is young for two seconds.
+    #[test]
+    fn an_old_file_is_read_once_and_a_young_one_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let mut content = vec![7; 5 << 20];
+        crate::files::dump(&content, &path).unwrap();
+        let of = || FileDigest::of(&path).digest().unwrap();
+        let first = of();
+        assert_eq!(of(), first);
+        assert_eq!(reads(), 2, "a young file was remembered");
+        std::thread::sleep(Duration::from_millis(3100));
+        assert_eq!((of(), of(), of()), (first, first, first));
+        assert_eq!(reads(), 3, "an old file was not remembered");
+        // Written again with the same size and time of modification.
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        content[1 << 20] = 8;
+        crate::files::dump(&content, &path).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_times(FileTimes::new().set_modified(modified)).unwrap();
+        assert_ne!(of(), first);
+    }
+
+    #[test]
+    fn of_an_old_folder_only_what_changed_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tree");
+        crate::sys::atomic_file::create_private_folder(&path).unwrap();
+        crate::files::dump(&vec![1_u8; 2 << 20], path.join("large")).unwrap();
+        crate::files::dump(&1, path.join("small")).unwrap();
+        let of = || FileDigest::of(&path).digest().unwrap();
+        let first = of();
+        assert_eq!(of(), first);
+        assert_eq!(reads(), 4, "a young tree was remembered");
+        std::thread::sleep(Duration::from_millis(3100));
+        assert_eq!((of(), of(), of()), (first, first, first));
+        // Where only what is open is believed, the large file alone is remembered.
+        assert_eq!(reads(), if cfg!(target_os = "linux") { 6 } else { 8 });
+        let before = reads();
+        crate::files::dump(&2, path.join("small")).unwrap();
+        assert_ne!(of(), first);
+        assert_eq!(reads(), before + 1, "the large file was read again");
+    }
+
+    #[test]
+    fn a_key_within_a_key_keeps_its_files_to_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let (outer, inner) = (folder.path().join("outer"), folder.path().join("inner"));
+        crate::files::dump(&1, &outer).unwrap();
+        crate::files::dump(&2, &inner).unwrap();
+        let key = |path: &Path| crate::key::key_of::key_of(&FileDigest::of(path)).unwrap();
+        let paths = |used: &[Used]| used.iter().map(|used| used.path.clone()).collect::<Vec<_>>();
+        let (within, without) = used_by(|| {
+            key(&outer);
+            let ((), nothing) = used_by(|| ());
+            assert!(nothing.is_empty());
+            let within = used_by(|| key(&inner)).1;
+            key(&outer);
+            within
+        });
+        assert_eq!(paths(&within), [inner]);
+        assert_eq!(paths(&without), [outer.clone(), outer.clone()]);
+        // Outside of `used_by`, nothing is noted.
+        key(&outer);
+        assert!(used_by(|| ()).1.is_empty());
+    }
+
+    #[test]
+    fn where_the_state_does_not_tell_the_content_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tree");
+        crate::sys::atomic_file::create_private_folder(&path).unwrap();
+        crate::files::dump(&1, path.join("data")).unwrap();
+        for path in [path.join("data"), path] {
+            let used = |tells, other: bool| {
+                let mut seen = read(&path).unwrap();
+                assert!(!seen.tells, "it is young");
+                seen.tells = tells;
+                // As if it had held something else in the same state.
+                seen.digest = if other { Key::from_bytes([7; 32]) } else { seen.digest };
+                Used { path: path.clone(), seen }
+            };
+            assert_eq!(used(false, false).changed(), None);
+            assert_eq!(used(false, true).changed(), Some(&*path));
+            assert_eq!(used(true, true).changed(), None);
+        }
+    }
+
+    #[test]
+    fn it_is_blake3_of_the_content() {
+        let folder = tempfile::tempdir().unwrap();
+        for size in [0, 1, 1 << 20, (9 << 20) + 3] {
+            let path = folder.path().join(size.to_string());
+            let content: Vec<u8> = (0..size).map(|n: u32| n.to_le_bytes()[1] ^ n.to_le_bytes()[0]).collect();
+            crate::sys::atomic_file::write(folder.path(), &path, crate::sys::atomic_file::Access::Private, &content)
+                .unwrap();
+            let digest = FileDigest::of(&path).digest().unwrap();
+            assert_eq!(digest.as_bytes(), blake3::hash(&content).as_bytes(), "{size}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A lock for each key of a cache, between processes and between the handles of one process.
+
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+#[cfg(feature = "async")]
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::sys::fork::generation::Born;
+use crate::sys::fork::per_process::PerProcess;
+#[cfg(not(target_os = "linux"))]
+use crate::sys::lock::lock_files::{FileLock as Held, FileLocks as Kind};
+#[cfg(target_os = "linux")]
+use crate::sys::lock::ofd::{RangeLock as Held, RangeLocks as Kind};
+#[cfg(feature = "async")]
+use crate::sys::lock::try_lock::RETRY_INTERVAL;
+use crate::sys::lock::try_lock::{SLOT_BITS, TryLock};
+#[cfg(feature = "async")]
+use crate::sys::timer;
+
+/// A lock for each key, between the processes that use a cache, and between those in this process that share a folder.
+///
+/// On Linux a lock is a range of one file, so it costs no inode. Elsewhere it is a file by itself. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct KeyLocks(Arc<Shared>);
+
+/// What all that lock in one folder have in common. To the system they are one, so they keep apart by themselves.
+struct Shared {
+    kind: Kind,
+    /// The locks that are held here, or asked for just now.
+    held: Mutex<HashSet<u64>>,
+}
+
+/// The folders in which this process locks.
+static SHARED: PerProcess<Mutex<Folders>> = PerProcess::new();
+
+type Folders = Vec<(PathBuf, Weak<Shared>)>;
+
+/// A lock that is held until it is dropped.
+pub(crate) struct KeyLock {
+    held: Option<Held>,
+    place: u64,
+    shared: Arc<Shared>,
+    /// A child has a copy of this, and not the lock.
+    born: Born,
+    /// Others may wait for it.
+    is_waited_for: bool,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl KeyLocks {
+    /// The locks of the cache with this root.
+    pub(crate) fn under(root: &Path) -> Self {
+        let mut all = locked(SHARED.get());
+        all.retain(|(_, shared)| shared.strong_count() > 0);
+        if let Some(shared) = all.iter().find(|(path, _)| path == root).and_then(|(_, shared)| shared.upgrade()) {
+            return KeyLocks(shared);
+        }
+        let shared = Arc::new(Shared { kind: Kind::under(root), held: Mutex::default() });
+        all.push((root.to_owned(), Arc::downgrade(&shared)));
+        KeyLocks(shared)
+    }
+
+    /// Takes the lock of this key, unless somebody else has it. Nobody waits for it.
+    ///
+    /// Keys that agree in their first 38 bits share a lock. That makes two calls wait for each other
+    /// that need not, and no more.
+    ///
+    /// # Errors
+    /// Where the file system has no locks, or the root can't be written to.
+    pub(crate) fn ask(&self, key: &impl Borrow<[u8; 32]>) -> Result<TryLock<KeyLock>> {
+        let mut asked = self.ask_at(key, 0);
+        if let Ok(TryLock::Acquired(lock)) = &mut asked {
+            lock.is_waited_for = false;
+        }
+        asked
+    }
+
+    /// [`ask`](KeyLocks::ask) for one of the other locks of this key. Who does not wait for the holder of one any longer
+    /// takes the next.
+    pub(crate) fn ask_at(&self, key: &impl Borrow<[u8; 32]>, level: u32) -> Result<TryLock<KeyLock>> {
+        let KeyLocks(shared) = self;
+        let place = place(key, level);
+        if !locked(&shared.held).insert(place) {
+            return Ok(TryLock::Busy);
+        }
+        let mut lock = KeyLock { held: None, place, shared: shared.clone(), born: Born::here(), is_waited_for: true };
+        Ok(match shared.kind.ask(place)? {
+            TryLock::Acquired(held) => {
+                lock.held = Some(held);
+                TryLock::Acquired(lock)
+            }
+            TryLock::Busy => TryLock::Busy,
+        })
+    }
+
+    /// Waits until the lock may be free, at most `longest`; maybe much shorter.
+    pub(crate) fn wait(&self, key: &impl Borrow<[u8; 32]>, level: u32, longest: Duration) {
+        self.0.kind.wait(place(key, level), longest, || self.is_held(key, level));
+    }
+
+    /// [`wait`](KeyLocks::wait) for a task, which gives its thread away meanwhile.
+    #[cfg(feature = "async")]
+    pub(crate) async fn wait_as_task(&self, key: &impl Borrow<[u8; 32]>, level: u32) {
+        let mut has_asked = false;
+        let listens = std::future::poll_fn(|context| {
+            if std::mem::replace(&mut has_asked, true) {
+                return Poll::Ready(true);
+            }
+            let listens = self.0.kind.listen(place(key, level), context.waker());
+            if listens && self.is_held(key, level) { Poll::Pending } else { Poll::Ready(listens) }
+        });
+        if !listens.await {
+            timer::sleep(RETRY_INTERVAL).await;
+        }
+    }
+
+    fn is_held(&self, key: &impl Borrow<[u8; 32]>, level: u32) -> bool {
+        matches!(self.ask_at(key, level), Ok(TryLock::Busy))
+    }
+
+    /// Whether a process that this one descends from holds the lock, and took it before this one was started: it may wait
+    /// for this one.
+    pub(crate) fn is_held_by_an_ancestor(&self, key: &impl Borrow<[u8; 32]>, level: u32) -> bool {
+        self.0.kind.is_held_by_an_ancestor(place(key, level))
+    }
+
+    /// Closes what is open only so that the next lock is faster to have.
+    pub(crate) fn rest(&self) {
+        self.0.kind.rest();
+    }
+}
+
+/// Which lock is meant. The levels of one key have different locks.
+fn place(key: &impl Borrow<[u8; 32]>, level: u32) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&key.borrow()[..8]);
+    // The factor is odd, so no two levels have one product.
+    let level = u64::from(level).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    ((u64::from_be_bytes(first) >> (64 - SLOT_BITS)) ^ level) & ((1 << SLOT_BITS) - 1)
+}
+
+impl Drop for KeyLock {
+    fn drop(&mut self) {
+        if !self.born.is_here() {
+            return std::mem::forget(self.held.take());
+        }
+        let shared = self.shared.clone();
+        let freed = || _ = locked(&shared.held).remove(&self.place);
+        // First for the system: the next one to have it here would share it. Then those who wait are woken.
+        match self.held.take() {
+            Some(held) if self.is_waited_for => held.free(freed),
+            held => {
+                drop(held);
+                freed();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_share_a_folder_keep_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (KeyLocks::under(root.path()), KeyLocks::under(root.path()));
+        let key = [7_u8; 32];
+        let TryLock::Acquired(held) = here.ask(&key).unwrap() else { panic!("it was free") };
+        here.rest();
+        assert!(matches!(there.ask(&key).unwrap(), TryLock::Busy));
+        assert!(matches!(here.ask(&key).unwrap(), TryLock::Busy));
+        drop(held);
+        assert!(matches!(there.ask(&key).unwrap(), TryLock::Acquired(_)));
+    }
+
+    #[test]
+    fn a_key_has_several_locks() {
+        let root = tempfile::tempdir().unwrap();
+        let locks = KeyLocks::under(root.path());
+        let key = [7_u8; 32];
+        let held: Vec<_> = (0..8).map(|level| locks.ask_at(&key, level).unwrap()).collect();
+        assert!(held.iter().all(|lock| matches!(lock, TryLock::Acquired(_))));
+    }
+}

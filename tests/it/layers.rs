@@ -1,0 +1,189 @@
+//! The layers of the library: a file imports from its own folder and from the layers below it, and no files import each other
+//! in a circle. `ARCHITECTURE.md` has the picture.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folders of `src`, from the top layer to the bottom one.
+const LAYERS: [&str; 14] = [
+    "call", "explain", "cache", "engine", "single_flight", "store", "settings", "files", "key", "format", "observe", "sys",
+    "error", "text",
+];
+
+const ADVICE: &str = "Move what both files need into a file below them, or pass it in as an argument. ARCHITECTURE.md has the layers.";
+
+/// The files of a crate, by the paths of their modules: `["store", "layout"]`.
+struct Modules(BTreeMap<Vec<String>, PathBuf>);
+
+impl Modules {
+    fn of(src: &Path) -> Self {
+        let mut all = BTreeMap::new();
+        let mut folders = vec![src.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for item in fs::read_dir(&folder).unwrap() {
+                let path = item.unwrap().path();
+                if path.is_dir() && !path.ends_with("bin") {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let relative = path.strip_prefix(src).unwrap().with_extension("");
+                    let mut module: Vec<_> = relative.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+                    module.pop_if(|last| ["mod", "lib", "main"].contains(&last.as_str()));
+                    all.insert(module, path);
+                }
+            }
+        }
+        Modules(all)
+    }
+
+    /// The modules that a file imports from, each with the path that it names. Inline modules of tests are left out: a test may
+    /// use the whole library.
+    fn imports(&self, module: &[String]) -> BTreeMap<Vec<String>, String> {
+        let text = fs::read_to_string(&self.0[module]).unwrap();
+        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+        let mut found = BTreeMap::new();
+        for path in paths(&strip_comments(code)) {
+            let mut full: Vec<String> = match path.split_first() {
+                Some((first, rest)) if first == "crate" => rest.to_vec(),
+                Some((first, _)) if first == "super" => {
+                    let up = path.iter().take_while(|part| *part == "super").count();
+                    [&module[..module.len() - up], &path[up..]].concat()
+                }
+                _ => continue,
+            };
+            let named = full.join("::");
+            while !full.is_empty() && !self.0.contains_key(&full) {
+                full.pop();
+            }
+            if full != module {
+                found.insert(full, named);
+            }
+        }
+        found
+    }
+
+    /// Files that import each other, directly or through others.
+    fn circles(&self) -> Vec<Vec<String>> {
+        let graph: BTreeMap<_, BTreeSet<_>> = self
+            .0
+            .keys()
+            .filter(|module| !module.is_empty())
+            .map(|module| (module.clone(), self.imports(module).into_keys().filter(|to| !to.is_empty()).collect()))
+            .collect();
+        // A file is in a circle if it can be reached from itself.
+        let reaches = |from: &Vec<String>| {
+            let mut seen = BTreeSet::new();
+            let mut next: Vec<_> = graph[from].iter().collect();
+            while let Some(module) = next.pop() {
+                if seen.insert(module) {
+                    next.extend(&graph[module]);
+                }
+            }
+            seen.contains(from)
+        };
+        graph.keys().filter(|module| reaches(module)).cloned().collect()
+    }
+}
+
+fn strip_comments(code: &str) -> String {
+    code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// All paths in some code that begin with `crate` or `super`; those of a `use` with braces one by one.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for keyword in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(keyword) {
+            let is_word = |c: char| c.is_alphanumeric() || "_$:".contains(c);
+            if code[..at].ends_with(is_word) {
+                continue;
+            }
+            tree(&code[at..], &mut Vec::new(), &mut all);
+        }
+    }
+    all
+}
+
+/// Reads one path or tree of paths from the beginning of `code`; returns what follows it.
+fn tree<'c>(code: &'c str, prefix: &mut Vec<String>, all: &mut Vec<Vec<String>>) -> &'c str {
+    let depth = prefix.len();
+    let mut rest = code.trim_start();
+    loop {
+        if let Some(inner) = rest.strip_prefix('{') {
+            rest = inner;
+            loop {
+                rest = tree(rest, prefix, all).trim_start();
+                match rest.strip_prefix(',') {
+                    Some(next) => rest = next.trim_start(),
+                    None => break,
+                }
+            }
+            rest = rest.strip_prefix('}').unwrap_or(rest);
+            break;
+        }
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        if end == 0 {
+            break;
+        }
+        if &rest[..end] != "self" {
+            prefix.push(rest[..end].to_owned());
+        }
+        rest = &rest[end..];
+        match rest.strip_prefix("::") {
+            Some(next) => rest = next,
+            None => {
+                all.push(prefix.clone());
+                // `a as b`
+                let end = rest.find([',', '}', ';']).unwrap_or(rest.len());
+                if rest.trim_start().starts_with("as ") {
+                    rest = &rest[end..];
+                }
+                break;
+            }
+        }
+    }
+    prefix.truncate(depth);
+    rest
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn each_file_imports_from_its_own_layer_or_a_lower_one() {
+    let modules = Modules::of(&root().join("src"));
+    let layer = |module: &[String]| {
+        LAYERS.iter().position(|layer| module.first().is_some_and(|first| first == layer)).unwrap_or_else(|| {
+            panic!("src/{} is in no layer. Move it into a folder of a layer, or add the layer to tests/it/layers.rs.", module.join("/"))
+        })
+    };
+    let mut wrong = Vec::new();
+    for module in modules.0.keys().filter(|module| !module.is_empty()) {
+        for (imported, named) in modules.imports(module) {
+            let from = module.join("::");
+            if imported.is_empty() {
+                wrong.push(format!("{from} imports crate::{named} from the root: import it from the file that defines it"));
+            } else if layer(&imported) < layer(module) {
+                wrong.push(format!("{from} is in a lower layer than crate::{named}, which it imports"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{ADVICE}", wrong.join("\n"));
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for src in ["src", "macros/src", "crates/tracking/src", "crates/cli/src", "crates/blocks/src"] {
+        let circles = Modules::of(&root().join(src)).circles();
+        let files: Vec<_> = circles.iter().map(|module| module.join("::")).collect();
+        assert!(files.is_empty(), "These files of {src} import each other in circles: {}. {ADVICE}", files.join(", "));
+    }
+}
+
+#[test]
+fn imports_are_found() {
+    let named = |code: &str| paths(code).iter().map(|path| path.join("::")).collect::<Vec<_>>();
+    assert_eq!(named("use crate::a::{b::C, d::{self, E as F}}; let x = crate::g::h(1);"), ["crate::a::b::C", "crate::a::d", "crate::a::d::E", "crate::g::h"]);
+    assert_eq!(named("super::x::y(); mycrate::z"), ["super::x::y"]);
+}
