@@ -76,6 +76,8 @@ pub struct Memo {
     other: PerProcess<Other>,
     /// Whether the last call had that one.
     is_elsewhere: AtomicBool,
+    /// Whether calls of this process had caches in several folders.
+    has_several: AtomicBool,
 }
 
 type Other = RwLock<Option<Arc<FunctionState>>>;
@@ -123,6 +125,7 @@ impl Memo {
             home: FunctionState::new(&function, cache),
             other: PerProcess::new(),
             is_elsewhere: AtomicBool::new(false),
+            has_several: AtomicBool::new(false),
             function,
             code: definition.code,
             signature: definition.signature,
@@ -135,38 +138,68 @@ impl Memo {
         &self.function.path
     }
 
-    /// The cache that holds the results. If the attribute's `cache` depends on the arguments: the
-    /// one that was used last.
+    /// Returns the cache that holds the results: the one that was used last in this process, if the attribute's `cache` depends
+    /// on the arguments.
     pub fn cache(&self) -> Cache {
         self.last_home().cache.clone()
     }
 
-    /// What happened to this function in its [`cache`](Memo::cache): in this process, those before, and those beside it.
+    /// Returns the counters of this function in its [`cache`](Memo::cache), of all processes.
     ///
     /// # Errors
-    /// If the file with the counts can't be read.
+    /// If the file of the counters can't be read.
     pub fn stats(&self) -> Result<Stats> {
         let home = self.last_home();
         Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
     }
 
-    /// The stored results of this function.
+    /// Returns the counters of this function in `cache`, of all processes.
+    ///
+    /// # Errors
+    /// If the file of the counters can't be read.
+    pub fn stats_in(&self, cache: &Cache) -> Result<Stats> {
+        let home = FunctionState::new(&self.function, cache.clone());
+        Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
+    }
+
+    /// Lists the stored results of this function in its [`cache`](Memo::cache).
     ///
     /// # Errors
     /// If the folder can't be listed.
     pub fn entries(&self) -> Result<Entries> {
-        match self.cache().layout() {
+        self.entries_in(&self.cache())
+    }
+
+    /// Lists the stored results of this function in `cache`.
+    ///
+    /// # Errors
+    /// If the folder can't be listed.
+    pub fn entries_in(&self, cache: &Cache) -> Result<Entries> {
+        match cache.layout() {
             Some(layout) => Entries::under(&layout.function(&self.function), false),
             None => Ok(Entries::none()),
         }
     }
 
-    /// Removes the stored results of this function, also those of earlier versions of its code.
+    /// Removes the stored results of this function from its cache, also those of other versions of its code.
     ///
     /// # Errors
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly), and what the file system reports.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if this process has used the function with caches in several folders: it would
+    /// be chance which of them is meant, so use [`clear_in`](Memo::clear_in). [`ReadOnly`](ErrorKind::ReadOnly), and what the
+    /// file system reports.
     pub fn clear(&self) -> Result<()> {
-        let cache = self.cache();
+        if self.has_several.load(Ordering::Relaxed) {
+            let what = "this function was used with caches in several folders; use `clear_in` to say which is meant";
+            return Err(Error::new(ErrorKind::InvalidInput, what));
+        }
+        self.clear_in(&self.cache())
+    }
+
+    /// Removes the stored results of this function from `cache`, also those of other versions of its code.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    pub fn clear_in(&self, cache: &Cache) -> Result<()> {
         match cache.writable()? {
             Some(place) => cache.clear_folder(&place.layout.function(&self.function)).map(drop),
             None => Ok(()),
@@ -233,6 +266,9 @@ impl Memo {
             return home.clone();
         }
         drop(other);
+        if cache.is_enabled() && cache.path() != self.home.cache.path() {
+            self.has_several.store(true, Ordering::Relaxed);
+        }
         let home = FunctionState::new(&self.function, cache.clone());
         *self.other().write().unwrap_or_else(PoisonError::into_inner) = Some(home.clone());
         home

@@ -132,6 +132,10 @@ impl Error {
             io::ErrorKind::UnexpectedEof => (ErrorKind::Truncated, "; the content ends too early"),
             io::ErrorKind::InvalidData => (ErrorKind::Damaged, ""),
             io::ErrorKind::InvalidInput => (ErrorKind::InvalidInput, ""),
+            io::ErrorKind::WouldBlock
+            | io::ErrorKind::ResourceBusy
+            | io::ErrorKind::ExecutableFileBusy
+            | io::ErrorKind::Deadlock => (ErrorKind::Locked, "; another process uses it: try again"),
             _ => (ErrorKind::Io, ""),
         };
         let message = format!("{doing}: {source}{hint}");

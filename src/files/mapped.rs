@@ -1,19 +1,21 @@
 //! Values in files that are used where they lie: `map`.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Index};
 use std::path::{Path, PathBuf};
+use std::slice::SliceIndex;
 
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::find::{Cursor, Element};
-use crate::format::cbor::in_place::InPlace;
+use crate::format::cbor::located::{self, Located};
 use crate::format::cbor::reader::ByteReader;
 use crate::format::compress::compression::Compression;
 use crate::format::compress::registry::LONGEST_MAGIC;
 use crate::format::document;
 use crate::sys::file::{FileRange, Map, open_now};
+use crate::sys::fork::once::Once;
 
 /// Opens the value in an uncompressed file without reading it: its arrays are used where they lie.
 ///
@@ -21,17 +23,20 @@ use crate::sys::file::{FileRange, Map, open_now};
 /// forgets it again when memory is short. Several processes that map one file share its pages.
 ///
 /// What is in place depends on `T`:
-/// - A vector, boxed slice or `ndarray` array of numbers: its elements. [`Mapped`] derefs to it, so
-///   `&*mapped` is a `&Vec<f64>` or an `&Array2<f64>` as any other, for reading.
-/// - Any other type is read, with the arrays that it holds. To leave arrays in place that lie deeper,
+/// - A vector, boxed slice or `ndarray` array of numbers: `as_slice`, `view` and indexing read the elements in the file.
+///   Dereferencing it gives a `&Vec<f64>` or an `&Array2<f64>` as any other, which is a copy: the first time, all elements are
+///   read.
+/// - Any other type is read, with the arrays that it holds. To leave arrays in the file that are deeper in the value,
 ///   name a type that leaves them out (a struct with the other fields, or serde's `IgnoredAny` for
 ///   nothing at all), and take them with [`Mapped::array_at`] or [`Mapped::view_at`].
 ///
 /// Only the beginning of the file is checked; [`Mapped::verify`] checks all of it.
 ///
-/// The file must not be written to while it is mapped: what is mapped would change with it, and if it
-/// is cut, touching what is gone kills the process. larder itself never writes into a file that
-/// exists: [`dump`](crate::dump) replaces it, and who has mapped the old one keeps it.
+/// # Changes of the file
+/// Don't write to the file while it is mapped: the numbers would change with it, and if it is truncated, reading beyond its
+/// end kills the process (`SIGBUS`). larder never writes into a file that exists: [`dump`](crate::dump) replaces it, and
+/// a process that has mapped the old file keeps it. Only numbers are read in place, of which every pattern of bits is a value,
+/// and all lengths are checked before use, so a changed file gives other numbers and no more.
 ///
 /// # Errors
 /// [`NotMappable`](ErrorKind::NotMappable) if it is compressed (dump it without compression, or use
@@ -47,6 +52,7 @@ use crate::sys::file::{FileRange, Map, open_now};
 ///
 /// let mapped = larder::map::<Vec<f64>>(&path)?;
 /// assert_eq!(mapped[30], 900.0);
+/// assert_eq!(mapped.as_slice().len(), 1000);
 /// mapped.verify()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -63,22 +69,22 @@ pub fn map<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Mapped<T>> {
     open().map_err(|error| error.at(path))
 }
 
-/// A value in a file, of which the arrays are used where they lie; see [`map`].
+/// A value in a file, of which the arrays are used in place; see [`map`].
 pub struct Mapped<T> {
-    /// Declared before the map that it points into.
     value: Value<T>,
     map: Map,
     path: PathBuf,
 }
 
 enum Value<T> {
-    InPlace(InPlace<T>),
-    Read(Box<T>),
+    /// The value is an array. It is copied when it is asked for as a `T`.
+    Array { located: Located, copy: Once<Box<T>> },
+    /// It is something else, which was read.
+    Other(Box<T>),
 }
 
 impl<T: DeserializeOwned> Mapped<T> {
     /// Maps a document that is a part of a file.
-    #[expect(unsafe_code, reason = "the value points into the map")]
     pub(crate) fn new(range: FileRange<'_>, path: &Path) -> Result<Self> {
         let map = range.map()?;
         let bytes = map.bytes();
@@ -91,21 +97,142 @@ impl<T: DeserializeOwned> Mapped<T> {
         }
         let mut cursor = Cursor::new(bytes);
         let stored = document::open(cursor.input())?;
-        // SAFETY: the map stays where it is when it is moved, and is kept as long as the value. That
-        // nobody writes into the file is asked of the user.
-        let value = match unsafe { InPlace::new(&mut cursor) } {
-            Some(value) => {
-                let value = value.map_err(|error| document::explain::<T>(error, &stored))?;
-                document::expect_checksum(cursor.input())?;
-                Value::InPlace(value)
+        let value = match located::locate::<T>(bytes, &mut cursor) {
+            Some(located) => {
+                let located = located.map_err(|error| document::explain::<T>(error, &stored))?;
+                Value::Array { located, copy: Once::new() }
             }
-            None => {
-                let value = document::read_value(cursor.input(), &stored)?;
-                document::expect_checksum(cursor.input())?;
-                Value::Read(Box::new(value))
-            }
+            None => Value::Other(Box::new(document::read_value(cursor.input(), &stored)?)),
         };
+        document::expect_checksum(cursor.input())?;
         Ok(Mapped { value, map, path: path.to_owned() })
+    }
+}
+
+impl<T> Mapped<T> {
+    /// Where the value is, if it is an array. The types of arrays are those that `locate` knows, so for them there is a place.
+    fn located(&self) -> &Located {
+        match &self.value {
+            Value::Array { located, .. } => located,
+            Value::Other(_) => unreachable!("`locate` finds all arrays of elements"),
+        }
+    }
+}
+
+/// A vector of numbers, in place.
+impl<E: Element> Mapped<Vec<E>> {
+    /// Returns the elements, in the file.
+    #[must_use]
+    pub fn as_slice(&self) -> &[E] {
+        self.located().numbers(self.map.bytes())
+    }
+
+    /// Returns the number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Returns whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_slice().is_empty()
+    }
+
+    /// Returns an iterator over the elements, in the file.
+    pub fn iter(&self) -> std::slice::Iter<'_, E> {
+        self.as_slice().iter()
+    }
+}
+
+impl<E: Element> AsRef<[E]> for Mapped<Vec<E>> {
+    fn as_ref(&self) -> &[E] {
+        self.as_slice()
+    }
+}
+
+impl<'m, E: Element> IntoIterator for &'m Mapped<Vec<E>> {
+    type Item = &'m E;
+    type IntoIter = std::slice::Iter<'m, E>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<E: Element, I: SliceIndex<[E]>> Index<I> for Mapped<Vec<E>> {
+    type Output = I::Output;
+
+    fn index(&self, index: I) -> &I::Output {
+        &self.as_slice()[index]
+    }
+}
+
+/// A boxed slice of numbers, in place.
+impl<E: Element> Mapped<Box<[E]>> {
+    /// Returns the elements, in the file.
+    #[must_use]
+    pub fn as_slice(&self) -> &[E] {
+        self.located().numbers(self.map.bytes())
+    }
+}
+
+impl<E: Element> AsRef<[E]> for Mapped<Box<[E]>> {
+    fn as_ref(&self) -> &[E] {
+        self.as_slice()
+    }
+}
+
+impl<E: Element, I: SliceIndex<[E]>> Index<I> for Mapped<Box<[E]>> {
+    type Output = I::Output;
+
+    fn index(&self, index: I) -> &I::Output {
+        &self.as_slice()[index]
+    }
+}
+
+/// An array of ndarray, in place.
+#[cfg(feature = "ndarray")]
+impl<E: Element, D: ndarray::Dimension> Mapped<ndarray::Array<E, D>> {
+    /// Returns the array, in the file. A view has all that an array has for reading.
+    #[must_use]
+    pub fn view(&self) -> ndarray::ArrayView<'_, E, D> {
+        self.located().view(self.map.bytes())
+    }
+
+    /// Returns the elements in logical order, in the file. (`Some`, as for arrays of ndarray in that order.)
+    #[must_use]
+    pub fn as_slice(&self) -> Option<&[E]> {
+        Some(self.located().numbers(self.map.bytes()))
+    }
+
+    /// Returns the lengths of the axes.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.located().shape()
+    }
+
+    /// Returns the number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.located().numbers::<E>(self.map.bytes()).len()
+    }
+
+    /// Returns whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl<E: Element, D: ndarray::Dimension, I: ndarray::NdIndex<D>> Index<I> for Mapped<ndarray::Array<E, D>> {
+    type Output = E;
+
+    /// # Panics
+    /// If the index is out of bounds, as for arrays.
+    fn index(&self, index: I) -> &E {
+        ndarray::IndexLonger::index(&self.view(), index)
     }
 }
 
@@ -200,8 +327,11 @@ impl<T> Deref for Mapped<T> {
 
     fn deref(&self) -> &T {
         match &self.value {
-            Value::InPlace(value) => value.get(),
-            Value::Read(value) => value,
+            Value::Array { located, copy } => copy.get_or_init(|| {
+                let copy = located::copy(self.map.bytes(), located);
+                copy.expect("what was found as a `T` is copied as one")
+            }),
+            Value::Other(value) => value,
         }
     }
 }

@@ -9,6 +9,8 @@ pub(super) const COUNTERS_FILE: &str = "counters";
 pub(super) const ACTIVITY_FILE: &str = "activity";
 pub(super) const MARKS_FILE: &str = "marks";
 pub(super) const LOCKS: &str = "locks";
+/// Where locks are files, they have another name, so that one folder can be used by systems of both kinds.
+pub(super) const LOCKS_FOLDER: &str = "locks.d";
 pub(crate) const RUNNING_FOLDER: &str = "running";
 pub(super) const TAG_FILE: &str = "CACHEDIR.TAG";
 pub(super) const GITIGNORE_FILE: &str = ".gitignore";
@@ -42,8 +44,17 @@ pub(crate) fn is_code_file(name: &str) -> bool {
 
 /// Whether a cache has something of this name in its root.
 pub(super) fn is_of_root(name: &OsStr) -> bool {
-    let names =
-        [TAG_FILE, GITIGNORE_FILE, LOCKS, RUNNING_FOLDER, TEMPS_FOLDER, COUNTERS_FILE, ACTIVITY_FILE, MARKS_FILE];
+    let names = [
+        TAG_FILE,
+        GITIGNORE_FILE,
+        LOCKS,
+        LOCKS_FOLDER,
+        RUNNING_FOLDER,
+        TEMPS_FOLDER,
+        COUNTERS_FILE,
+        ACTIVITY_FILE,
+        MARKS_FILE,
+    ];
     names.iter().any(|known| name == *known)
 }
 

@@ -67,6 +67,11 @@ impl TempFile {
         self
     }
 
+    /// The folder of the cache that the file is made for.
+    fn root(&self) -> Option<PathBuf> {
+        self.folder.parent().filter(|_| self.access == Access::Private).map(Path::to_owned)
+    }
+
     fn expect_room(&self, more: u64, is_all: bool) -> io::Result<()> {
         let len = self.len.saturating_add(more);
         if len <= self.most {
@@ -112,11 +117,14 @@ impl TempFile {
         elsewhere: impl FnMut(&io::Error) -> Option<PathBuf>,
     ) -> Result<PathBuf> {
         let file = self.complete(durable)?;
+        let root = self.root();
         let put = self.put_in_place(file, target, elsewhere, |file, target| file.persist(target));
         let placed = put
             .and_then(|placed| fault_injection::point("in place").map(|()| placed))
             .map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
-        sync_folder_of(&placed, durable)?;
+        if durable {
+            sync_names(&placed, root.as_deref())?;
+        }
         Ok(placed)
     }
 
@@ -130,7 +138,8 @@ impl TempFile {
     ) -> Result<bool> {
         let file = self.complete(durable)?;
         match self.put_in_place(file, target, elsewhere, |file, target| file.persist_noclobber(target)) {
-            Ok(placed) => sync_folder_of(&placed, durable).map(|()| true),
+            Ok(placed) if durable => sync_names(&placed, self.root().as_deref()).map(|()| true),
+            Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(Error::io(error, "can't put the new file in place").at(target)),
         }
@@ -171,7 +180,7 @@ impl TempFile {
         }
         let mut taken_out = identity(file.path());
         if taken_out.as_ref() == Some(expected) {
-            return sync_folder_of(target, durable).map(|()| true);
+            return if durable { sync_names(target, self.root().as_deref()).map(|()| true) } else { Ok(true) };
         }
         // Somebody has replaced it since it was looked at: that one is put back, or the one after it.
         while exchange(file.path(), target).map_err(failed)? {
@@ -246,7 +255,8 @@ impl TempFile {
         persist(file, &target).map(|_| target).map_err(|failed| failed.error)
     }
 
-    /// [`publish`](TempFile::publish), with the permissions of the file that is replaced.
+    /// [`publish`](TempFile::publish) with the permissions of the file that is replaced. Durable, so that a power failure leaves
+    /// the file that was replaced or the new one.
     pub(crate) fn publish_like(mut self, target: &Path, permissions: Option<fs::Permissions>) -> Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
@@ -258,7 +268,7 @@ impl TempFile {
                 .map_err(|e| Error::io(e, "can't set the permissions").at(target))?;
         }
         self.file = Some(file);
-        self.publish(target, false)
+        self.publish(target, true)
     }
 
     fn create(&self) -> Result<NamedTempFile> {
@@ -361,13 +371,19 @@ fn spill(file: &mut NamedTempFile, buffer: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn sync_folder_of(target: &Path, durable: bool) -> Result<()> {
-    match target.parent().filter(|_| durable) {
-        Some(folder) => sync_folder(folder)
+/// Waits until the names that lead from `root` to `target` are on the disk: folders in between may be new. Without a root, the
+/// name of `target` alone.
+fn sync_names(target: &Path, root: Option<&Path>) -> Result<()> {
+    for folder in target.ancestors().skip(1) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        sync_folder(folder)
             .and_then(|()| fault_injection::point("folder synced"))
-            .map_err(|e| Error::io(e, "can't sync the folder").at(folder)),
-        None => Ok(()),
+            .map_err(|e| Error::io(e, "can't sync the folder").at(folder))?;
+        if root.is_none_or(|root| root == folder || !folder.starts_with(root)) {
+            break;
+        }
     }
+    Ok(())
 }
 
 #[cfg(unix)]

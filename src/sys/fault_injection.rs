@@ -107,7 +107,8 @@ mod tests {
         assert_eq!(count("locked"), 5);
         assert_eq!(count("written"), 5);
         assert_eq!(count("in place"), 5);
-        assert_eq!((count("synced"), count("folder synced")), (1, 1));
+        // The folders from the cache's root to the entry may all be new.
+        assert!(count("synced") == 1 && count("folder synced") > 1);
         assert_eq!((count("folder made"), count("encoded")), (1, 1));
         assert_eq!((count("space taken"), count("header in place")), if is_large { (1, 1) } else { (0, 0) });
         assert_eq!(count("piece written") >= 3, is_large, "{points:?}");

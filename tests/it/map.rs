@@ -39,16 +39,21 @@ fn the_elements_lie_in_the_file() {
     let numbers: Vec<f64> = (0..100_000).map(f64::from).collect();
     let (_folder, vector) = mapped::<_, Vec<f64>>(&numbers);
     let vector = vector.unwrap();
-    assert!(lies_in_file(&vector, vector.file_path()));
+    assert!(lies_in_file(vector.as_slice(), vector.file_path()));
+    assert!(std::ptr::eq(&raw const vector[7], &raw const vector.as_slice()[7]));
+    // Dereferenced, it is a copy.
     assert_eq!(*vector, numbers);
+    assert!(!lies_in_file(&vector, vector.file_path()));
     let (_folder, boxed) = mapped::<_, Box<[f64]>>(&numbers);
-    assert!(lies_in_file(boxed.as_ref().unwrap(), boxed.as_ref().unwrap().file_path()));
+    let boxed = boxed.unwrap();
+    assert!(lies_in_file(boxed.as_slice(), boxed.file_path()));
     let array = Array2::from_shape_fn((100, 1000), |(i, j)| (i * j) as f32);
     let (_folder, mapped) = mapped::<_, Array2<f32>>(&array);
     let mapped = mapped.unwrap();
     assert!(lies_in_file(mapped.as_slice().unwrap(), mapped.file_path()));
     assert_eq!(*mapped, array);
-    assert_eq!(mapped.sum_axis(ndarray::Axis(0)), array.sum_axis(ndarray::Axis(0)));
+    assert!(lies_in_file(std::slice::from_ref(&mapped[[3, 4]]), mapped.file_path()));
+    assert_eq!(mapped.view().sum_axis(ndarray::Axis(0)), array.sum_axis(ndarray::Axis(0)));
     mapped.verify().unwrap();
     // It outlives the file, as an open file does.
     fs::remove_file(mapped.file_path()).unwrap();

@@ -26,7 +26,7 @@ fn the_first_example_is_the_quickstart() {
 
 #[test]
 fn every_dependency_and_feature_has_its_reason() {
-    let (readme, design, manifest) = (read("README.md"), read("DESIGN.md"), read("Cargo.toml"));
+    let (readme, design, manifest) = (read("README.md"), read("docs/design/dependencies.md"), read("Cargo.toml"));
     let section = |name: &str| {
         let start = manifest.find(&format!("\n[{name}]\n")).unwrap() + name.len() + 4;
         let rest = &manifest[start..];
@@ -40,7 +40,7 @@ fn every_dependency_and_feature_has_its_reason() {
     assert!(dependencies.len() > 10);
     for name in dependencies.iter().filter(|name| *name != "larder-macros") {
         assert!(readme.contains(&format!("`{name}`")), "the README does not say what {name} is for");
-        assert!(design.contains(&format!("`{name}`")), "DESIGN.md gives no reason for {name}");
+        assert!(design.contains(&format!("`{name}`")), "docs/design/dependencies.md gives no reason for {name}");
     }
     for name in names(section("features")).iter().filter(|name| *name != "default") {
         assert!(readme.contains(&format!("`{name}`")), "the README does not name the feature {name}");

@@ -25,7 +25,7 @@ pub(super) struct FileLock {
 
 impl FileLocks {
     pub(super) fn under(root: &Path) -> Self {
-        FileLocks { folder: root.join("locks") }
+        FileLocks { folder: root.join("locks.d") }
     }
 
     /// Nothing is open that no lock needs.
@@ -122,6 +122,6 @@ mod tests {
         assert!(matches!(there.ask(b).unwrap(), TryLock::Acquired(_)));
         drop(held);
         assert!(matches!(there.ask(a).unwrap(), TryLock::Acquired(_)));
-        assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(root.path().join("locks.d")).unwrap().count(), 0);
     }
 }

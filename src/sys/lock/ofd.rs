@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "fcntl has no safe wrapper for locks of this kind")]
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
@@ -110,10 +110,6 @@ impl RangeLocks {
         let file = match open() {
             Ok(file) if file.metadata()?.is_file() => file,
             Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
-            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-                fs::remove_dir(&self.path)?;
-                open()?
-            }
             Err(error) => return Err(error),
         };
         let open = Arc::new(Open { file: TrackedFile::new(file), wake_word: WakeWord::default() });
@@ -181,7 +177,7 @@ mod tests {
         let (here, there) = (RangeLocks::under(root.path()), RangeLocks::under(root.path()));
         let place = 5;
         drop(here.ask(place).unwrap());
-        fs::remove_file(root.path().join("locks")).unwrap();
+        std::fs::remove_file(root.path().join("locks")).unwrap();
         let TryLock::Acquired(_held) = here.ask(place).unwrap() else { panic!("it was free") };
         assert!(matches!(there.ask(place).unwrap(), TryLock::Busy));
     }
