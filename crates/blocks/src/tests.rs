@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use crate::block::Worker;
 use crate::codec::Codec;
-use crate::header::{Filter, HEADER_LEN, Header, START_LEN, small};
+use crate::header::{Filter, HEADER_LEN, Header, START_LEN, small, start};
 use crate::reader::Reader;
 use crate::writer::{BLOCK_LEN, Writer};
 
@@ -340,6 +340,18 @@ fn arrays_of_numbers_become_small() {
             let ratio = len / stream.len();
             let least = least.iter().find(|(name, _)| *name == what).map_or(0, |(_, ratio)| *ratio);
             assert!(ratio >= least, "{codec:?}: {what} only by {ratio}");
+        }
+    }
+}
+
+#[test]
+fn a_codec_that_is_not_in_the_build_is_unsupported() {
+    for (codec, is_enabled) in [(Codec::Lz4, cfg!(feature = "lz4")), (Codec::Zstd { level: 1 }, cfg!(feature = "zstd"))]
+    {
+        let written = Writer::new(codec, threads(1), Vec::new()).and_then(Writer::finish);
+        match written {
+            Ok(stream) => assert!(is_enabled && stream.starts_with(&start(codec)), "{codec:?}"),
+            Err(error) => assert!(!is_enabled && error.kind() == io::ErrorKind::Unsupported, "{codec:?}: {error}"),
         }
     }
 }
