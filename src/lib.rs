@@ -50,9 +50,10 @@ pub use explain::{Explanation, Verdict};
 pub use files::mapped::{Mapped, map};
 pub use files::{dump, dump_into, dump_with, load, load_from};
 pub use format::cbor::find::Element;
+pub use format::compress::compression::{BlockCodec, Compression};
 pub use format::compress::custom::{CompressionWriter, Compressor};
 pub use format::compress::registry::register_compressor;
-pub use format::compress::{BlockCodec, Compression};
+
 pub use key::call_key::Argument;
 pub use key::digest::Key;
 pub use key::file_digest::digest::FileDigest;

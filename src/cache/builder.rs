@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::eviction::policy::{Limits, Order};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::observe::progress::{Progress, Watcher};
 use crate::store::directory::Directory;
 use crate::store::interface::Store;

@@ -9,7 +9,7 @@ use crate::engine::eviction::policy::Limits;
 use crate::engine::memory_tier::Hot;
 use crate::engine::{Place, Plan, Upkeep};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::key::caller;
 use crate::key::digest::Key;
 use crate::single_flight::table::InFlightTable;

@@ -7,7 +7,7 @@ use crate::cache::builder::CacheBuilder;
 use crate::cache::handle::{Cache, Inner};
 use crate::engine::Plan;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::settings;
 use crate::settings::run_mode::RunMode;
 use crate::single_flight::report_file;

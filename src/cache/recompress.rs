@@ -5,7 +5,7 @@
 use crate::cache::handle::Cache;
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::format::document;
 use crate::store::entries::Entry;
 use crate::store::read::EntryReader;

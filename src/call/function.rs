@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::cache::handle::Cache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::key::code_version::{Code, CodeFile, Items, Track};
 use crate::key::digest::Key;
 use crate::key::function_key::Function;

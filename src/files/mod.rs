@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::reader::ByteReader;
-use crate::format::compress::{Compression, LONGEST_MAGIC, believed_content};
+use crate::format::compress::compression::Compression;
+use crate::format::compress::decompressed::believed_content;
+use crate::format::compress::registry::LONGEST_MAGIC;
 use crate::format::document;
 use crate::format::target::Plain;
 use crate::sys::atomic_file::{Access, TempFile};

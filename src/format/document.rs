@@ -18,7 +18,7 @@ use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::wire::Major;
 use crate::format::cbor::writer::ByteWriter;
-use crate::format::compress::Content;
+use crate::format::compress::decompressed::Content;
 use crate::format::target::Target;
 use crate::text::preview::shorten;
 

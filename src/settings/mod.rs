@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::settings::run_mode::RunMode;
 use crate::settings::units::{parse_bytes, parse_duration};
 use crate::sys::env::{Setting, number, text_of, warn_once, wrong};

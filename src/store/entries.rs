@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread::{self, Builder};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -22,7 +21,7 @@ use crate::store::layout::Layout;
 use crate::store::read::EntryReader;
 use crate::store::walk::visit;
 use crate::sys::file::{open_entry, read_now};
-use crate::sys::workers::threads;
+use crate::sys::workers::{threads, try_map};
 use crate::text::json::{seconds, seconds_since_1970};
 
 /// One stored result, as its header tells it. The value itself is not read.
@@ -333,32 +332,17 @@ pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: 
         }
         listed.push((folders.len() - 1, entry.key));
     })?;
-    // Asking for so many times is what takes long.
+    // Reading the times takes longest.
     let share = listed.len().div_ceil(threads()).max(SMALLEST_SHARE);
-    let mut all: Vec<_> = thread::scope(|scope| {
-        let folders = &folders;
-        let times = |entries: &[(usize, Key)]| -> Vec<_> {
-            let time = |(folder, key): &(usize, Key)| {
-                let file = fs::symlink_metadata(Layout::locate(&folders[*folder], key));
-                // What vanishes meanwhile was not used last.
-                Some((Reverse(file.and_then(|file| file.modified()).ok()?), *folder, *key))
-            };
-            entries.iter().filter_map(time).collect()
+    let times = |(): &mut (), entries: &[(usize, Key)]| -> Result<Vec<_>> {
+        let time = |(folder, key): &(usize, Key)| {
+            let file = fs::symlink_metadata(Layout::locate(&folders[*folder], key));
+            // An entry that was removed since it was listed is left out.
+            Some((Reverse(file.and_then(|file| file.modified()).ok()?), *folder, *key))
         };
-        let mut shares = listed.chunks(share);
-        let first = shares.next().unwrap_or_default();
-        // Where the system has no more threads to give, this one does all of it.
-        let (mut others, mut rest) = (Vec::new(), vec![first]);
-        for entries in shares {
-            match Builder::new().spawn_scoped(scope, move || times(entries)) {
-                Ok(other) => others.push(other),
-                Err(_) => rest.push(entries),
-            }
-        }
-        let mut all: Vec<_> = rest.into_iter().flat_map(times).collect();
-        others.into_iter().filter_map(|other| other.join().ok()).for_each(|more| all.extend(more));
-        all
-    });
+        Ok(entries.iter().filter_map(time).collect())
+    };
+    let mut all = try_map(threads(), listed.chunks(share), || (), times)?.concat();
     if most < all.len() {
         all.select_nth_unstable(most);
         all.truncate(most);

@@ -12,7 +12,8 @@ use twox_hash::XxHash3_64;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::reader::ByteReader;
-use crate::format::compress::{Compression, Content, believed_content};
+use crate::format::compress::compression::Compression;
+use crate::format::compress::decompressed::{Content, believed_content};
 use crate::format::document;
 use crate::key::digest::Key;
 use crate::store::entry_format;

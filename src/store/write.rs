@@ -9,7 +9,7 @@ use twox_hash::XxHash3_64;
 
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, Result};
-use crate::format::compress::Compression;
+use crate::format::compress::compression::Compression;
 use crate::format::document;
 use crate::format::document::Written;
 use crate::format::target::Target;

@@ -1,5 +1,7 @@
-//! Memory for large vectors: zeroed by the system, in huge pages, and an error if there is not enough.
-#![expect(unsafe_code, reason = "neither fallible zeroed memory nor huge pages can be had in safe code")]
+//! Memory for large vectors: zeroed by the system, in huge pages, and an error if it does not suffice.
+//!
+//! The benchmark `optimizations` compares reading with and without huge pages.
+#![expect(unsafe_code, reason = "safe code has neither fallible zeroed memory nor huge pages")]
 
 use std::alloc::{Layout, alloc_zeroed};
 
@@ -10,10 +12,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// Smaller ones are not worth a system call.
 const SMALLEST_HUGE: usize = 4 << 20;
 
-/// A vector of as many zeros. Large ones take no memory until they are written to.
+/// Returns a vector of `count` zeros. A large one takes no memory until it is written to.
 ///
 /// # Errors
-/// If there is not so much memory.
+/// If the memory does not suffice.
 pub(crate) fn zeroed<T: Zeroable>(count: usize) -> Result<Vec<T>> {
     let layout = Layout::array::<T>(count).map_err(|_| too_large(usize::MAX))?;
     if layout.size() == 0 {
@@ -31,10 +33,10 @@ pub(crate) fn zeroed<T: Zeroable>(count: usize) -> Result<Vec<T>> {
     Ok(vector)
 }
 
-/// Makes room for as many values in all.
+/// Makes room for `count` values in total.
 ///
 /// # Errors
-/// If there is not so much memory.
+/// If the memory does not suffice.
 pub(crate) fn reserve<T>(vector: &mut Vec<T>, count: usize) -> Result<()> {
     if count > vector.capacity() {
         vector.try_reserve_exact(count - vector.len()).map_err(|_| too_large(count.saturating_mul(size_of::<T>())))?;
@@ -48,8 +50,7 @@ fn too_large(bytes: usize) -> Error {
     Error::new(ErrorKind::LimitExceeded, format!("there is no memory for {bytes} bytes at once"))
 }
 
-/// Asks the system to back the vector's memory with huge pages: with pages of 4 KiB, most of the
-/// time of reading a large file goes into making pages.
+/// Asks the system for huge pages. With pages of 4 KiB, reading a large file takes most of its time for making pages.
 #[cfg(target_os = "linux")]
 fn use_huge_pages<T>(vector: &mut Vec<T>) {
     use rustix::mm::{Advice, madvise};
@@ -63,8 +64,8 @@ fn use_huge_pages<T>(vector: &mut Vec<T>) {
     let start = vector.as_mut_ptr().cast::<u8>();
     let skipped = start.align_offset(PAGE);
     let len = (bytes - skipped) / PAGE * PAGE;
-    // SAFETY: the range lies within the vector's own memory, and this advice changes no content.
-    // Whether it is taken is of no account.
+    // SAFETY: the range is within the vector's own memory, and this advice changes no content.
+    // The result does not matter: without huge pages, reading is only slower.
     let _ = unsafe { madvise(start.add(skipped).cast(), len, Advice::LinuxHugepage) };
 }
 
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_an_error() {
+    fn too_large_a_size_is_an_error() {
         for count in [usize::MAX, usize::MAX / 16, usize::MAX / 9] {
             assert_eq!(zeroed::<u64>(count).unwrap_err().kind(), ErrorKind::LimitExceeded);
             assert_eq!(reserve(&mut Vec::<u64>::new(), count).unwrap_err().kind(), ErrorKind::LimitExceeded);

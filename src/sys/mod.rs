@@ -38,4 +38,5 @@ pub(crate) mod random;
 pub(crate) mod stack;
 #[cfg(feature = "async")]
 pub(crate) mod timer;
+pub(crate) mod worker_pool;
 pub(crate) mod workers;

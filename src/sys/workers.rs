@@ -1,16 +1,18 @@
-//! How many threads may work on one large value.
+//! Several threads for one large value: how many, and how work is spread over them.
 
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::available_parallelism;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, Builder, available_parallelism};
 
 use crate::sys::env::{Setting, number, text_of, wrong};
 use crate::sys::fork::once::Once;
 
-/// More would only wait for memory.
+/// More threads would only wait for memory.
 const MOST: usize = 16;
 
-/// The variable that says how many threads.
+/// The variable that sets how many threads.
 pub(crate) const THREADS_VARIABLE: Setting<NonZeroUsize> = Setting {
     name: "LARDER_THREADS",
     parse: |text| {
@@ -21,17 +23,16 @@ pub(crate) const THREADS_VARIABLE: Setting<NonZeroUsize> = Setting {
     },
 };
 
-/// 0: nobody said anything.
+/// 0 if it is not set.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Sets how many threads this process may use for one large value (some MiB and more) while it is
 /// written, read, compressed or decompressed. What is written does not depend on it.
 ///
-/// Without this, it is what the variable `LARDER_THREADS` says, else as many as the system lets
-/// this process use, at most 16.
+/// The default is the variable `LARDER_THREADS`, else as many as the system lets this process use, at most 16.
 ///
 /// ```
-/// // Leave the other processors to others.
+/// // Leave the other processors to other programs.
 /// larder::set_threads(1.try_into()?);
 /// # Ok::<(), std::num::TryFromIntError>(())
 /// ```
@@ -39,7 +40,7 @@ pub fn set_threads(count: NonZeroUsize) {
     THREADS.store(count.get(), Ordering::Relaxed);
 }
 
-/// How many threads may work on one large value.
+/// Returns how many threads may work on one large value.
 pub(crate) fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => from_environment(),
@@ -53,4 +54,120 @@ fn from_environment() -> usize {
         let available = || available_parallelism().map_or(1, NonZeroUsize::get).min(MOST);
         THREADS_VARIABLE.get().map_or_else(available, NonZeroUsize::get)
     })
+}
+
+/// Runs `help` on up to `count` other threads while `here` runs on this one. Returns the result of `here`, and those of
+/// the helpers: fewer than `count` if the system has no more threads.
+///
+/// # Panics
+/// If one of them panics, with its panic, after all have ended. `help` must end when `here` has ended or panicked.
+pub(crate) fn with_helpers<H: Send, R>(
+    count: usize,
+    help: impl Fn() -> H + Sync,
+    here: impl FnOnce() -> R,
+) -> (R, Vec<H>) {
+    thread::scope(|scope| {
+        let spawn = |_| Builder::new().name("larder".to_owned()).spawn_scoped(scope, &help).ok();
+        let helpers: Vec<_> = (0..count).map_while(spawn).collect();
+        let result = here();
+        let join = |helper: thread::ScopedJoinHandle<'_, H>| helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (result, helpers.into_iter().map(join).collect())
+    })
+}
+
+/// Works on each of the items, on up to `threads` threads including this one. Each thread takes the next item when it has
+/// done one, and makes a `state` that it keeps between items. Returns the results in the order of the items.
+///
+/// # Errors
+/// That of the first item that fails. Items that no thread has begun by then are left out.
+///
+/// # Panics
+/// As [`with_helpers`].
+pub(crate) fn try_map<I, S, R, E>(
+    threads: usize,
+    items: I,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, I::Item) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E>
+where
+    I: Iterator + Send,
+    R: Send,
+    E: Send,
+{
+    let items = Mutex::new(Some(items.enumerate()));
+    // Poisoned if the iterator has panicked. The other threads may go on: the panic is resumed in the end.
+    let items = || items.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = || {
+        let (mut state, mut results) = (state(), Vec::new());
+        loop {
+            let next = items().as_mut().and_then(Iterator::next);
+            let Some((index, item)) = next else { return results };
+            let result = work(&mut state, item);
+            if result.is_err() {
+                *items() = None;
+            }
+            results.push((index, result));
+        }
+    };
+    let (mut results, others) = with_helpers(threads.saturating_sub(1), run, run);
+    results.extend(others.into_iter().flatten());
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn results_have_the_order_of_the_items() {
+        for threads in [1, 2, 5] {
+            let squares = try_map(threads, 0..1000_u64, || (), |(), n| Ok::<_, ()>(n * n));
+            assert_eq!(squares.unwrap(), (0..1000).map(|n| n * n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_first_error_is_returned_and_the_rest_is_left_out() {
+        for threads in [1, 3] {
+            let begun = AtomicUsize::new(0);
+            let work = |(): &mut (), n: usize| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                if n >= 10 { Err(n) } else { Ok(()) }
+            };
+            assert_eq!(try_map(threads, 0..1_000_000, || (), work), Err(10));
+            assert!(begun.into_inner() < 1000);
+        }
+    }
+
+    #[test]
+    fn each_thread_has_one_state() {
+        let made = AtomicUsize::new(0);
+        let state = || made.fetch_add(1, Ordering::Relaxed);
+        try_map(3, 0..100, state, |_, _| Ok::<_, ()>(())).unwrap();
+        assert!((1..=3).contains(&made.into_inner()));
+    }
+
+    #[test]
+    fn a_panic_of_a_helper_is_resumed() {
+        let panics = || with_helpers(2, || panic!("seven"), || ());
+        let panic = catch_unwind(AssertUnwindSafe(panics)).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"seven"));
+    }
+
+    #[test]
+    fn a_panic_here_ends_helpers_that_wait() {
+        let (sender, receiver) = channel::<()>();
+        let receiver = Mutex::new(receiver);
+        let here = move || {
+            let _sender = sender;
+            panic!("here");
+        };
+        let help = || receiver.lock().unwrap().recv().is_ok();
+        let panics = || with_helpers(2, help, here);
+        assert_eq!(catch_unwind(AssertUnwindSafe(panics)).unwrap_err().downcast_ref(), Some(&"here"));
+    }
 }

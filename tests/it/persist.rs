@@ -19,23 +19,29 @@ pub(crate) fn methods() -> Vec<(&'static str, &'static str)> {
         ("xz", "xz"),
         ("lzma", "lzma"),
         ("lz4", "lz4"),
-        // No extension selects blocks.
-        ("blocks-lz4", "larder"),
     ];
     if cfg!(feature = "zstd") {
-        methods.extend([("zstd", "zst"), ("blocks-zstd", "larder")]);
+        methods.push(("zstd", "zst"));
     }
+    // No extension asks for blocks.
+    methods.extend(block_methods().into_iter().map(|method| (method, "larder")));
     methods
 }
 
 /// Returns the names of all compressors, including those that no extension selects.
 pub(crate) fn method_names() -> Vec<&'static str> {
     let mut names: Vec<_> = methods().into_iter().map(|(method, _)| method).collect();
-    names.push("blocks-lz4");
-    if cfg!(feature = "zstd") {
-        names.push("blocks-zstd");
-    }
+    names.extend(block_methods());
     names
+}
+
+/// Returns the names of the compressors that write blocks.
+pub(crate) fn block_methods() -> Vec<&'static str> {
+    match (cfg!(feature = "blocks"), cfg!(feature = "zstd")) {
+        (false, _) => vec![],
+        (true, false) => vec!["blocks-lz4"],
+        (true, true) => vec!["blocks-lz4", "blocks-zstd"],
+    }
 }
 
 /// Value with every kind of content that files hold.

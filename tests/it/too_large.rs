@@ -7,6 +7,7 @@ use tempfile::{TempDir, tempdir};
 use tracing::Level;
 
 use crate::log::Lines;
+use crate::persist::block_methods;
 
 fn cache(limit: impl FnOnce(CacheBuilder) -> CacheBuilder) -> (TempDir, Cache) {
     let folder = tempdir().unwrap();
@@ -35,7 +36,7 @@ fn names(count: usize, cache: &Cache) -> Vec<String> {
 
 #[test]
 fn a_result_larger_than_the_limit_is_not_stored() {
-    for compression in ["none", "lz4", "blocks-lz4"] {
+    for compression in [vec!["none", "lz4"], block_methods()].concat() {
         let (folder, cache) =
             cache(|builder| builder.max_bytes(1 << 20).hot_bytes(0).compression(compression.parse().unwrap()));
         let _another = tracing::Dispatch::new(Lines::up_to(Level::TRACE));

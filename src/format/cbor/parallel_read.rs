@@ -1,12 +1,9 @@
 //! Reads a large part of a file with several threads, each of which also hashes the bytes it reads.
 
-use std::sync::Mutex;
-use std::thread::{self, Builder};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::cbor::checksum::{Checksum, PIECE, of_piece};
 use crate::sys::file::FileRange;
-use crate::sys::workers::threads;
+use crate::sys::workers::{threads, try_map};
 
 /// Minimum bytes that a thread reads at a time. At a boundary between two threads both may fault in the same huge page,
 /// and one copy is thrown away. So shares are large, but there are enough of them that a faster thread can take more.
@@ -32,28 +29,20 @@ pub(super) fn read(file: FileRange<'_>, at: u64, target: &mut [u8], checksum: &m
 
 /// Fills `target`, which consists of whole pieces. Returns the checksum of each.
 fn read_pieces(file: FileRange<'_>, at: u64, target: &mut [u8]) -> Result<Vec<u64>> {
-    let mut checksums = vec![0; target.len() / PIECE];
     let share = (target.len() / (SHARES_A_THREAD * threads()) / PIECE * PIECE).max(SMALLEST_SHARE);
-    let shares = target.chunks_mut(share).zip(checksums.chunks_mut(share / PIECE)).enumerate();
-    let threads = threads().min(shares.len());
-    let shares = Mutex::new(shares);
-    let work = || -> Result<()> {
-        loop {
-            let next = shares.lock().map_err(|_| Error::damaged("a thread that reads has panicked"))?.next();
-            let Some((index, (target, checksums))) = next else { return Ok(()) };
+    let shares = target.chunks_mut(share).enumerate();
+    let checksums = try_map(
+        threads().min(shares.len()),
+        shares,
+        || (),
+        |(), (index, target)| {
             let at = at + (index * share) as u64;
-            for (index, (piece, checksum)) in target.chunks_mut(PIECE).zip(checksums).enumerate() {
+            let read = |(index, piece): (usize, &mut [u8])| {
                 file.read_exact_at(at + (index * PIECE) as u64, piece)?;
-                *checksum = of_piece(piece);
-            }
-        }
-    };
-    thread::scope(|scope| {
-        // If the system refuses more threads, the existing ones do all the work.
-        let helpers: Vec<_> = (1..threads).filter_map(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
-        let result = work();
-        // A helper that can't be joined has panicked. `scope` passes the panic on.
-        helpers.into_iter().filter_map(|helper| helper.join().ok()).fold(result, Result::and)
-    })?;
-    Ok(checksums)
+                Ok(of_piece(piece))
+            };
+            target.chunks_mut(PIECE).enumerate().map(read).collect::<Result<Vec<_>>>()
+        },
+    )?;
+    Ok(checksums.concat())
 }

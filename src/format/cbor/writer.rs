@@ -1,11 +1,11 @@
 //! Destination of encoded bytes: a buffer in front of a writer, which counts and hashes all bytes.
 
-use std::thread::{self, Builder};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::format::cbor::checksum::{Checksum, PIECE, of_short};
 use crate::format::target::Target;
-use crate::sys::workers::threads;
+use crate::sys::workers::{threads, with_helpers};
 
 /// Minimum size, in bytes, of arrays that are announced to the writer.
 const SMALLEST_ARRAY_AHEAD: u64 = 16 << 10;
@@ -76,12 +76,12 @@ impl<'w> ByteWriter<'w> {
     fn write_straight(&mut self, bytes: &[u8]) -> Result<()> {
         let mut checksum = self.checksum.take().unwrap_or_default();
         if bytes.len() >= SUMMED_ASIDE && threads() > 1 {
-            let aside = thread::scope(|scope| {
-                let helper = Builder::new().spawn_scoped(scope, || checksum.update(bytes));
-                self.hand_over(bytes).map(|()| helper.is_ok())
-            })?;
-            if !aside {
-                checksum.update(bytes);
+            let shared = Mutex::new(&mut checksum);
+            let sum = || shared.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
+            let (written, summed) = with_helpers(1, sum, || self.hand_over(bytes));
+            written?;
+            if summed.is_empty() {
+                sum();
             }
         } else {
             for piece in bytes.chunks(PIECE) {

@@ -6,18 +6,22 @@ use bzip2::Compression as Level;
 use bzip2::bufread::BzDecoder;
 use bzip2::write::BzEncoder;
 
-use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented};
+use crate::format::compress::backend::Backends;
+use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 
-pub(super) struct Bz2;
+struct Bz2;
 
-/// Bytes of `BZh9`, then of the magic of a block: 48 bits of pi.
+pub(super) const BACKENDS: Backends = &[(Method::Bz2, &Bz2)];
+
+/// Bytes of `BZh9`, and the magic of a block: 48 bits of pi.
 const HEAD: usize = 4;
 const BLOCK_MAGIC: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
 
-/// Segments have about as many bytes.
+/// About how many bytes a segment has.
 const SEGMENT: usize = 1_000_000;
 
-impl Segmented for Bz2 {
+impl MemberFormat for Bz2 {
     fn segment(&self, level: i32) -> usize {
         // Whole blocks: bzip2 keeps 19 bytes of each for itself.
         let block = 100_000 * usize::try_from(level).unwrap_or(1).max(1);
@@ -28,11 +32,11 @@ impl Segmented for Bz2 {
         8 << 20
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         Ok(Box::new(BzEncoder::new(target, Level::new(level.unsigned_abs()))))
     }
 
-    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         Ok(Box::new(BzDecoder::new(source)))
     }
 
@@ -41,30 +45,30 @@ impl Segmented for Bz2 {
     }
 
     /// A stream does not say how long it is, but the next one begins with ten known bytes.
-    fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
+    fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         let begins = |window: &[u8]| {
             window.starts_with(b"BZh") && matches!(window[3], b'1'..=b'9') && window[HEAD..] == BLOCK_MAGIC
         };
         if !bytes.starts_with(b"BZh") {
-            return End::Unknown;
+            return MemberEnd::Unknown;
         }
         let start = (*from).max(HEAD);
         let windows = bytes.get(start..).unwrap_or_default().windows(HEAD + BLOCK_MAGIC.len());
         *from = start + windows.len();
         match windows.into_iter().position(begins) {
-            Some(at) => End::At(start + at),
-            None => End::Later,
+            Some(at) => MemberEnd::At(start + at),
+            None => MemberEnd::Later,
         }
     }
 }
 
-impl<'w> Encoder<'w> for BzEncoder<Box<dyn Write + 'w>> {
+impl<'w> MemberEncoder<'w> for BzEncoder<Box<dyn Write + 'w>> {
     fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
         (*self).finish()
     }
 }
 
-impl<'r> Decoder<'r> for BzDecoder<Box<dyn BufRead + 'r>> {
+impl<'r> MemberDecoder<'r> for BzDecoder<Box<dyn BufRead + 'r>> {
     fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
         self.into_inner()
     }

@@ -1,4 +1,4 @@
-//! What somebody else's compressor has to provide.
+//! Compressors that users register.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read, Write};
@@ -109,56 +109,55 @@ use crate::format::target::Target;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Compressor: Send + Sync + 'static {
-    /// What it is called: 1 to 32 of `a` to `z`, `0` to `9`, `_` and `-`.
+    /// Returns its name: 1 to 32 of `a` to `z`, `0` to `9`, `_` and `-`.
     fn name(&self) -> &str;
 
-    /// What each of its streams begins with: 1 to 16 bytes. No other method's magic may begin so,
-    /// and it may not begin as another's does.
+    /// Returns the bytes that each of its streams begins with: 1 to 16. No magic of another method may begin with them,
+    /// or be their beginning.
     fn magic(&self) -> &[u8];
 
-    /// The extension of file names that asks for it, without a dot. Default: none.
+    /// Returns the extension of file names that asks for it, without a dot. Default: none.
     fn extension(&self) -> Option<&str> {
         None
     }
 
-    /// The levels that there are. Default: only 0.
+    /// Returns its levels. Default: only 0.
     fn levels(&self) -> RangeInclusive<i32> {
         0..=0
     }
 
-    /// The level if none is given. Default: the lowest.
+    /// Returns the level to use if none is given. Default: the lowest.
     fn default_level(&self) -> i32 {
         *self.levels().start()
     }
 
-    /// A writer that compresses into `target`, beginning with the [`magic`](Compressor::magic).
+    /// Returns a writer that compresses into `target`, beginning with the [`magic`](Compressor::magic).
     /// `target` is not buffered: give it pieces, not single bytes.
     ///
     /// # Errors
     /// What `target` reports, or why there can be no such writer.
     fn writer<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn CompressionWriter + 'w>>;
 
-    /// A reader of one stream, from its [`magic`](Compressor::magic) on. It must take not one byte
-    /// more than the stream has from `source`, give 0 bytes at the stream's end, and
+    /// Returns a reader of one stream, from its [`magic`](Compressor::magic) on. It must read no byte of `source` after
+    /// the stream, give 0 bytes at the stream's end, and
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the source ends first. Content may be
-    /// damaged or hostile: memory should be taken as bytes arrive, not because a length says so.
+    /// damaged or hostile: take memory as bytes arrive, not because a length claims them.
     ///
     /// # Errors
     /// What `source` reports, or that this is no such stream.
     fn reader<'r>(&self, source: Box<dyn BufRead + 'r>) -> io::Result<Box<dyn Read + 'r>>;
 }
 
-/// A compressing writer that has to be told where its stream ends.
+/// A compressing writer, whose stream the caller ends.
 pub trait CompressionWriter: Write {
-    /// Writes what is left, and the end of the stream. A writer that is dropped without this has
-    /// failed; what it has written is not used.
+    /// Writes the rest and the end of the stream. If a writer is dropped without this, its output is not used.
     ///
     /// # Errors
     /// What the target reports.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// A registered compressor, with what it said of itself when it was registered.
+/// A registered compressor, with the answers that it gave when it was registered.
 pub(super) struct Custom {
     pub(super) name: &'static str,
     pub(super) magic: Vec<u8>,
@@ -182,7 +181,7 @@ impl Backend for Custom {
 }
 
 impl Custom {
-    /// A stream that does not begin so could not be read again.
+    /// Returns the error for a stream that does not begin with the magic: it could not be read again.
     fn wrong_magic(&self) -> io::Error {
         let Custom { name, magic, .. } = self;
         let message = format!("the compressor {name} began a stream with something else than its magic, {magic:02x?}");
@@ -190,10 +189,10 @@ impl Custom {
     }
 }
 
-/// A target that checks that what is written begins with the magic.
+/// A target that checks that a stream begins with the magic.
 struct Beginning<'w> {
     custom: &'static Custom,
-    /// How much of the magic has been written.
+    /// Bytes of the magic that have been written.
     begun: Rc<Cell<usize>>,
     target: &'w mut dyn Write,
 }
@@ -218,7 +217,7 @@ impl Write for Beginning<'_> {
     }
 }
 
-/// A writer that checks at its end that all of the magic was written.
+/// A writer that checks at the end that the whole magic was written.
 struct Whole<'w> {
     custom: &'static Custom,
     begun: Rc<Cell<usize>>,

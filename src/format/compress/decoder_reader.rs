@@ -1,16 +1,16 @@
-//! A reader around decompressors that work step by step.
+//! A reader for decompressors that work step by step.
 
 use std::io::{self, BufRead, Read};
 
-use crate::format::compress::multi_member::Decoder;
+use crate::format::compress::multi_member::format::MemberDecoder;
 
-/// A decompressor that is given what there is and makes of it what it can.
+/// A decompressor that uses as much input, and writes as much output, as it can.
 pub(crate) trait Step {
     /// Reads from `input` and writes to `target`; `at_end` says that no more input will come.
     fn step(&mut self, input: &[u8], target: &mut [u8], at_end: bool) -> io::Result<Progress>;
 }
 
-/// What one step did.
+/// The progress of one step.
 pub(crate) struct Progress {
     /// Bytes of the input that were used.
     pub(crate) used: usize,
@@ -20,8 +20,8 @@ pub(crate) struct Progress {
     pub(crate) ended: bool,
 }
 
-/// Reads one stream step by step, and asks the source for nothing once the stream has ended: a
-/// socket that has no more to say for now would block.
+/// Reads one stream step by step. It does not read from the source when the stream has ended, because a socket would
+/// block then.
 pub(crate) struct Stepwise<'r, S> {
     source: Box<dyn BufRead + 'r>,
     step: S,
@@ -56,7 +56,7 @@ impl<S: Step> Read for Stepwise<'_, S> {
     }
 }
 
-impl<'r, S: Step> Decoder<'r> for Stepwise<'r, S> {
+impl<'r, S: Step> MemberDecoder<'r> for Stepwise<'r, S> {
     fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
         self.source
     }

@@ -1,36 +1,40 @@
 //! gzip, by flate2.
 //!
-//! Of several members, each has an extra field (RFC 1952, section 2.3.1.1) that says how long it
-//! is, as the members of BGZF have, so that they can be told apart without being decompressed:
+//! If there are several members, each has an extra field with its length (RFC 1952, section 2.3.1.1), as in BGZF. It shows
+//! where the member ends before it is decompressed:
 //!
 //! ```text
 //! "L" "R"  04 00  the bytes of the member, from 1f 8b to the end of its checksums: u32, little-endian
 //! ```
 //!
-//! A member that is alone has none.
+//! A single member has no such field.
 
 use std::io::{self, BufRead, Write};
 
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
-use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented};
+use crate::format::compress::backend::Backends;
+use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 
-pub(super) struct Gzip;
+struct Gzip;
+
+pub(super) const BACKENDS: Backends = &[(Method::Gzip, &Gzip)];
 
 const SEGMENT: usize = 1 << 20;
 
-/// Bytes of a header without extra fields; where its flags are; the flag for extra fields.
+/// Bytes of a header without extra fields, the place of its flags, and the flag for extra fields.
 const HEADER: usize = 10;
 const FLAGS: usize = 3;
 const EXTRA: u8 = 4;
 
-/// What follows the header of one of several members, before its length: the length of all extra
-/// fields, then name and length of ours.
+/// The bytes between the header and the length, if there are several members: the length of all extra fields, then name
+/// and length of this one.
 const LENGTH_FOLLOWS: [u8; 6] = [8, 0, b'L', b'R', 4, 0];
 const LABEL: usize = LENGTH_FOLLOWS.len() + 4;
 
-impl Segmented for Gzip {
+impl MemberFormat for Gzip {
     fn segment(&self, _: i32) -> usize {
         SEGMENT
     }
@@ -39,12 +43,12 @@ impl Segmented for Gzip {
         1 << 20
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         let encoder = GzEncoder::new(Vec::new(), super::zlib::deflate_level(level));
         Ok(Box::new(Labelling { encoder, piece: Vec::new(), target }))
     }
 
-    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         Ok(Box::new(GzDecoder::new(source)))
     }
 
@@ -52,19 +56,19 @@ impl Segmented for Gzip {
         SEGMENT
     }
 
-    fn find_end(&self, bytes: &[u8], _: &mut usize) -> End {
-        let Some(header) = bytes.get(..HEADER + LABEL) else { return End::Later };
+    fn find_end(&self, bytes: &[u8], _: &mut usize) -> MemberEnd {
+        let Some(header) = bytes.get(..HEADER + LABEL) else { return MemberEnd::Later };
         let (header, label) = header.split_at(HEADER);
         match label.split_first_chunk::<6>() {
             Some((&LENGTH_FOLLOWS, &[a, b, c, d])) if header.starts_with(&[0x1f, 0x8b]) && header[FLAGS] == EXTRA => {
-                usize::try_from(u32::from_le_bytes([a, b, c, d])).map_or(End::Unknown, End::At)
+                usize::try_from(u32::from_le_bytes([a, b, c, d])).map_or(MemberEnd::Unknown, MemberEnd::At)
             }
-            _ => End::Unknown,
+            _ => MemberEnd::Unknown,
         }
     }
 }
 
-/// What deflate writes depends on how its input is chopped, so it always is in pieces of this size.
+/// Bytes of each piece of input. The output of deflate depends on how its input is cut.
 const PIECE: usize = 64 << 10;
 
 /// Holds the member until its length is known.
@@ -95,7 +99,7 @@ impl Write for Labelling<'_> {
     }
 }
 
-impl<'w> Encoder<'w> for Labelling<'w> {
+impl<'w> MemberEncoder<'w> for Labelling<'w> {
     fn finish(self: Box<Self>, alone: bool) -> io::Result<Box<dyn Write + 'w>> {
         let Labelling { mut encoder, piece, mut target } = *self;
         encoder.write_all(&piece)?;
@@ -113,7 +117,7 @@ impl<'w> Encoder<'w> for Labelling<'w> {
     }
 }
 
-impl<'r> Decoder<'r> for GzDecoder<Box<dyn BufRead + 'r>> {
+impl<'r> MemberDecoder<'r> for GzDecoder<Box<dyn BufRead + 'r>> {
     fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
         self.into_inner()
     }

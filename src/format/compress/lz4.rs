@@ -4,14 +4,18 @@ use std::io::{self, BufRead, Read, Write};
 
 use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 
-use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented};
+use crate::format::compress::backend::Backends;
+use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 
-pub(super) struct Lz4;
+struct Lz4;
+
+pub(super) const BACKENDS: Backends = &[(Method::Lz4, &Lz4)];
 
 const SEGMENT: usize = 1 << 20;
 const MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 
-impl Segmented for Lz4 {
+impl MemberFormat for Lz4 {
     fn segment(&self, _: i32) -> usize {
         SEGMENT
     }
@@ -20,12 +24,12 @@ impl Segmented for Lz4 {
         1 << 20
     }
 
-    fn encoder<'w>(&self, _: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+    fn encoder<'w>(&self, _: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         let frame = FrameInfo::new().block_size(BlockSize::Max256KB).content_checksum(true);
         Ok(Box::new(FrameEncoder::with_frame_info(frame, target)))
     }
 
-    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         Ok(Box::new(WholeFrame(FrameDecoder::new(Watched { source, at_end: false }))))
     }
 
@@ -33,13 +37,13 @@ impl Segmented for Lz4 {
         SEGMENT
     }
 
-    /// Goes from block to block.
-    fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
-        let Some(&[flags, _]) = bytes.get(4..6) else { return End::Later };
+    /// Follows the lengths of the blocks.
+    fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
+        let Some(&[flags, _]) = bytes.get(4..6) else { return MemberEnd::Later };
         let [content_checksum, content_size, block_checksums, dictionary] =
             [2, 3, 4, 0].map(|bit| usize::from(flags >> bit & 1));
         if !bytes.starts_with(&MAGIC) {
-            return End::Unknown;
+            return MemberEnd::Unknown;
         }
         if *from == 0 {
             *from = 7 + 8 * content_size + 4 * dictionary;
@@ -47,16 +51,16 @@ impl Segmented for Lz4 {
         while let Some(&[a, b, c, d]) = bytes.get(*from..*from + 4) {
             // The highest bit says whether the block is compressed.
             match u32::from_le_bytes([a, b, c, d]) & 0x7fff_ffff {
-                0 => return End::At(*from + 4 + 4 * content_checksum),
+                0 => return MemberEnd::At(*from + 4 + 4 * content_checksum),
                 len => *from += 4 + len as usize + 4 * block_checksums,
             }
         }
-        End::Later
+        MemberEnd::Later
     }
 }
 
-impl<'w> Encoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
-    /// Its buffers cost as much to make as some megabytes to compress.
+impl<'w> MemberEncoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
+    /// Making its buffers takes as long as compressing several megabytes.
     fn restart(&mut self) -> io::Result<bool> {
         self.try_finish()?;
         Ok(true)
@@ -67,7 +71,7 @@ impl<'w> Encoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
     }
 }
 
-/// lz4_flex takes a source that ends between two blocks for a frame that ends.
+/// lz4_flex reads a frame that is cut between two blocks as complete; this makes it an error.
 struct WholeFrame<'r>(FrameDecoder<Watched<'r>>);
 
 impl Read for WholeFrame<'_> {
@@ -80,13 +84,13 @@ impl Read for WholeFrame<'_> {
     }
 }
 
-impl<'r> Decoder<'r> for WholeFrame<'r> {
+impl<'r> MemberDecoder<'r> for WholeFrame<'r> {
     fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
         self.0.into_inner().source
     }
 }
 
-/// A source that remembers whether its end was run into.
+/// A source that remembers whether a read found its end.
 struct Watched<'r> {
     source: Box<dyn BufRead + 'r>,
     at_end: bool,

@@ -1,14 +1,11 @@
-//! The methods: what is known of each, and how a stream tells which one wrote it.
+//! The methods that this crate knows: their names, levels, magics and features.
 
-use std::io::BufRead;
 use std::ops::RangeInclusive;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::format::compress::backend::{Backend, Unread};
-use crate::format::compress::{backend, registry};
+use crate::error::{Error, ErrorKind};
 
-/// No method that this crate knows begins with more bytes that tell it from the others.
-const LONGEST_KNOWN_MAGIC: usize = 6;
+/// Bytes of the longest magic of a known method.
+pub(super) const LONGEST_KNOWN_MAGIC: usize = 6;
 
 /// Every method that this crate knows, whether its feature is on or not, and any other by its name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,16 +23,18 @@ pub(super) enum Method {
     Custom(&'static str),
 }
 
-/// What is known of a method without having it.
+/// What is known about a method, even if it is not in this build.
 pub(super) struct Facts {
     pub(super) name: &'static str,
+    /// Of file names; empty if none asks for it.
     pub(super) extension: &'static str,
-    feature: &'static str,
+    /// The first bytes of each of its streams; empty if they follow a rule instead.
+    pub(super) magic: &'static [u8],
     pub(super) levels: RangeInclusive<i32>,
 }
 
 impl Method {
-    /// Those that this crate knows.
+    /// The methods that this crate knows.
     pub(super) const ALL: [Method; 10] = [
         Method::None,
         Method::Zlib,
@@ -50,45 +49,58 @@ impl Method {
     ];
 
     pub(super) const fn facts(self) -> Facts {
-        let (name, extension, feature, levels) = match self {
-            Method::None => ("none", "", "", 0..=0),
-            Method::Zlib => ("zlib", "z", "zlib", 0..=9),
-            Method::Gzip => ("gzip", "gz", "zlib", 0..=9),
-            Method::Bz2 => ("bz2", "bz2", "bz2", 1..=9),
-            Method::Xz => ("xz", "xz", "xz", 0..=9),
-            Method::Lzma => ("lzma", "lzma", "xz", 0..=9),
-            Method::Lz4 => ("lz4", "lz4", "lz4", 0..=0),
-            Method::Zstd => ("zstd", "zst", "zstd", 1..=22),
-            Method::BlocksLz4 => ("blocks-lz4", "", "lz4", 0..=0),
-            Method::BlocksZstd => ("blocks-zstd", "", "zstd", 1..=22),
-            // The rest is in the registry, where a const function can't look.
-            Method::Custom(name) => (name, "", "", 0..=0),
+        let (name, extension, magic, levels): (_, _, &[u8], _) = match self {
+            Method::None => ("none", "", &[], 0..=0),
+            Method::Zlib => ("zlib", "z", &[], 0..=9),
+            Method::Gzip => ("gzip", "gz", &[0x1f, 0x8b], 0..=9),
+            Method::Bz2 => ("bz2", "bz2", b"BZh", 1..=9),
+            Method::Xz => ("xz", "xz", b"\xfd7zXZ\0", 0..=9),
+            // The format has no magic. These are the usual properties (lc = 3, lp = 0, pb = 2) and a dictionary of whole KiB.
+            Method::Lzma => ("lzma", "lzma", &[0x5d, 0], 0..=9),
+            Method::Lz4 => ("lz4", "lz4", &[0x04, 0x22, 0x4d, 0x18], 0..=0),
+            Method::Zstd => ("zstd", "zst", &[0x28, 0xb5, 0x2f, 0xfd], 1..=22),
+            Method::BlocksLz4 => ("blocks-lz4", "", b"\x8fLBLK4", 0..=0),
+            Method::BlocksZstd => ("blocks-zstd", "", b"\x8fLBLKz", 1..=22),
+            // The registry has the rest, which a const function can't read.
+            Method::Custom(name) => (name, "", &[], 0..=0),
         };
-        Facts { name, extension, feature, levels }
+        Facts { name, extension, magic, levels }
+    }
+
+    /// Returns the features that the method needs, and whether all of them are on.
+    const fn features(self) -> (&'static [&'static str], bool) {
+        match self {
+            Method::None | Method::Custom(_) => (&[], true),
+            Method::Zlib | Method::Gzip => (&["zlib"], cfg!(feature = "zlib")),
+            Method::Bz2 => (&["bz2"], cfg!(feature = "bz2")),
+            Method::Xz | Method::Lzma => (&["xz"], cfg!(feature = "xz")),
+            Method::Lz4 => (&["lz4"], cfg!(feature = "lz4")),
+            Method::Zstd => (&["zstd"], cfg!(feature = "zstd")),
+            Method::BlocksLz4 => (&["blocks", "lz4"], cfg!(all(feature = "blocks", feature = "lz4"))),
+            Method::BlocksZstd => (&["blocks", "zstd"], cfg!(all(feature = "blocks", feature = "zstd"))),
+        }
+    }
+
+    pub(super) const fn is_enabled(self) -> bool {
+        self.features().1
     }
 
     pub(super) const fn has_levels(self) -> bool {
         !matches!(self, Method::None | Method::Lz4 | Method::BlocksLz4)
     }
 
-    /// Whether its feature is on.
-    pub(super) const fn is_enabled(self) -> bool {
-        match self {
-            Method::None | Method::Custom(_) => true,
-            Method::Zlib | Method::Gzip => cfg!(feature = "zlib"),
-            Method::Bz2 => cfg!(feature = "bz2"),
-            Method::Xz | Method::Lzma => cfg!(feature = "xz"),
-            Method::Lz4 | Method::BlocksLz4 => cfg!(feature = "lz4"),
-            Method::Zstd | Method::BlocksZstd => cfg!(feature = "zstd"),
-        }
-    }
-
-    pub(super) fn levels(self) -> Result<RangeInclusive<i32>> {
-        match self {
-            Method::Custom(name) => registry::find(name).map(|custom| custom.levels.clone()),
-            _ => Some(self.facts().levels),
-        }
-        .ok_or_else(|| registry::unknown(self.facts().name))
+    /// Returns the error that names the features which the method needs.
+    pub(super) fn disabled(self) -> Error {
+        let (features, _) = self.features();
+        let plural = if features.len() > 1 { "features" } else { "feature" };
+        Error::new(
+            ErrorKind::CompressorDisabled,
+            format!(
+                "{} is not in this build; turn on larder's {plural} `{}` in Cargo.toml",
+                self.facts().name,
+                features.join("` and `")
+            ),
+        )
     }
 
     pub(super) fn no_such_level(self, text: &str, levels: RangeInclusive<i32>) -> Error {
@@ -107,77 +119,45 @@ impl Method {
         )
     }
 
-    /// Tells from the first bytes of a stream which method wrote it. Every magic differs from the
-    /// first byte of a document.
+    /// Returns the known method whose stream begins with these bytes. No two magics begin alike, and no document begins
+    /// with one.
     pub(super) fn detect(head: &[u8]) -> Option<Method> {
-        match head {
-            [0x1f, 0x8b, ..] => Some(Method::Gzip),
-            [b'B', b'Z', b'h', ..] => Some(Method::Bz2),
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Method::Xz),
-            // RFC 1950, section 2.2: deflate with a window of at most 32 KiB, and a checksum of both bytes.
-            [cmf, flg, ..]
-                if cmf & 0x0f == 8 && cmf >> 4 <= 7 && (u16::from(*cmf) << 8 | u16::from(*flg)) % 31 == 0 =>
-            {
-                Some(Method::Zlib)
-            }
-            // No magic of its own: properties lc=3, lp=0, pb=2, then a dictionary of whole KiB.
-            [0x5d, 0, ..] => Some(Method::Lzma),
-            [0x04, 0x22, 0x4d, 0x18, ..] => Some(Method::Lz4),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Method::Zstd),
-            [0x8f, b'L', b'B', b'L', b'K', b'4', ..] => Some(Method::BlocksLz4),
-            [0x8f, b'L', b'B', b'L', b'K', b'z', ..] => Some(Method::BlocksZstd),
-            _ => None,
-        }
-    }
-
-    /// Which method wrote the stream that comes next; it is still all there.
-    pub(super) fn of_stream(source: &mut dyn BufRead) -> Result<(Method, Unread<'_>)> {
-        let mut head = backend::peek(source, LONGEST_KNOWN_MAGIC)?;
-        let method = match Method::detect(&head) {
-            Some(method) => method,
-            None => registry::detect(&mut head, source)?.map_or(Method::None, |custom| Method::Custom(custom.name)),
+        let has_magic = |method: &Method| {
+            let magic = method.facts().magic;
+            !magic.is_empty() && head.starts_with(magic)
         };
-        Ok((method, Unread::new(head, source)))
+        Method::ALL.into_iter().find(has_magic).or_else(|| is_zlib(head).then_some(Method::Zlib))
+    }
+}
+
+/// Checks the header of RFC 1950, section 2.2: deflate with a window of at most 32 KiB, and a checksum of both bytes.
+fn is_zlib(head: &[u8]) -> bool {
+    let [cmf, flg, ..] = *head else { return false };
+    cmf & 0x0f == 8 && cmf >> 4 <= 7 && u16::from_be_bytes([cmf, flg]) % 31 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_for_a_method_that_is_not_in_the_build_names_its_features() {
+        let error = Method::BlocksZstd.disabled();
+        assert_eq!(error.kind(), ErrorKind::CompressorDisabled);
+        assert!(error.to_string().contains("features `blocks` and `zstd`"), "{error}");
+        assert!(Method::Gzip.disabled().to_string().contains("feature `zlib`"));
     }
 
-    /// The code behind the method; `None` for [`Method::None`].
-    pub(super) fn backend(self) -> Result<Option<&'static dyn Backend>> {
-        if let Method::Custom(name) = self {
-            let custom = registry::find(name).ok_or_else(|| registry::unknown(name))?;
-            return Ok(Some(custom));
+    #[test]
+    fn every_magic_identifies_its_method() {
+        for method in Method::ALL {
+            let magic = method.facts().magic;
+            assert!(magic.len() <= LONGEST_KNOWN_MAGIC);
+            if !magic.is_empty() {
+                assert_eq!(Method::detect(magic), Some(method));
+            }
         }
-        if self.is_enabled() {
-            return Ok(self.implementation());
-        }
-        let Facts { name, feature, .. } = self.facts();
-        Err(Error::new(
-            ErrorKind::CompressorDisabled,
-            format!("{name} is not in this build; turn on larder's feature `{feature}` in Cargo.toml"),
-        ))
-    }
-
-    /// What this build has of it.
-    pub(super) fn implementation(self) -> Option<&'static dyn Backend> {
-        match self {
-            #[cfg(feature = "zlib")]
-            Method::Zlib => Some(&super::zlib::Zlib),
-            #[cfg(feature = "zlib")]
-            Method::Gzip => Some(&super::gzip::Gzip),
-            #[cfg(feature = "bz2")]
-            Method::Bz2 => Some(&super::bz2::Bz2),
-            #[cfg(feature = "xz")]
-            Method::Xz => Some(&super::xz::Xz),
-            #[cfg(feature = "xz")]
-            Method::Lzma => Some(&super::xz::Lzma),
-            #[cfg(feature = "lz4")]
-            Method::Lz4 => Some(&super::lz4::Lz4),
-            #[cfg(feature = "zstd")]
-            Method::Zstd => Some(&super::zstd::Zstd),
-            #[cfg(feature = "lz4")]
-            Method::BlocksLz4 => Some(&super::blocks::Lz4Blocks),
-            #[cfg(feature = "zstd")]
-            Method::BlocksZstd => Some(&super::blocks::ZstdBlocks),
-            _ => None,
-        }
+        assert_eq!(Method::detect(&[0x78, 0x9c]), Some(Method::Zlib));
+        assert_eq!(Method::detect(&[0x78, 0x9d]), None);
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::format::compress::{Compression, Method, registry};
+use crate::format::compress::compression::Compression;
+use crate::format::compress::method::Method;
+use crate::format::compress::{registry, select};
 
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,7 +21,7 @@ impl fmt::Debug for Compression {
     }
 }
 
-/// What is wrong with a compressor's name or level.
+/// Which part of a compressor's text is wrong.
 enum Misspelt {
     Name,
     Level(Method),
@@ -63,7 +65,7 @@ impl Compression {
         Ok(Compression { method, level: value })
     }
 
-    /// For the attribute's option `compress = "…"`, evaluated at compile time.
+    /// Parses the attribute's option `compress = "…"`, at compile time.
     ///
     /// # Panics
     /// If the text names no compressor of this build, or not one of its levels.
@@ -83,7 +85,10 @@ impl Compression {
                  the others none"
             ),
             Ok(compression) if compression.method.is_enabled() => compression,
-            Ok(_) => panic!("this compressor is not in this build: turn on larder's feature of the same name"),
+            Ok(_) => panic!(
+                "this compressor is not in this build: turn on larder's feature of the same name (for blocks-lz4 and \
+                 blocks-zstd: `blocks`, and `lz4` or `zstd`)"
+            ),
         }
     }
 }
@@ -106,12 +111,12 @@ impl FromStr for Compression {
         match Compression::parse(text.as_bytes()) {
             Ok(compression) => compression.validate(),
             Err(Misspelt::Name) => custom(text),
-            Err(Misspelt::Level(method)) => Err(method.no_such_level(text, method.levels()?)),
+            Err(Misspelt::Level(method)) => Err(method.no_such_level(text, select::levels(method)?)),
         }
     }
 }
 
-/// A registered compressor.
+/// Parses the name of a registered compressor.
 fn custom(text: &str) -> Result<Compression> {
     let (name, level) = text.split_once(':').map_or((text, None), |(name, level)| (name, Some(level)));
     let found = registry::find(name).ok_or_else(|| registry::unknown(text))?;

@@ -3,8 +3,9 @@
 use std::io::{self, BufRead, Read, Write};
 
 use crate::error::{Error, Result};
+use crate::format::compress::compression::Compression;
 use crate::format::compress::multi_member::members::Members;
-use crate::format::compress::{Compression, Method};
+use crate::format::compress::select;
 use crate::format::target::{Plain, Target};
 
 impl Compression {
@@ -44,9 +45,9 @@ impl Compression {
     /// Those of `read`, and what `source` and the compressor report, also about content that `read` left unread;
     /// [`CompressorDisabled`](crate::ErrorKind::CompressorDisabled) for a compressor that is not in this build.
     pub fn read_stream<R>(mut source: impl BufRead, read: impl FnOnce(&mut dyn Read) -> Result<R>) -> Result<R> {
-        let (method, mut source) = Method::of_stream(&mut source)?;
-        let Some(backend) = method.backend()? else { return read(&mut source) };
-        let mut content: Box<dyn Read + '_> = match backend.segmented() {
+        let (method, mut source) = select::method_of_stream(&mut source)?;
+        let Some(backend) = select::backend(method)? else { return read(&mut source) };
+        let mut content: Box<dyn Read + '_> = match backend.member_format() {
             Some(format) => Box::new(All(Members::new(format, Box::new(&mut source)))),
             None => {
                 let failed = |e| Error::io(e, &format!("can't read as {}", method.facts().name));
@@ -60,7 +61,7 @@ impl Compression {
     }
 }
 
-/// A compressor that is flushed cuts its content in two, and not each can.
+/// Ignores flushes: a flush would end a block of the compressor, which some can not do.
 struct Unflushed<'w>(&'w mut dyn Target);
 
 impl Write for Unflushed<'_> {
@@ -73,7 +74,7 @@ impl Write for Unflushed<'_> {
     }
 }
 
-/// The content of all members that there are.
+/// The content of all members.
 struct All<'r>(Members<'r>);
 
 impl Read for All<'_> {

@@ -4,10 +4,11 @@ use std::io::BufRead;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::custom::{Compressor, Custom};
-use crate::format::compress::{Method, backend};
+use crate::format::compress::method::Method;
+use crate::format::compress::unread::peek;
 use crate::sys::fork::once::Once;
 
-/// The first of them; each has the next one. They stay until the process ends.
+/// The first one; each holds the next. They stay until the process ends.
 static REGISTERED: Place = Once::new();
 
 type Place = Once<Box<Registered>>;
@@ -18,25 +19,16 @@ struct Registered {
 }
 
 const LONGEST_NAME: usize = 32;
-const LONGEST_MAGIC: usize = 16;
+/// Bytes of the longest magic that a method may have.
+pub(crate) const LONGEST_MAGIC: usize = 16;
 const LONGEST_EXTENSION: usize = 16;
 
 /// Extensions that ask for no compression.
 const PLAIN_EXTENSIONS: [&str; 2] = ["larder", "cbor"];
 
-/// What streams and files that larder knows begin with; zlib's have a rule instead.
-const KNOWN_MAGICS: [(&str, &[u8]); 10] = [
-    ("gzip", &[0x1f, 0x8b]),
-    ("bz2", b"BZh"),
-    ("xz", b"\xfd7zXZ\0"),
-    ("lzma", &[0x5d, 0]),
-    ("lz4", &[0x04, 0x22, 0x4d, 0x18]),
-    ("zstd", &[0x28, 0xb5, 0x2f, 0xfd]),
-    ("blocks-lz4", b"\x8fLBLK4"),
-    ("blocks-zstd", b"\x8fLBLKz"),
-    ("an uncompressed dump", &[0xd9, 0xd9, 0xf7]),
-    ("a cache entry", b"\x89LARDER\n"),
-];
+/// What files of larder begin with if they are not compressed.
+const PLAIN_MAGICS: [(&str, &[u8]); 2] =
+    [("an uncompressed dump", &[0xd9, 0xd9, 0xf7]), ("a cache entry", b"\x89LARDER\n")];
 
 /// Adds a compressor to those that this process can write and read: by its name
 /// ([`Compression::custom`](crate::Compression::custom), `"name:level".parse()`), by its extension,
@@ -44,7 +36,7 @@ const KNOWN_MAGICS: [(&str, &[u8]); 10] = [
 ///
 /// It stays until the process ends. Register before anything is written or read with it: at the
 /// beginning of `main`. Entries of a cache that were written with a compressor that is not
-/// registered are computed anew.
+/// registered are misses.
 ///
 /// # Errors
 /// [`AlreadyRegistered`](ErrorKind::AlreadyRegistered) if another compressor has its name or its
@@ -69,7 +61,7 @@ pub fn register_compressor(compressor: impl Compressor) -> Result<()> {
         check_levels(&new.custom)?;
         match end.set(new) {
             Ok(()) => return Ok(()),
-            // Somebody was faster.
+            // Another thread has registered one first.
             Err(back) => new = back,
         }
     }
@@ -112,8 +104,11 @@ fn check_magic(new: &Custom, registered: &[&Custom]) -> Result<()> {
         [first] => (0..=0xff).any(|second| Method::detect(&[first, second]) == Some(Method::Zlib)),
         _ => Method::detect(magic) == Some(Method::Zlib),
     };
-    let known = KNOWN_MAGICS.into_iter().chain(registered.iter().map(|other| (other.name, other.magic.as_slice())));
+    let known = Method::ALL.into_iter().map(|method| (method.facts().name, method.facts().magic));
     let other = known
+        .chain(PLAIN_MAGICS)
+        .chain(registered.iter().map(|other| (other.name, other.magic.as_slice())))
+        .filter(|(_, other)| !other.is_empty())
         .filter(|(_, other)| other.starts_with(magic) || magic.starts_with(other))
         .map(|(other, _)| other)
         .chain(of_zlib.then_some("zlib"))
@@ -144,7 +139,9 @@ fn check_extension(new: &Custom, registered: &[&Custom]) -> Result<()> {
 fn check_levels(new: &Custom) -> Result<()> {
     let Custom { name, levels, default_level, .. } = new;
     if levels.is_empty() {
-        return Err(invalid(format!("the compressor {name} has no levels; `0..=0` is one that nobody need know")));
+        return Err(invalid(format!(
+            "the compressor {name} has no levels; `0..=0` is the choice for one without levels"
+        )));
     }
     if !levels.contains(default_level) {
         let (first, last) = (levels.start(), levels.end());
@@ -155,7 +152,7 @@ fn check_levels(new: &Custom) -> Result<()> {
     Ok(())
 }
 
-/// All of them, and the place of the next one.
+/// Returns all of them, and the place of the next one.
 fn registered() -> (Vec<&'static Custom>, &'static Place) {
     let (mut all, mut place) = (Vec::new(), &REGISTERED);
     while let Some(registered) = place.get() {
@@ -170,19 +167,19 @@ fn names_among(registered: &[&Custom]) -> impl Iterator<Item = &'static str> {
     Method::ALL.into_iter().map(|method| method.facts().name).chain(registered)
 }
 
-/// The registered compressor with this name.
+/// Returns the registered compressor with this name.
 pub(super) fn find(name: &str) -> Option<&'static Custom> {
     registered().0.into_iter().find(|custom| custom.name == name)
 }
 
-/// The registered compressor with this extension, in any case.
+/// Returns the registered compressor with this extension, in any case.
 pub(super) fn find_extension(extension: &str) -> Option<&'static Custom> {
     let matches = |custom: &&Custom| custom.extension.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(extension));
     registered().0.into_iter().find(matches)
 }
 
-/// The registered compressor whose magic the stream begins with. Adds to `head` what it has to read
-/// for that: no more than it takes to tell.
+/// Returns the registered compressor whose magic the stream begins with. Appends the bytes to `head` that it reads for
+/// this, no more than needed.
 pub(super) fn detect(head: &mut Vec<u8>, source: &mut dyn BufRead) -> Result<Option<&'static Custom>> {
     let (mut candidates, _) = registered();
     loop {
@@ -192,7 +189,7 @@ pub(super) fn detect(head: &mut Vec<u8>, source: &mut dyn BufRead) -> Result<Opt
             return Ok(Some(custom));
         }
         let Some(len) = candidates.iter().map(|custom| custom.magic.len()).min() else { return Ok(None) };
-        let more = backend::peek(source, len - head.len())?;
+        let more = peek(source, len - head.len())?;
         if more.is_empty() {
             return Ok(None);
         }
@@ -200,7 +197,7 @@ pub(super) fn detect(head: &mut Vec<u8>, source: &mut dyn BufRead) -> Result<Opt
     }
 }
 
-/// The error for a name that nobody has.
+/// Returns the error for an unknown name.
 pub(super) fn unknown(text: &str) -> Error {
     let names: Vec<_> = names_among(&registered().0).collect();
     Error::new(
@@ -210,20 +207,4 @@ pub(super) fn unknown(text: &str) -> Error {
             names.join(", ")
         ),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_known_magics_are_those_that_are_detected() {
-        for method in Method::ALL {
-            let magic = KNOWN_MAGICS.iter().find(|(name, _)| *name == method.facts().name).map(|(_, magic)| *magic);
-            match method {
-                Method::None | Method::Zlib => assert!(magic.is_none()),
-                _ => assert_eq!(Method::detect(magic.unwrap_or_default()), Some(method)),
-            }
-        }
-    }
 }

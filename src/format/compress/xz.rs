@@ -6,16 +6,19 @@ use std::io::{self, BufRead, Read, Write};
 use xz2::stream::{Action, Check, LzmaOptions, Status, Stream};
 use xz2::write::XzEncoder;
 
-use crate::format::compress::backend::{Backend, Finish};
+use crate::format::compress::backend::{Backend, Backends, Finish};
 use crate::format::compress::decoder_reader::{Progress, Step, Stepwise};
-use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented};
+use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 use crate::format::target::Target;
 
-pub(super) struct Xz;
-pub(super) struct Lzma;
+struct Xz;
+struct Lzma;
 
-/// Bytes that a decoder may take: level 9 needs 65 MiB for its dictionary. A file that claims to
-/// need more was not written by us, and is refused before the memory is taken.
+pub(super) const BACKENDS: Backends = &[(Method::Xz, &Xz), (Method::Lzma, &Lzma)];
+
+/// Bytes of memory for a decoder: level 9 needs 65 MiB for its dictionary. larder writes no file that needs more, and
+/// refuses one before it takes the memory.
 const DECODER_MEMORY: u64 = 96 << 20;
 
 const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
@@ -32,23 +35,23 @@ fn dictionary(level: i32) -> usize {
     DICTIONARIES[level.min(9)] << 10
 }
 
-impl Segmented for Xz {
+impl MemberFormat for Xz {
     fn segment(&self, level: i32) -> usize {
-        // Each segment begins with nothing to refer to, which costs less in a longer one.
+        // Each segment begins with an empty dictionary, which costs less in a longer one.
         dictionary(level).max(4 << 20)
     }
 
     fn encoder_memory(&self, level: i32) -> usize {
-        // As the manual of `xz` has it.
+        // From the manual of `xz`.
         11 * dictionary(level) + (4 << 20)
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         let stream = Stream::new_easy_encoder(level.unsigned_abs(), Check::Crc64)?;
         Ok(Box::new(XzEncoder::new_stream(target, stream)))
     }
 
-    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         let stream = Stream::new_stream_decoder(DECODER_MEMORY.min(memory as u64), 0)?;
         Ok(Box::new(Stepwise::new(source, Steps(stream))))
     }
@@ -57,21 +60,21 @@ impl Segmented for Xz {
         16 << 20
     }
 
-    /// A stream does not say at its beginning how long it is. The footer of one and the header of
-    /// the next are eight known bytes, around a multiple of 4.
-    fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
+    /// A stream does not begin with its length. The end of its footer and the start of the next header are
+    /// eight known bytes, around a multiple of 4.
+    fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         if !bytes.starts_with(&MAGIC) {
-            return End::Unknown;
+            return MemberEnd::Unknown;
         }
         let mut at = (*from).max(SMALLEST);
         while let Some(next) = bytes.get(at..at + MAGIC.len()) {
             if next == MAGIC && bytes[at - 2..at] == FOOTER_MAGIC {
-                return End::At(at);
+                return MemberEnd::At(at);
             }
             at += 4;
         }
         *from = at;
-        End::Later
+        MemberEnd::Later
     }
 }
 
@@ -95,7 +98,7 @@ impl<W: Write> Finish for XzEncoder<W> {
     }
 }
 
-impl<'w> Encoder<'w> for XzEncoder<Box<dyn Write + 'w>> {
+impl<'w> MemberEncoder<'w> for XzEncoder<Box<dyn Write + 'w>> {
     fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
         (*self).finish()
     }

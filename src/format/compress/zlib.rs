@@ -5,14 +5,17 @@ use std::io::{self, BufRead, Read, Write};
 use flate2::write::ZlibEncoder;
 use flate2::{Compression as Level, Decompress, FlushDecompress, Status};
 
-use crate::format::compress::backend::{Backend, Finish};
+use crate::format::compress::backend::{Backend, Backends, Finish};
 use crate::format::compress::decoder_reader::{Progress, Step, Stepwise};
+use crate::format::compress::method::Method;
 use crate::format::target::Target;
 
-pub(super) struct Zlib;
+struct Zlib;
 
-/// The level of zlib-rs that does what zlib does at this one. Its own level 1 is twice as fast, and makes text a
-/// third larger and floats a sixth: nobody who asks for zlib's expects that.
+pub(super) const BACKENDS: Backends = &[(Method::Zlib, &Zlib)];
+
+/// Returns the level of zlib-rs that equals this level of zlib. The level 1 of zlib-rs is twice as fast as that of zlib, but
+/// makes text a third larger and floats a sixth.
 pub(super) fn deflate_level(level: i32) -> Level {
     Level::new(if level == 1 { 2 } else { level.unsigned_abs() })
 }

@@ -1,4 +1,4 @@
-//! Zstandard, by the zstd crate, which holds the reference implementation in C.
+//! Zstandard, by the zstd crate, which contains the reference implementation in C.
 
 use std::io::{self, BufRead, Write};
 
@@ -6,11 +6,15 @@ use zstd::bulk::Decompressor;
 use zstd::stream::read::Decoder as FrameDecoder;
 use zstd::stream::write::Encoder as FrameEncoder;
 
-use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented};
+use crate::format::compress::backend::Backends;
+use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 
-pub(super) struct Zstd;
+struct Zstd;
 
-/// 2^27 bytes, what `zstd -d` accepts by default and what levels up to 22 need.
+pub(super) const BACKENDS: Backends = &[(Method::Zstd, &Zstd)];
+
+/// 2^27 bytes: the default limit of `zstd -d`, and enough for levels up to 22.
 const LARGEST_WINDOW_LOG: u32 = 27;
 
 /// Bytes of content that a block has at most (RFC 8878, section 3.1.1.2.4).
@@ -18,7 +22,7 @@ const LARGEST_BLOCK: usize = 128 << 10;
 
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-impl Segmented for Zstd {
+impl MemberFormat for Zstd {
     fn segment(&self, level: i32) -> usize {
         match level {
             // Windows are 2 MiB up to level 4.
@@ -38,19 +42,19 @@ impl Segmented for Zstd {
         }
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         let mut encoder = FrameEncoder::new(target, level)?;
         encoder.include_checksum(true)?;
         Ok(Box::new(encoder))
     }
 
-    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+    fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         let mut decoder = FrameDecoder::with_buffer(source)?.single_frame();
         decoder.window_log_max(memory.ilog2().min(LARGEST_WINDOW_LOG))?;
         Ok(Box::new(decoder))
     }
 
-    /// In one go, which needs no window beside the content.
+    /// Decompresses at once, which needs no window beside the content.
     fn decompress(&self, member: &[u8], largest: usize, content: &mut Vec<u8>) -> io::Result<()> {
         content.clear();
         content.reserve_exact(content_bound(member).unwrap_or(largest).min(largest));
@@ -61,27 +65,27 @@ impl Segmented for Zstd {
         16 << 20
     }
 
-    /// Goes from block to block.
-    fn find_end(&self, bytes: &[u8], from: &mut usize) -> End {
+    /// Follows the lengths of the blocks.
+    fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         if *from == 0 {
             match header_len(bytes) {
                 Some(len) => *from = len,
-                None if MAGIC.starts_with(bytes) || bytes.starts_with(&MAGIC) => return End::Later,
-                None => return End::Unknown,
+                None if MAGIC.starts_with(bytes) || bytes.starts_with(&MAGIC) => return MemberEnd::Later,
+                None => return MemberEnd::Unknown,
             }
         }
         let checksum = 4 * usize::from(bytes[4] >> 2 & 1);
         while let Some((last, len)) = block(bytes, *from) {
             *from += len;
             if last {
-                return End::At(*from + checksum);
+                return MemberEnd::At(*from + checksum);
             }
         }
-        End::Later
+        MemberEnd::Later
     }
 }
 
-/// Bytes of a frame before its first block (RFC 8878, section 3.1.1.1), if as many are there to tell.
+/// Returns the length of a frame before its first block (RFC 8878, section 3.1.1.1), if `bytes` are enough to show it.
 fn header_len(bytes: &[u8]) -> Option<usize> {
     let descriptor = *bytes.strip_prefix(&MAGIC)?.first()?;
     let single_segment = descriptor >> 5 & 1;
@@ -93,7 +97,7 @@ fn header_len(bytes: &[u8]) -> Option<usize> {
     Some(5 + usize::from(1 - single_segment) + dictionary + content_size)
 }
 
-/// The block that begins at an offset: whether it is the last, and its bytes (section 3.1.1.2).
+/// Returns whether the block at an offset is the last one, and its length (section 3.1.1.2).
 fn block(bytes: &[u8], at: usize) -> Option<(bool, usize)> {
     let [a, b, c] = *bytes.get(at..)?.first_chunk()?;
     let head = u32::from_le_bytes([a, b, c, 0]);
@@ -102,7 +106,7 @@ fn block(bytes: &[u8], at: usize) -> Option<(bool, usize)> {
     Some((last, 3 + if kind == 1 { 1 } else { size }))
 }
 
-/// At most so many bytes of content are in a whole frame.
+/// Returns an upper limit of the content of a whole frame.
 fn content_bound(member: &[u8]) -> Option<usize> {
     let mut at = header_len(member)?;
     let mut blocks = 0;
@@ -116,13 +120,13 @@ fn content_bound(member: &[u8]) -> Option<usize> {
     }
 }
 
-impl<'w> Encoder<'w> for FrameEncoder<'_, Box<dyn Write + 'w>> {
+impl<'w> MemberEncoder<'w> for FrameEncoder<'_, Box<dyn Write + 'w>> {
     fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
         (*self).finish()
     }
 }
 
-impl<'r> Decoder<'r> for FrameDecoder<'_, Box<dyn BufRead + 'r>> {
+impl<'r> MemberDecoder<'r> for FrameDecoder<'_, Box<dyn BufRead + 'r>> {
     fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
         self.into_inner()
     }

@@ -1,9 +1,8 @@
-//! The digests of many items, in the order of the digests.
+//! The sorted digests of many items, such as the entries of a hash map.
 
 use std::mem;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
-use std::thread::{self, Builder};
 
 use serde::Serialize;
 
@@ -12,22 +11,22 @@ use crate::key::canonical::encode::encode_nested;
 use crate::key::canonical::encoder::MapOrder;
 use crate::key::canonical::hash_buffer::HashBuffer;
 use crate::key::hashing::prefetch::Ahead;
-use crate::key::hashing::radix_sort::sort;
-use crate::sys::workers::threads;
+use crate::sys::workers::{threads, with_helpers};
 
 pub(crate) type Digest = [u8; 32];
 
-/// Bytes of encodings that are gathered before they are hashed. Items lie anywhere in memory, and a processor fetches
-/// the next ones while it encodes one, but not while it hashes one.
+/// Bytes of encodings that are gathered before they are hashed. A processor fetches the memory of the next items while it
+/// encodes one, but not while it hashes one.
 const BATCH: usize = 16 << 10;
 
-/// Batches before other threads are asked to help.
+/// Batches before other threads help.
 const WORTH_THREADS: usize = 32;
 
-/// Digests that memory is taken for at once, at most; if there are more, it grows.
+/// The most digests that memory is reserved for at once.
 const MOST_EXPECTED: usize = 1 << 20;
 
-/// The digest of each item's encoding, sorted. `depth` is how deep they lie, and `fetch` asks for an item's memory.
+/// Returns the digest of each item's encoding, sorted. `depth` is the nesting depth of the items, and `fetch` prefetches
+/// the memory of an item.
 pub(crate) fn digests<I>(items: I, fetch: impl Fn(&I::Item), order: MapOrder, depth: u32) -> Result<Vec<Digest>>
 where
     I: IntoIterator,
@@ -53,7 +52,7 @@ where
     Ok(digests)
 }
 
-/// Adds the digests of all items. Other threads hash them, as long as they keep up; this one encodes them, and
+/// Adds the digests of all items. This thread encodes them. Other threads hash them as long as they keep up; this one
 /// hashes the rest.
 fn add_with_help<I>(items: &mut I, order: MapOrder, depth: u32, digests: &mut Vec<Digest>) -> Result<()>
 where
@@ -63,11 +62,9 @@ where
     let helpers = threads() - 1;
     let (sender, receiver) = sync_channel(2 * helpers);
     let receiver = Mutex::new(receiver);
-    thread::scope(|scope| {
-        // It is dropped when this is left, by whatever way, and then the helpers end.
+    // The sender moves into this closure: when it ends or panics, the helpers end.
+    let encode = || -> Result<()> {
         let sender = sender;
-        let help = || hash_all(&receiver);
-        let helpers: Vec<_> = (0..helpers).filter_map(|_| Builder::new().spawn_scoped(scope, help).ok()).collect();
         let mut batch = Batch::new();
         for item in items {
             batch.add(&item, order, depth)?;
@@ -79,14 +76,14 @@ where
             }
         }
         batch.hash(digests);
-        drop(sender);
-        // A helper that can't be joined has panicked; `scope` passes that on.
-        helpers.into_iter().filter_map(|helper| helper.join().ok()).for_each(|more| digests.extend(more));
         Ok(())
-    })
+    };
+    let (encoded, helped) = with_helpers(helpers, || hash_all(&receiver), encode);
+    digests.extend(helped.into_iter().flatten());
+    encoded
 }
 
-/// Hashes what comes, until nothing more does.
+/// Hashes batches until no more come.
 fn hash_all(batches: &Mutex<Receiver<Batch>>) -> Vec<Digest> {
     let mut digests = Vec::new();
     while let Ok(Ok(mut batch)) = batches.lock().map(|batches| batches.recv()) {
@@ -95,12 +92,18 @@ fn hash_all(batches: &Mutex<Receiver<Batch>>) -> Vec<Digest> {
     digests
 }
 
+/// Sorts digests. The first eight bytes differ nearly always, and compare as one number.
+fn sort(digests: &mut [Digest]) {
+    let beginning = |digest: &Digest| digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    digests.sort_unstable_by(|a, b| beginning(a).cmp(&beginning(b)).then_with(|| a.cmp(b)));
+}
+
 /// The encodings of some items.
 struct Batch {
     buffer: HashBuffer,
-    /// Where the short ones end.
+    /// The ends of the short encodings.
     ends: Vec<usize>,
-    /// The digests of the others.
+    /// The digests of the long ones.
     long: Vec<Digest>,
 }
 
@@ -122,7 +125,7 @@ impl Batch {
         self.ends.last().is_some_and(|end| *end >= BATCH)
     }
 
-    /// Adds the digests, and begins anew.
+    /// Moves the digests of the batch to `digests`.
     fn hash(&mut self, digests: &mut Vec<Digest>) {
         digests.append(&mut self.long);
         let mut start = 0;
@@ -131,5 +134,25 @@ impl Batch {
             start = end;
         }
         self.buffer.clear_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_that_begin_alike_are_sorted_as_well() {
+        let mut digests: Vec<Digest> =
+            (0..1000_u32).map(|n| *blake3::hash(&(n / 2).to_le_bytes()).as_bytes()).collect();
+        digests.extend((0..=255).rev().map(|last| {
+            let mut digest = [7; 32];
+            digest[31] = last;
+            digest
+        }));
+        let mut expected = digests.clone();
+        expected.sort();
+        sort(&mut digests);
+        assert!(digests == expected);
     }
 }

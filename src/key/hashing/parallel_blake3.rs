@@ -1,47 +1,45 @@
-//! BLAKE3 of a long content, by several threads where it can be had in pieces.
+//! BLAKE3 of long content, by several threads if the content can be read in pieces.
 //!
-//! BLAKE3 is a binary tree over chunks of 1 KiB. A piece here is a whole subtree of it, so pieces can be
-//! hashed in any order, and the digest is the one that `blake3::hash` gives.
+//! BLAKE3 is a binary tree over chunks of 1 KiB. A piece is a whole subtree, so pieces can be hashed in any order, and the
+//! digest equals that of `blake3::hash`.
 
 use std::ops::Range;
-use std::sync::Mutex;
-use std::thread::{self, Builder};
 
 use blake3::Hasher;
 use blake3::hazmat::{ChainingValue, HasherExt as _, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::digest::Key;
-use crate::sys::workers::threads;
+use crate::sys::workers::{threads, try_map};
 
-/// Bytes of a subtree, which a thread takes at a time. An array that has to be brought into order is, piece by piece:
-/// the more rows there are in one, the more of what memory gives at a time is used.
+/// Bytes of a subtree, which a thread hashes at a time. Strided arrays are copied piece by piece: a long piece has many
+/// rows, which use more of each cache line.
 pub(crate) const PIECE: usize = 2 << 20;
 
-/// Pieces whose values are kept until they are merged.
+/// Pieces that are hashed before their values are merged.
 const PIECES_A_ROUND: usize = 64;
 
-/// Content that is shorter is hashed before other threads have begun.
+/// Shorter content is hashed before other threads have started.
 const WORTH_THREADS: u64 = 3 * PIECE as u64;
 
-/// Content that can be had from any place on, by several threads at once.
+/// Content that several threads can read at once, from any offset.
 pub(crate) trait Source: Sync {
-    /// Bytes in all.
+    /// Returns the total number of bytes.
     fn size(&self) -> u64;
 
-    /// Gives the bytes of the range in order, in parts of any length. `scratch` may be used to make them.
+    /// Passes the bytes of the range to `target` in order, in parts of any length. `scratch` is memory for it to use.
     ///
     /// # Errors
-    /// If they can't be had.
+    /// If the content can't be read.
     fn part(&self, range: Range<u64>, scratch: &mut Scratch, target: &mut impl Take) -> Result<()>;
 }
 
-/// Takes what a [`Source`] gives.
+/// Receives the bytes of a [`Source`].
 pub(crate) trait Take {
     fn take(&mut self, bytes: &[u8]);
 
-    /// Takes bytes, unless they turn out to be unfit: whether they were taken. What `is_unfit` reads is near
-    /// then, as `take` has just read it.
+    /// Takes bytes unless `is_unfit`. Returns whether they were taken. `is_unfit` runs when the bytes have just been read,
+    /// and are still in the cache.
     fn take_unless(&mut self, bytes: &[u8], is_unfit: impl FnOnce() -> bool) -> bool;
 }
 
@@ -75,14 +73,14 @@ impl Take for Vec<u8> {
     }
 }
 
-/// Memory that a [`Source`] may use, and use again.
+/// Memory that a [`Source`] uses for each part.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) first: Vec<u8>,
     pub(crate) second: Vec<u8>,
 }
 
-/// Content that lies in memory as it is.
+/// Content in memory.
 impl Source for &[u8] {
     fn size(&self) -> u64 {
         self.len() as u64
@@ -94,18 +92,18 @@ impl Source for &[u8] {
     }
 }
 
-/// A place within what is in memory.
+/// Converts an offset into content in memory.
 pub(crate) fn index(at: u64) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
 
-/// The digest of what was given so far.
+/// The digest of the bytes so far.
 #[derive(Clone)]
 pub(crate) struct Tree {
-    /// The piece that is being hashed. It may be the last one, which is known when more comes.
+    /// The current piece. Whether it is the last one is known when more bytes come.
     piece: Hasher,
     filled: usize,
-    /// Pieces before that one, and the largest whole subtrees that they make, from the left.
+    /// The number of pieces before it, and the largest whole subtrees that they make, from the left.
     pieces: u64,
     subtrees: Vec<ChainingValue>,
 }
@@ -125,7 +123,7 @@ impl Tree {
     }
 
     /// # Errors
-    /// Those of the source; the digest is none of anything then.
+    /// Those of the source. The digest is meaningless then.
     pub(crate) fn update_from(&mut self, source: &impl Source) -> Result<()> {
         let (mut at, mut scratch) = (0, Scratch::default());
         let alone = source.size() < WORTH_THREADS || threads() == 1;
@@ -133,7 +131,7 @@ impl Tree {
             let room = self.room() as u64;
             let rest = source.size() - at;
             if !alone && self.filled == 0 && rest > PIECE as u64 {
-                // The last piece is none of these, as it may be the last of all.
+                // Without the last piece, as it may be the last of the content.
                 let count = PIECES_A_ROUND.min(index((rest - 1) / PIECE as u64));
                 self.update_whole(source, at, count)?;
                 at += (count * PIECE) as u64;
@@ -147,7 +145,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Bytes that the piece has room for; more of them are coming.
+    /// Returns the room in the current piece. The caller adds at least one byte.
     fn room(&mut self) -> usize {
         if self.filled == PIECE {
             let value = self.piece.finalize_non_root();
@@ -173,37 +171,22 @@ impl Tree {
         self.subtrees.push(value);
     }
 
-    /// Hashes whole pieces, none of which is the last, with several threads.
+    /// Hashes whole pieces, which are not the last one, with several threads.
     fn update_whole(&mut self, source: &impl Source, from: u64, count: usize) -> Result<()> {
-        let mut values = [ChainingValue::default(); PIECES_A_ROUND];
-        let values = &mut values[..count];
         let first = self.pieces;
-        let threads = threads().min(count);
-        let values_left = Mutex::new(values.iter_mut().zip(0_u64..));
-        let work = || -> Result<()> {
-            let mut scratch = Scratch::default();
-            loop {
-                let next = values_left.lock().map_err(|_| Error::damaged("a thread that hashes has panicked"))?.next();
-                let Some((value, number)) = next else { return Ok(()) };
+        let values =
+            try_map(threads().min(count), 0..count as u64, Scratch::default, |scratch, number| -> Result<_> {
                 let at = from + number * PIECE as u64;
                 let mut piece = piece(first + number);
-                source.part(at..at + PIECE as u64, &mut scratch, &mut piece)?;
-                *value = piece.finalize_non_root();
-            }
-        };
-        thread::scope(|scope| {
-            // Where the system has no more threads to give, those that there are do all of it.
-            let helpers: Vec<_> = (1..threads).filter_map(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
-            let result = work();
-            // A helper that can't be joined has panicked; `scope` passes that on.
-            helpers.into_iter().filter_map(|helper| helper.join().ok()).fold(result, Result::and)
-        })?;
-        values.iter().for_each(|value| self.push(*value));
+                source.part(at..at + PIECE as u64, scratch, &mut piece)?;
+                Ok(piece.finalize_non_root())
+            })?;
+        values.into_iter().for_each(|value| self.push(value));
         self.begin_piece();
         Ok(())
     }
 
-    /// The digest if these came as well, and nothing more.
+    /// Returns the digest of the bytes so far and these.
     pub(crate) fn digest_with(&self, bytes: &[u8]) -> Key {
         let mut tree = self.clone();
         tree.update(bytes);
@@ -220,7 +203,7 @@ impl Tree {
     }
 }
 
-/// For the piece with this number.
+/// Returns a hasher for the piece with this number.
 fn piece(number: u64) -> Hasher {
     let mut hasher = Hasher::new();
     hasher.set_input_offset(number * PIECE as u64);
@@ -232,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_blake3() {
+    fn the_digest_equals_that_of_blake3() {
         let content: Vec<u8> = (0..251).cycle().take(PIECE * 9 + 5).collect();
         for pieces in [0, 1, 2, 3, 4, 7, 8, 9] {
             for more in [0, 1, 5] {

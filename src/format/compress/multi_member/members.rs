@@ -2,24 +2,24 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::format::compress::multi_member::{Decoder, Segmented};
+use crate::format::compress::multi_member::format::{MemberDecoder, MemberFormat};
 
-/// Reads member after member. Gives 0 bytes at the end of each; the next read goes on to the next
-/// member, which must be there.
+/// Reads member after member. Gives 0 bytes at the end of each; the next read continues with the next
+/// member, which must follow.
 pub(crate) struct Members<'r> {
-    format: &'static dyn Segmented,
+    format: &'static dyn MemberFormat,
     state: State<'r>,
 }
 
 enum State<'r> {
-    Within(Box<dyn Decoder<'r> + 'r>),
+    Within(Box<dyn MemberDecoder<'r> + 'r>),
     Between(Box<dyn BufRead + 'r>),
-    /// A decoder could not be made, and the source went with it.
+    /// Making a decoder failed, which lost the source.
     Failed,
 }
 
 impl<'r> Members<'r> {
-    pub(crate) fn new(format: &'static dyn Segmented, source: Box<dyn BufRead + 'r>) -> Self {
+    pub(crate) fn new(format: &'static dyn MemberFormat, source: Box<dyn BufRead + 'r>) -> Self {
         Members { format, state: State::Between(source) }
     }
 

@@ -1,8 +1,10 @@
 use std::io::{self, BufRead, Read, Write};
 
-use crate::format::compress::Method;
+use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 use crate::format::compress::multi_member::whole::Whole;
-use crate::format::compress::multi_member::{Decoder, Encoder, End, Segmented, writer};
+use crate::format::compress::multi_member::writer;
+use crate::format::compress::select;
 
 /// Bytes that do not compress.
 fn noise(len: usize) -> Vec<u8> {
@@ -16,7 +18,7 @@ fn noise(len: usize) -> Vec<u8> {
     std::iter::repeat_with(&mut next).flatten().take(len).collect()
 }
 
-fn write(format: &'static dyn Segmented, level: i32, threads: usize, content: &[u8]) -> io::Result<Vec<u8>> {
+fn write(format: &'static dyn MemberFormat, level: i32, threads: usize, content: &[u8]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut writer = writer::new(format, level, threads, Box::new(&mut bytes))?;
     for piece in content.chunks(100_001) {
@@ -26,11 +28,11 @@ fn write(format: &'static dyn Segmented, level: i32, threads: usize, content: &[
     Ok(bytes)
 }
 
-/// Without this, a method whose boundaries are not found would only be slower.
+/// A method whose members are not found would only be slower, which no other test notices.
 #[test]
 fn every_member_is_decompressed_by_another_thread() {
     for method in Method::ALL {
-        let Some(format) = method.implementation().and_then(|backend| backend.segmented()) else { continue };
+        let Some(format) = select::built_in(method).and_then(|backend| backend.member_format()) else { continue };
         let (name, level) = (method.facts().name, *method.facts().levels.start());
         let content = noise(format.segment(level) * 5 / 2);
         let bytes = write(format, level, 3, &content).unwrap();
@@ -43,7 +45,7 @@ fn every_member_is_decompressed_by_another_thread() {
         assert!(back == content, "{name}");
         assert!(!whole.is_alone(), "{name}");
         whole.expect_end().unwrap();
-        // Who wants more than there is gets what one thread would have got.
+        // A read after the end gets the same error as with one thread.
         assert_eq!(whole.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof, "{name}");
         assert!(whole.is_alone(), "{name}");
     }
@@ -57,7 +59,7 @@ struct FaultyEncoder<'w> {
     target: Box<dyn Write + 'w>,
 }
 
-impl Segmented for Faulty {
+impl MemberFormat for Faulty {
     fn segment(&self, _: i32) -> usize {
         1000
     }
@@ -66,11 +68,11 @@ impl Segmented for Faulty {
         1
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn Encoder<'w> + 'w>> {
+    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         Ok(Box::new(FaultyEncoder { level, target }))
     }
 
-    fn decoder<'r>(&self, _: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn Decoder<'r> + 'r>> {
+    fn decoder<'r>(&self, _: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         Err(io::Error::other("no decoder"))
     }
 
@@ -78,8 +80,8 @@ impl Segmented for Faulty {
         1000
     }
 
-    fn find_end(&self, _: &[u8], _: &mut usize) -> End {
-        End::Unknown
+    fn find_end(&self, _: &[u8], _: &mut usize) -> MemberEnd {
+        MemberEnd::Unknown
     }
 }
 
@@ -97,14 +99,14 @@ impl Write for FaultyEncoder<'_> {
     }
 }
 
-impl<'w> Encoder<'w> for FaultyEncoder<'w> {
+impl<'w> MemberEncoder<'w> for FaultyEncoder<'w> {
     fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
         Ok(self.target)
     }
 }
 
 #[test]
-fn what_fails_in_another_thread_is_an_error() {
+fn a_failure_in_another_thread_is_an_error() {
     for place in [0, 5_500, 19_999] {
         let mut content = vec![0; 20_000];
         assert_eq!(write(&Faulty, 1, 3, &content).unwrap(), content);
@@ -114,7 +116,7 @@ fn what_fails_in_another_thread_is_an_error() {
             assert!(error.to_string().contains(message), "{error}");
         }
     }
-    // Dropped without an end, and with threads at work.
+    // Dropped without an end, while threads work.
     let mut writer = writer::new(&Faulty, 0, 3, Box::new(Vec::new())).unwrap();
     writer.write_all(&[0; 10_000]).unwrap();
     drop(writer);

@@ -3,24 +3,24 @@
 use std::io::{self, BufRead, Read};
 
 use crate::error::{Error, Result};
-use crate::format::compress::backend::{Decompressed, Unread};
+use crate::format::compress::decompressed::Decompressed;
+use crate::format::compress::multi_member::format::{MemberEnd, MemberFormat};
 use crate::format::compress::multi_member::members::Members;
-use crate::format::compress::multi_member::pool::{Job, Pool};
-use crate::format::compress::multi_member::{End, Segmented};
+use crate::format::compress::unread::Unread;
+use crate::sys::worker_pool::{Job, Pool};
 
 /// Sources with fewer bytes are read by the calling thread alone.
 const SMALLEST: usize = 1 << 20;
 
-/// Bytes taken from the source in one go.
+/// The most bytes that are taken from the source at once.
 const STEP: usize = 256 << 10;
 
-/// The content of a value, decompressed by several threads as far as the ends of its members can
-/// be told. From where that is not so, or a thread fails, the calling thread goes on alone, in the
-/// same way as without other threads.
+/// The content of a value, decompressed by several threads while the ends of its members can be found. From a member
+/// without a known end, or one that a thread fails at, the calling thread reads on alone, as without other threads.
 pub(crate) struct Whole<'r> {
-    format: &'static dyn Segmented,
+    format: &'static dyn MemberFormat,
     name: &'static str,
-    /// `None` once the calling thread is alone, when `rest` has it.
+    /// `None` once the calling thread reads on alone; then `rest` has the source.
     source: Option<&'r mut dyn BufRead>,
     /// Bytes from the source that belong to no job yet.
     ahead: Vec<u8>,
@@ -36,7 +36,7 @@ pub(crate) struct Whole<'r> {
 
 impl<'r> Whole<'r> {
     pub(crate) fn new(
-        format: &'static dyn Segmented,
+        format: &'static dyn MemberFormat,
         name: &'static str,
         threads: usize,
         source: &'r mut dyn BufRead,
@@ -61,7 +61,7 @@ impl<'r> Whole<'r> {
         Ok(whole)
     }
 
-    /// Takes some bytes from the source. False at its end.
+    /// Takes some bytes from the source. Returns false at its end.
     fn read_ahead(&mut self) -> io::Result<bool> {
         let Some(source) = &mut self.source else { return Ok(false) };
         let bytes = loop {
@@ -72,23 +72,23 @@ impl<'r> Whole<'r> {
             }
         };
         let count = bytes.len().min(STEP);
-        // Not twice the room: there are some of these, and their memory is used again.
+        // Exactly, not twice the room: several of these buffers are kept and used again.
         self.ahead.reserve_exact(count);
         self.ahead.extend_from_slice(&bytes[..count]);
         source.consume(count);
         Ok(count > 0)
     }
 
-    /// Cuts the next member off. `None` if its end can't be told.
+    /// Cuts the next member off. Returns `None` if its end can't be found.
     fn cut(&mut self) -> io::Result<Option<Job>> {
         let limit = self.format.largest() + self.format.largest() / 8;
         let mut from = 0;
         let end = loop {
             match self.format.find_end(&self.ahead, &mut from) {
-                End::At(end) if end > limit => return Ok(None),
-                End::At(end) if end <= self.ahead.len() => break end,
-                End::At(_) | End::Later if self.ahead.len() <= limit => {
-                    // Only the first read of a member can find the source at an end that is none.
+                MemberEnd::At(end) if end > limit => return Ok(None),
+                MemberEnd::At(end) if end <= self.ahead.len() => break end,
+                MemberEnd::At(_) | MemberEnd::Later if self.ahead.len() <= limit => {
+                    // At the end of the source, the rest is the last member.
                     if !self.read_ahead()? {
                         break self.ahead.len();
                     }
@@ -107,7 +107,7 @@ impl<'r> Whole<'r> {
         Ok(Some(job))
     }
 
-    /// Makes sure that there is content in `current`, or that `rest` is there.
+    /// Waits until `current` has content, or the calling thread reads on alone.
     fn fill(&mut self) -> io::Result<()> {
         while self.rest.is_none() && self.at == self.current.output.len() {
             while self.cutting && !self.pool.is_full() {
@@ -123,9 +123,9 @@ impl<'r> Whole<'r> {
                 }
                 Some((job, Err(error))) => {
                     tracing::debug!(%error, "reading on with one thread");
-                    self.go_on_alone(job.input);
+                    self.read_on_alone(job.input);
                 }
-                None => self.go_on_alone(Vec::new()),
+                None => self.read_on_alone(Vec::new()),
             }
         }
         Ok(())
@@ -136,8 +136,8 @@ impl<'r> Whole<'r> {
         self.rest.is_some()
     }
 
-    /// Puts back all that no content was given of.
-    fn go_on_alone(&mut self, mut head: Vec<u8>) {
+    /// Puts back all members whose content was not given, and reads on without other threads.
+    fn read_on_alone(&mut self, mut head: Vec<u8>) {
         while let Some((job, _)) = self.pool.next() {
             head.extend_from_slice(&job.input);
         }

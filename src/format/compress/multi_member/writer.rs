@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use crate::format::compress::backend::Finish;
-use crate::format::compress::multi_member::pool::{Job, Pool};
-use crate::format::compress::multi_member::{Encoder, Segmented};
+use crate::format::compress::multi_member::format::{MemberEncoder, MemberFormat};
 use crate::format::target::Target;
+use crate::sys::worker_pool::{Job, Pool};
 
-/// A writer that cuts what it is given into segments, and compresses with this many threads.
+/// Returns a writer that cuts content into segments, and compresses them with this number of threads.
 pub(super) fn new<'w>(
-    format: &'static dyn Segmented,
+    format: &'static dyn MemberFormat,
     level: i32,
     threads: usize,
     target: Box<dyn Write + 'w>,
@@ -24,11 +24,11 @@ pub(super) fn new<'w>(
 
 /// Compresses as the bytes come, in the calling thread.
 struct Inline<'w> {
-    format: &'static dyn Segmented,
+    format: &'static dyn MemberFormat,
     level: i32,
     size: usize,
     /// `None` after an error.
-    encoder: Option<Box<dyn Encoder<'w> + 'w>>,
+    encoder: Option<Box<dyn MemberEncoder<'w> + 'w>>,
     /// Bytes in this segment.
     filled: usize,
     /// Whether this is the first segment.
@@ -68,9 +68,9 @@ impl Finish for Inline<'_> {
     }
 }
 
-/// Gathers segments for other threads, and writes what they make of them.
+/// Gathers segments, which other threads compress, and writes the members.
 struct Parallel<'w> {
-    format: &'static dyn Segmented,
+    format: &'static dyn MemberFormat,
     level: i32,
     size: usize,
     threads: usize,
@@ -91,7 +91,7 @@ impl Parallel<'_> {
         let pool = self.pool.get_or_insert_with(|| {
             Pool::new(threads, move |segment, member| {
                 member.clear();
-                // What can't be made smaller gets a little larger; not twice the room.
+                // Room for content that does not compress, but not twice the content.
                 member.reserve_exact(segment.len() + segment.len() / 16);
                 let mut encoder = format.encoder(level, Box::new(member))?;
                 encoder.write_all(segment)?;
@@ -104,7 +104,7 @@ impl Parallel<'_> {
         pool.submit(job)
     }
 
-    /// Writes the oldest member that is not written yet. False if there is none.
+    /// Writes the oldest member that is not written yet. Returns false if there is none.
     fn write_oldest(&mut self) -> io::Result<bool> {
         let Some((job, result)) = self.pool.as_mut().and_then(Pool::next) else { return Ok(false) };
         result?;

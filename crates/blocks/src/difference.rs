@@ -1,25 +1,24 @@
-//! Elements as small numbers: differences between one and the next, and only the bytes that they need.
+//! Elements as small numbers: differences between neighbours, in as few bytes as they need.
 
 /// How elements are made small.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Narrowing {
-    /// Bytes of an element before: 4 or 8, the integers that this knows.
-    pub(super) width: usize,
+pub(crate) struct Narrowing {
+    /// Bytes of an element before: 4 or 8.
+    pub(crate) width: usize,
     /// Bytes of an element after: 1, 2, 4 or 8; the others are zero.
-    pub(super) narrow: usize,
-    /// How many times to take differences.
-    pub(super) times: u8,
+    pub(crate) narrow: usize,
+    /// How often differences are taken.
+    pub(crate) times: u8,
 }
 
 impl Narrowing {
-    /// Bytes that are put aside: the first element and, of the second time, the first difference.
-    pub(super) fn seeds_len(self) -> usize {
+    /// Returns the length of the seeds: the first element and, with differences of differences, the first difference.
+    pub(crate) fn seeds_len(self) -> usize {
         self.width * usize::from(self.times)
     }
 
-    /// Writes small numbers to `target`, which has as many as there are elements in `raw`. Says
-    /// whether all were small enough.
-    pub(super) fn take(self, raw: &[u8], target: &mut [u8], seeds: &mut [u8]) -> bool {
+    /// Writes the small numbers to `target`, one for each element of `raw`. Returns whether all were small enough.
+    pub(crate) fn take(self, raw: &[u8], target: &mut [u8], seeds: &mut [u8]) -> bool {
         match (self.width, self.narrow) {
             (4, 1) => take_32::<1>(self.times, raw, target, seeds),
             (4, 2) => take_32::<2>(self.times, raw, target, seeds),
@@ -31,8 +30,8 @@ impl Narrowing {
         }
     }
 
-    /// The reverse, where the bytes that `small` lacks are those of `rest`.
-    pub(super) fn undo(self, small: &[u8], rest: u64, seeds: &[u8], target: &mut [u8]) {
+    /// Reverses [`take`](Narrowing::take). `rest` has the bytes that `small` lacks.
+    pub(crate) fn undo(self, small: &[u8], rest: u64, seeds: &[u8], target: &mut [u8]) {
         match (self.width, self.narrow) {
             (4, 1) => undo_32::<1>(self.times, small, rest, seeds, target),
             (4, 2) => undo_32::<2>(self.times, small, rest, seeds, target),
@@ -51,7 +50,7 @@ macro_rules! narrowing {
             const WIDTH: usize = size_of::<$unsigned>();
             type Element = [u8; WIDTH];
 
-            /// The numbers of all windows of as many elements as one number is made of.
+            /// Computes one number from each window of `N` elements.
             fn each<const N: usize, const NARROW: usize>(
                 raw: &[Element],
                 target: &mut [[u8; NARROW]],
@@ -103,7 +102,7 @@ macro_rules! narrowing {
             let mut value = seed(0);
             match times {
                 0 => elements.for_each(|(element, small)| *element = small.to_le_bytes()),
-                // For one byte it is faster to look the difference up.
+                // A table is faster for differences of one byte.
                 1 if NARROW == 1 => {
                     let mut table = [0; 256];
                     for (entry, byte) in table.iter_mut().zip(0..=u8::MAX) {
@@ -123,7 +122,7 @@ macro_rules! narrowing {
                 _ => {
                     let mut step = 0;
                     if let Some((first, small)) = elements.next() {
-                        // Zero, if nobody tampered with it.
+                        // Zero, unless the stream is hostile.
                         step = signed(small);
                         value = value.wrapping_add(step);
                         *first = value.to_le_bytes();

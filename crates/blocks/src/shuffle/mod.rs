@@ -3,11 +3,11 @@
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 pub(crate) mod vector;
 
-/// No element is wider.
-pub(super) const WIDEST: usize = 16;
+/// Bytes of the widest element.
+pub(crate) const WIDEST: usize = 16;
 
-/// Writes the planes of `raw` one behind the other to `target`, which has the same length.
-pub(super) fn shuffle(raw: &[u8], width: usize, target: &mut [u8]) {
+/// Writes the planes of `raw` to `target`, which has the same length, one after another.
+pub(crate) fn shuffle(raw: &[u8], width: usize, target: &mut [u8]) {
     match width {
         2 => shuffle_by::<2>(raw, target),
         4 => shuffle_by::<4>(raw, target),
@@ -17,8 +17,8 @@ pub(super) fn shuffle(raw: &[u8], width: usize, target: &mut [u8]) {
     }
 }
 
-/// The reverse of [`shuffle`], from `width` planes that may lie anywhere.
-pub(super) fn unshuffle(planes: &[&[u8]; WIDEST], width: usize, target: &mut [u8]) {
+/// Reverses [`shuffle`], from `width` planes.
+pub(crate) fn unshuffle(planes: &[&[u8]; WIDEST], width: usize, target: &mut [u8]) {
     match width {
         2 => unshuffle_by::<2>(planes, target),
         4 => unshuffle_by::<4>(planes, target),
@@ -53,7 +53,7 @@ fn unshuffle_by<const WIDTH: usize>(planes: &[&[u8]; WIDEST], target: &mut [u8])
     unshuffle_from(done, &planes, elements);
 }
 
-/// The portable form, from element `start`.
+/// The form for every processor, from element `start`.
 fn shuffle_from<const WIDTH: usize>(start: usize, elements: &[[u8; WIDTH]], planes: &mut [&mut [u8]; WIDTH]) {
     for (index, element) in elements.iter().enumerate().skip(start) {
         for (plane, byte) in planes.iter_mut().zip(element) {
@@ -62,7 +62,7 @@ fn shuffle_from<const WIDTH: usize>(start: usize, elements: &[[u8; WIDTH]], plan
     }
 }
 
-/// The portable form, from element `start`.
+/// The form for every processor, from element `start`.
 fn unshuffle_from<const WIDTH: usize>(start: usize, planes: &[&[u8]; WIDTH], elements: &mut [[u8; WIDTH]]) {
     for (index, element) in elements.iter_mut().enumerate().skip(start) {
         *element = std::array::from_fn(|plane| planes[plane][index]);
@@ -72,7 +72,7 @@ fn unshuffle_from<const WIDTH: usize>(start: usize, planes: &[&[u8]; WIDTH], ele
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::compress::blocks::tests::Random;
+    use crate::tests::Random;
 
     fn all_forms_agree<const WIDTH: usize>() {
         let mut random = Random(3);

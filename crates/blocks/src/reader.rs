@@ -1,26 +1,33 @@
 //! Blocks to content.
 
 use std::io::{self, BufRead, Read};
+use std::num::NonZeroUsize;
 
-use crate::format::compress::blocks::block::Worker;
-use crate::format::compress::blocks::codec::Choice;
-use crate::format::compress::blocks::end::end;
-use crate::format::compress::blocks::header::{FORMAT_VERSION, HEADER_LEN, Header, MAGIC_END, MAGIC_START, START_LEN};
-use crate::format::compress::blocks::in_order::in_order;
-use crate::format::compress::blocks::invalid;
-use crate::sys::workers::threads;
+use crate::block::Worker;
+use crate::codec::Codec;
+use crate::error::invalid;
+use crate::header::{HEADER_LEN, Header, START_LEN, parse_next, parse_start};
+use crate::in_order::in_order;
 
 /// Spawning a thread takes about as long as unpacking a block.
 const BYTES_WORTH_A_THREAD: usize = 512 << 10;
 
 /// Unpacks one stream.
-pub(super) struct Reader<'r> {
-    source: &'r mut dyn BufRead,
-    choice: Choice,
+///
+/// It gives no byte whose checksum it has not compared, and 0 bytes at the end of the stream. It takes not one byte from
+/// the source that is not part of the stream. A damaged stream is an error of kind
+/// [`InvalidData`](io::ErrorKind::InvalidData), one that ends early of kind
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
+///
+/// Only a read of several blocks, with a target of 1 MiB or more, uses more than one thread.
+pub struct Reader<R> {
+    source: R,
+    threads: usize,
+    /// As many as threads were needed so far.
     workers: Vec<Worker>,
-    /// Packed blocks that have been unpacked: their memory is used again.
+    /// Memory of packed blocks, to be used again.
     spare: Vec<Vec<u8>>,
-    /// What of a block did not fit where it was asked for.
+    /// A block that did not fit into the target of a read, and how much of it was given.
     buffer: Vec<u8>,
     at: usize,
     next: Next,
@@ -28,22 +35,23 @@ pub(super) struct Reader<'r> {
     total: u64,
 }
 
-/// What comes next in the source.
+/// The next part of the source.
 enum Next {
     Start,
-    Header,
+    Header(Codec),
     /// The bytes of a block whose header has been read.
-    Block(Header),
+    Block(Codec, Header),
     Nothing,
-    /// An error was found before.
+    /// A read has failed before.
     Damaged,
 }
 
-impl<'r> Reader<'r> {
-    pub(super) fn new(choice: Choice, source: &'r mut dyn BufRead) -> Self {
+impl<R: BufRead> Reader<R> {
+    /// Creates a reader of the stream that `source` holds next. Nothing is read from it yet.
+    pub fn new(threads: NonZeroUsize, source: R) -> Self {
         Reader {
             source,
-            choice,
+            threads: threads.get(),
             workers: Vec::new(),
             spare: Vec::new(),
             buffer: Vec::new(),
@@ -54,49 +62,44 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// The header of the block that comes next, if there is one.
-    fn header(&mut self) -> io::Result<Option<Header>> {
+    /// Returns the source, which stands after the last block that was read.
+    pub fn into_inner(self) -> R {
+        self.source
+    }
+
+    /// Returns the codec, and the header of the next block, or `None` at the end.
+    fn header(&mut self) -> io::Result<Option<(Codec, Header)>> {
         if let Next::Start = self.next {
-            self.read_start()?;
-            self.next = Next::Header;
+            let mut start = [0; START_LEN];
+            self.source.read_exact(&mut start)?;
+            self.next = Next::Header(parse_start(start)?);
         }
-        if let Next::Header = self.next {
+        if let Next::Header(codec) = self.next {
             let mut bytes = [0; HEADER_LEN];
             self.source.read_exact(&mut bytes)?;
-            self.next = parse(&bytes, self.blocks, self.total)?.map_or(Next::Nothing, Next::Block);
+            let header = parse_next(&bytes, self.blocks, self.total)?;
+            self.next = header.map_or(Next::Nothing, |header| Next::Block(codec, header));
         }
         match self.next {
-            Next::Block(header) => Ok(Some(header)),
-            Next::Damaged => Err(invalid("it was damaged further up")),
+            Next::Block(codec, header) => Ok(Some((codec, header))),
+            Next::Damaged => Err(invalid("an earlier part of it was damaged")),
             _ => Ok(None),
         }
     }
 
-    fn read_start(&mut self) -> io::Result<()> {
-        let mut start = [0; START_LEN];
-        self.source.read_exact(&mut start)?;
-        let [magic @ .., version] = start;
-        if magic[..5] != MAGIC_START || magic[5] != self.choice.letter() || magic[6..] != MAGIC_END {
-            return Err(invalid("it does not begin as such"));
-        }
-        if version != FORMAT_VERSION {
-            return Err(invalid("it is of a newer version, which needs a newer larder"));
-        }
-        Ok(())
-    }
-
-    /// Unpacks whole blocks straight into `target`, at least one; gives their length.
-    fn read_blocks(&mut self, first: Header, target: &mut [u8]) -> io::Result<usize> {
-        let threads = threads().min(target.len() / BYTES_WORTH_A_THREAD).max(1);
+    /// Unpacks whole blocks straight into `target`, at least one. Returns their length.
+    fn read_blocks(&mut self, codec: Codec, first: Header, target: &mut [u8]) -> io::Result<usize> {
+        let threads = self.threads.min(target.len() / BYTES_WORTH_A_THREAD).max(1);
         while self.workers.len() < threads {
-            self.workers.push(Worker::new(self.choice));
+            self.workers.push(Worker::new(codec)?);
         }
         let in_place = self.source.fill_buf()?.len() >= first.packed_len;
-        if in_place { self.read_in_place(first, target, threads) } else { self.read_copied(first, target, threads) }
+        let read = if in_place { Self::read_in_place } else { Self::read_copied };
+        read(self, codec, first, target, threads)
     }
 
-    /// The packed blocks are all within the source's buffer.
-    fn read_in_place(&mut self, first: Header, target: &mut [u8], threads: usize) -> io::Result<usize> {
+    /// Unpacks blocks that are all in the source's buffer.
+    fn read_in_place(&mut self, codec: Codec, first: Header, target: &mut [u8], threads: usize) -> io::Result<usize> {
         let available = self.source.fill_buf()?;
         let (mut rest, mut used) = (target, 0);
         let (mut blocks, mut total) = (self.blocks, self.total);
@@ -108,7 +111,7 @@ impl<'r> Reader<'r> {
                     Some(header) => header,
                     None => {
                         let Some(bytes) = available[used..].first_chunk() else { return Ok(None) };
-                        match parse(bytes, blocks, total)? {
+                        match parse_next(bytes, blocks, total)? {
                             Some(header)
                                 if header.raw_len <= rest.len()
                                     && header.packed_len <= available.len() - used - HEADER_LEN =>
@@ -134,15 +137,15 @@ impl<'r> Reader<'r> {
         )?;
         let made = total - self.total;
         self.source.consume(used);
-        (self.blocks, self.total, self.next) = (blocks, total, Next::Header);
+        (self.blocks, self.total, self.next) = (blocks, total, Next::Header(codec));
         Ok(usize::try_from(made).unwrap_or(usize::MAX))
     }
 
-    /// The packed blocks come bit by bit.
-    fn read_copied(&mut self, first: Header, target: &mut [u8], threads: usize) -> io::Result<usize> {
+    /// Unpacks blocks that are read from the source one by one.
+    fn read_copied(&mut self, codec: Codec, first: Header, target: &mut [u8], threads: usize) -> io::Result<usize> {
         let (mut rest, before) = (target, self.total);
         let mut header = Some(first);
-        // The workers are lent out while `self` reads on.
+        // `self` reads on while the workers are borrowed.
         let mut workers = std::mem::take(&mut self.workers);
         let spare = std::cell::RefCell::new(std::mem::take(&mut self.spare));
         let result = in_order(
@@ -150,8 +153,9 @@ impl<'r> Reader<'r> {
             &mut || {
                 let header = match header.take() {
                     Some(header) => header,
-                    None => match self.header_unless(rest.is_empty())? {
-                        Some(header) if header.raw_len <= rest.len() => header,
+                    None if rest.is_empty() => return Ok(None),
+                    None => match self.header()? {
+                        Some((_, header)) if header.raw_len <= rest.len() => header,
                         _ => return Ok(None),
                     },
                 };
@@ -161,10 +165,13 @@ impl<'r> Reader<'r> {
                 make_pages(target);
                 if header.is_stored() {
                     packed.clear();
-                    self.read_stored(target)?;
+                    self.source.read_exact(target)?;
                 } else {
                     self.read_packed(&header, &mut packed)?;
                 }
+                self.blocks += 1;
+                self.total += header.raw_len as u64;
+                self.next = Next::Header(codec);
                 Ok(Some((header, packed, target)))
             },
             &|worker, (header, packed, target)| -> io::Result<_> {
@@ -185,44 +192,26 @@ impl<'r> Reader<'r> {
         Ok(usize::try_from(self.total - before).unwrap_or(usize::MAX))
     }
 
-    fn header_unless(&mut self, full: bool) -> io::Result<Option<Header>> {
-        if full { Ok(None) } else { self.header() }
-    }
-
     /// Reads the block whose header has been read.
     fn read_packed(&mut self, header: &Header, packed: &mut Vec<u8>) -> io::Result<()> {
         packed.clear();
         packed.reserve(header.packed_len);
-        (&mut *self.source).take(header.packed_len as u64).read_to_end(packed)?;
+        (&mut self.source).take(header.packed_len as u64).read_to_end(packed)?;
         if packed.len() < header.packed_len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.count(header.raw_len);
         Ok(())
-    }
-
-    /// Reads the content of a block that is stored as it is.
-    fn read_stored(&mut self, target: &mut [u8]) -> io::Result<()> {
-        self.source.read_exact(target)?;
-        self.count(target.len());
-        Ok(())
-    }
-
-    fn count(&mut self, raw_len: usize) {
-        self.blocks += 1;
-        self.total += raw_len as u64;
-        self.next = Next::Header;
     }
 
     fn read_some(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if self.at == self.buffer.len() {
-            let Some(header) = self.header()? else { return Ok(0) };
+            let Some((codec, header)) = self.header()? else { return Ok(0) };
             if header.raw_len <= target.len() {
-                return self.read_blocks(header, target);
+                return self.read_blocks(codec, header, target);
             }
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.resize(header.raw_len, 0);
-            self.read_blocks(header, &mut buffer)?;
+            self.read_blocks(codec, header, &mut buffer)?;
             (self.buffer, self.at) = (buffer, 0);
         }
         let count = (&self.buffer[self.at..]).read(target)?;
@@ -231,7 +220,7 @@ impl<'r> Reader<'r> {
     }
 }
 
-impl Read for Reader<'_> {
+impl<R: BufRead> Read for Reader<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if target.is_empty() {
             return Ok(0);
@@ -244,18 +233,10 @@ impl Read for Reader<'_> {
     }
 }
 
-/// Lets the system make the pages of fresh memory here: two threads that come upon the same huge page at
-/// once both make it, and one is thrown away.
+/// Writes to the first and the last byte of `target`, so that this thread makes their pages. Two threads that first
+/// touch the same huge page at once would both make it, and the system would discard one.
 fn make_pages(target: &mut [u8]) {
     if let [first, .., last] = target {
         (*first, *last) = (0, 0);
     }
-}
-
-/// The header of a block, or `None` at the end of the stream.
-fn parse(bytes: &[u8; HEADER_LEN], blocks: u64, total: u64) -> io::Result<Option<Header>> {
-    if bytes[..4] != [0; 4] {
-        return Header::parse(bytes, blocks).map(Some);
-    }
-    if *bytes == end(blocks, total) { Ok(None) } else { Err(invalid("it ends too early or is damaged")) }
 }

@@ -1,10 +1,10 @@
-//! The same with vectors of 16 bytes, or two of them side by side.
+//! Shuffling with vectors of 16 bytes, or of twice 16.
 //!
-//! Both ways are the same step, done another number of times. `WIDTH` vectors of 16 bytes are one
+//! Both directions repeat the same step, a different number of times. `WIDTH` vectors of 16 bytes are one
 //! array of bytes whose index is (vector, lane). Zipping vector *i* with vector *i* + `WIDTH`/2 rotates
 //! the bits of that index by one to the left. After log2(`WIDTH`) steps, (plane, element) has become
-//! (element, plane); from there it takes log2(16) = 4 more to come around.
-#![expect(unsafe_code, reason = "vector loads and stores; nothing else is fast enough to hide behind memory")]
+//! (element, plane); log2(16) = 4 more steps lead back.
+#![expect(unsafe_code, reason = "vector loads and stores, without which shuffling takes longer than packing")]
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod arm;
@@ -20,7 +20,7 @@ trait Vector: Copy {
     /// `16 * GROUPS` bytes at `from` are readable, and the processor has these vectors.
     unsafe fn load(from: *const u8) -> Self;
 
-    /// Loads groups that lie `stride` bytes apart.
+    /// Loads groups that are `stride` bytes apart.
     ///
     /// # Safety
     /// 16 bytes at each of them are readable, and the processor has these vectors.
@@ -30,13 +30,13 @@ trait Vector: Copy {
     /// `16 * GROUPS` bytes at `to` are writable, and the processor has these vectors.
     unsafe fn store(self, to: *mut u8);
 
-    /// Stores groups so that they lie `stride` bytes apart.
+    /// Stores groups `stride` bytes apart.
     ///
     /// # Safety
     /// 16 bytes at each of them are writable, and the processor has these vectors.
     unsafe fn store_groups(self, to: *mut u8, stride: usize);
 
-    /// The lower and the upper halves of each group, byte by byte in turn.
+    /// Interleaves the lower halves of each group, and the upper halves.
     ///
     /// # Safety
     /// The processor has these vectors.
@@ -51,7 +51,7 @@ unsafe fn rotate<V: Vector, const WIDTH: usize>(vectors: [V; WIDTH], times: u32)
     for _ in 0..times {
         let before = vectors;
         for index in 0..WIDTH / 2 {
-            // SAFETY: the caller vouches for the vectors.
+            // SAFETY: the caller promises these vectors.
             let (low, high) = unsafe { before[index].zip(before[index + WIDTH / 2]) };
             vectors[2 * index] = low;
             vectors[2 * index + 1] = high;
@@ -60,7 +60,7 @@ unsafe fn rotate<V: Vector, const WIDTH: usize>(vectors: [V; WIDTH], times: u32)
     vectors
 }
 
-/// Does as many whole vectors as there are; says how many elements these were.
+/// Shuffles whole vectors. Returns how many elements these were.
 ///
 /// # Safety
 /// The processor has vectors `V`, and each plane has as many bytes as there are elements.
@@ -73,10 +73,10 @@ unsafe fn shuffle_with<V: Vector, const WIDTH: usize>(
     let mut index = 0;
     while elements.len() - index >= step {
         let from = elements[index..][..step].as_flattened().as_ptr();
-        // SAFETY: at `from` are `step * WIDTH` bytes: for each of up to two groups `16 * WIDTH`, of
-        // which vector `at` takes those from `16 * at`.
+        // SAFETY: `step * WIDTH` bytes begin at `from`: `16 * WIDTH` for each of up to two groups. Vector `at` loads the 16
+        // bytes from `16 * at` on of each group.
         let vectors: [V; WIDTH] = std::array::from_fn(|at| unsafe { V::load_groups(from.add(16 * at), 16 * WIDTH) });
-        // SAFETY: the caller vouches for the vectors.
+        // SAFETY: the caller promises these vectors.
         let vectors = unsafe { rotate(vectors, 4) };
         for (vector, plane) in vectors.into_iter().zip(planes.iter_mut()) {
             let to = plane[index..][..step].as_mut_ptr();
@@ -88,7 +88,7 @@ unsafe fn shuffle_with<V: Vector, const WIDTH: usize>(
     index
 }
 
-/// The reverse of [`shuffle_with`].
+/// Reverses [`shuffle_with`].
 ///
 /// # Safety
 /// As there.
@@ -103,12 +103,12 @@ unsafe fn unshuffle_with<V: Vector, const WIDTH: usize>(
         // SAFETY: the slice has `step` bytes.
         let vectors: [V; WIDTH] =
             std::array::from_fn(|plane| unsafe { V::load(planes[plane][index..][..step].as_ptr()) });
-        // SAFETY: the caller vouches for the vectors.
+        // SAFETY: the caller promises these vectors.
         let vectors = unsafe { rotate(vectors, WIDTH.ilog2()) };
         let to = elements[index..][..step].as_flattened_mut().as_mut_ptr();
         for (at, vector) in vectors.into_iter().enumerate() {
-            // SAFETY: at `to` are `step * WIDTH` bytes: for each of up to two groups `16 * WIDTH`, of
-            // which vector `at` fills those from `16 * at`.
+            // SAFETY: `step * WIDTH` bytes begin at `to`: `16 * WIDTH` for each of up to two groups. Vector `at` fills the 16
+            // bytes from `16 * at` on of each group.
             unsafe { vector.store_groups(to.add(16 * at), 16 * WIDTH) };
         }
         index += step;
@@ -121,22 +121,22 @@ use std::arch::aarch64::uint8x16_t as Baseline;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::__m128i as Baseline;
 
-/// Shuffles a multiple of some elements from the front; says how many.
-pub(super) fn shuffle<const WIDTH: usize>(elements: &[[u8; WIDTH]], planes: &mut [&mut [u8]; WIDTH]) -> usize {
+/// Shuffles elements from the front. Returns how many.
+pub(crate) fn shuffle<const WIDTH: usize>(elements: &[[u8; WIDTH]], planes: &mut [&mut [u8]; WIDTH]) -> usize {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
-        // SAFETY: it has just been asked for.
+        // SAFETY: the processor has AVX2, as the condition says.
         return unsafe { x86::shuffle_avx2(elements, planes) };
     }
     // SAFETY: every processor of this architecture has these vectors.
     unsafe { shuffle_with::<Baseline, WIDTH>(elements, planes) }
 }
 
-/// Unshuffles a multiple of some elements from the front; says how many.
-pub(super) fn unshuffle<const WIDTH: usize>(planes: &[&[u8]; WIDTH], elements: &mut [[u8; WIDTH]]) -> usize {
+/// Unshuffles elements from the front. Returns how many.
+pub(crate) fn unshuffle<const WIDTH: usize>(planes: &[&[u8]; WIDTH], elements: &mut [[u8; WIDTH]]) -> usize {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
-        // SAFETY: it has just been asked for.
+        // SAFETY: the processor has AVX2, as the condition says.
         return unsafe { x86::unshuffle_avx2(planes, elements) };
     }
     // SAFETY: every processor of this architecture has these vectors.
@@ -147,7 +147,7 @@ pub(super) fn unshuffle<const WIDTH: usize>(planes: &[&[u8]; WIDTH], elements: &
 mod tests {
     use super::*;
 
-    /// Where there is a choice of vectors, tests would see only the widest.
+    /// A test of `shuffle` alone would reach only the widest vectors of the processor.
     fn the_baseline_agrees<const WIDTH: usize>() {
         let elements: Vec<[u8; WIDTH]> =
             (0..133).map(|n| std::array::from_fn(|j| ((n * 31 + j * 7) % 251).try_into().unwrap_or(0))).collect();

@@ -1,4 +1,7 @@
-//! Threads that compress or decompress, and give the results in the order of the jobs.
+//! Threads that work while their owner goes on, and return results in the order of the jobs.
+//!
+//! For work that is done within one call, [`workers`](crate::sys::workers) is enough. A compressing writer is called many
+//! times; its threads have to outlive each call, so they can't be scoped.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -8,24 +11,23 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-/// Bytes to work on, and where the result goes. Comes back when the work is done, so that its
-/// buffers are used again.
+/// Bytes to work on, and room for the result. It returns to the owner, who uses the buffers again.
 #[derive(Default)]
-pub(super) struct Job {
-    pub(super) input: Vec<u8>,
-    pub(super) output: Vec<u8>,
+pub(crate) struct Job {
+    pub(crate) input: Vec<u8>,
+    pub(crate) output: Vec<u8>,
 }
 
 type Work = dyn Fn(&[u8], &mut Vec<u8>) -> io::Result<()> + Send + Sync;
 type Done = (Job, io::Result<()>);
 type Queue = Mutex<Receiver<(Job, SyncSender<Done>)>>;
 
-/// A number of threads that all do the same to one job after another. They are started when there
-/// is something to do, and joined when this is dropped.
-pub(super) struct Pool {
+/// Threads that do the same work on one job after another. They start when jobs come, and are joined when the pool is
+/// dropped.
+pub(crate) struct Pool {
     work: Arc<Work>,
     most: usize,
-    /// `None` when no more is to come.
+    /// `None` when no more jobs come.
     jobs: Option<Sender<(Job, SyncSender<Done>)>>,
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
@@ -33,7 +35,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(
+    pub(crate) fn new(
         threads: usize,
         work: impl Fn(&[u8], &mut Vec<u8>) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
@@ -48,21 +50,21 @@ impl Pool {
         }
     }
 
-    /// Whether there are as many jobs as there should be: one for each thread, and one that waits.
-    pub(super) fn is_full(&self) -> bool {
+    /// Whether enough jobs are queued: one for each thread, and one more.
+    pub(crate) fn is_full(&self) -> bool {
         self.results.len() > self.most
     }
 
-    /// Hands a job to the next thread that is free. If the system has no threads to give, it is done here.
+    /// Queues a job for the next free thread. If the system has no threads, the job is done here.
     ///
     /// # Errors
     /// If the threads have stopped.
-    pub(super) fn submit(&mut self, job: Job) -> io::Result<()> {
+    pub(crate) fn submit(&mut self, job: Job) -> io::Result<()> {
         if self.threads.len() < self.most.min(self.results.len() + 1) {
             let (work, queue) = (Arc::clone(&self.work), Arc::clone(&self.queue));
             match Builder::new().name("larder".to_owned()).spawn(move || serve(&*work, &queue)) {
                 Ok(thread) => self.threads.push(thread),
-                Err(error) => tracing::debug!(%error, "can't start another thread; the others go on"),
+                Err(error) => tracing::debug!(%error, "can't start another thread; working with fewer"),
             }
         }
         let (sender, result) = sync_channel(1);
@@ -76,25 +78,25 @@ impl Pool {
         Ok(())
     }
 
-    /// Waits for the oldest job. `None` if there is none.
-    pub(super) fn next(&mut self) -> Option<Done> {
+    /// Waits for the oldest job. Returns `None` if there is none.
+    pub(crate) fn next(&mut self) -> Option<Done> {
         let result = self.results.pop_front()?;
         Some(result.recv().unwrap_or_else(|_| (Job::default(), Err(stopped()))))
     }
 }
 
-/// Can't happen: threads end when the pool does, and catch what panics.
+/// The error for threads that have ended before the pool. They catch panics, so this does not happen.
 fn stopped() -> io::Error {
     io::Error::other("a thread of larder has stopped")
 }
 
-/// What each thread does.
+/// Does jobs until no more come.
 fn serve(work: &Work, queue: &Queue) {
     loop {
-        // The lock is held while waiting: the others wait for their turn to wait.
+        // The lock is held while this waits for a job. The other threads wait for the lock.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((job, sender)) = next else { return };
-        // Nobody waits for it if the pool is being dropped.
+        // A pool that is being dropped does not receive it.
         let _ = sender.send(perform(work, job));
     }
 }
@@ -114,7 +116,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         drop(self.jobs.take());
         {
-            // What nobody has begun is not begun any more.
+            // Jobs that no thread has begun are dropped.
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             while queue.try_recv().is_ok() {}
         }

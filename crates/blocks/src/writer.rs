@@ -1,60 +1,60 @@
 //! Content to blocks.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 
-use crate::format::compress::backend::Finish;
-use crate::format::compress::blocks::block::Worker;
-use crate::format::compress::blocks::codec::Choice;
-use crate::format::compress::blocks::end::end;
-use crate::format::compress::blocks::header::{FORMAT_VERSION, MAGIC_END, MAGIC_START};
-use crate::format::compress::blocks::in_order::in_order;
-use crate::format::target::Target;
-use crate::sys::workers::threads;
+use crate::block::Worker;
+use crate::codec::Codec;
+use crate::header::{end, start};
+use crate::in_order::in_order;
 
-/// Content of a block. Half of a small second-level cache, for there it is shuffled and packed.
-pub(super) const BLOCK_LEN: usize = 256 << 10;
+/// Bytes of content in a block. With its planes, it fits into a small second-level cache.
+pub(crate) const BLOCK_LEN: usize = 256 << 10;
 
 /// Blocks that are gathered before several threads are started for them.
 const GATHERED: usize = 16;
 
-/// Bytes that are worth packing at once.
-fn enough() -> usize {
-    if threads() > 1 { GATHERED * BLOCK_LEN } else { BLOCK_LEN }
-}
-
 /// Spawning a thread takes about as long as packing a block.
 const BLOCKS_WORTH_A_THREAD: usize = 2;
 
-/// Packs what is written into it.
-pub(super) struct Writer<'w> {
-    target: &'w mut dyn Write,
-    choice: Choice,
+/// Packs the bytes that are written into it.
+///
+/// [`finish`](Writer::finish) ends the stream; without it, the stream is cut off. `flush` writes no block that is not
+/// full, so a reader can not read all bytes that were written before it.
+pub struct Writer<W> {
+    target: W,
+    codec: Codec,
+    threads: usize,
+    /// As many as threads were needed so far.
     workers: Vec<Worker>,
-    /// Packed blocks that have been written: their memory is used again.
+    /// Memory of packed blocks, to be used again.
     spare: Vec<Vec<u8>>,
     /// Content that is not packed yet.
     gathered: Vec<u8>,
-    /// The blocks that it makes, but for the last: length and width.
+    /// Length and width of each block in `gathered` but the last.
     cuts: Vec<(usize, usize)>,
-    /// Where in `gathered` the last begins.
+    /// Where in `gathered` the last block begins.
     last_at: usize,
-    /// Bytes of an element, and how many bytes of the array are still to come.
+    /// Bytes of an element of the current array, and the bytes of the array that have not been written.
     width: usize,
     array: u64,
     blocks: u64,
     total: u64,
 }
 
-impl<'w> Writer<'w> {
-    pub(super) fn new(choice: Choice, target: &'w mut dyn Write) -> io::Result<Self> {
-        target.write_all(&MAGIC_START)?;
-        target.write_all(&[choice.letter()])?;
-        target.write_all(&MAGIC_END)?;
-        target.write_all(&[FORMAT_VERSION])?;
+impl<W: Write> Writer<W> {
+    /// Creates a writer, and writes the start of a stream into `target`.
+    ///
+    /// # Errors
+    /// What `target` reports, or that the codec is not in this build.
+    pub fn new(codec: Codec, threads: NonZeroUsize, mut target: W) -> io::Result<Self> {
+        let workers = vec![Worker::new(codec)?];
+        target.write_all(&start(codec))?;
         Ok(Writer {
             target,
-            choice,
-            workers: Vec::new(),
+            codec,
+            threads: threads.get(),
+            workers,
             spare: Vec::new(),
             gathered: Vec::new(),
             cuts: Vec::new(),
@@ -66,6 +66,34 @@ impl<'w> Writer<'w> {
         })
     }
 
+    /// Announces that the next `bytes` bytes are an array of numbers, `width` bytes each. A block then has elements of one
+    /// width, and begins with a whole one. Widths other than 2, 4, 8 and 16 are packed as bytes.
+    ///
+    /// # Errors
+    /// What the target reports for a block that this completes.
+    pub fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
+        self.cut()?;
+        self.width = if matches!(width, 2 | 4 | 8 | 16) { width } else { 1 };
+        self.array = bytes;
+        Ok(())
+    }
+
+    /// Writes the remaining blocks and the end of the stream. Returns the target.
+    ///
+    /// # Errors
+    /// What the target reports.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.cut()?;
+        self.pack_gathered()?;
+        self.target.write_all(&end(self.blocks, self.total))?;
+        Ok(self.target)
+    }
+
+    /// Returns how many bytes are gathered before they are packed.
+    fn enough(&self) -> usize {
+        if self.threads > 1 { GATHERED * BLOCK_LEN } else { BLOCK_LEN }
+    }
+
     /// Ends the block that is being gathered.
     fn cut(&mut self) -> io::Result<()> {
         let len = self.gathered.len() - self.last_at;
@@ -73,7 +101,7 @@ impl<'w> Writer<'w> {
             self.cuts.push((len, self.width));
             self.last_at = self.gathered.len();
         }
-        if self.gathered.len() >= enough() { self.pack_gathered() } else { Ok(()) }
+        if self.gathered.len() >= self.enough() { self.pack_gathered() } else { Ok(()) }
     }
 
     fn pack_gathered(&mut self) -> io::Result<()> {
@@ -92,11 +120,11 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
-    /// Packs and writes blocks, on as many threads as `count` whole ones are worth.
+    /// Packs and writes blocks; `count` whole blocks of content decide how many threads are worth it.
     fn pack_all<'b>(&mut self, count: usize, blocks: impl Iterator<Item = (&'b [u8], usize)>) -> io::Result<()> {
-        let threads = threads().min(count / BLOCKS_WORTH_A_THREAD).max(1);
+        let threads = self.threads.min(count / BLOCKS_WORTH_A_THREAD).max(1);
         while self.workers.len() < threads {
-            self.workers.push(Worker::new(self.choice));
+            self.workers.push(Worker::new(self.codec)?);
         }
         let Writer { target, workers, spare, blocks: number, total, .. } = self;
         let spare = std::cell::RefCell::new(spare);
@@ -125,11 +153,11 @@ impl<'w> Writer<'w> {
         )
     }
 
-    /// Up to the end of an array, or of other content.
+    /// Adds content of one array, or content outside of arrays.
     fn write_alike(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let gathering = self.gathered.len() - self.last_at;
-            if gathering == 0 && bytes.len() >= enough() {
+            if gathering == 0 && bytes.len() >= self.enough() {
                 self.pack_gathered()?;
                 let width = self.width;
                 let (whole, rest) = bytes.split_at(bytes.len() / BLOCK_LEN * BLOCK_LEN);
@@ -148,7 +176,7 @@ impl<'w> Writer<'w> {
     }
 }
 
-impl Write for Writer<'_> {
+impl<W: Write> Write for Writer<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_all(bytes)?;
         Ok(bytes.len())
@@ -166,25 +194,7 @@ impl Write for Writer<'_> {
         self.write_alike(rest)
     }
 
-    /// A block is written when it is full.
     fn flush(&mut self) -> io::Result<()> {
         self.target.flush()
-    }
-}
-
-impl Target for Writer<'_> {
-    fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
-        self.cut()?;
-        self.width = if matches!(width, 2 | 4 | 8 | 16) { width } else { 1 };
-        self.array = bytes;
-        Ok(())
-    }
-}
-
-impl Finish for Writer<'_> {
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.cut()?;
-        self.pack_gathered()?;
-        self.target.write_all(&end(self.blocks, self.total))
     }
 }

@@ -1,6 +1,6 @@
-//! A stream of bytes of which only some bits vary: each of these bits by itself, eight to a byte.
+//! A stream whose bytes differ in a few bits only: each of these bits by itself, eight to a byte.
 
-/// For each byte its bits, one to a byte.
+/// The bits of each byte, one to a byte.
 const SPREAD: [u64; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -15,8 +15,8 @@ const SPREAD: [u64; 256] = {
     table
 };
 
-/// Which bits are not the same in all bytes, and those that are always set.
-pub(super) fn varying(bytes: &[u8]) -> (u8, u8) {
+/// Returns the bits that differ between bytes, and those that are set in all.
+pub(crate) fn varying(bytes: &[u8]) -> (u8, u8) {
     let (mut any, mut all) = ([0_u8; 64], [0xff_u8; 64]);
     let (chunks, rest) = bytes.as_chunks::<64>();
     for chunk in chunks {
@@ -31,7 +31,7 @@ pub(super) fn varying(bytes: &[u8]) -> (u8, u8) {
 }
 
 /// Appends the varying bits.
-pub(super) fn pack(bytes: &[u8], varying: u8, target: &mut Vec<u8>) {
+pub(crate) fn pack(bytes: &[u8], varying: u8, target: &mut Vec<u8>) {
     let (chunks, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
@@ -39,14 +39,14 @@ pub(super) fn pack(bytes: &[u8], varying: u8, target: &mut Vec<u8>) {
     for bit in (0..8).filter(|bit| varying >> bit & 1 == 1) {
         target.extend(chunks.iter().chain(last).map(|chunk| {
             let ones = u64::from_le_bytes(*chunk) >> bit & 0x0101_0101_0101_0101;
-            // The eight ones meet in the highest byte.
+            // The multiplication gathers the eight bits in the highest byte.
             (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
         }));
     }
 }
 
-/// What [`pack`] made of as many bytes as `target` has; `packed` has the length that this needs.
-pub(super) fn unpack(packed: &[u8], varying: u8, base: u8, target: &mut [u8]) {
+/// Reverses [`pack`]. `packed` has the length that `target` and `varying` ask for.
+pub(crate) fn unpack(packed: &[u8], varying: u8, base: u8, target: &mut [u8]) {
     let base = u64::from(base) * 0x0101_0101_0101_0101;
     let count = target.len().div_ceil(8);
     let mut rows = [&[][..]; 8];

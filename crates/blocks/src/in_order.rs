@@ -1,16 +1,17 @@
-//! Work on several threads whose results are delivered in the order of the jobs.
+//! Jobs done by several threads, with the results in the order of the jobs.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Jobs that may be taken and not yet delivered, for each thread. They bound the memory.
+/// Jobs for each thread that are begun and not yet delivered. This bounds the memory.
 const JOBS_PER_THREAD: usize = 3;
 
-/// Gives each of the `workers` a thread (the first has the caller's), lets them `work` on what `next`
-/// gives, and hands all results to `deliver`. `next` and `deliver` run on the caller's thread.
-pub(super) fn in_order<W: Send, J: Send, R: Send>(
+/// Does the jobs that `next` returns, on one thread for each of the `workers` (the first one on the caller's), and passes
+/// the results to `deliver` in order. `next` and `deliver` run on the caller's thread. A panic of any thread is resumed
+/// on the caller's.
+pub(crate) fn in_order<W: Send, J: Send, R: Send>(
     workers: &mut [W],
     next: &mut dyn FnMut() -> io::Result<Option<J>>,
     work: &(dyn Fn(&mut W, J) -> R + Sync),
@@ -28,7 +29,7 @@ pub(super) fn in_order<W: Send, J: Send, R: Send>(
     thread::scope(|scope| {
         let _closing = Closing { shared: &shared, always: true };
         for other in others {
-            // With fewer threads it takes longer, and no more.
+            // If the system has no more threads, fewer do all jobs.
             let _ = thread::Builder::new().spawn_scoped(scope, || serve(&shared, other, work));
         }
         let mut more = true;
@@ -48,7 +49,7 @@ pub(super) fn in_order<W: Send, J: Send, R: Send>(
     })
 }
 
-/// What another thread does.
+/// Does jobs on another thread until none is left.
 fn serve<W, J, R>(shared: &Shared<J, R>, worker: &mut W, work: &(dyn Fn(&mut W, J) -> R + Sync)) {
     let _closing = Closing { shared, always: false };
     while let Some((number, job)) = shared.wait_for_job() {
@@ -56,10 +57,10 @@ fn serve<W, J, R>(shared: &Shared<J, R>, worker: &mut W, work: &(dyn Fn(&mut W, 
     }
 }
 
-/// What is to be done and what has been done.
+/// Jobs to do, and results to deliver.
 struct State<J, R> {
     jobs: VecDeque<(usize, J)>,
-    /// Results from number `delivered` on, as far as they are there.
+    /// Results from number `delivered` on; `None` for a job that is not done.
     results: VecDeque<Option<R>>,
     delivered: usize,
     closed: bool,
@@ -70,7 +71,7 @@ struct Shared<J, R> {
     changed: Condvar,
 }
 
-/// What the caller's thread has to do next.
+/// What the caller's thread does next.
 enum Taken<J, R> {
     Result(R),
     Job(usize, J),
@@ -85,7 +86,7 @@ impl<J, R> Default for Shared<J, R> {
 }
 
 impl<J, R> Shared<J, R> {
-    /// Nothing panics while it is held.
+    /// No code that can panic runs while the lock is held.
     fn lock(&self) -> MutexGuard<'_, State<J, R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,7 +104,7 @@ impl<J, R> Shared<J, R> {
         self.changed.notify_all();
     }
 
-    /// The next result, else a job, else waits; nothing if all is done, or if a thread has panicked.
+    /// Returns the next result, else a job, else waits. Returns nothing if all is done, or if a thread has panicked.
     fn take(&self) -> Taken<J, R> {
         let mut state = self.lock();
         loop {
@@ -145,8 +146,8 @@ impl<J, R> Shared<J, R> {
     }
 }
 
-/// Ends all threads when the caller's is through, for whatever reason, or when one of them panics:
-/// the scope then passes the panic on.
+/// Ends all threads when the caller's leaves, by a return or a panic, or when one of the others panics: the scope then
+/// resumes the panic.
 struct Closing<'s, J, R> {
     shared: &'s Shared<J, R>,
     always: bool,

@@ -1,27 +1,27 @@
-//! How one stream of a block is stored.
+//! The forms in which one stream of a block is stored.
 
 use std::io;
 
-use crate::format::compress::blocks::header::small;
-use crate::format::compress::blocks::invalid;
+use crate::error::invalid;
+use crate::header::small;
 
-pub(super) const ENTRY_LEN: usize = 4;
+pub(crate) const ENTRY_LEN: usize = 4;
 
-/// One stream, as it stands in the block's table.
+/// One stream, as an entry of the block's table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Stream {
-    /// As it is, behind all streams that need decoding.
+pub(crate) enum Stream {
+    /// As it is, after all streams that need decoding.
     Raw,
     /// One byte, repeated.
     Fill(u8),
-    /// Only those bits that vary; the others are as in `base`.
+    /// The bits that vary; the others are those of `base`.
     Bits { varying: u8, base: u8 },
-    /// So many bytes by the codec.
+    /// Packed by the codec, with this number of bytes.
     Packed(usize),
 }
 
 impl Stream {
-    pub(super) fn to_bytes(self) -> [u8; ENTRY_LEN] {
+    pub(crate) fn to_bytes(self) -> [u8; ENTRY_LEN] {
         match self {
             Stream::Raw => [0; ENTRY_LEN],
             Stream::Fill(byte) => [1, byte, 0, 0],
@@ -30,7 +30,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn parse(bytes: [u8; ENTRY_LEN]) -> io::Result<Self> {
+    pub(crate) fn parse(bytes: [u8; ENTRY_LEN]) -> io::Result<Self> {
         match bytes {
             [0, 0, 0, 0] => Ok(Stream::Raw),
             [1, byte, 0, 0] => Ok(Stream::Fill(byte)),
@@ -40,8 +40,8 @@ impl Stream {
         }
     }
 
-    /// Bytes that it takes among the streams that need decoding.
-    pub(super) fn coded_len(self, raw_len: usize) -> usize {
+    /// Returns its length among the streams that need decoding.
+    pub(crate) fn coded_len(self, raw_len: usize) -> usize {
         match self {
             Stream::Raw | Stream::Fill(_) => 0,
             Stream::Bits { varying, .. } => varying.count_ones() as usize * raw_len.div_ceil(8),

@@ -1,44 +1,44 @@
 //! Streams of all sorts of content, whole, in pieces, damaged and cut.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::num::NonZeroUsize;
 
-use crate::format::compress::backend::Finish as _;
-use crate::format::compress::blocks::block::Worker;
-use crate::format::compress::blocks::codec::Choice;
-use crate::format::compress::blocks::header::{Filter, HEADER_LEN, Header, START_LEN, small};
-use crate::format::compress::blocks::reader::Reader;
-use crate::format::compress::blocks::writer::{BLOCK_LEN, Writer};
-use crate::format::target::Target as _;
-use crate::sys::workers;
+use crate::block::Worker;
+use crate::codec::Codec;
+use crate::header::{Filter, HEADER_LEN, Header, START_LEN, small, start};
+use crate::reader::Reader;
+use crate::writer::{BLOCK_LEN, Writer};
 
 const WIDTHS: [usize; 5] = [1, 2, 4, 8, 16];
 
-fn choices() -> Vec<Choice> {
-    vec![
-        #[cfg(feature = "lz4")]
-        Choice::Lz4,
-        #[cfg(feature = "zstd")]
-        Choice::Zstd(1),
-    ]
+const CODECS: &[Codec] = &[
+    #[cfg(feature = "lz4")]
+    Codec::Lz4,
+    #[cfg(feature = "zstd")]
+    Codec::Zstd { level: 1 },
+];
+
+fn threads(count: usize) -> NonZeroUsize {
+    NonZeroUsize::new(count).unwrap()
 }
 
 /// A small generator, so that the tests are the same every time and under Miri.
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() >> 8).unwrap_or(0) % bound
     }
 }
 
-/// Content that goes each of the ways there are, with what it is.
+/// Content for each form of a stream, with its name.
 fn contents(len: usize) -> Vec<(&'static str, Vec<u8>)> {
     let mut random = Random(1);
     let cut = |mut bytes: Vec<u8>| {
@@ -72,16 +72,16 @@ fn contents(len: usize) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Writes pieces of random lengths.
-fn write(choice: Choice, content: &[u8], width: usize, random: &mut Random) -> Vec<u8> {
+fn write(codec: Codec, count: usize, content: &[u8], width: usize, random: &mut Random) -> Vec<u8> {
     let mut stream = Vec::new();
-    let mut writer = Box::new(Writer::new(choice, &mut stream).unwrap());
+    let mut writer = Writer::new(codec, threads(count), &mut stream).unwrap();
     let array = content.len() / width * width;
     writer.array_ahead(width, array as u64).unwrap();
     let mut rest = content;
     while !rest.is_empty() {
         let most = [7, 1000, 300_000, usize::MAX][random.below(4)].min(rest.len());
         let (piece, after) = rest.split_at(random.below(most) + 1);
-        io::Write::write_all(&mut *writer, piece).unwrap();
+        writer.write_all(piece).unwrap();
         rest = after;
     }
     writer.finish().unwrap();
@@ -89,8 +89,8 @@ fn write(choice: Choice, content: &[u8], width: usize, random: &mut Random) -> V
 }
 
 /// Reads to the end, in pieces of random lengths.
-fn read(choice: Choice, source: &mut dyn BufRead, random: &mut Random) -> io::Result<Vec<u8>> {
-    let mut reader = Reader::new(choice, source);
+fn read(source: &mut dyn BufRead, random: &mut Random) -> io::Result<Vec<u8>> {
+    let mut reader = Reader::new(threads(2), source);
     let mut content = Vec::new();
     let mut piece = vec![0; 900_000];
     loop {
@@ -101,12 +101,12 @@ fn read(choice: Choice, source: &mut dyn BufRead, random: &mut Random) -> io::Re
         }
         content.extend_from_slice(&piece[..count]);
     }
-    assert_eq!(reader.read(&mut piece)?, 0, "it goes on after the end");
+    assert_eq!(reader.read(&mut piece)?, 0, "it gives bytes after the end");
     Ok(content)
 }
 
-fn read_whole(choice: Choice, mut stream: &[u8]) -> io::Result<Vec<u8>> {
-    read(choice, &mut stream, &mut Random(3))
+fn read_whole(mut stream: &[u8]) -> io::Result<Vec<u8>> {
+    read(&mut stream, &mut Random(3))
 }
 
 fn lens() -> Vec<usize> {
@@ -117,19 +117,19 @@ fn lens() -> Vec<usize> {
 }
 
 #[test]
-fn what_is_written_is_read_in_whatever_pieces() {
+fn content_is_read_back_in_pieces_of_any_size() {
     let mut random = Random(7);
-    for choice in choices() {
+    for &codec in CODECS {
         for len in lens() {
             for (what, content) in contents(len) {
                 for width in WIDTHS {
-                    let what = format!("{choice:?}, {len} bytes of {what}, width {width}");
-                    let stream = write(choice, &content, width, &mut random);
-                    assert_eq!(stream, write(choice, &content, width, &mut random), "{what}: not the same again");
+                    let what = format!("{codec:?}, {len} bytes of {what}, width {width}");
+                    let stream = write(codec, 1, &content, width, &mut random);
+                    assert_eq!(stream, write(codec, 1, &content, width, &mut random), "{what}: not the same again");
                     assert!(stream.len() <= content.len() + content.len() / 1000 + 100, "{what}: {}", stream.len());
-                    assert!(read(choice, &mut stream.as_slice(), &mut random).unwrap() == content, "{what}");
+                    assert!(read(&mut stream.as_slice(), &mut random).unwrap() == content, "{what}");
                     let mut dripping = BufReader::with_capacity(1 + random.below(5000), stream.as_slice());
-                    assert!(read(choice, &mut dripping, &mut random).unwrap() == content, "{what}, dripping");
+                    assert!(read(&mut dripping, &mut random).unwrap() == content, "{what}, dripping");
                 }
             }
         }
@@ -140,54 +140,52 @@ fn what_is_written_is_read_in_whatever_pieces() {
 fn threads_change_nothing() {
     let content: Vec<u8> =
         contents(if cfg!(miri) { 3 << 10 } else { 3 << 20 }).into_iter().flat_map(|(_, content)| content).collect();
-    for choice in choices() {
-        workers::set_threads(3.try_into().unwrap());
-        let stream = write(choice, &content, 8, &mut Random(5));
+    for &codec in CODECS {
+        let stream = write(codec, 3, &content, 8, &mut Random(5));
         let mut whole = vec![0; content.len()];
-        Reader::new(choice, &mut stream.as_slice()).read_exact(&mut whole).unwrap();
+        Reader::new(threads(3), &mut stream.as_slice()).read_exact(&mut whole).unwrap();
         assert!(whole == content);
         whole.fill(0);
-        Reader::new(choice, &mut BufReader::new(stream.as_slice())).read_exact(&mut whole).unwrap();
+        Reader::new(threads(3), &mut BufReader::new(stream.as_slice())).read_exact(&mut whole).unwrap();
         assert!(whole == content);
         // A damaged block among many.
         let mut damaged = stream.clone();
         damaged[stream.len() / 2] ^= 4;
-        Reader::new(choice, &mut damaged.as_slice()).read_exact(&mut whole).unwrap_err();
-        Reader::new(choice, &mut BufReader::new(damaged.as_slice())).read_exact(&mut whole).unwrap_err();
-        workers::set_threads(1.try_into().unwrap());
-        assert!(stream == write(choice, &content, 8, &mut Random(6)));
+        Reader::new(threads(3), &mut damaged.as_slice()).read_exact(&mut whole).unwrap_err();
+        Reader::new(threads(3), &mut BufReader::new(damaged.as_slice())).read_exact(&mut whole).unwrap_err();
+        assert!(stream == write(codec, 1, &content, 8, &mut Random(6)));
     }
 }
 
 #[test]
 fn arrays_and_other_content_take_turns() {
     let mut random = Random(11);
-    for choice in choices() {
+    for &codec in CODECS {
         let (mut stream, mut content) = (Vec::new(), Vec::new());
-        let mut writer = Box::new(Writer::new(choice, &mut stream).unwrap());
+        let mut writer = Writer::new(codec, threads(1), &mut stream).unwrap();
         for (index, (what, array)) in contents(if cfg!(miri) { 300 } else { 70_000 }).into_iter().enumerate() {
-            io::Write::write_all(&mut *writer, what.as_bytes()).unwrap();
+            writer.write_all(what.as_bytes()).unwrap();
             let array = &array[..array.len() / 16 * 16];
             writer.array_ahead(WIDTHS[index % 5], array.len() as u64).unwrap();
             // The last bytes of the array together with what follows it.
             let (start, end) = array.split_at(array.len() - 8);
-            io::Write::write_all(&mut *writer, start).unwrap();
-            io::Write::write_all(&mut *writer, &[end, b"after"].concat()).unwrap();
+            writer.write_all(start).unwrap();
+            writer.write_all(&[end, b"after"].concat()).unwrap();
             content.extend_from_slice(&[what.as_bytes(), array, b"after"].concat());
         }
         writer.finish().unwrap();
-        assert!(read(choice, &mut stream.as_slice(), &mut random).unwrap() == content);
+        assert!(read(&mut stream.as_slice(), &mut random).unwrap() == content);
     }
 }
 
 /// Some blocks of each kind in a few hundred bytes.
-fn small_stream(choice: Choice) -> (Vec<u8>, Vec<u8>) {
+fn small_stream(codec: Codec) -> (Vec<u8>, Vec<u8>) {
     let (mut stream, mut content) = (Vec::new(), Vec::new());
-    let mut writer = Box::new(Writer::new(choice, &mut stream).unwrap());
+    let mut writer = Writer::new(codec, threads(1), &mut stream).unwrap();
     for (_, bytes) in contents(160) {
         for width in [1, 8] {
             writer.array_ahead(width, bytes.len() as u64).unwrap();
-            io::Write::write_all(&mut *writer, &bytes).unwrap();
+            writer.write_all(&bytes).unwrap();
             content.extend_from_slice(&bytes);
         }
     }
@@ -197,15 +195,14 @@ fn small_stream(choice: Choice) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn every_flipped_bit_is_an_error() {
-    for choice in choices() {
-        let (mut stream, content) = small_stream(choice);
-        assert!(read_whole(choice, &stream).unwrap() == content);
+    for &codec in CODECS {
+        let (mut stream, content) = small_stream(codec);
+        assert!(read_whole(&stream).unwrap() == content);
         for bit in 0..stream.len() * if cfg!(miri) { 1 } else { 8 } {
             stream[bit / 8] ^= 1 << (bit % 8);
-            let error =
-                read_whole(choice, &stream).map(drop).expect_err(&format!("{choice:?}: bit {bit} was believed"));
+            let error = read_whole(&stream).map(drop).expect_err(&format!("{codec:?}: bit {bit} was believed"));
             let kinds = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
-            assert!(kinds.contains(&error.kind()), "{choice:?}, bit {bit}: {error:?}");
+            assert!(kinds.contains(&error.kind()), "{codec:?}, bit {bit}: {error:?}");
             stream[bit / 8] ^= 1 << (bit % 8);
         }
     }
@@ -213,8 +210,8 @@ fn every_flipped_bit_is_an_error() {
 
 #[test]
 fn blocks_of_every_filter_notice_every_flipped_bit() {
-    for choice in choices() {
-        let mut worker = Worker::new(choice);
+    for &codec in CODECS {
+        let mut worker = Worker::new(codec).unwrap();
         for (what, content) in contents(if cfg!(miri) { 64 } else { 16_384 }) {
             let mut block = Vec::new();
             if worker.pack(&content, 8, 5, &mut block).unwrap() {
@@ -232,9 +229,7 @@ fn blocks_of_every_filter_notice_every_flipped_bit() {
             for _ in 0..if cfg!(miri) { 20 } else { 3000 } {
                 let (byte, bit) = (random.below(block.len()), random.below(8));
                 block[byte] ^= 1 << bit;
-                unpack(&mut worker, &block, 5)
-                    .map(drop)
-                    .expect_err(&format!("{choice:?}, {what}: bit {bit} of {byte}"));
+                unpack(&mut worker, &block, 5).map(drop).expect_err(&format!("{codec:?}, {what}: bit {bit} of {byte}"));
                 block[byte] ^= 1 << bit;
             }
         }
@@ -244,8 +239,8 @@ fn blocks_of_every_filter_notice_every_flipped_bit() {
 #[test]
 fn random_bytes_under_a_valid_header_are_an_error() {
     let mut random = Random(13);
-    for choice in choices() {
-        let mut worker = Worker::new(choice);
+    for &codec in CODECS {
+        let mut worker = Worker::new(codec).unwrap();
         for _ in 0..if cfg!(miri) { 20 } else { 20_000 } {
             let mut start = [0; HEADER_LEN];
             let width = WIDTHS[random.below(5)];
@@ -271,11 +266,11 @@ fn random_bytes_under_a_valid_header_are_an_error() {
 
 #[test]
 fn a_stream_cut_anywhere_ends_unexpectedly() {
-    for choice in choices() {
-        let (stream, _) = small_stream(choice);
+    for &codec in CODECS {
+        let (stream, _) = small_stream(codec);
         for len in (0..stream.len()).step_by(if cfg!(miri) { 97 } else { 1 }) {
-            let error = read_whole(choice, &stream[..len]).map(drop).expect_err(&format!("{choice:?}: cut to {len}"));
-            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{choice:?}: cut to {len}");
+            let error = read_whole(&stream[..len]).map(drop).expect_err(&format!("{codec:?}: cut to {len}"));
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{codec:?}: cut to {len}");
         }
     }
 }
@@ -294,28 +289,28 @@ impl Read for Impatient<'_> {
 #[test]
 fn streams_follow_one_another_and_none_is_read_too_far() {
     let mut random = Random(17);
-    for choice in choices() {
-        let (stream, content) = small_stream(choice);
+    for &codec in CODECS {
+        let (stream, content) = small_stream(codec);
         let twice = stream.repeat(2);
         let mut source = twice.as_slice();
         for left in [stream.len(), 0] {
-            assert!(read(choice, &mut source, &mut random).unwrap() == content);
+            assert!(read(&mut source, &mut random).unwrap() == content);
             assert_eq!(source.len(), left);
         }
         let mut source = BufReader::with_capacity(1, Impatient(&twice));
         for _ in 0..2 {
-            assert!(read(choice, &mut source, &mut random).unwrap() == content);
+            assert!(read(&mut source, &mut random).unwrap() == content);
         }
     }
 }
 
 #[test]
 fn an_error_stays_one() {
-    for choice in choices() {
-        let (mut stream, _) = small_stream(choice);
+    for &codec in CODECS {
+        let (mut stream, _) = small_stream(codec);
         stream[START_LEN + HEADER_LEN + 1] ^= 1;
         let mut source = stream.as_slice();
-        let mut reader = Reader::new(choice, &mut source);
+        let mut reader = Reader::new(threads(3), &mut source);
         let mut target = [0; 1000];
         for _ in 0..3 {
             assert_eq!(reader.read(&mut target).unwrap_err().kind(), io::ErrorKind::InvalidData);
@@ -339,12 +334,24 @@ fn arrays_of_numbers_become_small() {
         ("sorted", 40),
         ("text", 30),
     ];
-    for choice in choices() {
+    for &codec in CODECS {
         for (what, content) in contents(len) {
-            let stream = write(choice, &content, 8, &mut Random(1));
+            let stream = write(codec, 1, &content, 8, &mut Random(1));
             let ratio = len / stream.len();
             let least = least.iter().find(|(name, _)| *name == what).map_or(0, |(_, ratio)| *ratio);
-            assert!(ratio >= least, "{choice:?}: {what} only by {ratio}");
+            assert!(ratio >= least, "{codec:?}: {what} only by {ratio}");
+        }
+    }
+}
+
+#[test]
+fn a_codec_that_is_not_in_the_build_is_unsupported() {
+    for (codec, is_enabled) in [(Codec::Lz4, cfg!(feature = "lz4")), (Codec::Zstd { level: 1 }, cfg!(feature = "zstd"))]
+    {
+        let written = Writer::new(codec, threads(1), Vec::new()).and_then(Writer::finish);
+        match written {
+            Ok(stream) => assert!(is_enabled && stream.starts_with(&start(codec)), "{codec:?}"),
+            Err(error) => assert!(!is_enabled && error.kind() == io::ErrorKind::Unsupported, "{codec:?}: {error}"),
         }
     }
 }

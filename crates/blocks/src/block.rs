@@ -2,32 +2,37 @@
 
 use std::io;
 
-use crate::format::compress::blocks::codec::{Choice, Codec};
-use crate::format::compress::blocks::difference::Narrowing;
-use crate::format::compress::blocks::header::{Filter, HEADER_LEN, Header, header};
-use crate::format::compress::blocks::plan::{Plan, worth};
-use crate::format::compress::blocks::shuffle::{WIDEST, shuffle, unshuffle};
-use crate::format::compress::blocks::streams::{ENTRY_LEN, Stream};
-use crate::format::compress::blocks::{bits, invalid};
+use crate::bits;
+use crate::codec::Codec;
+use crate::difference::Narrowing;
+use crate::error::invalid;
+use crate::header::{Filter, HEADER_LEN, Header, header};
+use crate::plan::{Plan, Planner, worth};
+use crate::shuffle::{WIDEST, shuffle, unshuffle};
+use crate::stream_codec::StreamCodec;
+use crate::streams::{ENTRY_LEN, Stream};
 
-/// What one thread needs to pack and unpack blocks, kept from one to the next.
-pub(super) struct Worker {
-    choice: Choice,
-    codec: Codec,
+/// The tables and buffers that one thread needs to pack and unpack blocks, kept from one block to the next.
+pub(crate) struct Worker {
+    planner: Planner,
+    codec: Box<dyn StreamCodec>,
     planes: Vec<u8>,
     small: Vec<u8>,
 }
 
 impl Worker {
-    pub(super) fn new(choice: Choice) -> Self {
-        Worker { choice, codec: Codec::new(choice), planes: Vec::new(), small: Vec::new() }
+    /// # Errors
+    /// If the codec is not in this build.
+    pub(crate) fn new(codec: Codec) -> io::Result<Self> {
+        let planner = Planner::new(codec.codes_frequencies());
+        Ok(Worker { planner, codec: codec.open()?, planes: Vec::new(), small: Vec::new() })
     }
 
-    /// Writes the block number `index` over what `target` has. Says whether `raw` is to follow as it
-    /// is.
-    pub(super) fn pack(&mut self, raw: &[u8], width: usize, index: u64, target: &mut Vec<u8>) -> io::Result<bool> {
+    /// Replaces the content of `target` with block number `index`. Returns whether the caller has to write `raw` after
+    /// it, unchanged.
+    pub(crate) fn pack(&mut self, raw: &[u8], width: usize, index: u64, target: &mut Vec<u8>) -> io::Result<bool> {
         let width = if raw.len().is_multiple_of(width) { width } else { 1 };
-        let plan = Plan::new(raw, width, self.choice.codes_frequencies());
+        let plan = self.planner.plan(raw, width);
         target.clear();
         target.reserve(HEADER_LEN + raw.len());
         target.extend([0; HEADER_LEN]);
@@ -43,8 +48,7 @@ impl Worker {
         Ok(false)
     }
 
-    /// Appends the streams; gives the length of those that need decoding, or `None` if nothing is
-    /// gained.
+    /// Appends the streams. Returns the length of those that need decoding, or `None` if the block does not shrink.
     fn pack_planes(&mut self, raw: &[u8], plan: Plan, target: &mut Vec<u8>) -> io::Result<Option<usize>> {
         let Plan { width, differences: times, attempts, .. } = plan;
         let table_at = target.len();
@@ -69,7 +73,7 @@ impl Worker {
         } else {
             elements
         };
-        // The planes that narrowing leaves out.
+        // Narrowing leaves these planes out.
         for entry in target[table_at..seeds_at].chunks_exact_mut(ENTRY_LEN).skip(narrowing.narrow) {
             entry.copy_from_slice(&Stream::Fill(0).to_bytes());
         }
@@ -78,7 +82,7 @@ impl Worker {
         let mut raw_count = 0;
         for (index, plane) in planes.chunks_exact(plane_len).enumerate() {
             let worth = (attempts >> index & 1 == 1).then(|| worth(times));
-            let stream = pack_stream(&mut self.codec, plane, worth, target)?;
+            let stream = pack_stream(&mut *self.codec, plane, worth, target)?;
             if stream == Stream::Raw {
                 raw_planes[raw_count] = plane;
                 raw_count += 1;
@@ -95,8 +99,8 @@ impl Worker {
         Ok(Some(coded_len))
     }
 
-    /// Fills `target`, which is as long as the header says, with the content of a block.
-    pub(super) fn unpack(&mut self, header: &Header, packed: &[u8], target: &mut [u8]) -> io::Result<()> {
+    /// Fills `target`, which has the length that the header says, with the content of a block.
+    pub(crate) fn unpack(&mut self, header: &Header, packed: &[u8], target: &mut [u8]) -> io::Result<()> {
         match header.filter {
             Filter::Stored if packed.len() == target.len() => {
                 target.copy_from_slice(packed);
@@ -110,7 +114,7 @@ impl Worker {
         }
     }
 
-    /// Gives the length of the streams that needed decoding.
+    /// Returns the length of the streams that needed decoding.
     fn unpack_planes(&mut self, width: usize, differences: u8, packed: &[u8], target: &mut [u8]) -> io::Result<usize> {
         let plane_len = target.len() / width;
         let (table, mut rest) = packed.split_at_checked(width * ENTRY_LEN).ok_or_else(too_short)?;
@@ -139,7 +143,7 @@ impl Worker {
             return Err(invalid("a block is longer than its streams"));
         }
         if width == 1 {
-            unpack_stream(&mut self.codec, streams[0], coded[0], target)?;
+            unpack_stream(&mut *self.codec, streams[0], coded[0], target)?;
             return Ok(packed.len() - raw_len);
         }
         let mut rest = 0;
@@ -149,7 +153,7 @@ impl Worker {
         let scratch = sized(&mut self.planes, plane_len * narrowing.narrow);
         for (index, scratch) in scratch.chunks_exact_mut(plane_len).enumerate() {
             if streams[index] != Stream::Raw {
-                unpack_stream(&mut self.codec, streams[index], coded[index], scratch)?;
+                unpack_stream(&mut *self.codec, streams[index], coded[index], scratch)?;
                 planes[index] = scratch;
             }
         }
@@ -166,7 +170,7 @@ impl Worker {
     }
 }
 
-/// How many bytes of an element are not the same in all, or a few more, and what the others are.
+/// Returns how many bytes of an element may vary (rounded up to a power of two), and the values of the others.
 fn constant(streams: &[Stream]) -> (usize, u64) {
     let is_fill = |stream: &Stream| matches!(stream, Stream::Fill(_));
     let narrow = streams.iter().rposition(|stream| !is_fill(stream)).map_or(1, |last| (last + 1).next_power_of_two());
@@ -177,8 +181,13 @@ fn constant(streams: &[Stream]) -> (usize, u64) {
     (narrow, rest)
 }
 
-/// Appends a stream, unless it is best left as it is.
-fn pack_stream(codec: &mut Codec, stream: &[u8], worth: Option<u8>, target: &mut Vec<u8>) -> io::Result<Stream> {
+/// Appends a stream, unless the shortest form is the stream itself.
+fn pack_stream(
+    codec: &mut dyn StreamCodec,
+    stream: &[u8],
+    worth: Option<u8>,
+    target: &mut Vec<u8>,
+) -> io::Result<Stream> {
     let (varying, base) = bits::varying(stream);
     if varying == 0 {
         return Ok(Stream::Fill(base));
@@ -199,9 +208,9 @@ fn pack_stream(codec: &mut Codec, stream: &[u8], worth: Option<u8>, target: &mut
     Ok(Stream::Raw)
 }
 
-fn unpack_stream(codec: &mut Codec, stream: Stream, coded: &[u8], target: &mut [u8]) -> io::Result<()> {
+fn unpack_stream(codec: &mut dyn StreamCodec, stream: Stream, coded: &[u8], target: &mut [u8]) -> io::Result<()> {
     match stream {
-        // The only stream of a block: then the whole block would be stored.
+        // A block with one stream, stored as it is, would be a stored block.
         Stream::Raw => return Err(invalid("a block has a stream of an unexpected kind")),
         Stream::Fill(byte) => target.fill(byte),
         Stream::Bits { varying, base } => bits::unpack(coded, varying, base, target),
@@ -214,7 +223,7 @@ fn too_short() -> io::Error {
     invalid("a block is shorter than its streams")
 }
 
-/// The first `len` bytes of `scratch`, whatever is in them.
+/// Returns the first `len` bytes of `scratch`, with any content.
 fn sized(scratch: &mut Vec<u8>, len: usize) -> &mut [u8] {
     if scratch.len() < len {
         scratch.resize(len, 0);

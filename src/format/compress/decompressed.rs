@@ -1,0 +1,107 @@
+//! The content of compressed values, and what a caller is given of it.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use crate::error::{Error, Result};
+
+/// The content of a stream, for the function that reads a value from it.
+pub(crate) struct Content<'r> {
+    pub(crate) reader: &'r mut dyn BufRead,
+    /// Whether every byte is compared with a checksum before it is given.
+    pub(crate) verified: bool,
+}
+
+impl<'r> Content<'r> {
+    /// Content that nothing has verified.
+    pub(super) fn unverified(reader: &'r mut dyn BufRead) -> Self {
+        Content { reader, verified: false }
+    }
+}
+
+/// Returns how many bytes of content a compressed form of `len` bytes may have to get memory before they are read. Small
+/// forms are allowed a smaller ratio, because it is easy to send many of them.
+pub(crate) fn believed_content(len: u64) -> u64 {
+    len.saturating_mul(if len < 1 << 20 { 8 } else { 64 })
+}
+
+/// The content of one compressed value.
+pub(crate) struct Decompressed<R> {
+    reader: BufReader<Checked<R>>,
+}
+
+impl<R: Read> Decompressed<R> {
+    /// `concatenated` says that the reader continues with the next member after it gave 0 bytes.
+    pub(crate) fn new(name: &'static str, reader: R, concatenated: bool) -> Self {
+        let checked = Checked { name, reader, concatenated, ended: false };
+        Decompressed { reader: BufReader::with_capacity(64 << 10, checked) }
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut R {
+        &mut self.reader.get_mut().reader
+    }
+
+    /// Reads the end of the stream, where most formats have their own checksum, and nothing after it.
+    pub(crate) fn expect_end(&mut self) -> Result<()> {
+        if self.reader.buffer().is_empty() && self.reader.get_ref().ended {
+            return Ok(());
+        }
+        let rest = self.reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        Err(Error::damaged("there are bytes after the value, within the compressed stream"))
+    }
+}
+
+impl<R: Read> Read for Decompressed<R> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        // A large target is filled without a copy through the buffer.
+        loop {
+            let count = self.reader.read(target)?;
+            if count > 0 || target.is_empty() || !self.reader.get_ref().concatenated {
+                return Ok(count);
+            }
+            // More content is wanted, so another member has to follow.
+        }
+    }
+}
+
+impl<R: Read> BufRead for Decompressed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        // More content is wanted, so another member has to follow.
+        while self.reader.fill_buf()?.is_empty() && self.reader.get_ref().concatenated {}
+        Ok(self.reader.buffer())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
+    }
+}
+
+/// Unifies the errors of the compressors' crates: a fault of the compressed bytes is `InvalidData`.
+struct Checked<R> {
+    name: &'static str,
+    reader: R,
+    concatenated: bool,
+    ended: bool,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        // Some readers would read what follows the stream if they were read after its end.
+        if self.ended && !self.concatenated {
+            return Ok(0);
+        }
+        let count = self.reader.read(target).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => error,
+            _ if error.raw_os_error().is_some() => error,
+            _ if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error,
+            _ => io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} finds the compressed content damaged: {error}", self.name),
+            ),
+        })?;
+        self.ended = count == 0 && !target.is_empty();
+        Ok(count)
+    }
+}

@@ -1,0 +1,71 @@
+//! The code behind each method, built in or registered.
+
+use std::io::BufRead;
+use std::ops::RangeInclusive;
+
+use crate::error::Result;
+use crate::format::compress::backend::{Backend, Backends};
+use crate::format::compress::method::{LONGEST_KNOWN_MAGIC, Method};
+use crate::format::compress::registry;
+use crate::format::compress::unread::{Unread, peek};
+
+/// The code of every method that is in this build.
+const BUILT_IN: &[Backends] = &[
+    #[cfg(feature = "blocks")]
+    super::blocks::BACKENDS,
+    #[cfg(feature = "bz2")]
+    super::bz2::BACKENDS,
+    #[cfg(feature = "zlib")]
+    super::gzip::BACKENDS,
+    #[cfg(feature = "lz4")]
+    super::lz4::BACKENDS,
+    #[cfg(feature = "xz")]
+    super::xz::BACKENDS,
+    #[cfg(feature = "zlib")]
+    super::zlib::BACKENDS,
+    #[cfg(feature = "zstd")]
+    super::zstd::BACKENDS,
+];
+
+/// Returns the code of a method of this crate, if it is in this build.
+pub(super) fn built_in(method: Method) -> Option<&'static dyn Backend> {
+    BUILT_IN.iter().copied().flatten().find(|(other, _)| *other == method).map(|(_, backend)| *backend)
+}
+
+/// Returns the code behind the method; `None` for [`Method::None`].
+///
+/// # Errors
+/// If the method is not in this build, or not registered.
+pub(super) fn backend(method: Method) -> Result<Option<&'static dyn Backend>> {
+    match method {
+        Method::Custom(name) => match registry::find(name) {
+            Some(custom) => Ok(Some(custom)),
+            None => Err(registry::unknown(name)),
+        },
+        _ if method.is_enabled() => Ok(built_in(method)),
+        _ => Err(method.disabled()),
+    }
+}
+
+/// Returns the levels that the method has.
+///
+/// # Errors
+/// If it is not registered.
+pub(super) fn levels(method: Method) -> Result<RangeInclusive<i32>> {
+    match method {
+        Method::Custom(name) => {
+            registry::find(name).map(|custom| custom.levels.clone()).ok_or_else(|| registry::unknown(name))
+        }
+        _ => Ok(method.facts().levels),
+    }
+}
+
+/// Returns the method that wrote the next stream, and the source with all bytes of that stream.
+pub(super) fn method_of_stream(source: &mut dyn BufRead) -> Result<(Method, Unread<'_>)> {
+    let mut head = peek(source, LONGEST_KNOWN_MAGIC)?;
+    let method = match Method::detect(&head) {
+        Some(method) => method,
+        None => registry::detect(&mut head, source)?.map_or(Method::None, |custom| Method::Custom(custom.name)),
+    };
+    Ok((method, Unread::new(head, source)))
+}
