@@ -1,24 +1,22 @@
 //! The attribute of [larder](https://docs.rs/larder). Depend on `larder`, not on this crate.
 //!
-//! Each file is a step: the options are read, the function is taken apart and checked, what it
-//! reaches is found, all that gets fingerprints, and the code is put together that calls into larder.
+//! Each file is a step: the options are parsed, the function is parsed and checked, its code is tracked, and the code that
+//! calls into larder is generated.
 
-mod age;
+mod duration;
 mod options;
 mod predicate;
 
+mod context;
 mod function;
+mod item;
 mod lifetimes;
-mod place;
 
 mod code;
-mod compiled;
-mod digest;
-mod fingerprint;
-mod reach;
+mod tokens;
 
 mod expand;
-mod in_place_of_self;
+mod rename_self;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -195,5 +193,5 @@ pub fn memoize(options: TokenStream, item: TokenStream) -> TokenStream {
 fn expand(options: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> syn::Result<proc_macro2::TokenStream> {
     let options = options::Options::parse(options)?;
     let function = function::Function::parse(item, &options)?;
-    Ok(expand::expand(&options, &function))
+    Ok(expand::expansion::expand(&options, &function))
 }
