@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use larder_tracking::{Reading, Tokens, fingerprint, lex};
+use larder_tracking::{Reading, TokenKind, Tokens, fingerprint, lex};
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn ours(text: &str) -> Option<Vec<Seen>> {
 }
 
 fn theirs(text: &str) -> Option<Vec<Seen>> {
-    fn append(stream: TokenStream, seen: &mut Vec<Seen>) {
+    fn append(stream: TokenStream, seen: &mut Vec<Seen>) -> Option<()> {
         let mut stream = stream.into_iter().peekable();
         while let Some(tree) = stream.next() {
             match tree {
@@ -28,11 +28,12 @@ fn theirs(text: &str) -> Option<Vec<Seen>> {
                         Delimiter::None => ("", ""),
                     };
                     seen.push((open.to_owned(), false));
-                    append(group.stream(), seen);
+                    append(group.stream(), seen)?;
                     seen.push((close.to_owned(), false));
                 }
                 TokenTree::Punct(punct) if punct.as_char() == '\'' => {
-                    let name = stream.next().expect("a lifetime has a name");
+                    // Outside of the compiler, `proc_macro2` accepts `'r"x"`, which rustc refuses.
+                    let Some(TokenTree::Ident(name)) = stream.next() else { return None };
                     seen.push((format!("'{name}"), false));
                 }
                 TokenTree::Punct(punct) => {
@@ -42,10 +43,16 @@ fn theirs(text: &str) -> Option<Vec<Seen>> {
                 other => seen.push((other.to_string(), false)),
             }
         }
+        Some(())
     }
     let mut seen = Vec::new();
-    append(text.parse().ok()?, &mut seen);
+    append(text.parse().ok()?, &mut seen)?;
     Some(seen)
+}
+
+/// Documentation is a comment here, and an attribute in `proc_macro2`.
+fn has_documentation(text: &str) -> bool {
+    lex(text).is_ok_and(|tokens| tokens.iter().any(|token| token.kind() == TokenKind::DocComment))
 }
 
 /// Parts that are easy to split at the wrong place.
@@ -130,10 +137,11 @@ const PARTS: &[&str] = &[
     "\t",
 ];
 
+/// The space in front keeps `#!` from being a line for the shell.
 fn source() -> impl Strategy<Value = String> {
     let part = (0..PARTS.len(), any::<bool>())
         .prop_map(|(part, spaced)| format!("{}{}", PARTS[part], if spaced { " " } else { "" }));
-    proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    proptest::collection::vec(part, 0..12).prop_map(|parts| format!(" {}", parts.concat()))
 }
 
 proptest! {
@@ -142,7 +150,9 @@ proptest! {
     /// What `proc_macro2` accepts is split as it splits it. The lexer may accept more, since rustc checks the text.
     #[test]
     fn text_is_split_as_proc_macro2_splits_it(text in source()) {
-        if let Some(theirs) = theirs(&text) {
+        if let Some(theirs) = theirs(&text)
+            && !has_documentation(&text)
+        {
             prop_assert_eq!(ours(&text), Some(theirs), "{:?}", text);
         }
     }
