@@ -27,7 +27,7 @@ use crate::syntax::token::{TokenKind, Tokens};
 pub(crate) struct ListedItem {
     path: String,
     /// Of its tokens.
-    digest: u128,
+    pub(crate) digest: u128,
     /// It leads to functions that are no Rust.
     is_foreign: bool,
 }
@@ -77,7 +77,14 @@ fn has_reader(resolver: &mut Resolver, index: usize) -> bool {
         if used.is_empty() {
             let first = resolver.sources.symbols.text(path[0]);
             let is_known = WITHOUT_READER.contains(&first) || matches!(first, "std" | "core" | "larder");
-            return !is_known && !resolver.is_built_in(*name);
+            if is_known || resolver.is_built_in(*name) {
+                return false;
+            }
+            let globs = if path.len() == 1 { resolver.extern_globs(module) } else { Vec::new() };
+            if globs.is_empty() {
+                return true;
+            }
+            used.extend(globs.into_iter().map(|glob| ExternItem { item: *name, ..glob }));
         }
         used.into_iter().any(|used| known_macros::may_read_documentation(resolver, used))
     })

@@ -113,3 +113,149 @@ fn is_of_serde(resolver: &mut Resolver, module: usize, path: &TraitPath) -> bool
 pub(crate) fn is_std_crate(resolver: &Resolver, name: Symbol) -> bool {
     matches!(resolver.sources.symbols.text(name), "std" | "core" | "alloc")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture::Fixture;
+    use crate::syntax::lexer::lex;
+
+    /// Crates under their own names.
+    const PLAIN: &[(&str, &str, &str)] = &[
+        ("thiserror", "thiserror", ""),
+        ("serde", "serde", ""),
+        ("tokio", "tokio", ""),
+        ("other", "other", "macro_rules! vec { () => {} }"),
+    ];
+
+    /// Returns whether documentation counts for the item `Item` of this text, and whether it may have items beside it.
+    #[track_caller]
+    fn effect(crates: &[(&str, &str, &str)], text: &str) -> (bool, bool) {
+        let mut one = Fixture::new(crates, &text.replace("struct Item", "/// One.\nstruct Item"));
+        let mut other = Fixture::new(crates, &text.replace("struct Item", "/// Other.\nstruct Item"));
+        (one.fingerprint("Item") != other.fingerprint("Item"), one.is_opaque("Item"))
+    }
+
+    const KNOWN: (bool, bool) = (false, false);
+    const UNKNOWN: (bool, bool) = (true, true);
+
+    #[test]
+    fn a_derive_is_known_if_it_comes_from_the_known_crate() {
+        for (text, expected) in [
+            ("use thiserror::Error; #[derive(Debug, Error)] struct Item;", KNOWN),
+            ("#[derive(thiserror::Error)] #[error(\"x\")] struct Item;", KNOWN),
+            ("#[derive(serde::Serialize)] #[serde(transparent)] struct Item { x: u8 }", KNOWN),
+            ("use other::Error; #[derive(Error)] struct Item;", UNKNOWN),
+            ("#[derive(other::Serialize)] struct Item;", UNKNOWN),
+            ("#[other::instrument] struct Item;", UNKNOWN),
+            ("use other::instrument; #[instrument(skip(x))] struct Item;", UNKNOWN),
+            ("#[cfg_attr(all(), derive(other::Error))] struct Item;", UNKNOWN),
+            // A name of a known crate that is not known.
+            ("use thiserror::Surprise; #[derive(Surprise)] struct Item;", UNKNOWN),
+            // A known name of another known crate.
+            ("use tokio::Serialize; #[derive(Serialize)] struct Item;", UNKNOWN),
+        ] {
+            assert_eq!(effect(PLAIN, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_renamed_import_is_known_by_its_own_name() {
+        for (text, expected) in [
+            ("use thiserror::Error as Fail; #[derive(Fail)] struct Item;", KNOWN),
+            ("use thiserror as t; #[derive(t::Error)] struct Item;", KNOWN),
+            ("mod m { pub use thiserror::Error as Fail; } use m::Fail as F; #[derive(F)] struct Item;", KNOWN),
+            ("use thiserror::Surprise as Error; #[derive(Error)] struct Item;", UNKNOWN),
+            ("use other::Weird as Serialize; #[derive(Serialize)] struct Item;", UNKNOWN),
+            ("mod m { pub use other::Weird as Error; } use m::*; #[derive(Error)] struct Item;", UNKNOWN),
+        ] {
+            assert_eq!(effect(PLAIN, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_glob_brings_what_its_crate_exports() {
+        for (text, expected) in [
+            ("use thiserror::*; #[derive(Error)] struct Item;", KNOWN),
+            ("use other::*; #[derive(Error)] struct Item;", UNKNOWN),
+            ("#[macro_use] extern crate other; #[derive(Serialize)] struct Item;", UNKNOWN),
+            ("use thiserror::*; use other::*; #[derive(Error)] struct Item;", UNKNOWN),
+            // The crate exports no derive of this name.
+            ("use other::*; #[derive(Clone)] struct Item;", KNOWN),
+        ] {
+            assert_eq!(effect(PLAIN, text), expected, "{text}");
+        }
+        let exporting: &[(&str, &str, &str)] = &[("other", "other", "pub use other_derive::{Clone, Debug};")];
+        assert_eq!(effect(exporting, "use other::*; #[derive(Clone)] struct Item;"), UNKNOWN);
+    }
+
+    #[test]
+    fn a_renamed_dependency_is_known_by_its_package() {
+        let renamed: &[(&str, &str, &str)] = &[("err", "thiserror", ""), ("thiserror", "other", "")];
+        for (text, expected) in [
+            ("use err::Error; #[derive(Error)] struct Item;", KNOWN),
+            ("use thiserror::Error; #[derive(Error)] struct Item;", UNKNOWN),
+            ("extern crate err as e; #[derive(e::Error)] struct Item;", KNOWN),
+        ] {
+            assert_eq!(effect(renamed, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_macro_of_std_is_known_unless_the_program_has_another_of_its_name() {
+        let commas_count = |text: &str| {
+            let mut one = Fixture::new(PLAIN, &format!("{text} fn item() {{ vec![1] }}"));
+            let mut other = Fixture::new(PLAIN, &format!("{text} fn item() {{ vec![1,] }}"));
+            one.fingerprint("item") != other.fingerprint("item")
+        };
+        assert!(!commas_count(""));
+        assert!(!commas_count("use std::vec; use std::*;"));
+        assert!(!commas_count("use thiserror::*;"));
+        assert!(commas_count("macro_rules! vec { ($x:expr) => { 1 }; ($x:expr,) => { 2 } }"));
+        assert!(commas_count("fn f() { macro_rules! vec { () => { 1 } } }"));
+        assert!(commas_count("use other::vec;"));
+        assert!(commas_count("use other::list as vec;"));
+        assert!(commas_count("fn f() { use other::vec; }"));
+        assert!(commas_count("use other::*;"));
+        assert!(commas_count("#[macro_use] extern crate other;"));
+    }
+
+    #[test]
+    fn a_trait_is_harmless_if_it_comes_from_the_known_crate() {
+        let is_harmless = |crates, text: &str, path: &str| {
+            let mut fixture = Fixture::new(crates, text);
+            let tokens = lex(path.to_owned(), &mut fixture.resolver.sources.symbols).unwrap();
+            let segments = tokens.all().filter_map(|at| tokens.name(at)).collect();
+            let path = TraitPath { segments, absolute: tokens.is_path_sign(0) };
+            is_harmless_trait(&mut fixture.resolver, 0, &path)
+        };
+        for (text, path, expected) in [
+            ("", "Send", true),
+            ("", "std::marker::Sync", true),
+            ("use serde::Serialize;", "Serialize", true),
+            ("", "serde::de::DeserializeOwned", true),
+            ("", "::serde::Serialize", true),
+            ("use serde::*;", "Serialize", true),
+            ("use serde::Serialize as S;", "S", false),
+            ("use other::Serialize;", "Serialize", false),
+            ("use other::*;", "Serialize", false),
+            ("", "other::Send", false),
+            ("use other::Copy;", "Copy", false),
+            ("trait Serialize { fn go(&self) -> u8; }", "Serialize", false),
+            ("mod m { pub trait Fn {} } use m::Fn;", "Fn", false),
+            ("", "Clone", false),
+        ] {
+            assert_eq!(is_harmless(PLAIN, text, path), expected, "{text} {path}");
+        }
+        let renamed: &[(&str, &str, &str)] = &[("s", "serde", ""), ("serde", "other", "")];
+        assert!(is_harmless(renamed, "use s::Serialize;", "Serialize"));
+        assert!(!is_harmless(renamed, "use serde::Serialize;", "Serialize"));
+    }
+
+    #[test]
+    fn a_memoize_of_another_crate_is_an_unknown_macro() {
+        let text = |name: &str| format!("use {name}::memoize; #[memoize(x)] struct Item;");
+        assert_eq!(effect(PLAIN, &text("other")), UNKNOWN);
+        assert_eq!(effect(PLAIN, &text("larder")), KNOWN);
+    }
+}

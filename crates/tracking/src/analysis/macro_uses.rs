@@ -41,6 +41,19 @@ impl Scanner<'_, '_> {
         }
     }
 
+    /// Returns whether the path of an attribute does not lead to a crate other than larder, which is never followed.
+    pub(crate) fn is_of_larder(&mut self, at: usize) -> bool {
+        let mut path = Vec::new();
+        let mut index = at;
+        while let Some(name) = self.tokens.name(index) {
+            path.push(name);
+            index += if self.tokens.is_path_sign(index + 1) { 3 } else { break };
+        }
+        let absolute = self.tokens.is_path_sign(at);
+        let definitions = self.resolver.resolve(self.context.module, &path, absolute).definitions;
+        !definitions.iter().any(|definition| matches!(definition, Definition::Extern(_)))
+    }
+
     /// Notes the use of a macro, if it may be another crate's.
     pub(crate) fn foreign_macro(&mut self, path: &[Symbol]) {
         let (Some(first), Some(last)) = (path.first(), path.last()) else { return };

@@ -25,3 +25,6 @@ pub(crate) mod pure_macros;
 pub(crate) mod reachability;
 pub(crate) mod references;
 pub(crate) mod roots;
+
+#[cfg(test)]
+mod fixture;

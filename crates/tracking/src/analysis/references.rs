@@ -163,7 +163,9 @@ impl<'s, 't> Scanner<'s, 't> {
                 }
                 TokenKind::Punct if token.byte == b'#' && self.tokens.opens(at + 1, b'[') => {
                     let close = self.tokens.close_of(at + 1);
-                    if let Some(depends) = memoize_attribute(self.tokens, at + 2, close) {
+                    if let Some(depends) = memoize_attribute(self.tokens, at + 2, close)
+                        && self.is_of_larder(at + 2)
+                    {
                         self.run(depends);
                         at = close + 1;
                         continue;

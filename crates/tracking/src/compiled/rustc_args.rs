@@ -10,7 +10,7 @@ use crate::compiled::native_libraries;
 use crate::compiled::paths::normal;
 
 /// The compilation that is going on.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RustcArgs {
     /// The file that the compiler began with.
     pub(crate) root: PathBuf,

@@ -190,7 +190,8 @@ impl Resolver {
             }
         }
         let mut shadowed: Shadowed = names.iter().map(|name| self.sources.symbols.text(*name).to_owned()).collect();
-        shadowed.retain(|name| is_built_in(name));
+        // larder's own attribute is imported by its users; another one is found by resolving its name.
+        shadowed.retain(|name| is_built_in(name) && name != "memoize");
         for module in 0..self.sources.modules.len() {
             for glob in self.extern_globs(module) {
                 shadowed.extend(self.exported_macros(glob).iter().cloned());
