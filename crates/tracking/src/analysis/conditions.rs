@@ -1,4 +1,4 @@
-//! What code asks that is not code: `cfg`s, variables of the environment, files.
+//! What code reads that is not code: `cfg`s, environment variables and files.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -18,7 +18,7 @@ use crate::syntax::symbols::{Symbol, known};
 use crate::syntax::token::{TokenKind, Tokens};
 
 impl Scanner<'_, '_> {
-    /// `cfg(P)`, `cfg!(P)`, `cfg_attr(P, …)`, and the arms of `cfg_select!`.
+    /// Notes the predicates of `cfg(P)`, `cfg!(P)`, `cfg_attr(P, …)` and of the arms of `cfg_select!`.
     pub(crate) fn condition(&mut self, name: Symbol, next: usize) {
         let tokens = self.tokens;
         let open = next + usize::from(tokens.is(next, b'!'));
@@ -54,15 +54,15 @@ impl Scanner<'_, '_> {
     }
 
     pub(crate) fn predicate(&mut self, range: Range<usize>) {
-        // `_` in `cfg_select!` is always true; a macro's `$x` is known only where the macro stands; and a
-        // function may be called `cfg`.
+        // Some ranges are no predicates: `_` in `cfg_select!`, `$x` in the body of a macro, the arguments of a function
+        // named `cfg`.
         if is_predicate(self.tokens, range.clone()) {
             let text = self.tokens.readable(range);
             self.named.inputs.predicates.insert(text);
         }
     }
 
-    /// `env!("NAME")`.
+    /// Notes the variable of `env!("NAME")`.
     pub(crate) fn variable(&mut self, open: usize) {
         let tokens = self.tokens;
         let mut end = open + 1;
@@ -74,11 +74,11 @@ impl Scanner<'_, '_> {
             return;
         };
         match self.package().filter(|package| package.unit.is_some()) {
-            // The compiler says what it is here.
+            // The compiler knows the value here.
             None => {
                 self.named.inputs.environment.insert(name);
             }
-            // The compiler has noted what it was there.
+            // The compiler recorded the value there.
             Some(package) => {
                 let label = format!("variable {}::{name}", package.name);
                 let is_place = matches!(name.as_str(), "OUT_DIR" | "CARGO_MANIFEST_DIR");
@@ -88,14 +88,14 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// The package that the code is in.
+    /// Returns the package that the code is in.
     fn package(&self) -> Option<&Package> {
         let sources = &self.resolver.sources;
         sources.modules.get(self.context.module)?;
         sources.packages.get(sources.package_of(self.context.module))
     }
 
-    /// `include!("path")` and the like.
+    /// Notes the file of `include!("path")`, `include_str!` or `include_bytes!`.
     pub(crate) fn file(&mut self, is_code: bool, open: usize) {
         let tokens = self.tokens;
         let number = self.resolver.sources.package_of(self.context.module);
@@ -133,7 +133,7 @@ impl Scanner<'_, '_> {
                         CodeContext { module: self.context.module, anywhere: true, dir: dir.as_deref(), around: None };
                     scan(self.resolver, &file.tokens, file.tokens.all(), context, self.named);
                 }
-                // A switched-off `include!` may have no file.
+                // The `include!` may be disabled by a `cfg`.
                 Ok(None) => {}
                 Err(why) => self.unseen(&why),
             }
@@ -141,7 +141,7 @@ impl Scanner<'_, '_> {
     }
 }
 
-/// What code asks of `cfg`s and variables, as far as its own tokens tell.
+/// Returns what code reads by its own tokens, without resolving names.
 pub(crate) fn inputs(tokens: &Tokens) -> (BuildInputs, BTreeSet<String>) {
     let mut resolver = Resolver::default();
     let mut named = References::default();

@@ -1,4 +1,4 @@
-//! The list of what a function's code consists of: paths and digests.
+//! The list of everything that a function reaches: paths and fingerprints.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -22,17 +22,17 @@ use crate::syntax::literal::str_value;
 use crate::syntax::symbols::{Symbol, known};
 use crate::syntax::token::{TokenKind, Tokens};
 
-/// What is listed of an item.
+/// The line of an item in the list.
 #[derive(Clone)]
 pub(crate) struct ListedItem {
     path: String,
-    /// Of its tokens.
+    /// The fingerprint of its tokens.
     pub(crate) digest: u128,
-    /// It leads to functions that are no Rust.
+    /// It leads to functions of other languages.
     is_foreign: bool,
 }
 
-/// Returns what is listed of an item.
+/// Returns the line of an item.
 pub(crate) fn item(resolver: &mut Resolver, index: usize) -> ListedItem {
     let reading = if has_reader(resolver, index) { Reading::Documented } else { Reading::Code };
     let shadowed = resolver.shadowed().clone();
@@ -70,7 +70,7 @@ fn has_reader(resolver: &mut Resolver, index: usize) -> bool {
         for definition in &definitions {
             match definition {
                 Definition::Extern(found) => used.push(*found),
-                // A `macro_rules!` can't be a derive or an attribute; what else has this name is no macro.
+                // These are no derives or attributes, even if they have such a name.
                 Definition::Item(_) | Definition::Module(_) => {}
             }
         }
@@ -122,8 +122,7 @@ fn macro_paths(tokens: &Tokens, range: Range<usize>, paths: &mut Vec<Vec<Symbol>
     }
 }
 
-/// Everything that counts but the function's own body, sorted by its path. What can't be seen is added to
-/// `unseen`.
+/// Returns all that is reached, except the function itself, sorted by path. What can't be tracked is added to `unseen`.
 pub(crate) fn items(
     resolver: &mut Resolver,
     reached: &Reached,
@@ -136,7 +135,7 @@ pub(crate) fn items(
     let mut items: BTreeSet<(String, u128)> = BTreeSet::new();
     let mut foreign = BTreeSet::new();
     for index in reached.items.iter().copied().filter(|index| Some(*index) != itself) {
-        // An import has nothing of its own.
+        // Imports have no code.
         if !matches!(resolver.sources.items[index].kind, ItemKind::Use | ItemKind::ExternCrate | ItemKind::Module) {
             let known = listed(resolver, index);
             items.insert((known.path, known.digest));
@@ -149,7 +148,7 @@ pub(crate) fn items(
     for (package, name) in &reached.crates {
         let text = resolver.sources.symbols.text(*name).to_owned();
         for unit in resolver.units_named(*package, &text) {
-            // A macro crate beside this one counts with its sources, as its code runs in the compiler.
+            // A macro crate of the workspace counts with its sources, as its code runs in the compiler.
             let label = format!("crate {}", resolver.units.package(unit));
             match resolver.units.digest(unit) {
                 Ok(digest) => {
@@ -187,10 +186,10 @@ pub(crate) fn items(
     items.into_iter().collect()
 }
 
-/// Crates that collect, when a program is linked, what its crates register.
+/// Crates that collect at link time what other crates register.
 const REGISTRIES: [&str; 4] = ["inventory", "linkme", "typetag", "ctor"];
 
-/// The positions of all reached items, for code that asks for its own.
+/// Returns a digest of the positions of all reached items, for code that reads its own.
 fn positions(resolver: &Resolver, reached: &Reached, own: &Position) -> u128 {
     let sources = &resolver.sources;
     let mut places = vec![format!("{} {}", own.line, own.column)];
@@ -205,8 +204,8 @@ fn positions(resolver: &Resolver, reached: &Reached, own: &Position) -> u128 {
     digest::of_bytes(places.join("\n").as_bytes())
 }
 
-/// What decides about a package's code beside it: its edition, and for one beside this one its features and what its
-/// build script sets. Of the package that is compiled, the compiler knows the latter two.
+/// Returns the settings that change a package's code: the edition; for a dependency also its features and what its
+/// build script sets. The compiler knows the latter two for the package that is being compiled.
 fn settings(
     resolver: &mut Resolver,
     index: usize,
@@ -243,7 +242,7 @@ fn settings(
     settings
 }
 
-/// Which crates the renamed names of a package mean, a line each.
+/// Returns the crates that the renamed dependencies of a package mean, a line each.
 fn renames(resolver: &mut Resolver, index: usize) -> String {
     let package = &resolver.sources.packages[index];
     let names: Vec<String> = match package.unit {
@@ -268,7 +267,7 @@ fn renames(resolver: &mut Resolver, index: usize) -> String {
     lines.into_iter().collect::<Vec<_>>().join("\n")
 }
 
-/// Whether code leads to functions that are no Rust: an `extern` block, or one within a function.
+/// Returns whether an item is or contains an `extern` block.
 fn is_foreign(resolver: &Resolver, index: usize) -> bool {
     let item = &resolver.sources.items[index];
     let tokens = &resolver.sources.files[item.file].tokens;
@@ -288,8 +287,8 @@ fn is_foreign(resolver: &Resolver, index: usize) -> bool {
     false
 }
 
-/// The libraries that `extern` blocks may lead to: those that the build scripts of their packages made, and those in
-/// folders that the compiler was told.
+/// Returns the libraries that `extern` blocks may lead to: those that the build scripts of their packages made, and
+/// those in folders on the command line.
 fn native_libraries(
     resolver: &mut Resolver,
     foreign: &BTreeSet<usize>,
@@ -308,7 +307,7 @@ fn native_libraries(
                 .iter()
                 .any(|token| token.is_name(known::LINK));
         if !has_place {
-            // Another crate may have them, with `#[no_mangle]`.
+            // Another crate may define them with `#[no_mangle]`.
             unseen.insert("where the functions of an `extern` block are".to_owned());
         }
     }
@@ -347,7 +346,7 @@ fn native_libraries(
     native_libraries::libraries(&folders, &names)
 }
 
-/// What the build script of the package that is compiled printed, beside its `OUT_DIR`.
+/// Returns the output of the build script of the package that is being compiled, and `OUT_DIR`.
 fn own_build_script() -> Option<(String, PathBuf)> {
     let out_dir = PathBuf::from(std::env::var_os("OUT_DIR")?);
     Some((std::fs::read_to_string(out_dir.parent()?.join("output")).ok()?, out_dir))

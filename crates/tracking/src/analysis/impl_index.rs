@@ -1,4 +1,4 @@
-//! Which `impl` blocks belong to which types and traits.
+//! An index of `impl` blocks by type and by trait.
 
 use crate::analysis::known_macros;
 use std::collections::{BTreeSet, HashMap};
@@ -17,7 +17,7 @@ pub(crate) enum TraitOrigin {
     Inherent,
     /// A trait whose code is read.
     Followed,
-    /// A trait of another crate, whose methods may be called without being named: operators, `Drop`.
+    /// A trait of another crate. Its methods may be called without being named: operators, `Drop`.
     External,
 }
 
@@ -25,29 +25,29 @@ pub(crate) enum TraitOrigin {
 pub(crate) struct ImplInfo {
     pub(crate) origin: TraitOrigin,
     pub(crate) is_drop: bool,
-    /// The traits that it may be of.
+    /// The traits that it may implement.
     pub(crate) traits: BTreeSet<usize>,
 }
 
-/// The `impl` blocks of a program, by what their headers name.
+/// The `impl` blocks of a program, by the names in their headers.
 #[derive(Default)]
 pub(crate) struct ImplIndex {
     pub(crate) infos: Vec<ImplInfo>,
-    /// By the item that is the block, or holds it.
+    /// By the item that is the block or contains it.
     pub(crate) by_item: HashMap<usize, Vec<usize>>,
-    /// By an item that is a type, or a trait as in `dyn Trait`.
+    /// By type, or by trait for `dyn Trait`.
     pub(crate) by_type: HashMap<usize, Vec<usize>>,
     pub(crate) by_trait: HashMap<usize, Vec<usize>>,
-    /// Those that wait for a name: of their type, which nobody knows; or of a member of their trait,
-    /// whose type can be any.
+    /// Blocks that are reached when a name occurs: that of their type, if it is not resolved; or that of a member of
+    /// their trait, if they are for any type.
     pub(crate) by_name: HashMap<Symbol, Vec<usize>>,
-    /// Uses of macros, and what else may hold `impl` blocks, by the names of types in them.
+    /// Macro calls and other items that may contain `impl` blocks, by the names of types in them.
     pub(crate) opaque: HashMap<Symbol, Vec<usize>>,
-    /// The same, by the names of members of traits in them: the `impl`s may be for any type.
+    /// The same, by the names of members of traits in them: such blocks may be for any type.
     pub(crate) opaque_by_member: HashMap<Symbol, Vec<usize>>,
-    /// `impl` blocks of which a macro makes more: all their members are one.
+    /// `impl` blocks with a macro on them that may add more blocks: all their members are reached together.
     pub(crate) whole: BTreeSet<usize>,
-    /// The names of a trait's members.
+    /// The names of the members of each trait.
     pub(crate) members: HashMap<usize, BTreeSet<Symbol>>,
 }
 
@@ -122,7 +122,7 @@ impl ImplIndex {
         self.infos.push(ImplInfo { origin, is_drop, traits });
     }
 
-    /// A type; of an alias, also what it stands for.
+    /// Adds a type. For an alias, adds its target as well.
     fn expand(&self, resolver: &mut Resolver, item: usize, types: &mut BTreeSet<usize>) {
         let known = &resolver.sources.items[item];
         if !matches!(known.kind, ItemKind::Type | ItemKind::Trait) || !types.insert(item) {
@@ -171,7 +171,7 @@ impl ImplIndex {
                 }
             }
         }
-        // A macro may have been renamed on its way here.
+        // The macro may have been renamed by an import.
         let path: Vec<Symbol> = (keyword..tokens.list.len())
             .take_while(|at| !tokens.is(*at, b'!'))
             .filter_map(|at| tokens.name(at))
@@ -183,7 +183,7 @@ impl ImplIndex {
                 names.extend(tokens.list[item.range.clone()].iter().filter_map(|token| token.name()));
             }
         }
-        // An included file is searched for names when it is reached; before that, it may hold any.
+        // An included file is searched when it is reached. Until then it may contain any name.
         let is_include = tokens.is_name(keyword, known::INCLUDE) && tokens.is(keyword + 1, b'!');
         if is_include {
             names.insert(known::EMPTY);
@@ -201,7 +201,7 @@ impl ImplIndex {
     }
 }
 
-/// Whether a derive or an attribute of another crate may make items beside an item.
+/// Returns whether a derive or an attribute of another crate may add items beside an item.
 fn makes_names(resolver: &mut Resolver, index: usize) -> bool {
     let item = &resolver.sources.items[index];
     let (module, range, file) =
@@ -215,7 +215,7 @@ fn makes_names(resolver: &mut Resolver, index: usize) -> bool {
     named.macros.into_iter().any(|used| known_macros::may_add_items(resolver, used))
 }
 
-/// The names of the members of a trait.
+/// Returns the names of the members of a trait.
 fn members(resolver: &Resolver, index: usize) -> BTreeSet<Symbol> {
     let item = &resolver.sources.items[index];
     let tokens = &resolver.sources.files[item.file].tokens;
@@ -225,7 +225,7 @@ fn members(resolver: &Resolver, index: usize) -> BTreeSet<Symbol> {
     item_parser::split(tokens, item.open + 1..tokens.close_of(item.open)).iter().map(|member| member.name).collect()
 }
 
-/// The path of the trait, without its arguments.
+/// Returns the path of the trait, without its arguments.
 pub(crate) fn trait_path(tokens: &Tokens, range: Range<usize>) -> Range<usize> {
     let mut end = range.start;
     while end < range.end && !tokens.is(end, b'<') && tokens.list[end].kind != TokenKind::Open {
@@ -234,7 +234,7 @@ pub(crate) fn trait_path(tokens: &Tokens, range: Range<usize>) -> Range<usize> {
     range.start..end
 }
 
-/// Whether the type of a block within a function is defined there as well.
+/// Returns whether the type of a block within a function is defined there as well.
 fn is_local(tokens: &Tokens, holder: &Range<usize>, on: &Range<usize>) -> bool {
     let first = tokens.list[on.clone()].iter().find_map(|token| token.name());
     first.is_some_and(|name| {

@@ -1,4 +1,4 @@
-//! Uses of macros: which of them are other crates'.
+//! Which macros come from other crates.
 
 use crate::analysis::references::Scanner;
 use crate::program::resolver::{Definition, ExternItem};
@@ -7,7 +7,7 @@ use crate::syntax::symbols::Symbol;
 use crate::syntax::token::TokenKind;
 
 impl Scanner<'_, '_> {
-    /// What an attribute is, or derives: all of these are macros. `at` is behind its bracket.
+    /// Notes the macros of an attribute: those that it derives, or itself. `at` is after its bracket.
     pub(crate) fn attribute(&mut self, mut at: usize, close: usize) {
         let tokens = self.tokens;
         let mut path = Vec::new();
@@ -41,7 +41,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Returns whether the path of an attribute does not lead to a crate other than larder, which is never followed.
+    /// Returns whether an attribute is larder's. Paths to larder resolve to nothing, as it is never followed.
     pub(crate) fn is_of_larder(&mut self, at: usize) -> bool {
         let mut path = Vec::new();
         let mut index = at;

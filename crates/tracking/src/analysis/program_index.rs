@@ -1,4 +1,4 @@
-//! What is found out of a program once, for all functions: what each item names, and what modules bring with them.
+//! What is found once for a program, for all functions: the names in each item, and what each module adds.
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -10,28 +10,28 @@ use crate::program::resolver::{Definition, ExternItem, Resolver};
 use crate::syntax::item_parser::{ItemKind, header};
 use crate::syntax::symbols::{Symbol, known};
 
-/// What has been found out about a program, for all functions.
+/// What is known of a program.
 #[derive(Default)]
 pub(crate) struct ProgramIndex {
     pub(crate) resolver: Resolver,
     pub(crate) blocks: ImplIndex,
     pub(crate) scans: HashMap<usize, Rc<References>>,
     pub(crate) homes: HashMap<usize, Rc<ModuleContext>>,
-    /// How many crates had been read when the above was found out.
+    /// The number of crates that had been read when this was computed.
     pub(crate) source_crates: usize,
 }
 
-/// What the modules around an item bring with them.
+/// What a module adds to each item in it.
 #[derive(Default)]
 pub(crate) struct ModuleContext {
     pub(crate) crates: BTreeSet<(usize, Symbol)>,
     pub(crate) inputs: BuildInputs,
-    /// Modules whose names are all here.
+    /// Modules whose names are all imported.
     pub(crate) globs: Vec<usize>,
     pub(crate) macros: BTreeSet<ExternItem>,
     pub(crate) unseen: BTreeSet<String>,
-    /// What the attributes of `use`s name, with the name that the `use` brings if it is no trait's: that of a
-    /// trait need not occur where its methods do.
+    /// The names in the attributes of imports, each with the imported name. It is `None` for a trait: its name need not
+    /// occur where its methods are called.
     pub(crate) imports: Vec<(Option<Symbol>, Rc<References>)>,
 }
 
@@ -42,7 +42,7 @@ impl ProgramIndex {
         }
         let item = &self.resolver.sources.items[index];
         let file = Arc::clone(&self.resolver.sources.files[item.file]);
-        // What an `extern` block declares may be any function of that name.
+        // An `extern` block may declare any function of that name.
         let (tokens, is_macro) = (&file.tokens, matches!(item.kind, ItemKind::Macro | ItemKind::Foreign));
         let around = item.holder.map(|holder| (tokens, self.resolver.sources.items[holder].range.clone()));
         let dir = if is_macro { None } else { dir_of(&file) };
@@ -51,12 +51,12 @@ impl ProgramIndex {
         let (range, open) = (item.range.clone(), item.open);
         let parts: Vec<_> = match item.kind {
             ItemKind::Impl if item.is_inherent => std::iter::once(range.start..open).collect(),
-            // Whether the trait is named decides about its other `impl`s; here it is not.
+            // The names here must not include the trait: that would reach all its other `impl`s.
             ItemKind::Impl => {
                 let of = trait_path(tokens, header(tokens, item.keyword, open).of);
                 vec![range.start..of.start, of.end..range.end]
             }
-            // Its own name is not that of others.
+            // Its own name must not reach other items of that name.
             ItemKind::Trait => vec![range.start..item.keyword + 1, item.keyword + 2..range.end],
             _ => std::iter::once(range).collect(),
         };

@@ -1,14 +1,15 @@
-//! Macros of other crates that make the same code of the same input. All others may read files, ask for variables
-//! or make `cfg`s, which can't be seen here: then the identity of the running program joins the key.
+//! Pure macros of other crates: they read nothing but their input.
+//! Any other macro may read files or variables or generate `cfg`s, which can't be tracked. Then the identity of the
+//! running program becomes part of the key.
 
 use crate::program::resolver::Resolver;
 use crate::syntax::lexer::lex;
 use crate::syntax::symbols::{Symbols, known};
 use crate::syntax::token::{TokenKind, Tokens};
 
-/// Packages whose macros are known to read no files and no variables, to make no `cfg`s, and to put no names together
-/// that lead to other items; and the crates that re-export such macros. The list is by name, from what their
-/// documentation describes, for the versions in the comments. A macro that one of them adds later counts as pure too.
+/// Packages whose macros read no files and no variables, generate no `cfg`s, and do not build names of other items; and
+/// crates that re-export such macros. The list is by package, from their documentation, for the versions in the
+/// comments. A macro that one of them adds later counts as pure too.
 #[rustfmt::skip]
 const PURE: [&str; 125] = [
     // serde 1, serde_with 3, serde_json 1, serde_repr 0.1, schemars 1, rkyv 0.8, borsh 1, postcard 1, minicbor 2
@@ -18,7 +19,7 @@ const PURE: [&str; 125] = [
     // thiserror 2, anyhow 1, eyre 0.6, snafu 0.8, miette 7, displaydoc 0.2
     "thiserror", "thiserror-impl", "anyhow", "eyre", "color-eyre", "snafu", "snafu-derive", "miette", "miette-derive",
     "displaydoc",
-    // clap 4: asks for variables of the package, which are counted wherever it is used
+    // clap 4 reads variables of the package. They are noted wherever it is used.
     "clap", "clap_builder", "clap_derive",
     // tracing 0.1, log 0.4
     "tracing", "tracing-core", "tracing-attributes", "log",
@@ -40,15 +41,15 @@ const PURE: [&str; 125] = [
     "indexmap", "phf_macros", "maplit", "itertools",
     // quote 1, indoc 2, lazy_static 1, once_cell 1, cfg-if 1, static_assertions 1, matches 0.1, regex 1
     "cfg-if", "quote", "indoc", "unindent", "lazy_static", "once_cell", "static_assertions",
-    // What is for tests only: criterion 0.8, proptest 1, approx 0.5, test-case 3
+    // For tests only: criterion 0.8, proptest 1, approx 0.5, test-case 3
     "pretty_assertions", "proptest", "criterion",
 ];
 
-/// NameTable in a `macro_rules!` that make what can't be seen of where they are used.
+/// Names in a `macro_rules!` whose effect depends on where the macro is used.
 const TELLING: [&str; 8] =
     ["include", "include_str", "include_bytes", "env", "option_env", "cfg", "cfg_attr", "cfg_select"];
 
-/// Why what the macros of a crate make can't be seen; `None` if it can. The crate is the library `unit`.
+/// Returns why the macros of a library can't be tracked, or `None` if they are pure.
 pub(crate) fn why_not_pure(resolver: &mut Resolver, unit: usize) -> Option<String> {
     if let Some(known) = resolver.purity.get(&unit) {
         return known.clone();
@@ -72,7 +73,7 @@ fn judge(resolver: &mut Resolver, unit: usize) -> Option<String> {
     if resolver.units.is_proc_macro(unit) {
         return Some(unknown(&package));
     }
-    // It may give away the macros of others.
+    // It may re-export macros of other crates.
     for used in resolver.units.closure(unit) {
         if resolver.units.is_proc_macro(used) && !is_known(resolver, used) {
             return Some(unknown(&resolver.units.package(used)));
@@ -98,7 +99,7 @@ fn is_known(resolver: &mut Resolver, unit: usize) -> bool {
     PURE.contains(&package.as_str()) || resolver.sources.packages[resolver.own].settings.pure_macros.contains(&package)
 }
 
-/// Whether a `macro_rules!` begins here that makes what can't be seen.
+/// Returns whether a `macro_rules!` begins at `at` whose effect depends on where it is used.
 fn is_telling(tokens: &Tokens, at: usize) -> bool {
     let is_macro = tokens.is_name(at, known::MACRO_RULES)
         && tokens.is(at + 1, b'!')

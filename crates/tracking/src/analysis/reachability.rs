@@ -1,10 +1,11 @@
-//! From what a function names, to all that it can reach.
+//! The walk from the names in a function to everything that it can reach.
 //!
-//! The invariant: if an item of the package can run, or decides how something runs, when the function
-//! is called, the walk has been there. Where that can't be told exactly, it goes further. So a type that
-//! is named somewhere brings the `impl`s of other crates' traits for it (operators, `Drop`, `Display`:
-//! nothing names them where they are called); a trait that is named brings all its `impl`s; and a member
-//! of a reached type is reached if its name occurs anywhere, since what it is called on can't be known.
+//! The invariant: if an item of the program can run when the function is called, or can decide how something runs, the
+//! walk reaches it. In doubt it goes further:
+//! - A reached type reaches the `impl`s of other crates' traits for it, such as operators, `Drop` and `Display`:
+//! nothing names them where they are called.
+//! - A named trait reaches all its `impl`s.
+//! - A member of a reached type is reached if its name occurs anywhere: the type that it is called on is unknown.
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -24,35 +25,34 @@ pub(crate) struct Reached {
     pub(crate) crates: BTreeSet<(usize, Symbol)>,
     pub(crate) inputs: BuildInputs,
     pub(crate) packages: BTreeSet<usize>,
-    /// Crates whose macros are used.
+    /// The macros of other crates that are used.
     pub(crate) macros: BTreeSet<ExternItem>,
-    /// What can't be seen, a sentence each.
+    /// What can't be tracked, a phrase each.
     pub(crate) unseen: BTreeSet<String>,
-    /// What types do that the function's callers choose decides about the result.
+    /// The code of types that callers choose can change the result.
     pub(crate) runs_callers_code: bool,
 }
 
-/// Where to begin.
+/// Where the walk begins.
 #[derive(Clone, Default)]
 pub(crate) struct Roots {
     pub(crate) named: References,
     pub(crate) items: BTreeSet<usize>,
     pub(crate) module: usize,
-    /// The function is generic: what its callers' types drop, it drops.
+    /// The function is generic, so it may drop a type that its callers choose.
     pub(crate) is_generic: bool,
-    /// A type that its callers choose may have any trait of other crates.
+    /// A type that callers choose may implement any trait of other crates.
     pub(crate) is_open: bool,
-    /// What types do that its callers choose decides about the result.
+    /// The code of types that callers choose can change the result.
     pub(crate) runs_callers_code: bool,
-    /// Traits that such a type has: types here may derive them.
+    /// The traits that such a type must implement: types of the program may derive them.
     pub(crate) derived: BTreeSet<Symbol>,
-    /// Such a type is behind `dyn`, where its name is unknown.
+    /// Such a type is behind `dyn`, so its name is unknown.
     pub(crate) has_trait_object: bool,
 }
 
 impl ProgramIndex {
-    /// All that can be reached from what `roots` gives, which is asked again after more crates have
-    /// been read.
+    /// Returns all that can be reached from the roots. `roots` is called again if more crates have been read.
     pub(crate) fn reach(&mut self, roots: &mut dyn FnMut(&mut Resolver) -> Roots) -> Reached {
         loop {
             if self.source_crates != self.resolver.sources.source_crates.len() {
@@ -81,19 +81,19 @@ impl ProgramIndex {
     }
 }
 
-/// What waits for a name to occur.
+/// What is reached when a name occurs.
 #[derive(Clone)]
 enum Pending {
     Member(usize),
     ImplBlock(usize),
-    /// The attributes of a `use`.
+    /// The attributes of an import.
     Import(Rc<References>),
 }
 
 #[derive(Default)]
 struct Worklist {
     items: Vec<usize>,
-    /// By symbol: whether the name has occurred.
+    /// By symbol: the name has occurred.
     names: Vec<bool>,
     waiting: HashMap<Symbol, Vec<Pending>>,
     traits: BTreeSet<usize>,
@@ -136,7 +136,7 @@ impl Walk<'_> {
                 }
             }
         }
-        // An included file in the place of an item may hold anything for anything.
+        // An included file may contain anything.
         for item in self.index_of_program.blocks.opaque.get(&known::EMPTY).cloned().unwrap_or_default() {
             self.item(item);
         }
@@ -236,7 +236,7 @@ impl Walk<'_> {
         self.item(item);
         for member in members {
             match self.index_of_program.resolver.sources.items[member].name {
-                // A macro, which may define any.
+                // A macro, which may define any member.
                 known::EMPTY => self.item(member),
                 name => self.wait(name, Pending::Member(member)),
             }
@@ -271,7 +271,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The trait of a reached `impl` is reached, but not therefore its other `impl`s.
+    /// Reaches the trait of a reached `impl`, but not the other `impl`s of the trait.
     fn quiet_traits(&mut self, index: usize) {
         for block in self.index_of_program.blocks.by_item.get(&index).cloned().unwrap_or_default() {
             for of in self.index_of_program.blocks.infos[block].traits.clone() {
@@ -280,7 +280,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Something is looked for in a module: a macro there may define it.
+    /// Notes that a name is looked up in a module: a macro there may define it.
     fn touch(&mut self, module: usize) {
         if !self.worklist.touched.insert(module) {
             return;
@@ -289,7 +289,7 @@ impl Walk<'_> {
             self.item(item);
         }
         let home = self.index_of_program.home_of(module);
-        // An attribute on the module may make anything of it.
+        // An attribute macro on the module may generate anything.
         self.reached.macros.extend(&home.macros);
         self.reached.unseen.extend(home.unseen.iter().cloned());
         for glob in home.globs.clone() {
@@ -297,7 +297,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Something in a module is reached: what it imports may be used, and its `cfg`s hold.
+    /// Notes that an item of a module is reached: the imports of the module may be used, and its `cfg`s apply.
     fn home(&mut self, module: usize) {
         if !self.worklist.homes.insert(module) {
             return;
@@ -325,7 +325,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The `cfg`s on the modules around.
+    /// Adds the `cfg`s on the modules around a module.
     fn ancestors(&mut self, mut module: usize) {
         while let Some(parent) = self.index_of_program.resolver.sources.modules[module].parent {
             let inputs = self.index_of_program.home_of(parent).inputs.clone();
@@ -335,7 +335,7 @@ impl Walk<'_> {
     }
 }
 
-/// An item's path, as people know it.
+/// Returns the path of an item, for people.
 pub(crate) fn label(resolver: &Resolver, item: &Item) -> String {
     let sources = &resolver.sources;
     let tokens = &sources.files[item.file].tokens;

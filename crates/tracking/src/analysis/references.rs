@@ -1,4 +1,4 @@
-//! What a stretch of code names: items, members, crates, `cfg`s, variables and files.
+//! The names in a range of tokens: items, members, crates, `cfg`s, variables and files.
 
 use crate::syntax::lexer::lex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,32 +13,32 @@ use crate::syntax::notation::{begins_use, captured, memoize_attribute};
 use crate::syntax::symbols::{Symbol, known};
 use crate::syntax::token::{TokenKind, Tokens};
 
-/// What is named.
+/// The names that were found.
 #[derive(Default, Debug, Clone)]
 pub(crate) struct References {
     pub(crate) items: BTreeSet<usize>,
-    /// Modules in which something is looked for.
+    /// Modules in which a name is looked up.
     pub(crate) modules: BTreeSet<usize>,
-    /// All names, whatever they mean: among them are those of methods.
+    /// All names, including those of methods.
     pub(crate) members: Vec<Symbol>,
-    /// Crates whose code is not read: the package that uses it, and its name there.
+    /// Crates whose code is not read: the package that uses the crate, and the name of the crate there.
     pub(crate) crates: BTreeSet<(usize, Symbol)>,
     pub(crate) inputs: BuildInputs,
     /// The macros of other crates that are used.
     pub(crate) macros: BTreeSet<ExternItem>,
-    /// What can't be told of what is named, a sentence each.
+    /// What can't be tracked, a phrase each.
     pub(crate) unseen: BTreeSet<String>,
 }
 
-/// What the code depends on besides code.
+/// What code depends on besides code.
 #[derive(Default, Debug, Clone)]
 pub(crate) struct BuildInputs {
     /// The predicates of `cfg`s.
     pub(crate) predicates: BTreeSet<String>,
     pub(crate) environment: BTreeSet<String>,
-    /// Files and variables of packages beside this one, and their digests.
+    /// Files, and variables of other packages: their labels and digests.
     pub(crate) files: BTreeMap<String, u128>,
-    /// The code asks for its position: `line!`, `file!`, `Location`.
+    /// The code reads its own position: `line!`, `file!`, `Location`.
     pub(crate) tells_positions: bool,
 }
 
@@ -51,24 +51,24 @@ impl BuildInputs {
     }
 }
 
-/// Where code stands.
+/// Where a range of tokens stands.
 #[derive(Clone, Debug)]
 pub(crate) struct CodeContext<'a> {
     pub(crate) module: usize,
-    /// It is what a macro is made of: a name means any item of that name, as it may context anywhere.
+    /// The body of a macro: it may be expanded in any place, so a name means any item of that name.
     pub(crate) anywhere: bool,
-    /// The file, for paths that count from it; `None` where a macro may context in any.
+    /// The folder of the file, for relative paths. `None` for the body of a macro, which may be expanded in any file.
     pub(crate) dir: Option<&'a Path>,
-    /// Where there may be `use`s besides those in the code itself.
+    /// A range that may have further `use`s.
     pub(crate) around: Option<(&'a Tokens, Range<usize>)>,
 }
 
-/// `use`s within functions.
+/// Imports within functions.
 #[derive(Default)]
 pub(crate) struct LocalImports {
     pub(crate) names: HashMap<Symbol, Vec<Definition>>,
     globs: Vec<usize>,
-    /// Crates outside whose names are all here.
+    /// Crates whose names are all imported.
     pub(crate) extern_globs: Vec<ExternItem>,
 }
 
@@ -78,15 +78,15 @@ pub(crate) struct Scanner<'s, 't> {
     pub(crate) context: CodeContext<'t>,
     pub(crate) local: LocalImports,
     pub(crate) named: &'s mut References,
-    /// The number of this scan, for `Resolver::seen`.
+    /// The number of this scan, for [`Resolver::is_first_sight`].
     number: u32,
-    /// Where the input of a macro ends that this is in: there, anything may become of a name.
+    /// The end of the macro input around the current token: a macro may make anything of a name in it.
     input_end: usize,
-    /// This is in the input of a macro or in a text of an attribute.
+    /// The current token is in the input of a macro or in a string of an attribute.
     is_given: bool,
 }
 
-/// Adds what the tokens in a range name.
+/// Adds the names in a range of tokens.
 pub(crate) fn scan(
     resolver: &mut Resolver,
     tokens: &Tokens,
@@ -122,7 +122,7 @@ impl<'s, 't> Scanner<'s, 't> {
         }
     }
 
-    /// Takes notice of `use`s within a body.
+    /// Notes the imports within a body.
     fn uses(&mut self, tokens: &Tokens, range: Range<usize>) {
         for at in range.clone() {
             if !tokens.is_name(at, known::USE) || at == range.start || !begins_use(tokens, at) {
@@ -152,7 +152,7 @@ impl<'s, 't> Scanner<'s, 't> {
 
     fn run(&mut self, range: Range<usize>) {
         let mut at = range.start;
-        // Where the attribute ends that this is in.
+        // The end of the attribute around the current token.
         let mut attribute_end = 0;
         while at < range.end {
             let token = self.tokens.list[at];
@@ -184,11 +184,11 @@ impl<'s, 't> Scanner<'s, 't> {
         }
     }
 
-    /// A name, and the path that it begins. Gives the index behind it.
+    /// Handles a name and the path that it begins. Returns the index after the path.
     fn name(&mut self, at: usize, range: &Range<usize>, in_attribute: bool) -> usize {
         let tokens = self.tokens;
         let first = tokens.list[at].data;
-        // Most names are those of variables, and come again and again.
+        // Most names are variables, and occur many times.
         let is_plain = !self.resolver.is_meaningful(first)
             && first >= known::COUNT
             && self.local.names.is_empty()
@@ -225,7 +225,7 @@ impl<'s, 't> Scanner<'s, 't> {
             known::CFG | known::CFG_ATTR | known::CFG_SELECT => self.condition(last, next),
             known::ENV | known::OPTION_ENV if is_macro => self.variable(next + 1),
             known::LINE | known::COLUMN | known::FILE if is_macro => self.named.inputs.tells_positions = true,
-            // A macro may make a `cfg` of it.
+            // A macro may turn it into a `cfg`.
             known::TEST | known::DEBUG_ASSERTIONS | known::UNIX | known::WINDOWS if at < self.input_end => {
                 self.predicate(at..at + 1);
             }
@@ -260,7 +260,7 @@ impl<'s, 't> Scanner<'s, 't> {
                 self.named.modules.extend(self.resolver.names.modules.get(symbol).into_iter().flatten());
             }
         }
-        // `macro_rules!` are found by their place in the text as well, so here by their name alone.
+        // The scope of `macro_rules!` depends on their order in the text, so they are found by name alone.
         if is_macro {
             let source_crates = &self.resolver.sources.source_crates;
             let macros = source_crates.iter().filter_map(|source_crate| source_crate.macros.get(&last)).flatten();
@@ -289,13 +289,13 @@ impl<'s, 't> Scanner<'s, 't> {
         }
     }
 
-    /// Reaches what a path from a known place on leads to.
+    /// Adds what a path leads to, from a definition on.
     fn follow(&mut self, from: Definition, rest: &[Symbol]) {
         match (from, rest.is_empty()) {
             (Definition::Module(module), false) => {
                 self.named.modules.insert(module);
                 let found = self.resolver.resolve(module, rest, false);
-                // What is visible at the place itself is no part of the module, but means no harm.
+                // This also finds names from outside of the module, which does no harm.
                 self.named.modules.extend(found.through);
                 for definition in found.definitions {
                     self.reach(definition);
@@ -312,7 +312,7 @@ impl<'s, 't> Scanner<'s, 't> {
             }
             Definition::Module(module) => {
                 self.named.modules.insert(module);
-                // A macro that gets a module may name any item in it.
+                // A macro that is given a module may name any item in it.
                 if self.is_given {
                     let items = self.resolver.sources.modules[module].names.values().flatten();
                     self.named.items.extend(items);
@@ -324,7 +324,7 @@ impl<'s, 't> Scanner<'s, 't> {
         }
     }
 
-    /// The names in a format string, and the paths in those of attributes.
+    /// Adds the names in a format string, or the paths in a string of an attribute.
     fn text(&mut self, at: usize, in_attribute: bool) {
         let literal = self.tokens.text_of(&self.tokens.list[at]);
         if in_attribute {
@@ -356,7 +356,7 @@ impl<'s, 't> Scanner<'s, 't> {
     }
 }
 
-/// The folder of a file, for paths that count from it.
+/// Returns the folder of a file, for relative paths.
 pub(crate) fn dir_of(file: &SourceFile) -> Option<&Path> {
     file.path.parent()
 }

@@ -54,9 +54,9 @@ impl Function {
     }
 }
 
-/// The innermost item at a position, and the index of the token there.
+/// Returns the innermost item at a position, and the index of the token there.
 fn item_at(resolver: &Resolver, position: &Position) -> Option<(usize, usize)> {
-    // A file may be two modules. Where in it, as the index of a token.
+    // A file may be several modules. These are the indexes of the token in each.
     let files = resolver.sources.files.iter().enumerate().filter(|(_, file)| file.path == position.file);
     let places = files.filter_map(|(index, file)| {
         let offset = offset_of(&file.tokens.text, position)?;
@@ -106,7 +106,7 @@ impl RootQuery<'_> {
     }
 }
 
-/// The roots, and the item that is the function itself.
+/// Returns the roots, and the item that is the function itself.
 pub(crate) fn find(resolver: &mut Resolver, search: &RootQuery<'_>) -> (Roots, Option<usize>) {
     let Some((index, token)) = item_at(resolver, search.position) else {
         let mut roots = Roots { is_generic: true, is_open: true, runs_callers_code: true, ..Roots::default() };
@@ -190,7 +190,7 @@ pub(crate) fn find(resolver: &mut Resolver, search: &RootQuery<'_>) -> (Roots, O
     (roots, is_itself.then_some(index))
 }
 
-/// Items beside a function within a function: those that it names, and what these name.
+/// Adds the items beside an inner function that it names, and those that these name.
 fn locals(resolver: &mut Resolver, holder: usize, token: usize, roots: &mut Roots) {
     let item = &resolver.sources.items[holder];
     let (module, number, range, start) = (item.module, item.file, item.range.clone(), item.keyword + 1);
@@ -210,13 +210,13 @@ fn locals(resolver: &mut Resolver, holder: usize, token: usize, roots: &mut Root
                 | ItemKind::Macro
                 | ItemKind::Foreign
         );
-        // ImplIndex such as `unsafe { … }` and `const { … }` have no names.
+        // Blocks such as `unsafe { … }` and `const { … }` have no names.
         let is_meant = is_item && (raw.name != known::EMPTY || matches!(raw.kind, ItemKind::Impl | ItemKind::Foreign));
         if is_meant && !raw.range.contains(&token) {
             candidates.push(raw);
         }
     }
-    // A macro that stands there may define anything.
+    // A macro call there may define anything.
     let is_unknown_macro = |at: usize| {
         tokens.is(at + 1, b'!')
             && tokens.get(at + 2).is_some_and(|token| token.kind == TokenKind::Open)
@@ -245,7 +245,7 @@ fn locals(resolver: &mut Resolver, holder: usize, token: usize, roots: &mut Root
 }
 
 impl Resolver {
-    /// The index of an item within a function, which becomes known.
+    /// Returns the index of an item within a function, and adds the item if it is new.
     fn local_item(&mut self, module: usize, file: usize, raw: &item_parser::RawItem, holder: usize) -> usize {
         let is_same = |item: &crate::program::sources::Item| {
             item.holder == Some(holder) && item.file == file && item.range == raw.range

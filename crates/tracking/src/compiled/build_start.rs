@@ -1,25 +1,27 @@
-//! Whether a file changed after a compilation began. The compiler reads a crate's files when it begins, and an
-//! attribute reads them later; a file that changed in between is not the one that was compiled.
+//! Whether a file changed after a compilation began.
 //!
-//! The build_start is the time of a file that cargo writes then, and the change is what the file system notes of
-//! the file: on Unix the time of its last change of any kind, which no program can set back, as `mv` and `cp -p`
-//! set the time of modification. The two are compared only where one clock made them both.
+//! rustc reads the files of a crate when it starts, and an attribute reads them later. A file that changed in between
+//! is not the one that was compiled.
+//!
+//! The start is the modification time of a file that cargo writes then. The change is the latest time that the file
+//! system records: on Unix that is the change time, which programs can't set, while `mv` and `cp -p` set the
+//! modification time. The two are compared exactly only if one clock made both.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// File systems of this machine, whose clock is the machine's own. All others may be another machine's.
+/// File systems that use the clock of this machine. All others may use that of another machine.
 #[cfg(target_os = "linux")]
 const LOCAL: [&str; 12] =
     ["ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "reiserfs"];
 
-/// How far the clocks of two machines may differ.
+/// The largest difference between the clocks of two machines that is allowed for.
 const SKEW: Duration = Duration::from_secs(600);
-/// Some file systems note times in steps of one or two seconds.
+/// The time resolution of the coarsest file systems.
 const COARSE: Duration = Duration::from_secs(2);
 
-/// The build_start of a compilation.
+/// The start of a compilation.
 #[derive(Clone, Debug)]
 pub(crate) struct BuildStart {
     at: SystemTime,
@@ -28,13 +30,14 @@ pub(crate) struct BuildStart {
 }
 
 impl BuildStart {
-    /// The time of a file that was written when the compilation began.
+    /// Returns the start, from a file that was written then.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
         Some(BuildStart { at: metadata.modified().ok()?, path: path.to_owned(), device: device(&metadata) })
     }
 
-    /// Whether a file or folder is sure not to have changed since. What is not there did not change.
+    /// Returns whether a file or folder certainly did not change since the start. A file that does not exist did not
+    /// change.
     pub(crate) fn is_before(&self, path: &Path) -> bool {
         let Ok(metadata) = std::fs::symlink_metadata(path) else { return !path.exists() };
         let Some(changed) = changed(&metadata) else { return false };
@@ -45,7 +48,7 @@ impl BuildStart {
         } else {
             SKEW
         };
-        // Within one tick of the clock, the order is unknown.
+        // Equal times say nothing about the order.
         changed.checked_add(margin).is_some_and(|changed| changed < self.at)
             && (!metadata.is_symlink() || path.canonicalize().is_ok_and(|path| self.is_before(&path)))
     }
@@ -79,7 +82,7 @@ fn device(_: &Metadata) -> u64 {
     0
 }
 
-/// Whether the file system that a path is on is known to be this machine's.
+/// Returns whether a path is on a file system that uses the clock of this machine.
 #[cfg(target_os = "linux")]
 fn is_local(path: &Path) -> bool {
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mounts") else { return false };

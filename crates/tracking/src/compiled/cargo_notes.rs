@@ -1,38 +1,39 @@
-//! What cargo notes of each unit that it builds, in `<profile>/.fingerprint/<package>-<hash>/`: the features of a
-//! library, and the units that it uses. cargo writes a library's note when the library is finished, which may
-//! be a moment after others can use its metadata.
+//! What cargo records about each unit that it builds, in `<profile>/.fingerprint/<package>-<hash>/`: the features of a
+//! library, and the units that it uses.
+//!
+//! cargo writes the record when a library is complete. Other crates may use its metadata a moment earlier.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long a compilation waits for notes of libraries whose code is still being generated, in all.
+/// How long a compilation waits in total for records of libraries that are still being compiled.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The notes in one folder.
+/// The records in one folder.
 #[derive(Debug, Default)]
 pub(crate) struct CargoNotes {
     /// The folder of the profile.
     dir: PathBuf,
     /// The folders of units, by hash.
     units: HashMap<String, PathBuf>,
-    /// The folders of units, by the fingerprint that others note of them.
+    /// The folders of units, by the fingerprint that other units record.
     by_fingerprint: Option<HashMap<String, PathBuf>>,
     waited: Duration,
 }
 
-/// What is noted of one library.
+/// The record of one library.
 #[derive(Debug, Clone)]
 pub(crate) struct UnitNote {
-    /// As cargo writes them: a list of quoted names.
+    /// A list of quoted names, as cargo writes it.
     pub(crate) features: String,
-    /// The names of the units that it uses, with their fingerprints.
+    /// The units that it uses: their names and fingerprints.
     deps: Vec<(String, String)>,
 }
 
 impl CargoNotes {
-    /// The notes of the units whose libraries are in `deps`.
+    /// Returns the records of the units whose libraries are in the folder `deps`.
     pub(crate) fn beside(deps: &Path) -> Self {
         let dir = deps.parent().unwrap_or(deps).to_owned();
         let folders = std::fs::read_dir(dir.join(".fingerprint")).into_iter().flatten().flatten();
@@ -44,7 +45,7 @@ impl CargoNotes {
         CargoNotes { units: units.collect(), dir, ..CargoNotes::default() }
     }
 
-    /// The hash of the only unit that is a library of this name, which has none in the name of its file.
+    /// Returns the hash of the only unit that is a library of this name. The file name of the library has no hash.
     pub(crate) fn hash_of(&self, library: &str) -> Option<String> {
         let file = format!("lib-{library}");
         let mut found = self.units.iter().filter(|(_, folder)| folder.join(&file).is_file());
@@ -52,18 +53,18 @@ impl CargoNotes {
         found.next().is_none().then(|| hash.clone())
     }
 
-    /// The file that cargo writes when it starts the compiler for a unit.
+    /// Returns the path of the file that cargo writes when it starts rustc for a unit.
     pub(crate) fn build_start(&self, hash: &str) -> Option<PathBuf> {
         Some(self.units.get(hash)?.join("invoked.timestamp"))
     }
 
-    /// The name of the package of a unit.
+    /// Returns the package of a unit.
     pub(crate) fn package(&self, hash: &str) -> Option<String> {
         let (package, _) = self.units.get(hash)?.file_name()?.to_str()?.rsplit_once('-')?;
         Some(package.to_owned())
     }
 
-    /// The note of a library. Waits for it if the library is not finished yet.
+    /// Returns the record of a library. Waits for it if the library is not complete yet.
     pub(crate) fn of(&mut self, hash: &str, library: &str) -> Option<UnitNote> {
         let file = self.units.get(hash)?.join(format!("lib-{library}.json"));
         let started = Instant::now();
@@ -80,7 +81,7 @@ impl CargoNotes {
         }
     }
 
-    /// The hashes of the libraries that a library uses, by its note.
+    /// Returns the hashes of the libraries that a library uses, from its record.
     pub(crate) fn uses(&mut self, note: &UnitNote) -> Vec<String> {
         let folders = self.by_fingerprint();
         let found = note.deps.iter().filter_map(|(_, fingerprint)| folders.get(fingerprint));
@@ -88,7 +89,7 @@ impl CargoNotes {
         hashes.map(|(_, hash)| hash.to_owned()).collect()
     }
 
-    /// What the build script of a package printed, and its `OUT_DIR`.
+    /// Returns the output of the build script of a package, and its `OUT_DIR`.
     pub(crate) fn build_script(&mut self, package: &str, note: Option<&UnitNote>) -> Option<(String, PathBuf)> {
         let noted = note.and_then(|note| {
             let (_, fingerprint) = note.deps.iter().find(|(name, _)| name == "build_script_build")?;
@@ -101,7 +102,7 @@ impl CargoNotes {
                     && folder.join("run-build-script-build-script-build").is_file()
             };
             let mut runs = self.units.values().filter(is_run);
-            // Of several, it is unknown which one this build used.
+            // If there are several, the one that this build used is unknown.
             runs.next().cloned().filter(|_| runs.next().is_none())
         })?;
         let dir = self.dir.join("build").join(folder.file_name()?);
@@ -134,7 +135,7 @@ impl UnitNote {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // A list of quoted names, in a string.
+        // The value is a string that contains a list of quoted names.
         let (features, _) = text.split_once("\"features\":\"")?.1.split_once("]\"")?;
         let (deps, _) = text.split_once("\"deps\":[")?.1.split_once("],\"local\"")?;
         let deps = deps.split("],[").filter_map(|dep| {

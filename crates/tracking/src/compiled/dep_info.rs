@@ -1,19 +1,19 @@
-//! The file `<crate>-<hash>.d` that the compiler writes beside a library: the files that it was compiled from,
-//! and the variables that were read with their values then.
+//! The file `<crate>-<hash>.d` that rustc writes beside a library: its source files, and the variables that it read
+//! with their values.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Default, Clone)]
 pub(crate) struct DepInfo {
-    /// The first is the root of the crate.
+    /// The first is the root file of the crate.
     pub(crate) sources: Vec<PathBuf>,
     /// Variables of `env!` and `option_env!`; `None` if one was not set.
     pub(crate) environment: BTreeMap<String, Option<String>>,
 }
 
 impl DepInfo {
-    /// Relative paths count from `dir`, where the compiler ran.
+    /// Reads a file. Relative paths are relative to `dir`, where rustc ran.
     pub(crate) fn read(path: &Path, dir: &Path) -> Option<Self> {
         let info = Self::parse(&std::fs::read_to_string(path).ok()?, dir);
         (!info.sources.is_empty()).then_some(info)
@@ -38,7 +38,7 @@ impl DepInfo {
     }
 }
 
-/// Words, in which a space is written as `\ `.
+/// Splits words, in which a space is written as `\ `.
 fn words(text: &str) -> Vec<String> {
     let (mut words, mut word) = (Vec::new(), String::new());
     let mut rest = text.chars().peekable();
@@ -57,7 +57,7 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// In values, `\`, line feeds and carriage returns are escaped.
+/// Decodes a value, in which `\`, line feeds and carriage returns are escaped.
 fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars();

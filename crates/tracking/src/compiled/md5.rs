@@ -1,7 +1,6 @@
-//! MD5 (RFC 1321): the digest of each source file that the compiler keeps in a library's metadata. It says
-//! whether a file is the one that was compiled; nothing relies on it being hard to forge.
-//!
-//! Written as plain loops, since attributes are built without optimisation.
+//! MD5 (RFC 1321). rustc keeps this digest of each source file in the metadata of a library.
+//! It only says whether a file is the one that was compiled, so it need not resist forgery. It is a plain loop, since
+//! attributes are usually built without optimization.
 
 const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 

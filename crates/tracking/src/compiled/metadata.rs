@@ -1,19 +1,19 @@
-//! What is read from a library's metadata, whose format is the compiler's own. Two things in it are found without
-//! knowing the format: the hashes in the names of the libraries that this one uses, in the table of crates at
-//! its build_start, and the digests of its sources, in the table of files at its end.
+//! The metadata of a library. Its format is private to rustc, but two things can be found without knowing it: the
+//! hashes in the file names of the libraries that this one uses, in the table of crates at the start, and the digests
+//! of its sources, in the table of files at the end.
 
 use std::path::{Path, PathBuf};
 
-/// The digits of the hash that cargo adds to the names of files.
+/// The number of digits of the hash in the file names of units.
 pub(crate) const HASH_LENGTH: usize = 16;
-/// The table of crates has ended when there is no hash for this long. A record of it is shorter by far.
+/// A stretch of this length without a hash ends the table of crates. Its records are much shorter.
 const GAP: usize = 8192;
-/// A record of that table is shorter than this, by far.
+/// No record of that table is longer.
 const RECORD: usize = 1024;
 
-/// A library's metadata. `None` if it can't be read.
+/// Reads the metadata of a library. Returns `None` if it can't be read.
 pub(crate) fn read(library: &Path) -> Option<Vec<u8>> {
-    // cargo has the compiler write the metadata into a file of its own as well.
+    // cargo tells rustc to write the metadata to a file of its own as well.
     let own: PathBuf = library.with_extension("rmeta");
     if let Ok(bytes) = std::fs::read(own) {
         return Some(bytes);
@@ -22,7 +22,8 @@ pub(crate) fn read(library: &Path) -> Option<Vec<u8>> {
     Some(member(&bytes, "lib.rmeta").map_or(bytes.clone(), <[u8]>::to_vec))
 }
 
-/// A member of an archive of `ar`: a name of 16 bytes, the size as 10 digits at 48, 60 bytes in all.
+/// Returns a member of an `ar` archive. A header has 60 bytes: a name of 16 bytes, and the size as 10 digits at offset
+/// 48.
 fn member<'b>(bytes: &'b [u8], name: &str) -> Option<&'b [u8]> {
     let mut rest = bytes.strip_prefix(b"!<arch>\n")?;
     loop {
@@ -37,7 +38,7 @@ fn member<'b>(bytes: &'b [u8], name: &str) -> Option<&'b [u8]> {
     }
 }
 
-/// The hashes in the table of crates: all that a library uses, also through others.
+/// Returns the hashes in the table of crates: of all libraries that a library uses, directly or not.
 pub(crate) fn hashes(metadata: &[u8]) -> Vec<String> {
     let mut hashes = Vec::new();
     let (mut at, mut last) = (0, 0);
@@ -55,7 +56,7 @@ pub(crate) fn hashes(metadata: &[u8]) -> Vec<String> {
     hashes
 }
 
-/// Whether the table of crates may have a crate of this name, which has no hash in the name of its file.
+/// Returns whether the table of crates may have a crate of this name, whose file name has no hash.
 pub(crate) fn names(metadata: &[u8], name: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     let (mut at, mut last) = (0, 0);
@@ -64,12 +65,12 @@ pub(crate) fn names(metadata: &[u8], name: &str) -> bool {
         let byte = metadata[at];
         if Some(byte) == first && metadata[at..].starts_with(name.as_bytes()) {
             let (before, after) = (metadata[at.saturating_sub(1)], metadata[at + name.len()]);
-            // Not a part of a longer name.
+            // It must not be part of a longer name.
             if at > 0 && !is_letter(before) && !is_letter(after) && !after.is_ascii_digit() {
                 return true;
             }
         }
-        // As above, a hash means that the table has not ended.
+        // A hash shows that the table continues.
         let digits = metadata.get(at + 1..at + 1 + HASH_LENGTH).filter(|_| byte == b'-');
         if digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
             last = at;
@@ -79,7 +80,7 @@ pub(crate) fn names(metadata: &[u8], name: &str) -> bool {
     false
 }
 
-/// Which of these digests are in the metadata.
+/// Returns which of these digests are in the metadata.
 pub(crate) fn contains(metadata: &[u8], digests: &[[u8; 16]]) -> Vec<bool> {
     let mut found = vec![false; digests.len()];
     let mut missing = digests.len();
@@ -87,7 +88,7 @@ pub(crate) fn contains(metadata: &[u8], digests: &[[u8; 16]]) -> Vec<bool> {
     for (index, digest) in digests.iter().enumerate() {
         begins[digest[0] as usize].push(index);
     }
-    // From the end, where the table of files is: it is long before the build_start.
+    // The table of files is near the end, and the metadata is long.
     let mut at = metadata.len().saturating_sub(15);
     while at > 0 && missing > 0 {
         at -= 1;

@@ -1,4 +1,4 @@
-//! Libraries of C and its like, which `extern` blocks lead to.
+//! Libraries of C and similar languages, which `extern` blocks lead to.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::compiled::paths::{self, is_written_by_build_script};
 use crate::digest;
 
-/// Endings of what a linker takes.
+/// The extensions of files that a linker accepts.
 const LINKED: [&str; 8] = ["a", "o", "obj", "lib", "so", "dylib", "dll", "tbd"];
 
-/// The libraries in folders that build scripts and command lines name, outside the system's folders: what each
-/// is called, and the digest of its bytes. All of those in folders that a build script wrote, and elsewhere those
-/// of these names.
+/// Returns labels and digests of the libraries in some folders. In a folder that a build script wrote these are all
+/// libraries, in others those of the given names. The folders of the system are left out.
 pub(crate) fn libraries(folders: &[PathBuf], names: &BTreeSet<String>) -> BTreeSet<(String, u128)> {
     let mut files = Vec::new();
     for folder in folders.iter().filter(|folder| !is_system(folder)) {
@@ -55,32 +54,32 @@ fn gather(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The folders that a build script tells the linker to look in.
+/// Returns the folders that a build script tells the linker to search.
 pub(crate) fn search_folders(output: &str) -> Vec<PathBuf> {
     values(output, "rustc-link-search")
         .map(|value| value.split_once('=').map_or(value, |(_, path)| path).into())
         .collect()
 }
 
-/// The libraries that a build script tells the linker to link.
+/// Returns the libraries that a build script tells the linker to link.
 pub(crate) fn linked(output: &str) -> impl Iterator<Item = String> {
     values(output, "rustc-link-lib").map(name_of_library)
 }
 
-/// `static=x`, `dylib:+verbatim=x`, `x:y` and `x` name the library `x`.
+/// Returns the name of a library: `x` for `static=x`, `dylib:+verbatim=x`, `x:y` and `x`.
 pub(crate) fn name_of_library(text: &str) -> String {
     let name = text.split_once('=').map_or(text, |(_, name)| name);
     name.split_once(':').map_or(name, |(name, _)| name).to_owned()
 }
 
-/// The `cfg`s and variables that a build script sets, a line each.
+/// Returns the `cfg`s and variables that a build script sets, a line each.
 pub(crate) fn settings(output: &str) -> String {
     let set = ["rustc-cfg", "rustc-env"].iter().flat_map(|key| values(output, key).map(move |value| (key, value)));
     let lines: BTreeSet<String> = set.map(|(key, value)| format!("{key}={value}")).collect();
     lines.into_iter().collect::<Vec<_>>().join("\n")
 }
 
-/// What stands behind `cargo:KEY=` and `cargo::KEY=`.
+/// Returns the values of `cargo:KEY=` and `cargo::KEY=`.
 fn values<'o>(output: &'o str, key: &'o str) -> impl Iterator<Item = &'o str> {
     output.lines().filter_map(move |line| {
         let line = line.strip_prefix("cargo::").or_else(|| line.strip_prefix("cargo:"))?;

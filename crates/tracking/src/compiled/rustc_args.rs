@@ -1,5 +1,4 @@
-//! What the compiler was told on its command line. An attribute runs within the compiler, so its
-//! arguments are those of the process.
+//! The command line of rustc. An attribute runs within the compiler, so it is the command line of this process.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,30 +8,30 @@ use crate::compiled::cargo_notes::CargoNotes;
 use crate::compiled::native_libraries;
 use crate::compiled::paths::normal;
 
-/// The compilation that is going on.
+/// The arguments of the compilation in progress.
 #[derive(Debug, Default)]
 pub(crate) struct RustcArgs {
-    /// The file that the compiler began with.
+    /// The root file of the crate, canonical.
     pub(crate) root: PathBuf,
-    /// The same, with the links on its way.
+    /// The root file as it was given, with symbolic links.
     pub(crate) named_root: PathBuf,
     pub(crate) edition: String,
     pub(crate) out_dir: Option<PathBuf>,
-    /// The crates it was given: their name in the code, and the file.
+    /// The crates that it was given: their names in code, and the files.
     pub(crate) externs: Vec<(String, PathBuf)>,
-    /// Where it looks for crates.
+    /// Where it searches for crates.
     pub(crate) dependency_dirs: Vec<PathBuf>,
-    /// Where it looks for libraries of C.
+    /// Where it searches for C libraries.
     pub(crate) native_dirs: Vec<PathBuf>,
-    /// The libraries of C to link (`-l`).
+    /// The C libraries to link (`-l`).
     pub(crate) native: Vec<String>,
-    /// The hash that cargo adds to the names of files.
+    /// The hash in the file names of this unit.
     hash: Option<String>,
-    /// The digests of sources are not those that the compiler makes by itself.
+    /// The digests of sources in the metadata are not those that rustc makes by default.
     pub(crate) other_digests: bool,
-    /// Other crates can use what it makes.
+    /// The output is a library for other crates.
     pub(crate) is_library: bool,
-    /// Where it runs.
+    /// The working directory.
     pub(crate) dir: PathBuf,
 }
 
@@ -40,7 +39,7 @@ impl RustcArgs {
     pub(crate) fn of_this_process() -> Result<Self, String> {
         let mut arguments = Vec::new();
         for argument in std::env::args_os().skip(1) {
-            // cargo puts long command lines into a file.
+            // cargo writes a long command line to a file.
             let file = argument.to_str().and_then(|argument| argument.strip_prefix('@'));
             match file.map(std::fs::read_to_string) {
                 Some(Ok(text)) => arguments.extend(text.lines().map(OsString::from)),
@@ -53,7 +52,7 @@ impl RustcArgs {
 
     fn parse(arguments: &[OsString], dir: &Path) -> Result<Self, String> {
         let texts: Vec<String> = arguments.iter().map(|text| text.to_string_lossy().into_owned()).collect();
-        // `--name value` and `--name=value`; of one letter, `-n value` and `-nvalue`.
+        // Long options are `--name value` or `--name=value`; short ones are `-n value` or `-nvalue`.
         let values = |name: &str| -> Vec<String> {
             let value_of = |(index, text): (usize, &String)| match text.strip_prefix(name)? {
                 "" => texts.get(index + 1).cloned(),
@@ -75,7 +74,7 @@ impl RustcArgs {
         let (root, _) = root.ok_or("the compiler was not given a file, as for a documentation test")?;
         let externs = values("--extern").into_iter().filter_map(|text| {
             let (name, path) = text.split_once('=')?;
-            // `priv:name` and the like.
+            // There may be options in front, as in `priv:name`.
             let name = name.rsplit(':').next()?;
             Some((name.to_owned(), dir.join(path)))
         });
@@ -107,7 +106,7 @@ impl RustcArgs {
         })
     }
 
-    /// When cargo started this compilation, if it did.
+    /// Returns when cargo started this compilation.
     pub(crate) fn build_start(&self) -> Option<BuildStart> {
         let notes = CargoNotes::beside(self.out_dir.as_deref()?);
         BuildStart::of(&notes.build_start(self.hash.as_deref()?)?)

@@ -1,4 +1,4 @@
-//! The libraries that a crate was given, and those that they use: what they were compiled from.
+//! The libraries of a build, and what they were compiled from.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -16,12 +16,12 @@ use crate::digest;
 /// A library.
 #[derive(Debug)]
 pub(crate) struct Unit {
-    /// The crate's own name.
+    /// The name of the crate.
     pub(crate) name: String,
     hash: String,
     library: PathBuf,
     is_proc_macro: bool,
-    /// What it uses can't be told.
+    /// The libraries that it uses are unknown.
     is_opaque: bool,
     pub(crate) info: Option<DepInfo>,
     pub(crate) origin: Origin,
@@ -30,14 +30,14 @@ pub(crate) struct Unit {
     checked: Option<Result<(), String>>,
 }
 
-/// Where a crate's sources are.
+/// Where the sources of a crate are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// Where cargo keeps what a registry or a commit has: the path there identifies the content.
+    /// In cargo's folder for registries or git checkouts, where the path identifies the content.
     Fixed(String),
     /// In a folder that may change: a path dependency, a patch, a vendored crate.
     Folder(PathBuf),
-    /// Unknown: the compiler left no list of sources.
+    /// Unknown: rustc left no list of sources.
     Unknown,
 }
 
@@ -46,17 +46,17 @@ pub(crate) enum Origin {
 pub(crate) struct Units {
     list: Vec<Unit>,
     by_hash: HashMap<String, usize>,
-    /// The libraries in the folders that the compiler looks in, by hash, or by name if they have none.
+    /// The libraries in the folders that rustc searches, by hash, or by name if they have none.
     files: Option<HashMap<String, PathBuf>>,
     notes: HashMap<PathBuf, CargoNotes>,
     folders: Vec<PathBuf>,
-    /// Where the compiler runs.
+    /// The working directory of rustc.
     dir: PathBuf,
-    /// The compiler keeps digests of sources that are not MD5.
+    /// The digests of sources in the metadata are not MD5.
     other_digests: bool,
 }
 
-/// Variables that say where things are, and not what they are.
+/// Variables that contain paths, which differ between machines.
 const PLACES: [&str; 6] =
     ["OUT_DIR", "CARGO", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_TARGET_TMPDIR", "CARGO_PRIMARY_PACKAGE"];
 
@@ -66,7 +66,7 @@ impl Units {
         folders.extend(rustc_args.externs.iter().filter_map(|(_, file)| file.parent().map(Path::to_owned)));
         folders.sort();
         folders.dedup();
-        // On Windows with Microsoft's tools these are SHA-256.
+        // On Windows with the MSVC tools they are SHA-256.
         let other_digests = cfg!(target_env = "msvc") || rustc_args.other_digests;
         Units { folders, dir: rustc_args.dir.clone(), other_digests, ..Units::default() }
     }
@@ -75,10 +75,10 @@ impl Units {
         &self.list[unit]
     }
 
-    /// The library in a file.
+    /// Returns the library in a file.
     pub(crate) fn at(&mut self, library: &Path) -> usize {
         let (name, hash) = name_and_hash(library);
-        // Crates that are libraries of C as well have no hash in their names.
+        // A crate that is also a C library has no hash in its file name.
         let id = if hash.is_empty() { library.with_extension("").to_string_lossy().into_owned() } else { hash.clone() };
         if let Some(known) = self.by_hash.get(&id) {
             return *known;
@@ -130,7 +130,7 @@ impl Units {
         self.notes.entry(folder.clone()).or_insert_with(|| CargoNotes::beside(&folder))
     }
 
-    /// The hash of a library, which need not be in the name of its file.
+    /// Returns the hash of a library, even if its file name has none.
     fn hash(&mut self, unit: usize) -> String {
         let Unit { name, hash, .. } = &self.list[unit];
         let (name, hash) = (name.clone(), hash.clone());
@@ -147,41 +147,42 @@ impl Units {
         self.list[unit].note.clone().flatten()
     }
 
-    /// The features that a library was built with, or what changes when they do.
+    /// Returns the features of a library, or a text that changes when they do.
     pub(crate) fn features(&mut self, unit: usize) -> String {
-        // The hash depends on the features as well.
+        // The hash depends on the features.
         let Unit { hash, .. } = &self.list[unit];
         let hash = hash.clone();
         self.note(unit).map_or(hash, |note| note.features)
     }
 
-    /// The name of the package that a library is of.
+    /// Returns the name of the package that a library belongs to.
     pub(crate) fn package(&mut self, unit: usize) -> String {
         let hash = self.hash(unit);
         let noted = self.notes_of(unit).package(&hash);
         noted.unwrap_or_else(|| self.list[unit].name.clone())
     }
 
-    /// What the build script of a library's package printed, and its `OUT_DIR`.
+    /// Returns the output of the build script of a library's package, and its `OUT_DIR`.
     pub(crate) fn build_script(&mut self, unit: usize) -> Option<(String, PathBuf)> {
         let (package, note) = (self.package(unit), self.note(unit));
         self.notes_of(unit).build_script(&package, note.as_ref())
     }
 
-    /// The same, if the library's note says that there is one.
+    /// Returns the same, if the record of the library says that there is a build script.
     fn noted_build_script(&mut self, unit: usize) -> Option<(String, PathBuf)> {
         let note = self.note(unit).filter(UnitNote::has_build_script)?;
         let package = self.package(unit);
         self.notes_of(unit).build_script(&package, Some(&note))
     }
 
-    /// All libraries that a library uses, also through others.
+    /// Returns all libraries that a library uses, directly or not.
     pub(crate) fn uses(&mut self, unit: usize) -> Vec<usize> {
         if let Some(known) = &self.list[unit].uses {
             return known.clone();
         }
         let hashes = if is_shared(&self.list[unit].library) {
-            // Its metadata has no table of crates, or is not at its build_start. It was finished before it was used.
+            // The table of crates is not at the start of its metadata. It was complete before it was used, so its
+            // record exists.
             match self.note(unit) {
                 Some(note) => self.notes_of(unit).uses(&note),
                 None => {
@@ -209,13 +210,13 @@ impl Units {
         uses
     }
 
-    /// The names of the crates that a library uses, if they have been asked for.
+    /// Returns the names of the crates that a library uses, if they are known by now.
     pub(crate) fn known_uses(&self, unit: usize) -> impl Iterator<Item = String> {
         let uses = self.list[unit].uses.iter().flatten();
         uses.map(|unit| self.list[*unit].name.clone())
     }
 
-    /// A library and all that it uses, macros included.
+    /// Returns a library and all that it uses, macro crates included.
     pub(crate) fn closure(&mut self, unit: usize) -> BTreeSet<usize> {
         let (mut closure, mut todo) = (BTreeSet::new(), vec![unit]);
         while let Some(unit) = todo.pop() {
@@ -230,7 +231,7 @@ impl Units {
         self.list[unit].is_proc_macro
     }
 
-    /// One digest for a library and all that it uses: versions, features, and sources that may change.
+    /// Returns one digest for a library and all that it uses: versions, features, and sources that may change.
     pub(crate) fn digest(&mut self, unit: usize) -> Result<u128, String> {
         let mut lines = BTreeSet::new();
         for unit in self.closure(unit) {
@@ -251,7 +252,7 @@ impl Units {
         let Unit { name, hash, origin, info, .. } = &self.list[unit];
         let (name, origin, info) = (name.clone(), origin.clone(), info.clone());
         let mut line = match (&origin, &info) {
-            // The hash depends on the version, the source and the features, and on those of what it uses.
+            // The hash depends on the version, the source and the features of the crate and of all that it uses.
             (Origin::Unknown, _) | (_, None) if !hash.is_empty() => return Ok(format!("{name} {hash} ")),
             (Origin::Unknown, _) | (_, None) => return Err(format!("what crate `{name}` was compiled from")),
             (Origin::Fixed(id), _) => format!("{name} {id} "),
@@ -264,7 +265,7 @@ impl Units {
         for source in &info.sources {
             let (label, counts) = match &origin {
                 Origin::Folder(dir) => (paths::label(source, dir), true),
-                // What a build script made.
+                // Files that a build script generated.
                 _ => (paths::label(source, Path::new("")), is_generated(source, &info)),
             };
             if counts {
@@ -283,7 +284,7 @@ impl Units {
         Ok(line)
     }
 
-    /// Whether the sources of a library are still those that it was compiled from.
+    /// Returns whether the sources of a library are still those that it was compiled from.
     pub(crate) fn check(&mut self, unit: usize) -> Result<(), String> {
         if self.list[unit].checked.is_none() {
             let checked = self.compare(unit);
@@ -331,7 +332,7 @@ fn is_shared(library: &Path) -> bool {
     matches!(library.extension().and_then(OsStr::to_str), Some("so" | "dylib" | "dll"))
 }
 
-/// Whether a shared library is an ordinary crate of that type, and no macros.
+/// Returns whether a shared library is an ordinary `dylib` and no macro crate.
 fn is_dylib(origin: &Origin) -> bool {
     let Origin::Folder(dir) = origin else { return false };
     let manifest = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
@@ -340,14 +341,14 @@ fn is_dylib(origin: &Origin) -> bool {
     !manifest.lines().any(|line| is_macro(line) && line.contains("true"))
 }
 
-/// How a sentence ends that says so of a file. The next build sees it, so it is of no interest to people.
+/// The end of the reason for a file that changed. The next build tracks it, so users are not warned.
 const CHANGED: &str = "changed after the compiler read it";
 
 fn changed(source_crate: &str, source: &Path) -> String {
     format!("`{}` of crate `{source_crate}` {CHANGED}", file_name(source))
 }
 
-/// The same for a file of the crate that is compiled.
+/// Returns the reason for a file of the crate that is being compiled.
 pub(crate) fn changed_meanwhile(path: &Path) -> String {
     format!("`{}` {CHANGED}", file_name(path))
 }
@@ -368,20 +369,20 @@ fn is_generated(source: &Path, info: &DepInfo) -> bool {
     out_dir.is_some_and(|dir| source.starts_with(dir))
 }
 
-/// `lib<name>-<hash>.rlib` and its like.
+/// Splits a file name such as `lib<name>-<hash>.rlib`.
 fn name_and_hash(library: &Path) -> (String, String) {
     let stem = library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (name, hash) = stem.rsplit_once('-').filter(|(_, hash)| is_hash(hash)).unwrap_or((&stem, ""));
-    // On Windows, `.dll` has no prefix.
+    // On Windows, a `.dll` has no prefix.
     let name = name.strip_prefix("lib").filter(|_| library.extension() != Some(OsStr::new("dll"))).unwrap_or(name);
     (name.to_owned(), hash.to_owned())
 }
 
-/// Where the crate with this root file comes from.
+/// Returns where the crate with this root file comes from.
 fn origin(root: &Path) -> Origin {
     let parts: Vec<String> = root.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
-    // `registry/src/<index>/<name>-<version>/…` and `git/checkouts/<repository>-<hash>/<commit>/…`, which cargo marks
-    // when it has unpacked them.
+    // The paths are `registry/src/<index>/<name>-<version>/…` and `git/checkouts/<repository>-<hash>/<commit>/…`. cargo
+    // adds a marker file when it has unpacked them.
     let is_marked = |length: usize| {
         let dir: PathBuf = root.components().take(length).collect();
         dir.join(".cargo-ok").is_file()
@@ -394,7 +395,7 @@ fn origin(root: &Path) -> Origin {
     if let Some(id) = fixed {
         return Origin::Fixed(id);
     }
-    // The package's folder is the nearest with a manifest.
+    // The folder of the package is the nearest with a manifest.
     let mut folders = root.ancestors().skip(1);
     let dir = folders.find(|dir| dir.join("Cargo.toml").is_file()).or(root.parent());
     dir.map_or(Origin::Unknown, |dir| Origin::Folder(paths::normal(dir)))

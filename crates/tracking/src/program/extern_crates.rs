@@ -1,4 +1,4 @@
-//! The crates that code names: which libraries of the build they are, and whether their files are what was compiled.
+//! Which library of the build a crate name means, and whether its files are those that were compiled.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use crate::syntax::fingerprint::Shadowed;
 use crate::syntax::symbols::{Symbol, known};
 
 impl Resolver {
-    /// The crates that a package's code calls by this name: several, if the package uses several versions.
+    /// Returns the crates that a name means in the code of a package: several, if the package uses several versions.
     pub(crate) fn crate_named(&mut self, module: usize, name: Symbol) -> Vec<Definition> {
         let package = self.sources.package_of(module);
         let text = self.sources.symbols.text(name).to_owned();
         let mut definitions = Vec::new();
         for unit in self.units_named(package, &text) {
             match self.units.get(unit).name.as_str() {
-                // What a result is does not depend on how it is kept.
+                // How a result is stored does not change it.
                 "larder" | "larder_macros" => {}
                 _ if self.is_followed(unit) => definitions.extend(self.root_of_unit(unit)),
                 _ => definitions.push(Definition::Extern(ExternItem { package, crate_name: name, item: known::EMPTY })),
@@ -28,7 +28,7 @@ impl Resolver {
         definitions
     }
 
-    /// The libraries that a package's code calls by this name.
+    /// Returns the libraries that a crate name means in the code of a package.
     pub(crate) fn units_named(&mut self, package: usize, name: &str) -> Vec<usize> {
         let Some(own) = self.sources.packages[package].unit else {
             let files: Vec<PathBuf> =
@@ -44,7 +44,7 @@ impl Resolver {
         units
     }
 
-    /// The names of crates that any code here can use.
+    /// Returns the names of crates that any code of the program can use.
     pub(crate) fn crate_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.externs.iter().map(|(name, _)| name.clone()).collect();
         for package in &self.sources.packages {
@@ -54,7 +54,7 @@ impl Resolver {
         names
     }
 
-    /// Whether a library's code is read: it is in a folder that may change, and no copy that cargo made.
+    /// Returns whether the code of a library is read: its folder may change, and is not a copy that cargo made.
     pub(crate) fn is_followed(&self, unit: usize) -> bool {
         match &self.units.get(unit).origin {
             Origin::Folder(dir) => !dir.join(".cargo-checksum.json").is_file() && !self.units.is_proc_macro(unit),
@@ -69,8 +69,8 @@ impl Resolver {
         units.into_iter().map(|unit| self.units.package(unit)).collect()
     }
 
-    /// Returns the crates and modules of other crates whose names are all imported into a module: a name without another
-    /// definition may be theirs.
+    /// Returns the crates, and the modules of other crates, whose names are all imported into a module. A name without
+    /// another definition may be theirs.
     pub(crate) fn extern_globs(&mut self, module: usize) -> Vec<ExternItem> {
         let root = self.sources.root_of(module);
         let (mut globs, mut todo, mut seen) = (Vec::new(), vec![module, root], BTreeSet::new());
@@ -95,7 +95,7 @@ impl Resolver {
         globs
     }
 
-    /// Returns what imports of a name in any module mean in other crates, for code that may stand anywhere.
+    /// Returns what imports of a name in any module mean in other crates. For the bodies of macros.
     pub(crate) fn extern_imports(&mut self, name: Symbol) -> Vec<Definition> {
         let mut found = Vec::new();
         for module in 0..self.sources.modules.len() {
@@ -108,8 +108,8 @@ impl Resolver {
         found
     }
 
-    /// Returns the names of std's macros for which a crate exports a macro of its own. A name too many does no harm, so
-    /// the sources are searched as text.
+    /// Returns the names of std's macros for which a crate exports another macro. A wrong name does no harm, so the
+    /// sources are searched as text.
     pub(crate) fn exported_macros(&mut self, glob: ExternItem) -> Rc<Shadowed> {
         let name = self.sources.symbols.text(glob.crate_name).to_owned();
         let mut all = Shadowed::new();
@@ -140,7 +140,7 @@ impl Resolver {
         }
     }
 
-    /// The index of the package that a library is of, which becomes known.
+    /// Returns the package that a library belongs to, and adds the package if it is new.
     fn package_of_unit(&mut self, unit: usize, dir: &Path) -> usize {
         if let Some(index) = self.sources.packages.iter().position(|package| package.unit == Some(unit)) {
             return index;
@@ -152,13 +152,13 @@ impl Resolver {
         });
         package.unit = Some(unit);
         package.environment = self.units.get(unit).info.clone().unwrap_or_default().environment;
-        // NameTable in its code can mean these.
+        // Names in its code can mean these.
         self.units.uses(unit);
         self.add_package(package);
         self.sources.packages.len() - 1
     }
 
-    /// Reads all crates beside this one that it can get types from.
+    /// Reads all path dependencies that types may come from.
     pub(crate) fn read_all_beside(&mut self) {
         let mut todo: Vec<usize> = Vec::new();
         for (_, file) in self.externs.clone() {
@@ -174,8 +174,8 @@ impl Resolver {
         }
     }
 
-    /// The crates that a type may be from, by name, each with a digest of its code; 0 stands for code that is
-    /// followed. Crates of which several versions are used are left out, since a name does not tell them apart.
+    /// Returns the crates that a type may come from, each with a digest of its code, which is 0 for code that is
+    /// tracked. A crate that is used in several versions is left out, since its name is ambiguous.
     pub(crate) fn crates_of_types(&mut self) -> Vec<(String, u128)> {
         let own = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
         let mut crates: Vec<(String, u128)> =
@@ -208,10 +208,10 @@ impl Resolver {
         }
     }
 
-    /// CargoNotes what of the files that have been read is not what was compiled.
+    /// Notes which of the files that were read are not those that were compiled.
     pub(crate) fn check_files(&mut self) {
         self.unseen.extend(std::mem::take(&mut self.sources.unreadable));
-        // What was the same after it had been read is what was compiled, whatever happens to it later.
+        // A file that had not changed after it was read is the one that was compiled. Later changes do not matter.
         let read = (self.sources.source_crates.len(), self.sources.files.len());
         if std::mem::replace(&mut self.checked, read) == read {
             return;
@@ -237,10 +237,10 @@ impl Resolver {
             if !build_start.is_before(&file.path) {
                 self.unseen.insert(changed_meanwhile(&file.path));
             }
-            // A folder that was moved here has files that did not change.
+            // Moving a folder here does not change the times of its files.
             folders.extend(file.path.ancestors().skip(1).take_while(|dir| dir.starts_with(own)).map(Path::to_owned));
         }
-        // And so has a link to a folder.
+        // Nor does changing a link to a folder.
         folders.extend(self.named_root.ancestors().filter(|path| path.is_symlink()).map(Path::to_owned));
         for folder in folders {
             if !build_start.is_before(&folder) {

@@ -1,5 +1,5 @@
-//! What a name means where it stands. Where it may mean several things, it means all of them: items
-//! for different `cfg`s, a function and a type of one name, a glob and an import.
+//! What a name means in a module. If it may mean several things, it means all of them: items for different `cfg`s, a
+//! function and a type of the same name, a glob and an import.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -34,11 +34,11 @@ pub(crate) struct ExternItem {
     pub(crate) item: Symbol,
 }
 
-/// What is known of names so far.
+/// What is known about names.
 #[derive(Default)]
 pub(crate) struct NameTable {
     known: HashMap<(usize, Symbol), Rc<Vec<Definition>>>,
-    /// By symbol: whether any item, module or import has this name, or a variant of an enum.
+    /// By symbol: an item, a module, an import or an enum variant has this name.
     meaningful: Vec<bool>,
     /// By symbol: all items of this name.
     pub(crate) items: HashMap<Symbol, Vec<usize>>,
@@ -46,14 +46,14 @@ pub(crate) struct NameTable {
     pub(crate) modules: HashMap<Symbol, Vec<usize>>,
 }
 
-/// Where a path leads, and through which modules.
+/// What a path leads to, and the modules that it leads through.
 #[derive(Default, Debug)]
 pub(crate) struct Resolution {
     pub(crate) definitions: Vec<Definition>,
     pub(crate) through: Vec<usize>,
 }
 
-/// The names that are being looked up, so that imports in a circle end.
+/// The names that are being looked up, to stop at cyclic imports.
 type LookupTrail = Vec<(usize, Symbol)>;
 
 /// The program and the names in it.
@@ -61,35 +61,35 @@ type LookupTrail = Vec<(usize, Symbol)>;
 pub(crate) struct Resolver {
     pub(crate) sources: Sources,
     pub(crate) names: NameTable,
-    /// The package that is compiled.
+    /// The package that is being compiled.
     pub(crate) own: usize,
     /// The libraries of the build.
     pub(crate) units: Units,
-    /// The libraries that the compiler was given: their names in the code, and the files.
+    /// The libraries that rustc was given: their names in code, and the files.
     pub(crate) externs: Vec<(String, PathBuf)>,
-    /// The root file, as the compiler was given it.
+    /// The root file as rustc was given it.
     pub(crate) named_root: PathBuf,
-    /// Other crates can use what is compiled.
+    /// The crate is a library for other crates.
     pub(crate) is_library: bool,
-    /// When this compilation began.
+    /// When the compilation started.
     pub(crate) build_start: Option<BuildStart>,
-    /// How many crates and files there were when files were checked.
+    /// The numbers of crates and files when files were last checked.
     pub(crate) checked: (usize, usize),
-    /// Names of std's macros that have another definition somewhere in the program. Made when it is first needed.
+    /// The names of std's macros that have another definition somewhere in the program, once they are known.
     shadowed: Option<Shadowed>,
-    /// By library: the names of std's macros that it exports macros of.
+    /// By library: the names of std's macros for which it exports another macro.
     pub(crate) exported: HashMap<usize, Rc<Shadowed>>,
-    /// By library: why what its macros make can't be seen, if it can't.
+    /// By library: why its macros can't be tracked, or `None` if they are pure.
     pub(crate) purity: HashMap<usize, Option<String>>,
     /// Why code that is needed can't be read, or is not what was compiled.
     pub(crate) unseen: BTreeSet<String>,
-    /// By symbol: the last scan that saw it, and the last that looked it up alone.
+    /// By symbol: the last scan that saw the name, and the last one that looked it up.
     seen: [Vec<u32>; 2],
     scans: u32,
 }
 
 impl Resolver {
-    /// To be called when crates have been read: what names mean may have changed.
+    /// Rebuilds the table of names. To be called when crates were read, which may change what names mean.
     pub(crate) fn refresh_names(&mut self) {
         let sources = &self.sources;
         let mut names = NameTable { meaningful: vec![false; sources.symbols.len()], ..NameTable::default() };
@@ -127,13 +127,13 @@ impl Resolver {
         self.shadowed = None;
     }
 
-    /// The number of a new scan.
+    /// Returns the number of a new scan.
     pub(crate) fn begin_scan(&mut self) -> u32 {
         self.scans += 1;
         self.scans
     }
 
-    /// Whether a scan had not seen a name before, for one of two purposes.
+    /// Returns whether a scan sees a name for the first time, for one of two purposes.
     pub(crate) fn is_first_sight(&mut self, name: Symbol, scan: u32, purpose: usize) -> bool {
         let seen = &mut self.seen[purpose];
         if seen.len() <= name as usize {
@@ -200,12 +200,12 @@ impl Resolver {
         shadowed
     }
 
-    /// Whether a name can mean anything; most are those of variables.
+    /// Returns whether a name can have a definition. Most names are variables and have none.
     pub(crate) fn is_meaningful(&self, symbol: Symbol) -> bool {
         self.names.meaningful.get(symbol as usize).copied().unwrap_or(false)
     }
 
-    /// What a path leads to.
+    /// Returns what a path leads to.
     pub(crate) fn resolve(&mut self, module: usize, path: &[Symbol], absolute: bool) -> Resolution {
         self.resolve_on(module, path, absolute, &mut Vec::new())
     }
@@ -227,7 +227,7 @@ impl Resolver {
                 vec![Definition::Module(at)]
             }
             first if absolute => {
-                // In edition 2015 that is the crate's root.
+                // In edition 2015 it is relative to the root of the crate.
                 let mut all = self.crate_named(module, first);
                 all.extend(self.look_up(self.sources.root_of(module), first, trail).iter().copied());
                 all
@@ -259,7 +259,7 @@ impl Resolver {
         found
     }
 
-    /// What a name means in a module.
+    /// Returns what a name means in a module.
     pub(crate) fn look_up(&mut self, module: usize, name: Symbol, trail: &mut LookupTrail) -> Rc<Vec<Definition>> {
         if let Some(known) = self.names.known.get(&(module, name)) {
             return Rc::clone(known);
@@ -273,7 +273,7 @@ impl Resolver {
         definitions.extend(here.names.get(&name).into_iter().flatten().map(|item| Definition::Item(*item)));
         definitions.extend(here.children.get(&name).into_iter().flatten().map(|child| Definition::Module(*child)));
         if here.parent.is_none() {
-            // `#[macro_export]` puts macros here, wherever they are.
+            // `#[macro_export]` puts macros of any module here.
             let macros = self.sources.source_crates[here.source_crate].macros.get(&name);
             definitions.extend(macros.into_iter().flatten().map(|item| Definition::Item(*item)));
         }
@@ -286,7 +286,7 @@ impl Resolver {
             let import = import.clone();
             let mut found = self.resolve_on(module, &import.path, import.absolute, trail);
             if found.definitions.is_empty() || import.path.len() == 1 {
-                // A crate by itself; in edition 2015, a path from the root.
+                // It may be a crate, or in edition 2015 a path from the root.
                 if let [name] = import.path[..] {
                     found.definitions.extend(self.crate_named(module, name));
                 }
@@ -296,11 +296,11 @@ impl Resolver {
                 }
             }
             if !is_glob && found.definitions.is_empty() {
-                // `use scale;` makes a path of a macro that is found by its place in the text.
+                // `use scale;` makes a path of a macro whose scope depends on its place in the text.
                 let source_crate = &self.sources.source_crates[self.sources.modules[module].source_crate];
                 let macros = import.path.last().and_then(|name| source_crate.macros.get(name)).into_iter().flatten();
                 found.definitions.extend(macros.map(|item| Definition::Item(*item)));
-                // What is not found may be made by a macro in the last of these.
+                // A macro in the last of these modules may define the name.
                 found.definitions.extend(found.through.last().map(|module| Definition::Module(*module)));
             }
             if is_glob {
@@ -319,7 +319,7 @@ impl Resolver {
             }
         }
         let definitions = Rc::new(unique);
-        // Within a circle, an answer may be incomplete.
+        // An answer within a cycle may be incomplete.
         if trail.is_empty() {
             self.names.known.insert((module, name), Rc::clone(&definitions));
         }

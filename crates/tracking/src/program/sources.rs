@@ -1,5 +1,5 @@
-//! The sources of a program, cut into items: those of the crate that is compiled, and those of the
-//! crates in the same repository that it uses, each read when it is first named.
+//! The sources of a program as items: those of the crate that is being compiled, and those of its path dependencies. A
+//! dependency is read when it is first named.
 
 use crate::syntax::lexer::lex;
 use std::collections::HashMap;
@@ -17,12 +17,12 @@ use crate::syntax::token::{Token, TokenKind, Tokens};
 #[derive(Debug)]
 pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
-    /// The package that it was read for.
+    /// The package that it belongs to.
     pub(crate) package: usize,
     pub(crate) tokens: Tokens,
 }
 
-/// Part of a file, in tokens.
+/// A file, and a range of its tokens.
 pub(crate) type Part = (usize, Range<usize>);
 
 #[derive(Debug)]
@@ -34,11 +34,11 @@ pub(crate) struct Item {
     pub(crate) keyword: usize,
     pub(crate) open: usize,
     pub(crate) module: usize,
-    /// The `impl` block that it is a member of, if that has no trait: others are taken as a whole.
+    /// The `impl` block that it is a member of, if the block has no trait. Blocks with a trait are one item.
     pub(crate) block: Option<usize>,
-    /// The function that it is within.
+    /// The function that contains it.
     pub(crate) holder: Option<usize>,
-    /// Of an `impl` block: that it has no trait.
+    /// It is an `impl` block without a trait.
     pub(crate) is_inherent: bool,
 }
 
@@ -63,10 +63,10 @@ pub(crate) struct SourceCrate {
     pub(crate) macros: HashMap<Symbol, Vec<usize>>,
 }
 
-/// An `impl` block, wherever it is: those in functions and constants count everywhere as well.
+/// An `impl` block. It counts everywhere, even if it is in a function or a constant.
 #[derive(Debug)]
 pub(crate) struct ImplBlock {
-    /// The block itself, or what it is in.
+    /// The item that is the block, or contains it.
     pub(crate) item: usize,
     pub(crate) header: Header,
     pub(crate) members: Vec<usize>,
@@ -87,21 +87,20 @@ pub(crate) struct Sources {
     known: HashMap<PathBuf, usize>,
 }
 
-/// Where the files of a module's children are.
+/// The folders of the files of a module's children.
 #[derive(Clone)]
 struct ModuleDir {
     /// The folder of the file.
     file_dir: PathBuf,
     /// The folder for `mod x;`.
     child_dir: PathBuf,
-    /// Whether this is within a module in braces, where `#[path]` counts from another folder.
+    /// The module is in braces, where `#[path]` is relative to another folder.
     inline: bool,
     depth: usize,
 }
 
 impl Sources {
-    /// Reads the crate with this root file, unless it has been read. `label` is how its items' paths
-    /// begin.
+    /// Reads the crate with this root file, unless it has been read. The paths of its items begin with `label`.
     pub(crate) fn read_crate(&mut self, root: &Path, package: usize, label: &str) -> Result<usize, String> {
         if let Some(known) = self.known.get(root) {
             return Ok(*known);
@@ -118,7 +117,7 @@ impl Sources {
         Ok(source_crate)
     }
 
-    /// The index of a file that is there, and becomes known.
+    /// Reads a file and returns its index. Returns `None` if it does not exist.
     pub(crate) fn read_file(&mut self, path: &Path, package: usize) -> Result<Option<usize>, String> {
         let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
         let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", name_of(path)))?;
@@ -130,7 +129,7 @@ impl Sources {
 
     fn fill_from_file(&mut self, module: usize, file: usize, place: &ModuleDir) -> Result<(), String> {
         let all = self.files[file].tokens.all();
-        // Attributes of the module at the top of its file.
+        // The attributes of the module are at the top of its file.
         let tokens = &self.files[file].tokens;
         let mut end = 0;
         while tokens.is(end, b'#') && tokens.is(end + 1, b'!') || tokens.get(end).is_some_and(is_doc) {
@@ -245,8 +244,8 @@ impl Sources {
         self.blocks.push(ImplBlock { item: index, header, members });
     }
 
-    /// Adds the items of a file that is included in the place of an item. `false` if this is something else, or
-    /// if the file can't be told or read.
+    /// Adds the items of an included file. Returns `false` if the item is no `include!`, or if its file is unknown or
+    /// can't be read.
     fn include(
         &mut self,
         module: usize,
@@ -256,7 +255,7 @@ impl Sources {
     ) -> Result<bool, String> {
         let source = Arc::clone(&self.files[file]);
         let tokens = &source.tokens;
-        // `include!`, and `std::include!` and its like.
+        // The name may be a path, as in `std::include!`.
         let mut name = raw.keyword;
         while tokens.is_path_sign(name) || tokens.is_path_sign(name + 1) {
             name += if tokens.is_path_sign(name) { 2 } else { 3 };
@@ -273,7 +272,7 @@ impl Sources {
         };
         let path = place.file_dir.join(path);
         let Some(included) = self.read_file(&path, package)? else { return Ok(false) };
-        // The `cfg`s on the `include!` are those of all that is in the file.
+        // The `cfg`s on the `include!` apply to all that is in the file.
         self.modules[module].attributes.push((file, raw.range.start..raw.keyword));
         let file_dir = path.parent().unwrap_or(Path::new("")).to_owned();
         let inner = ModuleDir { file_dir, depth: place.depth + 1, ..place.clone() };
@@ -282,7 +281,7 @@ impl Sources {
         Ok(true)
     }
 
-    /// Finds `impl` blocks in the body of a function, a constant and the like.
+    /// Finds `impl` blocks in the body of a function or a constant.
     fn find_blocks_within(&mut self, index: usize) {
         let item = &self.items[index];
         let source = Arc::clone(&self.files[item.file]);
@@ -322,13 +321,13 @@ impl Sources {
         }
         let base = if place.inline { &place.child_dir } else { &place.file_dir };
         let mut candidates: Vec<(PathBuf, bool)> = told.iter().map(|(path, _)| (base.join(path), true)).collect();
-        // With `#[cfg_attr(…, path = "…")]` there is the usual place as well.
+        // With `#[cfg_attr(…, path = "…")]` the default path is possible as well.
         if told.iter().all(|(_, certain)| !certain) {
             candidates.push((place.child_dir.join(format!("{name}.rs")), false));
             candidates.push((place.child_dir.join(&name).join("mod.rs"), true));
         }
         for (path, owns_folder) in candidates {
-            // A file that is missing belongs to a module that is switched off, or the compiler says so.
+            // A missing file belongs to a disabled module, or rustc reports it.
             let file = match self.read_file(&path, self.package_of(parent)) {
                 Ok(Some(file)) => file,
                 Ok(None) => continue,
@@ -346,7 +345,7 @@ impl Sources {
         Ok(())
     }
 
-    /// `mod x;` in what a macro is given, as with `cfg_if!`.
+    /// Adds each `mod x;` in the input of a macro such as `cfg_if!`.
     fn add_modules_of_macro(
         &mut self,
         module: usize,
@@ -359,12 +358,12 @@ impl Sources {
         for at in raw.keyword..raw.range.end {
             if tokens.is_name(at, known::MOD) && tokens.is(at + 2, b';') {
                 let mut found = item_parser::one(tokens, at, at + 3);
-                // Whatever the macro is told decides about the module.
+                // All of the macro's input decides about the module.
                 found.range.start = raw.range.start;
                 self.add_module(module, file, &found, place)?;
             }
         }
-        // A list of names may be one of modules, if there are such files.
+        // A list of names may be one of modules, if there are files of these names.
         let input = raw.open + 1..raw.range.end.saturating_sub(1);
         let is_list = input.len() < 200
             && tokens.list.get(input.clone()).is_some_and(|list| {
@@ -404,7 +403,7 @@ impl Sources {
         self.source_crates[self.modules[module].source_crate].package
     }
 
-    /// The module that an item's `crate::` means.
+    /// Returns the module that `crate::` means.
     pub(crate) fn root_of(&self, module: usize) -> usize {
         self.source_crates[self.modules[module].source_crate].root
     }
@@ -414,7 +413,7 @@ pub(crate) fn join(module: &str, name: &str) -> String {
     if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") }
 }
 
-/// What a file is called in a message: no more than its name, since messages become part of a program.
+/// Returns the name of a file for messages, without its folder: messages become part of the program.
 pub(crate) fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -423,7 +422,7 @@ fn is_doc(token: &Token) -> bool {
     token.kind == TokenKind::DocComment
 }
 
-/// The files that `#[path = "…"]` among attributes names, and whether that holds in any case.
+/// Returns the files that `#[path = "…"]` in some attributes names, and whether no `cfg_attr` decides about them.
 fn paths_in(tokens: &Tokens, range: Range<usize>) -> Vec<(String, bool)> {
     let list = &tokens.list[range.clone()];
     let certain = !list.iter().any(|token| token.is_name(known::CFG_ATTR));

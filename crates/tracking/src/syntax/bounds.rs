@@ -10,7 +10,7 @@ use crate::syntax::token::{TokenKind, Tokens};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TraitPath {
     pub(crate) segments: Vec<Symbol>,
-    /// Begins with `::`.
+    /// It begins with `::`.
     pub(crate) absolute: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Items: a file's tokens cut at the ends of functions, types, `impl` blocks and so on. What is within
-//! a function stays tokens.
+//! Splits the tokens of a file into items: functions, types, `impl` blocks and so on. The body of a function stays
+//! tokens.
 
 use std::ops::Range;
 
@@ -22,31 +22,31 @@ pub(crate) enum ItemKind {
     Foreign,
     /// `macro_rules!` and `macro`.
     Macro,
-    /// The use of a macro in the place of an item, and whatever else there may be: it may define anything.
+    /// A macro call as an item, and all that is unknown: it may define anything.
     Opaque,
 }
 
-/// An item as it lies among the tokens of its file.
+/// An item as a range of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct RawItem {
     pub(crate) kind: ItemKind,
-    /// The empty name if it has none.
+    /// The name. Empty if it has none.
     pub(crate) name: Symbol,
-    /// All of it, with its attributes.
+    /// All its tokens, with the attributes.
     pub(crate) range: Range<usize>,
-    /// Where its keyword is; before that are attributes and visibility.
+    /// The index of its keyword, which follows attributes and visibility.
     pub(crate) keyword: usize,
-    /// Where its body opens; `range.end` if it has none.
+    /// The index of the bracket that opens its body; `range.end` if it has none.
     pub(crate) open: usize,
 }
 
-/// Cuts what is between two brackets, or a whole file.
+/// Splits a file, or the tokens between two brackets, into items.
 pub(crate) fn split(tokens: &Tokens, range: Range<usize>) -> Vec<RawItem> {
     let mut items = Vec::new();
     let mut index = range.start;
     while index < range.end {
         let token = &tokens.list[index];
-        // Inner attributes and documentation belong to what is around.
+        // Inner attributes and documentation belong to the parent.
         if token.kind == TokenKind::DocComment && tokens.text_of(token).as_bytes().get(2) == Some(&b'!')
             || token.is(b';')
         {
@@ -62,7 +62,7 @@ pub(crate) fn split(tokens: &Tokens, range: Range<usize>) -> Vec<RawItem> {
     items
 }
 
-/// Behind the attributes and the documentation at `index`.
+/// Returns the index after the attributes and the documentation at `index`.
 pub(crate) fn after_attributes(tokens: &Tokens, mut index: usize) -> usize {
     loop {
         match tokens.get(index) {
@@ -73,7 +73,7 @@ pub(crate) fn after_attributes(tokens: &Tokens, mut index: usize) -> usize {
     }
 }
 
-/// The item at `start`.
+/// Returns the item at `start`.
 pub(crate) fn one(tokens: &Tokens, start: usize, end: usize) -> RawItem {
     let mut keyword = after_attributes(tokens, start);
     if tokens.is_name(keyword, known::PUB) {
@@ -82,7 +82,7 @@ pub(crate) fn one(tokens: &Tokens, start: usize, end: usize) -> RawItem {
             keyword = tokens.after(keyword);
         }
     }
-    // `const unsafe extern "C" fn` and the like: the keyword is the last of these.
+    // The keyword is the last one of `const unsafe extern "C" fn`.
     let mut at = keyword;
     let kind = loop {
         let next = tokens.name(at + 1);
@@ -131,7 +131,7 @@ pub(crate) fn one(tokens: &Tokens, start: usize, end: usize) -> RawItem {
     RawItem { kind, name: name.unwrap_or(known::EMPTY), range: start..close, keyword, open }
 }
 
-/// Where an item's body opens, and where the item ends.
+/// Returns the index where the body of an item opens, and the one after the item.
 fn extent(tokens: &Tokens, kind: ItemKind, keyword: usize, end: usize) -> (usize, usize) {
     let mut index = keyword;
     while index < end {
@@ -140,7 +140,7 @@ fn extent(tokens: &Tokens, kind: ItemKind, keyword: usize, end: usize) -> (usize
             return (index + 1, index + 1);
         }
         let is_body = match kind {
-            // Any bracket is that of the input.
+            // The first bracket is that of the macro's input.
             ItemKind::Opaque => token.kind == TokenKind::Open && index > keyword,
             ItemKind::Constant | ItemKind::Use | ItemKind::ExternCrate => false,
             ItemKind::Type if tokens.is_name(keyword, known::TYPE) => false,
@@ -149,7 +149,7 @@ fn extent(tokens: &Tokens, kind: ItemKind, keyword: usize, end: usize) -> (usize
         };
         if is_body {
             let after = tokens.after(index);
-            // `Matrix<{ N }>`: a constant among the generic arguments.
+            // In `Matrix<{ N }>` it is a generic argument.
             let is_argument = kind != ItemKind::Opaque && (tokens.is(after, b'>') || tokens.is(after, b','));
             if !is_argument {
                 let semicolon = matches!(kind, ItemKind::Opaque | ItemKind::Macro) && tokens.is(after, b';');
@@ -161,7 +161,7 @@ fn extent(tokens: &Tokens, kind: ItemKind, keyword: usize, end: usize) -> (usize
     (end, end)
 }
 
-/// The header of an `impl` block: what its keyword and its body have between them.
+/// The header of an `impl` block: the tokens between its keyword and its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Header {
     /// The trait and its arguments; empty if there is none.
@@ -200,7 +200,7 @@ pub(crate) fn header(tokens: &Tokens, keyword: usize, open: usize) -> Header {
     }
 }
 
-/// Behind the generic parameters or arguments that open at `index`.
+/// Returns the index after the generic parameters or arguments that open at `index`.
 pub(crate) fn after_generics(tokens: &Tokens, mut index: usize, end: usize) -> usize {
     let mut depth = 0_usize;
     while index < end {
@@ -217,24 +217,24 @@ pub(crate) fn after_generics(tokens: &Tokens, mut index: usize, end: usize) -> u
     end
 }
 
-/// Whether the `>` at `index` is that of `->` or `=>`.
+/// Returns whether the `>` at `index` is part of `->` or `=>`.
 fn is_arrow(tokens: &Tokens, index: usize) -> bool {
     index > 0 && tokens.list[index - 1].joint && (tokens.is(index - 1, b'-') || tokens.is(index - 1, b'='))
 }
 
-/// What one `use` brings: a path, and the name that it has here.
+/// One import of a `use`: a path, and its name here.
 #[derive(Clone, Debug)]
 pub(crate) struct Import {
     pub(crate) path: Vec<Symbol>,
     /// `None` for a glob.
     pub(crate) name: Option<Symbol>,
-    /// Begins with `::`.
+    /// It begins with `::`.
     pub(crate) absolute: bool,
-    /// The attributes of the `use`: the file, and where in it.
+    /// The attributes of the `use`: their file and range.
     pub(crate) attributes: Option<(usize, Range<usize>)>,
 }
 
-/// The imports of the `use` whose keyword is at `keyword`.
+/// Returns the imports of the `use` whose keyword is at `keyword`.
 pub(crate) fn imports(tokens: &Tokens, keyword: usize, end: usize) -> Vec<Import> {
     let mut imports = Vec::new();
     let absolute = tokens.is_path_sign(keyword + 1);
@@ -242,7 +242,7 @@ pub(crate) fn imports(tokens: &Tokens, keyword: usize, end: usize) -> Vec<Import
     imports
 }
 
-/// One branch of the tree; gives the index behind it.
+/// Adds the imports of one branch of the tree. Returns the index after it.
 fn branch(
     tokens: &Tokens,
     mut index: usize,
@@ -263,7 +263,7 @@ fn branch(
             let mut inner = index + 1;
             while inner < close {
                 let absolute = absolute || tokens.is_path_sign(inner);
-                // At least the comma.
+                // The comma is skipped at least.
                 inner = branch(tokens, inner, close, &path, absolute, imports).max(inner + 1);
             }
             return close + 1;
@@ -288,7 +288,7 @@ fn branch(
                 return index;
             }
         } else if tokens.is(index, b'$') {
-            // `$crate`, in what a macro is made of.
+            // This is `$crate` in the body of a macro.
             index += 1;
         } else {
             return index;
@@ -297,7 +297,7 @@ fn branch(
     index
 }
 
-/// `use a::b::{self}` is `use a::b`.
+/// Removes `self` from the end of a path: `use a::b::{self}` is `use a::b`.
 fn drop_self(path: &mut Vec<Symbol>) {
     if path.len() > 1 && path.last() == Some(&known::SELF) {
         path.pop();

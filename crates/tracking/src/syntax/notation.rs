@@ -1,4 +1,4 @@
-//! Notations with a definition of their own: format strings, the attribute itself, `cfg`s.
+//! Format strings, `cfg` predicates, and the attribute `#[memoize]`.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::syntax::item_parser::begins_statement;
 use crate::syntax::symbols::known;
 use crate::syntax::token::{TokenKind, Tokens};
 
-/// The names within the braces of a format string, with those of widths and precisions.
+/// Returns the names within the braces of a format string, including those of widths and precisions.
 pub(crate) fn captured(literal: &str) -> impl Iterator<Item = &str> {
     let inner = literal.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or(rest));
     inner.flat_map(|inner| {
@@ -17,14 +17,14 @@ pub(crate) fn captured(literal: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether the `use` at `at` begins a statement, and is not that of `impl Trait + use<'a>`.
+/// Returns whether the `use` at `at` begins a statement, unlike that of `impl Trait + use<'a>`.
 pub(crate) fn begins_use(tokens: &Tokens, at: usize) -> bool {
     (begins_statement(&tokens.list, at) || at.checked_sub(1).is_some_and(|before| tokens.opens(before, b'(')))
         && !tokens.is(at + 1, b'<')
 }
 
-/// If this is the attribute of a memoized function: what it says in `depends`. The rest is about how
-/// results are kept.
+/// Returns the range of the option `depends`, if this is the attribute of a memoized function. Its other options are
+/// about how results are stored.
 pub(crate) fn memoize_attribute(tokens: &Tokens, mut at: usize, close: usize) -> Option<Range<usize>> {
     let mut is_memoize = false;
     while at < close && tokens.list[at].kind != TokenKind::Open {
@@ -42,7 +42,7 @@ pub(crate) fn memoize_attribute(tokens: &Tokens, mut at: usize, close: usize) ->
     Some(depends.map_or(close..close, |at| at + 2..tokens.close_of(at + 1)))
 }
 
-/// Whether this is what a `cfg` can ask: `unix`, `feature = "x"`, `not(…)`, `any(…)`, `all(…)`.
+/// Returns whether this is a `cfg` predicate: `unix`, `feature = "x"`, `not(…)`, `any(…)` or `all(…)`.
 pub(crate) fn is_predicate(tokens: &Tokens, range: Range<usize>) -> bool {
     let Some(first) = tokens.get(range.start).filter(|_| !range.is_empty()) else { return false };
     let name = tokens.text_of(first);
