@@ -1,7 +1,7 @@
 //! Where a function stands: in a module, in the `impl` of a type or of a trait, or in a trait.
 //!
-//! The compiler does not tell an attribute. So the source file is read, but for messages only: where it can't be read, and
-//! where a macro may have moved the function, the compiler reports errors itself.
+//! An attribute can't see this, so the source file is read, but for messages only. Where it can't be read, and where a
+//! macro may have moved the function, the compiler reports errors itself.
 
 use larder_tracking::{TokenKind, Tokens, lex};
 use proc_macro2::Ident;

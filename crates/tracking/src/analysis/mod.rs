@@ -11,7 +11,7 @@
 //! program_index     what is found once for a program, for all functions
 //! reachability      the walk from a function to all that it reaches
 //! roots             where the walk begins
-//! fingerprint_list  what was reached, as paths and fingerprints
+//! fingerprint_list  everything that is reached, as paths and fingerprints
 //! ```
 
 pub(crate) mod conditions;

@@ -81,7 +81,7 @@ pub(crate) struct Resolver {
     pub(crate) exported: HashMap<usize, Rc<Shadowed>>,
     /// By library: why its macros can't be tracked, or `None` if they are pure.
     pub(crate) purity: HashMap<usize, Option<String>>,
-    /// Why code that is needed can't be read, or is not what was compiled.
+    /// Why code can't be read, or differs from the compiled code.
     pub(crate) unseen: BTreeSet<String>,
     /// By symbol: the last scan that saw the name, and the last one that looked it up.
     seen: [Vec<u32>; 2],
