@@ -40,7 +40,7 @@ pub use tracker::{CodeVersion, Tracker};
 ///
 /// ```
 /// let tokens = larder_tracking::lex("fn f() -> u8 { 1 } // one")?;
-/// assert_eq!(tokens.len(), 9);
+/// assert_eq!(tokens.len(), 10);
 /// assert!(larder_tracking::lex("fn f( {}").is_err());
 /// # Ok::<(), String>(())
 /// ```

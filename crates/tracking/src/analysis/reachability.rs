@@ -2,8 +2,9 @@
 //!
 //! The invariant: if an item of the program can run when the function is called, or can decide how something runs, the
 //! walk reaches it. In doubt it goes further:
-//! - A reached type reaches the `impl`s of other crates' traits for it, such as operators, `Drop` and `Display`:
-//! nothing names them where they are called.
+//!
+//! - A reached type reaches the `impl`s of other crates' traits for it, such as operators, `Drop` and `Display`: nothing
+//!   names them where they are called.
 //! - A named trait reaches all its `impl`s.
 //! - A member of a reached type is reached if its name occurs anywhere: the type that it is called on is unknown.
 
@@ -65,8 +66,7 @@ impl ProgramIndex {
             let source_crates = self.resolver.sources.source_crates.len();
             let found = if source_crates == self.source_crates {
                 let roots = roots(&mut self.resolver);
-                let mut walk =
-                    Walk { index_of_program: self, reached: Reached::default(), worklist: Worklist::default() };
+                let mut walk = Walk { program: self, reached: Reached::default(), worklist: Worklist::default() };
                 walk.begin(&roots);
                 walk.run();
                 Some(walk.reached)
@@ -102,7 +102,7 @@ struct Worklist {
 }
 
 struct Walk<'g> {
-    index_of_program: &'g mut ProgramIndex,
+    program: &'g mut ProgramIndex,
     reached: Reached,
     worklist: Worklist,
 }
@@ -115,20 +115,20 @@ impl Walk<'_> {
         for item in &roots.items {
             self.item(*item);
         }
-        for block in 0..self.index_of_program.blocks.infos.len() {
-            let info = &self.index_of_program.blocks.infos[block];
+        for block in 0..self.program.blocks.infos.len() {
+            let info = &self.program.blocks.infos[block];
             if info.origin == TraitOrigin::External && (roots.is_open || roots.is_generic && info.is_drop) {
                 self.block(block);
             }
         }
         if !roots.derived.is_empty() {
-            for index in 0..self.index_of_program.resolver.sources.items.len() {
-                let item = &self.index_of_program.resolver.sources.items[index];
+            for index in 0..self.program.resolver.sources.items.len() {
+                let item = &self.program.resolver.sources.items[index];
                 let attributes = item.range.start..item.keyword;
                 if item.kind != ItemKind::Type || attributes.is_empty() {
                     continue;
                 }
-                let tokens = &self.index_of_program.resolver.sources.files[item.file].tokens;
+                let tokens = &self.program.resolver.sources.files[item.file].tokens;
                 let is_derived = |at: usize| tokens.name(at).is_some_and(|name| roots.derived.contains(&name));
                 if attributes.clone().any(|at| tokens.is_name(at, known::DERIVE)) && attributes.clone().any(is_derived)
                 {
@@ -137,16 +137,16 @@ impl Walk<'_> {
             }
         }
         // An included file may contain anything.
-        for item in self.index_of_program.blocks.opaque.get(&known::EMPTY).cloned().unwrap_or_default() {
+        for item in self.program.blocks.opaque.get(&known::EMPTY).cloned().unwrap_or_default() {
             self.item(item);
         }
     }
 
     fn run(&mut self) {
         while let Some(index) = self.worklist.items.pop() {
-            let named = self.index_of_program.scan_of(index);
+            let named = self.program.scan_of(index);
             self.absorb(&named);
-            let item = &self.index_of_program.resolver.sources.items[index];
+            let item = &self.program.resolver.sources.items[index];
             let (module, kind, name, block) = (item.module, item.kind, item.name, item.block);
             self.home(module);
             if let Some(block) = block {
@@ -154,15 +154,15 @@ impl Walk<'_> {
             }
             if matches!(kind, ItemKind::Type | ItemKind::Trait) {
                 self.blocks_of(index);
-                for item in self.index_of_program.blocks.opaque.get(&name).cloned().unwrap_or_default() {
+                for item in self.program.blocks.opaque.get(&name).cloned().unwrap_or_default() {
                     self.item(item);
                 }
             }
             if kind == ItemKind::Impl {
                 self.quiet_traits(index);
-                if self.index_of_program.blocks.whole.contains(&index) {
-                    for block in self.index_of_program.blocks.by_item.get(&index).cloned().unwrap_or_default() {
-                        for member in self.index_of_program.resolver.sources.blocks[block].members.clone() {
+                if self.program.blocks.whole.contains(&index) {
+                    for block in self.program.blocks.by_item.get(&index).cloned().unwrap_or_default() {
+                        for member in self.program.resolver.sources.blocks[block].members.clone() {
                             self.item(member);
                         }
                     }
@@ -181,7 +181,7 @@ impl Walk<'_> {
         self.reached.macros.extend(&named.macros);
         self.reached.unseen.extend(named.unseen.iter().cloned());
         for index in &named.items {
-            if self.index_of_program.resolver.sources.items[*index].kind == ItemKind::Trait {
+            if self.program.resolver.sources.items[*index].kind == ItemKind::Trait {
                 self.named_trait(*index);
             }
             self.item(*index);
@@ -198,7 +198,7 @@ impl Walk<'_> {
 
     fn name(&mut self, name: Symbol) {
         if self.worklist.names.len() <= name as usize {
-            self.worklist.names.resize(self.index_of_program.resolver.sources.symbols.len(), false);
+            self.worklist.names.resize(self.program.resolver.sources.symbols.len(), false);
         }
         if std::mem::replace(&mut self.worklist.names[name as usize], true) {
             return;
@@ -206,10 +206,10 @@ impl Walk<'_> {
         for waiting in self.worklist.waiting.remove(&name).unwrap_or_default() {
             self.woken(waiting);
         }
-        for item in self.index_of_program.blocks.opaque_by_member.get(&name).cloned().unwrap_or_default() {
+        for item in self.program.blocks.opaque_by_member.get(&name).cloned().unwrap_or_default() {
             self.item(item);
         }
-        for block in self.index_of_program.blocks.by_name.get(&name).cloned().unwrap_or_default() {
+        for block in self.program.blocks.by_name.get(&name).cloned().unwrap_or_default() {
             self.block(block);
         }
     }
@@ -231,11 +231,11 @@ impl Walk<'_> {
     }
 
     fn block(&mut self, block: usize) {
-        let known = &self.index_of_program.resolver.sources.blocks[block];
+        let known = &self.program.resolver.sources.blocks[block];
         let (item, members) = (known.item, known.members.clone());
         self.item(item);
         for member in members {
-            match self.index_of_program.resolver.sources.items[member].name {
+            match self.program.resolver.sources.items[member].name {
                 // A macro, which may define any member.
                 known::EMPTY => self.item(member),
                 name => self.wait(name, Pending::Member(member)),
@@ -244,19 +244,14 @@ impl Walk<'_> {
     }
 
     fn blocks_of(&mut self, ty: usize) {
-        for block in self.index_of_program.blocks.by_type.get(&ty).cloned().unwrap_or_default() {
-            let info = &self.index_of_program.blocks.infos[block];
+        for block in self.program.blocks.by_type.get(&ty).cloned().unwrap_or_default() {
+            let info = &self.program.blocks.infos[block];
             if info.origin != TraitOrigin::Followed {
                 self.block(block);
                 continue;
             }
-            let names: Vec<Symbol> = info
-                .traits
-                .iter()
-                .filter_map(|of| self.index_of_program.blocks.members.get(of))
-                .flatten()
-                .copied()
-                .collect();
+            let names: Vec<Symbol> =
+                info.traits.iter().filter_map(|of| self.program.blocks.members.get(of)).flatten().copied().collect();
             for name in names {
                 self.wait(name, Pending::ImplBlock(block));
             }
@@ -265,7 +260,7 @@ impl Walk<'_> {
 
     fn named_trait(&mut self, index: usize) {
         if self.worklist.traits.insert(index) {
-            for block in self.index_of_program.blocks.by_trait.get(&index).cloned().unwrap_or_default() {
+            for block in self.program.blocks.by_trait.get(&index).cloned().unwrap_or_default() {
                 self.block(block);
             }
         }
@@ -273,8 +268,8 @@ impl Walk<'_> {
 
     /// Reaches the trait of a reached `impl`, but not the other `impl`s of the trait.
     fn quiet_traits(&mut self, index: usize) {
-        for block in self.index_of_program.blocks.by_item.get(&index).cloned().unwrap_or_default() {
-            for of in self.index_of_program.blocks.infos[block].traits.clone() {
+        for block in self.program.blocks.by_item.get(&index).cloned().unwrap_or_default() {
+            for of in self.program.blocks.infos[block].traits.clone() {
                 self.item(of);
             }
         }
@@ -285,10 +280,10 @@ impl Walk<'_> {
         if !self.worklist.touched.insert(module) {
             return;
         }
-        for item in self.index_of_program.resolver.sources.modules[module].opaque.clone() {
+        for item in self.program.resolver.sources.modules[module].opaque.clone() {
             self.item(item);
         }
-        let home = self.index_of_program.home_of(module);
+        let home = self.program.home_of(module);
         // An attribute macro on the module may generate anything.
         self.reached.macros.extend(&home.macros);
         self.reached.unseen.extend(home.unseen.iter().cloned());
@@ -303,8 +298,8 @@ impl Walk<'_> {
             return;
         }
         self.touch(module);
-        self.reached.packages.insert(self.index_of_program.resolver.sources.package_of(module));
-        let home = self.index_of_program.home_of(module);
+        self.reached.packages.insert(self.program.resolver.sources.package_of(module));
+        let home = self.program.home_of(module);
         self.reached.macros.extend(&home.macros);
         self.reached.unseen.extend(home.unseen.iter().cloned());
         for (name, named) in home.imports.clone() {
@@ -318,8 +313,8 @@ impl Walk<'_> {
         for glob in home.globs.clone() {
             self.home(glob);
         }
-        if let Some(parent) = self.index_of_program.resolver.sources.modules[module].parent {
-            let inputs = self.index_of_program.home_of(parent).inputs.clone();
+        if let Some(parent) = self.program.resolver.sources.modules[module].parent {
+            let inputs = self.program.home_of(parent).inputs.clone();
             self.reached.inputs.extend(&inputs);
             self.ancestors(parent);
         }
@@ -327,8 +322,8 @@ impl Walk<'_> {
 
     /// Adds the `cfg`s on the modules around a module.
     fn ancestors(&mut self, mut module: usize) {
-        while let Some(parent) = self.index_of_program.resolver.sources.modules[module].parent {
-            let inputs = self.index_of_program.home_of(parent).inputs.clone();
+        while let Some(parent) = self.program.resolver.sources.modules[module].parent {
+            let inputs = self.program.home_of(parent).inputs.clone();
             self.reached.inputs.extend(&inputs);
             module = parent;
         }
