@@ -1,73 +1,44 @@
-//! The function, taken apart and checked.
+//! The function, parsed and checked.
 
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::format_ident;
-use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Block, Error, Expr, FnArg, GenericArgument, GenericParam, Ident, Pat, PathArguments, ReceiverKind,
-    Result, ReturnType, Signature, Type, TypeImplTrait, TypeReference, Visibility,
+    Attribute, Block, Error, Expr, FnArg, GenericArgument, Ident, Pat, PathArguments, ReceiverKind, Result, ReturnType,
+    Signature, Type, TypeImplTrait, TypeReference,
 };
 
+use crate::context::{self, Context};
+use crate::item::{Item, mentions};
 use crate::lifetimes::is_mutable_view;
 use crate::options::Options;
-use crate::place::{self, Place};
 use crate::predicate;
 
 /// A function that can be memoized.
 pub(crate) struct Function {
     pub(crate) item: Item,
     pub(crate) parameters: Vec<Parameter>,
-    /// Stands in an `impl` block or a trait, and may name `Self`.
+    /// It stands in an `impl` block or a trait, and may name `Self`.
     pub(crate) in_impl: bool,
-    /// Has no companions beside it, since nothing but the trait's items may stand there.
+    /// It has no companions, since only the trait's items may stand beside it.
     pub(crate) in_trait: bool,
     pub(crate) output: Type,
 }
 
-/// A function as it was written. The body stays tokens: nothing in it matters here, and what macros
-/// left in it would not survive being parsed.
-pub(crate) struct Item {
-    pub(crate) attrs: Vec<Attribute>,
-    pub(crate) vis: Visibility,
-    pub(crate) sig: Signature,
-    /// In its braces.
-    pub(crate) body: TokenTree,
-}
-
-impl Parse for Item {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
-        let vis = input.parse()?;
-        let not_a_function =
-            |error: Error| Error::new(error.span(), format!("`#[memoize]` stands on a function; {error}"));
-        let sig = input.parse().map_err(not_a_function)?;
-        let bodiless =
-            || Error::new(input.span(), "`#[memoize]` stands on a function with a body, and this one has none");
-        let body = match input.parse() {
-            Ok(TokenTree::Group(group)) if matches!(group.delimiter(), Delimiter::Brace | Delimiter::None) => {
-                group.into()
-            }
-            _ => return Err(bodiless()),
-        };
-        Ok(Item { attrs, vis, sig, body })
-    }
-}
-
-/// One parameter, `self` included.
+/// A parameter. `self` is one as well.
 pub(crate) struct Parameter {
-    /// What the wrapper calls it.
+    /// Its name in the wrapper.
     pub(crate) ident: Ident,
-    /// What the user calls it.
+    /// Its name for the user.
     pub(crate) name: String,
     /// `None` for `self`.
     pub(crate) ty: Option<Type>,
-    /// Whether the result depends on it.
+    /// The result depends on it.
     pub(crate) counts: bool,
-    /// What stands in the key for it.
+    /// The expression that replaces it in the key.
     pub(crate) keyed_by: Option<Expr>,
-    /// Has an `impl Trait` in its type, which stands for a type parameter without a name.
+    /// Its type contains `impl Trait`, which is a type parameter without a name.
     pub(crate) has_impl_trait: bool,
 }
 
@@ -78,7 +49,7 @@ impl Function {
         let output = output(&item.sig)?;
         let parameters = parameters(&item.sig, options)?;
         check_predicates(options, &parameters)?;
-        check_place(&item.sig, options)?;
+        check_context(&item.sig, options)?;
         let in_trait = options.in_trait.is_some();
         let in_impl = in_trait || options.in_impl.is_some() || item.sig.receiver().is_some();
         if !in_impl && let Some(found) = find_self(&item) {
@@ -96,27 +67,27 @@ impl Function {
         &self.item.sig.ident
     }
 
-    /// The attributes that switch lints.
+    /// Returns the attributes that set lint levels.
     pub(crate) fn lints(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| is_lint(attribute))
     }
 
-    /// The attributes that belong on the function alone.
+    /// Returns the attributes that belong on the function alone.
     pub(crate) fn other_attributes(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| !is_lint(attribute))
     }
 
-    /// The attributes that say whether there is a function at all, and so whatever is made of it.
+    /// Returns the `cfg` attributes: all that is generated exists only if the function does.
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"))
     }
 
-    /// The attribute that says not to use the function, nor its calls.
+    /// Returns the attribute that deprecates the function, and so its calls.
     pub(crate) fn deprecation(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| attribute.path().is_ident("deprecated"))
     }
 
-    /// The attribute that keeps the function out of the documentation, and so its companions.
+    /// Returns the attribute that hides the function from the documentation, and so its companions.
     pub(crate) fn hiding(&self) -> impl Iterator<Item = &Attribute> {
         self.item.attrs.iter().filter(|attribute| {
             let hidden = || attribute.parse_args::<Ident>().is_ok_and(|argument| argument == "hidden");
@@ -170,7 +141,10 @@ fn check_form(item: &Item) -> Result<()> {
     Ok(())
 }
 
-/// The return type; one that borrows, or has no name or no value, is refused.
+/// Returns the return type.
+///
+/// # Errors
+/// If it borrows, or has no name or no value.
 fn output(sig: &Signature) -> Result<Type> {
     let ReturnType::Type(_, ty) = &sig.output else {
         return Ok(syn::parse_quote!(()));
@@ -186,7 +160,7 @@ fn output(sig: &Signature) -> Result<Type> {
     }
 }
 
-/// What `Ok` holds, if this looks like a `Result`: the error is not stored, and may be what it likes.
+/// Returns the type in `Ok`, if this looks like a `Result`. An error is not stored, so its type may be any.
 fn kept_of_result(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
@@ -248,7 +222,7 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
-/// The parameter of this name.
+/// Returns the parameter of this name.
 fn named<'p>(parameters: &'p mut [Parameter], name: &Ident, purpose: &str) -> Result<&'p mut Parameter> {
     if let Some(index) = parameters.iter().position(|parameter| *name == parameter.name) {
         return Ok(&mut parameters[index]);
@@ -269,37 +243,38 @@ fn named<'p>(parameters: &'p mut [Parameter], name: &Ident, purpose: &str) -> Re
 fn check_predicates(options: &Options, parameters: &[Parameter]) -> Result<()> {
     for (option, expr) in [("valid", &options.valid), ("store_if", &options.store_if)] {
         if let Some(expr) = expr {
-            predicate::check_names(option, expr, parameters)?;
+            let names: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.ident).collect();
+            predicate::check_names(option, expr, &names)?;
         }
     }
     Ok(())
 }
 
-/// Whether `in_impl` and `in_trait` are said where they are needed, and only there.
-fn check_place(sig: &Signature, options: &Options) -> Result<()> {
-    let Some(place) = place::of(&sig.ident) else { return Ok(()) };
+/// Checks that `in_impl` and `in_trait` are given where they are needed, and only there.
+fn check_context(sig: &Signature, options: &Options) -> Result<()> {
+    let Some(context) = context::of(&sig.ident) else { return Ok(()) };
     let has_self = sig.receiver().is_some();
     let attribute = Span::call_site();
-    match (place, options.in_impl.or(options.in_trait)) {
-        (Place::Free, Some(said)) => Err(Error::new(said, "this function stands in no `impl` block: leave this out")),
-        (Place::TraitImpl, _) if options.in_trait.is_none() => Err(Error::new(
+    match (context, options.in_impl.or(options.in_trait)) {
+        (Context::Free, Some(said)) => Err(Error::new(said, "this function stands in no `impl` block: leave this out")),
+        (Context::TraitImpl, _) if options.in_trait.is_none() => Err(Error::new(
             options.in_impl.unwrap_or(attribute),
             "only a trait's own items may stand in its `impl`, so there is no place for what `#[memoize]` puts beside a \
              method: write `#[memoize(in_trait)]`, and all of it goes into the method",
         )),
-        (Place::Impl, None) if !has_self => Err(Error::new(
+        (Context::Impl, None) if !has_self => Err(Error::new(
             attribute,
             "write `#[memoize(in_impl)]` on an associated function without `self`: what stands beside it is made for an \
              `impl` block then",
         )),
-        (Place::Trait, None) if !has_self => {
+        (Context::Trait, None) if !has_self => {
             Err(Error::new(attribute, "write `#[memoize(in_trait)]` on a trait's function without `self`"))
         }
         _ => Ok(()),
     }
 }
 
-/// What a function does to a `&mut` argument would be lost when its result is loaded.
+/// Refuses `&mut` arguments: changes to them would be lost when a result is loaded.
 fn check_mutability(parameter: &Parameter, input: &FnArg) -> Result<()> {
     let mut finder = FindMutable(false);
     match input {
@@ -323,20 +298,7 @@ fn check_mutability(parameter: &Parameter, input: &FnArg) -> Result<()> {
     Ok(())
 }
 
-/// The names of a function's type and const parameters.
-pub(crate) fn type_parameters(sig: &Signature) -> (Vec<&Ident>, Vec<&Ident>) {
-    let (mut types, mut constants) = (Vec::new(), Vec::new());
-    for parameter in &sig.generics.params {
-        match parameter {
-            GenericParam::Type(parameter) => types.push(&parameter.ident),
-            GenericParam::Const(parameter) => constants.push(&parameter.ident),
-            _ => {}
-        }
-    }
-    (types, constants)
-}
-
-/// Finds a part of a type that can't be stored, and says what to do.
+/// Finds a part of a type that can't be stored, and the advice for it.
 struct FindUnfit(Option<(Span, &'static str)>);
 
 impl<'ast> Visit<'ast> for FindUnfit {
@@ -361,7 +323,7 @@ impl<'ast> Visit<'ast> for FindUnfit {
     }
 }
 
-/// Finds a mutable reference or view. What closures and function pointers take is their own affair.
+/// Finds a mutable reference or view, but not in the parameters of closures and function pointers.
 struct FindMutable(bool);
 
 impl<'ast> Visit<'ast> for FindMutable {
@@ -391,7 +353,7 @@ fn has_impl_trait(ty: &Type) -> bool {
     find.0
 }
 
-/// Finds `Self`, but for that of items within the function.
+/// Finds `Self`, except in items within the function.
 fn find_self(item: &Item) -> Option<Span> {
     struct Find(Option<Span>);
     impl<'ast> Visit<'ast> for Find {
@@ -411,13 +373,4 @@ fn find_self(item: &Item) -> Option<Span> {
         find.visit_block(&block);
     }
     find.0
-}
-
-/// Whether one of these names is among the tokens.
-pub(crate) fn mentions(tokens: TokenStream, is_meant: &dyn Fn(&Ident) -> bool) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => is_meant(&ident),
-        TokenTree::Group(group) => mentions(group.stream(), is_meant),
-        _ => false,
-    })
 }

@@ -1,29 +1,27 @@
 //! The attribute of [larder](https://docs.rs/larder). Depend on `larder`, not on this crate.
 //!
-//! Each file is a step: the options are read, the function is taken apart and checked, what it
-//! reaches is found, all that gets fingerprints, and the code is put together that calls into larder.
+//! Each file is a step: the options are parsed, the function is parsed and checked, its code is tracked, and the code that
+//! calls into larder is generated.
 
-mod age;
+mod duration;
 mod options;
 mod predicate;
 
+mod context;
 mod function;
+mod item;
 mod lifetimes;
-mod place;
 
 mod code;
-mod compiled;
-mod digest;
-mod fingerprint;
-mod reach;
+mod tokens;
 
 mod expand;
-mod in_place_of_self;
+mod rename_self;
 
 use proc_macro::TokenStream;
 use quote::quote;
 
-/// Keeps the results of a function: it is loaded, or computed and kept.
+/// Stores the results of a function: a call loads its result, or computes and stores it.
 ///
 /// ```
 /// # use larder::{Cache, memoize};
@@ -42,37 +40,37 @@ use quote::quote;
 /// # Ok::<(), larder::Error>(())
 /// ```
 ///
-/// The function stays what it is. Beside it stand its companions: `f::call(..)` is a call in hand
-/// (`larder::Call`), and `f::memo()` the memoized function (`larder::Memo`). In an `impl` block they
+/// The function is called as before. The attribute adds two companions: `f::call(..)` is a call that has not run yet
+/// (`larder::Call`), and `f::memo()` is the memoized function (`larder::Memo`). In an `impl` block they
 /// are `x.f_call(..)` and `Type::f_memo()`.
 ///
-/// What the result depends on is the function's code with all that it reaches, and its arguments, which
-/// implement `serde::Serialize`. What it returns implements `serde::Serialize` and `DeserializeOwned`; of a
-/// `Result` only what `Ok` holds, for an `Err` is never kept.
+/// The result depends on the function's code, on all code that it reaches, and on the arguments. Arguments
+/// implement `serde::Serialize`. The result implements `serde::Serialize` and `DeserializeOwned`. Of a
+/// `Result`, only the value of `Ok` does: an `Err` is never stored.
 ///
 /// # Options
 ///
 /// | option | meaning | default |
 /// |---|---|---|
-/// | `cache = EXPR` | the cache: whatever coerces to `&Cache`; may use the arguments | `Cache::global()` |
-/// | `name = "…"` | the function's identity and folder, so that it may be renamed and moved | its path |
-/// | `version = N` | another version is another function: count up to leave old results behind | 0 |
-/// | `track = "…"` | how far the code is followed: `"reachable"`, `"body"` or `"none"` (below) | `"reachable"` |
-/// | `depends(f, m::C)` | items that the code depends on besides | none |
+/// | `cache = EXPR` | the cache: any expression that coerces to `&Cache`; it may use the arguments | `Cache::global()` |
+/// | `name = "…"` | the function's identity and folder: with it, the function can be renamed and moved | its path |
+/// | `version = N` | increase it to ignore the results of older versions | 0 |
+/// | `track = "…"` | how far the code is tracked: `"reachable"`, `"body"` or `"none"` (below) | `"reachable"` |
+/// | `depends(f, m::C)` | further items that the code depends on | none |
 /// | `ignore(a, self)` | arguments that the result does not depend on | none |
-/// | `key(a = EXPR)` | what stands in the key for the argument `a`, which need not be serialisable then | `a` itself |
+/// | `key(a = EXPR)` | an expression that replaces the argument `a` in the key; `a` need not be serializable then | `a` itself |
 /// | `compress = "zstd:3"` | the compressor of this function's results | the cache's |
 /// | `max_age = "7d"` | results are used until they are this old: `w`, `d`, `h`, `m` or `min`, `s`, `ms`, also `"1h 30m"` | for ever |
-/// | `valid = path` | a stored result is used if this function says so | always |
-/// | `store_if = \|r\| …` | a new result is kept if this function says so | always |
-/// | `in_impl` | says that an associated function without `self` stands in an `impl` block | |
-/// | `in_trait` | says that a function stands in a trait, or in the `impl` of one | |
+/// | `valid = path` | a stored result is used if this function returns `true` | always |
+/// | `store_if = \|r\| …` | a new result is stored if this function returns `true` | always |
+/// | `in_impl` | the function is an associated function without `self` in an `impl` block | |
+/// | `in_trait` | the function is in a trait, or in the `impl` of one | |
 /// | `crate = path` | where larder is, if it is renamed or re-exported | `::larder` |
 ///
-/// *`key`.* The expression may use all arguments: those whose type is written as a reference are what they
-/// are, others are references, so nothing is moved. It is made for each call, and for each that is asked for
-/// its key; what it gives implements `Serialize`. The expression itself is a part of the function's code. A
-/// `&mut` argument is ignored, or refused: `key` makes no difference to what is lost.
+/// *`key`.* The expression may use all arguments. An argument whose type is a reference is passed as it is, any other by
+/// reference, so nothing is moved. It is evaluated for each call, and each time that a key is asked for. Its value
+/// implements `Serialize`. The expression itself is a part of the function's code. It does not make a `&mut` argument
+/// possible: changes to that would still be lost.
 ///
 /// ```
 /// # use larder::{FileDigest, memoize};
@@ -83,9 +81,9 @@ use quote::quote;
 /// }
 /// ```
 ///
-/// *`valid` and `store_if`* are the same for every call, and look at what is stored: of a `Result`, at what
-/// `Ok` holds. `valid` takes `fn(&larder::Entry) -> bool`, `fn(&T) -> bool` or
-/// `fn(&T, &larder::Entry) -> bool`, by its path or as a closure; a closure of one parameter says its
+/// *`valid` and `store_if`* are the same for every call, and get the stored value: for a `Result`, the value of
+/// `Ok`. `valid` takes `fn(&larder::Entry) -> bool`, `fn(&T) -> bool` or
+/// `fn(&T, &larder::Entry) -> bool`, as a path or a closure. A closure of one parameter needs its
 /// type. `store_if` takes `fn(&T) -> bool`.
 ///
 /// ```
@@ -96,18 +94,18 @@ use quote::quote;
 /// }
 /// ```
 ///
-/// *`in_trait`.* In the `impl` of a trait nothing but the trait's items may stand, so there are no companions:
-/// [`Cache::functions`] lists such a function, and [`Cache::clear_function`] clears it. The
-/// types that the trait and the `impl` are used with are parts of the key, as `Self` is.
+/// *`in_trait`.* The `impl` of a trait may contain only the trait's items, so there are no companions:
+/// [`Cache::functions`] lists such a function, and [`Cache::clear_function`] clears it. `Self` and the type arguments of
+/// the trait and of the `impl` are parts of the key.
 ///
 /// [`Cache::functions`]: https://docs.rs/larder/latest/larder/struct.Cache.html#method.functions
 /// [`Cache::clear_function`]: https://docs.rs/larder/latest/larder/struct.Cache.html#method.clear_function
 ///
 /// # Code
 ///
-/// With `track = "reachable"`, a result is computed again when anything changes that the function can
-/// reach. Comments, documentation, formatting and the order of items do not count, and neither does what
-/// can't be reached. In doubt more is reached: a miss too many is no error. Going back to earlier code finds
+/// With `track = "reachable"`, a result is computed again when any code changes that the function can
+/// reach. Comments, documentation, formatting and the order of items do not count, and neither does code that
+/// can't be reached. In doubt, code counts as reached: an unneeded miss is no error. Going back to earlier code finds
 /// the earlier results.
 ///
 /// | what | counts |
@@ -119,7 +117,7 @@ use quote::quote;
 /// | crates from registries and git that reached code names | version or commit, features, and the same of all that they use |
 /// | `[patch]`, `paths`, vendored and renamed crates, `workspace = true` | as cargo resolved them for this build |
 /// | `extern` blocks | the libraries that build scripts made or linked, outside the system's folders |
-/// | macros and derives of other crates | the crate, if its macros are known to read nothing but their input; else **the running program** |
+/// | macros and derives of other crates, also through renamed imports and dependencies | the crate, if its macros are known to read nothing but their input; else **the running program** |
 /// | types that a caller of a generic function brings | their crates; crates that use this one: **the running program** |
 /// | `dyn Trait` arguments of a library | **the running program** |
 /// | sources that can't be read, or that changed during the build; documentation tests | **the running program** |
@@ -128,8 +126,8 @@ use quote::quote;
 /// | functions of `extern` blocks without a library of C, such as `#[no_mangle]` ones elsewhere | **the running program** |
 /// | target: architecture, system, C library, width of pointers | always |
 ///
-/// Where the running program counts, its results are found again by the same build, and another build of other code computes
-/// them again. The compiler warns once for each such function, and [`Memo::unseen`], [`Call::explain`] and `larder doctor` tell
+/// Where the running program counts, only the same build finds the results again; a build of other code computes
+/// them again. The compiler warns once for each such function, and [`Memo::unseen`], [`Call::explain`] and `larder doctor` show
 /// the reasons. To accept it, write `track = "reachable"` in the attribute. For the whole package, or the workspace with
 /// `[workspace.metadata.larder]`:
 ///
@@ -139,52 +137,52 @@ use quote::quote;
 /// quiet = true                   # no warnings
 /// ```
 ///
-/// Not seen, so count up `version` when it matters:
+/// The following is not tracked, so increase `version` when it matters:
 ///
-/// - what is read while the program runs: files, variables, statics that change, libraries loaded with `dlopen`;
-/// - closures and function pointers that callers bring along in an ignored argument;
+/// - data that is read while the program runs: files, variables, statics that change, libraries loaded with `dlopen`;
+/// - closures and function pointers that callers pass in an ignored argument;
 /// - libraries in the system's folders;
-/// - the compiler, and its options where they are not asked for by a `cfg` in followed code: overflow checks, and
+/// - the compiler, and its options unless a `cfg` in tracked code reads them: overflow checks, and
 ///   `debug_assertions` of other crates;
 /// - spaces within `stringify!`, and letters that are written as one character or as two (Unicode normalization);
-/// - a link with a build id that was chosen by hand (`--build-id=0x…` with 16 bytes or more);
+/// - the program, if it is linked with a fixed build id (`--build-id=0x…` with 16 bytes or more);
 /// - larder itself.
 ///
-/// `track = "body"` looks at the function's own tokens alone, and at what `depends` names.
-/// `track = "none"` looks at nothing but `version`.
+/// `track = "body"` tracks only the function's own tokens, and the items in `depends`.
+/// `track = "none"` tracks only `version`.
 ///
 /// [`Memo::unseen`]: https://docs.rs/larder/latest/larder/struct.Memo.html#method.unseen
 /// [`Call::explain`]: https://docs.rs/larder/latest/larder/struct.Call.html#method.explain
 ///
 /// # Limits
 ///
-/// - A recursion takes less than 1 KiB of the stack for each level beside what the function itself takes, and less than 2 KiB
-///   in a debug build; what is passed by value, and large, counts a few times more. Where less than about 128 KiB are left
+/// - Each level of a recursion needs less than 1 KiB of stack in addition to the function itself, and less than 2 KiB
+///   in a debug build. Large values that are passed by value count a few times more. When less than about 128 KiB are left
 ///   (192 KiB in a debug build, or a quarter of a small stack), calls are computed without the cache, and that is logged once.
-///   So one that branches at each level, and is fast only as its parts are kept, wants a stack that is large enough.
-/// - A panic in `key(..)`, `valid` or `store_if`, or in the `Serialize` of an argument, is a fault of the cache: it is logged and
+///   A recursion that branches at each level, and is fast only with stored results, needs a large enough stack.
+/// - A panic in `key(..)`, `valid` or `store_if`, or in the `Serialize` of an argument, is an error of the cache: it is logged and
 ///   counted, and the function runs.
 /// - `&mut` arguments are refused unless ignored; results that borrow are refused.
-/// - Two types of one name in two blocks of one function count as one type parameter.
-/// - Of a function that returns a `Result`, an `Err` is never kept. One within another type, as in
-///   `Option<Result<T, E>>`, is a part of that value, and is.
-/// - The companion of a free function is a type of the same name. A module of that name can't stand
-///   beside it; put the function into the module, or rename one of them.
+/// - Two types of the same name in two blocks of one function count as the same type argument.
+/// - If a function returns a `Result`, an `Err` is never stored. Within another type, as in
+///   `Option<Result<T, E>>`, it is part of the value and is stored.
+/// - The companion of a free function is a type of the same name. A module of that name can't
+///   exist in the same module: move the function into it, or rename one of them.
 /// - An associated function without `self` needs `in_impl`, and a function in a trait's `impl` needs `in_trait`.
-///   An attribute is not told where it stands, so it looks into the source to say so. Where it can't, as in
-///   what a macro puts together, the compiler says "struct is not supported in `trait`s or `impl`s" for the
+///   An attribute can't see its context, so it reads the source file to report this. Where it can't, as in
+///   the expansion of a macro, the compiler reports "struct is not supported in `trait`s or `impl`s" for the
 ///   first, and "method `f_call` is not a member of trait" for the second.
-/// - A type that hides a lifetime, such as `View<f64>` for `View<'_, f64>`, needs its `'_` spelt out, but
-///   for `ndarray`'s views and `Cow`.
-/// - An `async fn` has to be `Send`, and so have its arguments.
-/// - `#[track_caller]` tells the function about the attribute, not about its caller.
+/// - A type that hides a lifetime, such as `View<f64>` for `View<'_, f64>`, needs an explicit `'_`, except
+///   `ndarray`'s views and `Cow`.
+/// - An `async fn` must be `Send`, and so must its arguments.
+/// - `#[track_caller]` gives the function the location of the attribute, not that of its caller.
 /// - With `name`, a function may be renamed and moved; a method moves together with its type.
 #[proc_macro_attribute]
 pub fn memoize(options: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
     match expand(options.into(), item.clone()) {
         Ok(expanded) => expanded.into(),
-        // The function as it was, so that the user sees one message and not a cascade.
+        // The function stays in place, so that the user sees only this message.
         Err(error) => {
             let error = error.into_compile_error();
             quote!(#error #item).into()
@@ -195,5 +193,5 @@ pub fn memoize(options: TokenStream, item: TokenStream) -> TokenStream {
 fn expand(options: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> syn::Result<proc_macro2::TokenStream> {
     let options = options::Options::parse(options)?;
     let function = function::Function::parse(item, &options)?;
-    Ok(expand::expand(&options, &function))
+    Ok(expand::expansion::expand(&options, &function))
 }

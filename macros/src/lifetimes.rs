@@ -1,5 +1,4 @@
-//! A call in hand lives as long as the arguments that it holds: `Call<'larder, T>`. Lifetimes that
-//! the user left out get this name.
+//! Names for elided lifetimes: a `Call<'larder, T>` lives as long as the arguments that it holds.
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{
@@ -7,12 +6,12 @@ use syn::{
     PathSegment, Type, TypeFnPtr, TypeReference, parse_quote,
 };
 
-/// The name.
+/// Returns that lifetime.
 pub(crate) fn lifetime() -> Lifetime {
     parse_quote!('larder)
 }
 
-/// Names the lifetimes that are left out in a parameter's type.
+/// Names the elided lifetimes in a parameter's type.
 pub(crate) fn name_elided(ty: &Type) -> Type {
     let mut ty = ty.clone();
     NameElided.visit_type_mut(&mut ty);
@@ -56,24 +55,24 @@ impl VisitMut for NameElided {
         }
     }
 
-    // These have lifetimes of their own.
+    // Their elided lifetimes are their own.
     fn visit_type_fn_ptr_mut(&mut self, _: &mut TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut ParenthesizedGenericArguments) {}
 }
 
-/// Types that are usually written without the lifetime that they have. An attribute can't look them
-/// up, so it knows the common ones by name.
+/// Returns whether a type is usually written without the lifetime that it has. An attribute can't resolve types, so it
+/// knows the common ones by name.
 fn hides_lifetime(name: &str) -> bool {
     let is_view = |kind: &str| name.strip_prefix(kind).is_some_and(is_dimension);
     is_view("ArrayView") || is_view("ArrayViewMut") || name == "Cow" || name == "CowArray"
 }
 
-/// `ndarray`'s views that can be written to.
+/// Returns whether this is one of `ndarray`'s mutable views.
 pub(crate) fn is_mutable_view(name: &str) -> bool {
     name.strip_prefix("ArrayViewMut").is_some_and(is_dimension)
 }
 
-/// What ends the names of `ndarray`'s views: `ArrayView1`, `ArrayViewD`, `ArrayView<A, D>`.
+/// Returns whether this ends the name of one of `ndarray`'s views: `ArrayView1`, `ArrayViewD`, `ArrayView<A, D>`.
 fn is_dimension(text: &str) -> bool {
     ["", "0", "1", "2", "3", "4", "5", "6", "D"].contains(&text)
 }

@@ -10,14 +10,14 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, parenthesized};
 
-use crate::{age, predicate};
+use crate::{duration, predicate};
 
 const NAMES: [&str; 14] = [
     "cache", "name", "version", "track", "depends", "ignore", "key", "compress", "max_age", "valid", "store_if",
     "in_impl", "in_trait", "crate",
 ];
 
-/// How far a function's code is followed.
+/// How far a function's code is tracked.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Track {
     #[default]
@@ -43,19 +43,19 @@ impl Track {
     }
 }
 
-/// What the user wrote in the attribute's parentheses.
+/// The options, as the user wrote them.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) cache: Option<Expr>,
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<LitInt>,
     pub(crate) track: Track,
-    /// The option is written out.
+    /// The option `track` is given.
     pub(crate) track_is_written: bool,
-    /// Items that the code depends on besides those it is seen to reach.
+    /// Further items that the code depends on.
     pub(crate) depends: Vec<Path>,
     pub(crate) ignore: Vec<Ident>,
-    /// What stands in the key for an argument.
+    /// Expressions that replace arguments in the key.
     pub(crate) key: Vec<KeyedBy>,
     pub(crate) compress: Option<LitStr>,
     pub(crate) max_age: Option<Duration>,
@@ -115,7 +115,7 @@ impl Options {
         Ok(options)
     }
 
-    /// The options `ignore` and `key`, if there are any: their order means nothing.
+    /// Returns the options `ignore` and `key` in a fixed order, if there are any.
     pub(crate) fn choice_of_arguments(&self) -> Option<TokenStream> {
         let ignored = self.ignore.iter().map(|name| (name.to_string(), quote!(ignore #name)));
         let keyed =
@@ -160,7 +160,8 @@ impl Options {
             "crate" => self.krate = Some(value(name, "crate = my::larder", input)?),
             "max_age" => {
                 let text: LitStr = value(name, "max_age = \"7d\"", input)?;
-                self.max_age = Some(age::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?);
+                self.max_age =
+                    Some(duration::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?);
             }
             "valid" => {
                 let expr = value(name, "valid = path::to::predicate", input)?;
@@ -182,12 +183,12 @@ impl Options {
     }
 }
 
-/// The name of an argument, also `self`.
+/// Parses the name of an argument. `self` is one as well.
 fn argument(input: ParseStream<'_>) -> Result<Ident> {
     input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), "expected the name of an argument"))
 }
 
-/// What stands in parentheses.
+/// Parses the list in parentheses after an option.
 fn list<T>(
     name: &Ident,
     example: &str,
@@ -206,7 +207,7 @@ fn list<T>(
     Ok(elements.into_iter().collect())
 }
 
-/// What stands behind the equals sign.
+/// Parses the value after the equals sign.
 fn value<T: Parse>(name: &Ident, example: &str, input: ParseStream<'_>) -> Result<T> {
     if !input.peek(Token![=]) {
         return Err(Error::new(name.span(), format!("`{name}` needs a value, as in `{example}`")));
@@ -231,7 +232,7 @@ fn closest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'st
     (distance(name, closest) <= closest.len() / 2).then_some(closest)
 }
 
-/// The Levenshtein distance: how many letters to insert, delete or replace.
+/// Returns the Levenshtein distance: how many bytes to insert, delete or replace.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

@@ -4,9 +4,7 @@ use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{Error, Expr, ExprPath, Ident, Pat, PatIdent, Result};
 
-use crate::function::Parameter;
-
-/// The first look: what it can't be, whatever the function.
+/// Checks what does not depend on the function.
 pub(crate) fn check_form(option: &str, expr: &Expr) -> Result<()> {
     let (takes, most) = match option {
         "valid" => ("the stored value, the entry, or both: `|value, entry| …`", 2),
@@ -29,17 +27,17 @@ pub(crate) fn check_form(option: &str, expr: &Expr) -> Result<()> {
     }
 }
 
-/// Whether it is a closure of two parameters: it takes the value and the entry, in this order.
+/// Returns whether this is a closure of two parameters: the value and the entry.
 pub(crate) fn takes_both(expr: &Expr) -> bool {
     matches!(expr, Expr::Closure(closure) if closure.inputs.len() == 2)
 }
 
-/// The second look: it can't use the arguments of a call.
-pub(crate) fn check_names(option: &str, expr: &Expr, parameters: &[Parameter]) -> Result<()> {
+/// Checks that it does not use the arguments of a call.
+pub(crate) fn check_names(option: &str, expr: &Expr, arguments: &[&Ident]) -> Result<()> {
     let mut names = Names { bound: Vec::new(), used: Vec::new() };
     names.visit_expr(expr);
     let is_bound = |ident: &Ident| names.bound.iter().any(|bound| **bound == *ident);
-    let argument = |ident: &&&Ident| parameters.iter().any(|parameter| parameter.ident == ***ident);
+    let argument = |ident: &&&Ident| arguments.contains(*ident);
     match names.used.iter().filter(|used| !is_bound(used)).find(argument) {
         Some(used) => Err(Error::new(
             used.span(),
@@ -50,7 +48,7 @@ pub(crate) fn check_names(option: &str, expr: &Expr, parameters: &[Parameter]) -
 }
 
 struct Names<'ast> {
-    /// Anywhere in the expression, so that in doubt a name is not an argument's.
+    /// Names that are bound anywhere in the expression: these are not arguments.
     bound: Vec<&'ast Ident>,
     used: Vec<&'ast Ident>,
 }

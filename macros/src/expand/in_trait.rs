@@ -1,21 +1,20 @@
-//! A method with all that belongs to it within: beside it, nothing but the trait's items may stand.
+//! A trait's method, with everything inside it: only the trait's items may stand beside it.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{FnArg, Pat};
 
-use super::Parts;
-use super::steps::Speak;
-use crate::function::Item;
-use crate::in_place_of_self::{self, SELF};
+use super::parts::{Parts, Report};
+use crate::item::Item;
+use crate::rename_self::{self, SELF};
 
 impl Parts<'_> {
-    /// The method, and nothing else.
+    /// Returns the method, and nothing beside it.
     pub(super) fn method_alone(&self) -> TokenStream {
         let Parts { larder, function, .. } = self;
         let Item { attrs, vis, .. } = &function.item;
         let sig = self.signature();
-        let steps = self.steps_with(Speak::Out, &self.memo_within(), &self.compute_within());
+        let steps = self.steps_with(Report::Yes, &self.memo_within(), &self.compute_within());
         let check = self.check_result();
         let (call, wait) = self.call_and_wait();
         let (inner, _) = split_attributes(&function.item.body);
@@ -33,7 +32,7 @@ impl Parts<'_> {
         }
     }
 
-    /// The memoized function, as `memo()` would give it.
+    /// Returns an expression for the memoized function, as `memo()` would return it.
     fn memo_within(&self) -> TokenStream {
         let Parts { larder, options, function, .. } = self;
         let name = function.name().to_string();
@@ -51,7 +50,7 @@ impl Parts<'_> {
         quote_spanned!(Span::mixed_site()=> { #[allow(dead_code)] struct Here; #memo })
     }
 
-    /// The body as a closure, in which `return` and `?` are what they were.
+    /// Returns the body as a closure, in which `return` and `?` mean the same.
     fn compute_within(&self) -> TokenStream {
         let Item { sig, body, .. } = &self.function.item;
         let output = &self.function.output;
@@ -64,7 +63,7 @@ impl Parts<'_> {
                     let pat: &Pat = &typed.pat;
                     quote!(#pat)
                 }
-                // A copy of it is captured.
+                // The closure captures a copy.
                 FnArg::Receiver(_) if self.self_is_shared() => quote!(_),
                 FnArg::Receiver(receiver) => {
                     body = renamed(&body);
@@ -79,12 +78,12 @@ impl Parts<'_> {
 }
 
 fn renamed(body: &TokenTree) -> TokenTree {
-    let mut tokens = in_place_of_self::rename(body.clone().into()).into_iter();
+    let mut tokens = rename_self::rename(body.clone().into()).into_iter();
     tokens.next().unwrap_or_else(|| body.clone())
 }
 
-/// The attributes at the beginning of a body (`#![allow(..)]`), as those of the function, and the rest:
-/// within a closure they could not stand.
+/// Splits a body into the attributes at its beginning (`#![allow(..)]`), as attributes of the function, and the rest: they
+/// can't stand in a closure.
 fn split_attributes(body: &TokenTree) -> (TokenStream, TokenTree) {
     let TokenTree::Group(group) = body else { return (TokenStream::new(), body.clone()) };
     let tokens: Vec<TokenTree> = group.stream().into_iter().collect();

@@ -1,25 +1,19 @@
-//! What the wrapper and the call both begin with: they gather what a call needs.
+//! The first steps of the wrapper and of the call: they gather what a call needs.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{GenericParam, ReceiverKind, Safety, Type};
 
-use super::Parts;
-use crate::function::{Parameter, mentions, type_parameters};
-use crate::in_place_of_self::{self, SELF};
+use super::parts::{Parts, Report};
+use crate::function::Parameter;
+use crate::item::{mentions, type_parameters};
 use crate::predicate;
-
-/// Whether this is the place that says what is wrong with an argument: one message is enough.
-#[derive(Clone, Copy)]
-pub(super) enum Speak {
-    Out,
-    Not,
-}
+use crate::rename_self::{self, SELF};
 
 impl Parts<'_> {
-    /// The function is called by its other name.
-    pub(super) fn steps(&self, speak: Speak) -> TokenStream {
+    /// Returns the steps for a function whose body has another name.
+    pub(super) fn steps(&self, report: Report) -> TokenStream {
         let bound = self.bound();
         let body = &self.body;
         // In the order of their declaration, in which types and constants may alternate.
@@ -30,14 +24,14 @@ impl Parts<'_> {
             Safety::Unsafe(_) => quote!(unsafe { #compute }),
             _ => compute,
         };
-        self.steps_with(speak, &self.memo, &quote!(|(#(#bound,)*)| #compute))
+        self.steps_with(report, &self.memo, &quote!(|(#(#bound,)*)| #compute))
     }
 
-    /// `let memo, cache, rules, arguments, describe, compute = …;`
-    pub(super) fn steps_with(&self, speak: Speak, memo: &TokenStream, compute: &TokenStream) -> TokenStream {
+    /// Returns `let memo, cache, rules, arguments, describe, compute = …;`.
+    pub(super) fn steps_with(&self, report: Report, memo: &TokenStream, compute: &TokenStream) -> TokenStream {
         let larder = &self.larder;
         let idents = self.function.parameters.iter().map(|parameter| &parameter.ident);
-        let (cache, rules, describe) = (self.cache(), self.rules(), self.describe(speak));
+        let (cache, rules, describe) = (self.cache(), self.rules(), self.describe(report));
         quote_spanned! {Span::mixed_site()=>
             #[allow(unused_imports)]
             use #larder::__private::shapes::*;
@@ -50,7 +44,7 @@ impl Parts<'_> {
         }
     }
 
-    /// Whether the result can be stored, in one message.
+    /// Returns a check that the result can be stored, which gives one message.
     pub(super) fn check_result(&self) -> TokenStream {
         let larder = &self.larder;
         quote_spanned! {Span::mixed_site().located_at(self.function.output.span())=>
@@ -58,13 +52,13 @@ impl Parts<'_> {
         }
     }
 
-    /// Names of our own for the arguments: `self` can't be bound.
+    /// Returns new names for the arguments: `self` can't be bound.
     fn bound(&self) -> Vec<Ident> {
         let name = |index| format_ident!("__larder_{}", index, span = Span::mixed_site());
         (0..self.function.parameters.len()).map(name).collect()
     }
 
-    /// When a result is used and kept.
+    /// Returns the rules by which a result is used and stored.
     fn rules(&self) -> TokenStream {
         let (larder, output, options) = (&self.larder, &self.function.output, &self.options);
         let mixed = Span::mixed_site();
@@ -97,8 +91,8 @@ impl Parts<'_> {
         }
     }
 
-    /// The closure that names the parts of a call.
-    fn describe(&self, speak: Speak) -> TokenStream {
+    /// Returns the closure that describes a call.
+    fn describe(&self, report: Report) -> TokenStream {
         let Parts { larder, function, .. } = self;
         let mixed = Span::mixed_site();
         let (types, constants) = type_parameters(&function.item.sig);
@@ -106,8 +100,7 @@ impl Parts<'_> {
         let of_self = function.in_impl.then(
             || quote_spanned!(mixed=> #larder::__private::Describe::type_parameter::<Self>(__larder_description, "Self");),
         );
-        // The type of a closure has all the parameters around it in its name: also those that only the
-        // `impl` and the trait have.
+        // The type name of a closure contains all the parameters around it, including those of the `impl` and the trait.
         let of_impl = function.in_trait.then(
             || quote_spanned!(mixed=> #larder::__private::Describe::type_of(__larder_description, "impl", &|| ());),
         );
@@ -123,7 +116,7 @@ impl Parts<'_> {
         let parameters = function.parameters.iter().enumerate();
         let arguments = parameters
             .filter(|(_, parameter)| parameter.counts)
-            .map(|(index, parameter)| self.describe_argument(index, parameter, speak));
+            .map(|(index, parameter)| self.describe_argument(index, parameter, report));
         quote_spanned! {mixed=>
             |__larder_arguments, __larder_description| {
                 #(#larder::__private::Describe::type_parameter::<#types>(__larder_description, #type_names);)*
@@ -138,7 +131,7 @@ impl Parts<'_> {
         }
     }
 
-    fn describe_argument(&self, index: usize, parameter: &Parameter, speak: Speak) -> TokenStream {
+    fn describe_argument(&self, index: usize, parameter: &Parameter, report: Report) -> TokenStream {
         let (larder, name) = (&self.larder, &parameter.name);
         let index = Literal::usize_unsuffixed(index);
         let mixed = Span::mixed_site();
@@ -157,26 +150,28 @@ impl Parts<'_> {
         let (scope, value) = match &parameter.keyed_by {
             None => (Vec::new(), quote_spanned!(written=> __larder_arguments.#index)),
             Some(expr) => {
-                let expr = in_place_of_self::rename(expr.to_token_stream());
+                let expr = rename_self::rename(expr.to_token_stream());
                 (self.scope().collect(), quote_spanned!(written=> (#expr)))
             }
         };
-        let describe = match speak {
-            Speak::Out => quote_spanned!(written=> #larder::__private::argument(__larder_description, #name, &#value);),
-            Speak::Not => quote_spanned! {written=>
+        let describe = match report {
+            Report::Yes => {
+                quote_spanned!(written=> #larder::__private::argument(__larder_description, #name, &#value);)
+            }
+            Report::No => quote_spanned! {written=>
                 (&&#larder::__private::Part(&#value)).__larder_argument(__larder_description, #name);
             },
         };
         quote!({ #type_of #crates_of #(#scope)* #describe })
     }
 
-    /// The crates that types may be from, if what they do decides about the result.
+    /// Returns the crates that callers' types can come from, if these types can change the result.
     fn crates_of_types(&self) -> Option<TokenStream> {
         let crates = self.code.types.as_ref()?.iter().map(|(name, digest)| quote!((#name, #digest)));
         Some(quote!(&[#(#crates),*]))
     }
 
-    /// The arguments under their names: references as themselves, others as references.
+    /// Returns bindings for the arguments: references as they are, others as references.
     fn scope(&self) -> impl Iterator<Item = TokenStream> {
         let mixed = Span::mixed_site();
         self.function.parameters.iter().enumerate().map(move |(index, parameter)| {
@@ -193,20 +188,20 @@ impl Parts<'_> {
         })
     }
 
-    /// Whether the method takes `&self`.
+    /// Returns whether the method takes `&self`.
     pub(super) fn self_is_shared(&self) -> bool {
         let receiver = self.function.item.sig.receiver();
         receiver.is_some_and(|receiver| matches!(&receiver.kind, ReceiverKind::Reference(_, _, None)))
     }
 
-    /// `let cache: &Cache = …;`
+    /// Returns `let cache: &Cache = …;`.
     pub(super) fn cache(&self) -> TokenStream {
         let larder = &self.larder;
         match &self.options.cache {
             None => {
                 quote_spanned!(Span::mixed_site()=> let __larder_cache: &#larder::Cache = #larder::Cache::global();)
             }
-            // It may borrow from an argument that is about to move.
+            // It may borrow from an argument that moves next.
             Some(cache) if self.cache_depends_on_arguments() => quote_spanned! {Span::mixed_site()=>
                 let __larder_cache: &#larder::Cache = #cache;
                 let __larder_cache = &::std::clone::Clone::clone(__larder_cache);
@@ -215,7 +210,7 @@ impl Parts<'_> {
         }
     }
 
-    /// So that it can't be known before the first call.
+    /// Returns whether the cache is unknown before the first call.
     pub(super) fn cache_depends_on_arguments(&self) -> bool {
         let (types, constants) = type_parameters(&self.function.item.sig);
         let is_meant = |ident: &Ident| {

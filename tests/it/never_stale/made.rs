@@ -73,6 +73,25 @@ pub fn meta(item: TokenStream) -> TokenStream {
     build.follows(("13", "103"), ("meta/src/lib.rs", "* 10", "* 100"));
 }
 
+/// A derive with the name of serde's also makes a type.
+#[test]
+fn a_derive_with_a_known_name_from_another_crate_counts() {
+    let build =
+        program("meta = { path = \"../meta\" }\n", "mod thing;\nuse thing::ThingMeta;", "ThingMeta::fields() + x")
+            .beside(
+                "meta",
+                "\n[lib]\nproc-macro = true",
+                "use proc_macro::TokenStream;
+#[proc_macro_derive(Serialize)]
+pub fn meta(item: TokenStream) -> TokenStream {
+    let count = item.to_string().matches(':').count();
+    format!(\"pub struct ThingMeta; impl ThingMeta {{ pub fn fields() -> u64 {{ {count} * 10 }} }}\").parse().unwrap()
+}",
+            )
+            .with("app/src/thing.rs", "use meta::*;\n#[derive(Serialize)] #[allow(dead_code)] pub struct Thing { a: u8 }");
+    build.follows(("13", "23"), ("app/src/thing.rs", "a: u8", "a: u8, b: u8"));
+}
+
 /// Two crates are swapped behind the names that the code uses.
 #[test]
 fn swapped_renamed_crates_count() {

@@ -1,0 +1,63 @@
+//! The compiler's tokens and positions, as the tracking crate takes them.
+
+use larder_tracking::{Bracket, Position, Tokens};
+use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
+
+/// Converts the compiler's tokens. The invisible groups that macros put around their input are left out.
+pub(crate) fn convert(stream: TokenStream) -> Tokens {
+    let mut tokens = Tokens::new();
+    append(stream, &mut tokens);
+    tokens
+}
+
+fn append(stream: TokenStream, tokens: &mut Tokens) {
+    let mut stream = stream.into_iter().peekable();
+    while let Some(tree) = stream.next() {
+        match tree {
+            TokenTree::Group(group) => {
+                let bracket = match group.delimiter() {
+                    Delimiter::Parenthesis => Bracket::Parenthesis,
+                    Delimiter::Brace => Bracket::Brace,
+                    Delimiter::Bracket => Bracket::Square,
+                    Delimiter::None => {
+                        append(group.stream(), tokens);
+                        continue;
+                    }
+                };
+                tokens.push_open(bracket);
+                append(group.stream(), tokens);
+                tokens.push_close();
+            }
+            TokenTree::Ident(ident) => tokens.push_ident(&ident.to_string()),
+            TokenTree::Literal(literal) => tokens.push_literal(&literal.to_string()),
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
+                if let Some(TokenTree::Ident(ident)) = stream.next() {
+                    tokens.push_lifetime(&format!("'{ident}"));
+                }
+            }
+            TokenTree::Punct(punct) => {
+                let before_punct = matches!(stream.peek(), Some(TokenTree::Punct(next)) if next.as_char() != '\'');
+                tokens.push_punct(punct.as_char(), before_punct && punct.spacing() == Spacing::Joint);
+            }
+        }
+    }
+}
+
+/// Returns the position of a span. Returns `None` where there are no files, as in rust-analyzer.
+pub(crate) fn position(span: Span) -> Option<Position> {
+    let span = span.unwrap();
+    Some(Position::new(&span.local_file()?, span.start().line(), span.start().column()))
+}
+
+/// Returns the positions of all tokens.
+pub(crate) fn positions(stream: TokenStream) -> Vec<Position> {
+    fn gather(tree: TokenTree, found: &mut Vec<Position>) {
+        found.extend(position(tree.span()));
+        if let TokenTree::Group(group) = tree {
+            group.stream().into_iter().for_each(|tree| gather(tree, found));
+        }
+    }
+    let mut found = Vec::new();
+    stream.into_iter().for_each(|tree| gather(tree, &mut found));
+    found
+}
