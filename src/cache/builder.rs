@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Cache, Inner};
-use crate::engine::Plan;
-use crate::engine::eviction::policy::{Limits, Order};
+use crate::engine::cache_folder::Plan;
+use crate::engine::eviction::policy::{EvictionOrder, Limits};
 use crate::error::{ErrorKind, Result};
 use crate::format::compress::Compression;
 use crate::observe::progress::{Progress, Watcher};
@@ -38,7 +38,7 @@ pub struct CacheBuilder {
     read_only: bool,
     durable: bool,
     limits: Limits,
-    order: Order,
+    order: EvictionOrder,
     hot_bytes: u64,
     secret: Option<Secret>,
     wait_limit: Option<Duration>,
@@ -59,7 +59,7 @@ impl CacheBuilder {
             read_only: false,
             durable: false,
             limits: Limits::default(),
-            order: Order::default(),
+            order: EvictionOrder::default(),
             hot_bytes: HOT_BYTES,
             secret: None,
             wait_limit: None,
@@ -161,7 +161,7 @@ impl CacheBuilder {
     /// takes, instead of what was used least recently. That reads the headers of half of the entries for each
     /// time that it looks through them. Default: false.
     pub fn weigh_cost(mut self, weigh_cost: bool) -> Self {
-        self.order = if weigh_cost { Order::CheapestFirst } else { Order::LeastRecentlyUsed };
+        self.order = if weigh_cost { EvictionOrder::CheapestFirst } else { EvictionOrder::LeastRecentlyUsed };
         self
     }
 
@@ -297,7 +297,7 @@ impl CacheBuilder {
             return Ok(Cache::disabled());
         }
         let read_only = self.read_only || steering == Steering::ReadOnly;
-        let mut latent = None;
+        let mut deferred = None;
         if !read_only {
             match self.create(&layout) {
                 Ok(()) => {
@@ -307,10 +307,10 @@ impl CacheBuilder {
                 // Of the global cache, nobody asks whether it could be opened; and a full disk is not full for ever.
                 Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
                     // What was stored before can be loaded.
-                    let is_latent = !layout.functions().is_dir();
-                    let what = if is_latent { "opened: nothing is cached" } else { "written to: nothing is stored" };
+                    let is_deferred = !layout.functions().is_dir();
+                    let what = if is_deferred { "opened: nothing is cached" } else { "written to: nothing is stored" };
                     tracing::warn!(%error, "the cache can't be {what} until it can, which is tried again and again");
-                    latent = Some(error).filter(|_| is_latent);
+                    deferred = Some(error).filter(|_| is_deferred);
                 }
                 Err(error) => return Err(error),
             }
@@ -331,7 +331,7 @@ impl CacheBuilder {
                 order: self.order,
                 progress: self.progress,
                 read_only,
-                latent,
+                deferred,
                 wait_limit,
                 hot_bytes: self.hot_bytes,
             }),

@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use crate::cache::builder::CacheBuilder;
 use crate::call::closure;
+use crate::engine::cache_engine::Engine;
+use crate::engine::cache_folder::{CacheFolder, Plan};
 use crate::engine::eviction::policy::Limits;
-use crate::engine::memory_tier::Hot;
-use crate::engine::{Place, Plan, Upkeep};
+use crate::engine::memory_tier::tier::MemoryTier;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
 use crate::key::Key;
@@ -67,8 +68,7 @@ pub(crate) struct Inner {
 
 /// What changes: a process and those that it forks have one each.
 pub(crate) struct State {
-    /// Where it is, what is in it, and what happened.
-    upkeep: Arc<Upkeep>,
+    engine: Arc<Engine>,
 }
 
 impl Inner {
@@ -80,16 +80,16 @@ impl Inner {
 
 impl State {
     fn of(plan: Option<&Plan>) -> Self {
-        let upkeep = plan.map_or_else(Upkeep::of_nothing, Upkeep::of);
-        summary::opened(&upkeep);
-        State { upkeep }
+        let engine = plan.map_or_else(Engine::off, Engine::new);
+        summary::opened(&engine);
+        State { engine }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some(state) = self.state.here() {
-            summary::ended(&state.upkeep);
+            summary::ended(&state.engine);
         }
     }
 }
@@ -210,7 +210,7 @@ impl Cache {
     /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports: the first fault, when everything else is removed.
     pub fn clear(&self) -> Result<()> {
         match self.writable()? {
-            Some(place) => self.upkeep().clear(place),
+            Some(place) => self.engine().clear(place),
             None => Ok(()),
         }
     }
@@ -222,7 +222,7 @@ impl Cache {
     /// Those of [`trim_to`](Cache::trim_to).
     pub fn trim(&self) -> Result<Trimmed> {
         match self.writable()? {
-            Some(place) => self.trim_to(place.bounds.limits()),
+            Some(place) => self.trim_to(&place.limits),
             None => Ok(Trimmed::default()),
         }
     }
@@ -248,7 +248,7 @@ impl Cache {
     /// ```
     pub fn trim_to(&self, limits: &Limits) -> Result<Trimmed> {
         let place = if limits.dry_run { self.place() } else { self.writable()? };
-        place.map_or_else(|| Ok(Trimmed::default()), |place| self.upkeep().trim(place, limits))
+        place.map_or_else(|| Ok(Trimmed::default()), |place| self.engine().trim(place, limits))
     }
 
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
@@ -287,7 +287,7 @@ impl Cache {
     /// Removes one entry of a function of which nothing is known but its folder, and notes it: whether there was one.
     pub(crate) fn forget_entry(&self, folder: &Path, key: &Key) -> Result<bool> {
         let Some(place) = self.writable()? else { return Ok(false) };
-        let removed = self.upkeep().remove(folder, key)?;
+        let removed = self.engine().remove(folder, key)?;
         if removed {
             let record = Record::forgotten(*key);
             if let Err(error) = note(&place.layout, folder, &record) {
@@ -302,7 +302,7 @@ impl Cache {
         if let Some(place) = self.place() {
             place.layout.expect_no_links(folder)?;
         }
-        let removed = self.upkeep().remove_all(folder, false)?;
+        let removed = self.engine().remove_all(folder, false)?;
         if let Some(place) = self.place() {
             open_files::close_under(folder);
             place.layout.clear_function(folder)?;
@@ -311,18 +311,18 @@ impl Cache {
     }
 
     /// Where results are stored, for those who will change them; `None` if the cache is off.
-    pub(crate) fn writable(&self) -> Result<Option<&Place>> {
+    pub(crate) fn writable(&self) -> Result<Option<&CacheFolder>> {
         if self.0.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
         }
         match self.place() {
-            None => self.upkeep().latent_error().map_or(Ok(None), Err),
+            None => self.engine().deferred_error().map_or(Ok(None), Err),
             place => Ok(place),
         }
     }
 
-    pub(crate) fn place(&self) -> Option<&Place> {
-        self.upkeep().place()
+    pub(crate) fn place(&self) -> Option<&CacheFolder> {
+        self.engine().folder()
     }
 
     pub(crate) fn layout(&self) -> Option<&Layout> {
@@ -330,14 +330,14 @@ impl Cache {
     }
 
     #[inline]
-    pub(crate) fn upkeep(&self) -> &Arc<Upkeep> {
-        &self.0.state().upkeep
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.0.state().engine
     }
 
-    /// The results in memory, if calls of this cache are answered from there.
+    /// Returns the results in memory, if calls of this cache may use them.
     #[inline]
-    pub(crate) fn hot(&self) -> Option<&Hot> {
-        if self.0.refresh || self.0.verify > 0.0 { None } else { self.upkeep().hot() }
+    pub(crate) fn memory(&self) -> Option<&MemoryTier> {
+        if self.0.refresh || self.0.verify > 0.0 { None } else { self.engine().memory() }
     }
 
     /// Whether this is [`global`](Cache::global), or a clone of it.

@@ -61,10 +61,10 @@ impl Cache {
         details.compressor = compression.to_string();
 
         place.layout.expect_no_links(folder)?;
-        place.bounds.expect_space(&place.layout)?;
+        place.expect_space()?;
         place.layout.create_drafts()?;
         let (drafts, secret) = (place.layout.drafts_for(folder), self.secret());
-        let fits = Fits { most: place.bounds.largest(), document: None };
+        let fits = Fits { most: place.largest(), document: None };
         let draft = peeked.pass(secret, |input| {
             let mut checksum = 0;
             let draft = write_with(&drafts, &details, compression, secret, fits, |target| {
@@ -85,13 +85,13 @@ impl Cache {
         let replaced = place.store.replace(folder, key, draft, peeked.file(), self.is_durable());
         match replaced {
             Ok(Some(before)) => {
-                self.upkeep().stored(&self.upkeep().tally(Some(folder), ""), key, Some(before), size);
+                self.engine().stored(&self.engine().accounting.counters(Some(folder), ""), key, Some(before), size);
                 tracing::debug!(%key, %compression, before, size, "compressed anew");
                 Ok(Some(size))
             }
             // It may have been in place for a moment.
             undone => {
-                self.upkeep().changed(key);
+                self.engine().invalidate(key);
                 undone
             }
         }

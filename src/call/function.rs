@@ -12,7 +12,8 @@ use crate::format::compress::Compression;
 use crate::key::Key;
 use crate::key::code_version::{Code, Items, Track};
 use crate::key::function_key::{Function, without_generics};
-use crate::observe::stats::{Stats, Tally};
+use crate::observe::function_counters::FunctionCounters;
+use crate::observe::stats::Stats;
 use crate::store::code_items::CodeFile;
 use crate::store::entries::{Entries, FunctionFile};
 use crate::store::history::brief_code;
@@ -87,23 +88,26 @@ pub(crate) struct Home {
     /// The folder in it; `None` if it is off.
     pub(crate) folder: Option<Arc<Path>>,
     /// What is counted there.
-    tally: PerProcess<Arc<Tally>>,
+    tally: PerProcess<Arc<FunctionCounters>>,
     /// Whether this process has seen to it that the folder says whose it is.
     described: AtomicBool,
 }
 
 impl Home {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
-        let folder: Option<Arc<Path>> = cache.upkeep().planned().map(|layout| layout.function(function).into());
-        let tally = cache.upkeep().tally(folder.as_deref(), &function.path).into();
+        let folder: Option<Arc<Path>> = cache.engine().layout().map(|layout| layout.function(function).into());
+        let tally = cache.engine().accounting.counters(folder.as_deref(), &function.path).into();
         Arc::new(Home { cache, folder, tally, described: AtomicBool::new(false) })
     }
 
     /// What is counted there.
     #[inline]
-    pub(crate) fn tally(&self) -> &Arc<Tally> {
+    pub(crate) fn tally(&self) -> &Arc<FunctionCounters> {
         self.tally.get_or(|parents| {
-            self.cache.upkeep().tally_of(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
+            self.cache
+                .engine()
+                .accounting
+                .counters_named(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
         })
     }
 }
@@ -148,7 +152,7 @@ impl Memo {
     /// If the file with the counts can't be read.
     pub fn stats(&self) -> Result<Stats> {
         let home = self.last_home();
-        Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
+        Ok(home.cache.engine().accounting.totals_of(home.folder.as_deref(), home.tally()).stats())
     }
 
     /// The stored results of this function.

@@ -1,7 +1,7 @@
 //! What a process says of its calls: which it computes, and which it waits for.
 //!
 //! A process with a call that takes longer than a second has a file `<root>/running/<host>-<pid>-<…>.json`, written each
-//! second by the thread of `upkeep`. Those who wait for its calls read there how they get on; people read who it is. A
+//! second by the background thread. Those who wait for its calls read there how they get on; people read who it is. A
 //! short call costs nothing. The file is locked as long as the process lives, and goes when it has no such call any
 //! more; readers remove the file of a process that is gone.
 

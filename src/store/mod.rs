@@ -18,6 +18,7 @@ pub(crate) mod mac;
 pub(crate) mod orphaned_temps;
 pub(crate) mod owned_files;
 pub(crate) mod read;
+pub(crate) mod record_file;
 pub(crate) mod references;
 pub(crate) mod root;
 pub(crate) mod share;

@@ -324,7 +324,13 @@ fn nobody_else_can_look_in() {
     let mut visit = vec![cache.path().to_owned()];
     while let Some(path) = visit.pop() {
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+        let expected = match path.file_name().and_then(|name| name.to_str()) {
+            // So that other programs don't make it shorter while it is mapped.
+            Some("marks") => 0o400,
+            _ if path.is_dir() => 0o700,
+            _ => 0o600,
+        };
+        assert_eq!(mode, expected, "{}", path.display());
         looked_at += 1;
         if path.is_dir() {
             visit.extend(fs::read_dir(&path).unwrap().map(|file| file.unwrap().path()));

@@ -10,7 +10,7 @@ use tar::{Builder, EntryType, Header};
 
 use crate::cache::archive::Carried;
 use crate::cache::archive::name::Name;
-use crate::engine::Place;
+use crate::engine::cache_folder::CacheFolder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::code_items::CodeFile;
 use crate::store::entries::{Entry, FunctionFile};
@@ -35,7 +35,7 @@ impl<'w> Packer<'w> {
     }
 
     /// Writes an entry, if it is there and can be read.
-    pub(super) fn add(&mut self, place: &Place, entry: &Entry) -> Result<()> {
+    pub(super) fn add(&mut self, place: &CacheFolder, entry: &Entry) -> Result<()> {
         let folder = &*place.folder_of(entry)?;
         let path = Layout::entry(folder, &entry.key);
         let opened = Peeked::open(&*place.store, folder, &entry.key).and_then(|peeked| match peeked {

@@ -12,9 +12,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::cache::Cache;
-use crate::engine::Place;
-use crate::engine::eviction::usage::{free_space, left_free};
-use crate::engine::invalidation::Marks;
+use crate::engine::cache_folder::CacheFolder;
+use crate::engine::free_space::{free_space, left_free};
+use crate::engine::version_table::VersionTable;
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
 use crate::single_flight::running_calls::Process;
@@ -335,11 +335,23 @@ fn locks(root: &Path) -> Finding {
 }
 
 fn memory(layout: &Layout) -> Finding {
-    if !layout.marks().exists() {
+    let path = layout.marks();
+    if !path.exists() {
         return good("memory", "no process has kept results in memory yet");
     }
-    match Marks::open(layout.marks(), false) {
-        Ok(marks) if !marks.is_coherent() => note(
+    if VersionTable::is_cut(&path) {
+        return fault(
+            "memory",
+            "another program has made `marks` shorter: a process that has it mapped is killed (SIGBUS) when it next uses a \
+             result in memory",
+            format!(
+                "remove {}; keep other programs from writing into the cache, such as a backup that is restored",
+                path.display()
+            ),
+        );
+    }
+    match VersionTable::open(&path, false) {
+        Ok(table) if !table.is_coherent() => note(
             "memory",
             "results are not kept in memory, as it is not seen at once on this file system what others remove",
             "put the cache on a disk of this machine, if repeated hits are to be faster",
@@ -348,7 +360,7 @@ fn memory(layout: &Layout) -> Finding {
         Err(error) => note(
             "memory",
             format!("results are not kept in memory, as it can't be seen who removes them: {error}"),
-            format!("remove {}", layout.marks().display()),
+            format!("remove {}", path.display()),
         ),
     }
 }
@@ -377,7 +389,7 @@ fn litter(layout: &Layout) -> Finding {
 }
 
 /// What is in the folders of functions, and beside them.
-fn contents(cache: &Cache, place: &Place) -> Vec<Finding> {
+fn contents(cache: &Cache, place: &CacheFolder) -> Vec<Finding> {
     let found = match Found::in_root(&place.layout) {
         Ok(found) => found,
         Err(error) => {

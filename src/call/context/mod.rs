@@ -18,9 +18,11 @@ use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::Shape;
 use crate::call::roundtrip_check;
+use crate::engine::cache_folder::CacheFolder;
 use crate::engine::eviction::policy;
-use crate::engine::memory_tier::{Since, Warm};
-use crate::engine::{Place, memory_tier};
+use crate::engine::memory_tier::memory_cache::LARGEST;
+use crate::engine::memory_tier::memory_entry::MemoryEntry;
+use crate::engine::memory_tier::validity::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::Missing;
 use crate::format::cbor;
@@ -129,7 +131,9 @@ impl<'a> Site<'a> {
         };
         let Some(place) = self.cache.place() else { return Found::Nothing(Reason::CacheOff) };
         // Before the file is opened, as what is removed after that must not stay in memory.
-        let since = self.cache.upkeep().since(key).filter(|_| touch);
+        let memory = self.cache.engine().memory_tier();
+        let function_folder = self.home.folder.as_ref().filter(|_| touch);
+        let snapshot = function_folder.and_then(|folder| memory.snapshot(key, self.memo.key(), folder));
         let mut peeked = match self.open(place, folder, key) {
             Ok(Some(peeked)) => peeked,
             Ok(None) => return Found::Nothing(Reason::Absent),
@@ -139,7 +143,7 @@ impl<'a> Site<'a> {
         if let Some(expired) = self.expired(rules, created) {
             return Found::Nothing(expired);
         }
-        if touch && !self.cache.is_read_only() && self.cache.upkeep().is_touch_due(key) {
+        if touch && !self.cache.is_read_only() && memory.is_touch_due(key) {
             place.store.touch(peeked.file());
         }
         let functions = place.layout.functions();
@@ -178,32 +182,30 @@ impl<'a> Site<'a> {
             }
             // In memory, nobody would see that a part is evicted.
             None if read.any => {}
-            None => self.keep(since, &value, &peeked.header),
+            None => self.keep(snapshot, &value, &peeked.header),
         }
         Found::Hit(S::restored(value), hit)
     }
 
     /// Opens the entry, if it may be believed.
-    fn open(&self, place: &Place, folder: &Path, key: &Key) -> Result<Option<Peeked>> {
+    fn open(&self, place: &CacheFolder, folder: &Path, key: &Key) -> Result<Option<Peeked>> {
         let Some(peeked) = Peeked::open(&*place.store, folder, key)? else { return Ok(None) };
         peeked.expect_seal(self.cache.secret()).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
     }
 
     /// Keeps a result in memory that was read from its file, if it is small.
-    fn keep<T: Serialize>(&self, since: Option<Since>, value: &T, header: &Header<Glance>) {
-        let (Some(since), Some(call), Some(folder), Ok(key)) = (since, self.call.bytes(), &self.home.folder, &self.key)
-        else {
-            return;
-        };
+    fn keep<T: Serialize>(&self, snapshot: Option<Snapshot>, value: &T, header: &Header<Glance>) {
+        let (Some(snapshot), Some(call), Ok(key)) = (snapshot, self.call.bytes(), &self.key) else { return };
         let size = header.size();
-        if size > memory_tier::LARGEST as u64 {
+        if size > LARGEST as u64 {
             return;
         }
         // As it was read; what it was compressed with does not matter here.
         let Ok(document) = guarded(|| cbor::to_vec(value)) else { return };
-        if document.len() <= memory_tier::LARGEST {
-            let warm = Warm::new(*key, document.into(), header.details.created(), header.details.took(), size, since);
-            self.cache.upkeep().keep(self.memo.key(), folder, call, warm);
+        if document.len() <= LARGEST {
+            let details = &header.details;
+            let entry = MemoryEntry::new(*key, document.into(), details.created(), details.took(), size, snapshot);
+            self.cache.engine().memory_tier().insert(self.memo.key(), call, entry);
         }
     }
 
@@ -258,7 +260,7 @@ impl<'a> Site<'a> {
     pub(crate) fn way_to_a_turn(&self, is_task: bool, longest: Option<Duration>) -> Option<Join<'_>> {
         let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
         // Who computes is to be seen by others.
-        self.cache.upkeep().counted();
+        self.cache.engine().note_counted();
         Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
     }
 
@@ -292,7 +294,7 @@ impl<'a> Site<'a> {
             code: &function.code,
             parts: &self.memo.code_parts(),
             arguments,
-            unkept: self.cache.upkeep().unkept.of(key),
+            unkept: self.cache.engine().unstored.of(key),
         };
         missing.reason()
     }
@@ -310,7 +312,7 @@ impl<'a> Site<'a> {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
         };
         let layout = &there.layout;
-        there.bounds.expect_space(layout)?;
+        there.expect_space()?;
         let started = self.clock();
         // What the user's `Serialize` and `Deserialize` do wrong here is no fault of the function.
         let (checked, found) = references::writing(|| {
@@ -322,7 +324,7 @@ impl<'a> Site<'a> {
             })
         });
         let (back, len) = checked?;
-        let fits = Fits { most: there.bounds.largest(), document: len };
+        let fits = Fits { most: there.largest(), document: len };
         let compression = memo.compression(cache);
         let function = memo.function();
         let mut details = Details {
@@ -355,21 +357,21 @@ impl<'a> Site<'a> {
             let size = draft.len();
             // It may have been published before something failed.
             let before = there.store.put(folder, key, draft, cache.is_durable());
-            Ok((before.inspect_err(|_| cache.upkeep().changed(key))?, size))
+            Ok((before.inspect_err(|_| cache.engine().invalidate(key))?, size))
         };
         let (before, size) = match put() {
             // Somebody removed a folder under us: once more, from the root.
             Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put())?,
             result => result?,
         };
-        cache.upkeep().stored(home.tally(), key, before, size);
+        cache.engine().stored(home.tally(), key, before, size);
         self.note(there, Event::Stored(cause), SystemTime::now(), details.arguments.iter().map(brief).collect());
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok((size, back))
     }
 
     /// Notes for later what became of this call. That it can't be noted is no fault of the result.
-    fn note(&self, there: &Place, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
+    fn note(&self, there: &CacheFolder, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
         let Some((folder, key)) = self.place() else { return };
         let function = self.memo.function();
         let record =
@@ -384,7 +386,7 @@ impl<'a> Site<'a> {
         let place = self.cache.writable()?;
         let key = self.key.as_ref().map_err(Error::clone)?;
         let (Some(place), Some(folder)) = (place, &self.home.folder) else { return Ok(false) };
-        let removed = self.cache.upkeep().remove(folder, key)?;
+        let removed = self.cache.engine().remove(folder, key)?;
         if removed {
             self.note(place, Event::Forgotten, SystemTime::now(), Vec::new());
         }
@@ -399,7 +401,7 @@ impl<'a> Site<'a> {
 
 /// Whether a result of that time is too old, for the function or for the cache.
 fn expired<R, S: Shape<R>>(cache: &Cache, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
-    let limit = cache.place().and_then(|place| place.bounds.limits().max_age);
+    let limit = cache.place().and_then(|place| place.limits.max_age);
     let max_age = rules.longest().into_iter().chain(limit).min()?;
     let age = policy::age(created, max_age);
     (age > max_age).then_some(Reason::Expired { age, max_age })
@@ -414,19 +416,22 @@ pub(crate) fn encode_for(cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)
 /// The result of a call, if it is in memory.
 #[inline]
 pub(crate) fn recall<R, S: Shape<R>>(memo: &Memo, cache: &Cache, call: &Encoded, rules: Rules<R, S>) -> Option<R> {
-    let hot = cache.hot()?;
+    let memory = cache.memory()?;
     if rules.valid.is_some() {
         return None;
     }
-    hot.get(memo.key(), call.bytes()?, |warm| {
-        if expired(cache, rules, warm.created).is_some() {
+    let value = memory.get(memo.key(), call.bytes()?, |entry| {
+        if expired(cache, rules, entry.created).is_some() {
             return None;
         }
-        let value = guarded(|| cbor::from_slice::<S::Stored>(&warm.document)).ok()?;
-        memo.with_home(cache, |home| home.tally().hot_hit(warm.took));
-        tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
+        let value = guarded(|| cbor::from_slice::<S::Stored>(&entry.document)).ok()?;
+        memo.with_home(cache, |home| home.tally().hot_hit(entry.took));
+        tracing::debug!(function = memo.name(), key = %entry.key, size = entry.size, saved = ?entry.took, hot = true, "hit");
         Some(S::restored(value))
-    })
+    });
+    // The background thread may have gone to sleep in between.
+    cache.engine().note_counted();
+    value
 }
 
 fn since(started: Option<Instant>) -> Duration {

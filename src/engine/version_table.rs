@@ -1,0 +1,300 @@
+//! Version counters, by which processes tell each other that an entry was removed or replaced: a file that all of them have
+//! mapped.
+//!
+//! **The invariant**: a result in memory that was read from a file is used only while the version of its key is the one that
+//! was there *before* the file was opened. A process that removes or replaces a file changes the version *afterwards*. So when
+//! `forget` has returned, no process uses what it removed. A new version never occurred before, so two processes that change
+//! it at the same time are both seen, and no lock is needed.
+//!
+//! The file has 512 versions of 8 bytes. Versions are written with `pwrite`, since a store into a map would kill the process if
+//! the disk were full. They are read from a map, which costs one load. Zero is no version: it is what a file holds that was
+//! just made, or was emptied and made longer again.
+//!
+//! **A map can kill its process**: if the file is made shorter while it is mapped, the next load is a SIGBUS on Unix. This can't
+//! be excluded at the price of a load: any check of the length is outdated when the load happens, reading with `pread` takes
+//! twice as long as the whole hit, and a handler for SIGBUS belongs to the program and not to a library. So it is made unlikely:
+//! larder never shortens the file, and in a cache of one user the file is read-only (0400) except while larder opens it. So
+//! `cp`, `rsync --inplace` and a shell's `>` fail, or replace the file by another one, which is noticed within a second. The root
+//! user, and the members of a shared cache, can still shorten it. `Cache::diagnose` reports a file that was. Windows refuses to
+//! shorten a file that is mapped.
+#![expect(unsafe_code, reason = "a map of a file that others change is read with atomic loads")]
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use memmap2::{MmapOptions, MmapRaw};
+use twox_hash::XxHash3_64;
+
+use crate::key::Key;
+use crate::sys::file::{open_entry, write_all_at};
+use crate::sys::file_id::Identity;
+use crate::sys::file_system;
+use crate::sys::fork::per_process::PerProcess;
+
+const VERSIONS: usize = 512;
+const BYTES: usize = VERSIONS * 8;
+
+/// The version counters of one cache, in one file. If that is removed, this is the removed file still.
+pub(crate) struct VersionTable {
+    path: PathBuf,
+    file: File,
+    map: MmapRaw,
+    identity: Option<Identity>,
+    /// Whether it was logged that it can't be written.
+    has_failed: AtomicBool,
+    /// Whether changes by other processes are seen in the map at once.
+    is_coherent: bool,
+}
+
+/// The tables that are open in this process, and whether only to be read.
+static OPEN: PerProcess<Mutex<Open>> = PerProcess::new();
+
+type Open = Vec<(bool, Weak<VersionTable>)>;
+
+impl VersionTable {
+    /// Returns the table in this file, which all caches of the process share. Opens it if it is not open, or is no longer the
+    /// file of this name.
+    pub(crate) fn shared(path: &Path, read_only: bool) -> io::Result<Arc<VersionTable>> {
+        let open = || OPEN.get().lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known: Vec<_> = {
+            let mut open = open();
+            open.retain(|(_, table)| table.strong_count() > 0);
+            open.iter().filter(|(known, _)| *known == read_only).filter_map(|(_, table)| table.upgrade()).collect()
+        };
+        known.retain(|table| table.path == path && table.is_there());
+        if let Some(table) = known.pop() {
+            return Ok(table);
+        }
+        // Without the lock, as it may take long.
+        let table = Arc::new(VersionTable::open(path, read_only)?);
+        open().push((read_only, Arc::downgrade(&table)));
+        Ok(table)
+    }
+
+    /// Opens the file, and makes it unless `read_only`.
+    pub(crate) fn open(path: &Path, read_only: bool) -> io::Result<VersionTable> {
+        let file = if read_only { open_entry(path)? } else { protection::open(path)? };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        let is_short = metadata.len() < BYTES as u64;
+        if is_short && read_only {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too short"));
+        }
+        if is_short {
+            file.set_len(BYTES as u64)?;
+        }
+        let map = MmapOptions::new().len(BYTES).map_raw_read_only(&file)?;
+        let is_coherent = file_system::maps_are_coherent(&file, !read_only);
+        let table = VersionTable {
+            identity: Identity::in_metadata(&metadata),
+            path: path.to_owned(),
+            file,
+            map,
+            has_failed: AtomicBool::new(false),
+            is_coherent,
+        };
+        if is_short {
+            table.bump_all();
+        }
+        Ok(table)
+    }
+
+    /// Whether a file at this path was made too short by another program.
+    pub(crate) fn is_cut(path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() < BYTES as u64)
+    }
+
+    /// Whether a result may be kept in memory for as long as its version is the same. It may not on a file system where changes
+    /// by other machines are not seen at once. Changing a version is useful there too: processes on the machine that has the
+    /// disk see it.
+    pub(crate) fn is_coherent(&self) -> bool {
+        self.is_coherent
+    }
+
+    /// Returns the index of the key's version.
+    pub(crate) fn slot(key: &Key) -> usize {
+        // Not the bytes that choose a lock.
+        usize::from(u16::from_le_bytes([key.as_bytes()[30], key.as_bytes()[31]])) % VERSIONS
+    }
+
+    /// Returns the version with this index.
+    #[inline]
+    pub(crate) fn read(&self, slot: usize) -> u64 {
+        assert!(slot < VERSIONS);
+        // SAFETY: the map has `BYTES` bytes, begins at a page, and lives as long as `self`. It is only ever read here, with
+        // atomic loads of eight aligned bytes, which may read memory that can't be written to. If another program made the
+        // file shorter, this is a SIGBUS and no undefined behaviour, see above.
+        unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().cast::<u64>().add(slot)) }.load(Ordering::Acquire)
+    }
+
+    /// Changes the version of a key. To be called after its entry was removed or replaced.
+    pub(crate) fn bump(&self, key: &Key) {
+        let offset = VersionTable::slot(key) as u64 * 8;
+        self.write(&unique().to_ne_bytes(), offset);
+    }
+
+    /// Changes all versions.
+    pub(crate) fn bump_all(&self) {
+        self.write(&unique().to_ne_bytes().repeat(VERSIONS), 0);
+    }
+
+    fn write(&self, bytes: &[u8], offset: u64) {
+        if let Err(error) = write_all_at(&self.file, bytes, offset) {
+            // That the file is gone is noticed as well, within a second, and removing it needs no space.
+            let removed = fs::remove_file(&self.path).is_ok();
+            if !self.has_failed.swap(true, Ordering::Relaxed) {
+                tracing::warn!(path = %self.path.display(), %error, removed, "can't tell other processes what was removed");
+            }
+        }
+    }
+
+    /// Whether the file still has its name, so that all processes use the same one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.identity.is_some() && Identity::of(&self.path) == self.identity
+    }
+}
+
+/// Returns a number that no process returns a second time. It is not zero.
+fn unique() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let seed = [now.to_le_bytes().as_slice(), &count.to_le_bytes(), &std::process::id().to_le_bytes()].concat();
+    XxHash3_64::oneshot(&seed).max(1)
+}
+
+/// Keeps other programs from making the file shorter by mistake.
+#[cfg(unix)]
+mod protection {
+    use std::fs::{File, Permissions};
+    use std::io;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use crate::sys::file::{open_entry, open_to_change};
+    use crate::sys::permissions;
+
+    /// The mode of a file that its owner opens to write, and the one that it has otherwise.
+    const OPENED: u32 = 0o600;
+    const PROTECTED: u32 = 0o400;
+
+    /// How often it is opened again if another process protects it in between.
+    const TRIES: usize = 8;
+
+    /// Opens the file to change it, and makes it if there is none. A file that only its owner may use is read-only afterwards.
+    pub(super) fn open(path: &Path) -> io::Result<File> {
+        let mut opened = open_to_change(path);
+        for _ in 0..TRIES {
+            match &opened {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    open_entry(path)?.set_permissions(Permissions::from_mode(OPENED))?;
+                    opened = open_to_change(path);
+                }
+                _ => break,
+            }
+        }
+        let file = opened?;
+        let mode = file.metadata()?.permissions().mode() & 0o777;
+        if mode == OPENED && permissions::file_mode(path) == OPENED {
+            // Without it, the file works as well.
+            let _ = file.set_permissions(Permissions::from_mode(PROTECTED));
+        }
+        Ok(file)
+    }
+}
+
+/// Keeps other programs from making the file shorter by mistake: the system does, as it is mapped.
+#[cfg(not(unix))]
+mod protection {
+    use std::fs::File;
+    use std::io;
+    use std::path::Path;
+
+    use crate::sys::file::open_to_change;
+
+    pub(super) fn open(path: &Path) -> io::Result<File> {
+        open_to_change(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(root: &Path) -> VersionTable {
+        VersionTable::open(&root.join("marks"), false).unwrap()
+    }
+
+    #[test]
+    fn every_process_sees_a_change() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (open(root.path()), open(root.path()));
+        let (a, b) = (Key::from_bytes([1; 32]), Key::from_bytes([2; 32]));
+        let both = || (there.read(VersionTable::slot(&a)), there.read(VersionTable::slot(&b)));
+        let before = both();
+        here.bump(&a);
+        let after = both();
+        assert!(after.0 != before.0 && after.1 == before.1);
+        assert_eq!(here.read(VersionTable::slot(&a)), after.0);
+        here.bump_all();
+        let last = both();
+        assert!(last.0 != after.0 && last.1 != after.1);
+        assert!(here.is_there());
+        fs::remove_file(root.path().join("marks")).unwrap();
+        assert!(!here.is_there());
+        let _new = open(root.path());
+        assert!(!here.is_there());
+        assert_eq!(there.read(VersionTable::slot(&a)), last.0);
+    }
+
+    #[test]
+    fn a_read_only_cache_makes_no_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("marks");
+        assert!(VersionTable::open(&path, true).is_err());
+        assert!(!path.exists());
+    }
+
+    /// F60: zeros in a new file, or in one that was emptied and made longer, are not the version of any result.
+    #[test]
+    fn a_file_that_is_made_or_made_longer_gets_new_versions() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("marks");
+        let key = Key::from_bytes([1; 32]);
+        let version = |table: &VersionTable| table.read(VersionTable::slot(&key));
+        let first = version(&open(root.path()));
+        assert!(!VersionTable::is_cut(&path));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "short").unwrap();
+        assert!(VersionTable::is_cut(&path) && VersionTable::open(&path, true).is_err());
+        let second = version(&open(root.path()));
+        assert!(first != 0 && second != 0 && first != second);
+    }
+
+    /// F60: a program that is not larder can't empty the file by mistake.
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_read_only_for_other_programs() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let mode = || fs::metadata(root.path().join("marks")).unwrap().permissions().mode() & 0o777;
+        let (first, key) = (open(root.path()), Key::from_bytes([1; 32]));
+        assert_eq!(mode(), 0o400);
+        let emptied = File::options().write(true).truncate(true).open(root.path().join("marks"));
+        // The root user may do anything; then it must get its length back before the next load.
+        match emptied {
+            Ok(_) => drop(open(root.path())),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::PermissionDenied),
+        }
+        let second = open(root.path());
+        second.bump(&key);
+        assert_eq!(first.read(VersionTable::slot(&key)), second.read(VersionTable::slot(&key)));
+        assert_eq!(mode(), 0o400);
+    }
+}
