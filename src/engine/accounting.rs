@@ -340,7 +340,9 @@ impl Accounting {
     /// not have been counted by the scan.
     pub(crate) fn reconcile(&self, baseline: &Baseline, found: &Scanned, within_churn: bool) -> Result<bool> {
         let Some(files) = &self.files else { return Ok(false) };
-        let Some(mut session) = files.counters.session(TRIES_TO_BEGIN) else { return Ok(false) };
+        // A call that evicts waits for less long than one that trims.
+        let tries = if within_churn { TRIES_OF_SCAN } else { TRIES_TO_BEGIN };
+        let Some(mut session) = files.counters.session(tries) else { return Ok(false) };
         let counted = session.read()?;
         if counted.corrections != baseline.corrections {
             return Ok(false);

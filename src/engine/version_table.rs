@@ -24,7 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use memmap2::{MmapOptions, MmapRaw};
 use twox_hash::XxHash3_64;
@@ -48,7 +48,12 @@ pub(crate) struct VersionTable {
     has_failed: AtomicBool,
     /// Whether changes by other processes are seen in the map at once.
     is_coherent: bool,
+    /// Whether another program had made it shorter when it was opened.
+    was_cut: bool,
 }
+
+/// A file that is short because it is being made is younger than this.
+const MAKING: Duration = Duration::from_secs(1);
 
 /// The tables that are open in this process, and whether only to be read.
 static OPEN: PerProcess<Mutex<Open>> = PerProcess::new();
@@ -77,6 +82,7 @@ impl VersionTable {
 
     /// Opens the file, and makes it unless `read_only`.
     pub(crate) fn open(path: &Path, read_only: bool) -> io::Result<VersionTable> {
+        let was_cut = VersionTable::is_cut(path);
         let file = if read_only { open_entry(path)? } else { protection::open(path)? };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -98,16 +104,28 @@ impl VersionTable {
             map,
             has_failed: AtomicBool::new(false),
             is_coherent,
+            was_cut,
         };
         if is_short {
             table.bump_all();
         }
+        if was_cut {
+            tracing::warn!(path = %path.display(), "{CUT}");
+        }
         Ok(table)
     }
 
-    /// Whether a file at this path was made too short by another program.
+    /// Whether the file of this path was made shorter by another program. A file that was just made is short for a moment.
     pub(crate) fn is_cut(path: &Path) -> bool {
-        fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() < BYTES as u64)
+        fs::symlink_metadata(path).is_ok_and(|metadata| {
+            let age = metadata.created().ok().and_then(|created| created.elapsed().ok());
+            metadata.is_file() && is_cut(metadata.len(), age)
+        })
+    }
+
+    /// Whether another program had made the file shorter when it was opened here. It has its length again.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.was_cut
     }
 
     /// Whether a result may be kept in memory for as long as its version is the same. It may not on a file system where changes
@@ -158,6 +176,14 @@ impl VersionTable {
     pub(crate) fn is_there(&self) -> bool {
         self.identity.is_some() && Identity::of(&self.path) == self.identity
     }
+}
+
+/// What is said of a file that another program made shorter.
+pub(crate) const CUT: &str = "another program made the file shorter by which processes tell each other what was removed: it kills \
+                              those that have it mapped (SIGBUS) when they next use a result in memory";
+
+fn is_cut(len: u64, age: Option<Duration>) -> bool {
+    len < BYTES as u64 && age.is_some_and(|age| age >= MAKING)
 }
 
 /// Returns a number that no process returns a second time. It is not zero.
@@ -269,12 +295,27 @@ mod tests {
         let key = Key::from_bytes([1; 32]);
         let version = |table: &VersionTable| table.read(VersionTable::slot(&key));
         let first = version(&open(root.path()));
-        assert!(!VersionTable::is_cut(&path));
         fs::remove_file(&path).unwrap();
         fs::write(&path, "short").unwrap();
-        assert!(VersionTable::is_cut(&path) && VersionTable::open(&path, true).is_err());
+        assert!(VersionTable::open(&path, true).is_err());
         let second = version(&open(root.path()));
         assert!(first != 0 && second != 0 && first != second);
+    }
+
+    /// F60: it is reported, and a file that is being made is not.
+    #[test]
+    fn a_file_that_was_made_shorter_is_told_from_a_new_one() {
+        let (young, old) = (Some(Duration::from_millis(10)), Some(Duration::from_secs(60)));
+        assert!(is_cut(0, old) && is_cut(BYTES as u64 - 1, old));
+        assert!(!is_cut(0, young) && !is_cut(0, None) && !is_cut(BYTES as u64, old));
+        let root = tempfile::tempdir().unwrap();
+        assert!(!open(root.path()).was_cut() && !open(root.path()).was_cut());
+        let file = protection::open(&root.path().join("marks")).unwrap();
+        if file.metadata().unwrap().created().is_ok() {
+            std::thread::sleep(MAKING);
+            file.set_len(7).unwrap();
+            assert!(open(root.path()).was_cut() && !open(root.path()).was_cut());
+        }
     }
 
     /// F60: a program that is not larder can't empty the file by mistake.

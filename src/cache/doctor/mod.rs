@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::cache::Cache;
 use crate::engine::cache_folder::CacheFolder;
 use crate::engine::free_space::{free_space, left_free};
-use crate::engine::version_table::VersionTable;
+use crate::engine::version_table::{CUT, VersionTable};
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
 use crate::single_flight::running_calls::Process;
@@ -339,18 +339,12 @@ fn memory(layout: &Layout) -> Finding {
     if !path.exists() {
         return good("memory", "no process has kept results in memory yet");
     }
-    if VersionTable::is_cut(&path) {
-        return fault(
-            "memory",
-            "another program has made `marks` shorter: a process that has it mapped is killed (SIGBUS) when it next uses a \
-             result in memory",
-            format!(
-                "remove {}; keep other programs from writing into the cache, such as a backup that is restored",
-                path.display()
-            ),
-        );
+    // This process may have repaired it when it opened the cache.
+    let table = VersionTable::shared(&path, false);
+    if table.as_ref().is_ok_and(|table| table.was_cut()) || VersionTable::is_cut(&path) {
+        return fault("memory", CUT, "keep other programs from writing into the cache, such as a backup that is restored");
     }
-    match VersionTable::open(&path, false) {
+    match table {
         Ok(table) if !table.is_coherent() => note(
             "memory",
             "results are not kept in memory, as it is not seen at once on this file system what others remove",
