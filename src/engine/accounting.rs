@@ -10,7 +10,7 @@
 //! with, is the entries and bytes of these totals. The [`HourlyLog`] has the same counts by the hour in which they were flushed.
 //!
 //! Entries that come or go without being counted (a process is killed between rename and counting, a file is removed by another
-//! program) are found by a scan. What a scan finds is compared with a [`Baseline`], what was counted when it began, and the
+//! program) are found by a scan. What a scan finds is compared with a [`Baseline`], the counts when it began, and the
 //! difference is added: what is stored or removed during the scan is counted by the process that does it. If another scan
 //! corrected the counters in between, the baseline is outdated and nothing is added: otherwise both would add the same
 //! difference. The counter file says how many corrections there were.
@@ -70,7 +70,7 @@ struct Files {
     hours: HourlyLog,
 }
 
-/// What was counted when a scan began.
+/// The counts when a scan began.
 pub(crate) struct Baseline {
     functions: Scanned,
     corrections: Option<u64>,
@@ -214,7 +214,7 @@ impl Accounting {
         self.usage.change(change);
     }
 
-    /// Adds at once what was counted of one function, so that other processes know what entries came or went, and a process
+    /// Adds the counts of one function to the file at once, so that other processes know what entries came or went, and a process
     /// that is killed loses none of them. Others hold the file for microseconds. If it can't be had, the next flush adds it.
     pub(crate) fn flush_one(&self, counters: &FunctionCounters) {
         let Some(files) = &self.files else { return };
@@ -230,7 +230,7 @@ impl Accounting {
     }
 
     /// Counts the entries with `scan` and makes the counter file, if there is none. Other processes that open the cache wait
-    /// for that, so that one of them counts.
+    /// until that is done, so that one of them counts.
     pub(crate) fn begin(&self, scan: Scan<'_>) {
         let Some(files) = &self.files else { return };
         if files.counters.is_complete() {
@@ -244,7 +244,7 @@ impl Accounting {
         unwritable(begun);
     }
 
-    /// Adds what was counted to the files: whether that could be done. Another process may hold them.
+    /// Adds the counts to the files: whether that could be done. Another process may hold them.
     ///
     /// # Errors
     /// If a file can't be read or written, or not all entries could be counted for a new counter file.
@@ -259,7 +259,7 @@ impl Accounting {
         logged
     }
 
-    /// Adds what was counted to the files, which it tries a few times.
+    /// Adds the counts to the files, which it tries a few times.
     pub(crate) fn flush_with_retries(&self, scan: Scan<'_>) {
         for _ in 0..TRIES_AT_END {
             match self.flush(scan) {
@@ -270,7 +270,7 @@ impl Accounting {
         }
     }
 
-    /// Adds to the hourly log what was counted since the last time: whether that could be done.
+    /// Adds the counts since the last time to the hourly log: whether that could be done.
     fn append_hour(&self, files: &Files) -> Result<bool> {
         let mut logged = locked(&self.logged);
         let totals = self.own_totals();
@@ -361,7 +361,7 @@ impl Accounting {
         Ok(true)
     }
 
-    /// Counts the difference between what was counted and what was found.
+    /// Counts the difference between the counts and the entries that were found.
     fn add_difference(&self, counted: &Scanned, found: &Scanned) {
         let folders: BTreeSet<&String> = counted.keys().chain(found.keys()).collect();
         for folder in folders {
@@ -373,7 +373,7 @@ impl Accounting {
         }
     }
 
-    /// Brings the usage up to date with what other processes counted: whether the counter file is there.
+    /// Brings the usage up to date with the counts of other processes: whether the counter file is complete.
     pub(crate) fn refresh(&self) -> bool {
         let Some(files) = &self.files else { return false };
         let refreshed = files.counters.read_with(|counted| {
@@ -390,7 +390,7 @@ impl Accounting {
         })
     }
 
-    /// Exports what was counted since the last time as metrics. The recorder is foreign code, so no lock is held, and a panic
+    /// Exports the counts since the last time as metrics. The recorder is foreign code, so no lock is held, and a panic
     /// ends here.
     #[cfg(feature = "metrics")]
     pub(crate) fn export_metrics(&self) {

@@ -26,7 +26,7 @@ pub(crate) trait Task: Send + Sync {
     /// Stops what would go on at the end of the process.
     fn stop(&self);
 
-    /// Writes what was counted, at the end of the process: whether it could.
+    /// Writes the counts at the end of the process: whether it could.
     fn flush(&self) -> bool;
 }
 
@@ -117,7 +117,7 @@ fn visit_all() {
     }
 }
 
-/// Writes what was counted, at the end of the process.
+/// Writes the counts of all caches at the end of the process.
 pub(crate) fn flush_all() {
     let known = caches().roster.known();
     let mut left: Vec<_> = known.iter().filter_map(Weak::upgrade).collect();

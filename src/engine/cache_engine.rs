@@ -54,7 +54,7 @@ impl Engine {
         let folder = CacheFolder::new(plan);
         let accounting = Accounting::new(&folder.layout, &folder.locks);
         if folder.is_writable() {
-            // From now on, what comes and goes is counted; what is there already is counted here.
+            // Later changes are counted when they happen; the entries that exist already are counted here.
             accounting.begin(&|| folder.count());
             // Many caches are opened and never used.
             folder.close_files();
@@ -77,7 +77,7 @@ impl Engine {
         self.folder.as_ref().filter(|folder| folder.is_open())
     }
 
-    /// Returns why the folder can't be made; `None` if it is there, or the cache is off.
+    /// Returns why the folder can't be made; `None` if it exists, or the cache is off.
     pub(crate) fn deferred_error(&self) -> Option<Error> {
         self.folder.as_ref().and_then(CacheFolder::deferred_error)
     }
@@ -103,7 +103,7 @@ impl Engine {
         &self.memory
     }
 
-    /// Makes the background thread write what was counted. To be called after something was.
+    /// Makes the background thread write the counts. To be called after counting.
     #[inline]
     pub(crate) fn note_counted(self: &Arc<Self>) {
         if !self.background.is_awake() {

@@ -71,13 +71,13 @@ impl CacheFolder {
         }
     }
 
-    /// Whether the folder is there. Tries to make it, at most once a second.
+    /// Whether the folder exists. Tries to make it, at most once a second.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         !self.deferred.is_deferred() || self.deferred.try_again(&self.layout)
     }
 
-    /// Returns why the folder can't be made; `None` if it is there.
+    /// Returns why the folder can't be made; `None` if it exists.
     pub(crate) fn deferred_error(&self) -> Option<Error> {
         self.deferred.error()
     }

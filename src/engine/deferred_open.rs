@@ -35,7 +35,7 @@ impl DeferredOpen {
         self.is_deferred.load(Ordering::Acquire)
     }
 
-    /// Tries to make the folder, at most once a second: whether it is there now.
+    /// Tries to make the folder, at most once a second: whether it exists now.
     #[cold]
     pub(super) fn try_again(&self, layout: &Layout) -> bool {
         // A call that comes while another one tries does without the cache.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::cache_engine::Engine;
 use crate::engine::cache_folder::CacheFolder;
-use crate::engine::eviction::evictor::Site;
+use crate::engine::eviction::evictor::EvictionContext;
 use crate::engine::eviction::policy::Limits;
 use crate::engine::eviction::trim::trim;
 use crate::engine::failures::Failures;
@@ -35,7 +35,7 @@ impl Engine {
         self.accounting.stored(counters, before, size);
         self.accounting.flush_one(counters);
         self.note_counted();
-        self.evictor.enforce(self.site(folder, &|folder, key| self.evict(folder, key)));
+        self.evictor.enforce(self.eviction_context(folder, &|folder, key| self.evict(folder, key)));
     }
 
     /// Removes an entry, for all processes: whether there was one.
@@ -101,12 +101,12 @@ impl Engine {
 
     /// Removes entries until these limits hold, and corrects the counters.
     pub(crate) fn trim(&self, place: &CacheFolder, limits: &Limits) -> Result<Trimmed> {
-        trim(self.site(place, &|folder, key| self.evict(folder, key)), limits)
+        trim(self.eviction_context(place, &|folder, key| self.evict(folder, key)), limits)
     }
 
     /// Enforces the limits in the background: whether there is more to do.
     pub(super) fn evict_in_background(&self, place: &CacheFolder) -> bool {
-        self.evictor.enforce_in_background(self.site(place, &|folder, key| self.evict(folder, key)))
+        self.evictor.enforce_in_background(self.eviction_context(place, &|folder, key| self.evict(folder, key)))
     }
 
     /// Counts the entries of each function, and corrects the counters.
@@ -126,8 +126,12 @@ impl Engine {
         }
     }
 
-    fn site<'s>(&'s self, folder: &'s CacheFolder, remove: &'s dyn Fn(&Path, &Key) -> Result<bool>) -> Site<'s> {
-        Site { folder, accounting: &self.accounting, repeats: &self.repeats, remove }
+    fn eviction_context<'s>(
+        &'s self,
+        folder: &'s CacheFolder,
+        remove: &'s dyn Fn(&Path, &Key) -> Result<bool>,
+    ) -> EvictionContext<'s> {
+        EvictionContext { folder, accounting: &self.accounting, repeats: &self.repeats, remove }
     }
 
     fn count_removed(&self, folder: &Path, removed: UsageDelta) {

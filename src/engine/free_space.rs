@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// How long a measurement is used.
 const VALID_FOR: Duration = Duration::from_secs(1);
 
-/// A fiftieth of the disk is left free, but at most so many bytes.
+/// A fiftieth of the disk is left free, but at most this number of bytes.
 const MOST_LEFT_FREE: u64 = 1 << 30;
 
 /// What may still be written.

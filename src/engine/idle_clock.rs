@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::observe::stats::CounterTotals;
 
-/// A cache is idle when nothing happened for so many visits of the background thread.
+/// A cache is idle when nothing happened for this number of visits of the background thread.
 const IDLE_TICKS: u32 = 3;
 
 /// The time between two times that the entries which were used in memory are touched.
@@ -63,7 +63,7 @@ mod tests {
         let totals = |entries| CounterTotals::from(UsageDelta { entries, bytes: 0 });
         let ticks = |totals, is_busy| (0..10).take_while(|_| clock.tick(totals, is_busy)).count();
         assert_eq!(ticks(totals(1), false), 3);
-        // It was woken again, and what was counted since counts.
+        // It was woken again.
         assert_eq!(ticks(totals(1), false), 2);
         assert_eq!(ticks(totals(2), true), 10);
     }

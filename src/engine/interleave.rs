@@ -1,6 +1,6 @@
 //! All orders in which the steps of several threads can happen, for tests of protocols.
 
-/// Returns each order of the steps of threads that take so many steps each, as the threads whose turn it is.
+/// Returns each order of steps, as a list of threads; `steps` has the number of steps of each thread.
 pub(super) fn interleavings(steps: &[usize]) -> Vec<Vec<usize>> {
     fn extend(left: &mut [usize], order: &mut Vec<usize>, all: &mut Vec<Vec<usize>>) {
         if left.iter().all(|left| *left == 0) {

@@ -6,7 +6,7 @@ use crate::engine::cache_engine::Engine;
 use crate::error::Result;
 
 impl Engine {
-    /// Writes what was counted: whether that could be done.
+    /// Writes the counts: whether that could be done.
     fn try_flush(&self) -> Result<bool> {
         #[cfg(feature = "metrics")]
         self.accounting.export_metrics();
@@ -16,7 +16,7 @@ impl Engine {
         }
     }
 
-    /// Writes what was counted, which it tries a few times.
+    /// Writes the counts, which it tries a few times.
     pub(crate) fn flush_with_retries(&self) {
         #[cfg(feature = "metrics")]
         self.accounting.export_metrics();

@@ -2,7 +2,7 @@
 //!
 //! A cache has a flag, [`Awake`]. A call counts what it did, and then looks whether the flag is set; if it is not, it adds the
 //! cache to the roster. The thread visits each cache on the roster once a second. When one was idle for a while, the thread
-//! takes it off, and then writes what was counted up to that point.
+//! takes it off, and then writes the counts up to that point.
 //!
 //! **The invariant**: the flag is set exactly while the cache is on the roster. Both change in one step, under the lock of the
 //! roster: if the flag were cleared in another step, a call could set it again before the thread takes the cache off, and
@@ -64,7 +64,7 @@ impl<M: Clone> Roster<M> {
         self.is_running
     }
 
-    /// Takes a cache off the roster. What was counted is to be written afterwards.
+    /// Takes a cache off the roster. Its counts are to be written afterwards.
     pub(crate) fn put_to_sleep(&mut self, awake: &Awake) {
         awake.set(false);
         fence(Ordering::SeqCst);
@@ -159,7 +159,7 @@ mod tests {
             self.written = self.counted.load(Ordering::Relaxed);
         }
 
-        /// Whether what was counted is written, or will be by a thread.
+        /// Whether all counts are written, or will be by a thread.
         fn is_safe(&self) -> bool {
             let is_visited = self.awake.is_set() && self.roster.awake().len() == 1;
             let has_thread = !self.ended || self.threads > 1;

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::key::Key;
 use crate::observe::reason::NotKept;
 
-/// At most so many calls are remembered.
+/// The number of calls that are remembered.
 const MOST: usize = 1024;
 
-/// One call is noted in the history once in this time, and so many calls are.
+/// One call is noted in the history once in this time, and at most this number of calls.
 const EACH: Duration = Duration::from_secs(1);
 const MOST_WRITTEN: u32 = 16;
 

@@ -105,7 +105,7 @@ impl FunctionCounters {
         self.flushed.lock().unwrap_or_else(PoisonError::into_inner).add(more);
     }
 
-    /// Returns what was exported so far and what is to be exported up to now, and notes that it was exported.
+    /// Returns the totals that were exported last and those of now, and notes these as exported.
     #[cfg(feature = "metrics")]
     pub(crate) fn take_unexported(&self) -> (CounterTotals, CounterTotals) {
         let mut exported = self.exported.lock().unwrap_or_else(PoisonError::into_inner);

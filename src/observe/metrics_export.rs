@@ -25,7 +25,7 @@ const TIMES: [(&str, &[Count]); 2] = [
 /// Nanoseconds of a microsecond.
 const NANOS: u64 = 1000;
 
-/// Exports what was counted of a function from `before` to `now`.
+/// Exports how the counters of a function grew from `before` to `now`.
 ///
 /// The recorder is foreign code: it may use a cache itself, or panic. So the caller holds no lock, and guards against a panic.
 pub(crate) fn export(function: &str, before: &CounterTotals, now: &CounterTotals) {

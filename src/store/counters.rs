@@ -34,7 +34,7 @@ const NAME_AT: usize = 26;
 const NUMBERS_AT: usize = 768;
 const LONGEST_NAME: usize = NUMBERS_AT - NAME_AT;
 
-/// At most so many records are read.
+/// The number of records that are read at most.
 const MOST_RECORDS: u64 = 1 << 16;
 
 /// The byte that is locked for the file. No key of a call has this value by chance.
@@ -86,7 +86,7 @@ impl CounterFile {
         CounterFile { records: RecordFile::new(path, locks, LOCK), offsets: Mutex::default() }
     }
 
-    /// Whether the file is there and was made to its end.
+    /// Whether the file exists and was made to its end.
     pub(crate) fn is_complete(&self) -> bool {
         self.records.open().ok().flatten().is_some_and(|file| corrections(&self.records, &file).is_some())
     }
@@ -101,7 +101,7 @@ impl CounterFile {
         Some(Session { records: &self.records, offsets, _writing: self.records.try_lock()? })
     }
 
-    /// Begins a session, for which it tries so many times, 2 ms apart.
+    /// Begins a session; waits for it by at most `tries` tries, 2 ms apart.
     pub(crate) fn session(&self, tries: u32) -> Option<Session<'_>> {
         let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Session { records: &self.records, offsets, _writing: self.records.lock(tries)? })
@@ -156,7 +156,7 @@ impl Session<'_> {
         }
     }
 
-    /// Whether the file is there and was made to its end.
+    /// Whether the file exists and was made to its end.
     pub(crate) fn is_complete(&self) -> Result<bool> {
         Ok(self.records.open()?.is_some_and(|file| corrections(self.records, &file).is_some()))
     }

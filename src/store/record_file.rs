@@ -63,7 +63,7 @@ impl<const N: usize> RecordFile<N> {
         }
     }
 
-    /// Takes the lock, for which it tries so many times.
+    /// Takes the lock, by at most `tries` tries.
     pub(crate) fn lock(&self, tries: u32) -> Option<Writing> {
         (0..tries).find_map(|number| {
             if number > 0 {
@@ -104,7 +104,7 @@ impl<const N: usize> RecordFile<N> {
         open_files::keep(self.path.clone(), file);
     }
 
-    /// Reads at most so many records.
+    /// Reads at most `most` records.
     pub(crate) fn read_all(&self, file: &File, most: u64) -> Result<Records<N>> {
         // Part of a record at the end is the rest of a write that failed: the next record takes its place.
         let count = (self.len(file)? / N as u64).min(most);

@@ -342,7 +342,11 @@ fn memory(layout: &Layout) -> Finding {
     // This process may have repaired it when it opened the cache.
     let table = VersionTable::shared(&path, false);
     if table.as_ref().is_ok_and(|table| table.was_cut()) || VersionTable::is_cut(&path) {
-        return fault("memory", CUT, "keep other programs from writing into the cache, such as a backup that is restored");
+        return fault(
+            "memory",
+            CUT,
+            "keep other programs from writing into the cache, such as a backup that is restored",
+        );
     }
     match table {
         Ok(table) if !table.is_coherent() => note(

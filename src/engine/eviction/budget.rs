@@ -9,10 +9,10 @@ pub(crate) const REMOVALS: usize = 128;
 /// How long one piece of work takes, about.
 const TIME: Duration = Duration::from_millis(10);
 
-/// The clock is read after so many looks: each may take a millisecond if the disk has to be read.
+/// The number of looks after which the clock is read: each may take a millisecond if the disk has to be read.
 const AT_ONCE: usize = 16;
 
-/// A cache of so few entries is kept exactly within its limits, however slow the machine is: so much is done in any case.
+/// A cache of at most this number of entries is kept exactly within its limits, however slow the machine is.
 const FEW: i64 = 1000;
 const IF_FEW: Minimum = Minimum { looks: 256, removals: 64 };
 const IF_MANY: Minimum = Minimum { looks: AT_ONCE, removals: 2 };
@@ -34,13 +34,13 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Returns the budget of a call, or of one piece of the background thread's work, in a cache of so many entries.
+    /// Returns the budget of a call, or of one piece of the background thread's work, in a cache of this size.
     pub(crate) fn of(entries: i64) -> Self {
         let minimum = if entries <= FEW { IF_FEW } else { IF_MANY };
         Budget { looks: 0, removals: 0, most_looks: LOOKS, minimum, until: Instant::now() + TIME }
     }
 
-    /// Returns a budget for looking at so many entries.
+    /// Returns a budget for looking at `count` entries.
     pub(crate) fn of_looks(count: usize) -> Self {
         Budget { most_looks: count, ..Budget::of(i64::MAX) }
     }

@@ -28,7 +28,7 @@ use crate::key::Key;
 use crate::observe::repeated_faults::{Logged, Repeats};
 use crate::observe::stats::UsageDelta;
 
-/// A call looks for entries that are too old or too idle in caches of at most so many entries; in larger ones, the background
+/// A call looks for entries that are too old or too idle in caches of at most this size; in larger ones, the background
 /// thread does.
 const FEW: i64 = 10_000;
 
@@ -38,13 +38,13 @@ const PAUSE_FOR_EACH: Duration = Duration::from_micros(100);
 /// The next scan begins when this part of the queue is left.
 const RUNS_LOW: usize = 8;
 
-/// So many entries a call looks at for the next scan, if it needs nothing of it yet.
+/// The number of entries that a call looks at for a scan whose result it does not need yet.
 const AHEAD: usize = 64;
 
 /// How long a call waits for another thread that makes room.
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
 
-/// How long the background thread works for one cache before it goes on to others.
+/// How long the background thread works for one cache before the next one has its turn.
 const THREADS_TURN: Duration = Duration::from_millis(300);
 
 /// Removes an entry: whether there was one.
@@ -52,7 +52,7 @@ pub(crate) type Remove<'r> = &'r dyn Fn(&Path, &Key) -> Result<bool>;
 
 /// What the evictor works on.
 #[derive(Clone, Copy)]
-pub(crate) struct Site<'s> {
+pub(crate) struct EvictionContext<'s> {
     pub(crate) folder: &'s CacheFolder,
     pub(crate) accounting: &'s Accounting,
     pub(crate) repeats: &'s Repeats,
@@ -95,38 +95,38 @@ impl Evictor {
     }
 
     /// Enforces the limits after an entry was stored, as far as a call may.
-    pub(crate) fn enforce(&self, site: Site<'_>) {
+    pub(crate) fn enforce(&self, context: EvictionContext<'_>) {
         if !self.has_limits() {
             return;
         }
-        let mut budget = Budget::of(self.level(site).entries);
-        while let Some(mut queue) = self.try_queue(site) {
+        let mut budget = Budget::of(self.level(context).entries);
+        while let Some(mut queue) = self.try_queue(context) {
             let mut report = Report::default();
-            let left = self.work(&mut queue, site, &mut budget, true, &mut report);
-            let is_over = self.is_over(site);
+            let left = self.work(&mut queue, context, &mut budget, true, &mut report);
+            let is_over = self.is_over(context);
             drop(queue);
-            report.log(site);
+            report.log(context);
             // Another thread may have stored more just now, and left the eviction to this one.
-            if left == Left::More || is_over || !self.is_over(site) {
+            if left == Left::More || is_over || !self.is_over(context) {
                 return;
             }
         }
     }
 
     /// Enforces the limits in the background, for a while: whether there is more to do.
-    pub(crate) fn enforce_in_background(&self, site: Site<'_>) -> bool {
+    pub(crate) fn enforce_in_background(&self, context: EvictionContext<'_>) -> bool {
         if !self.has_limits() {
             return false;
         }
         let until = Instant::now() + THREADS_TURN;
         loop {
             // Calls may have the queue in between.
-            let Some(mut queue) = self.try_queue(site) else { return true };
+            let Some(mut queue) = self.try_queue(context) else { return true };
             let mut report = Report::default();
-            let mut budget = Budget::of(self.level(site).entries);
-            let left = self.work(&mut queue, site, &mut budget, false, &mut report);
+            let mut budget = Budget::of(self.level(context).entries);
+            let left = self.work(&mut queue, context, &mut budget, false, &mut report);
             drop(queue);
-            report.log(site);
+            report.log(context);
             if left == Left::Nothing || Instant::now() >= until {
                 return left == Left::More;
             }
@@ -137,18 +137,18 @@ impl Evictor {
     fn work(
         &self,
         queue: &mut VictimQueue,
-        site: Site<'_>,
+        context: EvictionContext<'_>,
         budget: &mut Budget,
         is_call: bool,
         report: &mut Report,
     ) -> Left {
         if !queue.is_usage_known {
-            queue.is_usage_known = site.accounting.refresh();
+            queue.is_usage_known = context.accounting.refresh();
         }
         queue.unremovable.expire();
         self.unremovable.store(queue.unremovable.usage());
         // A scan for what is too old does not follow the last one at once if there are many entries.
-        let entries = self.level(site).entries;
+        let entries = self.level(context).entries;
         let pause = PAUSE_FOR_EACH.saturating_mul(u32::try_from(entries).unwrap_or(0));
         let is_time = |interval: Duration| queue.scanned.is_none_or(|at| at.elapsed() >= interval.max(pause));
         let mut is_due = self.interval().is_some_and(is_time) && (!is_call || entries <= FEW);
@@ -158,33 +158,33 @@ impl Evictor {
                     queue.overdue.push_front(victim);
                     return Left::More;
                 }
-                self.evict(&victim, queue, site, report);
+                self.evict(&victim, queue, context, report);
             }
-            while self.is_over(site)
+            while self.is_over(context)
                 && let Some(Reverse(victim)) = queue.next.pop()
             {
                 if !budget.removal() {
                     queue.next.push(Reverse(victim));
                     return Left::More;
                 }
-                self.evict(&victim, queue, site, report);
+                self.evict(&victim, queue, context, report);
             }
             let may_help = !queue.is_stuck();
-            let is_needed = may_help && self.is_over(site) && queue.next.is_empty();
-            let runs_low = may_help && queue.next.len() < queue.queued / RUNS_LOW && self.is_near(site);
+            let is_needed = may_help && self.is_over(context) && queue.next.is_empty();
+            let runs_low = may_help && queue.next.len() < queue.queued / RUNS_LOW && self.is_near(context);
             if !(is_due || is_needed || !queue.is_usage_known || runs_low) {
                 return Left::Nothing;
             }
-            let surplus = self.surplus(site);
+            let surplus = self.surplus(context);
             let mut scan = queue.scan.take().unwrap_or_else(|| {
-                let baseline = site.accounting.baseline();
-                Box::new(Scan::begin(site.folder, self.order, baseline, self.level(site).entries, surplus))
+                let baseline = context.accounting.baseline();
+                Box::new(Scan::begin(context.folder, self.order, baseline, self.level(context).entries, surplus))
             });
             let is_ahead = is_call && !(is_due || is_needed || !queue.is_usage_known);
             let mut ahead = Budget::of_looks(AHEAD);
             let budget = if is_ahead { &mut ahead } else { &mut *budget };
-            if scan.advance(site.folder, &queue.unremovable, surplus, budget) {
-                self.finish(*scan, queue, site, report);
+            if scan.advance(context.folder, &queue.unremovable, surplus, budget) {
+                self.finish(*scan, queue, context, report);
                 is_due = false;
                 if queue.queued == 0 {
                     return Left::Nothing;
@@ -192,7 +192,7 @@ impl Evictor {
                 continue;
             }
             // There is no time to find the rest.
-            let sample = if self.is_far_over(site) && queue.next.is_empty() { scan.sample() } else { Vec::new() };
+            let sample = if self.is_far_over(context) && queue.next.is_empty() { scan.sample() } else { Vec::new() };
             queue.scan = Some(scan);
             if sample.is_empty() {
                 return Left::More;
@@ -203,28 +203,28 @@ impl Evictor {
     }
 
     /// Corrects the counters by what a scan found, and fills the queue.
-    fn finish(&self, scan: Scan, queue: &mut VictimQueue, site: Site<'_>, report: &mut Report) {
+    fn finish(&self, scan: Scan, queue: &mut VictimQueue, context: EvictionContext<'_>, report: &mut Report) {
         let found = scan.finish();
         report.scans.push((found.entries, found.next.len() + found.overdue.len(), found.took));
         match found.failed {
             // Entries in a folder that can't be listed are still there.
             Some(error) => report.faults.push(("a folder can't be listed, so its entries are not evicted", error)),
             None => {
-                if let Err(error) = site.accounting.reconcile(&found.baseline, &found.counted, true) {
+                if let Err(error) = context.accounting.reconcile(&found.baseline, &found.counted, true) {
                     report.faults.push(("the number of entries can't be corrected", error));
                 }
             }
         }
-        site.accounting.refresh();
+        context.accounting.refresh();
         queue.fill(found.overdue, found.next);
     }
 
     /// Removes an entry, unless it was used since it was queued.
-    fn evict(&self, victim: &Victim, queue: &mut VictimQueue, site: Site<'_>, report: &mut Report) {
+    fn evict(&self, victim: &Victim, queue: &mut VictimQueue, context: EvictionContext<'_>, report: &mut Report) {
         if victim.was_used_since() {
             return;
         }
-        match (site.remove)(&victim.folder, &victim.key) {
+        match (context.remove)(&victim.folder, &victim.key) {
             Ok(removed) => queue.removed += usize::from(removed),
             Err(error) => {
                 queue.unremovable.add(victim.key, victim.size);
@@ -238,13 +238,13 @@ impl Evictor {
     }
 
     /// Takes the queue, if no other thread has it. Waits for it a little if there is far too much.
-    fn try_queue(&self, site: Site<'_>) -> Option<MutexGuard<'_, VictimQueue>> {
+    fn try_queue(&self, context: EvictionContext<'_>) -> Option<MutexGuard<'_, VictimQueue>> {
         let until = Instant::now() + LONGEST_WAIT;
         loop {
             match self.queue.try_lock() {
                 Ok(queue) => return Some(queue),
                 Err(TryLockError::Poisoned(poisoned)) => return Some(PoisonError::into_inner(poisoned)),
-                Err(TryLockError::WouldBlock) if self.is_far_over(site) && Instant::now() < until => {
+                Err(TryLockError::WouldBlock) if self.is_far_over(context) && Instant::now() < until => {
                     thread::sleep(Duration::from_micros(100));
                 }
                 Err(TryLockError::WouldBlock) => return None,
@@ -253,13 +253,13 @@ impl Evictor {
     }
 
     /// Returns what is compared with the limits.
-    fn level(&self, site: Site<'_>) -> UsageDelta {
-        site.accounting.usage().level() - self.unremovable.load()
+    fn level(&self, context: EvictionContext<'_>) -> UsageDelta {
+        context.accounting.usage().level() - self.unremovable.load()
     }
 
-    /// Whether there is more than a limit allows, of which `margin` gives the threshold.
-    fn exceeds(&self, site: Site<'_>, margin: impl Fn(u64, u64) -> u64, few: u64) -> bool {
-        let level = self.level(site);
+    /// Whether there is more than the threshold that `margin` gives for a limit.
+    fn exceeds(&self, context: EvictionContext<'_>, margin: impl Fn(u64, u64) -> u64, few: u64) -> bool {
+        let level = self.level(context);
         let exceeds = |limit: Option<u64>, level: i64, few: u64| {
             limit.is_some_and(|limit| level > i64::try_from(margin(limit, few)).unwrap_or(i64::MAX))
         };
@@ -267,24 +267,24 @@ impl Evictor {
     }
 
     /// Whether the cache is over a limit.
-    fn is_over(&self, site: Site<'_>) -> bool {
-        self.exceeds(site, |limit, _| limit, 0)
+    fn is_over(&self, context: EvictionContext<'_>) -> bool {
+        self.exceeds(context, |limit, _| limit, 0)
     }
 
     /// Whether the next entries will take it over a limit.
-    fn is_near(&self, site: Site<'_>) -> bool {
-        self.exceeds(site, |limit, _| (limit - limit / 64).saturating_sub(1), 0)
+    fn is_near(&self, context: EvictionContext<'_>) -> bool {
+        self.exceeds(context, |limit, _| (limit - limit / 64).saturating_sub(1), 0)
     }
 
     /// Whether it is so much over a limit that calls that store more have to wait.
-    fn is_far_over(&self, site: Site<'_>) -> bool {
-        self.exceeds(site, |limit, few| limit.saturating_add(limit / 64).saturating_add(few), 2)
+    fn is_far_over(&self, context: EvictionContext<'_>) -> bool {
+        self.exceeds(context, |limit, few| limit.saturating_add(limit / 64).saturating_add(few), 2)
     }
 
     /// Returns how many entries are too many by number.
-    fn surplus(&self, site: Site<'_>) -> usize {
+    fn surplus(&self, context: EvictionContext<'_>) -> usize {
         let limit = self.limits.max_entries.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-        usize::try_from(self.level(site).entries.saturating_sub(limit)).unwrap_or(0)
+        usize::try_from(self.level(context).entries.saturating_sub(limit)).unwrap_or(0)
     }
 
     /// Returns the time between two scans for entries that are too old or too idle.
@@ -295,13 +295,13 @@ impl Evictor {
 }
 
 impl Report {
-    fn log(self, site: Site<'_>) {
-        let root = site.folder.layout.root();
+    fn log(self, context: EvictionContext<'_>) {
+        let root = context.folder.layout.root();
         for (entries, queued, took) in self.scans {
             tracing::debug!(root = %root.display(), entries, queued, ?took, "scanned the cache");
         }
         for (what, error) in self.faults {
-            if let Some(Logged { unlogged }) = site.repeats.came(what, Some(error.kind()), "") {
+            if let Some(Logged { unlogged }) = context.repeats.came(what, Some(error.kind()), "") {
                 tracing::warn!(root = %root.display(), %error, unlogged, "{what}");
             }
         }

@@ -27,7 +27,7 @@ struct Counting {
     thread: Mutex<Option<ThreadId>>,
     looked: AtomicUsize,
     removed: AtomicUsize,
-    /// Says of which entries the removal fails.
+    /// Says whether the removal of an entry fails.
     fails_to_remove: Option<fn(&Key) -> bool>,
     /// Of the folders with these names, the listing fails.
     fails_to_list: Option<&'static str>,
@@ -92,7 +92,7 @@ impl Store for Counting {
     }
 }
 
-/// Makes so many empty entries of a function.
+/// Makes empty entries of a function.
 fn fill(root: &Path, function: &str, entries: u32) {
     let folder = root.join("v1").join("a").join(function);
     create_private_folder(&folder).unwrap();
@@ -102,7 +102,7 @@ fn fill(root: &Path, function: &str, entries: u32) {
     }
 }
 
-/// A cache with so many entries, which are empty, and a store that counts what this thread does.
+/// A cache with empty entries, and a store that counts what this thread does.
 fn filled(entries: u32, most: u64, store: Counting) -> (tempfile::TempDir, Cache, Arc<Counting>) {
     let root = tempfile::tempdir().unwrap();
     fill(root.path(), "f", entries);
@@ -137,7 +137,7 @@ fn no_call_looks_at_many_entries_or_removes_many() {
         cache.get_or_compute("a::g", &n, || n);
         let (looked, removed) = store.take();
         assert!(looked <= 200 && removed <= 2, "{looked} looked at, {removed} removed");
-        // While the thread is at it, calls go on.
+        // Calls continue while the background thread works.
         assert!(cache.entries().unwrap().len() <= 104);
     }
 }

@@ -19,13 +19,13 @@ use crate::store::walk::Walk;
 /// One scan queues this part of the entries.
 const QUEUED_PART: usize = 4;
 
-/// At most so many entries go before the rest was seen.
+/// The number of entries that go at most before the rest was seen.
 const MOST_SAMPLED: usize = 4096;
 
-/// At least so many are kept until it is known how many there are.
+/// The number of entries that are kept at least until their total is known.
 const FEW: usize = 4096;
 
-/// Reading a header takes as long as looking at so many entries.
+/// Reading a header takes as long as this number of looks.
 const LOOKS_FOR_HEADER: usize = 16;
 
 /// A scan that is under way.
@@ -34,7 +34,7 @@ pub(crate) struct Scan {
     walk: Walk,
     is_listed: bool,
     started: Instant,
-    /// What was counted when it began.
+    /// The counts when it began.
     baseline: Baseline,
     counted: Scanned,
     entries: usize,
@@ -63,7 +63,7 @@ pub(crate) struct Found {
 }
 
 impl Scan {
-    /// Begins a scan of a cache that is thought to have so many entries, `surplus` of them too many.
+    /// Begins a scan of a cache that has about `entries`, `surplus` of them too many.
     pub(crate) fn begin(
         folder: &CacheFolder,
         order: EvictionOrder,
@@ -89,7 +89,7 @@ impl Scan {
         }
     }
 
-    /// Goes on as far as the budget allows: whether the scan is done.
+    /// Continues as far as the budget allows: whether the scan is done.
     pub(crate) fn advance(
         &mut self,
         folder: &CacheFolder,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::accounting::Scanned;
-use crate::engine::eviction::evictor::Site;
+use crate::engine::eviction::evictor::EvictionContext;
 use crate::engine::eviction::policy::{Candidate, EvictionOrder, Limits, victims};
 use crate::engine::failures::Failures;
 use crate::error::Result;
@@ -26,29 +26,29 @@ struct Listed {
     candidate: Candidate,
 }
 
-/// Removes entries until the limits hold, and corrects the counters by what is there. With `dry_run`, only reports what would
+/// Removes entries until the limits hold, and corrects the counters. With `dry_run`, only reports what would
 /// be removed.
 ///
 /// An entry that can't be removed does not keep the others.
 ///
 /// # Errors
 /// If a folder can't be listed, an entry can't be removed, or the counters can't be corrected: everything else is done.
-pub(crate) fn trim(site: Site<'_>, limits: &Limits) -> Result<Trimmed> {
+pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<Trimmed> {
     let mut tries = 0;
     let (found, listed, corrected) = loop {
-        let baseline = site.accounting.baseline();
-        let (found, listed) = list(&*site.folder.store, &site.folder.layout, limits.max_age.is_some());
+        let baseline = context.accounting.baseline();
+        let (found, listed) = list(&*context.folder.store, &context.folder.layout, limits.max_age.is_some());
         tries += 1;
         if limits.dry_run || listed.is_err() {
             break (found, listed, Ok(()));
         }
-        match site.accounting.reconcile(&baseline, &count(&found, &site.folder.layout), false) {
+        match context.accounting.reconcile(&baseline, &count(&found, &context.folder.layout), false) {
             Ok(false) if tries < TRIES => {}
             corrected => break (found, listed, corrected.map(drop)),
         }
     };
     if !limits.dry_run {
-        site.accounting.refresh();
+        context.accounting.refresh();
     }
     let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
     let bytes: u64 = candidates.iter().map(|candidate| candidate.size).sum();
@@ -57,8 +57,8 @@ pub(crate) fn trim(site: Site<'_>, limits: &Limits) -> Result<Trimmed> {
     let mut failures = Failures::default();
     for (done, index) in (1..).zip(&victims) {
         let found = &found[*index];
-        let removed = if limits.dry_run { Ok(true) } else { (site.remove)(&found.folder, &found.key) };
-        site.folder.progress.tell(done, victims.len() as u64);
+        let removed = if limits.dry_run { Ok(true) } else { (context.remove)(&found.folder, &found.key) };
+        context.folder.progress.tell(done, victims.len() as u64);
         if let Err(error) = removed {
             failures.add(error);
             continue;
@@ -69,7 +69,7 @@ pub(crate) fn trim(site: Site<'_>, limits: &Limits) -> Result<Trimmed> {
         trimmed.kept -= 1;
         trimmed.kept_bytes -= size;
     }
-    tracing::debug!(root = %site.folder.layout.root().display(), ?limits, ?trimmed, "trimmed");
+    tracing::debug!(root = %context.folder.layout.root().display(), ?limits, ?trimmed, "trimmed");
     failures.result().and(listed).and(corrected).map(|()| trimmed)
 }
 

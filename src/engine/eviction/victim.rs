@@ -13,7 +13,7 @@ use crate::store::layout::Layout;
 /// An entry that can't be removed is tried again after so long.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
 
-/// So many entries that can't be removed are remembered.
+/// The number of entries that are remembered because they can't be removed.
 const MOST_UNREMOVABLE: usize = 1 << 16;
 
 /// An entry that should go.

@@ -37,7 +37,7 @@ impl VictimQueue {
         (self.scanned, self.is_usage_known) = (Some(Instant::now()), true);
     }
 
-    /// Whether another scan would find the same entries, none of which could be removed.
+    /// Whether another scan would find the same entries, after none could be removed.
     pub(super) fn is_stuck(&self) -> bool {
         self.removed == 0 && self.queued > 0 && self.scanned.is_some_and(|at| at.elapsed() < PAUSE_AFTER_FAILURE)
     }

@@ -86,7 +86,7 @@ impl Weighter<Call, Arc<MemoryEntry>> for Weight {
 }
 
 impl MemoryCache {
-    /// Keeps at most about so many bytes.
+    /// Makes a cache that keeps at most about this number of bytes.
     pub(super) fn new(bytes: u64) -> Self {
         let about = usize::try_from(bytes / 512).unwrap_or(usize::MAX).min(1 << 16);
         let map = Map::with(about, bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default());

@@ -24,7 +24,7 @@ pub(crate) struct MemoryTier {
 }
 
 impl MemoryTier {
-    /// Keeps at most about so many bytes of results of the cache in this folder; with `None`, of a cache that is off.
+    /// Makes a tier that keeps at most about this number of bytes; with `None`, of a cache that is off.
     pub(crate) fn new(bytes: u64, layout: Option<&Layout>, read_only: bool) -> Self {
         MemoryTier {
             cache: (bytes > 0).then(|| MemoryCache::new(bytes)),
