@@ -116,8 +116,6 @@ mod tests {
         threads: u32,
         /// What the thread took from the roster to visit.
         visits: bool,
-        /// Whether the thread decided that the cache is idle.
-        sleeps: bool,
         /// Whether it ended.
         ended: bool,
     }

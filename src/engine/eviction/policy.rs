@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_go_first() {
         let none = Limits::default();
-        assert!(gone(&none).is_empty());
+        assert!(evicted(&none).is_empty());
         let bytes = |max| evicted(&Limits { max_bytes: Some(max), ..none.clone() });
         assert!(bytes(1500).is_empty());
         assert_eq!(bytes(1499), [1]);
@@ -172,7 +172,7 @@ mod tests {
         assert!(age(10).is_empty());
         assert_eq!(age(8), [1, 3]);
         let both = Limits { max_age: Some(Duration::from_secs(9)), max_entries: Some(3), ..none };
-        assert_eq!(gone(&both), [1, 3]);
+        assert_eq!(evicted(&both), [1, 3]);
     }
 
     /// F32
