@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::eviction::policy::{Limits, Order};
+use crate::engine::eviction::policy::{EvictionOrder, Limits};
 use crate::format::compress::compression::Compression;
 use crate::observe::progress::{Progress, Watcher};
 use crate::store::directory::Directory;
@@ -23,7 +23,7 @@ pub struct CacheBuilder {
     pub(super) read_only: bool,
     pub(super) durable: bool,
     pub(super) limits: Limits,
-    pub(super) order: Order,
+    pub(super) order: EvictionOrder,
     pub(super) hot_bytes: u64,
     pub(super) secret: Option<MacKey>,
     pub(super) wait_limit: Option<Duration>,
@@ -44,7 +44,7 @@ impl CacheBuilder {
             read_only: false,
             durable: false,
             limits: Limits::default(),
-            order: Order::default(),
+            order: EvictionOrder::default(),
             hot_bytes: HOT_BYTES,
             secret: None,
             wait_limit: None,
@@ -122,7 +122,7 @@ impl CacheBuilder {
     /// for their size are evicted first, and not the least recently used ones. Each search for entries to evict then
     /// reads the headers of half of the entries. Default: false.
     pub fn weigh_cost(mut self, weigh_cost: bool) -> Self {
-        self.order = if weigh_cost { Order::CheapestFirst } else { Order::LeastRecentlyUsed };
+        self.order = if weigh_cost { EvictionOrder::CheapestFirst } else { EvictionOrder::LeastRecentlyUsed };
         self
     }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cache::summary;
+use crate::engine::cache_engine::Engine;
+use crate::engine::cache_folder::{CacheFolder, Plan};
 use crate::engine::eviction::policy::Limits;
-use crate::engine::memory_tier::Hot;
-use crate::engine::{Place, Plan, Upkeep};
+use crate::engine::memory_tier::tier::MemoryTier;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::key::caller;
@@ -56,8 +57,7 @@ pub(crate) struct Inner {
 
 /// What changes: a process and those that it forks have one each.
 pub(crate) struct State {
-    /// Where it is, what is in it, and what happened.
-    upkeep: Arc<Upkeep>,
+    engine: Arc<Engine>,
 }
 
 impl Inner {
@@ -69,16 +69,16 @@ impl Inner {
 
 impl State {
     fn of(plan: Option<&Plan>) -> Self {
-        let upkeep = plan.map_or_else(Upkeep::of_nothing, Upkeep::of);
-        summary::opened(&upkeep);
-        State { upkeep }
+        let engine = plan.map_or_else(Engine::off, Engine::new);
+        summary::opened(&engine);
+        State { engine }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some(state) = self.state.here() {
-            summary::ended(&state.upkeep);
+            summary::ended(&state.engine);
         }
     }
 }
@@ -118,7 +118,7 @@ impl Cache {
     /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports: the first fault, when everything else is removed.
     pub fn clear(&self) -> Result<()> {
         match self.writable()? {
-            Some(place) => self.upkeep().clear(place),
+            Some(place) => self.engine().clear(place),
             None => Ok(()),
         }
     }
@@ -130,7 +130,7 @@ impl Cache {
     /// Those of [`trim_to`](Cache::trim_to).
     pub fn trim(&self) -> Result<TrimReport> {
         match self.writable()? {
-            Some(place) => self.trim_to(place.bounds.limits()),
+            Some(place) => self.trim_to(&place.limits),
             None => Ok(TrimReport::default()),
         }
     }
@@ -156,7 +156,7 @@ impl Cache {
     /// ```
     pub fn trim_to(&self, limits: &Limits) -> Result<TrimReport> {
         let place = if limits.dry_run { self.place() } else { self.writable()? };
-        place.map_or_else(|| Ok(TrimReport::default()), |place| self.upkeep().trim(place, limits))
+        place.map_or_else(|| Ok(TrimReport::default()), |place| self.engine().trim(place, limits))
     }
 
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
@@ -223,7 +223,7 @@ impl Cache {
     /// Removes one entry of a function of which nothing is known but its folder, and notes it: whether there was one.
     pub(crate) fn forget_entry(&self, folder: &Path, key: &Key) -> Result<bool> {
         let Some(place) = self.writable()? else { return Ok(false) };
-        let removed = self.upkeep().remove(folder, key)?;
+        let removed = self.engine().remove(folder, key)?;
         if removed {
             let record = HistoryRecord::forgotten(*key);
             if let Err(error) = note(&place.layout, folder, &record) {
@@ -238,7 +238,7 @@ impl Cache {
         if let Some(place) = self.place() {
             place.layout.expect_no_links(folder)?;
         }
-        let removed = self.upkeep().remove_all(folder, false)?;
+        let removed = self.engine().remove_all(folder, false)?;
         if let Some(place) = self.place() {
             open_files::close_under(folder);
             place.layout.clear_function(folder)?;
@@ -247,18 +247,18 @@ impl Cache {
     }
 
     /// Where results are stored, for those who will change them; `None` if the cache is off.
-    pub(crate) fn writable(&self) -> Result<Option<&Place>> {
+    pub(crate) fn writable(&self) -> Result<Option<&CacheFolder>> {
         if self.0.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
         }
         match self.place() {
-            None => self.upkeep().latent_error().map_or(Ok(None), Err),
+            None => self.engine().deferred_error().map_or(Ok(None), Err),
             place => Ok(place),
         }
     }
 
-    pub(crate) fn place(&self) -> Option<&Place> {
-        self.upkeep().place()
+    pub(crate) fn place(&self) -> Option<&CacheFolder> {
+        self.engine().folder()
     }
 
     pub(crate) fn layout(&self) -> Option<&Layout> {
@@ -266,14 +266,14 @@ impl Cache {
     }
 
     #[inline]
-    pub(crate) fn upkeep(&self) -> &Arc<Upkeep> {
-        &self.0.state().upkeep
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.0.state().engine
     }
 
     /// The results in memory, if calls of this cache are answered from there.
     #[inline]
-    pub(crate) fn hot(&self) -> Option<&Hot> {
-        if self.0.refresh || self.0.verify > 0.0 { None } else { self.upkeep().hot() }
+    pub(crate) fn memory(&self) -> Option<&MemoryTier> {
+        if self.0.refresh || self.0.verify > 0.0 { None } else { self.engine().memory() }
     }
 
     /// Whether this is [`global`](Cache::global), or a clone of it.

@@ -50,10 +50,10 @@ impl Cache {
     pub fn functions(&self) -> Result<Vec<FunctionInfo>> {
         let Some(place) = self.place() else { return Ok(Vec::new()) };
         let root = place.layout.functions();
-        let counted = match self.upkeep().sums_by_folder()? {
+        let counted = match self.engine().accounting.totals_by_folder() {
             Some(counted) => counted,
             // Nobody has counted, or somebody removed it.
-            None => self.upkeep().recount(place)?,
+            None => self.engine().recount(place)?,
         };
         Ok(FunctionInfo::of(&root, counted))
     }
@@ -63,7 +63,7 @@ impl Cache {
     /// # Errors
     /// If what was counted can't be read.
     pub fn stats(&self) -> Result<Stats> {
-        Ok(self.upkeep().sums()?.stats())
+        Ok(self.engine().accounting.totals().stats())
     }
 
     /// What happened with this cache in this process. With the variable `LARDER_REPORT=1`, it is printed to stderr when the
@@ -82,7 +82,7 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn summary(&self) -> Result<Summary> {
-        Summary::of(self.upkeep())
+        Ok(Summary::of(self.engine()))
     }
 
     /// What happened in each hour of the last year in which anything did, oldest first. It is noted about once a second.
@@ -90,7 +90,7 @@ impl Cache {
     /// # Errors
     /// If that can't be read.
     pub fn activity(&self) -> Result<Vec<Activity>> {
-        self.upkeep().activity()
+        self.engine().accounting.activity()
     }
 
     /// The stored results that were used last, that one first, at most so many. Of the others only the files' times are read.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cache::builder::CacheBuilder;
 use crate::cache::handle::{Cache, Inner};
-use crate::engine::Plan;
+use crate::engine::cache_folder::Plan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::settings;
@@ -169,7 +169,7 @@ impl CacheBuilder {
             return Ok(Cache::disabled());
         }
         let read_only = self.read_only || run_mode == RunMode::ReadOnly;
-        let mut latent = None;
+        let mut deferred = None;
         if !read_only {
             match self.create(&layout) {
                 Ok(()) => {
@@ -180,10 +180,10 @@ impl CacheBuilder {
                 // space again later.
                 Err(error) if self.is_global || error.kind() == ErrorKind::NoSpace => {
                     // If the cache exists, its results can still be loaded.
-                    let is_latent = !layout.functions().is_dir();
-                    let what = if is_latent { "opened: nothing is cached" } else { "written to: nothing is stored" };
+                    let is_deferred = !layout.functions().is_dir();
+                    let what = if is_deferred { "opened: nothing is cached" } else { "written to: nothing is stored" };
                     tracing::warn!(%error, "the cache can't be {what} until it can, which is tried again and again");
-                    latent = Some(error).filter(|_| is_latent);
+                    deferred = Some(error).filter(|_| is_deferred);
                 }
                 Err(error) => return Err(error),
             }
@@ -204,7 +204,7 @@ impl CacheBuilder {
                 order: self.order,
                 progress: self.progress,
                 read_only,
-                latent,
+                deferred,
                 wait_limit,
                 hot_bytes: self.hot_bytes,
             }),

@@ -64,10 +64,10 @@ impl Cache {
         details.compressor = compression.to_string();
 
         place.layout.expect_no_links(folder)?;
-        place.bounds.expect_space(&place.layout)?;
+        place.expect_space()?;
         place.layout.create_temps()?;
         let (temps, secret) = (place.layout.temp_folder_for(folder), self.secret());
-        let fits = Fits { most: place.bounds.largest(), document: None };
+        let fits = Fits { most: place.largest(), document: None };
         let temp = peeked.pass(secret, |input| {
             let mut checksum = 0;
             let temp = write_with(&temps, &details, compression, secret, fits, |target| {
@@ -88,13 +88,13 @@ impl Cache {
         let replaced = place.store.replace(folder, key, temp, peeked.file(), self.is_durable());
         match replaced {
             Ok(Some(before)) => {
-                self.upkeep().stored(&self.upkeep().tally(Some(folder), ""), key, Some(before), size);
+                self.engine().stored(&self.engine().accounting.counters(Some(folder), ""), key, Some(before), size);
                 tracing::debug!(%key, %compression, before, size, "compressed anew");
                 Ok(Some(size))
             }
             // The new file may have been in place for a moment, so copies in memory are invalidated.
             undone => {
-                self.upkeep().changed(key);
+                self.engine().invalidate(key);
                 undone
             }
         }

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde::Serialize;
 
-use crate::engine::{Upkeep, background};
-use crate::error::Result;
-use crate::observe::stats::{Stats, Sums};
+use crate::engine::accounting::Accounting;
+use crate::engine::background;
+use crate::engine::cache_engine::Engine;
+use crate::observe::stats::{CounterTotals, Stats};
 use crate::settings;
 use crate::sys::exit_hook;
 use crate::sys::fork::once::Lazy;
@@ -29,11 +30,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn of(upkeep: &Upkeep) -> Result<Summary> {
-        Ok(Summary::new(upkeep.own_sums(), upkeep.sums()?, upkeep.root()))
+    pub(crate) fn of(engine: &Engine) -> Summary {
+        Summary::new(engine.accounting.own_totals(), engine.accounting.totals(), engine.root())
     }
 
-    fn new(own: Sums, all: Sums, root: &Path) -> Summary {
+    fn new(own: CounterTotals, all: CounterTotals, root: &Path) -> Summary {
         let (own, all) = (own.stats(), all.stats());
         Summary { stats: Stats { entries: all.entries, bytes: all.bytes, ..own }, path: root.to_owned() }
     }
@@ -77,26 +78,26 @@ fn reported() -> Option<MutexGuard<'static, Reported>> {
 
 #[derive(Default)]
 struct Reported {
-    caches: Vec<Weak<Upkeep>>,
+    caches: Vec<Weak<Engine>>,
     /// What caches counted that are no more.
-    ended: BTreeMap<PathBuf, Sums>,
+    ended: BTreeMap<PathBuf, CounterTotals>,
 }
 
 /// To be called for each cache that is opened.
-pub(crate) fn opened(upkeep: &Arc<Upkeep>) {
+pub(crate) fn opened(engine: &Arc<Engine>) {
     if let Some(mut reported) = reported() {
         exit_hook::run(report);
         reported.caches.retain(|cache| cache.strong_count() > 0);
-        reported.caches.push(Arc::downgrade(upkeep));
+        reported.caches.push(Arc::downgrade(engine));
     }
 }
 
 /// To be called for each cache that is no more.
-pub(crate) fn ended(upkeep: &Upkeep) {
+pub(crate) fn ended(engine: &Engine) {
     if let Some(mut reported) = reported() {
         // Somebody may look after it still; it is not to be counted twice.
-        reported.caches.retain(|cache| !std::ptr::eq(cache.as_ptr(), upkeep));
-        reported.ended.entry(upkeep.root().to_owned()).or_default().add(&upkeep.own_sums());
+        reported.caches.retain(|cache| !std::ptr::eq(cache.as_ptr(), engine));
+        reported.ended.entry(engine.root().to_owned()).or_default().add(&engine.accounting.own_totals());
     }
 }
 
@@ -109,12 +110,12 @@ fn report() {
         (std::mem::take(&mut reported.caches), std::mem::take(&mut reported.ended))
     };
     for cache in caches.iter().filter_map(Weak::upgrade) {
-        own.entry(cache.root().to_owned()).or_default().add(&cache.own_sums());
+        own.entry(cache.root().to_owned()).or_default().add(&cache.accounting.own_totals());
     }
     for (root, own) in own {
         let stats = own.stats();
         if stats.hits + stats.misses + stats.bypasses > 0 {
-            let all = Upkeep::sums_in(&root).unwrap_or_default();
+            let all = Accounting::totals_in(&root).unwrap_or_default();
             // If nobody listens, there is nobody to tell.
             let _ = writeln!(io::stderr().lock(), "{}", Summary::new(own, all, &root));
         }

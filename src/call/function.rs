@@ -11,7 +11,8 @@ use crate::format::compress::compression::Compression;
 use crate::key::code_version::{Code, CodeFile, Items, Track};
 use crate::key::digest::Key;
 use crate::key::function_key::Function;
-use crate::observe::stats::{Stats, Tally};
+use crate::observe::function_counters::FunctionCounters;
+use crate::observe::stats::Stats;
 use crate::store::entries::Entries;
 use crate::store::function_file::FunctionFile;
 use crate::store::history::brief_code;
@@ -88,23 +89,26 @@ pub(crate) struct FunctionState {
     /// The function's folder in the cache; `None` if the cache is off.
     pub(crate) folder: Option<Arc<Path>>,
     /// The function's counters in the cache.
-    tally: PerProcess<Arc<Tally>>,
+    tally: PerProcess<Arc<FunctionCounters>>,
     /// Whether this process has written or checked the file that describes the function.
     described: AtomicBool,
 }
 
 impl FunctionState {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
-        let folder: Option<Arc<Path>> = cache.upkeep().planned().map(|layout| layout.function(function).into());
-        let tally = cache.upkeep().tally(folder.as_deref(), &function.path).into();
+        let folder: Option<Arc<Path>> = cache.engine().layout().map(|layout| layout.function(function).into());
+        let tally = cache.engine().accounting.counters(folder.as_deref(), &function.path).into();
         Arc::new(FunctionState { cache, folder, tally, described: AtomicBool::new(false) })
     }
 
     /// Returns the function's counters in the cache.
     #[inline]
-    pub(crate) fn tally(&self) -> &Arc<Tally> {
+    pub(crate) fn tally(&self) -> &Arc<FunctionCounters> {
         self.tally.get_or(|parents| {
-            self.cache.upkeep().tally_of(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
+            self.cache
+                .engine()
+                .accounting
+                .counters_named(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
         })
     }
 }
@@ -150,7 +154,7 @@ impl Memo {
     /// Returns an error if the counter file can't be read.
     pub fn stats(&self) -> Result<Stats> {
         let home = self.last_home();
-        Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
+        Ok(home.cache.engine().accounting.totals_of(home.folder.as_deref(), home.tally()).stats())
     }
 
     /// Returns the counters of this function in `cache`, summed over all processes.
@@ -159,7 +163,7 @@ impl Memo {
     /// Returns an error if the counter file can't be read.
     pub fn stats_in(&self, cache: &Cache) -> Result<Stats> {
         let home = FunctionState::new(&self.function, cache.clone());
-        Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
+        Ok(home.cache.engine().accounting.totals_of(home.folder.as_deref(), home.tally()).stats())
     }
 
     /// Lists the stored results of this function in its [`cache`](Memo::cache).

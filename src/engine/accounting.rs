@@ -1,267 +1,623 @@
-//! What all processes counted, and putting it right.
+//! What a cache counts, in this process and in all.
+//!
+//! There are two records of one thing, and everything else is derived from them:
+//!
+//! - The [`FunctionCounters`] of this process, in memory: what it did since it started. Each remembers which part of it was
+//!   flushed.
+//! - The [`CounterFile`]: the sum of what all processes flushed.
+//!
+//! The totals of a cache are what the file has and what this process has not flushed. [`Usage`], which the limits are compared
+//! with, is the entries and bytes of these totals. The [`HourlyLog`] has the same counts by the hour in which they were flushed.
+//!
+//! Entries that come or go without being counted (a process is killed between rename and counting, a file is removed by another
+//! program) are found by a scan. What a scan finds is compared with a [`Baseline`], the counts when it began, and the
+//! difference is added: what is stored or removed during the scan is counted by the process that does it. If another scan
+//! corrected the counters in between, the baseline is outdated and nothing is added: otherwise both would add the same
+//! difference. The counter file says how many corrections there were.
+//!
+//! Errors are returned rather than logged where a lock is held: a log may run foreign code, which may use the cache.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use crate::engine::eviction::trim::Found;
-use crate::engine::{LAST_PAUSE, LAST_TRIES, Place, Upkeep, locked};
+use crate::engine::usage::Usage;
 use crate::error::{Error, Result};
+use crate::observe::function_counters::FunctionCounters;
 #[cfg(feature = "metrics")]
 use crate::observe::metrics_export;
-use crate::observe::stats::{Level, Sums, Tally};
-use crate::store::counters::{Counted, Record, name_of_folder};
-use crate::store::hourly_stats::Activity;
+use crate::observe::stats::{CounterTotals, UsageDelta};
+use crate::store::counters::{CounterFile, Record, Session, name_of_folder};
+use crate::store::hourly_stats::{Activity, HourlyLog};
+use crate::store::layout::Layout;
+#[cfg(feature = "metrics")]
+use crate::sys::catch_panic;
+use crate::sys::lock::key_locks::KeyLocks;
 
-/// How often an entry's coming or going is tried to be noted at once.
-const SETTLE_TRIES: u32 = 4;
+/// How often the counter file is tried when an entry comes or goes.
+const TRIES_AT_ONCE: u32 = 4;
 
-/// What was thought to be there.
-pub(crate) struct Before {
-    folders: BTreeMap<String, Level>,
-    bounds: Level,
+/// How often it is tried at the end of a process or of a long operation, and the time between two tries.
+pub(super) const TRIES_AT_END: u32 = 10;
+pub(super) const PAUSE_AT_END: Duration = Duration::from_millis(5);
+
+/// How often it is tried, 2 ms apart, by a scan, and by a process that waits for another one to make the file.
+const TRIES_OF_SCAN: u32 = 10;
+const TRIES_TO_BEGIN: u32 = 100;
+
+/// The entries of each function, as a scan counts them.
+pub(crate) type Scanned = BTreeMap<String, UsageDelta>;
+
+/// A scan, which gives what it could count and the first error.
+type Scan<'s> = &'s dyn Fn() -> (Scanned, Result<()>);
+
+/// The counters of one cache.
+pub(crate) struct Accounting {
+    functions: Mutex<BTreeMap<String, Arc<FunctionCounters>>>,
+    usage: Usage,
+    /// `None` if the cache is off.
+    files: Option<Files>,
+    /// The part of the counts that the hourly log has.
+    logged: Mutex<CounterTotals>,
 }
 
-impl Before {
-    /// All entries.
-    pub(super) fn entries(&self) -> i64 {
-        self.folders.values().map(|(entries, _)| entries).sum()
+struct Files {
+    /// The folder of all functions.
+    root: PathBuf,
+    counters: CounterFile,
+    hours: HourlyLog,
+}
+
+/// The counts when a scan began.
+pub(crate) struct Baseline {
+    functions: Scanned,
+    corrections: Option<u64>,
+    moved: u64,
+}
+
+impl Baseline {
+    fn entries(&self) -> i64 {
+        self.functions.values().map(|usage| usage.entries).sum()
     }
 }
 
-impl Upkeep {
-    /// Counts for the function with this folder; for a cache that is off, with this name.
-    pub(crate) fn tally(&self, folder: Option<&Path>, name: &str) -> Arc<Tally> {
-        let name = match (&self.place, folder) {
-            (Some(place), Some(folder)) => name_of_folder(&place.layout.functions(), folder),
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Accounting {
+    /// Counts for a cache in this folder.
+    pub(crate) fn new(layout: &Layout, locks: &KeyLocks) -> Self {
+        Accounting {
+            files: Some(Files {
+                root: layout.functions(),
+                counters: CounterFile::new(layout.counters(), locks.clone()),
+                hours: HourlyLog::new(layout.activity(), locks.clone()),
+            }),
+            ..Accounting::in_memory()
+        }
+    }
+
+    /// Counts for a cache that is off.
+    pub(crate) fn in_memory() -> Self {
+        Accounting { functions: Mutex::default(), usage: Usage::default(), files: None, logged: Mutex::default() }
+    }
+
+    /// Returns the counters of the function with this folder; for a cache that is off, with this name.
+    pub(crate) fn counters(&self, folder: Option<&Path>, name: &str) -> Arc<FunctionCounters> {
+        let name = match (&self.files, folder) {
+            (Some(files), Some(folder)) => name_of_folder(&files.root, folder),
             _ => name.to_owned(),
         };
-        self.tally_of(name)
+        self.counters_named(name)
     }
 
-    /// Counts under this name.
-    pub(crate) fn tally_of(&self, name: String) -> Arc<Tally> {
-        locked(&self.tallies).entry(name.clone()).or_insert_with(|| Arc::new(Tally::of(name))).clone()
+    /// Returns the counters with this name.
+    pub(crate) fn counters_named(&self, name: String) -> Arc<FunctionCounters> {
+        let mut functions = locked(&self.functions);
+        functions.entry(name.clone()).or_insert_with(|| Arc::new(FunctionCounters::new(name))).clone()
     }
 
-    /// What all processes counted of this function.
-    pub(crate) fn sums_of(&self, folder: Option<&Path>, tally: &Tally) -> Result<Sums> {
-        let (Some(place), Some(_)) = (&self.place, folder) else { return Ok(tally.unflushed()) };
-        place.ledger.while_nobody_adds(|| {
-            let mut sums = place.ledger.of(tally.name()).unwrap_or_else(unreadable);
-            sums.add(&tally.unflushed());
-            Ok(sums)
-        })
+    fn all(&self) -> Vec<Arc<FunctionCounters>> {
+        locked(&self.functions).values().cloned().collect()
     }
 
-    /// What all processes counted of all functions.
-    pub(crate) fn sums(&self) -> Result<Sums> {
-        let mut sums = Sums::default();
-        let mut add_unflushed = || locked(&self.tallies).values().for_each(|tally| sums.add(&tally.unflushed()));
-        let Some(place) = &self.place else {
-            add_unflushed();
-            return Ok(sums);
-        };
-        // If the file can't be read, what this process counted is known all the same.
-        let all = place.ledger.while_nobody_adds(|| {
-            let all = place.ledger.read();
-            add_unflushed();
-            all
+    /// Returns how many entries there are.
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// Returns what this process counted.
+    pub(crate) fn own_totals(&self) -> CounterTotals {
+        let mut totals = CounterTotals::default();
+        self.all().iter().for_each(|counters| totals.add(&counters.totals()));
+        totals
+    }
+
+    /// Returns what all processes counted of one function. If the file can't be read, what this process counted.
+    pub(crate) fn totals_of(&self, folder: Option<&Path>, counters: &FunctionCounters) -> CounterTotals {
+        let (Some(files), Some(_)) = (&self.files, folder) else { return counters.unflushed() };
+        let (totals, unflushed) =
+            files.counters.read_one_with(counters.name(), |totals| (totals, counters.unflushed()));
+        let totals = totals.unwrap_or_else(|error| {
+            unreadable(&error);
+            None
         });
-        let all = match all {
-            Ok(all) => all,
+        sum(&[totals.unwrap_or_default(), unflushed])
+    }
+
+    /// Returns what all processes counted. If the file can't be read, what this process counted.
+    pub(crate) fn totals(&self) -> CounterTotals {
+        let Some(files) = &self.files else { return self.own_totals() };
+        let (records, unflushed) =
+            files.counters.read_with(|counted| (counted.map(|counted| counted.records), self.unflushed()));
+        match records {
+            Ok(records) => sum(&[sum_of(&records), unflushed]),
             Err(error) => {
-                unreadable::<()>(error);
-                return Ok(self.own_sums());
+                unreadable(&error);
+                self.own_totals()
             }
-        };
-        all.iter().flatten().for_each(|record| sums.add(&record.sums));
-        Ok(sums)
+        }
     }
 
-    /// What all processes counted, by folder. `None` if that is not known, so that a scan has to tell.
-    pub(crate) fn sums_by_folder(&self) -> Result<Option<BTreeMap<PathBuf, Sums>>> {
-        let Some(place) = &self.place else { return Ok(Some(BTreeMap::new())) };
-        place.ledger.while_nobody_adds(|| {
-            let Some(records) = place.ledger.read().unwrap_or_else(unreadable) else { return Ok(None) };
-            let mut all = BTreeMap::new();
-            for record in records {
-                let Some(folder) = record.folder else { return Ok(None) };
-                all.insert(place.layout.functions().join(folder), record.sums);
-            }
-            for (folder, tally) in &*locked(&self.tallies) {
-                all.entry(place.layout.functions().join(folder)).or_default().add(&tally.unflushed());
-            }
-            Ok(Some(all))
-        })
+    /// Returns what all processes counted in the cache of this folder.
+    pub(crate) fn totals_in(root: &Path) -> Result<CounterTotals> {
+        let counters = CounterFile::new(Layout::at(root)?.counters(), KeyLocks::under(root));
+        Ok(sum_of(&counters.read()?.records))
     }
 
-    /// What this process counted.
-    pub(crate) fn own_sums(&self) -> Sums {
-        let mut sums = Sums::default();
-        locked(&self.tallies).values().for_each(|tally| sums.add(&tally.sums()));
-        sums
+    /// Returns what all processes counted, by the function's folder. `None` if the file does not say, so that the entries have
+    /// to be counted.
+    pub(crate) fn totals_by_folder(&self) -> Option<BTreeMap<PathBuf, CounterTotals>> {
+        let Some(files) = &self.files else { return Some(BTreeMap::new()) };
+        let (counted, own) = files.counters.read_with(|counted| {
+            let own: Vec<_> = self.all().iter().map(|own| (own.name().to_owned(), own.unflushed())).collect();
+            (counted, own)
+        });
+        let counted = counted.inspect_err(unreadable).ok()?;
+        counted.corrections?;
+        let mut all = BTreeMap::new();
+        for record in counted.records {
+            all.insert(files.root.join(record.folder?), record.totals);
+        }
+        for (name, unflushed) in own {
+            all.entry(files.root.join(name)).or_default().add(&unflushed);
+        }
+        Some(all)
     }
 
-    /// The hours in which anything happened.
+    fn unflushed(&self) -> CounterTotals {
+        sum(&self.all().iter().map(|counters| counters.unflushed()).collect::<Vec<_>>())
+    }
+
+    /// Returns the hours in which anything happened.
     pub(crate) fn activity(&self) -> Result<Vec<Activity>> {
-        self.place.as_ref().map_or_else(|| Ok(Vec::new()), |place| place.hours.read())
+        self.files.as_ref().map_or_else(|| Ok(Vec::new()), |files| files.hours.read())
     }
 
-    /// What is thought to be there before a scan: folder by folder, and for the limits.
-    pub(crate) fn before(&self, place: &Place) -> Before {
-        place.ledger.while_nobody_adds(|| {
-            let known = place.ledger.read().unwrap_or_else(unreadable);
-            Before { folders: self.levels(known.unwrap_or_default()), bounds: place.bounds.level() }
-        })
+    /// Counts that an entry was stored, which replaced one of `before` bytes.
+    pub(crate) fn stored(&self, counters: &FunctionCounters, before: Option<u64>, size: u64) {
+        self.change(counters, UsageDelta::one(size) - before.map(UsageDelta::one).unwrap_or_default());
+        self.usage.note_moved(1);
     }
 
-    /// Entries and bytes of each folder, of which the ledger knows these.
-    pub(super) fn levels(&self, known: Vec<Record>) -> BTreeMap<String, Level> {
-        let known = known.into_iter().filter_map(|record| Some((record.folder?, record.sums)));
-        let mut all: BTreeMap<_, _> = known.collect();
-        for (folder, tally) in &*locked(&self.tallies) {
-            all.entry(folder.clone()).or_default().add(&tally.unflushed());
+    /// Counts that entries were removed.
+    pub(crate) fn removed(&self, counters: &FunctionCounters, removed: UsageDelta) {
+        self.change(counters, UsageDelta::default() - removed);
+        self.usage.note_moved(removed.entries.unsigned_abs());
+    }
+
+    fn change(&self, counters: &FunctionCounters, change: UsageDelta) {
+        counters.usage(change);
+        self.usage.change(change);
+    }
+
+    /// Adds the counts of one function to the file at once, so that other processes know what entries came or went, and a process
+    /// that is killed loses none of them. Others hold the file for microseconds. If it can't be had, the next flush adds it.
+    pub(crate) fn flush_one(&self, counters: &FunctionCounters) {
+        let Some(files) = &self.files else { return };
+        for _ in 0..TRIES_AT_ONCE {
+            let Some(mut session) = files.counters.try_session() else {
+                thread::yield_now();
+                continue;
+            };
+            let added = session.add_one(counters);
+            drop(session);
+            return unwritable(added);
         }
-        all.into_iter().map(|(folder, sums)| (folder, sums.contents())).collect()
     }
 
-    /// Puts right what was counted, by what a scan of everything found. What comes and goes meanwhile is counted by
-    /// whoever does it, so it is the difference to what was thought `before` that is put right.
-    pub(crate) fn found(&self, place: &Place, before: &Before, found: &[Found]) {
-        let root = place.layout.functions();
-        let mut counted = BTreeMap::<String, Counted>::new();
-        for found in found {
-            let counted = counted.entry(name_of_folder(&root, &found.folder)).or_default();
-            counted.entries += 1;
-            counted.bytes += found.candidate.size;
+    /// Counts the entries with `scan` and makes the counter file, if there is none. Other processes that open the cache wait
+    /// until that is done, so that one of them counts.
+    pub(crate) fn begin(&self, scan: Scan<'_>) {
+        let Some(files) = &self.files else { return };
+        if files.counters.is_complete() {
+            return;
         }
-        self.put_right(place, before, &counted);
+        // If it takes another process longer, its counts are read later.
+        let begun = match files.counters.session(TRIES_TO_BEGIN) {
+            Some(mut session) => self.complete(&mut session, scan),
+            None => Ok(()),
+        };
+        unwritable(begun);
     }
 
-    fn put_right(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
-        self.correct(place, before, counted);
-        self.flush_surely();
+    /// Adds the counts to the files: whether that could be done. Another process may hold them.
+    ///
+    /// # Errors
+    /// If a file can't be read or written, or not all entries could be counted for a new counter file.
+    pub(crate) fn flush(&self, scan: Scan<'_>) -> Result<bool> {
+        let Some(files) = &self.files else { return Ok(true) };
+        let logged = self.append_hour(files);
+        let Some(mut session) = files.counters.try_session() else { return Ok(false) };
+        self.complete(&mut session, scan)?;
+        let all = self.all();
+        session.add(all.iter().map(|counters| &**counters))?;
+        drop(session);
+        logged
     }
 
-    /// The same, without waiting until it is in the ledger.
-    pub(super) fn correct(&self, place: &Place, before: &Before, counted: &BTreeMap<String, Counted>) {
-        self.shift(&before.folders, counted);
-        let sum = counted.values().fold((0, 0), |sum, counted| {
-            let (entries, bytes) = counted.level();
-            (sum.0 + entries, sum.1 + bytes)
-        });
-        place.bounds.shift(sum.0 - before.bounds.0, sum.1 - before.bounds.1);
-    }
-
-    /// Puts what was counted into the ledger, and waits for its turn for that.
-    pub(crate) fn flush_surely(&self) {
-        for _ in 0..LAST_TRIES {
-            match self.flush() {
-                Ok(false) => thread::sleep(LAST_PAUSE),
+    /// Adds the counts to the files, which it tries a few times.
+    pub(crate) fn flush_with_retries(&self, scan: Scan<'_>) {
+        for _ in 0..TRIES_AT_END {
+            match self.flush(scan) {
+                Ok(false) => thread::sleep(PAUSE_AT_END),
                 Ok(true) => return,
-                Err(error) => return tracing::debug!(%error, "can't note what was counted"),
+                Err(error) => return unwritable(Err(error)),
             }
         }
     }
 
-    /// Counts what differs.
-    pub(super) fn shift(&self, before: &BTreeMap<String, Level>, counted: &BTreeMap<String, Counted>) {
-        let folders: BTreeSet<&String> = before.keys().chain(counted.keys()).collect();
-        for folder in folders {
-            let (entries, bytes) = counted.get(folder).map_or((0, 0), |counted| counted.level());
-            let thought = before.get(folder).copied().unwrap_or_default();
-            if (entries, bytes) != thought {
-                self.tally_of(folder.clone()).contents(entries - thought.0, bytes - thought.1);
-            }
-        }
-    }
-
-    /// Counts what is there, and makes the ledger. Whoever opens the cache waits for that, so nobody stores meanwhile what
-    /// would be counted twice.
-    pub(super) fn begin_to_count(&self, place: &Place) -> Result<()> {
-        place.ledger.begin(|| {
-            let before = self.before(place);
-            self.correct(place, &before, &place.count(&place.layout.functions())?);
-            Ok(())
-        })?;
-        self.flush_surely();
-        // Many caches are opened that are never used.
-        self.rest();
-        Ok(())
-    }
-
-    /// Counts what is there, where nobody has.
-    pub(crate) fn recount(&self, place: &Place) -> Result<BTreeMap<PathBuf, Sums>> {
-        let before = self.before(place);
-        let counted = place.count(&place.layout.functions())?;
-        if !place.read_only {
-            self.put_right(place, &before, &counted);
-        }
-        let root = place.layout.functions();
-        Ok(counted.into_iter().map(|(folder, counted)| (root.join(folder), counted.sums())).collect())
-    }
-
-    /// Puts what was counted into the ledger: whether that could be done.
-    pub(super) fn flush(&self) -> Result<bool> {
-        #[cfg(feature = "metrics")]
-        locked(&self.tallies).values().for_each(|tally| tally.meter(metrics_export::tell));
-        let is_written = |place: &&Place| !place.read_only && !place.latent.is_latent();
-        let Some(place) = self.place.as_ref().filter(is_written) else { return Ok(true) };
-        // Somebody removed it: it begins with what is there, so that it names every function.
-        if !place.ledger.exists() {
-            let before = self.levels(Vec::new());
-            self.shift(&before, &place.count(&place.layout.functions())?);
-        }
-        let tallies: Vec<_> = locked(&self.tallies).values().cloned().collect();
-        let is_noted = self.note_hour(place);
-        Ok(place.ledger.add(&tallies)? && is_noted)
-    }
-
-    /// Notes under this hour what happened since the last time: whether that could be done, or never can.
-    pub(super) fn note_hour(&self, place: &Place) -> bool {
-        let mut noted = locked(&self.noted);
-        let sums = self.own_sums();
-        let added = place.hours.add(&sums.minus(&noted)).unwrap_or_else(|error| {
-            tracing::debug!(%error, "it is not noted when this happened");
-            true
-        });
-        if added {
-            *noted = sums;
+    /// Adds the counts since the last time to the hourly log: whether that could be done.
+    fn append_hour(&self, files: &Files) -> Result<bool> {
+        let mut logged = locked(&self.logged);
+        let totals = self.own_totals();
+        let added = files.hours.append_hour(&totals.minus(&logged));
+        // What can't be written now is not written later either: then it would be in a wrong hour.
+        if !matches!(added, Ok(false)) {
+            *logged = totals;
         }
         added
     }
 
-    /// Notes at once what entries came or went, so that other processes know, and a kill loses nothing.
-    pub(super) fn settle(&self, place: &Place, tally: &Tally) {
-        // Others are done in microseconds. What they keep from being noted now, the thread notes within a second.
-        for _ in 0..SETTLE_TRIES {
-            match place.ledger.add_one(tally) {
-                Ok(false) => thread::yield_now(),
-                Ok(true) => return,
-                Err(error) => return tracing::debug!(%error, "can't note what was counted"),
+    /// Makes the counter file, if it is missing or was not made to its end. The scan is part of the session: another process
+    /// that finds the file missing counts nothing.
+    fn complete(&self, session: &mut Session<'_>, scan: Scan<'_>) -> Result<()> {
+        if session.is_complete()? {
+            return Ok(());
+        }
+        let before = self.functions_of(&session.read()?.records);
+        let (found, listed) = scan();
+        self.add_difference(&before, &found);
+        self.note_correction(session)?;
+        listed
+    }
+
+    fn note_correction(&self, session: &mut Session<'_>) -> Result<()> {
+        let all = self.all();
+        session.add(all.iter().map(|counters| &**counters))?;
+        session.note_correction()
+    }
+
+    /// Returns the entries of each function: what these records have, and what this process has not flushed.
+    fn functions_of(&self, records: &[Record]) -> Scanned {
+        let mut all = Scanned::new();
+        for record in records {
+            if let Some(folder) = &record.folder {
+                *all.entry(folder.clone()).or_default() += record.totals.usage();
+            }
+        }
+        for counters in self.all() {
+            *all.entry(counters.name().to_owned()).or_default() += counters.unflushed().usage();
+        }
+        all
+    }
+
+    /// Notes what is counted now, for a scan that begins.
+    pub(crate) fn baseline(&self) -> Baseline {
+        let moved = self.usage.moved();
+        let counted = self.files.as_ref().map(|files| {
+            // Under the file's lock, no record is half written.
+            let session = files.counters.session(TRIES_OF_SCAN);
+            let counted = match &session {
+                Some(session) => session.read(),
+                None => files.counters.read(),
+            };
+            counted.map(|counted| (self.functions_of(&counted.records), counted.corrections))
+        });
+        let counted = counted.transpose().unwrap_or_else(|error| {
+            unreadable(&error);
+            None
+        });
+        let (functions, corrections) = counted.unwrap_or_else(|| (self.functions_of(&[]), None));
+        Baseline { functions, corrections, moved }
+    }
+
+    /// Corrects the counters by what a scan found since `baseline`: whether it did. It does not if another scan corrected them
+    /// in between, or if the difference is `within_churn` and not larger than what came and went in between: that may or may
+    /// not have been counted by the scan.
+    pub(crate) fn reconcile(&self, baseline: &Baseline, found: &Scanned, within_churn: bool) -> Result<bool> {
+        let Some(files) = &self.files else { return Ok(false) };
+        // A call that evicts waits for less long than one that trims.
+        let tries = if within_churn { TRIES_OF_SCAN } else { TRIES_TO_BEGIN };
+        let Some(mut session) = files.counters.session(tries) else { return Ok(false) };
+        let counted = session.read()?;
+        if counted.corrections != baseline.corrections {
+            return Ok(false);
+        }
+        if within_churn {
+            let now: i64 = self.functions_of(&counted.records).values().map(|usage| usage.entries).sum();
+            let own = self.usage.moved().wrapping_sub(baseline.moved);
+            let churn = own.max(now.abs_diff(baseline.entries()));
+            let entries: i64 = found.values().map(|usage| usage.entries).sum();
+            if churn > 0 && baseline.entries().abs_diff(entries) <= churn {
+                return Ok(false);
+            }
+        }
+        self.add_difference(&baseline.functions, found);
+        self.note_correction(&mut session)?;
+        Ok(true)
+    }
+
+    /// Counts the difference between the counts and the entries that were found.
+    fn add_difference(&self, counted: &Scanned, found: &Scanned) {
+        let folders: BTreeSet<&String> = counted.keys().chain(found.keys()).collect();
+        for folder in folders {
+            let usage = |all: &Scanned| all.get(folder).copied().unwrap_or_default();
+            let difference = usage(found) - usage(counted);
+            if difference != UsageDelta::default() {
+                self.change(&self.counters_named(folder.clone()), difference);
+            }
+        }
+    }
+
+    /// Brings the usage up to date with the counts of other processes: whether the counter file is complete.
+    pub(crate) fn refresh(&self) -> bool {
+        let Some(files) = &self.files else { return false };
+        let refreshed = files.counters.read_with(|counted| {
+            let counted = counted?;
+            if counted.corrections.is_some() {
+                let flushed = sum(&self.all().iter().map(|own| own.flushed()).collect::<Vec<_>>());
+                self.usage.set_others(sum_of(&counted.records).usage() - flushed.usage());
+            }
+            Ok(counted.corrections.is_some())
+        });
+        refreshed.unwrap_or_else(|error| {
+            unreadable(&error);
+            false
+        })
+    }
+
+    /// Exports the counts since the last time as metrics. The recorder is foreign code, so no lock is held, and a panic
+    /// ends here.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn export_metrics(&self) {
+        for counters in self.all() {
+            let (before, now) = counters.take_unexported();
+            if before != now {
+                let exported = catch_panic::guarded("a recorder of metrics", || {
+                    metrics_export::export(counters.name(), &before, &now);
+                    Ok(())
+                });
+                if let Err(error) = exported {
+                    tracing::debug!(%error, "can't export metrics");
+                }
             }
         }
     }
 }
 
-/// Then what this process counted has to do.
-fn unreadable<T: Default>(error: Error) -> T {
-    tracing::debug!(%error, "can't read what was counted");
-    T::default()
+fn sum(all: &[CounterTotals]) -> CounterTotals {
+    let mut totals = CounterTotals::default();
+    all.iter().for_each(|more| totals.add(more));
+    totals
 }
 
-impl Place {
-    /// Counts the entries in a folder and in those within it.
-    fn count(&self, folder: &Path) -> Result<BTreeMap<String, Counted>> {
-        let root = self.layout.functions();
-        let mut all = BTreeMap::<String, Counted>::new();
-        self.store.list(folder, true, &mut |folder, listed| {
-            let counted = all.entry(name_of_folder(&root, folder)).or_default();
-            counted.entries += 1;
-            counted.bytes += listed.metadata().map_or(0, |metadata| metadata.len());
-        })?;
-        Ok(all)
+fn sum_of(records: &[Record]) -> CounterTotals {
+    let mut totals = CounterTotals::default();
+    records.iter().for_each(|record| totals.add(&record.totals));
+    totals
+}
+
+fn unreadable(error: &Error) {
+    tracing::debug!(%error, "can't read what was counted");
+}
+
+fn unwritable(written: Result<()>) {
+    if let Err(error) = written {
+        tracing::debug!(%error, "can't write what was counted");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Barrier;
+
+    use super::*;
+
+    const FOUND: UsageDelta = UsageDelta { entries: 10, bytes: 1000 };
+
+    fn scanned(entries: i64) -> Scanned {
+        Scanned::from([("f".to_owned(), UsageDelta { entries, bytes: 100 * entries })])
+    }
+
+    /// Counts as another process would that uses the same folder.
+    fn process(root: &Path) -> Accounting {
+        Accounting::new(&Layout::at(root).unwrap(), &KeyLocks::under(root))
+    }
+
+    fn recorded(root: &Path) -> UsageDelta {
+        Accounting::totals_in(root).unwrap().usage()
+    }
+
+    fn never() -> (Scanned, Result<()>) {
+        panic!("nothing is to be scanned")
+    }
+
+    #[test]
+    fn processes_that_find_no_counter_file_scan_once() {
+        for _ in 0..20 {
+            let root = tempfile::tempdir().unwrap();
+            let (scans, start) = (Mutex::new(0), Barrier::new(8));
+            let scan = || {
+                *scans.lock().unwrap() += 1;
+                thread::sleep(Duration::from_millis(2));
+                (scanned(10), Ok(()))
+            };
+            thread::scope(|scope| {
+                for n in 0..8 {
+                    let (root, scan, start) = (root.path(), &scan, &start);
+                    scope.spawn(move || {
+                        let process = process(root);
+                        start.wait();
+                        // One finds it missing when it opens the cache, another one a second later.
+                        if n % 2 == 0 { process.begin(scan) } else { process.flush_with_retries(scan) }
+                    });
+                }
+            });
+            assert_eq!((recorded(root.path()), *scans.lock().unwrap()), (FOUND, 1));
+        }
+    }
+
+    #[test]
+    fn of_two_scans_at_one_time_one_corrects() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (process(root.path()), process(root.path()));
+        here.begin(&|| (scanned(20), Ok(())));
+        // Ten are gone, and both scans see that.
+        let (first, second) = (here.baseline(), there.baseline());
+        assert!(there.reconcile(&second, &scanned(10), false).unwrap());
+        assert!(!here.reconcile(&first, &scanned(10), false).unwrap());
+        assert_eq!(recorded(root.path()), FOUND);
+        assert!(here.refresh() && there.refresh());
+        assert_eq!((here.usage().level(), there.usage().level()), (FOUND, FOUND));
+        assert!(here.reconcile(&here.baseline(), &scanned(9), false).unwrap());
+        assert_eq!(recorded(root.path()).entries, 9);
+    }
+
+    /// A scan that sees no file and one that makes it don't both count the entries.
+    #[test]
+    fn a_scan_without_a_counter_file_yields_to_the_one_that_made_it() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (process(root.path()), process(root.path()));
+        let baseline = here.baseline();
+        there.begin(&|| (scanned(10), Ok(())));
+        assert!(!here.reconcile(&baseline, &scanned(10), false).unwrap());
+        assert_eq!(recorded(root.path()), FOUND);
+    }
+
+    #[test]
+    fn what_is_stored_during_a_scan_is_counted_once() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (process(root.path()), process(root.path()));
+        here.begin(&|| (scanned(10), Ok(())));
+        let baseline = here.baseline();
+        let counters = there.counters_named("f".to_owned());
+        there.stored(&counters, None, 100);
+        there.flush_one(&counters);
+        // Whether the scan has seen it is not known.
+        for found in [10, 11] {
+            assert!(!here.reconcile(&baseline, &scanned(found), true).unwrap());
+        }
+        assert_eq!(recorded(root.path()).entries, 11);
+        assert!(here.reconcile(&baseline, &scanned(5), true).unwrap());
+        assert_eq!(recorded(root.path()).entries, 6);
+    }
+
+    #[test]
+    fn usage_is_what_the_file_has_and_what_is_not_flushed() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (process(root.path()), process(root.path()));
+        here.begin(&|| (scanned(10), Ok(())));
+        let (mine, theirs) = (here.counters_named("g".to_owned()), there.counters_named("f".to_owned()));
+        here.stored(&mine, None, 50);
+        there.stored(&theirs, Some(100), 130);
+        there.removed(&theirs, UsageDelta { entries: 2, bytes: 200 });
+        there.flush_with_retries(&never);
+        let all = UsageDelta { entries: 9, bytes: 880 };
+        assert!(here.refresh());
+        assert_eq!((here.usage().level(), here.totals().usage()), (all, all));
+        here.flush_with_retries(&never);
+        assert!(here.refresh());
+        assert_eq!((here.usage().level(), recorded(root.path())), (all, all));
+        assert_eq!((here.usage().moved(), there.usage().moved()), (1, 3));
+        let by_folder = here.totals_by_folder().unwrap();
+        assert_eq!(by_folder[&Layout::at(root.path()).unwrap().functions().join("g")].usage().entries, 1);
+    }
+
+    /// The process died when it had written the functions' records, or the file is from before corrections were counted.
+    #[test]
+    fn a_counter_file_that_was_not_completed_is_corrected_by_a_scan() {
+        let root = tempfile::tempdir().unwrap();
+        let died = process(root.path());
+        let counters = died.counters_named("f".to_owned());
+        died.stored(&counters, None, 100);
+        died.files.as_ref().unwrap().counters.session(1).unwrap().add([&*counters]).unwrap();
+        let next = process(root.path());
+        assert!(next.totals_by_folder().is_none() && !next.refresh());
+        assert!(next.flush(&|| (scanned(10), Ok(()))).unwrap());
+        assert_eq!(recorded(root.path()), FOUND);
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_listed_does_not_keep_the_rest_from_being_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let process = process(root.path());
+        let scans = Cell::new(0);
+        let scan = || {
+            scans.set(scans.get() + 1);
+            (scanned(10), Err(Error::io(std::io::ErrorKind::PermissionDenied.into(), "can't list")))
+        };
+        assert!(process.flush(&scan).is_err());
+        assert!(process.flush(&scan).unwrap(), "it is scanned each time");
+        assert_eq!((recorded(root.path()), scans.get()), (FOUND, 1));
+    }
+
+    /// F63: a recorder of metrics is foreign code.
+    #[cfg(feature = "metrics")]
+    #[test]
+    fn a_recorder_of_metrics_runs_without_locks_and_may_panic() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+        struct Foreign<'a> {
+            accounting: &'a Accounting,
+            unlocked: AtomicU32,
+        }
+
+        impl Recorder for Foreign<'_> {
+            fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+            fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+            fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+            fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+                if self.accounting.functions.try_lock().is_ok() {
+                    self.accounting.counters_named("f".to_owned()).take_unexported();
+                    self.unlocked.fetch_add(1, Ordering::Relaxed);
+                }
+                panic!("a recorder may panic");
+            }
+            fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+                Gauge::noop()
+            }
+            fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+                Histogram::noop()
+            }
+        }
+
+        let accounting = Accounting::in_memory();
+        for name in ["f", "g"] {
+            accounting.counters_named(name.to_owned()).miss(Duration::ZERO);
+        }
+        let recorder = Foreign { accounting: &accounting, unlocked: AtomicU32::new(0) };
+        metrics::with_local_recorder(&recorder, || accounting.export_metrics());
+        assert_eq!(
+            recorder.unlocked.load(Ordering::Relaxed),
+            2,
+            "a lock was held, or the panic kept the next function"
+        );
     }
 }

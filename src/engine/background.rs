@@ -1,132 +1,180 @@
-//! The thread that looks after all caches, once a second while there is anything to do.
+//! The thread that looks after the caches that are in use, once a second.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::engine::{LAST_PAUSE, LAST_TRIES, Upkeep, locked};
-use crate::sys::exit_hook;
+use crate::engine::accounting::{PAUSE_AT_END, TRIES_AT_END};
+use crate::engine::roster::{Awake, Roster};
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::{catch_panic, exit_hook};
 
 const TICK: Duration = Duration::from_secs(1);
 
-/// Ticks without news after which nobody looks any more.
-const IDLE_TICKS: u32 = 3;
+/// What a panic interrupts.
+const WHAT: &str = "looking after a cache";
 
-/// Ticks from one time to the next that what was used in memory is touched.
-const TOUCH_TICKS: u32 = 60;
+/// Something that the thread looks after.
+pub(crate) trait Task: Send + Sync {
+    /// Does what is due once a second: whether to go on.
+    fn tick(&self) -> bool;
 
-/// The caches that are looked after.
-static KEPT: PerProcess<Mutex<Kept>> = PerProcess::new();
+    /// Does what is due when it was idle for a while.
+    fn rest(&self);
+
+    /// Stops what would go on at the end of the process.
+    fn stop(&self);
+
+    /// Writes the counts at the end of the process: whether it could.
+    fn flush(&self) -> bool;
+}
+
+/// One cache's way to the thread.
+#[derive(Default)]
+pub(crate) struct Background {
+    awake: Awake,
+}
+
+/// The caches of this process.
+static CACHES: PerProcess<Mutex<Caches>> = PerProcess::new();
 
 #[derive(Default)]
-struct Kept {
-    caches: Vec<Weak<Upkeep>>,
-    running: bool,
-    /// When there was no thread to be had.
+struct Caches {
+    roster: Roster<Weak<dyn Task>>,
+    /// When the system had no thread to give.
     refused: Option<Instant>,
 }
 
-impl Upkeep {
-    /// Sees to it that the thread is at it: whether it is.
-    #[cold]
-    pub(crate) fn wake(self: &Arc<Self>) -> bool {
-        if self.place.is_none() {
-            return false;
-        }
-        // Who knows what happened while nobody looked.
-        self.check_folders();
-        exit_hook::run(flush_all);
-        let mut kept = locked(KEPT.get());
-        if self.awake.load(Ordering::Acquire) {
-            return true;
-        }
-        // If the system has no thread to give, it is not asked at each call.
-        if !kept.running && kept.refused.is_none_or(|at| at.elapsed() > TICK) {
-            kept.running = thread::Builder::new().name("larder-upkeep".to_owned()).spawn(run).is_ok();
-            kept.refused = (!kept.running).then(Instant::now);
-        }
-        if !kept.caches.iter().any(|cache| cache.as_ptr() == Arc::as_ptr(self)) {
-            kept.caches.push(Arc::downgrade(self));
-        }
-        locked(&self.ticks).idle = 0;
-        self.awake.store(kept.running, Ordering::Release);
-        kept.running
-    }
+fn caches() -> MutexGuard<'static, Caches> {
+    CACHES.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    /// Something was counted.
+impl Background {
+    /// Whether the thread looks after the cache, and will write what this thread has counted.
     #[inline]
-    pub(crate) fn counted(self: &Arc<Self>) {
-        if !self.awake.load(Ordering::Relaxed) {
-            self.wake();
-        }
+    pub(crate) fn is_awake(&self) -> bool {
+        self.awake.is_set()
     }
 
-    /// Whether to go on.
-    pub(super) fn tick(&self) -> bool {
-        self.check_folders();
-        let flights = self.place.as_ref().and_then(|place| place.flights.as_ref());
-        let computes = flights.is_some_and(|flights| flights.report());
-        if let Err(error) = self.flush() {
-            tracing::debug!(%error, "can't note what was counted");
-        }
-        let mut is_busy = false;
-        if let Some(place) = self.place.as_ref().filter(|place| !place.read_only && place.bounds.are_limits()) {
-            // What others have stored counts as well.
-            let before = place.bounds.level();
-            if let Ok((entries, bytes)) = self.sums().map(|sums| sums.contents()) {
-                place.bounds.shift(entries - before.0, bytes - before.1);
-            }
-            is_busy = self.enforce_in_between(place);
-        }
-        let mut ticks = locked(&self.ticks);
-        ticks.since_touched += 1;
-        if ticks.since_touched >= TOUCH_TICKS {
-            ticks.since_touched = 0;
-            self.touch_used();
-        }
-        let sums = self.own_sums();
-        ticks.idle = if sums == ticks.seen && !computes && !is_busy { ticks.idle + 1 } else { 0 };
-        ticks.seen = sums;
-        ticks.idle < IDLE_TICKS
+    /// Makes the thread look after the cache: whether it does. If the system has no thread to give, it is asked again after a
+    /// second.
+    pub(crate) fn wake(&self, task: &Arc<dyn Task>) -> bool {
+        exit_hook::run(flush_all);
+        let mut caches = caches();
+        let Caches { roster, refused } = &mut *caches;
+        roster.wake(
+            &self.awake,
+            || Arc::downgrade(task),
+            || {
+                if refused.is_some_and(|at| at.elapsed() <= TICK) {
+                    return false;
+                }
+                let is_started = thread::Builder::new().name("larder-background".to_owned()).spawn(run).is_ok();
+                *refused = (!is_started).then(Instant::now);
+                is_started
+            },
+        )
     }
 }
 
-/// What the thread does.
+/// Puts all caches to sleep if the thread ends in another way than it should.
+struct Running;
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            caches().roster.end();
+        }
+    }
+}
+
 fn run() {
+    let _running = Running;
     loop {
         thread::sleep(TICK);
-        let caches: Vec<_> = locked(KEPT.get()).caches.iter().filter_map(Weak::upgrade).collect();
-        for cache in caches {
-            if cache.tick() {
-                continue;
-            }
-            // First it is asleep, then what was counted until then is written: whoever counts now wakes it.
-            cache.awake.store(false, Ordering::Release);
-            locked(KEPT.get()).caches.retain(|kept| kept.as_ptr() != Arc::as_ptr(&cache));
-            let _ = cache.flush();
-            cache.rest();
-        }
-        let mut kept = locked(KEPT.get());
-        kept.caches.retain(|cache| cache.strong_count() > 0);
-        if kept.caches.is_empty() {
-            kept.running = false;
+        visit_all();
+        if caches().roster.end_if_empty(|cache| cache.strong_count() > 0) {
             return;
         }
     }
 }
 
-/// Puts what was counted into the ledgers, at the end of the process.
+/// Visits each cache that is awake, and puts those to sleep that were idle.
+fn visit_all() {
+    let awake = caches().roster.awake();
+    for (awake, cache) in awake {
+        // A tracing layer, a recorder of metrics or a store may panic. Then the cache is put to sleep, so that its results in
+        // memory are not used unwatched; the next call wakes it. This may be the last handle of the cache, which is dropped.
+        let goes_on = catch_panic::guarded(WHAT, || Ok(cache.upgrade().is_some_and(|cache| cache.tick())));
+        if !goes_on.unwrap_or(false) {
+            caches().roster.put_to_sleep(&awake);
+            let _ = catch_panic::guarded(WHAT, || {
+                cache.upgrade().inspect(|cache| cache.rest());
+                Ok(())
+            });
+        }
+    }
+}
+
+/// Writes the counts of all caches at the end of the process.
 pub(crate) fn flush_all() {
-    let mut caches: Vec<_> = locked(KEPT.get()).caches.iter().filter_map(Weak::upgrade).collect();
-    let places = caches.iter().filter_map(|cache| cache.place.as_ref());
-    places.filter_map(|place| place.flights.as_ref()).for_each(|flights| flights.stop_reporting());
-    for _ in 0..LAST_TRIES {
-        caches.retain(|cache| matches!(cache.flush(), Ok(false)));
-        if caches.is_empty() {
+    let known = caches().roster.known();
+    let mut left: Vec<_> = known.iter().filter_map(Weak::upgrade).collect();
+    left.iter().for_each(|cache| cache.stop());
+    for _ in 0..TRIES_AT_END {
+        left.retain(|cache| !cache.flush());
+        if left.is_empty() {
             break;
         }
-        thread::sleep(LAST_PAUSE);
+        thread::sleep(PAUSE_AT_END);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// A cache in which foreign code panics.
+    #[derive(Default)]
+    struct Panics {
+        ticks: AtomicU32,
+        rests: AtomicU32,
+    }
+
+    impl Task for Panics {
+        fn tick(&self) -> bool {
+            self.ticks.fetch_add(1, Ordering::Relaxed);
+            panic!("a tracing layer may panic")
+        }
+
+        fn rest(&self) {
+            self.rests.fetch_add(1, Ordering::Relaxed);
+            panic!("a recorder may panic")
+        }
+
+        fn stop(&self) {}
+
+        fn flush(&self) -> bool {
+            true
+        }
+    }
+
+    /// F63: foreign code that panics ends neither the thread nor what it does for other caches, and no cache stays awake that
+    /// is not looked after.
+    #[test]
+    fn a_panic_puts_the_cache_to_sleep_and_the_thread_goes_on() {
+        let (background, cache) = (Background::default(), Arc::new(Panics::default()));
+        let task: Arc<dyn Task> = cache.clone();
+        for round in 1..=2 {
+            assert!(background.wake(&task) && background.is_awake());
+            let until = Instant::now() + Duration::from_secs(30);
+            while background.is_awake() || cache.rests.load(Ordering::Relaxed) < round {
+                assert!(Instant::now() < until, "the cache is awake, and the thread is gone");
+                thread::sleep(Duration::from_millis(20));
+            }
+            assert_eq!(cache.ticks.load(Ordering::Relaxed), round);
+        }
     }
 }

@@ -1,146 +1,162 @@
-//! Entries that come and go: nothing else adds or removes them.
+//! Entries that come and go. Nothing else adds or removes them, so this is where the parts of the engine are told.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::engine::{Place, Upkeep};
+use crate::engine::cache_engine::Engine;
+use crate::engine::cache_folder::CacheFolder;
+use crate::engine::eviction::evictor::EvictionContext;
+use crate::engine::eviction::policy::Limits;
+use crate::engine::eviction::trim::trim;
+use crate::engine::failures::Failures;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::digest::Key;
-use crate::observe::stats::{Count, Tally};
+use crate::observe::function_counters::FunctionCounters;
+use crate::observe::repeated_faults::Logged;
+use crate::observe::stats::{Count, CounterTotals, UsageDelta};
+use crate::store::layout::Layout;
+use crate::store::trim_report::TrimReport;
 use crate::sys::open_files;
-use crate::text::humanize::count;
 
-/// What is left of what was to be removed.
-#[derive(Default)]
-struct Left {
-    first: Option<Error>,
-    more: u64,
-}
+/// How often the entries are counted again because another scan corrected the counters in between.
+const TRIES_TO_COUNT: u32 = 3;
 
-impl Left {
-    /// What is not larder's is to be left.
-    fn add(&mut self, error: Error) {
-        match self.first {
-            _ if error.kind() == ErrorKind::NotLarder => {}
-            None => self.first = Some(error),
-            Some(_) => self.more += 1,
-        }
-    }
-
-    fn end(self) -> Result<()> {
-        match (self.first, self.more) {
-            (None, _) => Ok(()),
-            (Some(error), 0) => Err(error),
-            (Some(error), more) => {
-                Err(error.context(&format!("{} could not be removed", count(more + 1, "entry", "entries"))))
-            }
-        }
-    }
-}
-
-impl Upkeep {
-    /// An entry was stored, instead of one of `before` bytes.
-    pub(crate) fn stored(self: &Arc<Self>, tally: &Tally, key: &Key, before: Option<u64>, size: u64) {
-        let Some(place) = &self.place else { return };
+impl Engine {
+    /// Tells the parts that an entry was stored, which replaced one of `before` bytes.
+    pub(crate) fn stored(self: &Arc<Self>, counters: &FunctionCounters, key: &Key, before: Option<u64>, size: u64) {
+        let Some(folder) = &self.folder else { return };
         if before.is_some() {
-            self.changed(key);
+            self.invalidate(key);
         }
-        if let Some(hot) = &self.hot {
-            hot.is_new(key);
-        }
-        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-        tally.contents(i64::from(before.is_none()), signed(size) - signed(before.unwrap_or(0)));
-        tally.add(Count::BytesWritten, size);
-        place.bounds.stored(before, size);
-        self.settle(place, tally);
-        self.counted();
-        self.enforce(place);
+        self.memory.reset_admission(key);
+        counters.add(Count::BytesWritten, size);
+        folder.written(size);
+        self.accounting.stored(counters, before, size);
+        self.accounting.flush_one(counters);
+        self.note_counted();
+        self.evictor.enforce(self.eviction_context(folder, &|folder, key| self.evict(folder, key)));
     }
 
-    /// Removes an entry, for all processes: whether there was one. Nothing else removes entries.
+    /// Removes an entry, for all processes: whether there was one.
     pub(crate) fn remove(&self, folder: &Path, key: &Key) -> Result<bool> {
-        let Some(place) = &self.place else { return Ok(false) };
+        let Some(place) = &self.folder else { return Ok(false) };
         let removed = place.store.remove(folder, key)?;
-        // Also where there was none: somebody may have removed the file by hand, and not what is in memory.
-        self.changed(key);
+        // Also if there was none: another program may have removed the file, and not what is in memory.
+        self.invalidate(key);
         let Some(size) = removed else { return Ok(false) };
-        let tally = self.tally(Some(folder), "");
-        tally.contents(-1, -i64::try_from(size).unwrap_or(i64::MAX));
-        place.bounds.removed(size);
-        self.settle(place, &tally);
+        self.count_removed(folder, UsageDelta::one(size));
         Ok(true)
     }
 
-    /// Removes an entry to make room: whether there was one. What is only called like an entry stays, and is not counted
-    /// by the next scan.
-    pub(super) fn remove_own(&self, folder: &Path, key: &Key) -> Result<bool> {
+    /// Removes an entry to make room: whether there was one. A file that is only named like an entry stays.
+    fn evict(&self, folder: &Path, key: &Key) -> Result<bool> {
         match self.remove(folder, key) {
             Err(error) if error.kind() == ErrorKind::NotLarder => Ok(false),
             removed => removed,
         }
     }
 
-    /// Removes the entries in a folder, and with `deep` in those within it. Gives how many there were.
+    /// Removes the entries in a folder, and with `deep` in the folders within it. Returns how many there were.
     pub(crate) fn remove_all(&self, folder: &Path, deep: bool) -> Result<u64> {
-        let Some(place) = &self.place else { return Ok(0) };
+        let Some(place) = &self.folder else { return Ok(0) };
         let mut all = BTreeMap::<PathBuf, Vec<Key>>::new();
-        // What can't be listed or removed keeps nothing else.
         let listed = place.store.list(folder, deep, &mut |folder, listed| match all.get_mut(folder) {
             Some(keys) => keys.push(listed.key),
             None => _ = all.insert(folder.to_owned(), vec![listed.key]),
         });
-        // There may be millions: others are told once, and it is counted once.
+        // There may be millions, so they are counted, and other processes are told, once for all.
         let (mut removed, mut looked_at) = (0, 0);
         let total = all.values().map(|keys| keys.len() as u64).sum();
-        let mut left = Left::default();
+        let mut failures = Failures::default();
         for (folder, keys) in &all {
-            let (mut entries, mut bytes) = (0_i64, 0_i64);
+            let mut usage = UsageDelta::default();
             for key in keys {
                 match place.store.remove(folder, key) {
-                    Ok(Some(size)) => {
-                        entries += 1;
-                        bytes += i64::try_from(size).unwrap_or(i64::MAX);
-                        place.bounds.removed(size);
-                    }
+                    Ok(Some(size)) => usage += UsageDelta::one(size),
                     Ok(None) => {}
-                    Err(error) => left.add(error),
+                    Err(error) => failures.add(error),
                 }
                 looked_at += 1;
                 place.progress.tell(looked_at, total);
             }
-            removed += entries.cast_unsigned();
-            let tally = self.tally(Some(folder), "");
-            tally.contents(-entries, -bytes);
-            self.settle(place, &tally);
+            removed += usage.entries.cast_unsigned();
+            self.count_removed(folder, usage);
         }
-        self.all_changed();
-        left.end().and(listed).map(|()| removed)
+        self.invalidate_all();
+        failures.result().and(listed).map(|()| removed)
     }
 
     /// Removes everything.
-    pub(crate) fn clear(&self, place: &Place) -> Result<()> {
+    pub(crate) fn clear(&self, place: &CacheFolder) -> Result<()> {
         open_files::close_under(&place.layout.functions());
         let removed = self.remove_all(&place.layout.functions(), true);
-        // What others stored meanwhile goes as well, and what is noted beside it.
+        // Entries that other processes stored in between go as well, and what is noted beside them.
         let cleared = place.layout.clear();
-        self.all_changed();
-        // Files that were removed by hand before count no longer.
+        self.invalidate_all();
+        // Files that another program had removed no longer count.
         let counted = self.recount(place);
         removed.map(drop).and(cleared).and(counted.map(drop))
     }
 
-    /// Tells everybody that any entry may have been removed.
-    pub(super) fn all_changed(&self) {
-        if let Some(marks) = self.marks.get() {
-            marks.change_all();
+    /// Removes entries until these limits hold, and corrects the counters.
+    pub(crate) fn trim(&self, place: &CacheFolder, limits: &Limits) -> Result<TrimReport> {
+        trim(self.eviction_context(place, &|folder, key| self.evict(folder, key)), limits)
+    }
+
+    /// Enforces the limits in the background: whether there is more to do.
+    pub(super) fn evict_in_background(&self, place: &CacheFolder) -> bool {
+        self.evictor.enforce_in_background(self.eviction_context(place, &|folder, key| self.evict(folder, key)))
+    }
+
+    /// Counts the entries of each function, and corrects the counters.
+    pub(crate) fn recount(&self, place: &CacheFolder) -> Result<BTreeMap<PathBuf, CounterTotals>> {
+        let root = place.layout.functions();
+        let mut tries = 0;
+        loop {
+            let baseline = self.accounting.baseline();
+            let (counted, listed) = place.count();
+            listed?;
+            tries += 1;
+            let is_done = place.read_only || self.accounting.reconcile(&baseline, &counted, false)?;
+            if is_done || tries >= TRIES_TO_COUNT {
+                self.accounting.refresh();
+                return Ok(counted.into_iter().map(|(folder, usage)| (root.join(folder), usage.into())).collect());
+            }
         }
     }
 
-    /// Tells everybody that the entry of this key was removed or replaced. To be called when it has been.
-    pub(crate) fn changed(&self, key: &Key) {
-        if let Some(marks) = self.marks.get() {
-            marks.change(key);
+    fn eviction_context<'s>(
+        &'s self,
+        folder: &'s CacheFolder,
+        remove: &'s dyn Fn(&Path, &Key) -> Result<bool>,
+    ) -> EvictionContext<'s> {
+        EvictionContext { folder, accounting: &self.accounting, repeats: &self.repeats, remove }
+    }
+
+    fn count_removed(&self, folder: &Path, removed: UsageDelta) {
+        let counters = self.accounting.counters(Some(folder), "");
+        self.accounting.removed(&counters, removed);
+        self.accounting.flush_one(&counters);
+    }
+
+    /// Makes what any process has of this entry in memory invalid. To be called when the entry was removed or replaced.
+    pub(crate) fn invalidate(&self, key: &Key) {
+        self.note_invalidated(self.memory.bump(key));
+    }
+
+    /// Makes what any process has in memory invalid.
+    fn invalidate_all(&self) {
+        self.note_invalidated(self.memory.bump_all());
+    }
+
+    fn note_invalidated(&self, told: std::io::Result<()>) {
+        let Err(error) = told else { return };
+        let what =
+            "other processes can't be told what was removed, and may use it for as long as they have it in memory";
+        let error = Error::io(error, what).at(self.layout().map(Layout::marks).unwrap_or_default());
+        if let Some(Logged { unlogged }) = self.repeats.came(what, Some(error.kind()), "") {
+            tracing::warn!(%error, unlogged, "{what}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The calls of one cache whose results this process computed and did not keep, for `explain`.
+//! The calls of one cache whose results this process computed and did not store, for `explain`.
 //!
-//! They are noted in the function's history as well, so that other processes know; but a call that fails in a loop must not
-//! drive the rest out of there.
+//! They are noted in the function's history as well, for other processes. A call that fails in a loop is noted rarely, so that
+//! it does not displace the rest of the history.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,32 +10,33 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::key::digest::Key;
 use crate::observe::reason::NotKept;
 
-/// Calls that are remembered.
+/// The number of calls that are remembered.
 const MOST: usize = 1024;
 
-/// How often one call is noted in the history, and how many are in that time.
+/// One call is noted in the history once in this time, and at most this number of calls.
 const EACH: Duration = Duration::from_secs(1);
 const MOST_WRITTEN: u32 = 16;
 
+/// The calls that were not stored, and why.
 #[derive(Default)]
-pub(crate) struct Unkept(Mutex<Notes>);
+pub(crate) struct Unstored(Mutex<Notes>);
 
 #[derive(Default)]
 struct Notes {
     calls: HashMap<Key, Note>,
-    /// How many were noted in the history since then.
+    /// Since when calls are counted that were noted in the history, and how many were.
     written: (Option<Instant>, u32),
 }
 
 struct Note {
     at: SystemTime,
     why: NotKept,
-    /// When it was noted in the history last.
+    /// When it was last noted in the history.
     written: Option<Instant>,
 }
 
-impl Unkept {
-    /// A result was not kept: whether to note that in the history.
+impl Unstored {
+    /// Remembers a call that was not stored: whether to note it in the history.
     pub(crate) fn note(&self, key: &Key, at: SystemTime, why: NotKept) -> bool {
         let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -56,7 +57,7 @@ impl Unkept {
         writes
     }
 
-    /// When this call's result was not kept, and why.
+    /// Returns when the result of a call was last not stored, and why.
     pub(crate) fn of(&self, key: &Key) -> Option<(SystemTime, NotKept)> {
         let notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         notes.calls.get(key).map(|note| (note.at, note.why.clone()))
@@ -73,8 +74,8 @@ mod tests {
 
     #[test]
     fn a_call_that_fails_in_a_loop_is_noted_once_a_second() {
-        let unkept = Unkept::default();
-        let note = |n| unkept.note(&key(n), SystemTime::now(), NotKept::Err);
+        let unstored = Unstored::default();
+        let note = |n| unstored.note(&key(n), SystemTime::now(), NotKept::Err);
         let started = Instant::now();
         let written = (0..10_000).filter(|_| note(1)).count();
         let others = (2..1000).filter(|n| note(*n)).count();
@@ -84,12 +85,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_ones_are_remembered() {
-        let unkept = Unkept::default();
+    fn the_latest_calls_are_remembered() {
+        let unstored = Unstored::default();
         let at = |n: u32| SystemTime::UNIX_EPOCH + Duration::from_secs(n.into());
-        (0..10_000).for_each(|n| _ = unkept.note(&key(n), at(n), NotKept::StoreIf));
-        assert_eq!(unkept.of(&key(9_999)), Some((at(9_999), NotKept::StoreIf)));
-        assert!(unkept.of(&key(9_900)).is_some() && unkept.of(&key(1)).is_none());
-        assert!(unkept.0.lock().unwrap().calls.len() <= MOST);
+        (0..10_000).for_each(|n| _ = unstored.note(&key(n), at(n), NotKept::StoreIf));
+        assert_eq!(unstored.of(&key(9_999)), Some((at(9_999), NotKept::StoreIf)));
+        assert!(unstored.of(&key(9_900)).is_some() && unstored.of(&key(1)).is_none());
+        assert!(unstored.0.lock().unwrap().calls.len() <= MOST);
     }
 }

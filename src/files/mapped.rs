@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::find::{Cursor, Element};
-use crate::format::cbor::located::{self, Located};
+use crate::format::cbor::located;
+use crate::format::cbor::located::Located;
 use crate::format::cbor::reader::ByteReader;
 use crate::format::compress::compression::Compression;
 use crate::format::compress::registry::LONGEST_MAGIC;

@@ -1,10 +1,10 @@
-//! What is counted, for whoever collects metrics through the facade `metrics`.
+//! The counters, as metrics of the facade `metrics`.
 
 use metrics::{Label, SharedString, counter};
 
-use crate::observe::stats::{Count, Sums};
+use crate::observe::stats::{Count, CounterTotals};
 
-/// The counters, and what each of them counts.
+/// The metrics, and the counters that each of them adds up.
 const COUNTERS: [(&str, &[Count]); 8] = [
     ("larder_hits_total", &[Count::Hits, Count::HotHits]),
     ("larder_hot_hits_total", &[Count::HotHits]),
@@ -16,18 +16,21 @@ const COUNTERS: [(&str, &[Count]); 8] = [
     ("larder_too_large_total", &[Count::TooLarge]),
 ];
 
-/// Those of time, in microseconds.
+/// The metrics of time, in microseconds.
 const TIMES: [(&str, &[Count]); 2] = [
     ("larder_computed_microseconds_total", &[Count::Computed]),
     ("larder_saved_microseconds_total", &[Count::Saved, Count::HotSaved]),
 ];
 
+/// Nanoseconds of a microsecond.
 const NANOS: u64 = 1000;
 
-/// Tells what has been counted of a function so far, of which `before` has been told.
-pub(crate) fn tell(function: &str, before: &Sums, now: &Sums) {
+/// Exports how the counters of a function grew from `before` to `now`.
+///
+/// The recorder is foreign code: it may use a cache itself, or panic. So the caller holds no lock, and guards against a panic.
+pub(crate) fn export(function: &str, before: &CounterTotals, now: &CounterTotals) {
     let label = || Label::new("function", SharedString::from(function.replace('/', "::")));
-    let of = |sums: &Sums, counts: &[Count]| counts.iter().map(|count| sums.get(*count)).sum::<u64>();
+    let of = |sums: &CounterTotals, counts: &[Count]| counts.iter().map(|count| sums.get(*count)).sum::<u64>();
     for (name, counts) in COUNTERS {
         let more = of(now, counts) - of(before, counts);
         if more > 0 {

@@ -1,5 +1,6 @@
 //! observe.
 
+pub(crate) mod function_counters;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics_export;
 pub(crate) mod progress;

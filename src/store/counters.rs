@@ -1,81 +1,266 @@
-//! What all processes counted together, function by function, in one file.
+//! The counter file: what all processes counted, one record for each function.
 //!
 //! ```text
 //! record =  0   8  XXH3-64 of the rest
-//!           8  16  the function: the first bytes of BLAKE3 of its folder, from the root on, with slashes
-//!          24   2  the length of that
-//!          26 742  that, cut if it is longer
-//!         768 256  32 numbers (u64), see `stats.rs`
+//!           8  16  the function: the first bytes of BLAKE3 of its folder, relative to the folder of functions, with slashes
+//!          24   2  the length of that path
+//!          26 742  that path, cut if it is longer
+//!         768 256  32 counters (u64), see `observe/stats.rs`
 //! ```
 //!
-//! Integers are little-endian. A process adds entries as they come and go, and the rest about once a second; under a
-//! lock, for which it never waits: it counts on, and adds more the next time. The file may be removed at any time: then counting begins
-//! anew, and `Counted` is what a scan finds. A record that is damaged is as good as none.
+//! Integers are little-endian. The first record has zeros for the function. Its first number is how many times the counters of
+//! entries were corrected after a scan, see `engine/accounting.rs`. It is written last when the file is made: a file without
+//! it is treated as missing, so a process that dies while it makes the file leaves no wrong counts.
+//!
+//! Everything that depends on what the file says and then changes it is one [`Session`], under the file's lock. The file may
+//! be removed at any time: then the next session makes it, from a scan of the entries.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-use twox_hash::XxHash3_64;
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::digest::Key;
-use crate::observe::stats::{Count, Level, NUMBERS, Sums, Tally};
-use crate::sys::file::{FileRange, open_to_change, write_all_at};
-use crate::sys::file_id::TrackedFile;
-use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
-use crate::sys::lock::try_lock::TryLock;
-use crate::sys::{file, open_files};
+use crate::observe::function_counters::FunctionCounters;
+use crate::observe::stats::CounterTotals;
+use crate::store::record_file::{CHECKSUM, RecordFile, Records, Writing, numbers, put_numbers};
+use crate::sys::lock::key_locks::KeyLocks;
 
 const RECORD: usize = 1024;
-const ID: std::ops::Range<usize> = 8..24;
+const ID: Range<usize> = CHECKSUM..24;
 const NAME_AT: usize = 26;
 const NUMBERS_AT: usize = 768;
 const LONGEST_NAME: usize = NUMBERS_AT - NAME_AT;
 
-/// A file that claims to have more functions is not read further.
+/// The number of records that are read at most.
 const MOST_RECORDS: u64 = 1 << 16;
 
-/// The byte that is locked for the file: no call's key is this by chance.
+/// The byte that is locked for the file. No key of a call has this value by chance.
 const LOCK: Key = Key::from_bytes([1; 32]);
 
-/// How long the file's lock is waited for where it matters.
-const TRIES: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// The counters of one cache.
-pub(crate) struct Ledger {
-    path: PathBuf,
-    locks: KeyLocks,
-    places: Mutex<Places>,
-}
-
-/// Where in the file the records are that were needed so far, if it is still that file.
-type Places = HashMap<Id, u64>;
-
-/// One function.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
-    /// The folder from the root on; `None` if it is too long to be noted.
-    pub(crate) folder: Option<String>,
-    pub(crate) sums: Sums,
-}
-
-/// What a scan found in a folder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counted {
-    pub(crate) entries: u64,
-    pub(crate) bytes: u64,
-}
+/// How often a reader that finds a record half written looks again, under the lock.
+const TRIES_TO_READ: u32 = 10;
 
 type Id = [u8; 16];
 
-/// Records, and where each is in the file.
-type Records = BTreeMap<Id, (u64, Record)>;
+/// The record that counts the corrections. No function has this by chance.
+const CORRECTIONS: Id = [0; 16];
+
+/// The counter file of one cache.
+pub(crate) struct CounterFile {
+    records: RecordFile<RECORD>,
+    /// Where the records are that were needed so far. Also held while this process reads the file and its own counters
+    /// together, so that what is added in between is not counted twice.
+    offsets: Mutex<Offsets>,
+}
+
+type Offsets = HashMap<Id, u64>;
+
+/// The counters of one function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// The folder, relative to the folder of functions; `None` if it is too long for a record.
+    pub(crate) folder: Option<String>,
+    pub(crate) totals: CounterTotals,
+}
+
+/// What the file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) records: Vec<Record>,
+    /// How many times the counters of entries were corrected; `None` if the file is missing or was not made to its end.
+    pub(crate) corrections: Option<u64>,
+}
+
+/// Exclusive use of the file.
+pub(crate) struct Session<'f> {
+    records: &'f RecordFile<RECORD>,
+    offsets: MutexGuard<'f, Offsets>,
+    _writing: Writing,
+}
+
+impl CounterFile {
+    pub(crate) fn new(path: PathBuf, locks: KeyLocks) -> Self {
+        CounterFile { records: RecordFile::new(path, locks, LOCK), offsets: Mutex::default() }
+    }
+
+    /// Whether the file exists and was made to its end.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.records.open().ok().flatten().is_some_and(|file| corrections(&self.records, &file).is_some())
+    }
+
+    /// Begins a session; `None` if another thread or process has one.
+    pub(crate) fn try_session(&self) -> Option<Session<'_>> {
+        let offsets = match self.offsets.try_lock() {
+            Ok(offsets) => offsets,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Session { records: &self.records, offsets, _writing: self.records.try_lock()? })
+    }
+
+    /// Begins a session; waits for it by at most `tries` tries, 2 ms apart.
+    pub(crate) fn session(&self, tries: u32) -> Option<Session<'_>> {
+        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Session { records: &self.records, offsets, _writing: self.records.lock(tries)? })
+    }
+
+    /// Reads the file while no thread of this process adds to it: what this process counted is either in the file then, or
+    /// unflushed. `with` gets what the file says, and must not log.
+    pub(crate) fn read_with<R>(&self, with: impl FnOnce(Result<Counted>) -> R) -> R {
+        let _unchanged = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        with(self.read())
+    }
+
+    /// Reads the file.
+    pub(crate) fn read(&self) -> Result<Counted> {
+        let Some(file) = self.records.open()? else { return Ok(Counted::default()) };
+        Ok(counted(&self.read_settled(&file)?))
+    }
+
+    /// Reads the counters of one function while no thread of this process adds to the file. `with` gets `None` if there are
+    /// none, and must not log.
+    pub(crate) fn read_one_with<R>(&self, folder: &str, with: impl FnOnce(Result<Option<CounterTotals>>) -> R) -> R {
+        let _unchanged = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        with(self.read_one(folder))
+    }
+
+    fn read_one(&self, folder: &str) -> Result<Option<CounterTotals>> {
+        let Some(file) = self.records.open()? else { return Ok(None) };
+        let records = self.read_settled(&file)?;
+        let wanted = id(folder);
+        let found = records.intact.iter().find(|(_, bytes)| bytes[ID] == wanted);
+        Ok(found.map(|(_, bytes)| decode(bytes).totals))
+    }
+
+    /// Reads all records, and once more under the lock if one is torn: another process may have been writing it.
+    fn read_settled(&self, file: &File) -> Result<Records<RECORD>> {
+        let records = self.records.read_all(file, MOST_RECORDS)?;
+        if records.torn > 0
+            && let Some(_settled) = self.records.lock(TRIES_TO_READ)
+        {
+            return self.records.read_all(file, MOST_RECORDS);
+        }
+        Ok(records)
+    }
+}
+
+impl Session<'_> {
+    /// Reads the file.
+    pub(crate) fn read(&self) -> Result<Counted> {
+        match self.records.open()? {
+            Some(file) => Ok(counted(&self.records.read_all(&file, MOST_RECORDS)?)),
+            None => Ok(Counted::default()),
+        }
+    }
+
+    /// Whether the file exists and was made to its end.
+    pub(crate) fn is_complete(&self) -> Result<bool> {
+        Ok(self.records.open()?.is_some_and(|file| corrections(self.records, &file).is_some()))
+    }
+
+    /// Adds what one function's counters have and the file does not, unless there is no file: the session that makes it
+    /// scans the entries first.
+    pub(crate) fn add_one(&mut self, counters: &FunctionCounters) -> Result<()> {
+        let news = counters.unflushed();
+        if let Some(file) = self.records.open_if_there()?
+            && !news.is_zero()
+        {
+            self.add_to(&file, counters.name(), &news)?;
+            counters.note_flushed(&news);
+            self.records.keep_open(file);
+        }
+        Ok(())
+    }
+
+    /// Adds what these counters have, and the file does not. Makes the file if there is none.
+    pub(crate) fn add<'c>(&mut self, counters: impl IntoIterator<Item = &'c FunctionCounters>) -> Result<()> {
+        let mut opened = None;
+        for counters in counters {
+            // Under the lock, as another thread may just have added it.
+            let news = counters.unflushed();
+            if news.is_zero() {
+                continue;
+            }
+            let file = match &opened {
+                Some(file) => file,
+                None => opened.insert(self.records.open_to_change()?),
+            };
+            self.add_to(file, counters.name(), &news)?;
+            counters.note_flushed(&news);
+        }
+        if let Some(file) = opened {
+            self.records.keep_open(file);
+        }
+        Ok(())
+    }
+
+    /// Notes one more correction, which makes the file complete.
+    pub(crate) fn note_correction(&mut self) -> Result<()> {
+        let file = self.records.open_to_change()?;
+        let before = corrections(self.records, &file);
+        let mut totals = CounterTotals::default();
+        totals.0[0] = before.unwrap_or(0) + 1;
+        let mut record = encode("", &totals);
+        record[ID].copy_from_slice(&CORRECTIONS);
+        // Of a file that another version made, the first record may be a function's: it gets another place.
+        if before.is_none()
+            && let Some(moved) = self.records.read(&file, 0)
+        {
+            self.records.write(&file, self.records.end(&file)?, moved)?;
+            self.offsets.clear();
+        }
+        self.records.write(&file, 0, record)?;
+        self.records.keep_open(file);
+        Ok(())
+    }
+
+    /// Adds to the record of a function, or appends one.
+    fn add_to(&mut self, file: &File, folder: &str, news: &CounterTotals) -> Result<()> {
+        let id = id(folder);
+        let at_known =
+            |at: u64| self.records.read(file, at).filter(|record| record[ID] == id).map(|record| (at, record));
+        let known = match self.offsets.get(&id).copied().and_then(at_known) {
+            Some(known) => Some(known),
+            None => {
+                let all = self.records.read_all(file, MOST_RECORDS)?.intact;
+                self.offsets.clear();
+                // Of two records of one function, the first counts.
+                all.iter().rev().for_each(|(at, record)| _ = self.offsets.insert(id_of(record), *at));
+                all.into_iter().find(|(_, record)| record[ID] == id)
+            }
+        };
+        let (at, mut totals) = match known {
+            Some((at, record)) => (at, decode(&record).totals),
+            // The first place is that of the corrections.
+            None => (self.records.end(file)?.max(RECORD as u64), CounterTotals::default()),
+        };
+        totals.add(news);
+        self.records.write(file, at, encode(folder, &totals))?;
+        self.offsets.insert(id, at);
+        Ok(())
+    }
+}
+
+fn corrections(records: &RecordFile<RECORD>, file: &File) -> Option<u64> {
+    let first = records.read(file, 0).filter(|record| record[ID] == CORRECTIONS)?;
+    Some(decode(&first).totals.0[0])
+}
+
+fn counted(records: &Records<RECORD>) -> Counted {
+    let mut all = BTreeMap::new();
+    let mut corrections = None;
+    for (at, bytes) in &records.intact {
+        match id_of(bytes) {
+            CORRECTIONS if *at == 0 => corrections = Some(decode(bytes).totals.0[0]),
+            CORRECTIONS => {}
+            id => _ = all.entry(id).or_insert_with(|| decode(bytes)),
+        }
+    }
+    Counted { records: all.into_values().collect(), corrections }
+}
 
 fn id(folder: &str) -> Id {
     let mut id = [0; 16];
@@ -83,215 +268,30 @@ fn id(folder: &str) -> Id {
     id
 }
 
-impl Ledger {
-    pub(crate) fn at(path: PathBuf, locks: KeyLocks) -> Self {
-        Ledger { path, locks, places: Mutex::default() }
-    }
-
-    pub(crate) fn exists(&self) -> bool {
-        self.path.exists()
-    }
-
-    /// Makes the file, unless it is there: `count` says what there is to count before anybody counts. Others who want to make
-    /// it wait for that, if not for long.
-    pub(crate) fn begin(&self, count: impl FnOnce() -> Result<()>) -> Result<()> {
-        let ask = || match self.locks.ask(&LOCK) {
-            Ok(TryLock::Acquired(lock)) => Some(Some(lock)),
-            Ok(TryLock::Busy) => {
-                thread::sleep(PAUSE);
-                None
-            }
-            Err(_) => Some(None),
-        };
-        let _lock = (0..TRIES).find_map(|_| ask());
-        if self.exists() {
-            return Ok(());
-        }
-        count()?;
-        open_to_change(&self.path).map(drop).map_err(|error| self.failed(error))
-    }
-
-    /// Does something while nobody in this process adds: what was counted is either in the file then, or still to be
-    /// added.
-    pub(crate) fn while_nobody_adds<R>(&self, run: impl FnOnce() -> R) -> R {
-        let _held = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        run()
-    }
-
-    /// All functions. `None` if nobody has counted anything.
-    pub(crate) fn read(&self) -> Result<Option<Vec<Record>>> {
-        Ok(self.read_all()?.map(|all| all.into_values().map(|(_, record)| record).collect()))
-    }
-
-    /// What was counted of the function in this folder.
-    pub(crate) fn of(&self, folder: &str) -> Result<Sums> {
-        let all = self.read_all()?;
-        Ok(all.and_then(|mut all| all.remove(&id(folder))).map_or(Sums::default(), |(_, record)| record.sums))
-    }
-
-    fn read_all(&self) -> Result<Option<Records>> {
-        match file::open_entry(&self.path) {
-            Ok(file) => self.records(&file).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(error, "can't read what was counted").at(&self.path)),
-        }
-    }
-
-    /// The records of the file, and where each is.
-    fn records(&self, file: &File) -> Result<Records> {
-        let len = file.metadata().map_err(|e| Error::io(e, "can't read the length").at(&self.path))?.len();
-        // What a crash has torn at the end is written over.
-        let count = (len / RECORD as u64).min(MOST_RECORDS);
-        let mut bytes = vec![0; usize::try_from(count).unwrap_or(0) * RECORD];
-        FileRange::new(file, 0, len).read_exact_at(0, &mut bytes).map_err(|error| error.at(&self.path))?;
-        let mut all = BTreeMap::new();
-        for (at, bytes) in (0..).step_by(RECORD).zip(bytes.chunks_exact(RECORD)) {
-            if let Some((id, record)) = decode(bytes) {
-                all.entry(id).or_insert((at, record));
-            }
-        }
-        Ok(all)
-    }
-
-    /// Adds what these have counted: whether there was nobody else at it.
-    pub(crate) fn add(&self, tallies: &[Arc<Tally>]) -> Result<bool> {
-        self.add_all(tallies.iter().map(|tally| &**tally), true)
-    }
-
-    /// The same of one, but not if the file is gone: whoever makes it counts first what is there.
-    pub(crate) fn add_one(&self, tally: &Tally) -> Result<bool> {
-        self.add_all(std::iter::once(tally), false)
-    }
-
-    fn add_all<'t>(&self, tallies: impl Iterator<Item = &'t Tally> + Clone, makes: bool) -> Result<bool> {
-        if tallies.clone().all(|tally| tally.unflushed().is_zero()) {
-            return Ok(true);
-        }
-        let Some((mut places, _lock)) = self.lock() else { return Ok(false) };
-        let file = match open_files::take(&self.path) {
-            Some((file, _)) => file,
-            None if makes || self.exists() => self.open()?,
-            None => return Ok(true),
-        };
-        for tally in tallies {
-            // Under the lock, as another thread may be at it.
-            let news = tally.unflushed();
-            if !news.is_zero() {
-                self.change(&file, &mut places, tally.name(), |sums| sums.add(&news))?;
-                tally.flushed(&news);
-            }
-        }
-        open_files::keep(self.path.clone(), file);
-        Ok(true)
-    }
-
-    /// `None` if somebody else has it. Where there are no locks, one does without: two processes that add at one
-    /// time then lose what one of them counted.
-    fn lock(&self) -> Option<(MutexGuard<'_, Places>, Option<KeyLock>)> {
-        let places = match self.places.try_lock() {
-            Ok(places) => places,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        match self.locks.ask(&LOCK) {
-            Ok(TryLock::Acquired(lock)) => Some((places, Some(lock))),
-            Ok(TryLock::Busy) => None,
-            Err(_) => Some((places, None)),
-        }
-    }
-
-    /// The file: another one, if another one has its name, or none.
-    fn open(&self) -> Result<TrackedFile> {
-        match open_files::take(&self.path) {
-            Some((file, _)) => Ok(file),
-            None => open_to_change(&self.path).map(TrackedFile::new).map_err(|e| self.failed(e)),
-        }
-    }
-
-    /// Changes the record of a folder, or adds it.
-    fn change(&self, file: &File, places: &mut Places, folder: &str, change: impl FnOnce(&mut Sums)) -> Result<()> {
-        let id = id(folder);
-        let known = match places.get(&id).and_then(|at| Some((*at, record_at(file, *at, id)?))) {
-            Some(known) => Some(known),
-            None => {
-                let all = self.records(file)?;
-                *places = all.iter().map(|(id, (at, _))| (*id, *at)).collect();
-                all.get(&id).map(|(at, record)| (*at, record.sums))
-            }
-        };
-        let (at, mut sums) = match known {
-            Some(known) => known,
-            None => {
-                let len = file.metadata().map_err(|e| self.failed(e))?.len();
-                let end = len / RECORD as u64 * RECORD as u64;
-                (end, Sums::default())
-            }
-        };
-        let before = sums;
-        change(&mut sums);
-        if sums != before {
-            write_all_at(file, &encode(folder, &sums), at).map_err(|e| self.failed(e))?;
-            places.insert(id, at);
-        }
-        Ok(())
-    }
-
-    fn failed(&self, error: io::Error) -> Error {
-        Error::io(error, "can't write what was counted").at(&self.path)
-    }
+fn id_of(record: &[u8; RECORD]) -> Id {
+    let mut id = [0; 16];
+    id.copy_from_slice(&record[ID]);
+    id
 }
 
-/// The record at this place, if it is the one of this function.
-fn record_at(file: &File, at: u64, id: Id) -> Option<Sums> {
-    let mut bytes = [0; RECORD];
-    FileRange::new(file, at, at + RECORD as u64).read_exact_at(0, &mut bytes).ok()?;
-    decode(&bytes).filter(|(found, _)| *found == id).map(|(_, record)| record.sums)
-}
-
-impl Counted {
-    pub(crate) fn level(&self) -> Level {
-        self.sums().contents()
-    }
-
-    pub(crate) fn sums(&self) -> Sums {
-        let mut sums = Sums::default();
-        sums.set(Count::Entries, self.entries);
-        sums.set(Count::Bytes, self.bytes);
-        sums
-    }
-}
-
-fn encode(folder: &str, sums: &Sums) -> [u8; RECORD] {
+fn encode(folder: &str, totals: &CounterTotals) -> [u8; RECORD] {
     let mut bytes = [0; RECORD];
     bytes[ID].copy_from_slice(&id(folder));
     let len = u16::try_from(folder.len()).unwrap_or(u16::MAX);
     bytes[ID.end..NAME_AT].copy_from_slice(&len.to_le_bytes());
     let kept = &folder.as_bytes()[..folder.len().min(LONGEST_NAME)];
     bytes[NAME_AT..][..kept.len()].copy_from_slice(kept);
-    for (place, number) in bytes[NUMBERS_AT..].chunks_exact_mut(8).zip(sums.0) {
-        place.copy_from_slice(&number.to_le_bytes());
-    }
-    let checksum = XxHash3_64::oneshot(&bytes[8..]);
-    bytes[..8].copy_from_slice(&checksum.to_le_bytes());
+    put_numbers(&mut bytes[NUMBERS_AT..], &totals.0);
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<(Id, Record)> {
-    let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-    if number(0)? != XxHash3_64::oneshot(bytes.get(8..)?) {
-        return None;
-    }
-    let id = bytes[ID].try_into().ok()?;
-    let len = usize::from(u16::from_le_bytes(bytes[ID.end..NAME_AT].try_into().ok()?));
+fn decode(bytes: &[u8; RECORD]) -> Record {
+    let len = usize::from(u16::from_le_bytes([bytes[ID.end], bytes[ID.end + 1]]));
     let folder = bytes[NAME_AT..NUMBERS_AT].get(..len).and_then(|name| String::from_utf8(name.to_vec()).ok());
-    let mut sums = Sums([0; NUMBERS]);
-    for (index, sum) in sums.0.iter_mut().enumerate() {
-        *sum = number(NUMBERS_AT + 8 * index)?;
-    }
-    Some((id, Record { folder, sums }))
+    Record { folder, totals: CounterTotals(numbers(&bytes[NUMBERS_AT..])) }
 }
 
-/// A folder under the root as the ledger names it.
+/// Returns a function's folder as the counter file names it.
 pub(crate) fn name_of_folder(root: &Path, folder: &Path) -> String {
     let relative = folder.strip_prefix(root).unwrap_or(folder);
     relative.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("/")
@@ -299,60 +299,111 @@ pub(crate) fn name_of_folder(root: &Path, folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    fn ledger(root: &Path) -> Ledger {
-        Ledger::at(root.join("counters"), KeyLocks::under(root))
+    use super::*;
+    use crate::observe::stats::UsageDelta;
+    use crate::sys::file::{open_to_change, write_all_at};
+
+    fn counter_file(root: &Path) -> CounterFile {
+        CounterFile::new(root.join("counters"), KeyLocks::under(root))
     }
 
-    fn tally(folder: &str, misses: u64) -> Arc<Tally> {
-        let tally = Tally::of(folder.to_owned());
-        (0..misses).for_each(|_| tally.miss(Duration::ZERO));
-        tally.contents(misses.cast_signed(), 10 * misses.cast_signed());
-        Arc::new(tally)
+    fn counters(folder: &str, misses: i64) -> FunctionCounters {
+        let counters = FunctionCounters::new(folder.to_owned());
+        (0..misses).for_each(|_| counters.miss(Duration::ZERO));
+        counters.usage(UsageDelta { entries: misses, bytes: 10 * misses });
+        counters
+    }
+
+    fn misses(file: &CounterFile, folder: &str) -> u64 {
+        file.read_one(folder).unwrap().map_or(0, |totals| totals.stats().misses)
     }
 
     #[test]
-    fn what_several_count_adds_up() {
+    fn what_several_processes_count_adds_up() {
         let root = tempfile::tempdir().unwrap();
-        let (here, there) = (ledger(root.path()), ledger(root.path()));
-        assert_eq!(here.read().unwrap(), None);
+        let (here, there) = (counter_file(root.path()), counter_file(root.path()));
+        assert_eq!(here.read().unwrap(), Counted::default());
         let long = "x/".repeat(500);
-        let mine = [tally("a/f", 3), tally(&long, 1), tally("never", 0)];
-        assert!(here.add(&mine).unwrap());
-        assert!(here.add(&mine).unwrap());
-        assert!(there.add(&[tally("a/f", 4), tally("b", 5)]).unwrap());
-        let misses = |folder: &str| here.of(folder).unwrap().stats().misses;
-        assert_eq!((misses("a/f"), misses("b"), misses(&long), misses("never")), (7, 5, 1, 0));
-        let names: Vec<_> = here.read().unwrap().unwrap().into_iter().map(|record| record.folder).collect();
+        let mine = [counters("a/f", 3), counters(&long, 1), counters("never", 0)];
+        here.session(1).unwrap().add(&mine).unwrap();
+        here.session(1).unwrap().add(&mine).unwrap();
+        there.session(1).unwrap().add(&[counters("a/f", 4), counters("b", 5)]).unwrap();
+        assert_eq!(
+            (misses(&here, "a/f"), misses(&here, "b"), misses(&here, &long), misses(&here, "never")),
+            (7, 5, 1, 0)
+        );
+        let names: Vec<_> = here.read().unwrap().records.into_iter().map(|record| record.folder).collect();
         assert_eq!(names.len(), 3);
         assert!(names.contains(&Some("a/f".to_owned())) && names.contains(&None));
     }
 
     #[test]
-    fn nobody_waits() {
+    fn one_session_excludes_another() {
         let root = tempfile::tempdir().unwrap();
-        let (here, there) = (ledger(root.path()), ledger(root.path()));
-        let lock = there.lock();
-        let mine = [tally("a", 1)];
-        assert!(!here.add(&mine).unwrap());
-        drop(lock);
-        assert!(here.add(&mine).unwrap());
-        assert_eq!(here.of("a").unwrap().stats().misses, 1);
+        let (here, there) = (counter_file(root.path()), counter_file(root.path()));
+        let session = there.try_session();
+        assert!(session.is_some() && here.try_session().is_none() && here.session(2).is_none());
+        drop(session);
+        assert!(here.try_session().is_some());
     }
 
     #[test]
-    fn what_is_damaged_is_as_good_as_none() {
+    fn a_torn_record_is_treated_as_missing() {
         let root = tempfile::tempdir().unwrap();
-        let ledger = ledger(root.path());
-        ledger.add(&[tally("a", 1), tally("b", 2)]).unwrap();
-        let file = open_to_change(&ledger.path).unwrap();
-        write_all_at(&file, b"?", 900).unwrap();
-        file.set_len(2 * RECORD as u64 + 100).unwrap();
-        assert_eq!(ledger.of("a").unwrap(), Sums::default());
-        assert_eq!(ledger.of("b").unwrap().stats().misses, 2);
-        ledger.add(&[tally("a", 1)]).unwrap();
-        assert_eq!(ledger.of("a").unwrap().stats().misses, 1);
-        assert_eq!(ledger.read().unwrap().unwrap().len(), 2);
+        let file = counter_file(root.path());
+        file.session(1).unwrap().add(&[counters("a", 1), counters("b", 2)]).unwrap();
+        let opened = open_to_change(&root.path().join("counters")).unwrap();
+        write_all_at(&opened, b"?", RECORD as u64 + 900).unwrap();
+        opened.set_len(3 * RECORD as u64 + 100).unwrap();
+        assert_eq!((misses(&file, "a"), misses(&file, "b")), (0, 2));
+        file.session(1).unwrap().add(&[counters("a", 1)]).unwrap();
+        assert_eq!((misses(&file, "a"), file.read().unwrap().records.len()), (1, 2));
+    }
+
+    /// A reader that sees a record half written looks again when its writer is done.
+    #[test]
+    fn a_record_that_is_being_written_is_read_again() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (counter_file(root.path()), counter_file(root.path()));
+        here.session(1).unwrap().add(&[counters("a", 1)]).unwrap();
+        let opened = open_to_change(&root.path().join("counters")).unwrap();
+        let whole = here.records.read(&opened, RECORD as u64).unwrap();
+        let session = there.try_session().unwrap();
+        write_all_at(&opened, b"half", RECORD as u64 + 900).unwrap();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| here.read().unwrap().records.len());
+            std::thread::sleep(Duration::from_millis(5));
+            here.records.write(&opened, RECORD as u64, whole).unwrap();
+            drop(session);
+            assert_eq!(reader.join().unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn a_file_is_complete_when_its_corrections_are_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let file = counter_file(root.path());
+        let mut session = file.session(1).unwrap();
+        session.add(&[counters("a", 1)]).unwrap();
+        assert!(!session.is_complete().unwrap() && session.read().unwrap().corrections.is_none());
+        session.note_correction().unwrap();
+        session.note_correction().unwrap();
+        assert_eq!(session.read().unwrap().corrections, Some(2));
+        drop(session);
+        assert!(file.is_complete());
+        assert_eq!((misses(&file, "a"), file.read().unwrap().records.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_function_in_the_first_place_is_moved() {
+        let root = tempfile::tempdir().unwrap();
+        let file = counter_file(root.path());
+        let opened = open_to_change(&root.path().join("counters")).unwrap();
+        file.records.write(&opened, 0, encode("a", &counters("a", 5).totals())).unwrap();
+        file.session(1).unwrap().note_correction().unwrap();
+        file.session(1).unwrap().add(&[counters("a", 1)]).unwrap();
+        assert_eq!((misses(&file, "a"), file.read().unwrap().records.len()), (6, 1));
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::key::call_key::Argument;
 use crate::key::digest::Key;
-use crate::observe::stats::{Stats, Sums};
+use crate::observe::stats::{CounterTotals, Stats};
 use crate::store::directory::Directory;
 use crate::store::entry_format::Header;
 use crate::store::function_file::FunctionFile;
@@ -287,7 +287,7 @@ impl FunctionInfo {
     }
 
     /// The functions that these were counted of, by name.
-    pub(crate) fn of(root: &Path, counted: BTreeMap<PathBuf, Sums>) -> Vec<FunctionInfo> {
+    pub(crate) fn of(root: &Path, counted: BTreeMap<PathBuf, CounterTotals>) -> Vec<FunctionInfo> {
         let mut functions = BTreeMap::new();
         for (folder, sums) in counted {
             let file = read_now(&Layout::function_file(&folder), FunctionFile::LONGEST)

@@ -1,4 +1,4 @@
-//! What all processes did in each hour of the last year, in one file of a bounded size.
+//! The hourly log: what all processes did in each hour of the last year, in one file of a bounded size.
 //!
 //! ```text
 //! slot =  0  8  XXH3-64 of the rest
@@ -8,37 +8,37 @@
 //!        80 48  zeros
 //! ```
 //!
-//! Integers are little-endian. An hour has the slot of its number modulo [`SLOTS`], where it takes the place of the one
-//! before; so the file is at most 1.1 MiB, and sparse. Processes add to a slot about once a second, under a lock. The file may
-//! be removed at any time; a slot that is damaged is as good as none.
+//! Integers are little-endian. An hour has the slot of its number modulo [`SLOTS`], where it replaces the hour before; so the
+//! file has at most 1.1 MiB, and is sparse. Processes add to a slot about once a second, under the file's lock. The file may
+//! be removed at any time.
 
-use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use twox_hash::XxHash3_64;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::digest::Key;
-use crate::observe::stats::{Count, Sums};
-use crate::sys::file::{FileRange, open_entry, open_to_change, write_all_at};
+use crate::observe::stats::{Count, CounterTotals};
+use crate::store::record_file::{CHECKSUM, RecordFile, numbers, put_numbers};
 use crate::sys::lock::key_locks::KeyLocks;
-use crate::sys::lock::try_lock::TryLock;
 use crate::text::json::{seconds, seconds_since_1970};
 
 const SLOT: usize = 128;
 
-/// Hours of a leap year, and of a day.
+/// Where the numbers begin.
+const NUMBERS_AT: usize = 16;
+
+/// Hours of a leap year and a day.
 const SLOTS: u64 = 367 * 24;
 
-/// The byte that is locked for the file: no call's key is this by chance.
+/// The byte that is locked for the file. No key of a call has this value by chance.
 const LOCK: Key = Key::from_bytes([2; 32]);
 
+/// Seconds of an hour.
 const HOUR: u64 = 3600;
 
-/// What happened in one hour, in all processes: what [`Cache::activity`](crate::Cache::activity) gives.
+/// What all processes did in one hour. [`Cache::activity`](crate::Cache::activity) gives these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Activity {
@@ -51,7 +51,7 @@ pub struct Activity {
     pub hot_hits: u64,
     /// Calls that were computed.
     pub misses: u64,
-    /// Calls that went past the cache.
+    /// Calls that bypassed the cache.
     pub bypasses: u64,
     /// Faults of the cache.
     pub errors: u64,
@@ -68,68 +68,55 @@ pub struct Activity {
 /// The numbers of a slot, in their order.
 type Numbers = [u64; 8];
 
-/// The hours of one cache.
-pub(crate) struct Hours {
-    path: PathBuf,
-    locks: KeyLocks,
-}
+/// The hourly log of one cache.
+pub(crate) struct HourlyLog(RecordFile<SLOT>);
 
-impl Hours {
-    pub(crate) fn at(path: PathBuf, locks: KeyLocks) -> Self {
-        Hours { path, locks }
+impl HourlyLog {
+    pub(crate) fn new(path: PathBuf, locks: KeyLocks) -> Self {
+        HourlyLog(RecordFile::new(path, locks, LOCK))
     }
 
-    /// Adds what happened just now: whether nobody else was at it. Nothing is added then.
-    pub(crate) fn add(&self, news: &Sums) -> Result<bool> {
-        let news = numbers(news);
+    /// Adds to this hour: whether it could. If another process has the lock, nothing is added.
+    pub(crate) fn append_hour(&self, news: &CounterTotals) -> Result<bool> {
+        let news = numbers_of(news);
         if news == Numbers::default() {
             return Ok(true);
         }
-        // Where there are no locks, one does without.
-        let lock = match self.locks.ask(&LOCK) {
-            Ok(TryLock::Busy) => return Ok(false),
-            Ok(TryLock::Acquired(lock)) => Some(lock),
-            Err(_) => None,
-        };
-        let failed = |e| Error::io(e, "can't note what happened in this hour").at(&self.path);
-        let file = open_to_change(&self.path).map_err(failed)?;
+        let HourlyLog(records) = self;
+        let Some(_writing) = records.try_lock() else { return Ok(false) };
+        let file = records.open_to_change()?;
         let hour = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs() / HOUR;
         let at = hour % SLOTS * SLOT as u64;
-        let mut all = read_slot(&file, at).filter(|(then, _)| *then == hour).map_or([0; 8], |(_, numbers)| numbers);
-        all.iter_mut().zip(news).for_each(|(sum, more)| *sum = sum.wrapping_add(more));
-        write_all_at(&file, &encode(hour, &all), at).map_err(failed)?;
-        drop(lock);
+        let before = records.read(&file, at).and_then(|slot| decode(&slot)).filter(|(then, _)| *then == hour);
+        let mut all = before.map_or_else(Numbers::default, |(_, numbers)| numbers);
+        all.iter_mut().zip(news).for_each(|(total, more)| *total = total.wrapping_add(more));
+        records.write(&file, at, encode(hour, &all))?;
+        records.keep_open(file);
         Ok(true)
     }
 
-    /// The hours in which anything happened, oldest first.
+    /// Returns the hours in which anything happened, oldest first.
     pub(crate) fn read(&self) -> Result<Vec<Activity>> {
-        let failed = |e| Error::io(e, "can't read what happened in each hour").at(&self.path);
-        let file = match open_entry(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
-        };
-        let len = file.metadata().map_err(failed)?.len() / SLOT as u64 * SLOT as u64;
-        let mut bytes = vec![0; usize::try_from(len.min(SLOTS * SLOT as u64)).unwrap_or(0)];
-        FileRange::new(&file, 0, len).read_exact_at(0, &mut bytes).map_err(|error| error.at(&self.path))?;
-        let mut hours: Vec<_> = bytes.chunks_exact(SLOT).filter_map(decode).collect();
+        let HourlyLog(records) = self;
+        let Some(file) = records.open()? else { return Ok(Vec::new()) };
+        let slots = records.read_all(&file, SLOTS)?.intact;
+        let mut hours: Vec<_> = slots.iter().filter_map(|(_, slot)| decode(slot)).collect();
         hours.sort_unstable_by_key(|(hour, _)| *hour);
         Ok(hours.into_iter().map(activity).collect())
     }
 }
 
-/// Of a function's or a cache's sums, what is kept by the hour.
-fn numbers(sums: &Sums) -> Numbers {
-    let stats = sums.stats();
+/// Returns the counters that the log has for each hour.
+fn numbers_of(totals: &CounterTotals) -> Numbers {
+    let stats = totals.stats();
     [
         stats.hits,
         stats.hot_hits,
         stats.misses,
         stats.bypasses,
         stats.errors,
-        sums.get(Count::Computed),
-        sums.get(Count::Saved).wrapping_add(sums.get(Count::HotSaved)),
+        totals.get(Count::Computed),
+        totals.get(Count::Saved).wrapping_add(totals.get(Count::HotSaved)),
         stats.bytes_written,
     ]
 }
@@ -149,60 +136,46 @@ fn activity((hour, numbers): (u64, Numbers)) -> Activity {
     }
 }
 
-fn read_slot(file: &File, at: u64) -> Option<(u64, Numbers)> {
-    let mut bytes = [0; SLOT];
-    FileRange::new(file, at, at + SLOT as u64).read_exact_at(0, &mut bytes).ok()?;
-    decode(&bytes)
-}
-
 fn encode(hour: u64, numbers: &Numbers) -> [u8; SLOT] {
-    let mut bytes = [0; SLOT];
-    bytes[8..16].copy_from_slice(&hour.to_le_bytes());
-    for (place, number) in bytes[16..].chunks_exact_mut(8).zip(numbers) {
-        place.copy_from_slice(&number.to_le_bytes());
-    }
-    let checksum = XxHash3_64::oneshot(&bytes[8..]);
-    bytes[..8].copy_from_slice(&checksum.to_le_bytes());
-    bytes
+    let mut slot = [0; SLOT];
+    put_numbers(&mut slot[CHECKSUM..NUMBERS_AT], &[hour]);
+    put_numbers(&mut slot[NUMBERS_AT..], numbers);
+    slot
 }
 
-fn decode(bytes: &[u8]) -> Option<(u64, Numbers)> {
-    let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-    // A slot of zeros was never written.
-    let hour = number(8).filter(|hour| (1..=u64::from(u32::MAX)).contains(hour))?;
-    if number(0)? != XxHash3_64::oneshot(&bytes[8..]) {
-        return None;
-    }
-    let mut numbers = [0; 8];
-    for (index, place) in numbers.iter_mut().enumerate() {
-        *place = number(16 + 8 * index)?;
-    }
-    Some((hour, numbers))
+/// Returns the hour of a slot and its numbers; `None` for an hour that can't be.
+fn decode(slot: &[u8; SLOT]) -> Option<(u64, Numbers)> {
+    let [hour] = numbers(&slot[CHECKSUM..NUMBERS_AT]);
+    (1..=u64::from(u32::MAX)).contains(&hour).then(|| (hour, numbers(&slot[NUMBERS_AT..])))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::observe::stats::Tally;
+    use std::path::Path;
 
-    fn hours(root: &std::path::Path) -> Hours {
-        Hours::at(root.join("activity"), KeyLocks::under(root))
+    use super::*;
+    use crate::observe::function_counters::FunctionCounters;
+    use crate::sys::file::{open_to_change, write_all_at};
+
+    fn log(root: &Path) -> HourlyLog {
+        HourlyLog::new(root.join("activity"), KeyLocks::under(root))
     }
 
     #[test]
-    fn an_hour_adds_up_and_a_damaged_one_begins_anew() {
+    fn an_hour_adds_up_and_a_damaged_one_begins_at_zero() {
         let root = tempfile::tempdir().unwrap();
-        let hours = hours(root.path());
-        assert!(hours.read().unwrap().is_empty());
-        let tally = Tally::of("f".to_owned());
-        tally.hit(Duration::from_nanos(5), 100);
-        tally.miss(Duration::from_nanos(7));
+        let log = log(root.path());
+        assert!(log.read().unwrap().is_empty());
+        let counters = FunctionCounters::new("f".to_owned());
+        counters.hit(Duration::from_nanos(5), 100);
+        counters.miss(Duration::from_nanos(7));
+        let totals = counters.totals();
         let before = SystemTime::now();
-        assert!(hours.add(&tally.sums()).unwrap() && hours.add(&tally.sums()).unwrap());
-        assert!(hours.add(&Sums::default()).unwrap());
-        let read = hours.read().unwrap();
+        assert!(log.append_hour(&totals).unwrap() && log.append_hour(&totals).unwrap());
+        assert!(log.append_hour(&CounterTotals::default()).unwrap());
+        let read = log.read().unwrap();
         let sum = |get: fn(&Activity) -> u64| read.iter().map(get).sum::<u64>();
-        // The clock may have struck meanwhile.
+        // A new hour may have begun in between.
         assert!((1..=2).contains(&read.len()), "{read:?}");
         assert!(read[0].hour <= before && before.duration_since(read[0].hour).unwrap().as_secs() < HOUR);
         assert_eq!((sum(|a| a.hits), sum(|a| a.misses)), (2, 2));
@@ -213,24 +186,36 @@ mod tests {
         assert!(bytes.len() as u64 <= SLOTS * SLOT as u64);
         bytes.iter_mut().for_each(|byte| *byte ^= u8::from(*byte != 0));
         write_all_at(&open_to_change(&path).unwrap(), &bytes, 0).unwrap();
-        assert!(hours.read().unwrap().is_empty());
-        assert!(hours.add(&tally.sums()).unwrap());
-        assert_eq!(hours.read().unwrap().last().unwrap().hits, 1);
+        assert!(log.read().unwrap().is_empty());
+        assert!(log.append_hour(&totals).unwrap());
+        assert_eq!(log.read().unwrap().last().unwrap().hits, 1);
     }
 
     #[test]
-    fn an_hour_of_last_year_makes_room() {
+    fn an_hour_replaces_that_of_last_year() {
         let root = tempfile::tempdir().unwrap();
-        let hours = hours(root.path());
+        let log = log(root.path());
         let hour = UNIX_EPOCH.elapsed().unwrap().as_secs() / HOUR;
-        let old = encode(hour - SLOTS, &[9; 8]);
-        let file = open_to_change(&root.path().join("activity")).unwrap();
-        write_all_at(&file, &old, hour % SLOTS * SLOT as u64).unwrap();
-        assert_eq!(hours.read().unwrap().len(), 1);
-        let tally = Tally::of("f".to_owned());
-        tally.miss(Duration::ZERO);
-        hours.add(&tally.sums()).unwrap();
-        let last = hours.read().unwrap().pop().unwrap();
+        let file = log.0.open_to_change().unwrap();
+        log.0.write(&file, hour % SLOTS * SLOT as u64, encode(hour - SLOTS, &[9; 8])).unwrap();
+        assert_eq!(log.read().unwrap().len(), 1);
+        let counters = FunctionCounters::new("f".to_owned());
+        counters.miss(Duration::ZERO);
+        log.append_hour(&counters.totals()).unwrap();
+        let last = log.read().unwrap().pop().unwrap();
         assert_eq!((last.misses, last.hits), (1, 0));
+    }
+
+    #[test]
+    fn nothing_is_added_while_another_has_the_lock() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (log(root.path()), log(root.path()));
+        let counters = FunctionCounters::new("f".to_owned());
+        counters.miss(Duration::ZERO);
+        let lock = there.0.try_lock();
+        assert!(!here.append_hour(&counters.totals()).unwrap());
+        drop(lock);
+        assert!(here.append_hour(&counters.totals()).unwrap());
+        assert_eq!(here.read().unwrap().last().unwrap().misses, 1);
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod names;
 pub(crate) mod orphaned_temps;
 pub(crate) mod owned_files;
 pub(crate) mod read;
+pub(crate) mod record_file;
 pub(crate) mod references;
 pub(crate) mod root;
 pub(crate) mod share;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use larder::{Cache, ErrorKind, Stats};
@@ -117,6 +118,81 @@ fn missing_or_damaged_counters_restart_from_the_stored_entries() {
     assert_eq!(cache.stats().unwrap().hits, 1);
     cache.trim().unwrap();
     assert_eq!(cache.stats().unwrap().entries, 5);
+}
+
+/// F58: one of them counts what is there.
+#[test]
+fn processes_that_open_a_cache_without_counters_count_its_entries_once() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    for n in 0..300 {
+        cache.get_or_compute("f", &n, || n);
+    }
+    drop(cache);
+    for _ in 0..3 {
+        fs::remove_file(root.path().join("counters")).unwrap();
+        let start = || {
+            let mut command = child::command("counted::opens_a_cache", root.path());
+            command.stdout(Stdio::null()).spawn().unwrap()
+        };
+        let processes: Vec<_> = (0..8).map(|_| start()).collect();
+        // They wait for each other, so that they find the file missing at the same time.
+        while child::told(root.path()).len() < 8 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        fs::write(root.path().join("go"), "").unwrap();
+        for mut process in processes {
+            assert!(process.wait().unwrap().success());
+        }
+        fs::remove_file(root.path().join("go")).unwrap();
+        fs::remove_file(root.path().join("told")).unwrap();
+        assert_eq!(Cache::open(root.path()).unwrap().stats().unwrap().entries, 300);
+    }
+}
+
+#[test]
+fn opens_a_cache() {
+    let Some(root) = child::root() else { return };
+    child::tell(&root, &std::process::id().to_string());
+    while !root.join("go").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(Cache::open(root).unwrap());
+}
+
+/// F58: two processes that scan at the same time, as the counters are wrong.
+#[test]
+fn processes_that_correct_the_counters_at_one_time_correct_them_once() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    for n in 0..300 {
+        cache.get_or_compute("f", &n, || n);
+    }
+    for entry in cache.entries().unwrap().take(200) {
+        fs::remove_file(entry.path).unwrap();
+    }
+    drop(cache);
+    let trim = || child::command("counted::trims_a_cache", root.path()).stdout(Stdio::null()).spawn().unwrap();
+    let processes: Vec<_> = (0..6).map(|_| trim()).collect();
+    while child::told(root.path()).len() < 6 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    fs::write(root.path().join("go"), "").unwrap();
+    for mut process in processes {
+        assert!(process.wait().unwrap().success());
+    }
+    assert_eq!(Cache::open(root.path()).unwrap().stats().unwrap().entries, 100);
+}
+
+#[test]
+fn trims_a_cache() {
+    let Some(root) = child::root() else { return };
+    let cache = Cache::open(&root).unwrap();
+    child::tell(&root, &std::process::id().to_string());
+    while !root.join("go").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    cache.trim().unwrap();
 }
 
 /// If the counter file is removed while a process runs, the counts begin with the stored entries, for all processes.

@@ -243,3 +243,18 @@ fn use_from_memory_updates_the_last_use_of_the_entry() {
     drop(cache);
     assert!(file.metadata().unwrap().modified().unwrap() > long_ago + Duration::from_secs(1000));
 }
+
+/// F61: a process that uses a result for a moment every 20 minutes is never looked after for a minute.
+#[test]
+fn what_is_used_in_memory_is_touched_when_the_cache_comes_to_rest() {
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    warm(&cache, 1);
+    let file = fs::File::options().write(true).open(entry(&cache, 1)).unwrap();
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(100_000);
+    file.set_modified(long_ago).unwrap();
+    let before = cache.stats().unwrap().hot_hits;
+    assert!(!computes(&cache, 1));
+    assert_eq!(cache.stats().unwrap().hot_hits, before + 1);
+    assert!(within_a_second_or_two(|| file.metadata().unwrap().modified().unwrap() > long_ago));
+}

@@ -10,7 +10,7 @@ use tar::{Builder, EntryType, Header};
 
 use crate::cache::archive::ArchiveReport;
 use crate::cache::archive::name::Name;
-use crate::engine::Place;
+use crate::engine::cache_folder::CacheFolder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::code_version::CodeFile;
 use crate::store::entries::Entry;
@@ -37,7 +37,7 @@ impl<'w> Packer<'w> {
     }
 
     /// Writes an entry, if it exists and can be read.
-    pub(super) fn add(&mut self, place: &Place, entry: &Entry) -> Result<()> {
+    pub(super) fn add(&mut self, place: &CacheFolder, entry: &Entry) -> Result<()> {
         let folder = &*place.folder_of(entry)?;
         let path = Layout::entry(folder, &entry.key);
         let opened = EntryReader::open(&*place.store, folder, &entry.key).and_then(|peeked| match peeked {

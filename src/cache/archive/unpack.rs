@@ -11,7 +11,7 @@ use tar::{Archive, EntryType, PaxExtensions};
 use crate::cache::archive::name::Name;
 use crate::cache::archive::{ArchiveReport, name};
 use crate::cache::handle::Cache;
-use crate::engine::Place;
+use crate::engine::cache_folder::CacheFolder;
 use crate::error::too_large::TooLarge;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
@@ -56,7 +56,7 @@ struct Extended {
 }
 
 /// Imports all files that can be used.
-pub(super) fn unpack(cache: &Cache, place: &Place, reader: &mut dyn Read) -> Result<ArchiveReport> {
+pub(super) fn unpack(cache: &Cache, place: &CacheFolder, reader: &mut dyn Read) -> Result<ArchiveReport> {
     let mut carried = ArchiveReport::default();
     let (at, ended) = (Cell::new(0), Cell::new(false));
     let mut archive = Archive::new(Watched { reader, at: &at, ended: &ended });
@@ -72,7 +72,7 @@ pub(super) fn unpack(cache: &Cache, place: &Place, reader: &mut dyn Read) -> Res
 
 fn unpack_all(
     cache: &Cache,
-    place: &Place,
+    place: &CacheFolder,
     archive: &mut Archive<Watched<'_>>,
     at: &Cell<u64>,
     carried: &mut ArchiveReport,
@@ -140,7 +140,7 @@ impl Extended {
 /// Imports an entry, unless the cache has it.
 fn take_entry(
     cache: &Cache,
-    place: &Place,
+    place: &CacheFolder,
     folder: &Path,
     key: &Key,
     member: &mut dyn Read,
@@ -162,7 +162,7 @@ fn take_entry(
     if header.size() != size {
         return refuse("it has another size than its header says");
     }
-    let limit = place.bounds.largest();
+    let limit = place.largest();
     if size > limit {
         return Err(Failure::Refused(TooLarge { size: Some(size), limit }.into()));
     }
@@ -171,7 +171,7 @@ fn take_entry(
     bytes.extend(payload);
 
     place.layout.expect_no_links(folder).map_err(Failure::Failed)?;
-    place.bounds.expect_space(&place.layout).map_err(Failure::Failed)?;
+    place.expect_space().map_err(Failure::Failed)?;
     place.layout.create_temps().map_err(Failure::Failed)?;
     let mut temp = TempFile::new(place.layout.temp_folder_for(folder), Access::Private);
     let mut left = size - bytes.len() as u64;
@@ -192,7 +192,7 @@ fn take_entry(
 
     let put = create_private_folder(folder).and_then(|()| place.store.add(folder, key, temp, cache.is_durable()));
     if put.map_err(Failure::Failed)? {
-        cache.upkeep().stored(&cache.upkeep().tally(Some(folder), ""), key, None, size);
+        cache.engine().stored(&cache.engine().accounting.counters(Some(folder), ""), key, None, size);
         carried.entries += 1;
         carried.bytes += size;
     } else {
@@ -228,7 +228,7 @@ fn check(cache: &Cache, file: std::fs::File, key: &Key) -> Result<()> {
 
 /// Imports a file that describes a function, unless the cache has it.
 fn take_note<T: Serialize + DeserializeOwned>(
-    place: &Place,
+    place: &CacheFolder,
     folder: &Path,
     path: &Path,
     member: &mut dyn Read,

@@ -15,9 +15,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::cache::handle::Cache;
-use crate::engine::Place;
-use crate::engine::eviction::usage::{free_space, left_free};
-use crate::engine::invalidation::Marks;
+use crate::engine::cache_folder::CacheFolder;
+use crate::engine::free_space::{free_space, left_free};
+use crate::engine::version_table::{CUT, VersionTable};
 use crate::error::{Error, ErrorKind};
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
@@ -339,11 +339,21 @@ fn locks(root: &Path) -> Diagnosis {
 }
 
 fn memory(layout: &Layout) -> Diagnosis {
-    if !layout.marks().exists() {
+    let path = layout.marks();
+    if !path.exists() {
         return good("memory", "no process has kept results in memory yet");
     }
-    match Marks::open(layout.marks(), false) {
-        Ok(marks) if !marks.is_coherent() => note(
+    // This process may have repaired it when it opened the cache.
+    let table = VersionTable::shared(&path, false);
+    if table.as_ref().is_ok_and(|table| table.was_cut()) || VersionTable::is_cut(&path) {
+        return fault(
+            "memory",
+            CUT,
+            "keep other programs from writing into the cache, such as a backup that is restored",
+        );
+    }
+    match table {
+        Ok(table) if !table.is_coherent() => note(
             "memory",
             "results are not kept in memory, as it is not seen at once on this file system what others remove",
             "put the cache on a disk of this machine, if repeated hits are to be faster",
@@ -352,7 +362,7 @@ fn memory(layout: &Layout) -> Diagnosis {
         Err(error) => note(
             "memory",
             format!("results are not kept in memory, as it can't be seen who removes them: {error}"),
-            format!("remove {}", layout.marks().display()),
+            format!("remove {}", path.display()),
         ),
     }
 }
@@ -381,7 +391,7 @@ fn litter(layout: &Layout) -> Diagnosis {
 }
 
 /// Checks the contents of the folders of functions, and other files beside them.
-fn contents(cache: &Cache, place: &Place) -> Vec<Diagnosis> {
+fn contents(cache: &Cache, place: &CacheFolder) -> Vec<Diagnosis> {
     let found = match UsageScan::in_root(&place.layout) {
         Ok(found) => found,
         Err(error) => {

@@ -24,10 +24,10 @@ impl CallContext<'_> {
         // If the file changed, a different result is expected.
         if !same && !self.files_changed("a result can't be verified") {
             self.home.tally().add(Count::Unequal, 1);
-            self.cache.upkeep().counted();
+            self.cache.engine().note_counted();
             let key = self.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let gave = if now.is_some() { "another result" } else { "an `Err` or a panic" };
-            let Some(Logged { unlogged }) = self.cache.upkeep().repeats.came("unequal", None, self.memo.name()) else {
+            let Some(Logged { unlogged }) = self.cache.engine().repeats.came("unequal", None, self.memo.name()) else {
                 return same;
             };
             tracing::error!(
@@ -47,7 +47,7 @@ impl CallContext<'_> {
     pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
         let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };
         self.home.tally().hit(*saved, *size);
-        self.cache.upkeep().counted();
+        self.cache.engine().note_counted();
         tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
     }
 
@@ -61,7 +61,7 @@ impl CallContext<'_> {
     /// Counts and logs a call that was computed.
     pub(crate) fn computed(&self, took: Duration, size: Option<u64>, reason: Reason) -> Outcome {
         self.home.tally().miss(took);
-        self.cache.upkeep().counted();
+        self.cache.engine().note_counted();
         if let Ok(key) = &self.key {
             tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
         }
@@ -71,7 +71,7 @@ impl CallContext<'_> {
     /// Counts and logs a call that ran without the cache.
     pub(crate) fn bypassed(&self, took: Duration, reason: Reason) -> Outcome {
         self.home.tally().bypass(took);
-        self.cache.upkeep().counted();
+        self.cache.engine().note_counted();
         tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
         Outcome::Bypassed { took, reason }
     }
@@ -79,7 +79,7 @@ impl CallContext<'_> {
     /// Counts and logs a call that ran without the cache because the caller asked for it.
     pub(crate) fn uncached(&self, took: Duration) {
         self.home.tally().bypass(took);
-        self.cache.upkeep().counted();
+        self.cache.engine().note_counted();
         tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
     }
 
@@ -102,7 +102,7 @@ impl CallContext<'_> {
     #[cold]
     pub(crate) fn fault(&self, what: &'static str, error: &Error) {
         self.home.tally().error(error.kind());
-        self.cache.upkeep().counted();
+        self.cache.engine().note_counted();
         // Warn once for each cache, and not for each function, that the cache belongs to another user.
         if let Some(layout) = self.cache.layout().filter(|_| error.kind() == ErrorKind::PermissionDenied) {
             if !permissions::tell_once(layout.root(), error) {
@@ -110,7 +110,7 @@ impl CallContext<'_> {
             }
             return;
         }
-        match self.cache.upkeep().repeats.came(what, Some(error.kind()), self.memo.name()) {
+        match self.cache.engine().repeats.came(what, Some(error.kind()), self.memo.name()) {
             None => tracing::debug!(function = self.memo.name(), %error, "{what}"),
             Some(Logged { unlogged: 0 }) => tracing::warn!(function = self.memo.name(), %error, "{what}"),
             Some(Logged { unlogged }) => tracing::warn!(

@@ -18,9 +18,11 @@ use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::ResultShape;
 use crate::call::roundtrip_check;
+use crate::engine::cache_folder::CacheFolder;
 use crate::engine::eviction::policy;
-use crate::engine::memory_tier::{Since, Warm};
-use crate::engine::{Place, memory_tier};
+use crate::engine::memory_tier::memory_cache::LARGEST;
+use crate::engine::memory_tier::memory_entry::MemoryEntry;
+use crate::engine::memory_tier::validity::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::Missing;
 use crate::format::cbor::slice;
@@ -132,7 +134,9 @@ impl<'a> CallContext<'a> {
         };
         let Some(place) = self.cache.place() else { return Lookup::Miss(Reason::CacheOff) };
         // Take the snapshot before the file is opened: an entry that is removed after that must not stay in memory.
-        let since = self.cache.upkeep().since(key).filter(|_| touch);
+        let memory = self.cache.engine().memory_tier();
+        let function_folder = self.home.folder.as_ref().filter(|_| touch);
+        let snapshot = function_folder.and_then(|folder| memory.snapshot(key, self.memo.key(), folder));
         let mut peeked = match self.open(place, folder, key) {
             Ok(Some(peeked)) => peeked,
             Ok(None) => return Lookup::Miss(Reason::Absent),
@@ -142,7 +146,7 @@ impl<'a> CallContext<'a> {
         if let Some(expired) = self.expired(rules, created) {
             return Lookup::Miss(expired);
         }
-        if touch && !self.cache.is_read_only() && self.cache.upkeep().is_touch_due(key) {
+        if touch && !self.cache.is_read_only() && memory.is_touch_due(key) {
             place.store.touch(peeked.file());
         }
         let functions = place.layout.functions();
@@ -184,32 +188,30 @@ impl<'a> CallContext<'a> {
             }
             // A lookup in memory would not notice that a referenced result is evicted.
             None if read.any => {}
-            None => self.keep(since, &value, &peeked.header),
+            None => self.keep(snapshot, &value, &peeked.header),
         }
         Lookup::Hit(S::restored(value), hit)
     }
 
     /// Opens the entry and checks its MAC, if the cache has a key for it.
-    fn open(&self, place: &Place, folder: &Path, key: &Key) -> Result<Option<EntryReader>> {
+    fn open(&self, place: &CacheFolder, folder: &Path, key: &Key) -> Result<Option<EntryReader>> {
         let Some(peeked) = EntryReader::open(&*place.store, folder, key)? else { return Ok(None) };
         peeked.expect_seal(self.cache.secret()).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
     }
 
     /// Keeps a small result that was read from its file in memory.
-    fn keep<T: Serialize>(&self, since: Option<Since>, value: &T, header: &Header<HeaderInfo>) {
-        let (Some(since), Some(call), Some(folder), Ok(key)) = (since, self.call.bytes(), &self.home.folder, &self.key)
-        else {
-            return;
-        };
+    fn keep<T: Serialize>(&self, snapshot: Option<Snapshot>, value: &T, header: &Header<HeaderInfo>) {
+        let (Some(snapshot), Some(call), Ok(key)) = (snapshot, self.call.bytes(), &self.key) else { return };
         let size = header.size();
-        if size > memory_tier::LARGEST as u64 {
+        if size > LARGEST as u64 {
             return;
         }
         // The document is kept uncompressed, whatever the entry's compressor is.
         let Ok(document) = guarded(|| slice::to_vec(value)) else { return };
-        if document.len() <= memory_tier::LARGEST {
-            let warm = Warm::new(*key, document.into(), header.details.created(), header.details.took(), size, since);
-            self.cache.upkeep().keep(self.memo.key(), folder, call, warm);
+        if document.len() <= LARGEST {
+            let details = &header.details;
+            let entry = MemoryEntry::new(*key, document.into(), details.created(), details.took(), size, snapshot);
+            self.cache.engine().memory_tier().insert(self.memo.key(), call, entry);
         }
     }
 
@@ -264,7 +266,7 @@ impl<'a> CallContext<'a> {
     pub(crate) fn way_to_a_turn(&self, is_task: bool, longest: Option<Duration>) -> Option<Join<'_>> {
         let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
         // Wakes the background thread, which publishes who computes.
-        self.cache.upkeep().counted();
+        self.cache.engine().note_counted();
         Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
     }
 
@@ -298,7 +300,7 @@ impl<'a> CallContext<'a> {
             code: &function.code,
             parts: &self.memo.code_parts(),
             arguments,
-            unkept: self.cache.upkeep().unkept.of(key),
+            unkept: self.cache.engine().unstored.of(key),
         };
         missing.reason()
     }
@@ -317,7 +319,7 @@ impl<'a> CallContext<'a> {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache is off"));
         };
         let layout = &there.layout;
-        there.bounds.expect_space(layout)?;
+        there.expect_space()?;
         let started = self.clock();
         // Panics of the user's `Serialize` and `Deserialize` must not fail the call.
         let (checked, found) = references::writing(|| {
@@ -329,7 +331,7 @@ impl<'a> CallContext<'a> {
             })
         });
         let (back, len) = checked?;
-        let fits = Fits { most: there.bounds.largest(), document: len };
+        let fits = Fits { most: there.largest(), document: len };
         let compression = memo.compression(cache);
         let function = memo.function();
         let mut details = Details {
@@ -364,21 +366,21 @@ impl<'a> CallContext<'a> {
             let size = temp.len();
             // The entry may be published even if `put` fails, so its copy in memory is invalidated.
             let before = there.store.put(folder, key, temp, cache.is_durable());
-            Ok((before.inspect_err(|_| cache.upkeep().changed(key))?, size))
+            Ok((before.inspect_err(|_| cache.engine().invalidate(key))?, size))
         };
         let (before, size) = match put() {
             // Another process removed a folder: create the folders again, and retry once.
             Err(error) if error.kind() == ErrorKind::NotFound => layout.create().and_then(|()| put())?,
             result => result?,
         };
-        cache.upkeep().stored(home.tally(), key, before, size);
+        cache.engine().stored(home.tally(), key, before, size);
         self.note(there, Event::Stored(cause), SystemTime::now(), details.arguments.iter().map(brief).collect());
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok((size, back))
     }
 
     /// Appends an event to the function's history. A failure is only logged: the result is fine without it.
-    fn note(&self, there: &Place, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
+    fn note(&self, there: &CacheFolder, event: Event, time: SystemTime, arguments: Vec<[u8; 8]>) {
         let Some((folder, key)) = self.place() else { return };
         let function = self.memo.function();
         let record = HistoryRecord {
@@ -399,7 +401,7 @@ impl<'a> CallContext<'a> {
         let place = self.cache.writable()?;
         let key = self.key.as_ref().map_err(Error::clone)?;
         let (Some(place), Some(folder)) = (place, &self.home.folder) else { return Ok(false) };
-        let removed = self.cache.upkeep().remove(folder, key)?;
+        let removed = self.cache.engine().remove(folder, key)?;
         if removed {
             self.note(place, Event::Forgotten, SystemTime::now(), Vec::new());
         }
@@ -414,7 +416,7 @@ impl<'a> CallContext<'a> {
 
 /// Returns the reason if a result that was created at this time is too old for the function or the cache.
 fn expired<R, S: ResultShape<R>>(cache: &Cache, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
-    let limit = cache.place().and_then(|place| place.bounds.limits().max_age);
+    let limit = cache.place().and_then(|place| place.limits.max_age);
     let max_age = rules.longest().into_iter().chain(limit).min()?;
     let age = policy::age(created, max_age);
     (age > max_age).then_some(Reason::Expired { age, max_age })
@@ -434,19 +436,22 @@ pub(crate) fn recall<R, S: ResultShape<R>>(
     call: &Encoded,
     rules: Rules<R, S>,
 ) -> Option<R> {
-    let hot = cache.hot()?;
+    let memory = cache.memory()?;
     if rules.valid.is_some() {
         return None;
     }
-    hot.get(memo.key(), call.bytes()?, |warm| {
-        if expired(cache, rules, warm.created).is_some() {
+    let value = memory.get(memo.key(), call.bytes()?, |entry| {
+        if expired(cache, rules, entry.created).is_some() {
             return None;
         }
-        let value = guarded(|| slice::from_slice::<S::Stored>(&warm.document)).ok()?;
-        memo.with_home(cache, |home| home.tally().hot_hit(warm.took));
-        tracing::debug!(function = memo.name(), key = %warm.key, size = warm.size, saved = ?warm.took, hot = true, "hit");
+        let value = guarded(|| slice::from_slice::<S::Stored>(&entry.document)).ok()?;
+        memo.with_home(cache, |home| home.tally().hot_hit(entry.took));
+        tracing::debug!(function = memo.name(), key = %entry.key, size = entry.size, saved = ?entry.took, hot = true, "hit");
         Some(S::restored(value))
-    })
+    });
+    // The background thread may have gone to sleep in between.
+    cache.engine().note_counted();
+    value
 }
 
 fn since(started: Option<Instant>) -> Duration {

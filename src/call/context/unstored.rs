@@ -24,7 +24,7 @@ impl<'a> CallContext<'a> {
             }
         };
         let at = SystemTime::now();
-        let writes = self.cache.upkeep().unkept.note(key, at, why);
+        let writes = self.cache.engine().unstored.note(key, at, why);
         // A function that has not stored any result has no folder yet.
         if writes && !self.cache.is_read_only() && self.memo.describe(&there.layout, &self.home, folder).is_ok() {
             self.note(there, Event::NotKept(kind), at, numbers.into_iter().map(u64::to_le_bytes).collect());

@@ -1,25 +1,25 @@
-//! How much is done at a time for the limits, so that nobody waits for it.
+//! How much one call does for the limits, so that no call waits long.
 
 use std::time::{Duration, Instant};
 
-/// What one call does at most: entries that are looked at, and entries that are removed.
+/// What one call does at most: entries that it looks at, and entries that it removes.
 pub(crate) const LOOKS: usize = 4096;
 pub(crate) const REMOVALS: usize = 128;
 
 /// How long one piece of work takes, about.
 const TIME: Duration = Duration::from_millis(10);
 
-/// After so many looks, the time is looked at: each may take a millisecond, where the disk has to be asked.
+/// The number of looks after which the clock is read: each may take a millisecond if the disk has to be read.
 const AT_ONCE: usize = 16;
 
-/// A cache of so few entries is kept to its limits to the entry, however slow the machine is: so much is done in any case.
+/// A cache of at most this number of entries is kept exactly within its limits, however slow the machine is.
 const FEW: i64 = 1000;
-const OF_FEW: Anyway = Anyway { looks: 256, removals: 64 };
-const OF_MANY: Anyway = Anyway { looks: AT_ONCE, removals: 2 };
+const IF_FEW: Minimum = Minimum { looks: 256, removals: 64 };
+const IF_MANY: Minimum = Minimum { looks: AT_ONCE, removals: 2 };
 
-/// What is done in any case.
+/// What is done even if it takes longer.
 #[derive(Clone, Copy)]
-struct Anyway {
+struct Minimum {
     looks: usize,
     removals: usize,
 }
@@ -29,29 +29,29 @@ pub(crate) struct Budget {
     looks: usize,
     removals: usize,
     most_looks: usize,
-    anyway: Anyway,
+    minimum: Minimum,
     until: Instant,
 }
 
 impl Budget {
-    /// Of a call, or of one piece of the thread's work, in a cache of so many entries.
+    /// Returns the budget of a call, or of one piece of the background thread's work, in a cache of this size.
     pub(crate) fn of(entries: i64) -> Self {
-        let anyway = if entries <= FEW { OF_FEW } else { OF_MANY };
-        Budget { looks: 0, removals: 0, most_looks: LOOKS, anyway, until: Instant::now() + TIME }
+        let minimum = if entries <= FEW { IF_FEW } else { IF_MANY };
+        Budget { looks: 0, removals: 0, most_looks: LOOKS, minimum, until: Instant::now() + TIME }
     }
 
-    /// For looking at so many entries.
+    /// Returns a budget for looking at `count` entries.
     pub(crate) fn of_looks(count: usize) -> Self {
         Budget { most_looks: count, ..Budget::of(i64::MAX) }
     }
 
-    /// How many entries may be looked at now; 0 if none.
+    /// Returns how many entries may be looked at now.
     pub(crate) fn looks(&self) -> usize {
         let left = self.most_looks - self.looks;
-        match self.anyway.looks.saturating_sub(self.looks) {
+        match self.minimum.looks.saturating_sub(self.looks) {
             0 if Instant::now() >= self.until => 0,
             0 => left.min(AT_ONCE),
-            anyway => left.min(anyway),
+            minimum => left.min(minimum),
         }
     }
 
@@ -59,13 +59,44 @@ impl Budget {
         self.looks = self.looks.saturating_add(count).min(self.most_looks);
     }
 
-    /// Whether an entry may be removed.
+    /// Whether one more entry may be removed, which is then counted.
     pub(crate) fn removal(&mut self) -> bool {
-        let is_late = || self.removals >= self.anyway.removals && Instant::now() >= self.until;
+        let is_late = || self.removals >= self.minimum.removals && Instant::now() >= self.until;
         if self.removals >= REMOVALS || is_late() {
             return false;
         }
         self.removals += 1;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_that_is_late_allows_the_minimum() {
+        for (entries, minimum) in [(FEW, IF_FEW), (FEW + 1, IF_MANY)] {
+            let mut budget = Budget::of(entries);
+            budget.until = Instant::now();
+            let mut looks = 0;
+            while let count @ 1.. = budget.looks() {
+                looks += count;
+                budget.looked(count);
+            }
+            let removals = (0..).take_while(|_| budget.removal()).count();
+            assert_eq!((looks, removals), (minimum.looks, minimum.removals));
+        }
+    }
+
+    #[test]
+    fn a_budget_with_time_left_allows_no_more_than_its_most() {
+        let mut budget = Budget::of(i64::MAX);
+        budget.until = Instant::now() + Duration::from_secs(60);
+        budget.looked(LOOKS - 3);
+        assert_eq!(budget.looks(), 3);
+        budget.looked(3);
+        assert_eq!((budget.looks(), (0..).take_while(|_| budget.removal()).count()), (0, REMOVALS));
+        assert_eq!(Budget::of_looks(5).most_looks, 5);
     }
 }

@@ -1,8 +1,14 @@
-//! eviction.
+//! Eviction: keeping a cache within its limits as entries are written, and making it smaller on request.
+//!
+//! `policy` says which entries go, and does no I/O. `evictor` removes them as entries are written, in the order of a
+//! `victim_queue` that a `scan` fills, each time as much as a `budget` allows. `trim` does it all at once.
 
 pub(crate) mod budget;
 pub(crate) mod evictor;
+#[cfg(test)]
+mod evictor_tests;
 pub(crate) mod policy;
 pub(crate) mod scan;
 pub(crate) mod trim;
-pub(crate) mod usage;
+pub(crate) mod victim;
+pub(crate) mod victim_queue;

@@ -1,4 +1,4 @@
-//! Which entries go when a cache is to be smaller. Knows nothing of files.
+//! Which entries are evicted. Does no I/O.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How large a cache may be, and how old its entries. What is `None` is not limited.
+/// Limits of a cache: of its size, and of the age of its entries. `None` is no limit.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -24,12 +24,12 @@ pub struct Limits {
     pub max_age: Option<Duration>,
     /// Time since an entry was used.
     pub max_idle: Option<Duration>,
-    /// Only tell what would go.
+    /// Only report what would be removed.
     pub dry_run: bool,
 }
 
 impl Limits {
-    /// An error if nothing could ever be kept.
+    /// Returns an error if nothing could ever be kept.
     pub(crate) fn validate(&self) -> Result<()> {
         let nothing = |what: &str| {
             let message = format!("{what} is 0, so nothing could be kept; leave it out, or use `Cache::disabled()`");
@@ -48,12 +48,12 @@ impl Limits {
 /// How far the clocks of machines that share a cache may differ.
 const MOST_AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// As far as clocks differ that are set by NTP, whatever the limit.
+/// How far clocks differ that are set by NTP.
 const LITTLE_AHEAD: Duration = Duration::from_secs(5);
 
-/// How old something is that may be `max_age` old. What is a little from the future is new: another machine's clock is ahead. That
-/// is an eighth of `max_age` or five minutes, whichever is less, and five seconds in any case. Beyond that a clock was set back
-/// since, so nobody knows how old it is: [`Duration::MAX`].
+/// Returns the age of something that may be `max_age` old. If its time is a little in the future, another machine's clock is
+/// ahead, and it is new: up to an eighth of `max_age` or five minutes, whichever is less, and five seconds in any case. Beyond
+/// that, a clock was set back, and the age is not known: [`Duration::MAX`].
 pub(crate) fn age(written: SystemTime, max_age: Duration) -> Duration {
     written.elapsed().unwrap_or_else(|ahead| {
         let little = (max_age / 8).min(MOST_AHEAD).max(LITTLE_AHEAD.min(max_age));
@@ -61,35 +61,35 @@ pub(crate) fn age(written: SystemTime, max_age: Duration) -> Duration {
     })
 }
 
-/// What is known of an entry without opening it.
+/// What the policy needs to know of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) size: u64,
-    /// When it was used last, or written.
+    /// When it was last used, or written.
     pub(crate) used: SystemTime,
-    /// When it was written, if anybody wants to know.
+    /// When it was written, if that matters.
     pub(crate) written: Option<SystemTime>,
-    /// How long the function ran, if anybody wants to know.
+    /// How long the function ran, if that matters.
     pub(crate) took: Duration,
 }
 
-/// Which entries go first.
+/// The order in which entries are evicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Those that were used least recently.
+pub(crate) enum EvictionOrder {
+    /// The least recently used first.
     #[default]
     LeastRecentlyUsed,
-    /// Of those, the ones that save the least time for the space that they take.
+    /// Of those that were not used for long, the ones that save the least time for their space first.
     CheapestFirst,
 }
 
-impl Order {
-    /// The smaller it is, the earlier the entry goes.
+impl EvictionOrder {
+    /// Returns the rank of an entry: the smaller, the earlier it is evicted.
     pub(crate) fn rank(self, candidate: &Candidate, now: SystemTime) -> (u128, SystemTime) {
         match self {
-            Order::LeastRecentlyUsed => (0, candidate.used),
-            Order::CheapestFirst => {
-                // Time that each byte saves, for each second that nobody wanted it.
+            EvictionOrder::LeastRecentlyUsed => (0, candidate.used),
+            EvictionOrder::CheapestFirst => {
+                // Time that each byte saves, for each second that it was not used.
                 let idle = now.duration_since(candidate.used).unwrap_or_default().as_millis() + 1;
                 let took = candidate.took.as_nanos().saturating_mul(1 << 20);
                 (took / u128::from(candidate.size.max(1)) / idle, candidate.used)
@@ -98,17 +98,17 @@ impl Order {
     }
 }
 
-/// Whether an entry may not stay, whatever else there is: it is too old, too idle, or larger than all may be.
+/// Whether an entry has to go, whatever else there is: it is too old, too idle, or larger than the whole cache may be.
 pub(crate) fn must_go(candidate: &Candidate, limits: &Limits, now: SystemTime) -> bool {
-    // What is from the future is of now: clocks differ.
+    // A time in the future counts as now: clocks differ.
     let since = |time: SystemTime| now.duration_since(time).unwrap_or_default();
     limits.max_idle.is_some_and(|max_idle| since(candidate.used) > max_idle)
         || limits.max_age.is_some_and(|max_age| candidate.written.is_some_and(|at| since(at) > max_age))
         || limits.max_bytes.is_some_and(|max_bytes| candidate.size > max_bytes)
 }
 
-/// The indices of those that have to go: what may not stay, then in their order, until the rest fits.
-pub(crate) fn victims(candidates: &[Candidate], limits: &Limits, order: Order, now: SystemTime) -> Vec<usize> {
+/// Returns the indices of the entries to evict: those that have to go, then the others in their order until the rest fits.
+pub(crate) fn victims(candidates: &[Candidate], limits: &Limits, order: EvictionOrder, now: SystemTime) -> Vec<usize> {
     let (mut victims, mut queue): (Vec<_>, Vec<_>) =
         (0..candidates.len()).partition(|&index| must_go(&candidates[index], limits, now));
     queue.sort_by_cached_key(|&index| (order.rank(&candidates[index], now), index));
@@ -145,39 +145,39 @@ mod tests {
             .to_vec()
     }
 
-    fn gone(limits: &Limits) -> Vec<usize> {
-        victims(&candidates(), limits, Order::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(10))
+    fn evicted(limits: &Limits) -> Vec<usize> {
+        victims(&candidates(), limits, EvictionOrder::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(10))
     }
 
     #[test]
     fn the_least_recently_used_go_first() {
         let none = Limits::default();
-        assert!(gone(&none).is_empty());
-        let bytes = |max| gone(&Limits { max_bytes: Some(max), ..none.clone() });
+        assert!(evicted(&none).is_empty());
+        let bytes = |max| evicted(&Limits { max_bytes: Some(max), ..none.clone() });
         assert!(bytes(1500).is_empty());
         assert_eq!(bytes(1499), [1]);
         assert_eq!(bytes(900), [1, 3]);
         assert_eq!(bytes(0).len(), 5);
-        // Those that are larger than all may be go first, so the others may stay.
+        // One that is larger than the whole cache may be goes first, so others may stay.
         assert_eq!(bytes(420), [4, 1, 3]);
-        let entries = |max| gone(&Limits { max_entries: Some(max), ..none.clone() });
+        let entries = |max| evicted(&Limits { max_entries: Some(max), ..none.clone() });
         assert!(entries(5).is_empty());
         assert_eq!(entries(3), [1, 3]);
         assert_eq!(entries(0).len(), 5);
-        let idle = |max| gone(&Limits { max_idle: Some(Duration::from_secs(max)), ..none.clone() });
+        let idle = |max| evicted(&Limits { max_idle: Some(Duration::from_secs(max)), ..none.clone() });
         assert!(idle(9).is_empty());
         assert_eq!(idle(7), [1, 3]);
         assert_eq!(idle(0).len(), 5);
-        let age = |max| gone(&Limits { max_age: Some(Duration::from_secs(max)), ..none.clone() });
+        let age = |max| evicted(&Limits { max_age: Some(Duration::from_secs(max)), ..none.clone() });
         assert!(age(10).is_empty());
         assert_eq!(age(8), [1, 3]);
         let both = Limits { max_age: Some(Duration::from_secs(9)), max_entries: Some(3), ..none };
-        assert_eq!(gone(&both), [1, 3]);
+        assert_eq!(evicted(&both), [1, 3]);
     }
 
     /// F32
     #[test]
-    fn what_is_a_little_from_the_future_is_new() {
+    fn a_time_a_little_in_the_future_is_new() {
         let of = |ahead: u64, max_age: u64| {
             age(SystemTime::now() + Duration::from_millis(ahead), Duration::from_secs(max_age))
         };
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cheap_for_its_size_goes_first() {
+    fn results_that_save_little_for_their_size_go_first() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
         let candidate = |size, idle, took| Candidate {
             size,
@@ -202,11 +202,11 @@ mod tests {
             took: Duration::from_secs(took),
         };
         let limits = Limits { max_entries: Some(0), ..Limits::default() };
-        let order = |candidates: &[Candidate]| victims(candidates, &limits, Order::CheapestFirst, now);
+        let order = |candidates: &[Candidate]| victims(candidates, &limits, EvictionOrder::CheapestFirst, now);
         assert_eq!(order(&[candidate(100, 10, 9), candidate(100, 10, 3)]), [1, 0]);
         assert_eq!(order(&[candidate(100, 10, 9), candidate(1000, 10, 9)]), [1, 0]);
         assert_eq!(order(&[candidate(100, 10, 9), candidate(100, 90, 9)]), [1, 0]);
-        // It took ten times as long, so it may lie for almost as many times longer.
+        // It took ten times as long, so it may be idle for almost ten times as long.
         assert_eq!(order(&[candidate(100, 50, 100), candidate(100, 10, 10)]), [1, 0]);
         assert_eq!(order(&[candidate(0, 0, 0), candidate(0, 1, 0)]), [1, 0]);
     }

@@ -1,69 +1,103 @@
-//! Making a cache smaller on request: all at once, while the caller waits.
+//! Trimming: making a cache smaller on request, all at once, while the caller waits.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::eviction::policy::{Candidate, Limits, Order, victims};
-use crate::engine::{Place, Upkeep};
+use crate::engine::accounting::Scanned;
+use crate::engine::eviction::evictor::EvictionContext;
+use crate::engine::eviction::policy::{Candidate, EvictionOrder, Limits, victims};
+use crate::engine::failures::Failures;
 use crate::error::Result;
 use crate::key::digest::Key;
+use crate::observe::stats::UsageDelta;
+use crate::store::counters::name_of_folder;
 use crate::store::entries::Entry;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::trim_report::TrimReport;
 
+/// How often the entries are listed again because another scan corrected the counters in between.
+const TRIES: u32 = 3;
+
 /// One entry that was found.
-pub(crate) struct Found {
-    pub(crate) folder: PathBuf,
-    pub(crate) key: Key,
-    pub(crate) candidate: Candidate,
+struct ListedEntry {
+    folder: PathBuf,
+    key: Key,
+    candidate: Candidate,
 }
 
-impl Upkeep {
-    /// Removes entries until the limits hold, and counts what is there anew; with `dry_run`, only tells what would go.
-    pub(crate) fn trim(&self, place: &Place, limits: &Limits) -> Result<TrimReport> {
-        let before = self.before(place);
-        let (found, listed) = find(&*place.store, &place.layout, limits.max_age.is_some());
-        let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
-        let bytes: u64 = candidates.iter().map(|candidate| candidate.size).sum();
-        let mut trimmed = TrimReport { kept: found.len() as u64, kept_bytes: bytes, ..TrimReport::default() };
-        if !limits.dry_run {
-            self.found(place, &before, &found);
+/// Removes entries until the limits hold, and corrects the counters. With `dry_run`, only reports what would
+/// be removed.
+///
+/// An entry that can't be removed does not keep the others.
+///
+/// # Errors
+/// If a folder can't be listed, an entry can't be removed, or the counters can't be corrected: everything else is done.
+pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<TrimReport> {
+    let mut tries = 0;
+    let (found, listed, corrected) = loop {
+        let baseline = context.accounting.baseline();
+        let (found, listed) = list(&*context.folder.store, &context.folder.layout, limits.max_age.is_some());
+        tries += 1;
+        if limits.dry_run || listed.is_err() {
+            break (found, listed, Ok(()));
         }
-        let victims = victims(&candidates, limits, Order::LeastRecentlyUsed, SystemTime::now());
-        for (done, index) in (1..).zip(&victims) {
-            let index = *index;
-            if !limits.dry_run {
-                self.remove_own(&found[index].folder, &found[index].key)?;
-            }
-            place.progress.tell(done, victims.len() as u64);
-            let size = candidates[index].size;
-            trimmed.removed += 1;
-            trimmed.removed_bytes += size;
-            trimmed.kept -= 1;
-            trimmed.kept_bytes -= size;
+        match context.accounting.reconcile(&baseline, &count(&found, &context.folder.layout), false) {
+            Ok(false) if tries < TRIES => {}
+            corrected => break (found, listed, corrected.map(drop)),
         }
-        tracing::debug!(root = %place.layout.root().display(), ?limits, ?trimmed, "trimmed");
-        // What could be listed was trimmed.
-        listed.map(|()| trimmed)
+    };
+    if !limits.dry_run {
+        context.accounting.refresh();
     }
+    let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
+    let bytes: u64 = candidates.iter().map(|candidate| candidate.size).sum();
+    let mut trimmed = TrimReport { kept: found.len() as u64, kept_bytes: bytes, ..TrimReport::default() };
+    let victims = victims(&candidates, limits, EvictionOrder::LeastRecentlyUsed, SystemTime::now());
+    let mut failures = Failures::default();
+    for (done, index) in (1..).zip(&victims) {
+        let found = &found[*index];
+        let removed = if limits.dry_run { Ok(true) } else { (context.remove)(&found.folder, &found.key) };
+        context.folder.progress.tell(done, victims.len() as u64);
+        if let Err(error) = removed {
+            failures.add(error);
+            continue;
+        }
+        let size = found.candidate.size;
+        trimmed.removed += 1;
+        trimmed.removed_bytes += size;
+        trimmed.kept -= 1;
+        trimmed.kept_bytes -= size;
+    }
+    tracing::debug!(root = %context.folder.layout.root().display(), ?limits, ?trimmed, "trimmed");
+    failures.result().and(listed).and(corrected).map(|()| trimmed)
 }
 
-/// All entries that can be listed, with what is known of them without opening them, or `exactly` when they were written.
-fn find(store: &dyn Store, layout: &Layout, exactly: bool) -> (Vec<Found>, Result<()>) {
+/// Lists all entries as far as folders can be listed, and reads when they were written if that is needed `exactly`.
+fn list(store: &dyn Store, layout: &Layout, exactly: bool) -> (Vec<ListedEntry>, Result<()>) {
     let mut all = Vec::new();
     let listed = store.list(&layout.functions(), true, &mut |folder, entry| {
-        // What vanishes meanwhile needs no removing.
+        // An entry that vanishes need not be removed.
         let Ok(metadata) = entry.metadata() else { return };
         let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let written = if exactly { written(Layout::locate(folder, &entry.key), entry.key) } else { Some(used) };
         let candidate = Candidate { size: metadata.len(), used, written, took: Duration::MAX };
-        all.push(Found { folder: folder.to_owned(), key: entry.key, candidate });
+        all.push(ListedEntry { folder: folder.to_owned(), key: entry.key, candidate });
     });
     (all, listed)
 }
 
-/// When the entry was written, as its header says: the time of its file says when it was used.
+/// Counts the entries of each function.
+fn count(found: &[ListedEntry], layout: &Layout) -> Scanned {
+    let root = layout.functions();
+    let mut counted = Scanned::new();
+    for found in found {
+        *counted.entry(name_of_folder(&root, &found.folder)).or_default() += UsageDelta::one(found.candidate.size);
+    }
+    counted
+}
+
+/// Returns when an entry was written. Its header says that; the time of its file is when it was used.
 fn written(path: PathBuf, key: Key) -> Option<SystemTime> {
     Entry::read(path, key).ok().flatten().map(|entry| entry.created)
 }

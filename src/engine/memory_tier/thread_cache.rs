@@ -1,20 +1,22 @@
-//! The last few results that a thread used: threads that use the same one don't wait for each other's locks and
-//! reference counts.
+//! The last few results that each thread used, so that threads that use the same result don't contend for the shared map and
+//! for the reference count.
+//!
+//! `benches/call.rs` has the figures.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::engine::memory_tier::{Sought, Warm};
+use crate::engine::memory_tier::memory_entry::{Lookup, MemoryEntry};
 use crate::key::digest::Key;
 
-/// Results that a thread keeps at hand.
-const PLACES: usize = 8;
+/// Results that a thread keeps.
+const SLOTS: usize = 8;
 
-/// Larger ones are not kept: a thread may end long after the cache.
+/// Larger ones are not kept: a thread may live much longer than the cache.
 const LARGEST: usize = 4 << 10;
 
-struct Near {
-    /// The hash of the last call that was looked for here. When it comes again, it is kept.
+struct ThreadSlot {
+    /// The hash of the last call that was looked up here. When it comes again, its result is kept.
     last: u64,
     kept: Option<Kept>,
 }
@@ -23,56 +25,63 @@ struct Kept {
     cache: u64,
     hash: u64,
     function: Key,
-    call: Box<[u8]>,
-    warm: Arc<Warm>,
+    encoding: Box<[u8]>,
+    entry: Arc<MemoryEntry>,
 }
 
 impl Kept {
-    fn is(&self, cache: u64, sought: &Sought<'_>) -> bool {
-        self.hash == sought.hash
+    fn is(&self, cache: u64, lookup: &Lookup<'_>) -> bool {
+        self.hash == lookup.hash
             && self.cache == cache
-            && *self.call == *sought.call
-            && self.function == *sought.function
+            && *self.encoding == *lookup.encoding
+            && self.function == *lookup.function
     }
 }
 
 thread_local! {
-    static NEAR: RefCell<[Near; PLACES]> = const { RefCell::new([const { Near { last: 0, kept: None } }; PLACES]) };
+    static THREAD_SLOTS: RefCell<[ThreadSlot; SLOTS]> =
+        const { RefCell::new([const { ThreadSlot { last: 0, kept: None } }; SLOTS]) };
 }
 
-/// Lets `take` have a result of the cache with this number that may be used: the one at hand, else what `find` finds.
+/// Passes a result of the cache with this number to `with`: the one that the thread keeps, else the one that `find` finds, if
+/// it is valid.
 #[inline]
 pub(super) fn get<R>(
     cache: u64,
-    sought: &Sought<'_>,
-    may_be_used: impl Fn(&Warm) -> bool,
-    find: impl FnOnce() -> Option<Arc<Warm>>,
-    take: impl FnOnce(&Warm) -> Option<R>,
+    lookup: &Lookup<'_>,
+    is_valid: impl Fn(&MemoryEntry) -> bool,
+    find: impl FnOnce() -> Option<Arc<MemoryEntry>>,
+    with: impl FnOnce(&MemoryEntry) -> Option<R>,
 ) -> Option<R> {
-    let index = usize::from(sought.hash.to_le_bytes()[0]) % PLACES;
-    let mut take = Some(take);
-    // It is borrowed while a result is decoded: should that call a memoized function, nothing is at hand for it.
-    let at_hand = NEAR.try_with(|near| {
-        let near = near.try_borrow().ok()?;
-        let kept = near[index].kept.as_ref().filter(|kept| kept.is(cache, sought) && may_be_used(&kept.warm))?;
-        take.take().map(|take| take(&kept.warm))
+    let index = usize::from(lookup.hash.to_le_bytes()[0]) % SLOTS;
+    let mut with = Some(with);
+    // It is borrowed while a result is decoded: if that calls a memoized function, the thread keeps nothing for it.
+    let kept = THREAD_SLOTS.try_with(|slots| {
+        let slots = slots.try_borrow().ok()?;
+        let kept = slots[index].kept.as_ref().filter(|kept| kept.is(cache, lookup) && is_valid(&kept.entry))?;
+        with.take().map(|with| with(&kept.entry))
     });
-    if let Ok(Some(taken)) = at_hand {
-        return taken;
+    if let Ok(Some(result)) = kept {
+        return result;
     }
-    let warm = find().filter(|warm| may_be_used(warm))?;
-    keep(index, cache, sought, &warm);
-    take?(&warm)
+    let entry = find().filter(|entry| is_valid(entry))?;
+    keep(index, cache, lookup, &entry);
+    with?(&entry)
 }
 
-fn keep(index: usize, cache: u64, sought: &Sought<'_>, warm: &Arc<Warm>) {
-    let _ = NEAR.try_with(|near| {
-        let Ok(mut near) = near.try_borrow_mut() else { return };
-        let near = &mut near[index];
-        if near.last == sought.hash && warm.document.len() + sought.call.len() <= LARGEST {
-            let call = sought.call.into();
-            near.kept = Some(Kept { cache, hash: sought.hash, function: *sought.function, call, warm: warm.clone() });
+fn keep(index: usize, cache: u64, lookup: &Lookup<'_>, entry: &Arc<MemoryEntry>) {
+    let _ = THREAD_SLOTS.try_with(|slots| {
+        let Ok(mut slots) = slots.try_borrow_mut() else { return };
+        let slot = &mut slots[index];
+        if slot.last == lookup.hash && entry.document.len() + lookup.encoding.len() <= LARGEST {
+            slot.kept = Some(Kept {
+                cache,
+                hash: lookup.hash,
+                function: *lookup.function,
+                encoding: lookup.encoding.into(),
+                entry: entry.clone(),
+            });
         }
-        near.last = sought.hash;
+        slot.last = lookup.hash;
     });
 }

@@ -30,11 +30,7 @@ impl Compression {
     /// assert_eq!(sum, 3);
     /// # Ok::<(), larder::Error>(())
     /// ```
-    pub fn write_stream<R>(
-        self,
-        mut target: impl Write,
-        write: impl FnOnce(&mut dyn Write) -> Result<R>,
-    ) -> Result<R> {
+    pub fn write_stream<R>(self, mut target: impl Write, write: impl FnOnce(&mut dyn Write) -> Result<R>) -> Result<R> {
         self.compress(&mut Plain(&mut target), |target| write(&mut Unflushed(target)))
     }
 

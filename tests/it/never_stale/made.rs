@@ -88,7 +88,10 @@ pub fn meta(item: TokenStream) -> TokenStream {
     format!(\"pub struct ThingMeta; impl ThingMeta {{ pub fn fields() -> u64 {{ {count} * 10 }} }}\").parse().unwrap()
 }",
             )
-            .with("app/src/thing.rs", "use meta::*;\n#[derive(Serialize)] #[allow(dead_code)] pub struct Thing { a: u8 }");
+            .with(
+                "app/src/thing.rs",
+                "use meta::*;\n#[derive(Serialize)] #[allow(dead_code)] pub struct Thing { a: u8 }",
+            );
     build.follows(("13", "23"), ("app/src/thing.rs", "a: u8", "a: u8, b: u8"));
 }
 

@@ -1,4 +1,4 @@
-//! What a call does at most for the limits, counted by a store.
+//! What a call does for the limits, counted by a store.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::cache::handle::Cache;
 use crate::engine::eviction::budget::{LOOKS, REMOVALS};
+use crate::engine::eviction::policy::Limits;
 use crate::error::{Error, Result};
 use crate::key::digest::Key;
 use crate::key::key_of::key_of;
@@ -27,7 +28,10 @@ struct Counting {
     thread: Mutex<Option<ThreadId>>,
     looked: AtomicUsize,
     removed: AtomicUsize,
-    fails_to_remove: bool,
+    /// Says whether the removal of an entry fails.
+    fails_to_remove: Option<fn(&Key) -> bool>,
+    /// Of the folders with these names, the listing fails.
+    fails_to_list: Option<&'static str>,
 }
 
 impl Counting {
@@ -37,7 +41,7 @@ impl Counting {
         }
     }
 
-    /// What this thread did since this was asked last.
+    /// Returns what the thread did since this was called last.
     fn take(&self) -> (usize, usize) {
         (self.looked.swap(0, Ordering::Relaxed), self.removed.swap(0, Ordering::Relaxed))
     }
@@ -63,7 +67,7 @@ impl Store for Counting {
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
         self.count(&self.removed, 1);
-        if self.fails_to_remove {
+        if self.fails_to_remove.is_some_and(|fails| fails(key)) {
             return Err(Error::io(std::io::ErrorKind::PermissionDenied.into(), "can't remove"));
         }
         self.directory.remove(folder, key)
@@ -79,22 +83,33 @@ impl Store for Counting {
 
     fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         let listed = self.directory.list_some(walk, most)?;
+        if let Some((folder, _)) = &listed
+            && self.fails_to_list.is_some_and(|name| folder.ends_with(name))
+        {
+            return Err(Error::io(std::io::ErrorKind::PermissionDenied.into(), "can't list"));
+        }
         self.count(&self.looked, listed.as_ref().map_or(0, |(_, files)| files.len()));
         Ok(listed)
     }
 }
 
-/// A cache with so many entries, which are empty, and a store that counts what this thread does.
-fn filled(entries: u32, most: u64, fails_to_remove: bool) -> (tempfile::TempDir, Cache, Arc<Counting>) {
-    let root = tempfile::tempdir().unwrap();
-    let folder = root.path().join("v1").join("a").join("f");
+/// Makes empty entries of a function.
+fn fill(root: &Path, function: &str, entries: u32) {
+    let folder = root.join("v1").join("a").join(function);
     create_private_folder(&folder).unwrap();
     for n in 0..entries {
         let mut file = File::create(Layout::entry(&folder, &key_of(&n).unwrap())).unwrap();
         file.write_all(&MAGIC).unwrap();
     }
-    let store = Arc::new(Counting { fails_to_remove, ..Counting::default() });
-    let cache = Cache::builder(root.path()).ignore_run_mode(true).max_entries(most).store(store.clone()).open().unwrap();
+}
+
+/// A cache with empty entries, and a store that counts what this thread does.
+fn filled(entries: u32, most: u64, store: Counting) -> (tempfile::TempDir, Cache, Arc<Counting>) {
+    let root = tempfile::tempdir().unwrap();
+    fill(root.path(), "f", entries);
+    let store = Arc::new(store);
+    let cache =
+        Cache::builder(root.path()).ignore_run_mode(true).max_entries(most).store(store.clone()).open().unwrap();
     *store.thread.lock().unwrap() = Some(thread::current().id());
     (root, cache, store)
 }
@@ -102,7 +117,7 @@ fn filled(entries: u32, most: u64, fails_to_remove: bool) -> (tempfile::TempDir,
 /// F39: a limit that was lowered, or a cache that another process filled.
 #[test]
 fn no_call_looks_at_many_entries_or_removes_many() {
-    let (_root, cache, store) = filled(10_000, 100, false);
+    let (_root, cache, store) = filled(10_000, 100, Counting::default());
     assert_eq!(cache.stats().unwrap().entries, 10_000);
     let mut calls = 0;
     while cache.stats().unwrap().entries > 100 {
@@ -124,15 +139,15 @@ fn no_call_looks_at_many_entries_or_removes_many() {
         cache.get_or_compute("a::g", &n, || n);
         let (looked, removed) = store.take();
         assert!(looked <= 200 && removed <= 2, "{looked} looked at, {removed} removed");
-        // While the thread is at it, calls go on.
+        // Calls continue while the background thread works.
         assert!(cache.entries().unwrap().len() <= 104);
     }
 }
 
-/// A cache that nobody may remove from does not look through its entries at each call.
+/// A cache from which nothing can be removed is not scanned at each call.
 #[test]
 fn what_can_not_be_removed_is_not_looked_for_again_and_again() {
-    let (_root, cache, store) = filled(3000, 100, true);
+    let (_root, cache, store) = filled(3000, 100, Counting { fails_to_remove: Some(|_| true), ..Counting::default() });
     let (mut looked, started) = (0, Instant::now());
     for n in 0..300 {
         cache.get_or_compute("a::f", &n, || n);
@@ -141,4 +156,59 @@ fn what_can_not_be_removed_is_not_looked_for_again_and_again() {
     // Once, and at most once more for each second that this takes.
     let scans = usize::try_from(started.elapsed().as_secs()).unwrap() + 2;
     assert!(looked < scans * 3300, "{looked} in {:?}", started.elapsed());
+}
+
+/// F59: entries that can't be removed don't keep the others from being evicted, even if they are the oldest ones and more than
+/// a scan queues.
+#[test]
+fn entries_that_can_not_be_removed_do_not_switch_limits_off() {
+    fn is_stuck(key: &Key) -> bool {
+        key.as_bytes()[0] < 128
+    }
+    let (_root, cache, store) = filled(400, 300, Counting { fails_to_remove: Some(is_stuck), ..Counting::default() });
+    let mut stuck = 0;
+    for entry in cache.entries().unwrap() {
+        if is_stuck(&entry.key) {
+            stuck += 1;
+            let file = File::options().write(true).open(&entry.path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(100_000)).unwrap();
+        }
+    }
+    assert!(stuck > 150);
+    let mut looked = 0;
+    for n in 0..1000 {
+        cache.get_or_compute("a::g", &n, || n);
+        looked += store.take().0;
+    }
+    // Those that are stuck are not compared with the limit.
+    let there = cache.entries().unwrap().count();
+    let movable = cache.entries().unwrap().filter(|entry| !is_stuck(&entry.key)).count();
+    assert!(movable <= 300, "{movable} of {there}: the limit is off");
+    // One scan for each quarter of the limit, and not one for each store.
+    assert!(looked < 100 * there, "{looked} looked at");
+}
+
+/// F59: nor does a folder that can't be listed.
+#[test]
+fn a_folder_that_can_not_be_listed_does_not_switch_limits_off() {
+    let (root, cache, _store) = filled(10, 50, Counting { fails_to_list: Some("closed"), ..Counting::default() });
+    fill(root.path(), "closed", 10);
+    for n in 0..300 {
+        cache.get_or_compute("a::g", &n, || n);
+    }
+    let listed =
+        cache.entries().unwrap().filter(|entry| !entry.path.starts_with(root.path().join("v1/a/closed"))).count();
+    assert!(listed <= 50, "{listed}");
+}
+
+/// F59: nor do they end a trim.
+#[test]
+fn trim_removes_the_rest_if_an_entry_can_not_be_removed() {
+    let (_root, cache, _store) =
+        filled(100, 1000, Counting { fails_to_remove: Some(|key| key.as_bytes()[0] < 16), ..Counting::default() });
+    let fail = cache.entries().unwrap().filter(|entry| entry.key.as_bytes()[0] < 16).count();
+    assert!((1..100).contains(&fail));
+    let error = cache.trim_to(&Limits { max_idle: Some(std::time::Duration::ZERO), ..Limits::default() }).unwrap_err();
+    assert_eq!(error.kind(), crate::error::ErrorKind::PermissionDenied);
+    assert_eq!(cache.entries().unwrap().count(), fail);
 }

@@ -1,0 +1,109 @@
+//! Entries that should go, and those that can't.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::key::digest::Key;
+use crate::observe::stats::UsageDelta;
+use crate::store::layout::Layout;
+
+/// An entry that can't be removed is tried again after so long.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
+
+/// The number of entries that are remembered because they can't be removed.
+const MOST_UNREMOVABLE: usize = 1 << 16;
+
+/// An entry that should go.
+#[derive(Clone)]
+pub(crate) struct Victim {
+    pub(crate) folder: Arc<Path>,
+    pub(crate) key: Key,
+    /// When it was last used, as far as is known.
+    pub(crate) used: SystemTime,
+    pub(crate) size: u64,
+    /// The smaller, the earlier it goes.
+    pub(crate) rank: (u128, SystemTime),
+}
+
+impl Victim {
+    /// Whether it was used or replaced since the scan saw it.
+    pub(crate) fn was_used_since(&self) -> bool {
+        let used = std::fs::symlink_metadata(Layout::locate(&self.folder, &self.key)).and_then(|file| file.modified());
+        !used.is_ok_and(|used| used <= self.used)
+    }
+}
+
+impl Ord for Victim {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+impl PartialOrd for Victim {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Victim {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl Eq for Victim {}
+
+/// Entries that could not be removed: scans leave them out, so that the others are evicted. They are not compared with the
+/// limits either: otherwise everything else would be evicted for them, as long as it takes.
+#[derive(Default)]
+pub(crate) struct Unremovable {
+    entries: HashMap<Key, u64>,
+    since: Option<Instant>,
+    usage: UsageDelta,
+}
+
+impl Unremovable {
+    pub(super) fn add(&mut self, key: Key, size: u64) {
+        if self.entries.len() < MOST_UNREMOVABLE && self.entries.insert(key, size).is_none() {
+            self.usage += UsageDelta::one(size);
+            self.since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    pub(super) fn contains(&self, key: &Key) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    pub(super) fn usage(&self) -> UsageDelta {
+        self.usage
+    }
+
+    /// Forgets them after a while, so that they are tried again.
+    pub(super) fn expire(&mut self) {
+        if self.since.is_some_and(|since| since.elapsed() >= TRY_AGAIN) {
+            *self = Unremovable::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_can_not_be_removed_are_remembered_for_a_while() {
+        let (mut unremovable, key) = (Unremovable::default(), Key::from_bytes([1; 32]));
+        unremovable.add(key, 100);
+        unremovable.add(key, 100);
+        unremovable.expire();
+        assert!(unremovable.contains(&key));
+        assert_eq!(unremovable.usage(), UsageDelta { entries: 1, bytes: 100 });
+        unremovable.since = Instant::now().checked_sub(TRY_AGAIN);
+        unremovable.expire();
+        assert!(!unremovable.contains(&key));
+        assert_eq!(unremovable.usage(), UsageDelta::default());
+    }
+}

@@ -1,0 +1,72 @@
+//! The entries that go next.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::engine::eviction::scan::Scan;
+use crate::engine::eviction::victim::{Unremovable, Victim};
+
+/// If no entry of the queue could be removed, the next scan begins after so long.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The entries that should go first, as the last scan found them.
+#[derive(Default)]
+pub(crate) struct VictimQueue {
+    /// Whether the usage of the cache is known.
+    pub(super) is_usage_known: bool,
+    /// When the last scan ended.
+    pub(super) scanned: Option<Instant>,
+    /// Those that have to go.
+    pub(super) overdue: VecDeque<Victim>,
+    /// Those that go when there is too much.
+    pub(super) next: BinaryHeap<Reverse<Victim>>,
+    /// How many the last scan queued, and how many of them could be removed.
+    pub(super) queued: usize,
+    pub(super) removed: usize,
+    /// The scan that is under way.
+    pub(super) scan: Option<Box<Scan>>,
+    pub(super) unremovable: Unremovable,
+}
+
+impl VictimQueue {
+    /// Fills the queue by what a scan found.
+    pub(super) fn fill(&mut self, overdue: VecDeque<Victim>, next: BinaryHeap<Reverse<Victim>>) {
+        (self.queued, self.removed) = (overdue.len() + next.len(), 0);
+        (self.overdue, self.next) = (overdue, next);
+        (self.scanned, self.is_usage_known) = (Some(Instant::now()), true);
+    }
+
+    /// Whether another scan would find the same entries, after none could be removed.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.removed == 0 && self.queued > 0 && self.scanned.is_some_and(|at| at.elapsed() < PAUSE_AFTER_FAILURE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::key::digest::Key;
+
+    #[test]
+    fn a_queue_is_stuck_if_nothing_of_it_could_be_removed() {
+        let victim = || Victim {
+            folder: Path::new("f").into(),
+            key: Key::from_bytes([1; 32]),
+            used: SystemTime::UNIX_EPOCH,
+            size: 1,
+            rank: (0, SystemTime::UNIX_EPOCH),
+        };
+        let mut queue = VictimQueue::default();
+        assert!(!queue.is_stuck());
+        queue.fill(VecDeque::from([victim()]), BinaryHeap::new());
+        assert!(queue.is_stuck());
+        queue.removed = 1;
+        assert!(!queue.is_stuck());
+        queue.fill(VecDeque::new(), BinaryHeap::new());
+        assert!(!queue.is_stuck());
+    }
+}

@@ -1,0 +1,117 @@
+//! What the background thread does for a cache: once a second while it is in use, when it was idle for a while, and at the end
+//! of the process.
+
+use crate::engine::background::Task;
+use crate::engine::cache_engine::Engine;
+use crate::error::Result;
+
+impl Engine {
+    /// Writes the counts: whether that could be done.
+    fn try_flush(&self) -> Result<bool> {
+        #[cfg(feature = "metrics")]
+        self.accounting.export_metrics();
+        match self.folder.as_ref().filter(|folder| folder.is_writable()) {
+            Some(folder) => self.accounting.flush(&|| folder.count()),
+            None => Ok(true),
+        }
+    }
+
+    /// Writes the counts, which it tries a few times.
+    pub(crate) fn flush_with_retries(&self) {
+        #[cfg(feature = "metrics")]
+        self.accounting.export_metrics();
+        if let Some(folder) = self.folder.as_ref().filter(|folder| folder.is_writable()) {
+            self.accounting.flush_with_retries(&|| folder.count());
+        }
+    }
+
+    /// Touches the files of entries that were used in memory.
+    fn touch_used(&self) {
+        if let Some(folder) = self.folder.as_ref().filter(|folder| folder.is_writable()) {
+            self.memory.touch_used(&*folder.store);
+        }
+    }
+}
+
+impl Task for Engine {
+    fn tick(&self) -> bool {
+        self.memory.check();
+        let flights = self.folder.as_ref().and_then(|folder| folder.flights.as_ref());
+        let is_computing = flights.is_some_and(|flights| flights.report());
+        if let Err(error) = self.try_flush() {
+            tracing::debug!(%error, "can't write what was counted");
+        }
+        let is_evicting = match self.folder.as_ref().filter(|folder| folder.is_writable() && self.evictor.has_limits())
+        {
+            // What other processes stored counts as well.
+            Some(folder) => {
+                self.accounting.refresh();
+                self.evict_in_background(folder)
+            }
+            None => false,
+        };
+        if self.idle_clock.is_touch_due() {
+            self.touch_used();
+        }
+        self.idle_clock.tick(self.accounting.own_totals(), is_computing || is_evicting)
+    }
+
+    fn rest(&self) {
+        // A cache that is used for a moment now and then is never visited for a minute.
+        self.touch_used();
+        if let Err(error) = self.try_flush() {
+            tracing::debug!(%error, "can't write what was counted");
+        }
+        if let Some(folder) = &self.folder {
+            folder.close_files();
+        }
+    }
+
+    fn stop(&self) {
+        if let Some(flights) = self.folder.as_ref().and_then(|folder| folder.flights.as_ref()) {
+            flights.stop_reporting();
+        }
+    }
+
+    fn flush(&self) -> bool {
+        !matches!(self.try_flush(), Ok(false))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.touch_used();
+        self.flush_with_retries();
+        if let Some(folder) = &self.folder {
+            folder.close_files();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::cache::handle::Cache;
+
+    /// F61: a cache that is used for a moment every 20 minutes is never visited for a minute.
+    #[test]
+    fn an_entry_that_was_used_in_memory_is_touched_when_the_cache_comes_to_rest() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::builder(root.path()).ignore_run_mode(true).open().unwrap();
+        let call = || cache.get_or_compute("f", &1, || 1);
+        (0..4).for_each(|_| _ = call());
+        let path = cache.entries().unwrap().next().unwrap().path;
+        let file = File::options().write(true).open(path).unwrap();
+        cache.engine().rest();
+        let long_ago = SystemTime::now() - Duration::from_secs(100_000);
+        file.set_modified(long_ago).unwrap();
+        let before = cache.stats().unwrap().hot_hits;
+        call();
+        assert_eq!(cache.stats().unwrap().hot_hits, before + 1);
+        cache.engine().rest();
+        assert!(file.metadata().unwrap().modified().unwrap() > long_ago);
+    }
+}

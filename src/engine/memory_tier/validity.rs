@@ -1,0 +1,336 @@
+//! Which results in memory may be used: those whose [`Snapshot`] still holds.
+//!
+//! A snapshot is taken before the file of a result is opened. It has the version of the key, the table that the version is in,
+//! and the *generation*: a number that changes whenever everything in memory is dropped, because a folder or the table itself
+//! was removed or replaced by another program.
+//!
+//! The generation and the table change in one step, and a snapshot reads both in one step. Otherwise a result could be kept with
+//! the new generation and a version of the old table, which nothing changes any more, and would never become invalid. For the
+//! same reason the folder of a function is added to those that are watched in the step that takes the snapshot: if the folder
+//! is replaced later, that is noticed, and the generation changes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::engine::version_table::VersionTable;
+use crate::key::digest::Key;
+use crate::sys::file_id::FileId;
+
+/// Says which results may be used.
+pub(super) struct Validity {
+    generation: AtomicU64,
+    watched: Mutex<Watched>,
+}
+
+/// What is checked once a second.
+#[derive(Default)]
+struct Watched {
+    /// The file of version counters; `None` if there can be no results in memory.
+    path: Option<PathBuf>,
+    read_only: bool,
+    table: Option<Arc<VersionTable>>,
+    /// The folders of functions with results in memory, by the functions' keys.
+    folders: BTreeMap<Key, WatchedFolder>,
+}
+
+struct WatchedFolder {
+    path: Arc<Path>,
+    identity: Option<FolderIdentity>,
+}
+
+/// What tells a folder from another one of its name: the inode of a folder that is removed may be the next one's, so the time
+/// at which it was made counts as well. Where the file system does not keep that, the inode has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FolderIdentity {
+    identity: FileId,
+    created: Option<SystemTime>,
+}
+
+impl FolderIdentity {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        Some(FolderIdentity { identity: FileId::in_metadata(&metadata)?, created: metadata.created().ok() })
+    }
+}
+
+/// What a cache was like before a file was opened.
+#[derive(Clone)]
+pub(crate) struct Snapshot {
+    table: Arc<VersionTable>,
+    slot: usize,
+    version: u64,
+    generation: u64,
+}
+
+impl Validity {
+    /// Opens the version table in this file; with `None`, no result is valid.
+    pub(super) fn new(path: Option<PathBuf>, read_only: bool) -> Self {
+        let validity = Validity {
+            generation: AtomicU64::new(0),
+            watched: Mutex::new(Watched { path, read_only, ..Watched::default() }),
+        };
+        validity.open_table();
+        validity
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a snapshot, to be used for a file in `folder` that is opened afterwards. `None` if its result may not be kept in
+    /// memory, since it would not be seen who removes it.
+    pub(super) fn snapshot(&self, key: &Key, function: &Key, folder: &Arc<Path>) -> Option<Snapshot> {
+        let mut watched = self.watched();
+        let table = watched.table.clone().filter(|table| table.is_coherent())?;
+        let slot = VersionTable::slot(key);
+        let version = Some(table.read(slot)).filter(|version| *version != 0)?;
+        watched
+            .folders
+            .entry(*function)
+            .or_insert_with(|| WatchedFolder { path: folder.clone(), identity: FolderIdentity::of(folder) });
+        Some(Snapshot { table, slot, version, generation: self.generation.load(Ordering::Relaxed) })
+    }
+
+    /// Whether the entry can't have been removed or replaced since the snapshot.
+    #[inline]
+    pub(super) fn is_current(&self, snapshot: &Snapshot) -> bool {
+        snapshot.table.read(snapshot.slot) == snapshot.version
+            && self.generation.load(Ordering::Acquire) == snapshot.generation
+    }
+
+    /// Returns the folder of each function with results in memory.
+    pub(super) fn folders(&self) -> BTreeMap<Key, Arc<Path>> {
+        self.watched().folders.iter().map(|(function, folder)| (*function, folder.path.clone())).collect()
+    }
+
+    /// Makes all snapshots invalid if a folder or the version table was removed or replaced: whether it did.
+    pub(super) fn check(&self) -> bool {
+        let mut watched = self.watched();
+        let table_is_there = watched.table.as_ref().is_some_and(|table| table.is_there());
+        let is_same = |folder: &WatchedFolder| FolderIdentity::of(&folder.path) == folder.identity;
+        if table_is_there && watched.folders.values().all(is_same) {
+            return false;
+        }
+        watched.folders.clear();
+        if !table_is_there {
+            watched.table = None;
+        }
+        self.generation.fetch_add(1, Ordering::Release);
+        drop(watched);
+        if !table_is_there {
+            self.open_table();
+        }
+        true
+    }
+
+    /// Opens the version table, if none is open: the error, if it can't be opened.
+    fn open_table(&self) -> Option<io::Error> {
+        let (path, read_only) = {
+            let watched = self.watched();
+            let path = watched.path.clone().filter(|_| watched.table.is_none())?;
+            (path, watched.read_only)
+        };
+        match VersionTable::shared(&path, read_only) {
+            Ok(table) => {
+                self.watched().table.get_or_insert(table);
+                None
+            }
+            Err(error) => Some(error),
+        }
+    }
+
+    /// Tells all processes that the entry of this key was removed or replaced; with `None`, that any entry may have been.
+    ///
+    /// # Errors
+    /// If they can't be told, so that they may use what they have in memory.
+    pub(super) fn bump(&self, key: Option<&Key>) -> io::Result<()> {
+        let table = self.watched().table.clone();
+        let table = match table {
+            Some(table) => Some(table),
+            None => {
+                let failed = self.open_table();
+                let (path, table) = {
+                    let watched = self.watched();
+                    (watched.path.clone(), watched.table.clone())
+                };
+                if let (Some(error), Some(path)) = (failed, path) {
+                    // Others notice within a second that the file is gone.
+                    match fs::remove_file(path) {
+                        Ok(()) => {}
+                        Err(removal) if removal.kind() == io::ErrorKind::NotFound => {}
+                        Err(_) => return Err(error),
+                    }
+                }
+                table
+            }
+        };
+        match (table, key) {
+            (Some(table), Some(key)) => table.bump(key),
+            (Some(table), None) => table.bump_all(),
+            (None, _) => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::interleave::interleavings;
+
+    const FUNCTION: Key = Key::from_bytes([7; 32]);
+    const KEY: Key = Key::from_bytes([1; 32]);
+
+    fn validity(root: &Path) -> Validity {
+        Validity::new(Some(root.join("marks")), false)
+    }
+
+    fn snapshot(validity: &Validity, folder: &Arc<Path>) -> Snapshot {
+        validity.snapshot(&KEY, &FUNCTION, folder).unwrap()
+    }
+
+    /// F56: a reader, a thread that removes the entry, and another program that removes the table, in every order of their
+    /// steps. When the entry was removed, no result of the removed file is valid, after the thread that checks has run.
+    #[test]
+    fn a_removed_entry_is_never_valid_in_any_order_of_steps() {
+        // The reader: snapshot, open. The remover: remove, bump. The other program: remove the table; the thread: check.
+        let orders = interleavings(&[2, 2, 2]);
+        assert_eq!(orders.len(), 90);
+        for order in orders {
+            let root = tempfile::tempdir().unwrap();
+            let folder: Arc<Path> = root.path().join("f").into();
+            fs::create_dir(&folder).unwrap();
+            let entry = folder.join("entry");
+            fs::write(&entry, "old").unwrap();
+            let validity = validity(root.path());
+            let (mut taken, mut opened) = (None, false);
+            let mut next = [0; 3];
+            for actor in &order {
+                match (*actor, next[*actor]) {
+                    (0, 0) => taken = validity.snapshot(&KEY, &FUNCTION, &folder),
+                    (0, _) => opened = File::open(&entry).is_ok(),
+                    (1, 0) => fs::remove_file(&entry).unwrap(),
+                    (1, _) => validity.bump(Some(&KEY)).unwrap(),
+                    (_, 0) => fs::remove_file(root.path().join("marks")).unwrap(),
+                    (_, _) => _ = validity.check(),
+                }
+                next[*actor] += 1;
+            }
+            if let Some(snapshot) = taken.filter(|_| opened) {
+                assert!(!validity.is_current(&snapshot), "{order:?}");
+                // Not even after a removal by this process, however often.
+                validity.bump(None).unwrap();
+                assert!(!validity.is_current(&snapshot), "{order:?}");
+            }
+        }
+    }
+
+    /// F56: with threads, as the model above takes each step as one.
+    #[test]
+    fn a_snapshot_never_pairs_a_removed_table_with_the_new_generation() {
+        let root = tempfile::tempdir().unwrap();
+        let folder: Arc<Path> = root.path().into();
+        let validity = validity(root.path());
+        let done = std::sync::atomic::AtomicBool::new(false);
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let Some(snapshot) = validity.snapshot(&KEY, &FUNCTION, &folder) else { continue };
+                    if !snapshot.table.is_there() && validity.is_current(&snapshot) {
+                        // The check has not run yet, or it never will.
+                        validity.check();
+                        assert!(!validity.is_current(&snapshot), "it is valid for ever");
+                    }
+                }
+            });
+            for _ in 0..300 {
+                let _ = fs::remove_file(root.path().join("marks"));
+                validity.check();
+            }
+            done.store(true, Ordering::Relaxed);
+            reader.join().unwrap();
+        });
+    }
+
+    /// F64: the system gives the inode of a removed folder to the next one.
+    #[test]
+    fn a_folder_that_is_removed_and_made_again_is_another_one() {
+        let root = tempfile::tempdir().unwrap();
+        let folder: Arc<Path> = root.path().join("f").into();
+        let validity = validity(root.path());
+        for _ in 0..5 {
+            fs::create_dir(&folder).unwrap();
+            let before = snapshot(&validity, &folder);
+            let identity = FolderIdentity::of(&folder).unwrap();
+            assert!(!validity.check());
+            // Longer than the clock of a file system stands still.
+            thread::sleep(Duration::from_millis(20));
+            fs::remove_dir(&folder).unwrap();
+            fs::create_dir(&folder).unwrap();
+            let next = FolderIdentity::of(&folder).unwrap();
+            if next.identity == identity.identity && fs::metadata(&folder).unwrap().created().is_err() {
+                // This file system does not tell them apart.
+                return;
+            }
+            assert!(next != identity && validity.check() && !validity.is_current(&before));
+            fs::remove_dir(&folder).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_is_watched_from_the_snapshot_on() {
+        let root = tempfile::tempdir().unwrap();
+        let folder: Arc<Path> = root.path().join("f").into();
+        fs::create_dir(&folder).unwrap();
+        let validity = validity(root.path());
+        let before = snapshot(&validity, &folder);
+        assert!(!validity.check() && validity.is_current(&before));
+        fs::remove_dir(&folder).unwrap();
+        assert!(validity.check() && !validity.is_current(&before) && validity.folders().is_empty());
+        let after = snapshot(&validity, &folder);
+        assert!(validity.is_current(&after) && validity.folders().contains_key(&FUNCTION));
+        validity.bump(Some(&Key::from_bytes([3; 32]))).unwrap();
+        assert!(validity.is_current(&after));
+        validity.bump(Some(&KEY)).unwrap();
+        assert!(!validity.is_current(&after));
+    }
+
+    /// F60: a process that can't open the table tells others all the same.
+    #[test]
+    fn a_process_without_a_table_removes_it_or_says_that_it_can_not() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("marks");
+        let other = validity(root.path());
+        let folder: Arc<Path> = root.path().into();
+        let taken = snapshot(&other, &folder);
+        // A link is never followed, so the table can't be opened.
+        let blind = Validity::new(Some(root.path().join("link")), false);
+        #[cfg(unix)]
+        {
+            fs::remove_file(root.path().join("link")).unwrap();
+            std::os::unix::fs::symlink(&path, root.path().join("link")).unwrap();
+            assert!(blind.check() && blind.snapshot(&KEY, &FUNCTION, &folder).is_none());
+            blind.bump(Some(&KEY)).unwrap();
+            assert!(fs::symlink_metadata(root.path().join("link")).is_err());
+        }
+        // Opened again when there is something to tell.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(other.check() && !other.is_current(&taken));
+        assert!(other.snapshot(&KEY, &FUNCTION, &folder).is_none());
+        assert!(other.bump(Some(&KEY)).is_err(), "a folder is in the way, and nothing was told");
+        fs::remove_dir(&path).unwrap();
+        other.bump(Some(&KEY)).unwrap();
+        assert!(other.snapshot(&KEY, &FUNCTION, &folder).is_some());
+        drop(blind);
+    }
+}

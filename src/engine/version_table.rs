@@ -1,0 +1,265 @@
+//! Version counters, by which processes tell each other that an entry was removed or replaced: a file that all of them have
+//! mapped.
+//!
+//! **The invariant**: a result in memory that was read from a file is used only while the version of its key is the one that
+//! was there *before* the file was opened. A process that removes or replaces a file changes the version *afterwards*. So when
+//! `forget` has returned, no process uses what it removed. A new version never occurred before, so two processes that change
+//! it at the same time are both seen, and no lock is needed.
+//!
+//! The file has 512 versions of 8 bytes. Versions are written with `pwrite`, since a store into a map would kill the process if
+//! the disk were full. They are read from a map, which costs one load. Zero is no version: it is what a file holds that was
+//! just made, or was emptied and made longer again.
+//!
+//! **A map can kill its process**: if the file is made shorter while it is mapped, the next load is a SIGBUS on Unix. This can't
+//! be excluded at the price of a load: any check of the length is outdated when the load happens, reading with `pread` takes
+//! twice as long as the whole hit, and a handler for SIGBUS belongs to the program and not to a library. larder never shortens
+//! the file. A file that other programs replace (as `cp --remove-destination` and `rsync` do) is noticed within a second; only
+//! one that they write into (`rsync --inplace`, a shell's `>`) can kill a process. `Cache::diagnose` reports a file that was
+//! shortened. Windows refuses to shorten a file that is mapped.
+#![expect(unsafe_code, reason = "a map of a file that others change is read with atomic loads")]
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use memmap2::{MmapOptions, MmapRaw};
+use twox_hash::XxHash3_64;
+
+use crate::key::digest::Key;
+use crate::sys::file::{open_entry, open_to_change, write_all_at};
+use crate::sys::file_id::FileId;
+use crate::sys::file_system;
+use crate::sys::fork::per_process::PerProcess;
+
+const VERSIONS: usize = 512;
+const BYTES: usize = VERSIONS * 8;
+
+/// The version counters of one cache, in one file. If that is removed, this is the removed file still.
+pub(crate) struct VersionTable {
+    path: PathBuf,
+    file: File,
+    map: MmapRaw,
+    identity: Option<FileId>,
+    /// Whether it was logged that it can't be written.
+    has_failed: AtomicBool,
+    /// Whether changes by other processes are seen in the map at once.
+    is_coherent: bool,
+    /// Whether another program had made it shorter when it was opened.
+    was_cut: bool,
+}
+
+/// A file that is short because it is being made is younger than this.
+const MAKING: Duration = Duration::from_secs(1);
+
+/// The tables that are open in this process, and whether only to be read.
+static OPEN: PerProcess<Mutex<Open>> = PerProcess::new();
+
+type Open = Vec<(bool, Weak<VersionTable>)>;
+
+impl VersionTable {
+    /// Returns the table in this file, which all caches of the process share. Opens it if it is not open, or is no longer the
+    /// file of this name.
+    pub(crate) fn shared(path: &Path, read_only: bool) -> io::Result<Arc<VersionTable>> {
+        let open = || OPEN.get().lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known: Vec<_> = {
+            let mut open = open();
+            open.retain(|(_, table)| table.strong_count() > 0);
+            open.iter().filter(|(known, _)| *known == read_only).filter_map(|(_, table)| table.upgrade()).collect()
+        };
+        known.retain(|table| table.path == path && table.is_there());
+        if let Some(table) = known.pop() {
+            return Ok(table);
+        }
+        // Without the lock, as it may take long.
+        let table = Arc::new(VersionTable::open(path, read_only)?);
+        open().push((read_only, Arc::downgrade(&table)));
+        Ok(table)
+    }
+
+    /// Opens the file, and makes it unless `read_only`.
+    pub(crate) fn open(path: &Path, read_only: bool) -> io::Result<VersionTable> {
+        let was_cut = VersionTable::is_cut(path);
+        let file = if read_only { open_entry(path)? } else { open_to_change(path)? };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        let is_short = metadata.len() < BYTES as u64;
+        if is_short && read_only {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too short"));
+        }
+        if is_short {
+            file.set_len(BYTES as u64)?;
+        }
+        let map = MmapOptions::new().len(BYTES).map_raw_read_only(&file)?;
+        let is_coherent = file_system::maps_are_coherent(&file, !read_only);
+        let table = VersionTable {
+            identity: FileId::in_metadata(&metadata),
+            path: path.to_owned(),
+            file,
+            map,
+            has_failed: AtomicBool::new(false),
+            is_coherent,
+            was_cut,
+        };
+        if is_short {
+            table.bump_all();
+        }
+        if was_cut {
+            tracing::warn!(path = %path.display(), "{CUT}");
+        }
+        Ok(table)
+    }
+
+    /// Whether the file of this path was made shorter by another program. A file that was just made is short for a moment.
+    pub(crate) fn is_cut(path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|metadata| {
+            let age = metadata.created().ok().and_then(|created| created.elapsed().ok());
+            metadata.is_file() && is_cut(metadata.len(), age)
+        })
+    }
+
+    /// Whether another program had made the file shorter when it was opened here. It has its length again.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.was_cut
+    }
+
+    /// Whether a result may be kept in memory for as long as its version is the same. It may not on a file system where changes
+    /// by other machines are not seen at once. Changing a version is useful there too: processes on the machine that has the
+    /// disk see it.
+    pub(crate) fn is_coherent(&self) -> bool {
+        self.is_coherent
+    }
+
+    /// Returns the index of the key's version.
+    pub(crate) fn slot(key: &Key) -> usize {
+        // Not the bytes that choose a lock.
+        usize::from(u16::from_le_bytes([key.as_bytes()[30], key.as_bytes()[31]])) % VERSIONS
+    }
+
+    /// Returns the version with this index.
+    #[inline]
+    pub(crate) fn read(&self, slot: usize) -> u64 {
+        assert!(slot < VERSIONS);
+        // SAFETY: the map has `BYTES` bytes, begins at a page, and lives as long as `self`. It is only ever read here, with
+        // atomic loads of eight aligned bytes, which may read memory that can't be written to. If another program made the
+        // file shorter, this is a SIGBUS and no undefined behaviour, see above.
+        unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().cast::<u64>().add(slot)) }.load(Ordering::Acquire)
+    }
+
+    /// Changes the version of a key. To be called after its entry was removed or replaced.
+    pub(crate) fn bump(&self, key: &Key) {
+        let offset = VersionTable::slot(key) as u64 * 8;
+        self.write(&unique().to_ne_bytes(), offset);
+    }
+
+    /// Changes all versions.
+    pub(crate) fn bump_all(&self) {
+        self.write(&unique().to_ne_bytes().repeat(VERSIONS), 0);
+    }
+
+    fn write(&self, bytes: &[u8], offset: u64) {
+        if let Err(error) = write_all_at(&self.file, bytes, offset) {
+            // That the file is gone is noticed as well, within a second, and removing it needs no space.
+            let removed = fs::remove_file(&self.path).is_ok();
+            if !self.has_failed.swap(true, Ordering::Relaxed) {
+                tracing::warn!(path = %self.path.display(), %error, removed, "can't tell other processes what was removed");
+            }
+        }
+    }
+
+    /// Whether the file still has its name, so that all processes use the same one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.identity.is_some() && FileId::of(&self.path) == self.identity
+    }
+}
+
+/// What is said of a file that another program made shorter.
+pub(crate) const CUT: &str = "another program made the file shorter by which processes tell each other what was removed: it kills \
+                              those that have it mapped (SIGBUS) when they next use a result in memory";
+
+fn is_cut(len: u64, age: Option<Duration>) -> bool {
+    len < BYTES as u64 && age.is_some_and(|age| age >= MAKING)
+}
+
+/// Returns a number that no process returns a second time. It is not zero.
+fn unique() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let seed = [now.to_le_bytes().as_slice(), &count.to_le_bytes(), &std::process::id().to_le_bytes()].concat();
+    XxHash3_64::oneshot(&seed).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(root: &Path) -> VersionTable {
+        VersionTable::open(&root.join("marks"), false).unwrap()
+    }
+
+    #[test]
+    fn every_process_sees_a_change() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) = (open(root.path()), open(root.path()));
+        let (a, b) = (Key::from_bytes([1; 32]), Key::from_bytes([2; 32]));
+        let both = || (there.read(VersionTable::slot(&a)), there.read(VersionTable::slot(&b)));
+        let before = both();
+        here.bump(&a);
+        let after = both();
+        assert!(after.0 != before.0 && after.1 == before.1);
+        assert_eq!(here.read(VersionTable::slot(&a)), after.0);
+        here.bump_all();
+        let last = both();
+        assert!(last.0 != after.0 && last.1 != after.1);
+        assert!(here.is_there());
+        fs::remove_file(root.path().join("marks")).unwrap();
+        assert!(!here.is_there());
+        let _new = open(root.path());
+        assert!(!here.is_there());
+        assert_eq!(there.read(VersionTable::slot(&a)), last.0);
+    }
+
+    #[test]
+    fn a_read_only_cache_makes_no_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("marks");
+        assert!(VersionTable::open(&path, true).is_err());
+        assert!(!path.exists());
+    }
+
+    /// F60: zeros in a new file, or in one that was emptied and made longer, are not the version of any result.
+    #[test]
+    fn a_file_that_is_made_or_made_longer_gets_new_versions() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("marks");
+        let key = Key::from_bytes([1; 32]);
+        let version = |table: &VersionTable| table.read(VersionTable::slot(&key));
+        let first = version(&open(root.path()));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "short").unwrap();
+        assert!(VersionTable::open(&path, true).is_err());
+        let second = version(&open(root.path()));
+        assert!(first != 0 && second != 0 && first != second);
+    }
+
+    /// F60: it is reported, and a file that is being made is not.
+    #[test]
+    fn a_file_that_was_made_shorter_is_told_from_a_new_one() {
+        let (young, old) = (Some(Duration::from_millis(10)), Some(Duration::from_secs(60)));
+        assert!(is_cut(0, old) && is_cut(BYTES as u64 - 1, old));
+        assert!(!is_cut(0, young) && !is_cut(0, None) && !is_cut(BYTES as u64, old));
+        let root = tempfile::tempdir().unwrap();
+        assert!(!open(root.path()).was_cut() && !open(root.path()).was_cut());
+        let file = open_to_change(&root.path().join("marks")).unwrap();
+        if file.metadata().unwrap().created().is_ok() {
+            std::thread::sleep(MAKING);
+            file.set_len(7).unwrap();
+            assert!(open(root.path()).was_cut() && !open(root.path()).was_cut());
+        }
+    }
+}
