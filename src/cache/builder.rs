@@ -14,7 +14,7 @@ use crate::store::mac::MacKey;
 /// Default limit of the results in memory, in bytes.
 const HOT_BYTES: u64 = 32 << 20;
 
-/// Options of a [`Cache`]; created by [`Cache::builder`].
+/// Options of a [`Cache`](crate::Cache); created by [`Cache::builder`](crate::Cache::builder).
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is opened"]
 pub struct CacheBuilder {
@@ -199,8 +199,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets a callback that [`verify`](Cache::verify), [`clear`](Cache::clear) and [`trim`](Cache::trim) call with
-    /// their progress, after each entry.
+    /// Sets a callback that [`verify`](crate::Cache::verify), [`clear`](crate::Cache::clear) and
+    /// [`trim`](crate::Cache::trim) call with their progress, after each entry.
     ///
     /// ```
     /// # use std::sync::atomic::{AtomicU64, Ordering};

@@ -113,7 +113,7 @@ pub(crate) mod checks {
         /// The checked type.
         type Wanted;
 
-        /// Fails to compile with the message of [`Readable`].
+        /// Fails to compile with the message of `Readable`.
         fn __larder_check(&self)
         where
             Self::Wanted: Readable,
@@ -130,7 +130,7 @@ pub(crate) mod checks {
         /// The checked type.
         type Wanted;
 
-        /// Fails to compile with the message of [`Writable`].
+        /// Fails to compile with the message of `Writable`.
         fn __larder_check(&self)
         where
             Self::Wanted: Writable,
@@ -147,7 +147,7 @@ pub(crate) mod checks {
         /// The checked type.
         type Wanted;
 
-        /// Fails to compile with the message of [`Storable`].
+        /// Fails to compile with the message of `Storable`.
         fn __larder_check(&self)
         where
             Self::Wanted: Storable,
@@ -171,7 +171,7 @@ pub(crate) mod checks {
         }
     }
 
-    /// An argument that can't be part of the key. [`KeyPart`](super::KeyPart) gives the message.
+    /// An argument that can't be part of the key. `KeyPart` gives the message.
     pub trait UnfitArgument {
         /// Never called.
         fn __larder_argument(&self, _: &mut Describe<'_>, _: &'static str) {}
