@@ -1,4 +1,5 @@
-//! Publishing a file: it appears whole, by one rename, or not at all. Nothing else renames.
+//! Atomic publication of files: a file appears complete, by one rename, or not at all. No other file of the crate
+//! renames.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -15,20 +16,20 @@ use crate::sys::file_system::is_folder_full;
 use crate::sys::lock::whole_file;
 use crate::sys::{cross_device, fault_injection, permissions};
 
-/// What is smaller stays in memory until it is complete, and is then written by one call. So a
-/// value that turns out not to be representable has not touched the disk.
+/// Content below this size, in bytes, stays in memory until it is complete, and is then written by one call. So a value
+/// that turns out not to be representable has not touched the disk.
 const SPILL_AT: usize = 1 << 20;
 
-/// Bytes given to the system by one call.
+/// Maximum bytes passed to the system by one call.
 const WRITTEN_AT_ONCE: usize = 1 << 20;
 
-/// Space for arrays of as many bytes is taken before they are written.
+/// Space for arrays of at least this size, in bytes, is allocated before they are written.
 const SMALLEST_ALLOCATED: u64 = 1 << 20;
 
-/// Others may go on removing the folder that a file is to be put into.
+/// Maximum attempts to put a file in place. Another process may remove the target folder again and again.
 const TRIES: u32 = 8;
 
-/// Drafts have names that no two processes on any two hosts choose alike.
+/// Suffix of temporary files. Their names are random, so no two processes on any two hosts choose the same one.
 pub(crate) const TEMP_SUFFIX: &str = ".larder-draft";
 const RANDOM_CHARACTERS: usize = 20;
 
@@ -37,11 +38,11 @@ const RANDOM_CHARACTERS: usize = 20;
 pub(crate) enum Access {
     /// Its owner.
     Private,
-    /// Whoever the file that it replaces lets read it; for a new one, what the umask allows.
+    /// Those who may read the file that it replaces; for a new file, as the umask allows.
     Inherited,
 }
 
-/// A file in the making. Dropped before [`publish`](TempFile::publish), it leaves nothing behind.
+/// A temporary file. It is removed if it is dropped before [`publish`](TempFile::publish).
 pub(crate) struct TempFile {
     folder: PathBuf,
     access: Access,
@@ -49,25 +50,25 @@ pub(crate) struct TempFile {
     buffer: Vec<u8>,
     file: Option<NamedTempFile>,
     len: u64,
-    /// Bytes that the file has been given, or 0.
+    /// Bytes allocated for the file, or 0.
     allocated: u64,
-    /// Bytes that it may have.
+    /// Maximum length in bytes.
     most: u64,
 }
 
 impl TempFile {
-    /// A draft that lies in `folder`, which has to be on the file system of its target.
+    /// Creates a temporary file in `folder`, which must be on the file system of the target.
     pub(crate) fn new(folder: impl Into<PathBuf>, access: Access) -> Self {
         TempFile { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0, allocated: 0, most: u64::MAX }
     }
 
-    /// Refuses what would make it longer.
+    /// Sets the maximum length in bytes. Writing more is an error.
     pub(crate) fn at_most(mut self, bytes: u64) -> Self {
         self.most = bytes;
         self
     }
 
-    /// The folder of the cache that the file is made for.
+    /// Returns the root of the cache that the file is made for.
     fn root(&self) -> Option<PathBuf> {
         self.folder.parent().filter(|_| self.access == Access::Private).map(Path::to_owned)
     }
@@ -80,12 +81,12 @@ impl TempFile {
         Err(TooLarge { size: is_all.then_some(len), limit: self.most }.into())
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Replaces the first bytes, of which at least as many must have been written.
+    /// Replaces the first bytes. At least as many must have been written.
     pub(crate) fn overwrite_start(&mut self, bytes: &[u8]) -> Result<()> {
         match &mut self.file {
             None => self.buffer[..bytes.len()].copy_from_slice(bytes),
@@ -101,14 +102,15 @@ impl TempFile {
         Ok(())
     }
 
-    /// Gives the draft the name `target`, replacing what has it.
+    /// Renames the temporary file to `target`, replacing an existing file.
     ///
-    /// `durable` waits until the content and the name have reached the disk.
+    /// With `durable`, waits until the content and the name have reached the disk.
     pub(crate) fn publish(self, target: &Path, durable: bool) -> Result<()> {
         self.publish_or(target, durable, |_| None).map(drop)
     }
 
-    /// The same; if the system refuses that name, `elsewhere` may give another one. Gives the name that it has.
+    /// Publishes the file like [`publish`](TempFile::publish). If the system refuses the name, `elsewhere` may return
+    /// another one. Returns the final path.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that publishes")]
     pub(crate) fn publish_or(
         mut self,
@@ -128,7 +130,8 @@ impl TempFile {
         Ok(placed)
     }
 
-    /// The same, unless something has that name: whether nothing had.
+    /// Publishes the file like [`publish_or`](TempFile::publish_or), unless `target` exists. Returns whether it did not
+    /// exist.
     #[cfg(feature = "archive")]
     pub(crate) fn publish_new(
         mut self,
@@ -145,12 +148,12 @@ impl TempFile {
         }
     }
 
-    /// Gives the draft the name `target`, if the file of that name is the `expected` one still, and this time of
-    /// modification: whether it was. The two are exchanged in one step, which fails if nothing has that name. So what
-    /// somebody removes meanwhile does not come back.
+    /// Replaces `target` by this file, if `target` is still the `expected` file. Sets the modification time to
+    /// `modified`. Returns whether it was replaced. The two files are exchanged in one step, which fails if `target`
+    /// does not exist. So a file that another process removes at the same time does not come back.
     ///
     /// # Errors
-    /// If the system can't exchange two files in one step, too. What was there is there still.
+    /// Also if the system can't exchange two files in one step. The old file is then unchanged.
     pub(crate) fn replace<I: PartialEq>(
         mut self,
         target: &Path,
@@ -182,7 +185,8 @@ impl TempFile {
         if taken_out.as_ref() == Some(expected) {
             return if durable { sync_names(target, self.root().as_deref()).map(|()| true) } else { Ok(true) };
         }
-        // Somebody has replaced it since it was looked at: that one is put back, or the one after it.
+        // Another process replaced the file after it was checked. Put that file back, or the one that replaced it by
+        // then.
         while exchange(file.path(), target).map_err(failed)? {
             let next = identity(file.path());
             if next == put_in {
@@ -193,7 +197,7 @@ impl TempFile {
         Ok(false)
     }
 
-    /// All of it in its file, to be read.
+    /// Writes everything to the file, and opens it for reading.
     #[cfg(feature = "archive")]
     pub(crate) fn reopen(&mut self) -> Result<File> {
         let mut file = match self.file.take() {
@@ -206,7 +210,7 @@ impl TempFile {
         Ok(reopened)
     }
 
-    /// The file, with all that belongs into it.
+    /// Writes everything to the file, and returns it.
     fn complete(&mut self, durable: bool) -> Result<NamedTempFile> {
         let mut file = match self.file.take() {
             Some(file) => file,
@@ -237,7 +241,7 @@ impl TempFile {
             file = failed.file;
             let kind = failed.error.kind();
             match target.parent().filter(|_| self.access == Access::Private) {
-                // Somebody removed the target's folder since it was made. One of ours is made again.
+                // Another process removed the target's folder. Create it again if it belongs to a cache.
                 Some(folder) if kind == io::ErrorKind::NotFound => {
                     create_private_folder(folder).map_err(io::Error::from)?;
                 }
@@ -255,8 +259,8 @@ impl TempFile {
         persist(file, &target).map(|_| target).map_err(|failed| failed.error)
     }
 
-    /// [`publish`](TempFile::publish) with the permissions of the file that is replaced. Durable, so that a power failure leaves
-    /// the file that was replaced or the new one.
+    /// Publishes the file like [`publish`](TempFile::publish), with the permissions of the file that it replaces.
+    /// Durable, so that after a power failure either the old file or the new one is there.
     pub(crate) fn publish_like(mut self, target: &Path, permissions: Option<fs::Permissions>) -> Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
@@ -275,8 +279,8 @@ impl TempFile {
         let failed = |e| Error::io(e, "can't create a file").at(&self.folder);
         let file = create_in(&self.folder, self.access).map_err(failed)?;
         fault_injection::point("created").map_err(failed)?;
-        // Held until the draft is published or this process ends: it tells drafts from litter. Where
-        // there are no locks, its age will have to.
+        // The lock is held until the file is published or this process ends. It distinguishes temporary files in use
+        // from orphaned ones. If the file system has no locks, the file's age decides.
         if self.access == Access::Private {
             let _ = whole_file::try_exclusive(file.as_file());
         }
@@ -295,7 +299,7 @@ impl Write for TempFile {
             None => self.buffer.extend_from_slice(bytes),
             Some(file) => {
                 spill(file, &mut self.buffer)?;
-                // What another thread is summing is then still in a cache that both have.
+                // In pieces: another thread may be hashing the same bytes, which are then still in a shared cache.
                 bytes.chunks(WRITTEN_AT_ONCE).try_for_each(|bytes| {
                     file.write_all(bytes)?;
                     fault_injection::point("piece written")
@@ -312,8 +316,8 @@ impl Write for TempFile {
 }
 
 impl TempFile {
-    /// Takes the space for a large array at once: the file lies in one piece, and if the disk is too
-    /// full, that shows before anything is written.
+    /// Allocates the space for a large array at once. The file is then contiguous on disk, and a full disk is noticed
+    /// before anything is written.
     pub(crate) fn reserve(&mut self, bytes: u64) -> io::Result<()> {
         self.expect_room(bytes, true)?;
         if bytes < SMALLEST_ALLOCATED {
@@ -328,7 +332,7 @@ impl TempFile {
         match FileExt::allocate(file.as_file(), end) {
             Ok(()) => self.allocated = self.allocated.max(end),
             Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(error),
-            // Where a file system does not offer it, the file grows as it is written.
+            // If the file system does not support it, the file grows as it is written.
             Err(_) => {}
         }
         self.file = Some(file);
@@ -352,7 +356,8 @@ fn create_in(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// A copy of a draft beside its target, which is on another file system. From now on drafts for that folder are made there.
+/// Copies a temporary file next to its target, which is on another file system. From now on, temporary files for that
+/// folder are created there.
 fn beside(mut file: NamedTempFile, target: &Path) -> io::Result<NamedTempFile> {
     let folder = target.parent().unwrap_or(target);
     cross_device::note(folder);
@@ -360,7 +365,8 @@ fn beside(mut file: NamedTempFile, target: &Path) -> io::Result<NamedTempFile> {
     let _ = whole_file::try_exclusive(copy.as_file());
     file.seek(SeekFrom::Start(0))?;
     io::copy(&mut file, &mut copy)?;
-    // It happens once for each folder, so the copy may wait for the disk as its original did.
+    // This happens once per folder, so waiting for the disk is acceptable even if the caller did not ask for
+    // durability.
     copy.as_file().sync_all()?;
     Ok(copy)
 }
@@ -371,8 +377,8 @@ fn spill(file: &mut NamedTempFile, buffer: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the names that lead from `root` to `target` are on the disk: folders in between may be new. Without a root, the
-/// name of `target` alone.
+/// Waits until the names on the path from `root` to `target` are on the disk, because folders in between may be new.
+/// Without a root, only the name of `target`.
 fn sync_names(target: &Path, root: Option<&Path>) -> Result<()> {
     for folder in target.ancestors().skip(1) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -397,14 +403,15 @@ fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a small file whole.
+/// Writes a small file atomically.
 pub(crate) fn write(folder: &Path, target: &Path, access: Access, content: &[u8]) -> Result<()> {
     let mut temp = TempFile::new(folder, access);
     temp.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
     temp.publish(target, false)
 }
 
-/// The same of what is noted for people beside entries: that its folder takes no more names is no reason to store no entries.
+/// Writes a file that only informs users. If its folder can't take more names, that is not an error: entries can still
+/// be stored.
 pub(crate) fn write_note(temps: &Path, target: &Path, content: &[u8]) -> Result<()> {
     let mut temp = TempFile::new(temps, Access::Private);
     temp.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
@@ -416,7 +423,7 @@ pub(crate) fn write_note(temps: &Path, target: &Path, content: &[u8]) -> Result<
     if is_full { Ok(()) } else { published.map(drop) }
 }
 
-/// Creates a folder and those above it that are missing, for nobody but the owner.
+/// Creates a folder and its missing parents, accessible only to the owner.
 pub(crate) fn create_private_folder(path: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

@@ -1,4 +1,4 @@
-//! Threads for what may wait for a disk, so that tasks don't: whatever runs the tasks.
+//! Thread pool for work that may wait for a disk, so that async tasks don't block. Independent of the async runtime.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use crate::sys::fork::per_process::PerProcess;
 
-/// Threads at most. What they do may ask for another one, when a `Deserialize` makes calls by itself.
+/// Maximum number of threads. It is large because a job may need another job, if a `Deserialize` makes calls of its
+/// own.
 const MOST: usize = 500;
 
-/// How long a thread stays when there is nothing to do.
+/// How long a thread stays without work.
 const IDLE: Duration = Duration::from_millis(500);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -22,19 +23,19 @@ type Job = Box<dyn FnOnce() + Send>;
 struct Pool {
     jobs: VecDeque<Job>,
     threads: usize,
-    /// Threads that wait for a job.
+    /// Number of threads that wait for a job.
     idle: usize,
 }
 
-/// And what tells the threads that there are jobs. A child of this process has none of its parent's threads.
+/// The pool, and the condition variable for new jobs. A forked child has none of its parent's threads.
 static POOL: PerProcess<(Mutex<Pool>, Condvar)> = PerProcess::new();
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does `work` on another thread, or here if the system has none to give. A panic goes on here. If the future is dropped
-/// before it has begun, it is not done.
+/// Runs `work` on another thread, or on this one if the system refuses more threads. A panic of `work` continues here.
+/// If the future is dropped before `work` has begun, it is not run.
 pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let awaited = Awaited(Arc::new(Mutex::new(State { result: None, waker: None, is_wanted: true })));
     let state = awaited.0.clone();
@@ -47,7 +48,7 @@ pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send +
         state.result = Some(result);
         let waker = state.waker.take();
         drop(state);
-        // A waker is others' code, so no lock is held meanwhile.
+        // A waker is foreign code, so no lock may be held here.
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -65,7 +66,7 @@ pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send +
     result.await.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// What a task waits for.
+/// Result that a task waits for.
 struct Awaited<T>(Arc<Mutex<State<T>>>);
 
 struct State<T> {
@@ -92,7 +93,7 @@ fn submit(job: Job) {
             pool.threads += 1;
             return;
         }
-        // The threads that there are may wait for what this job does.
+        // The existing threads may be waiting for the result of this job, so run it here.
         if let Some(job) = pool.jobs.pop_back() {
             drop(pool);
             job();
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_done_elsewhere_and_panics_come_back() {
+    fn work_runs_on_another_thread_and_panics_come_back() {
         let here = thread::current().id();
         assert_ne!(smol::block_on(unblock(move || thread::current().id())), here);
         let panic = catch_unwind(|| smol::block_on(unblock(|| panic!("seven")))).unwrap_err();
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn many_wait_at_one_time() {
+    fn many_jobs_run_at_the_same_time() {
         static DONE: AtomicU32 = AtomicU32::new(0);
         let work = || {
             thread::sleep(Duration::from_millis(20));

@@ -1,11 +1,11 @@
-//! Others' code, of which a panic is no fault of the function that is memoized.
+//! Turns panics of foreign code into errors: they are no fault of the memoized function.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Makes an error of a panic: `what` panicked.
+/// Runs code. Turns a panic into an error that says that `what` panicked.
 pub(crate) fn guarded<R>(what: &str, run: impl FnOnce() -> Result<R>) -> Result<R> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result,
@@ -13,7 +13,7 @@ pub(crate) fn guarded<R>(what: &str, run: impl FnOnce() -> Result<R>) -> Result<
     }
 }
 
-/// The error that stands for a panic.
+/// Returns the error for a panic.
 #[cold]
 pub(crate) fn panicked(what: &str, panic: Box<dyn Any + Send>) -> Error {
     let message = match panic.downcast::<String>() {
@@ -21,7 +21,7 @@ pub(crate) fn panicked(what: &str, panic: Box<dyn Any + Send>) -> Error {
         Err(panic) => match panic.downcast::<&str>() {
             Ok(text) => (*text).to_owned(),
             Err(panic) => {
-                // To drop it may panic again.
+                // Dropping it may panic again.
                 std::mem::forget(panic);
                 "without a message".to_owned()
             }

@@ -1,5 +1,5 @@
-//! Folders that a draft can't be renamed into, since they are on another file system than the folder of drafts: another one
-//! is mounted there, or the folder of drafts is a link. Their drafts are made beside the target.
+//! Remembers folders on another file system than the folder of temporary files, because of a mount or a link. A rename
+//! can't cross file systems, so temporary files for these folders are created next to their targets.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use crate::sys::fork::per_process::PerProcess;
 
 #[derive(Clone, Default)]
 struct Apart {
-    /// Of targets, or of drafts that are not to be used at all.
+    /// Folders of targets, or folders of temporary files that must not be used at all.
     folders: BTreeSet<PathBuf>,
-    /// Those in which drafts were looked for that their writers left behind.
+    /// Folders that were searched for orphaned temporary files.
     tidied: BTreeSet<PathBuf>,
 }
 
@@ -20,21 +20,21 @@ static APART: PerProcess<RwLock<Apart>> = PerProcess::new();
 static ANY: AtomicBool = AtomicBool::new(false);
 
 fn apart() -> &'static RwLock<Apart> {
-    // What a thread of the parent was changing is found out again.
+    // If a thread of the parent was changing the set during the fork, start empty: the folders are detected again.
     let copy = |parent: &RwLock<Apart>| parent.try_read().map(|apart| apart.clone()).unwrap_or_default();
     APART.get_or(|parent| RwLock::new(parent.map(copy).unwrap_or_default()))
 }
 
-/// Notes a folder: of a target, or of drafts that are not to be used at all.
+/// Records a folder of targets, or a folder of temporary files that must not be used at all.
 pub(crate) fn note(folder: &Path) {
     let is_new = apart().write().unwrap_or_else(PoisonError::into_inner).folders.insert(folder.to_owned());
     ANY.store(true, Ordering::Release);
     if is_new {
-        tracing::debug!(folder = %folder.display(), "drafts are made beside their targets");
+        tracing::debug!(folder = %folder.display(), "temporary files are created next to their targets");
     }
 }
 
-/// The folder of the drafts for targets in `folder`.
+/// Returns the folder in which temporary files for targets in `folder` are created.
 pub(crate) fn choose(temps: PathBuf, folder: &Path) -> PathBuf {
     if !ANY.load(Ordering::Acquire) {
         return temps;
@@ -43,13 +43,13 @@ pub(crate) fn choose(temps: PathBuf, folder: &Path) -> PathBuf {
     if apart.folders.contains(&temps) || apart.folders.contains(folder) { folder.to_owned() } else { temps }
 }
 
-/// Whether drafts that were left behind have not been looked for yet in this folder; they are now.
+/// Returns whether this folder has not been searched for orphaned temporary files yet, and marks it as searched.
 pub(crate) fn is_untidied(folder: &Path) -> bool {
     let is_known = || apart().read().unwrap_or_else(PoisonError::into_inner).tidied.contains(folder);
     !is_known() && apart().write().unwrap_or_else(PoisonError::into_inner).tidied.insert(folder.to_owned())
 }
 
-/// The folder of drafts is one that may be used.
+/// Records that a folder of temporary files may be used.
 pub(crate) fn forget(folder: &Path) {
     if ANY.load(Ordering::Acquire) {
         apart().write().unwrap_or_else(PoisonError::into_inner).folders.remove(folder);

@@ -1,4 +1,4 @@
-//! One environment variable: its name, and how its text is read.
+//! Environment variables: their names, and how their values are parsed.
 
 use std::ffi::OsStr;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::per_process::PerProcess;
 
-/// One variable.
+/// An environment variable.
 pub(crate) struct Setting<T> {
     pub(crate) name: &'static str,
     pub(crate) parse: fn(&OsStr) -> Result<T>,
@@ -17,7 +17,8 @@ impl<T> Setting<T> {
         self.name
     }
 
-    /// What the variable says; `None` if it is not set, is empty, or can't be read, which is one warning.
+    /// Returns the value; `None` if the variable is unset, empty, or invalid. An invalid value is logged once as a
+    /// warning.
     pub(crate) fn get(&self) -> Option<T> {
         self.try_get().unwrap_or_else(|error| {
             warn_once(self.name, &error, "a variable can't be read, and is ignored");
@@ -25,7 +26,10 @@ impl<T> Setting<T> {
         })
     }
 
-    /// The same, with the error.
+    /// Returns the value; `None` if the variable is unset or empty.
+    ///
+    /// # Errors
+    /// If the value is invalid.
     pub(crate) fn try_get(&self) -> Result<Option<T>> {
         std::env::var_os(self.name).filter(|text| !text.is_empty()).map(|text| (self.parse)(&text)).transpose()
     }

@@ -1,11 +1,11 @@
-//! Exchanging two files in one step; `atomic.rs` alone does that.
+//! Exchanges two files in one step. Only `atomic_file.rs` uses this.
 
 use std::io;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind};
 
-/// Exchanges the files of two names: whether both had one.
+/// Exchanges the files of two names. Returns false if one of them does not exist.
 #[cfg(target_os = "linux")]
 pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -24,7 +24,7 @@ pub(crate) fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
 }
 
 fn no_exchange() -> io::Error {
-    let what = "this file system can't exchange two files in one step, so what others remove meanwhile might come back; \
-                entries that are computed anew will have the new compressor";
+    let what = "this file system can't exchange two files in one step, so a file that others remove at the same time might come back; \
+                entries that are computed again will have the new compressor";
     Error::new(ErrorKind::Io, what).into()
 }

@@ -1,4 +1,4 @@
-//! What is done when the process ends in the ordinary way.
+//! Runs tasks when the process ends normally.
 #![expect(unsafe_code, reason = "the C library is asked to call a function at the end")]
 
 use std::panic::catch_unwind;
@@ -8,35 +8,35 @@ use crate::sys::fork::per_process::PerProcess;
 
 #[derive(Default)]
 struct Tasks {
-    /// What is to be done, in this order.
+    /// The tasks, in order.
     tasks: Vec<fn()>,
-    /// Whether the end is waited for.
+    /// Whether the exit handler is registered.
     waiting: bool,
 }
 
-/// A child of this process ends by itself, and has nothing to do for its parent.
+/// A forked child has its own list: it must not run its parent's tasks.
 static TASKS: PerProcess<Mutex<Tasks>> = PerProcess::new();
 
-/// Does `task` when the process ends: `main` returns, or somebody calls `exit`. Not when it is killed. However often this is
-/// called, it is done once.
+/// Runs `task` when the process ends: `main` returns, or `exit` is called. It does not run if the process is killed. A
+/// task that is passed several times runs once.
 pub(crate) fn run(task: fn()) {
     let mut tasks = TASKS.get().lock().unwrap_or_else(PoisonError::into_inner);
     if !tasks.tasks.iter().any(|known| std::ptr::fn_addr_eq(*known, task)) {
         tasks.tasks.push(task);
     }
     if !std::mem::replace(&mut tasks.waiting, true) {
-        // SAFETY: `atexit` may be called at any time, and `at_exit` is a function of the program, which nobody
-        // unloads before its end: larder is linked into it.
+        // SAFETY: `atexit` may be called at any time. `at_exit` is a function of the program that larder is linked
+        // into, so it is not unloaded before the program ends.
         unsafe { libc::atexit(at_exit) };
     }
 }
 
 extern "C" fn at_exit() {
     let tasks = std::mem::take(&mut TASKS.get().lock().unwrap_or_else(PoisonError::into_inner).tasks);
-    // A subscriber may need what this thread has no more.
+    // A tracing subscriber may use thread-local values that have been destroyed already.
     tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
         for task in tasks {
-            // C's frames can't be unwound.
+            // A panic must not unwind into C.
             let _ = catch_unwind(task);
         }
     });

@@ -1,6 +1,6 @@
-//! Points on the way of publishing at which a test lets the system report a fault, or the process die.
+//! Fault points on the path of publication: a test can make the system report an error there, or kill the process.
 
-/// Nothing, outside of the unit tests.
+/// Does nothing, except in unit tests.
 #[cfg(not(test))]
 #[inline(always)]
 pub(crate) fn point(_: &'static str) -> std::io::Result<()> {
@@ -10,7 +10,7 @@ pub(crate) fn point(_: &'static str) -> std::io::Result<()> {
 #[cfg(test)]
 pub(crate) use script::point;
 
-/// What is to happen on this thread.
+/// Faults to inject on this thread.
 #[cfg(test)]
 mod script {
     use std::cell::RefCell;
@@ -25,7 +25,7 @@ mod script {
     #[derive(Default)]
     struct Script {
         passed: Vec<&'static str>,
-        /// At the point that is passed after so many others.
+        /// The number of points to pass before the fault, and the fault.
         at: Option<(usize, Fault)>,
     }
 
@@ -33,7 +33,7 @@ mod script {
         static SCRIPT: RefCell<Script> = RefCell::default();
     }
 
-    /// Runs `work`, with a fault or without one; gives the points that it passed as well.
+    /// Runs `work`, with or without a fault. Also returns the points that it passed.
     pub(crate) fn run<T>(at: Option<(usize, Fault)>, work: impl FnOnce() -> T) -> (T, Vec<&'static str>) {
         SCRIPT.replace(Script { at, ..Script::default() });
         let value = work();
@@ -78,7 +78,7 @@ mod tests {
         Cache::builder(root).durable(true).unsteered().open().unwrap()
     }
 
-    /// A call of which the result has so many numbers, of a function whose code is known.
+    /// Calls a function that returns `numbers` numbers.
     fn call(cache: &Cache, numbers: u64) -> Vec<u64> {
         let mut definition = Definition::of_closure("a::f", "");
         definition.code.track = Track::Body;
@@ -93,10 +93,10 @@ mod tests {
         )
     }
 
-    /// One that is written by one call, and one that takes three.
+    /// A result that is written by one call, and one that takes three.
     const SIZES: [u64; 2] = [100, 300_000];
 
-    /// The points that a call passes, from the opening of the cache on.
+    /// Returns the points that a call passes, from opening the cache.
     fn points(numbers: u64) -> Vec<&'static str> {
         let root = tempfile::tempdir().unwrap();
         let (_, points) = run(None, || call(&open(root.path()), numbers));
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(count("locked"), 5);
         assert_eq!(count("written"), 5);
         assert_eq!(count("in place"), 5);
-        // The folders from the cache's root to the entry may all be new.
+        // All folders from the cache's root to the entry may be new.
         assert!(count("synced") == 1 && count("folder synced") > 1);
         assert_eq!((count("folder made"), count("encoded")), (1, 1));
         assert_eq!((count("space taken"), count("header in place")), if is_large { (1, 1) } else { (0, 0) });
@@ -119,7 +119,7 @@ mod tests {
         fs::read_dir(cache.path().join("drafts")).unwrap().map(Result::unwrap).collect()
     }
 
-    /// The child of the test below.
+    /// The child process of the test below.
     #[test]
     fn calls_and_dies() {
         let Some(root) = env::var_os(ROOT) else { return };
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_killed_at_any_step_of_publishing_leaves_nothing_in_the_way() {
+    fn a_process_killed_at_any_step_of_publication_blocks_nothing() {
         for numbers in SIZES {
             for (at, name) in points(numbers).into_iter().enumerate() {
                 let root = tempfile::tempdir().unwrap();
@@ -141,7 +141,7 @@ mod tests {
                     .stderr(Stdio::null())
                     .status()
                     .unwrap();
-                assert!(!died.success(), "{at}, {name}: it did not get there");
+                assert!(!died.success(), "{at}, {name}: the point was not reached");
 
                 let cache = open(root.path());
                 let entries: Vec<_> = cache.entries().unwrap().collect();
@@ -160,13 +160,13 @@ mod tests {
                 for temp in left {
                     File::options().write(true).open(temp.path()).unwrap().set_times(long_ago).unwrap();
                 }
-                assert!(temps(&open(root.path())).is_empty(), "{at}, {name}: litter is left");
+                assert!(temps(&open(root.path())).is_empty(), "{at}, {name}: temporary files are left");
             }
         }
     }
 
     #[test]
-    fn a_fault_at_any_step_of_publishing_is_counted_and_leaves_nothing_behind() {
+    fn a_fault_at_any_step_of_publication_is_counted_and_leaves_nothing_behind() {
         for kind in [io::ErrorKind::Other, io::ErrorKind::StorageFull, io::ErrorKind::PermissionDenied] {
             for numbers in SIZES {
                 let root = tempfile::tempdir().unwrap();
@@ -179,7 +179,7 @@ mod tests {
                     assert_eq!(value, (0..numbers).collect::<Vec<_>>(), "{what}");
                     assert_eq!(cache.stats().unwrap().errors, 1, "{what}");
                     assert!(temps(&cache).is_empty(), "{what}");
-                    // What was in place already stays, and is whole.
+                    // An entry that was in place already stays, and is complete.
                     let is_there = u64::try_from(cache.entries().unwrap().len()).unwrap();
                     for _ in 0..2 {
                         assert_eq!(call(&cache, numbers), (0..numbers).collect::<Vec<_>>(), "{what}");

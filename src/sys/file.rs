@@ -1,4 +1,4 @@
-//! A part of a file, which several threads may read at once, or which is mapped into memory.
+//! Opening files safely, and ranges of files: read by several threads, or mapped into memory.
 #![expect(unsafe_code, reason = "maps of files can't be had in safe code")]
 
 use std::fs::{File, OpenOptions};
@@ -10,7 +10,7 @@ use memmap2::{Mmap, MmapOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::permissions;
 
-/// Opens a file for reading. If a pipe is there instead, this does not wait for its writer.
+/// Opens a file for reading. Does not wait if the path is a pipe.
 #[cfg(target_os = "linux")]
 pub(crate) fn open_now(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -23,13 +23,12 @@ pub(crate) fn open_now(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a file to write at its end, and makes it if it is not there. A pipe or a link in its place is
-/// an error.
+/// Opens a file for appending; creates it if it does not exist. Fails if the path is a pipe or a link.
 pub(crate) fn append_now(path: &Path) -> io::Result<File> {
     open_or_make(path, File::options().append(true))
 }
 
-/// Opens a file, and makes it if it is not there, as the files of its cache are.
+/// Opens a file; creates it with the permissions of its cache if it does not exist.
 fn open_or_make(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(target_os = "linux")]
     {
@@ -48,8 +47,8 @@ fn open_or_make(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     }
 }
 
-/// Opens a file of ours for reading: a link or a pipe that somebody planted in its place is neither followed nor
-/// waited for.
+/// Opens one of larder's own files for reading. Does not follow a link, and does not wait for a pipe, that another user
+/// may have planted at this path.
 #[cfg(target_os = "linux")]
 pub(crate) fn open_entry(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -65,13 +64,13 @@ pub(crate) fn open_entry(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a file of ours to change parts of it, and makes it if it is not there. A pipe or a link in its place is
-/// an error.
+/// Opens one of larder's own files for reading and writing; creates it if it does not exist. Fails if the path is a
+/// pipe or a link.
 pub(crate) fn open_to_change(path: &Path) -> io::Result<File> {
     open_or_make(path, File::options().read(true).write(true))
 }
 
-/// Reads a small file, and no more of it than it may have.
+/// Reads a small file, at most `limit` bytes.
 pub(crate) fn read_now(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_now(path)?.take(limit).read_to_end(&mut bytes)?;
@@ -95,7 +94,7 @@ impl<'f> FileRange<'f> {
         self.end - self.start
     }
 
-    /// Fills `target` with what begins `at` bytes after the beginning of the range.
+    /// Fills `target` with the bytes at offset `at` of the range.
     ///
     /// # Errors
     /// If the range or the file ends before.
@@ -123,25 +122,25 @@ impl FileRange<'_> {
     /// Maps the range into memory.
     ///
     /// # Errors
-    /// If the system can't.
+    /// If the system can't map it.
     pub(crate) fn map(&self) -> Result<Map> {
         let len = usize::try_from(self.len()).map_err(|_| {
             Error::new(ErrorKind::LimitExceeded, "the file is larger than this machine's memory can be")
         })?;
-        // Nothing can't be mapped.
+        // An empty range can't be mapped.
         if len == 0 {
             return Ok(Map(None));
         }
         let mut options = MmapOptions::new();
         options.offset(self.start).len(len);
-        // SAFETY: the file must not change while it is mapped. That is asked of the user, in the
-        // documentation of `larder::map`; larder itself never writes into a published file.
+        // SAFETY: the file must not change while it is mapped. The documentation of `larder::map` asks the user for
+        // this. larder itself never writes to a published file.
         let map = unsafe { options.map(self.file) }.map_err(|e| Error::io(e, "can't map"))?;
         Ok(Map(Some(map)))
     }
 }
 
-/// A part of a file in memory, read-only. It stays where it is, wherever this is moved.
+/// A part of a file in memory, read-only. Moving this value does not move the memory.
 pub(crate) struct Map(Option<Mmap>);
 
 impl Map {
@@ -150,7 +149,7 @@ impl Map {
     }
 }
 
-/// Writes at an offset, whatever the position of the file is.
+/// Writes at an offset, independent of the file's position.
 #[cfg(unix)]
 pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
@@ -166,7 +165,7 @@ pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io
     Ok(())
 }
 
-/// Reads at an offset, whatever the position of the file is.
+/// Reads at an offset, independent of the file's position.
 #[cfg(unix)]
 fn read_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, target, offset)

@@ -1,4 +1,4 @@
-//! Which file has a name.
+//! `FileId`: identity of a file, independent of its name.
 
 use std::borrow::Borrow;
 use std::fs::{self, File, Metadata};
@@ -7,17 +7,17 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A file, whatever its name is. As long as it is open, no other one gets the same.
+/// Identity of a file. While the file is open, no other file has the same identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId(u64, u64);
 
 impl FileId {
-    /// Of what has this path; `None` if there is nothing, or the system does not tell.
+    /// Returns the identity of the file at this path; `None` if there is no file, or if the system does not show it.
     pub(crate) fn of(path: &Path) -> Option<FileId> {
         fs::symlink_metadata(path).ok().and_then(|metadata| FileId::in_metadata(&metadata))
     }
 
-    /// Of an open file.
+    /// Returns the identity of an open file.
     pub(crate) fn of_file(file: &File) -> Option<FileId> {
         file.metadata().ok().and_then(|metadata| FileId::in_metadata(&metadata))
     }
@@ -28,7 +28,7 @@ impl FileId {
         Some(FileId(metadata.dev(), metadata.ino()))
     }
 
-    /// When it was made tells one from the next.
+    /// Uses the creation time, because std shows no inode here.
     #[cfg(not(unix))]
     pub(crate) fn in_metadata(metadata: &Metadata) -> Option<FileId> {
         let created = metadata.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
@@ -36,26 +36,26 @@ impl FileId {
     }
 }
 
-/// How long it is believed that a file has its name, as long as it has one at all. To look where a path leads takes several
-/// times as long as to look at an open file.
+/// How long a file is assumed to keep its name, while it has any name. Resolving a path takes several times as long as
+/// `fstat` on an open file.
 const BELIEVED: Duration = Duration::from_millis(50);
 
-/// An open file of which is known which one it is, so that its name is enough to see whether it still has that.
+/// An open file whose identity is known, so that a look at its path shows whether it still has that name.
 pub(crate) struct TrackedFile<F = File> {
     file: F,
     identity: Option<FileId>,
-    /// When its name was looked at.
+    /// When its path was last resolved.
     seen: Mutex<Instant>,
 }
 
 impl<F: Borrow<File>> TrackedFile<F> {
-    /// A file that was just opened by its name.
+    /// Returns the tracked form of a file that was just opened by its path.
     pub(crate) fn new(file: F) -> Self {
         TrackedFile { identity: FileId::of_file(file.borrow()), file, seen: Mutex::new(Instant::now()) }
     }
 
-    /// What is known of it, if it is the file of this path; `None` if somebody removed or replaced it, or moved a folder
-    /// above it. A move is noticed a moment later.
+    /// Returns the metadata if this is still the file at `path`; `None` if it was removed or replaced, or if a folder
+    /// above it was moved. A move may be noticed up to 50 ms late.
     pub(crate) fn at(&self, path: &Path) -> Option<Metadata> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.elapsed() < BELIEVED {
@@ -68,7 +68,7 @@ impl<F: Borrow<File>> TrackedFile<F> {
     }
 }
 
-/// What is known of a file that still has a name; `None` if somebody removed it. Windows removes no file that is open.
+/// Returns the metadata if the file still has a name; `None` if it was removed. Windows does not remove open files.
 fn linked(file: &File) -> Option<Metadata> {
     let metadata = file.metadata().ok()?;
     #[cfg(unix)]

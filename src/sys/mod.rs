@@ -1,4 +1,19 @@
-//! sys.
+//! Access to the operating system: files, locks, processes and threads.
+//!
+//! In reading order:
+//!
+//! | module | content |
+//! |---|---|
+//! | `file`, `file_id`, `open_files` | opening files, their identity, files that stay open |
+//! | `atomic_file`, `exchange`, `cross_device` | atomic publication |
+//! | `permissions`, `file_system` | access rights, properties of file systems |
+//! | `lock` | locks between processes |
+//! | `fork` | state that a forked child must not share |
+//! | `proc`, `program`, `env` | processes, the running program, environment variables |
+//! | `stack`, `alloc`, `workers` | stack space, memory, worker threads |
+//! | `blocking_pool`, `timer` | threads and timers for async tasks |
+//! | `exit_hook`, `catch_panic`, `random` | end of the process, panics, random numbers |
+//! | `fault_injection` | faults for tests |
 
 pub(crate) mod alloc;
 pub(crate) mod atomic_file;

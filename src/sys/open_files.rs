@@ -1,5 +1,5 @@
-//! Files that stay open because they are written to again and again: the same few for all caches of the process, however
-//! many those are.
+//! Files that stay open because they are written to repeatedly. Their number is limited for the whole process, however
+//! many caches are open.
 
 use std::collections::VecDeque;
 use std::fs::Metadata;
@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::sys::file_id::TrackedFile;
 use crate::sys::fork::per_process::PerProcess;
 
-/// Files that are open at one time, beside those that are being written to.
+/// Maximum number of files that are open at the same time, besides those that are being written to.
 const MOST: usize = 16;
 
-/// What was used last is at the end.
+/// The open files. The last one was used most recently.
 static KEPT: PerProcess<Mutex<VecDeque<Kept>>> = PerProcess::new();
 
 type Kept = (PathBuf, TrackedFile);
@@ -21,7 +21,8 @@ fn kept() -> MutexGuard<'static, VecDeque<Kept>> {
     KEPT.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the file of this path, if it is open and still has it; and what is known of it.
+/// Takes the file of this path out of the list, with its metadata; `None` if it is not open, or is not the file at this
+/// path any more.
 pub(crate) fn take(path: &Path) -> Option<(TrackedFile, Metadata)> {
     let mut kept = kept();
     let index = kept.iter().rposition(|(known, _)| known == path)?;
@@ -31,18 +32,18 @@ pub(crate) fn take(path: &Path) -> Option<(TrackedFile, Metadata)> {
     Some((file, metadata))
 }
 
-/// Keeps a file open for the next time.
+/// Keeps a file open for the next use.
 pub(crate) fn keep(path: PathBuf, file: TrackedFile) {
     let mut kept = kept();
     kept.push_back((path, file));
     let surplus = kept.len().saturating_sub(MOST);
     let closed: Vec<_> = kept.drain(..surplus).collect();
-    // Closing may take a while.
+    // Close them without the lock, because closing may take a while.
     drop(kept);
     drop(closed);
 }
 
-/// Closes the files in this folder and in those within it.
+/// Closes the files in this folder and its subfolders.
 pub(crate) fn close_under(root: &Path) {
     let mut kept = kept();
     let (closed, rest) = kept.drain(..).partition::<VecDeque<_>, _>(|(path, _)| path.starts_with(root));
@@ -58,13 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_are_open_at_one_time() {
+    fn the_number_of_open_files_is_limited() {
         let root = tempfile::tempdir().unwrap();
         let path = |n: usize| root.path().join(n.to_string());
         for n in 0..3 * MOST {
             keep(path(n), TrackedFile::new(File::create(path(n)).unwrap()));
         }
-        // Other tests keep files as well.
+        // Other tests keep files open too.
         assert!((0..3 * MOST).filter(|n| take(&path(*n)).is_some()).count() <= MOST);
         keep(path(0), TrackedFile::new(File::open(path(0)).unwrap()));
         close_under(root.path());

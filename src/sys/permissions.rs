@@ -1,11 +1,11 @@
-//! Who may use the files of a cache: their owner, or also the group of its folder.
+//! Who may use the files of a cache: its owner, or also the group of its folder.
 //!
-//! A cache is private (folders 0700, files 0600) unless it is shared: then its folders are 2770 and its files 0660, whatever
-//! the umask says, and all have the group of the root. What the root user makes in a cache of somebody else belongs to the
-//! owner of that cache's folder, so that a run with `sudo` locks nobody out.
+//! A cache is private (folders 0700, files 0600) unless it is shared: then its folders are 2770 and its files 0660,
+//! regardless of the umask, and all have the group of the root. Files that the root user creates in another user's
+//! cache get the owner of that cache's folder, so that a run with `sudo` locks nobody out.
 //!
-//! Which caches need this is noted when they are opened, by their roots. A process that has only private caches of its own
-//! pays one load for it.
+//! The caches that need this are recorded when they are opened, by their roots. A process that has only private caches
+//! of its own pays one atomic load.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,20 +37,20 @@ pub(crate) use unix::open_to_others;
 #[cfg(unix)]
 pub(crate) use unix::owner_of;
 
-/// Roots of which the user has been told that their files belong to somebody else.
+/// Roots for which the user has been warned that another user owns the files.
 static TOLD: PerProcess<Mutex<BTreeSet<PathBuf>>> = PerProcess::new();
 
-/// What to do where access was refused.
+/// Advice for the case that access was refused.
 const ADVICE: &str = "open it with `CacheBuilder::shared(true)` or LARDER_SHARED=1 in the programs of all users, first by the \
                       owner of its folder; or give each user a cache";
 
-/// The error for a cache that can't be opened, with what to do if somebody else owns it.
+/// Adds advice to the error for a cache that can't be opened, if another user owns it.
 pub(crate) fn explain(error: Error) -> Error {
     let whose = error.path().filter(|_| error.kind() == ErrorKind::PermissionDenied).map_or_else(String::new, owner_of);
     if whose.is_empty() { error } else { error.context(&format!("{whose}{ADVICE}")) }
 }
 
-/// Says once for each cache that access was refused, and what to do: whether this was the first time.
+/// Warns once for each cache that access was refused, with advice. Returns whether this was the first time.
 pub(crate) fn tell_once(root: &Path, error: &Error) -> bool {
     if !TOLD.get().lock().unwrap_or_else(PoisonError::into_inner).insert(root.to_owned()) {
         return false;
@@ -77,21 +77,21 @@ mod unix {
     const PRIVATE_FILE: u32 = 0o600;
     const PRIVATE_FOLDER: u32 = 0o700;
 
-    /// Modes of a shared one, without what others than the group may do.
+    /// Modes of a shared cache, without those for others than the group.
     const SHARED_FILE: u32 = 0o660;
     const SHARED_FOLDER: u32 = 0o2770;
 
     const GROUP_MAY_WRITE: u32 = 0o020;
     const OTHERS_MAY_WRITE: u32 = 0o002;
 
-    /// What the files of one cache are to be like.
+    /// Permissions and owner for the files of one cache.
     #[derive(Clone, Debug)]
     struct Rights {
         root: PathBuf,
         file: u32,
         folder: u32,
         group: u32,
-        /// Who is to own them, if not the process that makes them.
+        /// The owner of new files, if not the user of this process.
         owner: Option<u32>,
     }
 
@@ -99,12 +99,13 @@ mod unix {
     static ANY: AtomicBool = AtomicBool::new(false);
 
     fn noted() -> &'static RwLock<Vec<Rights>> {
-        // What a thread of the parent was noting is noted again when that cache is opened.
+        // If a thread of the parent was changing the list during the fork, start empty. Opening a cache records it
+        // again.
         let copy = |parent: &RwLock<Vec<Rights>>| parent.try_read().map(|noted| noted.clone()).unwrap_or_default();
         NOTED.get_or(|parent| RwLock::new(parent.map(copy).unwrap_or_default()))
     }
 
-    /// What files under this path are to be like, if there is anything to do about it.
+    /// Returns the permissions for files under this path, if anything has to be set.
     fn rights(path: &Path) -> Option<Rights> {
         if !ANY.load(Ordering::Acquire) {
             return None;
@@ -117,29 +118,30 @@ mod unix {
             .cloned()
     }
 
-    /// Whether what is made under this path is to be adopted.
+    /// Returns whether new files under this path must be adopted.
     pub(crate) fn is_tended(path: &Path) -> bool {
         rights(path).is_some()
     }
 
-    /// The mode of a new file.
+    /// Returns the mode of a new file.
     pub(crate) fn file_mode(path: &Path) -> u32 {
         rights(path).map_or(PRIVATE_FILE, |rights| rights.file)
     }
 
-    /// Notes what the files of a cache are to be like, by the folder that is there: whether it is shared.
+    /// Records the permissions for the files of a cache, based on its existing folder. Returns whether the cache is
+    /// shared.
     pub(crate) fn note(root: &Path, temps: &Path, asked: bool) -> bool {
         let Ok(metadata) = fs::metadata(root) else { return asked };
         let me = effective_user();
         let owner = (me == Some(0) && metadata.uid() != 0).then(|| metadata.uid());
         let shared = asked || is_shared(root, temps);
         let mut noted = noted().write().unwrap_or_else(PoisonError::into_inner);
-        // One handle is enough to make it shared for all in this process.
+        // If one handle asks for a shared cache, it is shared for all in this process.
         let was_shared = noted.iter().any(|rights| rights.root == root && rights.file != PRIVATE_FILE);
         noted.retain(|rights| rights.root != root);
         let shared = shared || was_shared;
         if shared || owner.is_some() {
-            // A folder that everybody may write to is meant for everybody.
+            // A folder that everyone may write to is meant for everyone.
             let others = if metadata.mode() & OTHERS_MAY_WRITE != 0 { metadata.mode() & 0o007 } else { 0 };
             noted.push(Rights {
                 root: root.to_owned(),
@@ -153,8 +155,8 @@ mod unix {
         shared
     }
 
-    /// Who is to own a folder that the root user is about to make: the owner of the folder above, who would be locked out
-    /// of it otherwise.
+    /// The owner of a folder that the root user is about to create: the owner of the folder above, who would otherwise
+    /// have no access to it.
     pub(crate) struct Heir {
         missing: Vec<PathBuf>,
         owner: Option<(u32, u32)>,
@@ -183,13 +185,13 @@ mod unix {
         }
     }
 
-    /// Whether somebody else owns a file, and this process has no right to read everything.
+    /// Returns whether another user owns a file, and this process is not run by the root user.
     pub(crate) fn is_of_others(metadata: &Metadata) -> bool {
         effective_user().is_some_and(|me| me != 0 && me != metadata.uid())
     }
 
-    /// Whether a cache was made, or last opened by its owner, as a shared one. Its folder of drafts tells: only its owner,
-    /// or that of the root, can have let the group write there.
+    /// Returns whether a cache was created as a shared one, or opened as one by its owner. The mode of its folder of
+    /// temporary files shows it: only the owner of that folder or of the root can have made it writable for the group.
     pub(crate) fn is_shared(root: &Path, temps: &Path) -> bool {
         if rights(root).is_some_and(|rights| rights.file != PRIVATE_FILE) {
             return true;
@@ -201,7 +203,7 @@ mod unix {
         temps.is_dir() && owned && temps.mode() & root.mode() & GROUP_MAY_WRITE != 0
     }
 
-    /// Gives a new file the owner, the group and the mode that it is to have, as far as this process may.
+    /// Sets the owner, the group and the mode of a new file, as far as this process may.
     pub(crate) fn adopt_file(file: &File, path: &Path) {
         let Some(rights) = rights(path) else { return };
         let Ok(metadata) = file.metadata() else { return };
@@ -214,7 +216,7 @@ mod unix {
         }
     }
 
-    /// The same for a new folder.
+    /// Sets the owner, the group and the mode of a new folder, as far as this process may.
     pub(crate) fn adopt_folder(path: &Path) {
         let Some(rights) = rights(path) else { return };
         adopt(path, rights.folder, &rights, true);
@@ -222,7 +224,7 @@ mod unix {
 
     fn adopt(path: &Path, mode: u32, rights: &Rights, is_new: bool) {
         let Ok(metadata) = fs::symlink_metadata(path) else { return };
-        // A link that somebody put here meanwhile leads elsewhere.
+        // Another process may have put a link here, which would lead elsewhere.
         if metadata.file_type().is_symlink() {
             return;
         }
@@ -237,18 +239,19 @@ mod unix {
         }
     }
 
-    /// Opens a file or folder of this user to those who share the cache that it is in.
+    /// Opens a file or folder of this user to those who share its cache.
     pub(crate) fn open_to_others(path: &Path, is_folder: bool) {
         let Some(rights) = rights(path).filter(|rights| rights.file != PRIVATE_FILE) else { return };
         adopt(path, if is_folder { rights.folder } else { rights.file }, &rights, false);
     }
 
-    /// Whether the group may write to a folder.
+    /// Returns whether the group may write to a folder.
     pub(crate) fn is_open_to_others(folder: &Path) -> bool {
         fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.mode() & GROUP_MAY_WRITE != 0)
     }
 
-    /// Whose the nearest thing on this path is that can be looked at, as the beginning of a sentence.
+    /// Returns who owns the nearest existing part of this path, as the beginning of a sentence; an empty string if it
+    /// is this user.
     pub(crate) fn owner_of(path: &Path) -> String {
         let there = path.ancestors().find_map(|path| Some((path, fs::symlink_metadata(path).ok()?)));
         match (there, effective_user()) {
@@ -270,7 +273,7 @@ mod unix {
     }
 }
 
-/// Other systems have no modes: what the folder above says holds for all.
+/// Other systems have no modes: files inherit access from the folder above.
 #[cfg(not(unix))]
 mod other {
     use std::fs::File;

@@ -1,19 +1,19 @@
-//! What Linux tells of processes and threads in `/proc`: see proc(5). Elsewhere, nothing is told.
+//! Reads Linux's `/proc` about processes and threads: see proc(5). Elsewhere, nothing is available.
 
 use std::fs;
 
-/// Ticks in a second: `USER_HZ`, the same on every platform that Rust's std runs on.
+/// Ticks per second: `USER_HZ`, the same on every platform that Rust's std supports.
 pub(crate) const TICKS: u64 = 100;
 
-/// The line of one process or thread.
+/// Values from the `stat` file of one process or thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stat {
     pub(crate) parent: u32,
     /// Processor time of all its threads, in ticks.
     pub(crate) ran: u64,
-    /// That of its children that have ended.
+    /// Processor time of its children that have ended, in ticks.
     pub(crate) children_ran: u64,
-    /// When it was started, in ticks since the system was.
+    /// When it was started, in ticks since the system's boot.
     pub(crate) started: u64,
 }
 
@@ -32,7 +32,7 @@ impl Stat {
 
     fn read(path: &str) -> Option<Stat> {
         let text = fs::read_to_string(path).ok()?;
-        // The name in parentheses may hold anything. After it, the first field is the third of proc(5).
+        // The name in parentheses may hold any character. The first field after it is number 3 in proc(5).
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         Some(Stat {
@@ -44,16 +44,16 @@ impl Stat {
     }
 }
 
-/// Ticks since the system was started, with the time that it was asleep.
+/// Returns the ticks since boot, including the time that the system was suspended.
 #[cfg(target_os = "linux")]
 pub(crate) fn boot_ticks() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     time.tv_sec.cast_unsigned() * TICKS + time.tv_nsec.cast_unsigned() / (1_000_000_000 / TICKS)
 }
 
-/// The processes that this one started, and those that they did, as far as they are alive.
+/// Returns the living processes that this one started, directly or indirectly.
 pub(crate) fn descendants() -> Vec<Stat> {
-    /// No more are looked at.
+    /// Maximum number of processes to look at.
     const MOST: usize = 256;
     let mut found = Vec::new();
     let mut parents = vec!["self".to_owned()];

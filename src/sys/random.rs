@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 /// Returns a random number.
 pub(crate) fn number() -> u64 {
-    // Before the system has collected enough randomness, at boot, the time and the keys of a hash table must do.
+    // At boot, before the system has collected enough randomness, the time and the keys of a hash table must suffice.
     getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one((SystemTime::now(), std::process::id())))
 }
 

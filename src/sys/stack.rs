@@ -1,22 +1,23 @@
-//! How much is left of the stack of this thread.
+//! Measures how much stack space this thread has left.
 #![expect(unsafe_code, reason = "only the system knows where a stack ends")]
 
 use std::cell::Cell;
 use std::ptr;
 
-/// Left to the function, and what a call needs of the stack before and after it: files are read and written, values encoded
-/// and compressed.
+/// Remaining bytes that count as little: 64 KiB for the memoized function, and the needs of a call.
 const LITTLE: usize = (64 << 10) + NEEDED;
 
+/// Stack that a call needs before and after the function, in bytes: it reads and writes files, and encodes and
+/// compresses values.
 const NEEDED: usize = if cfg!(debug_assertions) { 128 << 10 } else { 64 << 10 };
 
-/// On a small stack, a smaller part is little.
+/// On a small stack, only this fraction counts as little.
 const SHARE: usize = 4;
 
-/// Addresses from the first one on of which little is left: how many, and the first.
+/// The addresses at which little stack is left: their number, and the first of them.
 type Last = (usize, usize);
 
-/// Not asked yet. No address is in it.
+/// Not determined yet. No address is in it.
 const UNKNOWN: Last = (usize::MAX, usize::MAX);
 const NONE: Last = (0, 0);
 
@@ -24,8 +25,8 @@ thread_local! {
     static LAST: Cell<Last> = const { Cell::new(UNKNOWN) };
 }
 
-/// Whether so little is left that the function should have it for itself. Where somebody has changed to another stack, as
-/// coroutines do, that is not known.
+/// Returns whether so little stack is left that the function should have all of it. False if the program has switched
+/// to another stack, as coroutines do, because its bounds are unknown.
 #[inline]
 pub(crate) fn is_little_left() -> bool {
     let mark = 0_u8;
@@ -44,13 +45,13 @@ fn ask() -> Last {
     last
 }
 
-/// The lowest address of this thread's stack, and its length.
+/// Returns the lowest address of this thread's stack, and its length.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn bounds() -> Option<(usize, usize)> {
     let mut attributes = std::mem::MaybeUninit::uninit();
     let (mut first, mut len, mut guard) = (ptr::null_mut(), 0, 0);
-    // SAFETY: `pthread_getattr_np` initialises the attributes unless it fails; they are read while they are, and then
-    // destroyed once. The thread is this one, which exists.
+    // SAFETY: `pthread_getattr_np` initialises the attributes unless it fails. They are read only if it succeeded, and
+    // then destroyed once. The thread is the current one, so it exists.
     let failed = unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
             return None;
@@ -60,13 +61,13 @@ fn bounds() -> Option<(usize, usize)> {
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
         failed
     };
-    // Some C libraries count the guard as a part of the stack.
+    // Some C libraries count the guard area as a part of the stack.
     (!failed && len > guard).then(|| (first.addr() + guard, len - guard))
 }
 
 #[cfg(target_vendor = "apple")]
 fn bounds() -> Option<(usize, usize)> {
-    // SAFETY: the thread is this one, which exists.
+    // SAFETY: the thread is the current one, so it exists.
     let (end, len) = unsafe {
         let this = libc::pthread_self();
         (libc::pthread_get_stackaddr_np(this).addr(), libc::pthread_get_stacksize_np(this))
@@ -81,7 +82,7 @@ fn bounds() -> Option<(usize, usize)> {
         fn GetCurrentThreadStackLimits(low: *mut usize, high: *mut usize);
     }
     let (mut first, mut end) = (0, 0);
-    // SAFETY: both are written to during the call only.
+    // SAFETY: both variables are written to only during the call.
     unsafe { GetCurrentThreadStackLimits(&raw mut first, &raw mut end) };
     Some((first, end.checked_sub(first)?))
 }
@@ -100,7 +101,7 @@ mod tests {
         std::hint::black_box(ptr::from_ref(&mark)).addr()
     }
 
-    /// Asks when the stack has come down to this address.
+    /// Asks when the stack has grown down to this address.
     #[inline(never)]
     fn at(end: usize) -> bool {
         let some = std::hint::black_box([0_u8; 512]);
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_known_when_little_is_left() {
+    fn little_stack_is_detected() {
         let on = |size: usize, used: usize| {
             let builder = std::thread::Builder::new().stack_size(size << 10);
             builder.spawn(move || at(here() - (used << 10))).unwrap().join().unwrap()

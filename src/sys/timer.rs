@@ -1,4 +1,4 @@
-//! Timers for tasks, whatever runs them: one thread, which is there while there are any.
+//! Timers for async tasks, independent of the runtime: one thread, which exists only while there are timers.
 
 use std::future::poll_fn;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 
 use crate::sys::fork::per_process::PerProcess;
 
-/// How long the thread stays when there is nothing to do.
+/// How long the thread stays without timers.
 const IDLE: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 struct Timers {
     set: Vec<(Instant, Waker)>,
-    /// Whether the thread is there.
+    /// Whether the thread runs.
     running: bool,
 }
 
-/// And what tells the thread that they have changed.
+/// The timers, and the condition variable that tells the thread of changes.
 static TIMERS: PerProcess<(Mutex<Timers>, Condvar)> = PerProcess::new();
 
-/// Waits without a thread of one's own.
+/// Waits for `duration` without blocking a thread.
 pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
     let due = Instant::now() + duration;
     let mut set: Option<Waker> = None;
@@ -32,7 +32,7 @@ pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
         if !set.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             set = Some(context.waker().clone());
             if !wake_at(due, context.waker().clone()) {
-                // No thread to be had: whoever waits is busy meanwhile, and still gets on.
+                // The system refuses a thread. The task is then polled in a busy loop, but it still completes.
                 set = None;
                 context.waker().wake_by_ref();
             }
@@ -41,7 +41,7 @@ pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
     })
 }
 
-/// Whether there is a thread that will do it.
+/// Registers a waker. Returns false if there is no thread that will call it.
 fn wake_at(due: Instant, waker: Waker) -> bool {
     let (timers, changed) = TIMERS.get();
     let mut timers = timers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ fn run() {
         let now = Instant::now();
         let due: Vec<_> = timers.set.extract_if(.., |(due, _)| *due <= now).collect();
         if !due.is_empty() {
-            // A waker is others' code.
+            // A waker is foreign code, so no lock may be held here.
             drop(timers);
             due.into_iter().for_each(|(_, waker)| waker.wake());
             timers = all.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,9 +1,9 @@
-//! The generation of this process: how many forks led to it.
+//! Generation of this process: the number of forks since the first ancestor that used larder.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Forks that led to this process, from the one that opened the first cache on. It changes only in a process that was
-/// made just now, by its only thread.
+/// Number of forks that led to this process, counted from the process that opened the first cache. It changes only in a
+/// new child, on its only thread.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 #[inline]
@@ -11,29 +11,29 @@ pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Whether this process was forked.
+/// Returns whether this process was forked.
 pub(crate) fn is_child() -> bool {
     generation() > 0
 }
 
-/// How many forks without a program of their own led to this process.
+/// Returns the number of forks, without an `exec` since, that led to this process.
 #[cfg(target_os = "linux")]
 pub(crate) fn depth() -> usize {
     generation() as usize
 }
 
-/// Which process made a thing.
+/// The process that created a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Born(u32);
 
 impl Born {
-    /// It is made now.
+    /// Returns the current process.
     #[inline]
     pub(crate) fn here() -> Self {
         Born(generation())
     }
 
-    /// Whether this process made it, and not its parent.
+    /// Returns whether the value was created in this process, and not in a parent.
     #[inline]
     pub(crate) fn is_here(self) -> bool {
         self.0 == generation()

@@ -1,4 +1,4 @@
-//! The open files that locks are taken on, of which a child lets go.
+//! Open files that hold locks. A forked child gives them up.
 #![expect(unsafe_code, reason = "the C library is asked to call functions at a fork, and descriptors are replaced")]
 
 use std::borrow::Borrow;
@@ -15,14 +15,14 @@ use libc::c_int;
 
 use crate::sys::fork::generation::begin_child;
 
-/// A file that locks are taken on. In a child, it is another one that nobody has locked.
+/// A file that locks are taken on. In a forked child, its descriptor refers to another file, which nothing has locked.
 pub(crate) struct LockFile {
     file: File,
     place: &'static AtomicI32,
 }
 
 impl LockFile {
-    /// Opens it. A fork waits until it is noted, but not for long.
+    /// Opens the file. A concurrent fork waits for a short time until the file is registered.
     pub(crate) fn open(open: impl FnOnce() -> io::Result<File>) -> io::Result<LockFile> {
         let _opening = Opening::begin();
         let file = open()?;
@@ -46,7 +46,8 @@ impl Deref for LockFile {
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        // Before it is closed, after which another file may have the number. In a child it has been taken out already.
+        // Unregister before closing, because another file may get the same number afterwards. A child has removed it
+        // already.
         let _ = self.place.compare_exchange(self.file.as_raw_fd(), FREE, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
@@ -54,7 +55,7 @@ impl Drop for LockFile {
 const FREE: i32 = -1;
 const PLACES: usize = 64;
 
-/// Descriptors. There may be any number of tables, which stay until the process ends.
+/// Registered descriptors. Further tables are added on demand, and stay until the process ends.
 struct Table {
     places: [AtomicI32; PLACES],
     /// Null, or a table from `Box::leak`.
@@ -68,17 +69,17 @@ impl Table {
 }
 
 impl Table {
-    /// Returns the table after this one. Of two threads that add one, one is used and the other one's is dropped.
+    /// Returns the table after this one. If two threads add one at the same time, one is used and the other is dropped.
     fn next_or_new(&self) -> &'static Table {
         if let Some(next) = table_at(&self.next) {
             return next;
         }
         let new = Box::into_raw(Box::new(Table::new()));
         match self.next.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
-            // SAFETY: from now on it is shared, and never freed.
+            // SAFETY: the table is shared from now on, and is never freed.
             Ok(_) => unsafe { &*new },
             Err(other) => {
-                // SAFETY: `new` is from `Box::into_raw` and was not shared. `other` was, and is never freed.
+                // SAFETY: `new` comes from `Box::into_raw` and was not shared. `other` was shared, and is never freed.
                 unsafe {
                     drop(Box::from_raw(new));
                     &*other
@@ -88,15 +89,15 @@ impl Table {
     }
 }
 
-/// The table that a pointer of a [`Table`] leads to, if there is one.
+/// Returns the table that a pointer of a [`Table`] leads to, if there is one.
 fn table_at(pointer: &AtomicPtr<Table>) -> Option<&'static Table> {
-    // SAFETY: it is null, or was set by `next_or_new` to a table that is never freed.
+    // SAFETY: the pointer is null, or was set by `next_or_new` to a table that is never freed.
     unsafe { pointer.load(Ordering::Acquire).as_ref() }
 }
 
 static TABLE: Table = Table::new();
 
-/// Notes a descriptor, and gives its place.
+/// Registers a descriptor. Returns its place.
 fn note(descriptor: i32) -> &'static AtomicI32 {
     let mut table = &TABLE;
     loop {
@@ -109,9 +110,9 @@ fn note(descriptor: i32) -> &'static AtomicI32 {
     }
 }
 
-/// Files that are being opened, and forks that are under way. Each waits for the other for a moment at most, as
-/// opening may take for ever, and forks may follow each other without end; then a child of a parent that is
-/// killed keeps its locks, and no more.
+/// Number of files being opened, and of forks in progress. Each waits for the other, but only for a short time: opening
+/// may block forever, and forks may follow each other without end. If the time is over, the only harm is that a child
+/// keeps the locks of a parent that is killed.
 static OPENING: AtomicU32 = AtomicU32::new(0);
 static FORKING: AtomicU32 = AtomicU32::new(0);
 
@@ -141,14 +142,15 @@ impl Drop for Opening {
     }
 }
 
-/// Sees to it that forks are noticed.
+/// Registers the fork handlers.
 pub(super) fn notice() {
     static NOTICED: AtomicBool = AtomicBool::new(false);
     if !NOTICED.load(Ordering::Acquire) {
-        // If two threads come here at one time, forks count twice, which does no harm.
-        // SAFETY: it may be called at any time. The functions are part of the program, or of the library that larder is
-        // in; when that is unloaded, the C library forgets them. What they do is allowed in a child of a process
-        // with several threads.
+        // Two threads that get here at the same time register the handlers twice. Forks then count twice, which is
+        // harmless.
+        // SAFETY: `pthread_atfork` may be called at any time. The handlers are part of the program, or of the library
+        // that contains larder; if that is unloaded, the C library forgets them. The handlers only do what is allowed
+        // in a child of a process with several threads.
         unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
         NOTICED.store(true, Ordering::Release);
     }
@@ -168,7 +170,7 @@ extern "C" fn in_parent() {
     FORKING.fetch_sub(1, Ordering::SeqCst);
 }
 
-/// Only atomics and system calls: other threads of the parent may hold any lock, also that of the memory.
+/// Uses only atomics and system calls: other threads of the parent may have held any lock, including the allocator's.
 extern "C" fn in_child() {
     begin_child();
     FORKING.store(0, Ordering::SeqCst);
@@ -184,23 +186,23 @@ extern "C" fn in_child() {
         }
         table = table_at(next);
     }
-    // Unless it has the number of a file that was let go of.
+    // Unless it has the number of a descriptor that was given up.
     if let Some((descriptor, true)) = other {
-        // SAFETY: it was opened here, and nobody else knows of it.
+        // SAFETY: it was opened here, and nothing else knows it.
         unsafe { libc::close(descriptor) };
     }
 }
 
-/// Lets a descriptor mean another file: `other`, with whether it is to be closed in the end.
+/// Makes a descriptor refer to another file, `other`. The flag in `other` says whether to close that file in the end.
 fn let_go(descriptor: c_int, other: &mut Option<(c_int, bool)>) {
     let (stand_in, _) = match *other {
         Some(other) => other,
         None => {
             let mut opened = open_other();
             if opened < 0 {
-                // There may be no descriptor left but this one.
-                // SAFETY: it is open, as whoever closes it takes it out of the table first, and its owner is one of
-                // the parent's values, which nobody uses in a child. It is opened again below.
+                // There may be no free descriptor except this one.
+                // SAFETY: the descriptor is open, because its owner removes it from the table before closing it. The
+                // owner is a value of the parent that a child never uses. The descriptor is opened again below.
                 unsafe { libc::close(descriptor) };
                 opened = open_other();
             }
@@ -212,7 +214,7 @@ fn let_go(descriptor: c_int, other: &mut Option<(c_int, bool)>) {
             (opened, true)
         }
     };
-    // SAFETY: both are open. What the parent has open is not touched.
+    // SAFETY: both are open. The open file of the parent is not affected.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     unsafe {
         libc::dup3(stand_in, descriptor, libc::O_CLOEXEC);
@@ -225,9 +227,10 @@ fn let_go(descriptor: c_int, other: &mut Option<(c_int, bool)>) {
     }
 }
 
-/// A file that is always there, or else the root folder. Below zero if there is no descriptor left.
+/// Opens a file that always exists: `/dev/null`, or else the root folder. Returns a negative number if there is no free
+/// descriptor.
 fn open_other() -> c_int {
-    // SAFETY: the paths end with a zero.
+    // SAFETY: the paths end with a zero byte.
     unsafe {
         match libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) {
             error if error < 0 => libc::open(c"/".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC),

@@ -1,4 +1,4 @@
-//! Where processes don't fork, there is nothing to let go of.
+//! `LockFile` for systems without `fork`, where nothing must be given up.
 
 use std::borrow::Borrow;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! A value that is made once, for this process and those that it forks.
+//! `Once` and `Lazy`: values that are initialised once, also across forks.
 #![expect(unsafe_code, reason = "a cell that is written once, by the thread that claimed it")]
 
 use std::cell::UnsafeCell;
@@ -11,10 +11,10 @@ use std::time::Duration;
 use crate::sys::fork::generation::generation;
 use crate::sys::fork::lock_file::notice;
 
-/// What `OnceLock` is, but for a fork while the value is made: a child has no thread that would end that, so it makes the
-/// value itself.
+/// A `OnceLock` that survives a fork during initialisation. The child lacks the thread that would finish it, so it
+/// initialises the value itself.
 pub struct Once<T> {
-    /// One of the four below; the last two with the generation of the process that is at it.
+    /// One of the four states below. The last two are combined with the generation of the initialising process.
     state: AtomicU64,
     value: UnsafeCell<MaybeUninit<T>>,
 }
@@ -24,33 +24,33 @@ const DONE: u64 = 1;
 const MAKING: u64 = 2;
 const WRITING: u64 = 3;
 
-/// A state of this process.
+/// Returns a state of this process.
 fn here(state: u64) -> u64 {
     u64::from(generation()) << 2 | state
 }
 
-/// Turns given to others before a thread that waits sleeps.
+/// How often a waiting thread yields before it sleeps.
 const YIELDS: u32 = 64;
 const PAUSE: Duration = Duration::from_micros(100);
 
-// SAFETY: the value is written by one thread and then shared, so it has to be both.
+// SAFETY: one thread writes the value, and then all share it. So `T` must be `Send` and `Sync`.
 unsafe impl<T: Send + Sync> Sync for Once<T> {}
 
 impl<T> Once<T> {
-    /// Creates one that is empty.
+    /// Creates an empty cell.
     #[must_use]
     pub const fn new() -> Self {
         Once { state: AtomicU64::new(EMPTY), value: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
-    /// Returns the value, if it has been made.
+    /// Returns the value, if it is initialised.
     #[inline]
     pub fn get(&self) -> Option<&T> {
         // SAFETY: `DONE` is stored after the value was written, and nothing is written after that.
         (self.state.load(Ordering::Acquire) == DONE).then(|| unsafe { (*self.value.get()).assume_init_ref() })
     }
 
-    /// Returns the value, which `make` makes if nobody has; others wait meanwhile.
+    /// Returns the value. If it is not initialised, calls `make`; other threads wait until it returns.
     #[inline]
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         match self.get() {
@@ -59,7 +59,7 @@ impl<T> Once<T> {
         }
     }
 
-    /// Puts in a value, unless there is one.
+    /// Sets the value. Returns `value` as an error if the cell is initialised already.
     pub(crate) fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
         self.get_or_init(|| value.take().unwrap_or_else(|| unreachable!("it is made once")));
@@ -69,7 +69,7 @@ impl<T> Once<T> {
     #[cold]
     #[inline(never)]
     fn init(&self, make: impl FnOnce() -> T) -> &T {
-        // A fork that is not noticed could not be told from a thread that is slow.
+        // Without the fork handlers, a thread that does not exist here would look like a slow one.
         notice();
         let (mut make, mut made) = (Some(make), None);
         let mut waits = 0;
@@ -87,7 +87,7 @@ impl<T> Once<T> {
                 }
                 continue;
             }
-            // Empty, or a thread is at it that this process does not have.
+            // Empty, or a thread that this process does not have is initialising it.
             let mine = here(MAKING);
             if self.state.compare_exchange(seen, mine, Ordering::AcqRel, Ordering::Relaxed).is_err() {
                 continue;
@@ -97,12 +97,12 @@ impl<T> Once<T> {
                 made = Some(make());
                 mem::forget(back);
             }
-            // If this thread has forked in `make`, another one of the child may have taken over.
+            // If this thread has forked in `make`, another thread of the child may have taken over.
             if self.state.compare_exchange(mine, here(WRITING), Ordering::AcqRel, Ordering::Relaxed).is_ok()
                 && let Some(value) = made.take()
             {
-                // SAFETY: of all threads of this process, the one that set `WRITING` writes, and nobody reads before
-                // `DONE`. What a thread of the parent may have half written is not dropped.
+                // SAFETY: of all threads of this process, only the one that set `WRITING` writes, and none reads before
+                // `DONE`. A value that a thread of the parent has half written is not dropped.
                 unsafe { (*self.value.get()).write(value) };
                 self.state.store(DONE, Ordering::Release);
             }
@@ -110,7 +110,7 @@ impl<T> Once<T> {
     }
 }
 
-/// If making the value panics, the next one tries.
+/// Resets the state if `make` panics, so that the next thread tries.
 struct GiveBack<'o, T> {
     once: &'o Once<T>,
     mine: u64,
@@ -131,13 +131,13 @@ impl<T> Default for Once<T> {
 impl<T> Drop for Once<T> {
     fn drop(&mut self) {
         if *self.state.get_mut() == DONE {
-            // SAFETY: `DONE` says that it was written, and nobody has a reference any more.
+            // SAFETY: `DONE` means that the value was written, and `&mut self` means that no reference is left.
             unsafe { self.value.get_mut().assume_init_drop() };
         }
     }
 }
 
-/// What `LazyLock` is, as [`Once`] is what `OnceLock` is.
+/// A `LazyLock` on top of [`Once`].
 pub(crate) struct Lazy<T> {
     once: Once<T>,
     make: fn() -> T,
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_of_many_threads_makes_it() {
+    fn only_one_of_many_threads_initialises_it() {
         let (once, runs) = (Once::new(), AtomicU32::new(0));
         thread::scope(|scope| {
             for _ in 0..8 {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_panic_the_next_one_makes_it_and_it_is_dropped() {
+    fn after_a_panic_the_next_call_initialises_it_and_the_value_is_dropped() {
         let (once, value) = (Once::new(), Arc::new(5));
         assert!(catch_unwind(AssertUnwindSafe(|| once.get_or_init(|| panic!("not now")))).is_err());
         assert!(once.get().is_none());

@@ -1,4 +1,4 @@
-//! A value that each process has one of.
+//! `PerProcess`: a value that each process has its own copy of.
 #![expect(unsafe_code, reason = "a value is replaced while others may hold references to the one before")]
 
 use std::marker::PhantomData;
@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use crate::sys::fork::generation::Born;
 use crate::sys::fork::lock_file::notice;
 
-/// A value that is made afresh where it is first asked for after a fork. The parent's is never dropped there.
+/// A value that is created again on first use after a fork. The child never drops the parent's value.
 ///
-/// Several threads may make it at one time; one of their values is kept.
+/// Several threads may create it at the same time; one of their values is kept.
 pub(crate) struct PerProcess<T> {
     /// Null, or from `Box::into_raw`.
     kept: AtomicPtr<Kept<T>>,
@@ -23,19 +23,19 @@ struct Kept<T> {
 }
 
 impl<T: Send + Sync> PerProcess<T> {
-    /// Of which nothing is made yet.
+    /// Creates an empty cell.
     pub(crate) const fn new() -> Self {
         PerProcess { kept: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
     }
 
-    /// The value of this process, if there is one.
+    /// Returns the value of this process, if it exists.
     #[inline]
     pub(crate) fn here(&self) -> Option<&T> {
         self.any().filter(|kept| kept.born.is_here()).map(|kept| &kept.value)
     }
 
-    /// The value of this process, which `make` makes if there is none. `make` is given the parent's value, of which
-    /// another thread of the parent may have been changing what it has locked.
+    /// Returns the value of this process. If it does not exist, calls `make` with the parent's value. Anything behind a
+    /// lock in the parent's value may be half changed, because another thread of the parent may have held the lock.
     #[inline]
     pub(crate) fn get_or(&self, make: impl FnOnce(Option<&T>) -> T) -> &T {
         match self.here() {
@@ -44,7 +44,7 @@ impl<T: Send + Sync> PerProcess<T> {
         }
     }
 
-    /// The value of this process, or the default.
+    /// Returns the value of this process; creates the default if it does not exist.
     #[inline]
     pub(crate) fn get(&self) -> &T
     where
@@ -55,8 +55,8 @@ impl<T: Send + Sync> PerProcess<T> {
 
     #[inline]
     fn any(&self) -> Option<&Kept<T>> {
-        // SAFETY: it is null, or a box that `make` leaked with a complete value in it. It is freed only when `self` is
-        // dropped, and the reference does not live longer than `self`: one that is replaced is never freed.
+        // SAFETY: the pointer is null, or a box that `make` leaked with a complete value in it. A replaced value is
+        // never freed. The current one is freed only when `self` is dropped, and the reference does not outlive `self`.
         unsafe { self.kept.load(Ordering::Acquire).as_ref() }
     }
 
@@ -69,12 +69,12 @@ impl<T: Send + Sync> PerProcess<T> {
         let new = Box::into_raw(Box::new(Kept { born: Born::here(), value }));
         let expected = before.map_or(ptr::null_mut(), |kept| ptr::from_ref(kept).cast_mut());
         match self.kept.compare_exchange(expected, new, Ordering::AcqRel, Ordering::Acquire) {
-            // SAFETY: it is the box that was just leaked; see `any` for how long it lives.
+            // SAFETY: it is the box that was just leaked; see `any` for its lifetime.
             Ok(_) => unsafe { &(*new).value },
             Err(other) => {
-                // SAFETY: `new` comes from `Box::into_raw` above, and nobody else has seen it.
+                // SAFETY: `new` comes from `Box::into_raw` above, and was never shared.
                 drop(unsafe { Box::from_raw(new) });
-                // SAFETY: as in `any`; it is not null, since it is never set to null.
+                // SAFETY: as in `any`. It is not null, because it is never set to null.
                 unsafe { &(*other).value }
             }
         }
@@ -98,9 +98,9 @@ impl<T: Send + Sync> From<T> for PerProcess<T> {
 impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
         let kept = *self.kept.get_mut();
-        // SAFETY: it is null or a leaked box, as in `any`, and nobody has a reference any more.
+        // SAFETY: the pointer is null or a leaked box, as in `any`. `&mut self` means that no reference is left.
         if unsafe { kept.as_ref() }.is_some_and(|kept| kept.born.is_here()) {
-            // SAFETY: it comes from `Box::into_raw`, and is not used after this.
+            // SAFETY: the pointer comes from `Box::into_raw`, and is not used after this.
             drop(unsafe { Box::from_raw(kept) });
         }
     }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_that_make_it_at_one_time_share_one() {
+    fn threads_that_create_it_at_the_same_time_share_one() {
         let (value, made) = (PerProcess::<Arc<()>>::new(), Arc::new(()));
         assert!(value.here().is_none());
         std::thread::scope(|scope| {
@@ -122,7 +122,7 @@ mod tests {
             let places: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
             assert!(places.iter().all(|place| *place == places[0]));
         });
-        assert_eq!(Arc::strong_count(&made), 2, "one that lost was not dropped");
+        assert_eq!(Arc::strong_count(&made), 2, "a surplus value was not dropped");
         drop(value);
         assert_eq!(Arc::strong_count(&made), 1, "the value was not dropped");
     }

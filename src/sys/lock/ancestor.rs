@@ -1,8 +1,8 @@
-//! Whether a lock is held by a process that this one descends from.
+//! Checks whether an ancestor of this process holds a lock.
 //!
-//! A program that starts itself again within a call, and asks for the same call there, would wait for its own ancestor,
-//! which waits for it. The kernel tells which open file holds which range (`/proc/<pid>/fdinfo`), so nothing need be
-//! written down. proc(5) has the fields.
+//! A program that starts itself within a call, and makes the same call there, would wait for its own ancestor, which
+//! waits for it. The kernel shows which open file holds which range (`/proc/<pid>/fdinfo`), so nothing has to be
+//! recorded. proc(5) documents the fields.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
@@ -11,10 +11,10 @@ use crate::sys::fork::generation;
 use crate::sys::lock::try_lock::LENGTH_BITS;
 use crate::sys::proc::{Stat, boot_ticks};
 
-/// Generations to look at.
+/// Maximum number of generations to look at.
 const OLDEST: usize = 64;
 
-/// Open files of one process to look at.
+/// Maximum number of open files of one process to look at.
 const FILES: usize = 4096;
 
 pub(super) fn holds(file: &File, start: i64) -> bool {
@@ -22,17 +22,17 @@ pub(super) fn holds(file: &File, start: i64) -> bool {
     let Ok(metadata) = file.metadata() else { return false };
     let identity = (metadata.dev(), metadata.ino());
     let ancestors = std::iter::successors(Some(me.parent), |pid| Stat::of_process(*pid).map(|stat| stat.parent));
-    // Those that this process was forked from, without a program of its own, are seen by `flight`: it knows which of them
-    // was within which call.
+    // Ancestors from which this process was forked without `exec` are skipped. `single_flight` handles them: it knows
+    // which of them was within which call.
     let ancestors = ancestors.skip(generation::depth());
     let mut taken = ancestors.take(OLDEST).take_while(|pid| *pid > 0).filter_map(|pid| taken_at(pid, identity, start));
-    // Compared as ages, as the length wraps. A process that is older than the wrap can't tell.
+    // Compare ages, because the length wraps around. For a process older than the wrap, nothing can be said.
     let now = boot_ticks();
     let (age, wrap) = (now.saturating_sub(me.started), 1 << LENGTH_BITS);
     age < wrap && taken.any(|at| (now.wrapping_sub(at) & (wrap - 1)) >= age)
 }
 
-/// When that process took the lock, in ticks; `None` if it does not hold it.
+/// Returns when that process took the lock, in ticks; `None` if it does not hold it.
 fn taken_at(pid: u32, identity: (u64, u64), start: i64) -> Option<u64> {
     for open in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten().take(FILES) {
         let is_it = fs::metadata(open.path()).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == identity);

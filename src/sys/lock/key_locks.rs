@@ -1,4 +1,4 @@
-//! A lock for each key of a cache, between processes and between the handles of one process.
+//! `KeyLocks`: a lock for each key of a cache, between processes and between the handles of one process.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
@@ -21,20 +21,20 @@ use crate::sys::lock::try_lock::{SLOT_BITS, TryLock};
 #[cfg(feature = "async")]
 use crate::sys::timer;
 
-/// A lock for each key, between the processes that use a cache, and between those in this process that share a folder.
+/// Locks for the keys of a cache. They exclude other processes, and other handles of the same folder in this process.
 ///
-/// On Linux a lock is a range of one file, so it costs no inode. Elsewhere it is a file by itself. Clones are the same.
+/// On Linux a lock is a range of one file, so it needs no inode. Elsewhere each lock is a file. Clones share the locks.
 #[derive(Clone)]
 pub(crate) struct KeyLocks(Arc<Shared>);
 
-/// What all that lock in one folder have in common. To the system they are one, so they keep apart by themselves.
+/// State of all handles of one folder. The system does not distinguish them, so they exclude each other themselves.
 struct Shared {
     kind: Kind,
-    /// The locks that are held here, or asked for just now.
+    /// The locks that this process holds, or is just trying to take.
     held: Mutex<HashSet<u64>>,
 }
 
-/// The folders in which this process locks.
+/// The folders in which this process uses locks.
 static SHARED: PerProcess<Mutex<Folders>> = PerProcess::new();
 
 type Folders = Vec<(PathBuf, Weak<Shared>)>;
@@ -44,9 +44,9 @@ pub(crate) struct KeyLock {
     held: Option<Held>,
     place: u64,
     shared: Arc<Shared>,
-    /// A child has a copy of this, and not the lock.
+    /// A forked child has a copy of this value, but not the lock.
     born: Born,
-    /// Others may wait for it.
+    /// Whether others may be waiting for it.
     is_waited_for: bool,
 }
 
@@ -55,7 +55,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl KeyLocks {
-    /// The locks of the cache with this root.
+    /// Returns the locks of the cache with this root.
     pub(crate) fn under(root: &Path) -> Self {
         let mut all = locked(SHARED.get());
         all.retain(|(_, shared)| shared.strong_count() > 0);
@@ -67,13 +67,13 @@ impl KeyLocks {
         KeyLocks(shared)
     }
 
-    /// Takes the lock of this key, unless somebody else has it. Nobody waits for it.
+    /// Takes the lock of this key if it is free. Nothing ever waits for a lock taken this way.
     ///
-    /// Keys that agree in their first 38 bits share a lock. That makes two calls wait for each other
-    /// that need not, and no more.
+    /// Keys that agree in their first 38 bits share a lock. Two such calls wait for each other although they need not,
+    /// which only costs time.
     ///
     /// # Errors
-    /// Where the file system has no locks, or the root can't be written to.
+    /// If the file system has no locks, or the root is not writable.
     pub(crate) fn ask(&self, key: &impl Borrow<[u8; 32]>) -> Result<TryLock<KeyLock>> {
         let mut asked = self.ask_at(key, 0);
         if let Ok(TryLock::Acquired(lock)) = &mut asked {
@@ -82,8 +82,8 @@ impl KeyLocks {
         asked
     }
 
-    /// [`ask`](KeyLocks::ask) for one of the other locks of this key. Who does not wait for the holder of one any longer
-    /// takes the next.
+    /// Tries to take one of the locks of this key, like [`ask`](KeyLocks::ask). A call that gives up waiting for the
+    /// holder of one level tries the next level.
     pub(crate) fn ask_at(&self, key: &impl Borrow<[u8; 32]>, level: u32) -> Result<TryLock<KeyLock>> {
         let KeyLocks(shared) = self;
         let place = place(key, level);
@@ -100,12 +100,12 @@ impl KeyLocks {
         })
     }
 
-    /// Waits until the lock may be free, at most `longest`; maybe much shorter.
+    /// Waits until the lock may be free, at most `longest`; perhaps much shorter.
     pub(crate) fn wait(&self, key: &impl Borrow<[u8; 32]>, level: u32, longest: Duration) {
         self.0.kind.wait(place(key, level), longest, || self.is_held(key, level));
     }
 
-    /// [`wait`](KeyLocks::wait) for a task, which gives its thread away meanwhile.
+    /// Waits like [`wait`](KeyLocks::wait), without blocking the thread.
     #[cfg(feature = "async")]
     pub(crate) async fn wait_as_task(&self, key: &impl Borrow<[u8; 32]>, level: u32) {
         let mut has_asked = false;
@@ -125,23 +125,23 @@ impl KeyLocks {
         matches!(self.ask_at(key, level), Ok(TryLock::Busy))
     }
 
-    /// Whether a process that this one descends from holds the lock, and took it before this one was started: it may wait
-    /// for this one.
+    /// Returns whether an ancestor of this process holds the lock, and took it before this process was started: it may
+    /// be waiting for this process.
     pub(crate) fn is_held_by_an_ancestor(&self, key: &impl Borrow<[u8; 32]>, level: u32) -> bool {
         self.0.kind.is_held_by_an_ancestor(place(key, level))
     }
 
-    /// Closes what is open only so that the next lock is faster to have.
+    /// Closes files that are open only to make the next lock faster.
     pub(crate) fn rest(&self) {
         self.0.kind.rest();
     }
 }
 
-/// Which lock is meant. The levels of one key have different locks.
+/// Returns the number of a lock. The levels of one key have different locks.
 fn place(key: &impl Borrow<[u8; 32]>, level: u32) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&key.borrow()[..8]);
-    // The factor is odd, so no two levels have one product.
+    // The factor is odd, so different levels give different products.
     let level = u64::from(level).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     ((u64::from_be_bytes(first) >> (64 - SLOT_BITS)) ^ level) & ((1 << SLOT_BITS) - 1)
 }
@@ -153,7 +153,8 @@ impl Drop for KeyLock {
         }
         let shared = self.shared.clone();
         let freed = || _ = locked(&shared.held).remove(&self.place);
-        // First for the system: the next one to have it here would share it. Then those who wait are woken.
+        // Release the system's lock first: the next holder in this process would otherwise share it. Then wake the
+        // waiters.
         match self.held.take() {
             Some(held) if self.is_waited_for => held.free(freed),
             held => {
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_that_share_a_folder_keep_apart() {
+    fn handles_of_one_folder_exclude_each_other() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (KeyLocks::under(root.path()), KeyLocks::under(root.path()));
         let key = [7_u8; 32];

@@ -1,5 +1,5 @@
-//! Locks on files named after keys, for systems that can't lock parts of a file such that threads and
-//! processes are the same to them. (On Linux, it is only tested.)
+//! Locks on files named after keys, for systems whose range locks don't exclude both threads and processes. (On Linux,
+//! only tests use it.)
 
 use std::fs::{self, File};
 use std::io;
@@ -12,12 +12,12 @@ use crate::sys::fork::lock_file::LockFile;
 use crate::sys::lock::try_lock::{RETRY_INTERVAL, TryLock};
 use crate::sys::lock::whole_file::try_exclusive;
 
-/// A file for each key that is locked, in a folder.
+/// A folder with one file for each locked key.
 pub(super) struct FileLocks {
     folder: PathBuf,
 }
 
-/// The file, whose name goes when the lock does.
+/// A locked file. It is removed when the lock is released.
 pub(super) struct FileLock {
     path: PathBuf,
     file: LockFile,
@@ -28,7 +28,7 @@ impl FileLocks {
         FileLocks { folder: root.join("locks.d") }
     }
 
-    /// Nothing is open that no lock needs.
+    /// Does nothing: no file is open without a lock.
     #[cfg_attr(test, expect(clippy::unused_self, dead_code, reason = "as for locks of the other kind"))]
     pub(super) fn rest(&self) {}
 
@@ -48,8 +48,8 @@ impl FileLocks {
             if !try_exclusive(&file).map_err(failed)? {
                 return Ok(TryLock::Busy);
             }
-            // Between opening and locking, the holder before may have taken the name away: then the
-            // next one to ask makes a new file, and both would hold a lock.
+            // Between opening and locking, the previous holder may have removed the file. The next process would create
+            // a new one, and both would hold a lock.
             if is_still_there(&file, &path) {
                 return Ok(TryLock::Acquired(FileLock { path, file }));
             }
@@ -59,18 +59,18 @@ impl FileLocks {
 
 #[cfg_attr(target_os = "linux", expect(dead_code, reason = "locks are ranges there"))]
 impl FileLocks {
-    /// There is no bell: the lock is asked for again soon.
+    /// Sleeps for a short time: nothing signals that a lock was freed.
     pub(super) fn wait(&self, _: u64, longest: Duration, _: impl FnOnce() -> bool) {
         std::thread::sleep(longest.min(RETRY_INTERVAL));
     }
 
-    /// The task is to use a timer.
+    /// Returns false: the task must use a timer.
     #[cfg(feature = "async")]
     pub(super) fn listen(&self, _: u64, _: &std::task::Waker) -> bool {
         false
     }
 
-    /// Who holds a lock is not told.
+    /// Returns false: the system does not show who holds a lock.
     pub(super) fn is_held_by_an_ancestor(&self, _: u64) -> bool {
         false
     }
@@ -86,7 +86,7 @@ impl FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // While it is locked, so that nobody takes away the name of another one's file.
+        // Remove it while it is locked, so that another holder's file is not removed.
         let _ = fs::remove_file(&self.path);
         let _ = fs2::FileExt::unlock(&*self.file);
     }
@@ -102,7 +102,7 @@ fn is_still_there(file: &File, path: &Path) -> bool {
     }
 }
 
-/// In the worst case, two compute the same.
+/// Can't be checked here. In the worst case, two processes compute the same call.
 #[cfg(not(unix))]
 fn is_still_there(_: &File, _: &Path) -> bool {
     true

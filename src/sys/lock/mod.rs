@@ -1,4 +1,8 @@
-//! Locks: held by open files, and freed by the system when their holder ends.
+//! Locks that are held by open files. The system releases them when their holder ends.
+//!
+//! In reading order: `try_lock` (result of an attempt), `whole_file` (locks on whole files), `key_locks` (a lock for
+//! each key), `ofd` and `lock_files` (its two implementations), `wake` (wakes waiters), `ancestor` (avoids a deadlock
+//! with a parent process).
 
 #[cfg(target_os = "linux")]
 pub(crate) mod ancestor;

@@ -1,7 +1,8 @@
-//! Locks on ranges of one file (`F_OFD_SETLK`, Linux 3.15 and later): exclusive between open files, whoever opened them.
+//! Locks on ranges of one file (`F_OFD_SETLK`, Linux 3.15 and later). They exclude each other between open files, also
+//! within one process.
 //!
-//! The first byte of a range says which lock it is. The length says when it was taken, which the kernel shows to
-//! others: see `ancestor`.
+//! The first byte of a range is the number of the lock. The length encodes when it was taken, which the kernel shows to
+//! other processes: see `ancestor`.
 
 #![expect(unsafe_code, reason = "fcntl has no safe wrapper for locks of this kind")]
 
@@ -25,25 +26,25 @@ use crate::sys::lock::wake;
 use crate::sys::lock::wake::WakeWord;
 use crate::sys::proc::boot_ticks;
 
-/// All locks of a cache. The file has a few bytes for the [`WakeWord`]; what is locked is beyond them.
+/// All locks of a cache. The file has a few bytes for the [`WakeWord`]. The locked ranges are beyond them.
 pub(super) struct RangeLocks {
     path: PathBuf,
     open: Mutex<Option<Arc<Open>>>,
 }
 
-/// The file of locks, open.
+/// The open file of locks.
 pub(super) struct Open {
     pub(super) file: TrackedFile<LockFile>,
     pub(super) wake_word: WakeWord,
 }
 
-/// One lock, which is held.
+/// A held lock.
 pub(super) struct RangeLock {
     open: Arc<Open>,
     range: Range,
 }
 
-/// What is locked.
+/// A locked range.
 #[derive(Clone, Copy)]
 struct Range {
     start: i64,
@@ -51,7 +52,7 @@ struct Range {
 }
 
 impl Range {
-    /// The range of a place, taken now.
+    /// Returns the range of a lock that is taken now.
     fn of(place: u64) -> Range {
         let ticks = boot_ticks() & ((1 << LENGTH_BITS) - 1);
         Range { start: (place << LENGTH_BITS).cast_signed(), length: ticks.max(1).cast_signed() }
@@ -74,12 +75,12 @@ impl RangeLocks {
         }
     }
 
-    /// Whether the lock is held by a process that this one descends from, and was before this one was started.
+    /// Returns whether an ancestor of this process holds the lock, and took it before this process was started.
     pub(super) fn is_held_by_an_ancestor(&self, place: u64) -> bool {
         self.open().is_ok_and(|open| ancestor::holds(&open.file, Range::of(place).start))
     }
 
-    /// Sleeps until the lock may have become free, or the time is over; not at all if it `is_held` no more.
+    /// Sleeps until the lock may be free, at most `longest`; not at all if `is_held` returns false.
     pub(super) fn wait(&self, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
         match self.open() {
             Ok(open) => open.wake_word.wait(&open.file, place, longest, is_held),
@@ -87,18 +88,19 @@ impl RangeLocks {
         }
     }
 
-    /// Has a task woken when the lock may have become free: whether there is a thread that does that.
+    /// Registers a task to be woken when the lock may be free. Returns whether a thread will wake it.
     #[cfg(feature = "async")]
     pub(super) fn listen(&self, place: u64, task: &Waker) -> bool {
         self.open().is_ok_and(|open| wake::listen(&open, place, task))
     }
 
-    /// Closes the file, unless a lock is held; who has one keeps it open.
+    /// Closes the file, unless a lock is held, which keeps it open.
     pub(super) fn rest(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The file, opened once, and again if another one has its name, or none: others lock that one.
+    /// Returns the open file. Opens it again if the path leads to another file or none, because other processes lock
+    /// that one.
     fn open(&self) -> io::Result<Arc<Open>> {
         let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = &*kept
@@ -119,7 +121,7 @@ impl RangeLocks {
 }
 
 impl RangeLock {
-    /// Wakes those who wait for it, once it is free for them.
+    /// Releases the lock, calls `freed`, and wakes the waiters.
     pub(super) fn free(self, freed: impl FnOnce()) {
         let (open, range) = (self.open.clone(), self.range);
         drop(self);
@@ -136,7 +138,7 @@ impl Drop for RangeLock {
 
 /// Locks or unlocks a range, without waiting.
 fn set(file: &File, range: Range, kind: i32) -> io::Result<()> {
-    // The constants have another width than the field that they are for.
+    // The constants are wider than the fields.
     let short = |constant: i32| libc::c_short::try_from(constant).map_err(io::Error::other);
     let lock = libc::flock {
         l_type: short(kind)?,
@@ -145,8 +147,7 @@ fn set(file: &File, range: Range, kind: i32) -> io::Result<()> {
         l_len: range.length,
         l_pid: 0,
     };
-    // SAFETY: the descriptor is open as long as `file` is borrowed, and the kernel reads `lock` during
-    // the call only.
+    // SAFETY: the descriptor is open while `file` is borrowed, and the kernel reads `lock` only during the call.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
@@ -159,7 +160,7 @@ mod tests {
     use crate::sys::lock::try_lock::SLOT_BITS;
 
     #[test]
-    fn a_key_is_locked_once_whoever_opened_the_file() {
+    fn a_lock_excludes_all_open_files() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (RangeLocks::under(root.path()), RangeLocks::under(root.path()));
         let (a, b) = (7, (1 << SLOT_BITS) - 1);
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_file_is_made_again() {
+    fn a_removed_file_is_created_again() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (RangeLocks::under(root.path()), RangeLocks::under(root.path()));
         let place = 5;

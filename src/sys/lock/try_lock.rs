@@ -1,14 +1,14 @@
-//! What both kinds of locks have in common.
+//! Common parts of both kinds of locks: `TryLock`, and sizes.
 
 use std::time::Duration;
 
-/// Time between two tries where nothing says that a lock was freed.
+/// Time between two attempts if nothing signals that a lock was freed.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Bits of the number of a lock.
+/// Bits of a lock's number.
 pub(super) const SLOT_BITS: u32 = 38;
 
-/// Bits of an offset that a slot leaves: they are for the length of a range.
+/// Bits of an offset that remain after the number. They encode the length of a range.
 #[cfg(target_os = "linux")]
 pub(super) const LENGTH_BITS: u32 = 63 - SLOT_BITS;
 

@@ -1,14 +1,13 @@
-//! Waking other processes when a lock is freed.
+//! Wakes other processes when a lock is freed.
 //!
-//! Two numbers in the file of locks do it. `rung` changes when a lock is freed that has waiters; it is a futex, on
-//! which they sleep. `waited[n]` is the last time at which a thread waited for a lock with the number `n`, so
+//! Two kinds of numbers in the file of locks do it. `rung` changes when a lock is freed that has waiters. It is a
+//! futex, on which they sleep. `waited[n]` is the last time at which a thread waited for a lock with the number `n`, so
 //! freeing a lock without waiters costs one short read.
 //!
-//! **The invariant**: a waiter writes `waited`, reads `rung`, looks whether the lock is still held, and sleeps only
-//! while `rung` is what it was. A holder frees the lock first, then reads `waited`, then changes `rung`. So if the
-//! lock was still held when the waiter looked, the holder reads what the waiter wrote, and `rung` changes after the waiter
-//! read it: no waiter sleeps through it. A futex wakes no waiter on another machine, where the sleep ends after
-//! [`LONGEST`].
+//! **The invariant**: a waiter writes `waited`, reads `rung`, checks that the lock is still held, and sleeps only while
+//! `rung` is unchanged. A holder frees the lock first, then reads `waited`, then changes `rung`. So if the lock was
+//! still held when the waiter checked, the holder reads what the waiter wrote, and `rung` changes after the waiter read
+//! it: no waiter sleeps through it. A futex wakes no waiter on another machine, where the sleep ends after [`LONGEST`].
 //!
 //! ```text
 //! 0    rung       u32, little-endian
@@ -31,10 +30,10 @@ use rustix::thread::futex;
 use crate::sys::fork::once::Once;
 use crate::sys::lock::try_lock::RETRY_INTERVAL;
 
-/// The longest sleep: then the lock is looked at, whether the bell rang or not.
+/// Maximum sleep. After it, the lock is checked even if no wake-up came.
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// Seconds after which a waiter has gone. One that is there writes `waited` again each [`LONGEST`].
+/// Age in seconds after which a waiter counts as gone. A waiting thread writes `waited` again each [`LONGEST`].
 const STALE: u32 = 3;
 
 const BELLS: u64 = 32;
@@ -42,10 +41,10 @@ const RUNG: u64 = 0;
 const WAITED: u64 = 64;
 const LENGTH: usize = 64 + 4 * 32;
 
-/// The place of the two numbers, and the tasks that wait.
+/// The futex and the waiting tasks.
 #[derive(Default)]
 pub(super) struct WakeWord {
-    /// Mapped when it is needed.
+    /// Mapped on first use.
     map: Once<Option<MmapRaw>>,
     #[cfg(feature = "async")]
     tasks: tasks::Tasks,
@@ -55,7 +54,7 @@ pub(super) struct WakeWord {
 pub(super) use tasks::listen;
 
 impl WakeWord {
-    /// Sleeps until the bell rings for this lock, at most `longest`; not at all if the lock `is_held` no more.
+    /// Sleeps until a holder of this lock rings, at most `longest`; not at all if `is_held` returns false.
     pub(super) fn wait(&self, file: &File, place: u64, longest: Duration, is_held: impl FnOnce() -> bool) {
         let longest = longest.min(LONGEST);
         let rung = say_that_somebody_waits(file, place).and_then(|()| read(file, RUNG));
@@ -64,17 +63,17 @@ impl WakeWord {
         }
         let slept = rung.and_then(|rung| self.sleep(file, rung, 1 << number(place), longest));
         if slept.is_err() {
-            // There is no bell here.
+            // The futex can't be used here.
             std::thread::sleep(longest.min(RETRY_INTERVAL));
         }
     }
 
-    /// Sleeps until one of these bells rings, unless they have rung since `rung` was read.
+    /// Sleeps until one of these bells rings. Returns at once if a bell has rung since `rung` was read.
     fn sleep(&self, file: &File, rung: u32, bells: u32, longest: Duration) -> io::Result<()> {
         let bells = NonZeroU32::new(bells).ok_or(io::ErrorKind::InvalidInput)?;
         let longest = Timespec::try_from(longest).map_err(io::Error::other)?;
         self.with(file, |futex| {
-            // The system wants to know the end of the time, and not its length.
+            // The system expects the end of the sleep, not its length.
             let end = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).checked_add(longest);
             match futex::wait_bitset(futex, futex::Flags::empty(), rung, end.as_ref(), bells) {
                 Err(Errno::FAULT | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
@@ -90,7 +89,8 @@ impl WakeWord {
             return;
         }
         let bells = NonZeroU32::new(1 << number(place)).unwrap_or(NonZeroU32::MIN);
-        // Two that ring at once may write the same number. Both differ from what was read before, which is all it takes.
+        // Two holders that ring at once may write the same number. It differs from the number that any waiter has read,
+        // which is enough.
         let rung = read(file, RUNG).unwrap_or_default().wrapping_add(1);
         let _ = file.write_all_at(&rung.to_le_bytes(), RUNG);
         let _ = self.with(file, |futex| {
@@ -102,9 +102,9 @@ impl WakeWord {
     fn with<R>(&self, file: &File, use_it: impl FnOnce(&AtomicU32) -> io::Result<R>) -> io::Result<R> {
         let map = self.map.get_or_init(|| MmapOptions::new().len(LENGTH).map_raw_read_only(file).ok());
         let map = map.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-        // SAFETY: the map is aligned to pages and has four bytes. Nothing is read or written through the reference: the
-        // kernel takes its address, and reads there itself; if the file was cut meanwhile, it says so. So it does not
-        // matter that other processes change the file.
+        // SAFETY: the map is page-aligned and has at least four bytes. Nothing is read or written through the
+        // reference. The kernel takes its address and reads there itself; if the file was truncated, it reports that.
+        // So it does not matter that other processes change the file.
         let futex = unsafe { &*map.as_ptr().cast::<AtomicU32>() };
         use_it(futex)
     }
@@ -114,7 +114,7 @@ fn say_that_somebody_waits(file: &File, place: u64) -> io::Result<()> {
     file.write_all_at(&now().to_le_bytes(), WAITED + 4 * number(place))
 }
 
-/// What is beyond the end of the file is zero.
+/// Reads a number. Beyond the end of the file it is zero.
 fn read(file: &File, at: u64) -> io::Result<u32> {
     let mut bytes = [0; 4];
     file.read_at(&mut bytes, at)?;
@@ -123,11 +123,11 @@ fn read(file: &File, at: u64) -> io::Result<u32> {
 
 fn now() -> u32 {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    // Never zero, which means never.
+    // Never zero, which means that no thread has waited.
     u32::try_from(seconds & u64::from(u32::MAX)).unwrap_or_default().max(1)
 }
 
-/// Which of the bells is for this lock.
+/// Returns the bell of this lock.
 fn number(place: u64) -> u64 {
     place % BELLS
 }
@@ -144,7 +144,7 @@ mod tasks {
     use super::{LONGEST, RETRY_INTERVAL, RUNG, number, read, say_that_somebody_waits};
     use crate::sys::lock::ofd::Open;
 
-    /// How long the thread stays when there is nothing to do.
+    /// How long the thread stays without work.
     const IDLE: Duration = Duration::from_secs(2);
 
     #[derive(Default)]
@@ -156,10 +156,10 @@ mod tasks {
     #[derive(Default)]
     struct Waiting {
         tasks: Vec<Waker>,
-        /// The bells that they wait for, and what was read before the first of them looked at its lock.
+        /// The bells that the tasks wait for, and `rung` as it was before the first of them checked its lock.
         bells: u32,
         rung: u32,
-        /// Whether the thread is there.
+        /// Whether the thread runs.
         running: bool,
     }
 
@@ -169,7 +169,8 @@ mod tasks {
         }
     }
 
-    /// Has a task woken when the bell of this lock rings, or after a while: whether there is a thread that will do it.
+    /// Registers a task to be woken when the bell of this lock rings, or after [`LONGEST`]. Returns whether a thread
+    /// will wake it.
     pub(in crate::sys::lock) fn listen(open: &Arc<Open>, place: u64, task: &Waker) -> bool {
         let rung = say_that_somebody_waits(&open.file, place).and_then(|()| read(&open.file, RUNG));
         let Ok(rung) = rung else { return false };
@@ -211,7 +212,7 @@ mod tasks {
             waiting.bells = 0;
             let tasks = std::mem::take(&mut waiting.tasks);
             drop(waiting);
-            // A waker is others' code, so no lock is held meanwhile.
+            // A waker is foreign code, so no lock may be held here.
             tasks.into_iter().for_each(Waker::wake);
         }
     }

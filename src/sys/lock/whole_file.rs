@@ -5,10 +5,10 @@ use std::io;
 
 use fs2::FileExt;
 
-/// Takes the lock if nobody else has it: whether it was free.
+/// Takes the lock if it is free. Returns whether it was.
 ///
 /// # Errors
-/// Where the file system has no locks.
+/// If the file system has no locks.
 pub(crate) fn try_exclusive(file: &File) -> io::Result<bool> {
     match FileExt::try_lock_exclusive(file) {
         Ok(()) => Ok(true),

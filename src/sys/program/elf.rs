@@ -1,17 +1,17 @@
-//! The build id of an ELF file: the note `NT_GNU_BUILD_ID`, as the System V ABI (gABI, "Note Section") and
-//! GNU's linker describe it.
+//! Reads the build id of an ELF file: the note `NT_GNU_BUILD_ID`, as the System V ABI (gABI, "Note Section") and GNU's
+//! linker describe it.
 
 use std::io::{Read, Seek, SeekFrom};
 
-/// Program headers and notes are this short, or they are not read.
+/// Maximum bytes that are read of the program headers, and of each segment of notes. The rest is ignored.
 const LONGEST: u64 = 1 << 20;
 const PT_NOTE: u32 = 4;
 const NT_GNU_BUILD_ID: u32 = 3;
-/// The linker makes 20 bytes of the content with SHA-1, which is the default, or 16 with MD5. Shorter ones may have been
-/// chosen by hand (`--build-id=0x…`).
+/// Minimum bytes of a build id. The linker hashes the content to 20 bytes with SHA-1, the default, or to 16 with MD5. A
+/// shorter id may have been chosen manually (`--build-id=0x…`).
 const SHORTEST: usize = 16;
 
-/// The build id, if this is an ELF file that has one.
+/// Returns the build id; `None` if this is not an ELF file, or if it has none.
 pub(super) fn build_id(file: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
     let header = read(file, 0, 64)?;
     if !header.starts_with(b"\x7fELF") {
@@ -38,7 +38,7 @@ pub(super) fn build_id(file: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
     })
 }
 
-/// The build id among notes, each padded to four bytes.
+/// Returns the build id among notes, each padded to four bytes.
 fn id_among(mut notes: &[u8], number: &Number) -> Option<Vec<u8>> {
     while !notes.is_empty() {
         let name_length = usize::try_from(number.u32(notes, 0)?).ok()?;
@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of 64 bits with one program header, for notes behind it.
+    /// Returns a 64-bit file with one program header, followed by notes.
     fn file_with(notes: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0; 120];
         bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_no_elf_file_has_none() {
+    fn truncated_files_and_other_formats_have_none() {
         let whole = file_with(&note(3, b"0123456789abcdefghij"));
         for length in 0..whole.len() {
             assert_eq!(build_id(&mut Cursor::new(&whole[..length])), None, "{length}");

@@ -1,4 +1,4 @@
-//! The files that the code of this process was loaded from.
+//! Finds the files that the code of this process was loaded from.
 #![cfg_attr(not(target_os = "linux"), expect(unsafe_code, reason = "the system is asked which file holds this code"))]
 
 use std::path::PathBuf;
@@ -9,18 +9,20 @@ pub(super) struct Loaded {
     pub(super) path: PathBuf,
 }
 
-/// Folders whose libraries are the system's.
+/// Folders with the system's libraries.
 #[cfg(target_os = "linux")]
 const SYSTEM: [&str; 6] = ["/lib/", "/lib32/", "/lib64/", "/usr/lib/", "/usr/lib32/", "/usr/lib64/"];
 
-/// The executable, and the libraries from outside the system's folders. Fails if one of them has been
-/// removed or replaced since it was loaded, since it can't be read any more.
+/// Returns the executable, and the libraries outside the system's folders.
+///
+/// # Errors
+/// If one of them has been removed or replaced since it was loaded, because it can't be read any more.
 #[cfg(target_os = "linux")]
 pub(super) fn files() -> Result<Vec<Loaded>, String> {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
 
-    // The kernel leads to the file itself, also after it was replaced.
+    // The kernel leads to the file itself, even after it was replaced.
     let mut files = vec![Loaded { path: "/proc/self/exe".into() }];
     let executable = std::fs::read_link("/proc/self/exe").map_err(|error| format!("/proc/self/exe: {error}"))?;
     let maps = std::fs::read("/proc/self/maps").map_err(|error| format!("/proc/self/maps: {error}"))?;
@@ -40,7 +42,8 @@ pub(super) fn files() -> Result<Vec<Loaded>, String> {
     Ok(files)
 }
 
-/// The file of a line of `maps`, if it is mapped as code: address, permissions, offset, device, inode, path.
+/// Returns the path in a line of `maps` if the file is mapped as code. The fields are address, permissions, offset,
+/// device, inode, path.
 #[cfg(target_os = "linux")]
 fn path_of_code(line: &[u8]) -> Option<&[u8]> {
     let mut rest = line;
@@ -55,7 +58,7 @@ fn path_of_code(line: &[u8]) -> Option<&[u8]> {
     rest.starts_with(b"/").then_some(rest)
 }
 
-/// The executable, and the library that this code is in.
+/// Returns the executable, and the library that contains this code.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn files() -> Result<Vec<Loaded>, String> {
     let executable = std::env::current_exe().map_err(|error| format!("the executable: {error}"))?;
@@ -69,14 +72,14 @@ fn own_file() -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
 
     let address = own_file as *const () as *const libc::c_void;
-    // SAFETY: `Dl_info` holds pointers and addresses only, for which zero is a value.
+    // SAFETY: `Dl_info` holds only pointers and addresses, for which zero is a valid value.
     let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
-    // SAFETY: the address is that of a function of this program, and `info` is written to during the call only.
+    // SAFETY: the address is that of a function of this program, and `info` is written to only during the call.
     if unsafe { libc::dladdr(address, &raw mut info) } == 0 || info.dli_fname.is_null() {
         return None;
     }
-    // SAFETY: `dladdr` succeeded, so this is a C string that lives as long as the library is loaded, and this
-    // code is in that library.
+    // SAFETY: `dladdr` succeeded, so this is a C string that lives as long as the library is loaded, and this code is
+    // in that library.
     let name = unsafe { CStr::from_ptr(info.dli_fname) };
     Some(OsStr::from_bytes(name.to_bytes()).into())
 }
@@ -95,14 +98,14 @@ fn own_file() -> Option<PathBuf> {
     }
     let mut module = std::ptr::null_mut();
     let address = own_file as *const () as *const c_void;
-    // SAFETY: with these flags the second argument is any address within a module, here that of a function of
-    // this program; the handle is written to `module` during the call only.
+    // SAFETY: with these flags, the second argument is any address within a module, here that of a function of this
+    // program. The handle is written to `module` only during the call.
     if unsafe { GetModuleHandleExW(FROM_ADDRESS | UNCHANGED_REFCOUNT, address, &raw mut module) } == 0 {
         return None;
     }
     let mut name = vec![0_u16; 32 * 1024];
     let room = u32::try_from(name.len()).ok()?;
-    // SAFETY: the buffer has room for as many units as is said, and the module is loaded, since this code is in it.
+    // SAFETY: the buffer has the given length, and the module is loaded, because this code is in it.
     let length = unsafe { GetModuleFileNameW(module, name.as_mut_ptr(), room) };
     let length = usize::try_from(length).ok().filter(|length| *length > 0 && *length < name.len())?;
     Some(OsString::from_wide(&name[..length]).into())

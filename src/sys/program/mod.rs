@@ -1,9 +1,8 @@
-//! The identity of the running program: its executable, and the libraries that are loaded from outside the
-//! system's folders.
+//! Identity of the running program: its executable, and the libraries loaded from outside the system's folders.
 //!
-//! It stands in the key of a function whose code the attribute can't see in full. Two processes have one
-//! identity only if they run the same machine code, so another build is another key. Where the identity can't
-//! be found out, each process has one of its own: such a function is computed once a process, and never stale.
+//! It is part of the key of a function if the attribute can't see all its code. Two processes have the same identity
+//! only if they run the same machine code, so another build has another key. If the identity can't be determined, each
+//! process has its own: such a function is computed once per process, and its results are never stale.
 
 pub(crate) mod elf;
 pub(crate) mod loaded;
@@ -14,7 +13,7 @@ use std::time::SystemTime;
 
 use crate::sys::fork::once::Lazy;
 
-/// The identity, in hexadecimal digits. It is computed when it is first asked for.
+/// Returns the identity, in hexadecimal digits. It is computed on first use.
 pub(crate) fn identity() -> &'static str {
     static IDENTITY: Lazy<String> = Lazy::new(|| match of_all(&loaded::files()) {
         Ok(identity) => identity,
@@ -30,7 +29,7 @@ pub(crate) fn identity() -> &'static str {
     &IDENTITY
 }
 
-/// One identity for several files, whatever their order and their paths.
+/// Returns one identity for several files, independent of their order and paths.
 fn of_all(files: &Result<Vec<loaded::Loaded>, String>) -> Result<String, String> {
     let mut each: Vec<Vec<u8>> = files.as_ref()?.iter().map(of_file).collect::<Result<_, String>>()?;
     each.sort();
@@ -43,7 +42,7 @@ fn of_all(files: &Result<Vec<loaded::Loaded>, String>) -> Result<String, String>
     Ok(short_hex(&hasher.finalize()))
 }
 
-/// The build id that the linker made of the content, or else the digest of the content.
+/// Returns the build id that the linker computed from the content, or else the digest of the content.
 fn of_file(loaded: &loaded::Loaded) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", loaded.path.display());
     let mut file = File::open(&loaded.path).map_err(failed)?;
@@ -59,10 +58,10 @@ fn digest(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(hasher.finalize().as_bytes().to_vec())
 }
 
-/// An identity that no other process has.
+/// Returns an identity that no other process has.
 fn of_this_process() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    // Its address differs from process to process as well.
+    // The address of a local variable differs between processes too.
     let place = std::ptr::from_ref(&now) as usize as u64;
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"process").update(&std::process::id().to_le_bytes()).update(&now.to_le_bytes());
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_is_of_what_is_loaded() {
+    fn the_identity_covers_the_loaded_files() {
         let files = loaded::files().unwrap();
         let this = std::env::current_exe().unwrap();
         let is_this = |file: &loaded::Loaded| file.path.canonicalize().is_ok_and(|path| path == this);
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn other_content_is_another_identity_and_another_path_is_not() {
+    fn content_changes_the_identity_and_the_path_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let [one, two, other] = ["one", "two", "other"].map(|name| dir.path().join(name));
         #[expect(clippy::disallowed_methods, reason = "files of the test")]
