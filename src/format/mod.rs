@@ -1,4 +1,4 @@
-//! Bytes of documents: how a value is encoded, checksummed and compressed. Does no file I/O.
+//! Bytes of documents: how a value is encoded, checksummed and compressed.
 //!
 //! In reading order:
 //!

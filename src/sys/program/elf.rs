@@ -3,7 +3,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-/// Maximum bytes of program headers or notes. Longer ones are not read.
+/// Maximum bytes that are read of the program headers, and of each segment of notes. The rest is ignored.
 const LONGEST: u64 = 1 << 20;
 const PT_NOTE: u32 = 4;
 const NT_GNU_BUILD_ID: u32 = 3;
