@@ -102,6 +102,7 @@ impl Cache {
             secret: None,
             plan: None,
             state: PerProcess::new(),
+            temporary: None,
         })
     }
 }
@@ -199,6 +200,7 @@ impl CacheBuilder {
                 hot_bytes: self.hot_bytes,
             }),
             state: PerProcess::new(),
+            temporary: None,
         }))
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::cache::handle::Cache;
+use crate::cache::weak_handle::WeakCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::Compression;
 use crate::key::code_version::{Code, CodeFile, Items, Track};
@@ -82,7 +83,7 @@ type Other = RwLock<Option<Arc<FunctionState>>>;
 
 /// Where the results of a function are.
 pub(crate) struct FunctionState {
-    pub(crate) cache: Cache,
+    cache: WeakCache,
     /// The folder in it; `None` if it is off.
     pub(crate) folder: Option<Arc<Path>>,
     /// What is counted there.
@@ -95,14 +96,14 @@ impl FunctionState {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
         let folder: Option<Arc<Path>> = cache.upkeep().planned().map(|layout| layout.function(function).into());
         let tally = cache.upkeep().tally(folder.as_deref(), &function.path).into();
-        Arc::new(FunctionState { cache, folder, tally, described: AtomicBool::new(false) })
+        Arc::new(FunctionState { cache: WeakCache::new(cache), folder, tally, described: AtomicBool::new(false) })
     }
 
     /// What is counted there.
     #[inline]
     pub(crate) fn tally(&self) -> &Arc<Tally> {
         self.tally.get_or(|parents| {
-            self.cache.upkeep().tally_of(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
+            self.cache.get().upkeep().tally_of(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
         })
     }
 }
@@ -138,7 +139,7 @@ impl Memo {
     /// The cache that holds the results. If the attribute's `cache` depends on the arguments: the
     /// one that was used last.
     pub fn cache(&self) -> Cache {
-        self.last_home().cache.clone()
+        self.last_home().cache.get()
     }
 
     /// What happened to this function in its [`cache`](Memo::cache): in this process, those before, and those beside it.
@@ -147,7 +148,7 @@ impl Memo {
     /// If the file with the counts can't be read.
     pub fn stats(&self) -> Result<Stats> {
         let home = self.last_home();
-        Ok(home.cache.upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
+        Ok(home.cache.get().upkeep().sums_of(home.folder.as_deref(), home.tally())?.stats())
     }
 
     /// The stored results of this function.
@@ -220,7 +221,7 @@ impl Memo {
 
     #[inline]
     pub(crate) fn with_home<T>(&self, cache: &Cache, work: impl FnOnce(&Arc<FunctionState>) -> T) -> T {
-        let is_elsewhere = !self.home.cache.is_same(cache);
+        let is_elsewhere = !self.home.cache.is(cache);
         if self.is_elsewhere.load(Ordering::Relaxed) != is_elsewhere {
             self.is_elsewhere.store(is_elsewhere, Ordering::Relaxed);
         }
@@ -229,7 +230,7 @@ impl Memo {
 
     fn other_home(&self, cache: &Cache) -> Arc<FunctionState> {
         let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(home) = other.as_ref().filter(|home| home.cache.is_same(cache)) {
+        if let Some(home) = other.as_ref().filter(|home| home.cache.is(cache)) {
             return home.clone();
         }
         drop(other);
