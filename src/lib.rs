@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(any(doc, doctest))]
+pub mod guide;
+
 mod cache;
 mod call;
 mod engine;
