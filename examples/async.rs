@@ -77,7 +77,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     bar.finish_and_clear();
 
     let requests = REQUESTS.load(Ordering::Relaxed);
-    println!("16 calls: {hits} hits; the server answered {requests} times; {words} words; done in {:.1?}", start.elapsed());
+    println!(
+        "16 calls: {hits} hits; the server answered {requests} times; {words} words; done in {:.1?}",
+        start.elapsed()
+    );
     for failure in failed {
         println!("not stored, so the next run asks again: {failure}");
     }

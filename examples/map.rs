@@ -38,7 +38,8 @@ fn terrain(side: usize, seed: u64) -> Array2<f64> {
 /// Noise between 0 and 1, smooth between the points of a grid with these cells.
 fn noise(x: usize, y: usize, cell: usize, seed: u64) -> f64 {
     let at = |x: usize, y: usize| {
-        let mixed = (x as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (y as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f) ^ seed;
+        let mixed =
+            (x as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (y as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f) ^ seed;
         let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         ((mixed ^ (mixed >> 32)) & 0xffff) as f64 / 65_536.0
     };

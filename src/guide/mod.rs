@@ -8,7 +8,7 @@
 //! | [`arrays_and_files`] | files of your own, large arrays, and files as arguments |
 //! | [`processes`] | several threads, processes and machines with one cache |
 //! | [`testing`] | tests of code that memoizes |
-//! | [`async_functions`] | `async fn`, with feature `async` |
+//! | `async_functions` | `async fn`; the page needs feature `async` |
 //! | [`from_cached`] | for those who know the crate `cached` |
 //! | [`from_joblib`] | for those who know Python's joblib |
 //! | [`performance`] | what a call costs, and what to do about it |

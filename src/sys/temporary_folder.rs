@@ -30,9 +30,10 @@ pub(crate) struct TemporaryFolder {
 impl TemporaryFolder {
     /// Creates a folder that only this user can read.
     pub(crate) fn new() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("larder-").tempdir().map_err(|error| {
-            Error::io(error, "can't create a temporary folder").at(env::temp_dir())
-        })?;
+        let folder = tempfile::Builder::new()
+            .prefix("larder-")
+            .tempdir()
+            .map_err(|error| Error::io(error, "can't create a temporary folder").at(env::temp_dir()))?;
         exit_hook::run_last(remove_all);
         // `TempDir` would remove it in each process that drops it, and not at the end of the process.
         let path = folder.keep();
