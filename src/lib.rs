@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(any(doc, doctest))]
+pub mod guide;
+
 // The layers, from the top to the bottom: a file imports from its own folder or from a layer below.
 mod call;
 

@@ -20,6 +20,7 @@ use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::trim_report::TrimReport;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::temporary_folder::TemporaryFolder;
 use crate::sys::{open_files, random};
 
 /// A folder of stored results. Clones are the same cache.
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     /// Where it is and what it keeps to; `None` if it is off.
     pub(crate) plan: Option<Plan>,
     pub(crate) state: PerProcess<State>,
+    /// The folder of a temporary cache. It is dropped after the state, which writes into it until then.
+    pub(crate) temporary: Option<TemporaryFolder>,
 }
 
 /// What changes: a process and those that it forks have one each.
@@ -308,10 +311,6 @@ impl Cache {
 
     pub(crate) fn secret(&self) -> Option<&MacKey> {
         self.0.secret.as_ref()
-    }
-
-    pub(crate) fn is_same(&self, other: &Cache) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

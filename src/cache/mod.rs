@@ -9,3 +9,5 @@ pub(crate) mod inspect;
 pub(crate) mod open;
 pub(crate) mod recompress;
 pub(crate) mod summary;
+pub(crate) mod temporary;
+pub(crate) mod weak_handle;

@@ -111,6 +111,7 @@ impl Cache {
             secret: None,
             plan: None,
             state: PerProcess::new(),
+            temporary: None,
         })
     }
 }
@@ -209,6 +210,7 @@ impl CacheBuilder {
                 hot_bytes: self.hot_bytes,
             }),
             state: PerProcess::new(),
+            temporary: None,
         }))
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::cache::handle::Cache;
+use crate::cache::weak_handle::WeakCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::key::code_version::{Code, CodeFile, Items, Track};
@@ -85,7 +86,7 @@ type Other = RwLock<Option<Arc<FunctionState>>>;
 
 /// State of a function in one cache.
 pub(crate) struct FunctionState {
-    pub(crate) cache: Cache,
+    cache: WeakCache,
     /// The function's folder in the cache; `None` if the cache is off.
     pub(crate) folder: Option<Arc<Path>>,
     /// The function's counters in the cache.
@@ -98,7 +99,7 @@ impl FunctionState {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
         let folder: Option<Arc<Path>> = cache.engine().layout().map(|layout| layout.function(function).into());
         let tally = cache.engine().accounting.counters(folder.as_deref(), &function.path).into();
-        Arc::new(FunctionState { cache, folder, tally, described: AtomicBool::new(false) })
+        Arc::new(FunctionState { cache: WeakCache::new(cache), folder, tally, described: AtomicBool::new(false) })
     }
 
     /// Returns the function's counters in the cache.
@@ -106,6 +107,7 @@ impl FunctionState {
     pub(crate) fn tally(&self) -> &Arc<FunctionCounters> {
         self.tally.get_or(|parents| {
             self.cache
+                .get()
                 .engine()
                 .accounting
                 .counters_named(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
@@ -145,7 +147,7 @@ impl Memo {
     /// Returns the cache that holds the results. If the attribute's `cache` depends on the arguments, this is the
     /// cache of the last call in this process.
     pub fn cache(&self) -> Cache {
-        self.last_home().cache.clone()
+        self.last_home().cache.get()
     }
 
     /// Returns the counters of this function in its [`cache`](Memo::cache), summed over all processes.
@@ -154,7 +156,7 @@ impl Memo {
     /// Returns an error if the counter file can't be read.
     pub fn stats(&self) -> Result<Stats> {
         let home = self.last_home();
-        Ok(home.cache.engine().accounting.totals_of(home.folder.as_deref(), home.tally()).stats())
+        Ok(home.cache.get().engine().accounting.totals_of(home.folder.as_deref(), home.tally()).stats())
     }
 
     /// Returns the counters of this function in `cache`, summed over all processes.
@@ -163,7 +165,7 @@ impl Memo {
     /// Returns an error if the counter file can't be read.
     pub fn stats_in(&self, cache: &Cache) -> Result<Stats> {
         let home = FunctionState::new(&self.function, cache.clone());
-        Ok(home.cache.engine().accounting.totals_of(home.folder.as_deref(), home.tally()).stats())
+        Ok(cache.engine().accounting.totals_of(home.folder.as_deref(), home.tally()).stats())
     }
 
     /// Lists the stored results of this function in its [`cache`](Memo::cache).
@@ -258,7 +260,7 @@ impl Memo {
 
     #[inline]
     pub(crate) fn with_home<T>(&self, cache: &Cache, work: impl FnOnce(&Arc<FunctionState>) -> T) -> T {
-        let is_elsewhere = !self.home.cache.is_same(cache);
+        let is_elsewhere = !self.home.cache.is(cache);
         if self.is_elsewhere.load(Ordering::Relaxed) != is_elsewhere {
             self.is_elsewhere.store(is_elsewhere, Ordering::Relaxed);
         }
@@ -267,11 +269,11 @@ impl Memo {
 
     fn other_home(&self, cache: &Cache) -> Arc<FunctionState> {
         let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(home) = other.as_ref().filter(|home| home.cache.is_same(cache)) {
+        if let Some(home) = other.as_ref().filter(|home| home.cache.is(cache)) {
             return home.clone();
         }
         drop(other);
-        if cache.is_enabled() && cache.path() != self.home.cache.path() {
+        if cache.is_enabled() && cache.path() != self.home.cache.get().path() {
             self.has_several.store(true, Ordering::Relaxed);
         }
         let home = FunctionState::new(&self.function, cache.clone());

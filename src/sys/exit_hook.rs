@@ -10,6 +10,8 @@ use crate::sys::fork::per_process::PerProcess;
 struct Tasks {
     /// The tasks, in order.
     tasks: Vec<fn()>,
+    /// Tasks that run after those.
+    last: Vec<fn()>,
     /// Whether the exit handler is registered.
     waiting: bool,
 }
@@ -20,9 +22,19 @@ static TASKS: PerProcess<Mutex<Tasks>> = PerProcess::new();
 /// Runs `task` when the process ends: `main` returns, or `exit` is called. It does not run if the process is killed. A
 /// task that is passed several times runs once.
 pub(crate) fn run(task: fn()) {
+    add(task, |tasks| &mut tasks.tasks);
+}
+
+/// Runs `task` after all tasks of [`run`].
+pub(crate) fn run_last(task: fn()) {
+    add(task, |tasks| &mut tasks.last);
+}
+
+fn add(task: fn(), list: impl FnOnce(&mut Tasks) -> &mut Vec<fn()>) {
     let mut tasks = TASKS.get().lock().unwrap_or_else(PoisonError::into_inner);
-    if !tasks.tasks.iter().any(|known| std::ptr::fn_addr_eq(*known, task)) {
-        tasks.tasks.push(task);
+    let list = list(&mut tasks);
+    if !list.iter().any(|known| std::ptr::fn_addr_eq(*known, task)) {
+        list.push(task);
     }
     if !std::mem::replace(&mut tasks.waiting, true) {
         // SAFETY: `atexit` may be called at any time. `at_exit` is a function of the program that larder is linked
@@ -32,10 +44,13 @@ pub(crate) fn run(task: fn()) {
 }
 
 extern "C" fn at_exit() {
-    let tasks = std::mem::take(&mut TASKS.get().lock().unwrap_or_else(PoisonError::into_inner).tasks);
+    let (tasks, last) = {
+        let mut all = TASKS.get().lock().unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut all.tasks), std::mem::take(&mut all.last))
+    };
     // A tracing subscriber may use thread-local values that have been destroyed already.
     tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
-        for task in tasks {
+        for task in tasks.into_iter().chain(last) {
             // A panic must not unwind into C.
             let _ = catch_unwind(task);
         }

@@ -36,6 +36,7 @@ pub(crate) mod proc;
 pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod stack;
+pub(crate) mod temporary_folder;
 #[cfg(feature = "async")]
 pub(crate) mod timer;
 pub(crate) mod worker_pool;

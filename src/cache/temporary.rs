@@ -1,0 +1,182 @@
+//! Caches that end with their last handle.
+
+use std::any::Any;
+use std::sync::{Arc, Weak};
+
+use crate::cache::builder::CacheBuilder;
+use crate::cache::handle::Cache;
+use crate::error::Result;
+use crate::sys::temporary_folder::TemporaryFolder;
+
+impl Cache {
+    /// Opens a cache of its own in a new temporary folder, for tests. The folder is removed when the last handle is dropped;
+    /// that of a cache in a `static`, which is never dropped, when the process ends.
+    ///
+    /// A process that was made by `fork` may use the cache, and does not remove it. A process that is killed leaves the folder
+    /// behind, in the system's folder for temporary files. As for any cache, the variable `LARDER` may turn it off.
+    ///
+    /// # Errors
+    /// What the file system reports when the folder is created.
+    ///
+    /// ```
+    /// use larder::{Cache, memoize};
+    ///
+    /// #[memoize(cache = cache, ignore(cache))]
+    /// fn square(cache: &Cache, n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let cache = Cache::temporary()?;
+    /// assert!(!square::call(&cache, 3).is_cached());
+    /// assert_eq!(square(&cache, 3), 9);
+    /// assert!(square::call(&cache, 3).is_cached());
+    ///
+    /// let folder = cache.path().to_owned();
+    /// drop(cache);
+    /// assert!(!folder.exists());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn temporary() -> Result<Cache> {
+        let mut folder = TemporaryFolder::new()?;
+        let mut cache = CacheBuilder::new(folder.path()).open()?;
+        let engine = Arc::downgrade(cache.engine()) as Weak<dyn Any + Send + Sync>;
+        folder.set_user(engine);
+        if let Some(inner) = Arc::get_mut(&mut cache.0) {
+            inner.temporary = Some(folder);
+        }
+        Ok(cache)
+    }
+
+    /// Whether the cache ends with its last handle.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.0.temporary.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+    use std::path::PathBuf;
+    use std::process::Command;
+    use std::sync::LazyLock;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::function::{Definition, Memo};
+
+    /// The variable with the file that a child process writes the path of its cache into.
+    const PATH_FILE: &str = "TEMPORARY_CACHE_PATH_FILE";
+
+    fn is_off() -> bool {
+        !Cache::temporary().unwrap().is_enabled()
+    }
+
+    #[test]
+    fn the_folder_is_removed_with_the_last_handle() {
+        if is_off() {
+            return;
+        }
+        let cache = Cache::temporary().unwrap();
+        let (clone, path) = (cache.clone(), cache.path().to_owned());
+        assert_eq!(cache.get_or_compute("answer", &(), || 42), 42);
+        drop(cache);
+        assert_eq!(clone.get_or_compute("answer", &(), || 43), 42);
+        assert_eq!(clone.stats().unwrap().entries, 1);
+        drop(clone);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn each_is_a_cache_of_its_own() {
+        let (one, other) = (Cache::temporary().unwrap(), Cache::temporary().unwrap());
+        assert_eq!(one.get_or_compute("answer", &(), || 1), 1);
+        assert_eq!(other.get_or_compute("answer", &(), || 2), 2);
+    }
+
+    #[test]
+    fn a_memoized_function_does_not_keep_the_folder() {
+        if is_off() {
+            return;
+        }
+        let (first, second) = (Cache::temporary().unwrap(), Cache::temporary().unwrap());
+        let paths = [first.path().to_owned(), second.path().to_owned()];
+        let memo = Memo::new(Definition::of_closure("answer", "u8"), first.clone());
+        assert_eq!(memo.cache().path(), paths[0]);
+        assert_eq!(memo.home(&second).folder.as_deref().map(|folder| folder.starts_with(&paths[1])), Some(true));
+        drop((first, second));
+        assert!(paths.iter().all(|path| !path.exists()));
+        assert!(!memo.cache().is_enabled());
+        assert_eq!(memo.entries().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_removal_waits_for_the_background_thread() {
+        if is_off() {
+            return;
+        }
+        let cache = Cache::temporary().unwrap();
+        let path = cache.path().to_owned();
+        // While it looks after a cache, the thread holds the engine.
+        let engine = cache.engine().clone();
+        let thread = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            let existed = engine.root().exists();
+            drop(engine);
+            existed
+        });
+        drop(cache);
+        assert!(!path.exists());
+        assert!(thread.join().unwrap(), "the folder was removed while the engine was in use");
+    }
+
+    #[test]
+    fn a_cache_in_a_static_is_removed_when_the_process_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path_file = folder.path().join("path");
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "cache::temporary::tests::child_with_a_cache_in_a_static"]).env(PATH_FILE, &path_file);
+        assert!(child.output().unwrap().status.success());
+        let path = PathBuf::from(fs::read_to_string(path_file).unwrap());
+        assert!(path.is_absolute() || is_off());
+        assert!(!path.exists());
+    }
+
+    /// The part of the child process of the test above; without its variable, nothing.
+    #[test]
+    fn child_with_a_cache_in_a_static() {
+        static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::temporary().unwrap());
+        let Some(path_file) = std::env::var_os(PATH_FILE) else { return };
+        assert_eq!(CACHE.get_or_compute("answer", &(), || 42), 42);
+        assert!(CACHE.path().exists() || is_off());
+        let path = CACHE.path().to_str().unwrap();
+        File::create(path_file).unwrap().write_all(path.as_bytes()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    #[expect(unsafe_code, reason = "a fork has no safe interface")]
+    fn a_forked_child_leaves_the_folder() {
+        if is_off() {
+            return;
+        }
+        let cache = Cache::temporary().unwrap();
+        let path = cache.path().to_owned();
+        assert_eq!(cache.get_or_compute("answer", &(), || 42), 42);
+        // SAFETY: the child uses what larder and the C library make ready for forks, and ends with `_exit`.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop(cache);
+            // SAFETY: it ends this process, and nothing of the parent's is run.
+            unsafe { libc::_exit(if path.exists() { 0 } else { 1 }) };
+        }
+        let mut status = 0;
+        // SAFETY: `status` is a place for one number, and the child is ours.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0, "the child removed the folder of its parent");
+        assert_eq!(cache.get_or_compute("answer", &(), || 43), 42);
+        drop(cache);
+        assert!(!path.exists());
+    }
+}

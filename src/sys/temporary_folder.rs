@@ -1,0 +1,122 @@
+//! Folders that exist as long as this process uses them.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::sys::exit_hook;
+use crate::sys::fork::per_process::PerProcess;
+
+/// The folders that this process has to remove. A child of `fork` begins with none, so it removes none of its parent's.
+static OWNED: PerProcess<Mutex<BTreeSet<PathBuf>>> = PerProcess::new();
+
+/// How often, and with what pause, it is checked whether the last user of a folder has ended.
+const WAIT_TRIES: u32 = 2_000;
+const WAIT_PAUSE: Duration = Duration::from_millis(1);
+
+/// A new folder for temporary files. It is removed when this is dropped, or else when the process ends.
+pub(crate) struct TemporaryFolder {
+    path: PathBuf,
+    /// Writes into the folder. While it exists, the folder is not removed.
+    user: Weak<dyn Any + Send + Sync>,
+}
+
+impl TemporaryFolder {
+    /// Creates a folder that only this user can read.
+    pub(crate) fn new() -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("larder-")
+            .tempdir()
+            .map_err(|error| Error::io(error, "can't create a temporary folder").at(env::temp_dir()))?;
+        exit_hook::run_last(remove_all);
+        // `TempDir` would remove it in each process that drops it, and not at the end of the process.
+        let path = folder.keep();
+        owned().insert(path.clone());
+        Ok(TemporaryFolder { path, user: Weak::<()>::new() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says what writes into the folder: its last write comes before the removal.
+    pub(crate) fn set_user(&mut self, user: Weak<dyn Any + Send + Sync>) {
+        self.user = user;
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        if !owned().remove(&self.path) {
+            return;
+        }
+        // A background thread may be using it at this moment. It ends soon, and a folder is better left behind than waited
+        // for without end.
+        for _ in 0..WAIT_TRIES {
+            if self.user.strong_count() == 0 {
+                break;
+            }
+            thread::sleep(WAIT_PAUSE);
+        }
+        remove(&self.path);
+    }
+}
+
+fn owned() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    OWNED.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_dir_all(path) {
+        tracing::debug!(%error, path = %path.display(), "a temporary folder can't be removed");
+    }
+}
+
+/// Removes what is still there: the folders of values in statics, which are never dropped.
+fn remove_all() {
+    let paths = std::mem::take(&mut *owned());
+    paths.iter().for_each(|path| remove(path));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_removed_with_what_is_in_it() {
+        let folder = TemporaryFolder::new().unwrap();
+        let path = folder.path().to_owned();
+        File::create(path.join("file")).unwrap();
+        drop(folder);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_removal_waits_for_the_last_user() {
+        let mut folder = TemporaryFolder::new().unwrap();
+        let (path, user) = (folder.path().to_owned(), Arc::new(()));
+        folder.set_user(Arc::downgrade(&user) as Weak<dyn Any + Send + Sync>);
+        let has_ended = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(50));
+                File::create(path.join("late")).unwrap();
+                has_ended.store(true, Ordering::Release);
+                drop(user);
+            });
+            drop(folder);
+            assert!(has_ended.load(Ordering::Acquire), "the folder was removed too early");
+            assert!(!path.exists());
+        });
+    }
+}
