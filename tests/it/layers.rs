@@ -40,7 +40,7 @@ impl Modules {
     /// because a test may use the whole library.
     fn imports(&self, module: &[String]) -> BTreeMap<Vec<String>, String> {
         let text = fs::read_to_string(&self.0[module]).unwrap();
-        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+        let code = text.split("\n#[cfg(test)]\n").next().unwrap();
         let mut found = BTreeMap::new();
         for path in paths(&strip_comments(code)) {
             let mut full: Vec<String> = match path.split_first() {

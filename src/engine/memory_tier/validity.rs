@@ -179,6 +179,7 @@ impl Validity {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files of the tests")]
 mod tests {
     use std::fs::File;
     use std::thread;

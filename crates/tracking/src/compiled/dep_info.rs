@@ -31,11 +31,17 @@ impl DepInfo {
             } else if info.sources.is_empty()
                 && let Some((_, sources)) = line.split_once(": ")
             {
-                info.sources = words(sources).into_iter().map(|source| dir.join(source)).collect();
+                let sources = words(sources).into_iter().skip_while(|source| is_of_clippy(source));
+                info.sources = sources.map(|source| dir.join(source)).collect();
             }
         }
         info
     }
+}
+
+/// Returns whether this is the configuration of Clippy, which comes before the root file when Clippy checks a crate.
+fn is_of_clippy(source: &str) -> bool {
+    Path::new(source).file_name().is_some_and(|name| name == "clippy.toml" || name == ".clippy.toml")
 }
 
 /// Splits words, in which a space is written as `\ `.
@@ -86,5 +92,13 @@ mod tests {
         assert_eq!(info.sources, [Path::new("/work/dep/src/lib.rs"), Path::new("/with space/b.rs")]);
         assert_eq!(info.environment["A"].as_deref(), Some("1=2\n3"));
         assert_eq!(info.environment["B"], None);
+    }
+
+    /// Clippy names its configuration first. A file of that name that the crate includes comes later, and counts.
+    #[test]
+    fn the_configuration_of_clippy_is_no_source() {
+        let text = "/t/deps/a-1.d: /work/clippy.toml src/lib.rs /work/clippy.toml\n";
+        let info = DepInfo::parse(text, Path::new("/work"));
+        assert_eq!(info.sources, [Path::new("/work/src/lib.rs"), Path::new("/work/clippy.toml")]);
     }
 }
