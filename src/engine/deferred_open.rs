@@ -55,6 +55,7 @@ impl DeferredOpen {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files of the tests")]
 mod tests {
     use std::fs;
 

@@ -40,7 +40,7 @@ impl Modules {
     /// because a test may use the whole library.
     fn imports(&self, module: &[String]) -> BTreeMap<Vec<String>, String> {
         let text = fs::read_to_string(&self.0[module]).unwrap();
-        let code = text.split("\n#[cfg(test)]\n").next().unwrap();
+        let code = without_tests(&text);
         let mut found = BTreeMap::new();
         for path in paths(&strip_comments(code)) {
             let mut full: Vec<String> = match path.split_first() {
@@ -83,6 +83,16 @@ impl Modules {
         };
         graph.keys().filter(|module| reaches(module)).cloned().collect()
     }
+}
+
+/// Returns the code before the inline module of tests.
+fn without_tests(text: &str) -> &str {
+    let is_module = |at: usize| {
+        let mut lines = text[at..].trim_start().lines().skip_while(|line| line.starts_with("#["));
+        lines.next().is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
+    };
+    let module = text.match_indices("\n#[cfg(test)]\n").map(|(at, _)| at).find(|at| is_module(*at));
+    &text[..module.unwrap_or(text.len())]
 }
 
 fn strip_comments(code: &str) -> String {
