@@ -95,7 +95,12 @@ pub mod __private {
 
     /// What method resolution chooses from.
     pub mod shapes {
-        pub use crate::call::result_shape::probes::*;
-        pub use crate::call::type_checks::checks::*;
+        // Without their names, which a type of the user's may have as well.
+        pub use crate::call::result_shape::probes::{
+            FallibleShape as _, PlainShape as _, UnfitFallibleShape as _, UnfitShape as _,
+        };
+        pub use crate::call::type_checks::checks::{
+            Fit as _, KeyedArgument as _, LacksBoth as _, LacksDeserialize as _, LacksSerialize as _, UnfitArgument as _,
+        };
     }
 }

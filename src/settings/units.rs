@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
-
 use crate::error::{Error, ErrorKind, Result};
 
 /// Parses a number of bytes: `10GB` is 10 × 10⁹, `1.5 GiB` is 1.5 × 2³⁰.
@@ -24,15 +22,34 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
         let message = format!("{text:?} is no size: {why}; write a number and a unit, such as `500MB` or `1.5 GiB`");
         Error::new(ErrorKind::InvalidInput, message)
     };
-    let text = text.trim();
-    if text.starts_with('-') {
+    let number = text.trim();
+    if number.starts_with('-') {
         return Err(wrong("it is negative"));
     }
-    let bytes = text.parse::<ByteSize>().map_err(|error| wrong(&error))?.as_u64();
-    if i64::try_from(bytes).is_err() {
-        return Err(wrong("no disk is as large"));
+    let end = number.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(number.len());
+    let (number, unit) = (&number[..end], number[end..].trim_start());
+    let unit = bytes_of(unit).ok_or_else(|| wrong("the units are B, kB, MB, GB, TB, PB, and KiB, MiB, GiB, TiB, PiB"))?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits: u128 = [whole, fraction].concat().parse().map_err(|_| wrong("a number is missing, or too long"))?;
+    let divisor = u32::try_from(fraction.len()).ok().and_then(|digits| 10_u128.checked_pow(digits));
+    let bytes = digits.checked_mul(unit.into()).zip(divisor).map(|(bytes, divisor)| bytes / divisor);
+    match bytes.map(i64::try_from) {
+        Some(Ok(bytes)) => Ok(bytes.cast_unsigned()),
+        _ => Err(wrong("no disk is as large")),
     }
-    Ok(bytes)
+}
+
+/// Returns the bytes of a unit such as `GB` or `GiB`, in any case and with or without the `B`.
+fn bytes_of(unit: &str) -> Option<u64> {
+    let unit = unit.to_ascii_lowercase();
+    let unit = unit.strip_suffix('b').unwrap_or(&unit);
+    let (prefix, base) = match unit.strip_suffix('i') {
+        Some("") => return None,
+        Some(prefix) => (prefix, 1024_u64),
+        None => (unit, 1000),
+    };
+    let power = ["", "k", "m", "g", "t", "p"].iter().position(|known| *known == prefix)?;
+    Some(base.pow(u32::try_from(power).ok()?))
 }
 
 /// Units of time, with their lengths in milliseconds.
@@ -88,8 +105,11 @@ mod tests {
         assert_eq!(size("1.5 GiB"), Some(3 << 29));
         assert_eq!(size(" 512 "), Some(512));
         assert_eq!(size("2k"), Some(2000));
+        assert_eq!(size("0.5kb"), Some(500));
+        assert_eq!((size("3 MiB"), size("3Mi"), size("7 b")), (Some(3 << 20), Some(3 << 20), Some(7)));
+        assert_eq!(size("1PiB"), Some(1 << 50));
         assert_eq!(size("0"), Some(0));
-        for wrong in ["", "GB", "-1", "-1 GB", "ten", "1 XB", "9 EiB", "1e30 GB", "NaN", "inf", "1 GB 2"] {
+        for wrong in ["", "GB", "-1", "-1 GB", "ten", "1 XB", "9 EiB", "1e30 GB", "NaN", "inf", "1 GB 2", "1.2.3", ".", "5i", "5 iB", "20000 PB"] {
             assert_eq!(size(wrong), None, "{wrong}");
         }
     }

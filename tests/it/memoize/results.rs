@@ -71,3 +71,27 @@ fn an_error_can_have_any_type() {
     assert_eq!((check(1), check(2), check(2)), (Err("too small"), Ok(2), Ok(2)));
     assert_eq!(check::memo().stats().unwrap().hits, 1);
 }
+
+/// The attribute uses traits in the body of the wrapper. Their names must not hide types of the user's.
+#[test]
+fn types_may_have_the_names_of_traits_that_the_attribute_uses() {
+    #[derive(Serialize, serde::Deserialize, PartialEq, Debug)]
+    struct Fit {
+        slope: f64,
+    }
+    #[derive(Serialize)]
+    struct PlainShape(f64);
+
+    #[memoize(cache = &CACHE)]
+    fn fit(KeyedArgument { slope }: KeyedArgument, _: PlainShape) -> Fit {
+        Fit { slope }
+    }
+    #[derive(Serialize)]
+    struct KeyedArgument {
+        slope: f64,
+    }
+
+    for _ in 0..2 {
+        assert_eq!(fit(KeyedArgument { slope: 2.0 }, PlainShape(1.0)), Fit { slope: 2.0 });
+    }
+}
