@@ -198,7 +198,7 @@ impl Evictor {
                 return Left::More;
             }
             queue.next = sample.into_iter().map(Reverse).collect();
-            (queue.queued, queue.removed) = (0, 0);
+            (queue.queued, queue.settled) = (0, 0);
         }
     }
 
@@ -225,9 +225,10 @@ impl Evictor {
             return;
         }
         match (context.remove)(&victim.folder, &victim.key) {
-            Ok(removed) => queue.removed += usize::from(removed),
+            Ok(removed) => queue.settled += usize::from(removed),
             Err(error) => {
-                queue.unremovable.add(victim.key, victim.size);
+                // The next scan leaves it out.
+                queue.settled += usize::from(queue.unremovable.add(victim.key, victim.size));
                 self.unremovable.store(queue.unremovable.usage());
                 // One is enough to say what is wrong.
                 if report.faults.is_empty() {

@@ -148,14 +148,13 @@ fn no_call_looks_at_many_entries_or_removes_many() {
 #[test]
 fn what_can_not_be_removed_is_not_looked_for_again_and_again() {
     let (_root, cache, store) = filled(3000, 100, Counting { fails_to_remove: Some(|_| true), ..Counting::default() });
-    let (mut looked, started) = (0, Instant::now());
+    let mut looked = 0;
     for n in 0..300 {
         cache.get_or_compute("a::f", &n, || n);
         looked += store.take().0;
     }
-    // Once, and at most once more for each second that this takes.
-    let scans = usize::try_from(started.elapsed().as_secs()).unwrap() + 2;
-    assert!(looked < scans * 3300, "{looked} in {:?}", started.elapsed());
+    // Each scan queues a quarter of the rest and remembers that it stays, so about 12 scans know all.
+    assert!(looked < 20 * 3300, "{looked}");
 }
 
 /// F59: entries that can't be removed don't keep the others from being evicted, even if they are the oldest ones and more than

@@ -66,11 +66,14 @@ pub(crate) struct Unremovable {
 }
 
 impl Unremovable {
-    pub(super) fn add(&mut self, key: Key, size: u64) {
-        if self.entries.len() < MOST_UNREMOVABLE && self.entries.insert(key, size).is_none() {
+    /// Remembers an entry. Returns whether it was not remembered before, and there is room for it.
+    pub(super) fn add(&mut self, key: Key, size: u64) -> bool {
+        let is_new = self.entries.len() < MOST_UNREMOVABLE && self.entries.insert(key, size).is_none();
+        if is_new {
             self.usage += UsageDelta::one(size);
             self.since.get_or_insert_with(Instant::now);
         }
+        is_new
     }
 
     pub(super) fn contains(&self, key: &Key) -> bool {

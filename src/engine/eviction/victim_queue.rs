@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine::eviction::scan::Scan;
 use crate::engine::eviction::victim::{Unremovable, Victim};
 
-/// If no entry of the queue could be removed, the next scan begins after so long.
+/// Time until the next scan if no entry of the queue is settled.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The entries that should go first, as the last scan found them.
@@ -21,9 +21,10 @@ pub(crate) struct VictimQueue {
     pub(super) overdue: VecDeque<Victim>,
     /// Those that go when there is too much.
     pub(super) next: BinaryHeap<Reverse<Victim>>,
-    /// How many the last scan queued, and how many of them could be removed.
+    /// How many entries the last scan queued.
     pub(super) queued: usize,
-    pub(super) removed: usize,
+    /// How many of them were removed, or are remembered as unremovable: the next scan does not find these again.
+    pub(super) settled: usize,
     /// The scan that is under way.
     pub(super) scan: Option<Box<Scan>>,
     pub(super) unremovable: Unremovable,
@@ -32,14 +33,14 @@ pub(crate) struct VictimQueue {
 impl VictimQueue {
     /// Fills the queue by what a scan found.
     pub(super) fn fill(&mut self, overdue: VecDeque<Victim>, next: BinaryHeap<Reverse<Victim>>) {
-        (self.queued, self.removed) = (overdue.len() + next.len(), 0);
+        (self.queued, self.settled) = (overdue.len() + next.len(), 0);
         (self.overdue, self.next) = (overdue, next);
         (self.scanned, self.is_usage_known) = (Some(Instant::now()), true);
     }
 
-    /// Whether another scan would find the same entries, after none could be removed.
+    /// Whether another scan would find the same entries, because none of them is settled.
     pub(super) fn is_stuck(&self) -> bool {
-        self.removed == 0 && self.queued > 0 && self.scanned.is_some_and(|at| at.elapsed() < PAUSE_AFTER_FAILURE)
+        self.settled == 0 && self.queued > 0 && self.scanned.is_some_and(|at| at.elapsed() < PAUSE_AFTER_FAILURE)
     }
 }
 
@@ -52,7 +53,7 @@ mod tests {
     use crate::key::digest::Key;
 
     #[test]
-    fn a_queue_is_stuck_if_nothing_of_it_could_be_removed() {
+    fn a_queue_is_stuck_if_no_entry_of_it_is_settled() {
         let victim = || Victim {
             folder: Path::new("f").into(),
             key: Key::from_bytes([1; 32]),
@@ -64,7 +65,7 @@ mod tests {
         assert!(!queue.is_stuck());
         queue.fill(VecDeque::from([victim()]), BinaryHeap::new());
         assert!(queue.is_stuck());
-        queue.removed = 1;
+        queue.settled = 1;
         assert!(!queue.is_stuck());
         queue.fill(VecDeque::new(), BinaryHeap::new());
         assert!(!queue.is_stuck());
