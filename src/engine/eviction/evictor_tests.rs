@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
-use std::time::Instant;
 
 use crate::cache::handle::Cache;
 use crate::engine::eviction::budget::{LOOKS, REMOVALS};
