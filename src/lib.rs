@@ -101,7 +101,8 @@ pub mod __private {
             FallibleShape as _, PlainShape as _, UnfitFallibleShape as _, UnfitShape as _,
         };
         pub use crate::call::type_checks::checks::{
-            Fit as _, KeyedArgument as _, LacksBoth as _, LacksDeserialize as _, LacksSerialize as _, UnfitArgument as _,
+            Fit as _, KeyedArgument as _, LacksBoth as _, LacksDeserialize as _, LacksSerialize as _,
+            UnfitArgument as _,
         };
     }
 }

@@ -78,6 +78,8 @@ pub struct Memo {
     other: PerProcess<Other>,
     /// Whether the last call used the cache of `other`.
     is_elsewhere: AtomicBool,
+    /// Whether a call had the first cache.
+    is_home_used: AtomicBool,
     /// Whether this process used the function with caches in several folders.
     has_several: AtomicBool,
 }
@@ -131,6 +133,7 @@ impl Memo {
             home: FunctionState::new(&function, cache),
             other: PerProcess::new(),
             is_elsewhere: AtomicBool::new(false),
+            is_home_used: AtomicBool::new(false),
             has_several: AtomicBool::new(false),
             function,
             code: definition.code,
@@ -264,7 +267,29 @@ impl Memo {
         if self.is_elsewhere.load(Ordering::Relaxed) != is_elsewhere {
             self.is_elsewhere.store(is_elsewhere, Ordering::Relaxed);
         }
-        if is_elsewhere { work(&self.other_home(cache)) } else { work(&self.home) }
+        if is_elsewhere {
+            return work(&self.other_home(cache));
+        }
+        if !self.is_home_used.load(Ordering::Relaxed) {
+            self.use_home(cache);
+        }
+        work(&self.home)
+    }
+
+    /// Remembers that a call had the first cache.
+    #[cold]
+    fn use_home(&self, cache: &Cache) {
+        self.is_home_used.store(true, Ordering::Relaxed);
+        let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
+        self.compare_folders(other.as_ref().map(|other| other.cache.get()), cache);
+    }
+
+    /// Remembers whether two caches that calls had are in different folders.
+    fn compare_folders(&self, one: Option<Cache>, other: &Cache) {
+        let differs = |one: Cache| one.is_enabled() && other.is_enabled() && one.path() != other.path();
+        if one.is_some_and(differs) {
+            self.has_several.store(true, Ordering::Relaxed);
+        }
     }
 
     fn other_home(&self, cache: &Cache) -> Arc<FunctionState> {
@@ -272,9 +297,10 @@ impl Memo {
         if let Some(home) = other.as_ref().filter(|home| home.cache.is(cache)) {
             return home.clone();
         }
+        self.compare_folders(other.as_ref().map(|home| home.cache.get()), cache);
         drop(other);
-        if cache.is_enabled() && cache.path() != self.home.cache.get().path() {
-            self.has_several.store(true, Ordering::Relaxed);
+        if self.is_home_used.load(Ordering::Relaxed) {
+            self.compare_folders(Some(self.home.cache.get()), cache);
         }
         let home = FunctionState::new(&self.function, cache.clone());
         *self.other().write().unwrap_or_else(PoisonError::into_inner) = Some(home.clone());

@@ -24,7 +24,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::engine::usage::Usage;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::observe::function_counters::FunctionCounters;
 #[cfg(feature = "metrics")]
 use crate::observe::metrics_export;
@@ -357,7 +357,11 @@ impl Accounting {
             }
         }
         self.add_difference(&baseline.functions, found);
-        self.note_correction(&mut session)?;
+        match self.note_correction(&mut session) {
+            // The cache's folder was removed. The counts are right, and the next entry brings the file back.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            noted => noted?,
+        }
         Ok(true)
     }
 

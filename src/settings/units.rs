@@ -28,7 +28,8 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
     }
     let end = number.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(number.len());
     let (number, unit) = (&number[..end], number[end..].trim_start());
-    let unit = bytes_of(unit).ok_or_else(|| wrong("the units are B, kB, MB, GB, TB, PB, and KiB, MiB, GiB, TiB, PiB"))?;
+    let unit =
+        bytes_of(unit).ok_or_else(|| wrong("the units are B, kB, MB, GB, TB, PB, and KiB, MiB, GiB, TiB, PiB"))?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits: u128 = [whole, fraction].concat().parse().map_err(|_| wrong("a number is missing, or too long"))?;
     let divisor = u32::try_from(fraction.len()).ok().and_then(|digits| 10_u128.checked_pow(digits));
@@ -109,7 +110,10 @@ mod tests {
         assert_eq!((size("3 MiB"), size("3Mi"), size("7 b")), (Some(3 << 20), Some(3 << 20), Some(7)));
         assert_eq!(size("1PiB"), Some(1 << 50));
         assert_eq!(size("0"), Some(0));
-        for wrong in ["", "GB", "-1", "-1 GB", "ten", "1 XB", "9 EiB", "1e30 GB", "NaN", "inf", "1 GB 2", "1.2.3", ".", "5i", "5 iB", "20000 PB"] {
+        for wrong in [
+            "", "GB", "-1", "-1 GB", "ten", "1 XB", "9 EiB", "1e30 GB", "NaN", "inf", "1 GB 2", "1.2.3", ".", "5i",
+            "5 iB", "20000 PB",
+        ] {
             assert_eq!(size(wrong), None, "{wrong}");
         }
     }
