@@ -1,4 +1,4 @@
-//! The counter file: what all processes counted, one record for each function.
+//! Counter file: what all processes counted, one record for each function.
 //!
 //! ```text
 //! record =  0   8  XXH3-64 of the rest
@@ -107,8 +107,8 @@ impl CounterFile {
         Some(Session { records: &self.records, offsets, _writing: self.records.lock(tries)? })
     }
 
-    /// Reads the file while no thread of this process adds to it: what this process counted is either in the file then, or
-    /// unflushed. `with` gets what the file says, and must not log.
+    /// Reads the file while no thread of this process adds to it, so that each count of this process is either in the
+    /// file or unflushed, never both. `with` gets the content of the file, and must not log.
     pub(crate) fn read_with<R>(&self, with: impl FnOnce(Result<Counted>) -> R) -> R {
         let _unchanged = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
         with(self.read())
@@ -161,8 +161,8 @@ impl Session<'_> {
         Ok(self.records.open()?.is_some_and(|file| corrections(self.records, &file).is_some()))
     }
 
-    /// Adds what one function's counters have and the file does not, unless there is no file: the session that makes it
-    /// scans the entries first.
+    /// Adds the unflushed counts of one function, unless there is no file: the session that makes the file scans the
+    /// entries first.
     pub(crate) fn add_one(&mut self, counters: &FunctionCounters) -> Result<()> {
         let news = counters.unflushed();
         if let Some(file) = self.records.open_if_there()?
@@ -175,7 +175,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Adds what these counters have, and the file does not. Makes the file if there is none.
+    /// Adds the unflushed counts of these functions. Makes the file if there is none.
     pub(crate) fn add<'c>(&mut self, counters: impl IntoIterator<Item = &'c FunctionCounters>) -> Result<()> {
         let mut opened = None;
         for counters in counters {
@@ -205,7 +205,7 @@ impl Session<'_> {
         totals.0[0] = before.unwrap_or(0) + 1;
         let mut record = encode("", &totals);
         record[ID].copy_from_slice(&CORRECTIONS);
-        // Of a file that another version made, the first record may be a function's: it gets another place.
+        // In a file that another version made, the first record may belong to a function: move it to the end.
         if before.is_none()
             && let Some(moved) = self.records.read(&file, 0)
         {
