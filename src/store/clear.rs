@@ -17,7 +17,7 @@ use crate::store::{orphaned_temps, owned_files};
 /// Limit on the names that are read to find out whether a link leads to results.
 const MOST_NAMES: u32 = 1_000;
 
-const LINK: &str = "this is a link to a folder: what that has is not removed, as it may be somebody's; remove the link";
+const LINK: &str = "this is a link to a folder, whose content may not be larder's and is not removed; remove the link";
 
 /// Progress and failures of a removal.
 #[derive(Default)]
@@ -120,7 +120,7 @@ impl Removal {
             Ok(false) => return false,
             Err(error) if is_gone(&error) => return true,
             Err(error) => {
-                self.fail(error, "can't see whose this file is, so it is not removed", path);
+                self.fail(error, "can't find out whether this file is larder's, so it is not removed", path);
                 return false;
             }
         }

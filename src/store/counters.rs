@@ -40,7 +40,7 @@ const MOST_RECORDS: u64 = 1 << 16;
 /// The byte that is locked for the file. No key of a call has this value by chance.
 const LOCK: Key = Key::from_bytes([1; 32]);
 
-/// How often a reader that finds a record half written looks again, under the lock.
+/// Number of attempts to lock the file, to read it again after a half-written record was found.
 const TRIES_TO_READ: u32 = 10;
 
 type Id = [u8; 16];
@@ -51,8 +51,8 @@ const CORRECTIONS: Id = [0; 16];
 /// The counter file of one cache.
 pub(crate) struct CounterFile {
     records: RecordFile<RECORD>,
-    /// Where the records are that were needed so far. Also held while this process reads the file and its own counters
-    /// together, so that what is added in between is not counted twice.
+    /// Known offsets of records. The lock is also held while this process reads the file and its own counters together,
+    /// so that counts which are flushed in between are not counted twice.
     offsets: Mutex<Offsets>,
 }
 
@@ -66,11 +66,11 @@ pub(crate) struct Record {
     pub(crate) totals: CounterTotals,
 }
 
-/// What the file says.
+/// Content of the file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) records: Vec<Record>,
-    /// How many times the counters of entries were corrected; `None` if the file is missing or was not made to its end.
+    /// Number of corrections of the entry counters; `None` if the file is missing or incomplete.
     pub(crate) corrections: Option<u64>,
 }
 
@@ -86,7 +86,7 @@ impl CounterFile {
         CounterFile { records: RecordFile::new(path, locks, LOCK), offsets: Mutex::default() }
     }
 
-    /// Whether the file exists and was made to its end.
+    /// Returns whether the file exists and is complete.
     pub(crate) fn is_complete(&self) -> bool {
         self.records.open().ok().flatten().is_some_and(|file| corrections(&self.records, &file).is_some())
     }
@@ -156,7 +156,7 @@ impl Session<'_> {
         }
     }
 
-    /// Whether the file exists and was made to its end.
+    /// Returns whether the file exists and is complete.
     pub(crate) fn is_complete(&self) -> Result<bool> {
         Ok(self.records.open()?.is_some_and(|file| corrections(self.records, &file).is_some()))
     }
@@ -227,14 +227,14 @@ impl Session<'_> {
             None => {
                 let all = self.records.read_all(file, MOST_RECORDS)?.intact;
                 self.offsets.clear();
-                // Of two records of one function, the first counts.
+                // If a function has two records, the first one is valid.
                 all.iter().rev().for_each(|(at, record)| _ = self.offsets.insert(id_of(record), *at));
                 all.into_iter().find(|(_, record)| record[ID] == id)
             }
         };
         let (at, mut totals) = match known {
             Some((at, record)) => (at, decode(&record).totals),
-            // The first place is that of the corrections.
+            // The first record is reserved for the corrections.
             None => (self.records.end(file)?.max(RECORD as u64), CounterTotals::default()),
         };
         totals.add(news);

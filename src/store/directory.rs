@@ -122,7 +122,7 @@ impl Store for Directory {
         let some = loop {
             match walk.go_on(most) {
                 // One folder that can't be listed must not hide the others.
-                Err(error) if walk.has_begun() => tracing::debug!(%error, "a folder is passed over"),
+                Err(error) if walk.has_begun() => tracing::debug!(%error, "skipping a folder"),
                 some => break some?,
             }
         };
@@ -178,13 +178,13 @@ impl Directory {
         match owned_files::size_of_entry(&path, key) {
             Ok(Some(size)) => Ok(remove_file(&path)?.then_some(size)),
             Ok(None) => {
-                let what = "this is no entry of larder, although it is called like one; it is left alone";
+                let what = "this is not an entry of larder, although it is named like one; it stays";
                 let error = Error::new(ErrorKind::NotLarder, what).at(&path);
                 self.known().foreign.insert(path);
                 Err(error)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(error, "can't see whose this file is, so it is not removed").at(path)),
+            Err(error) => Err(Error::io(error, "can't find out whether this file is larder's, so it is not removed").at(path)),
         }
     }
 }

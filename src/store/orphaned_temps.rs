@@ -29,7 +29,7 @@ pub(super) fn collect_in(folder: &Path) {
     }
     for temp in orphaned(folder) {
         let removed = fs::remove_file(temp.path());
-        tracing::debug!(path = %temp.path().display(), removed = removed.is_ok(), "found a draft without a writer");
+        tracing::debug!(path = %temp.path().display(), removed = removed.is_ok(), "found an orphaned temporary file");
     }
 }
 

@@ -135,7 +135,7 @@ impl EntryReader {
     fn compare_seal(&self, sealing: MacWriter) -> Result<()> {
         if self.header.seal == NO_MAC || !is_same(&sealing.end(&entry_format::unsealed(self.head())), &self.header.seal)
         {
-            return Err(Error::damaged("the entry was not sealed with this cache's secret: somebody else wrote it"));
+            return Err(Error::damaged("the entry was not authenticated with this cache's secret"));
         }
         Ok(())
     }
