@@ -13,7 +13,7 @@ use crate::observe::reason::NotKept;
 /// Maximum number of calls that are remembered.
 const MOST: usize = 1024;
 
-/// Each call is recorded in the history at most once in this time, and at most this number of calls in total.
+/// Each call is recorded in the history at most once in this time, and at most this number of calls per interval.
 const EACH: Duration = Duration::from_secs(1);
 const MOST_WRITTEN: u32 = 16;
 

@@ -89,7 +89,7 @@ impl Evictor {
         Evictor { limits, order, queue: Mutex::default(), unremovable: AtomicUsage::default() }
     }
 
-    /// Whether there is any limit.
+    /// Returns whether there is any limit.
     pub(crate) fn has_limits(&self) -> bool {
         let Limits { max_bytes, max_entries, max_age, max_idle, .. } = &self.limits;
         max_bytes.is_some() || max_entries.is_some() || max_age.is_some() || max_idle.is_some()

@@ -79,7 +79,7 @@ pub(crate) enum EvictionOrder {
     /// The least recently used first.
     #[default]
     LeastRecentlyUsed,
-    /// Of those that were not used for long, the ones that save the least time for their space first.
+    /// Among entries that were not used for long, first those that save the least time for their size.
     CheapestFirst,
 }
 

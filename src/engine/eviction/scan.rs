@@ -34,7 +34,7 @@ pub(crate) struct Scan {
     walk: Walk,
     is_listed: bool,
     started: Instant,
-    /// The counts when it began.
+    /// The counts when the scan began.
     baseline: Baseline,
     counted: Scanned,
     entries: usize,
