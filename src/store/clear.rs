@@ -120,7 +120,7 @@ impl Removal {
             Ok(false) => return false,
             Err(error) if is_gone(&error) => return true,
             Err(error) => {
-                self.fail(error, "can't find out whether this file is larder's, so it is not removed", path);
+                self.fail(error, "can't tell whether this file is larder's, so it stays", path);
                 return false;
             }
         }

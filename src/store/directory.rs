@@ -184,7 +184,7 @@ impl Directory {
                 Err(error)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(error, "can't find out whether this file is larder's, so it is not removed").at(path)),
+            Err(error) => Err(Error::io(error, "can't tell whether this file is larder's, so it stays").at(path)),
         }
     }
 }

@@ -94,7 +94,7 @@ impl MemoryTier {
         }
     }
 
-    /// Returns whether the entry of this key may need a touch: none is known within the last minute.
+    /// Returns whether the entry of this key needs a touch: none is known in the current minute. Records one.
     pub(crate) fn is_touch_due(&self, key: &Key) -> bool {
         self.touch_times.is_due(key)
     }

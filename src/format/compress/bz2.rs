@@ -44,7 +44,7 @@ impl MemberFormat for Bz2 {
         SEGMENT
     }
 
-    /// A stream does not store its length, but the next stream begins with ten known bytes.
+    /// Searches for the next stream, which begins with ten known bytes: a stream does not store its length.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         let begins = |window: &[u8]| {
             window.starts_with(b"BZh") && matches!(window[3], b'1'..=b'9') && window[HEAD..] == BLOCK_MAGIC

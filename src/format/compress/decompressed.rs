@@ -19,7 +19,7 @@ impl<'r> Content<'r> {
 }
 
 /// Returns how many bytes of memory may be reserved for the content of `len` compressed bytes before it is read. Small
-/// input gets a smaller ratio, because it is easy to send many of them.
+/// inputs get a smaller ratio, because it is easy to send many of them.
 pub(crate) fn believed_content(len: u64) -> u64 {
     len.saturating_mul(if len < 1 << 20 { 8 } else { 64 })
 }

@@ -60,7 +60,7 @@ impl MemberFormat for Lz4 {
 }
 
 impl<'w> MemberEncoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
-    /// Encoders are reused, because allocating the buffers takes as long as compressing several megabytes.
+    /// Reuses the encoder, because allocating its buffers takes as long as compressing several megabytes.
     fn restart(&mut self) -> io::Result<bool> {
         self.try_finish()?;
         Ok(true)

@@ -60,8 +60,8 @@ impl MemberFormat for Xz {
         16 << 20
     }
 
-    /// A stream does not begin with its length. But the end of its footer and the start of the next header are eight
-    /// known bytes, around a multiple of 4.
+    /// Searches for the end of the footer and the start of the next header: eight known bytes, around a multiple of 4. A
+    /// stream does not begin with its length.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         if !bytes.starts_with(&MAGIC) {
             return MemberEnd::Unknown;
