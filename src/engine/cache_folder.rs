@@ -109,7 +109,7 @@ impl CacheFolder {
     pub(crate) fn folder_of<'e>(&self, entry: &'e Entry) -> Result<Cow<'e, Path>> {
         let folder = entry.path.parent().filter(|folder| folder.starts_with(self.layout.functions()));
         let folder = folder.map(Layout::function_of);
-        folder.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the entry is of another cache").at(&entry.path))
+        folder.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the entry belongs to another cache").at(&entry.path))
     }
 
     /// Counts the entries of each function, in all folders that can be listed. Also returns the first error.
