@@ -1,4 +1,4 @@
-//! `Cache`: the handle of an open cache.
+//! `Cache`: handle of an open cache.
 
 use std::fmt;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::sys::fork::per_process::PerProcess;
 use crate::sys::temporary_folder::TemporaryFolder;
 use crate::sys::{open_files, random};
 
-/// A folder of stored results. Clones are the same cache.
+/// Handle of an open cache: a folder of stored results. Clones share the same cache.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -42,23 +42,24 @@ pub struct Cache(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) compression: Compression,
-    /// Programs that know nothing of each other use it.
+    /// Whether it is the global cache, which programs share that know nothing of each other.
     pub(crate) is_global: bool,
     pub(crate) read_only: bool,
     pub(crate) durable: bool,
-    /// Compute every call, and replace what is stored.
+    /// Whether to compute every call and replace its stored result.
     pub(crate) refresh: bool,
-    /// The share of the hits to compute again, to see whether they are the same.
+    /// The fraction of hits to compute again, to verify that the results are the same.
     pub(crate) verify: f64,
     pub(crate) secret: Option<MacKey>,
-    /// Where it is and what it keeps to; `None` if it is off.
+    /// The folder and settings; `None` if the cache is off.
     pub(crate) plan: Option<Plan>,
     pub(crate) state: PerProcess<State>,
-    /// The folder of a temporary cache. It is dropped after the state, which writes into it until then.
+    /// The folder of a temporary cache. Declared after `state`, so that it is dropped later: the state writes into it
+    /// until then.
     pub(crate) temporary: Option<TemporaryFolder>,
 }
 
-/// What changes: a process and those that it forks have one each.
+/// State that each process has for itself: a forked child gets its own.
 pub(crate) struct State {
     engine: Arc<Engine>,
 }
@@ -92,22 +93,23 @@ impl Cache {
         Cache(Arc::new(inner))
     }
 
-    /// Whether results are loaded and stored at all: not so for [`disabled`](Cache::disabled), with
-    /// `LARDER=off`, or while the folder can't be made: see [`global`](Cache::global) and [`open`](Cache::open).
+    /// Returns whether results are loaded and stored. They are not for a [`disabled`](Cache::disabled) cache, with
+    /// `LARDER=off`, or while the folder can't be created: see [`global`](Cache::global) and [`open`](Cache::open).
     pub fn is_enabled(&self) -> bool {
         self.place().is_some()
     }
 
-    /// The folder that the cache is in; empty for a cache that is off. See [`open`](Cache::open).
+    /// Returns the folder of the cache; empty if the cache is off. See [`open`](Cache::open).
     pub fn path(&self) -> &Path {
         self.layout().map_or(Path::new(""), Layout::root)
     }
 
-    /// Removes one entry, whatever it is like. Gives whether it was there.
+    /// Removes one entry, even an unreadable one. Returns whether it existed.
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) for an entry of another cache, [`ReadOnly`](ErrorKind::ReadOnly),
-    /// [`NotLarder`](ErrorKind::NotLarder) for a file that is only called like an entry, which stays; and what the file system reports.
+    /// [`NotLarder`](ErrorKind::NotLarder) for a file that is only named like an entry (it stays), and errors of the
+    /// file system.
     pub fn remove(&self, entry: &Entry) -> Result<bool> {
         match self.writable()? {
             Some(place) => self.forget_entry(&place.folder_of(entry)?, &entry.key),
@@ -115,10 +117,11 @@ impl Cache {
         }
     }
 
-    /// Removes all stored results. What is not larder's stays, and so do results that others store meanwhile.
+    /// Removes all stored results. Files that are not larder's stay, and so may results that other processes store
+    /// during the removal.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports: the first fault, when everything else is removed.
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and the first error of the file system, after everything else was removed.
     pub fn clear(&self) -> Result<()> {
         match self.writable()? {
             Some(place) => self.engine().clear(place),
@@ -126,11 +129,11 @@ impl Cache {
         }
     }
 
-    /// Removes stored results until the cache keeps to its own limits, and counts what is there anew: files that were
-    /// removed by hand count no longer. That happens by itself as entries are written.
+    /// Removes stored results until the cache is within its own limits, and counts the entries again, so that files
+    /// which a user deleted are no longer counted. The limits are also enforced automatically as entries are written.
     ///
     /// # Errors
-    /// Those of [`trim_to`](Cache::trim_to).
+    /// Errors of [`trim_to`](Cache::trim_to).
     pub fn trim(&self) -> Result<TrimReport> {
         match self.writable()? {
             Some(place) => self.trim_to(&place.limits),
@@ -138,13 +141,13 @@ impl Cache {
         }
     }
 
-    /// Removes stored results, those that were used least recently first, until the cache keeps to these
-    /// limits. With `dry_run`, only tells what would go.
+    /// Removes stored results, the least recently used first, until the cache is within these limits. With `dry_run`,
+    /// only reports what would be removed.
     ///
-    /// When an entry was used is known to within a minute.
+    /// The time of an entry's last use is known to within a minute.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly), and what the file system reports.
+    /// [`ReadOnly`](ErrorKind::ReadOnly), and errors of the file system.
     ///
     /// ```
     /// # use larder::Limits;
@@ -162,15 +165,15 @@ impl Cache {
         place.map_or_else(|| Ok(TrimReport::default()), |place| self.engine().trim(place, limits))
     }
 
-    /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under
-    /// this name. Gives whether there were any.
+    /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under this name. Returns
+    /// whether there were any.
     ///
-    /// In the [`global`](Cache::global) cache, where a closure `load` of the crate `app` is listed as `app::load`, `load`
-    /// means this program's own closures of that name: those of the crate that the program is called after, and of the
-    /// crates whose closures this process has called. Others are named in full.
+    /// The [`global`](Cache::global) cache lists a closure `load` of the crate `app` as `app::load`. There, the name
+    /// `load` means the closures of that name of this program: those of the crate that the program is named after, and
+    /// of the crates whose closures this process has called. For other closures, use the full name.
     ///
     /// # Errors
-    /// Those of [`clear`](Cache::clear).
+    /// Errors of [`clear`](Cache::clear).
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -195,13 +198,15 @@ impl Cache {
         Ok(found)
     }
 
-    /// Removes the stored results of one function that [`functions`](Cache::functions) listed. Returns how many it removed.
+    /// Removes the stored results of one function that [`functions`](Cache::functions) returned. Returns how many it
+    /// removed.
     ///
-    /// Functions of several packages may have one name; each has its own folder. Unlike
-    /// [`clear_function`](Cache::clear_function), this removes the results in that folder only.
+    /// Functions of several packages may have the same name; each has its own folder. Unlike
+    /// [`clear_function`](Cache::clear_function), this removes only the results in that folder.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a function of another cache, and those of [`clear`](Cache::clear).
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a function of another cache, and errors of
+    /// [`clear`](Cache::clear).
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -218,12 +223,13 @@ impl Cache {
         let Some(folder) = self.writable()? else { return Ok(0) };
         let functions = folder.layout.functions();
         if function.path == functions || !function.path.starts_with(&functions) {
-            return Err(Error::new(ErrorKind::InvalidInput, "the function is of another cache").at(&function.path));
+            return Err(Error::new(ErrorKind::InvalidInput, "the function belongs to another cache").at(&function.path));
         }
         self.clear_folder(&function.path)
     }
 
-    /// Removes one entry of a function of which nothing is known but its folder, and notes it: whether there was one.
+    /// Removes one entry of a function and records that in its history. Needs only the function's folder. Returns
+    /// whether the entry existed.
     pub(crate) fn forget_entry(&self, folder: &Path, key: &Key) -> Result<bool> {
         let Some(place) = self.writable()? else { return Ok(false) };
         let removed = self.engine().remove(folder, key)?;
@@ -236,7 +242,7 @@ impl Cache {
         Ok(removed)
     }
 
-    /// Removes what is in a function's folder. Returns how many results it removed.
+    /// Removes all of larder's files in a function's folder. Returns how many results it removed.
     pub(crate) fn clear_folder(&self, folder: &Path) -> Result<u64> {
         if let Some(place) = self.place() {
             place.layout.expect_no_links(folder)?;
@@ -249,7 +255,7 @@ impl Cache {
         Ok(removed)
     }
 
-    /// Where results are stored, for those who will change them; `None` if the cache is off.
+    /// Returns the folder for a change of its content; `None` if the cache is off.
     pub(crate) fn writable(&self) -> Result<Option<&CacheFolder>> {
         if self.0.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, "the cache was opened read-only").at(self.path()));
@@ -273,13 +279,13 @@ impl Cache {
         &self.0.state().engine
     }
 
-    /// The results in memory, if calls of this cache are answered from there.
+    /// Returns the memory tier, if calls of this cache may use it.
     #[inline]
     pub(crate) fn memory(&self) -> Option<&MemoryTier> {
         if self.0.refresh || self.0.verify > 0.0 { None } else { self.engine().memory() }
     }
 
-    /// Whether this is [`global`](Cache::global), or a clone of it.
+    /// Returns whether this is the [`global`](Cache::global) cache, or a clone of it.
     pub(crate) fn is_global(&self) -> bool {
         self.0.is_global
     }
@@ -292,7 +298,7 @@ impl Cache {
         self.0.refresh
     }
 
-    /// Whether to compute the hit at hand again. Of many, about the share that was asked for.
+    /// Decides at random whether to compute a hit again, with the configured probability.
     pub(crate) fn verifies(&self) -> bool {
         self.0.verify > 0.0 && random::fraction() < self.0.verify
     }

@@ -1,4 +1,4 @@
-//! Looking into a cache: what is stored, and what happened.
+//! Inspection of a cache: stored entries, functions, statistics and processes.
 
 use crate::cache::handle::Cache;
 use crate::cache::summary::Summary;
@@ -12,11 +12,11 @@ use crate::store::hourly_stats::Activity;
 use crate::store::verify_report::VerifyReport;
 
 impl Cache {
-    /// The processes that compute calls of this cache for more than a second, on this machine and on others, and those that
-    /// wait for them.
+    /// Returns the processes that have been computing calls of this cache for more than a second, on this machine and
+    /// on others, and the processes that wait for them.
     ///
     /// # Errors
-    /// What the file system reports, but for a folder that is not there.
+    /// Errors of the file system. A missing folder is not an error.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -32,7 +32,7 @@ impl Cache {
         self.layout().map_or_else(|| Ok(Vec::new()), |layout| Process::all(layout.root()))
     }
 
-    /// All stored results, function by function.
+    /// Returns an iterator over all stored results, one function after another.
     ///
     /// # Errors
     /// If a folder can't be listed.
@@ -43,34 +43,36 @@ impl Cache {
         }
     }
 
-    /// The functions that have stored results, by name. Reads no entry and no folder, but what was counted.
+    /// Returns the functions that have stored results, sorted by name. Reads the counters, and no entries or folders,
+    /// unless the counter file is missing.
     ///
     /// # Errors
-    /// If that can't be read.
+    /// If the counter file is missing or unreadable, and the entries can't be counted either.
     pub fn functions(&self) -> Result<Vec<FunctionInfo>> {
         let Some(place) = self.place() else { return Ok(Vec::new()) };
         let root = place.layout.functions();
         let counted = match self.engine().accounting.totals_by_folder() {
             Some(counted) => counted,
-            // Nobody has counted, or somebody removed it.
+            // The counter file is missing: no process has made it yet, or a user deleted it.
             None => self.engine().recount(place)?,
         };
         Ok(FunctionInfo::of(&root, counted))
     }
 
-    /// What happened with this cache: in this process, in those before, and in those beside it.
+    /// Returns the statistics of this cache over all processes, past and present. If the counter file can't be read,
+    /// they cover this process only.
     ///
     /// # Errors
-    /// If what was counted can't be read.
+    /// None at present.
     pub fn stats(&self) -> Result<Stats> {
         Ok(self.engine().accounting.totals().stats())
     }
 
-    /// What happened with this cache in this process. With the variable `LARDER_REPORT=1`, it is printed to stderr when the
-    /// process ends, one line for each cache that was used.
+    /// Returns a summary of what this cache did for this process. With the variable `LARDER_REPORT=1`, it is printed to
+    /// stderr when the process ends, one line for each cache that was used.
     ///
     /// # Errors
-    /// If what is stored can't be read.
+    /// None at present. If the counter file can't be read, the number and size of the entries cover this process only.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -85,15 +87,16 @@ impl Cache {
         Ok(Summary::of(self.engine()))
     }
 
-    /// What happened in each hour of the last year in which anything did, oldest first. It is noted about once a second.
+    /// Returns the activity of each hour of the last year in which anything was counted, oldest first. It is updated
+    /// about once a second.
     ///
     /// # Errors
-    /// If that can't be read.
+    /// If the hourly log can't be read.
     pub fn activity(&self) -> Result<Vec<Activity>> {
         self.engine().accounting.activity()
     }
 
-    /// The stored results that were used last, that one first, at most so many. Of the others only the files' times are read.
+    /// Returns the `most` results that were used last, the latest first. Reads only the file times of the others.
     ///
     /// # Errors
     /// If a folder can't be listed.
@@ -104,8 +107,7 @@ impl Cache {
         }
     }
 
-    /// The entries whose keys begin with these hexadecimal digits. Only their headers are read, however many others there
-    /// are.
+    /// Returns the entries whose keys begin with these hexadecimal digits. Reads only the headers of these entries.
     ///
     /// # Errors
     /// If a folder can't be listed.
@@ -124,7 +126,7 @@ impl Cache {
         let mut found = Vec::new();
         if let Some(place) = self.place() {
             let digits = digits.to_ascii_lowercase();
-            // A whole key is the name of a file in one of the functions' folders, most likely in one that was counted.
+            // A complete key is the name of a file in a function's folder, most likely a folder that the counters know.
             if let Ok(key) = digits.parse::<Key>() {
                 found.extend(self.functions()?.iter().filter_map(|function| Entry::at(&function.path, key)));
                 if !found.is_empty() {
@@ -140,7 +142,7 @@ impl Cache {
         Ok(found)
     }
 
-    /// Reads every entry, and compares its checksums, and its seal if the cache has a secret. Removes nothing.
+    /// Reads every entry, and verifies its checksums, and its MAC if the cache has a secret. Removes nothing.
     ///
     /// # Errors
     /// If the folder can't be listed.

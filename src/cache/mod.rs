@@ -1,4 +1,4 @@
-//! A cache: a folder, and how results are kept in it.
+//! Cache handles: opening, configuration, inspection and maintenance.
 
 #[cfg(feature = "archive")]
 pub(crate) mod archive;

@@ -1,4 +1,4 @@
-//! What a cache did for this process, in one line.
+//! Summary of what a cache did for this process, in one line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,12 +18,12 @@ use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
 use crate::text::humanize::{count, duration, number, size};
 
-/// What a cache did for this process: what [`Cache::summary`](crate::Cache::summary) gives, and what the variable
-/// `LARDER_REPORT=1` prints when the process ends. As text, one line.
+/// What a cache did for this process. Returned by [`Cache::summary`](crate::Cache::summary), and printed when the
+/// process ends if the variable `LARDER_REPORT=1` is set. As text, one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// What happened in this process. `entries` and `bytes` are what is stored, by whomever.
+    /// The counts of this process. `entries` and `bytes` are those of the whole cache, stored by any process.
     pub stats: Stats,
     /// The folder of the cache; empty if it is off.
     pub path: PathBuf,
@@ -58,7 +58,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// A path with `~` for the user's folder.
+/// Displays a path, with `~` for the user's home folder.
 fn short(path: &Path) -> String {
     let home = dirs::home_dir();
     match home.as_deref().filter(|home| home.parent().is_some()).and_then(|home| path.strip_prefix(home).ok()) {
@@ -67,7 +67,7 @@ fn short(path: &Path) -> String {
     }
 }
 
-/// The caches of this process, if their summaries are to be printed when it ends.
+/// The caches of this process whose summaries are printed when it ends.
 static REPORTED: PerProcess<Mutex<Reported>> = PerProcess::new();
 
 static IS_WANTED: Lazy<bool> = Lazy::new(|| settings::REPORT.get().unwrap_or(false));
@@ -79,11 +79,11 @@ fn reported() -> Option<MutexGuard<'static, Reported>> {
 #[derive(Default)]
 struct Reported {
     caches: Vec<Weak<Engine>>,
-    /// What caches counted that are no more.
+    /// The counts of caches that were closed.
     ended: BTreeMap<PathBuf, CounterTotals>,
 }
 
-/// To be called for each cache that is opened.
+/// Registers a cache that was opened.
 pub(crate) fn opened(engine: &Arc<Engine>) {
     if let Some(mut reported) = reported() {
         exit_hook::run(report);
@@ -92,18 +92,18 @@ pub(crate) fn opened(engine: &Arc<Engine>) {
     }
 }
 
-/// To be called for each cache that is no more.
+/// Records the counts of a cache that was closed.
 pub(crate) fn ended(engine: &Engine) {
     if let Some(mut reported) = reported() {
-        // Somebody may look after it still; it is not to be counted twice.
+        // The background thread may still hold the engine. It must not be counted twice.
         reported.caches.retain(|cache| !std::ptr::eq(cache.as_ptr(), engine));
         reported.ended.entry(engine.root().to_owned()).or_default().add(&engine.accounting.own_totals());
     }
 }
 
-/// Prints a line for each cache that was used, if that is wanted.
+/// Prints a line for each cache that was used, if reports are wanted.
 fn report() {
-    // What is stored is read from the files.
+    // The entries are read from the counter files, so flush first.
     background::flush_all();
     let (caches, mut own) = {
         let Some(mut reported) = reported() else { return };
@@ -116,7 +116,7 @@ fn report() {
         let stats = own.stats();
         if stats.hits + stats.misses + stats.bypasses > 0 {
             let all = Accounting::totals_in(&root).unwrap_or_default();
-            // If nobody listens, there is nobody to tell.
+            // An error is ignored: stderr may be closed.
             let _ = writeln!(io::stderr().lock(), "{}", Summary::new(own, all, &root));
         }
     }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_one_line() {
+    fn a_summary_is_one_line() {
         let stats =
             Stats { hits: 1204, misses: 3, saved: Duration::from_secs(8040), bytes: 812 << 20, ..Stats::default() };
         let mut summary = Summary { stats, path: PathBuf::from("/data/cache") };

@@ -1,4 +1,4 @@
-//! Caches that end with their last handle.
+//! Temporary caches, which are removed with their last handle.
 
 use std::any::Any;
 use std::sync::{Arc, Weak};
@@ -9,14 +9,15 @@ use crate::error::Result;
 use crate::sys::temporary_folder::TemporaryFolder;
 
 impl Cache {
-    /// Opens a cache of its own in a new temporary folder, for tests. The folder is removed when the last handle is dropped;
-    /// that of a cache in a `static`, which is never dropped, when the process ends.
+    /// Opens a new cache in a new temporary folder, for tests. The folder is removed when the last handle is dropped. A
+    /// cache in a `static` is never dropped: its folder is removed when the process ends.
     ///
-    /// A process that was made by `fork` may use the cache, and does not remove it. A process that is killed leaves the folder
-    /// behind, in the system's folder for temporary files. As for any cache, the variable `LARDER` may turn it off.
+    /// A process that was created by `fork` may use the cache, and does not remove it. A process that is killed leaves
+    /// the folder behind, in the system's folder for temporary files. As for any cache, the variable `LARDER` may turn
+    /// it off.
     ///
     /// # Errors
-    /// What the file system reports when the folder is created.
+    /// Errors of the file system when the folder is created.
     ///
     /// ```
     /// use larder::{Cache, memoize};
@@ -47,7 +48,7 @@ impl Cache {
         Ok(cache)
     }
 
-    /// Whether the cache ends with its last handle.
+    /// Returns whether the cache is removed with its last handle.
     pub(crate) fn is_temporary(&self) -> bool {
         self.0.temporary.is_some()
     }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
     use crate::call::function::{Definition, Memo};
 
-    /// The variable with the file that a child process writes the path of its cache into.
+    /// Variable with the path of the file to which a child process writes the path of its cache.
     const PATH_FILE: &str = "TEMPORARY_CACHE_PATH_FILE";
 
     fn is_off() -> bool {
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_a_cache_of_its_own() {
+    fn each_temporary_cache_is_separate() {
         let (one, other) = (Cache::temporary().unwrap(), Cache::temporary().unwrap());
         assert_eq!(one.get_or_compute("answer", &(), || 1), 1);
         assert_eq!(other.get_or_compute("answer", &(), || 2), 2);
@@ -118,7 +119,7 @@ mod tests {
         }
         let cache = Cache::temporary().unwrap();
         let path = cache.path().to_owned();
-        // While it looks after a cache, the thread holds the engine.
+        // The background thread holds the engine while it works on a cache.
         let engine = cache.engine().clone();
         let thread = thread::spawn(move || {
             thread::sleep(Duration::from_millis(50));
@@ -143,7 +144,7 @@ mod tests {
         assert!(!path.exists());
     }
 
-    /// The part of the child process of the test above; without its variable, nothing.
+    /// Child process of the test above. Does nothing without its variable.
     #[test]
     fn child_with_a_cache_in_a_static() {
         static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::temporary().unwrap());
@@ -174,15 +175,16 @@ mod tests {
         let cache = Cache::temporary().unwrap();
         let path = cache.path().to_owned();
         assert_eq!(cache.get_or_compute("answer", &(), || 42), 42);
-        // SAFETY: the child uses what larder and the C library make ready for forks, and ends with `_exit`.
+        // SAFETY: the child uses only parts of larder and the C library that are prepared for `fork`, and ends with
+        // `_exit`.
         let child = unsafe { libc::fork() };
         if child == 0 {
             drop(cache);
-            // SAFETY: it ends this process, and nothing of the parent's is run.
+            // SAFETY: `_exit` ends this process, and runs no code of the parent.
             unsafe { libc::_exit(if path.exists() { 0 } else { 1 }) };
         }
         let mut status = 0;
-        // SAFETY: `status` is a place for one number, and the child is ours.
+        // SAFETY: `status` is valid for writing one number, and the child belongs to this process.
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         assert_eq!(status, 0, "the child removed the folder of its parent");
         assert_eq!(cache.get_or_compute("answer", &(), || 43), 42);

@@ -1,14 +1,14 @@
-//! `WeakCache`: what a memoized function remembers of the cache that it used.
+//! `WeakCache`: reference of a memoized function to the cache that it used.
 
 use std::sync::{Arc, Weak};
 
 use crate::cache::handle::{Cache, Inner};
 
-/// A cache, as a memoized function remembers it. It keeps the cache open, unless that is a temporary one: functions live as
-/// long as the process, and a temporary cache ends with its last handle.
+/// Reference of a memoized function to its cache. It keeps the cache open, unless the cache is temporary: functions
+/// live as long as the process, and a temporary cache must end with its last handle.
 pub(crate) struct WeakCache {
     cache: Weak<Inner>,
-    /// The same cache, if it is to be kept open.
+    /// A handle of the same cache, if it must stay open.
     _open: Option<Cache>,
 }
 
@@ -17,14 +17,15 @@ impl WeakCache {
         WeakCache { cache: Arc::downgrade(&cache.0), _open: (!cache.is_temporary()).then_some(cache) }
     }
 
-    /// The cache; a disabled one, if it was temporary and has ended.
+    /// Returns the cache; a disabled one if it was temporary and has ended.
     pub(crate) fn get(&self) -> Cache {
         self.cache.upgrade().map_or_else(Cache::disabled, Cache)
     }
 
     #[inline]
     pub(crate) fn is(&self, cache: &Cache) -> bool {
-        // Also after the cache has ended, no other one is at its address: this handle keeps the memory.
+        // The weak reference keeps the memory allocated even after the cache has ended, so no other cache has this
+        // address.
         std::ptr::eq(self.cache.as_ptr(), Arc::as_ptr(&cache.0))
     }
 }

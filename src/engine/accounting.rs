@@ -1,21 +1,22 @@
-//! What a cache counts, in this process and in all.
+//! Counters of a cache: those of this process, and those of all processes.
 //!
-//! There are two records of one thing, and everything else is derived from them:
+//! There are two records, and all other counts are derived from them:
 //!
-//! - The [`FunctionCounters`] of this process, in memory: what it did since it started. Each remembers which part of it was
-//!   flushed.
+//! - The [`FunctionCounters`] of this process, in memory: what it counted since it started. Each remembers which part
+//!   of it was flushed to the file.
 //! - The [`CounterFile`]: the sum of what all processes flushed.
 //!
-//! The totals of a cache are what the file has and what this process has not flushed. [`Usage`], which the limits are compared
-//! with, is the entries and bytes of these totals. The [`HourlyLog`] has the same counts by the hour in which they were flushed.
+//! The totals of a cache are the file's counts plus the unflushed counts of this process. [`Usage`], which is compared
+//! with the limits, holds the entries and bytes of these totals. The [`HourlyLog`] has the same counts by the hour in
+//! which they were flushed.
 //!
-//! Entries that come or go without being counted (a process is killed between rename and counting, a file is removed by another
-//! program) are found by a scan. What a scan finds is compared with a [`Baseline`], the counts when it began, and the
-//! difference is added: what is stored or removed during the scan is counted by the process that does it. If another scan
-//! corrected the counters in between, the baseline is outdated and nothing is added: otherwise both would add the same
-//! difference. The counter file says how many corrections there were.
+//! Some changes are not counted: a process may be killed between rename and counting, and another program may remove a
+//! file. A scan finds them. It is compared with a [`Baseline`], the counts when the scan began, and the difference is
+//! added to the counters. Entries that are stored or removed during the scan are counted by the process that does it.
+//! If another scan corrected the counters in between, the baseline is outdated and nothing is added, as otherwise both
+//! scans would add the same difference. The counter file has the number of corrections.
 //!
-//! Errors are returned rather than logged where a lock is held: a log may run foreign code, which may use the cache.
+//! Where a lock is held, errors are returned and not logged: logging may run foreign code, which may use the cache.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -36,21 +37,21 @@ use crate::store::layout::Layout;
 use crate::sys::catch_panic;
 use crate::sys::lock::key_locks::KeyLocks;
 
-/// How often the counter file is tried when an entry comes or goes.
+/// Attempts to lock the counter file when an entry is stored or removed.
 const TRIES_AT_ONCE: u32 = 4;
 
-/// How often it is tried at the end of a process or of a long operation, and the time between two tries.
+/// Attempts at the end of a process or of a long operation, and the time between two of them.
 pub(super) const TRIES_AT_END: u32 = 10;
 pub(super) const PAUSE_AT_END: Duration = Duration::from_millis(5);
 
-/// How often it is tried, 2 ms apart, by a scan, and by a process that waits for another one to make the file.
+/// Attempts, 2 ms apart, by a scan, and by a process that waits until another process has made the file.
 const TRIES_OF_SCAN: u32 = 10;
 const TRIES_TO_BEGIN: u32 = 100;
 
-/// The entries of each function, as a scan counts them.
+/// The entries of each function, counted by a scan.
 pub(crate) type Scanned = BTreeMap<String, UsageDelta>;
 
-/// A scan, which gives what it could count and the first error.
+/// A scan. Returns what it could count, and the first error.
 type Scan<'s> = &'s dyn Fn() -> (Scanned, Result<()>);
 
 /// The counters of one cache.
@@ -59,7 +60,7 @@ pub(crate) struct Accounting {
     usage: Usage,
     /// `None` if the cache is off.
     files: Option<Files>,
-    /// The part of the counts that the hourly log has.
+    /// The counts that the hourly log already has.
     logged: Mutex<CounterTotals>,
 }
 
@@ -70,7 +71,7 @@ struct Files {
     hours: HourlyLog,
 }
 
-/// The counts when a scan began.
+/// The counts at the time a scan began.
 pub(crate) struct Baseline {
     functions: Scanned,
     corrections: Option<u64>,
@@ -88,7 +89,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Accounting {
-    /// Counts for a cache in this folder.
+    /// Makes the counters of a cache in this folder.
     pub(crate) fn new(layout: &Layout, locks: &KeyLocks) -> Self {
         Accounting {
             files: Some(Files {
@@ -100,7 +101,7 @@ impl Accounting {
         }
     }
 
-    /// Counts for a cache that is off.
+    /// Makes the counters of a cache that is off.
     pub(crate) fn in_memory() -> Self {
         Accounting { functions: Mutex::default(), usage: Usage::default(), files: None, logged: Mutex::default() }
     }
@@ -124,7 +125,7 @@ impl Accounting {
         locked(&self.functions).values().cloned().collect()
     }
 
-    /// Returns how many entries there are.
+    /// Returns the number of entries and their bytes.
     pub(crate) fn usage(&self) -> &Usage {
         &self.usage
     }
@@ -136,7 +137,7 @@ impl Accounting {
         totals
     }
 
-    /// Returns what all processes counted of one function. If the file can't be read, what this process counted.
+    /// Returns the counts of one function by all processes. If the file can't be read, the counts of this process.
     pub(crate) fn totals_of(&self, folder: Option<&Path>, counters: &FunctionCounters) -> CounterTotals {
         let (Some(files), Some(_)) = (&self.files, folder) else { return counters.unflushed() };
         let (totals, unflushed) =
@@ -148,7 +149,7 @@ impl Accounting {
         sum(&[totals.unwrap_or_default(), unflushed])
     }
 
-    /// Returns what all processes counted. If the file can't be read, what this process counted.
+    /// Returns the counts of all processes. If the file can't be read, the counts of this process.
     pub(crate) fn totals(&self) -> CounterTotals {
         let Some(files) = &self.files else { return self.own_totals() };
         let (records, unflushed) =
@@ -162,14 +163,14 @@ impl Accounting {
         }
     }
 
-    /// Returns what all processes counted in the cache of this folder.
+    /// Returns the counts of all processes in the cache of this folder.
     pub(crate) fn totals_in(root: &Path) -> Result<CounterTotals> {
         let counters = CounterFile::new(Layout::at(root)?.counters(), KeyLocks::under(root));
         Ok(sum_of(&counters.read()?.records))
     }
 
-    /// Returns what all processes counted, by the function's folder. `None` if the file does not say, so that the entries have
-    /// to be counted.
+    /// Returns the counts of all processes, by the function's folder. `None` if the counter file is missing or
+    /// incomplete, so that the entries must be counted.
     pub(crate) fn totals_by_folder(&self) -> Option<BTreeMap<PathBuf, CounterTotals>> {
         let Some(files) = &self.files else { return Some(BTreeMap::new()) };
         let (counted, own) = files.counters.read_with(|counted| {
@@ -192,18 +193,18 @@ impl Accounting {
         sum(&self.all().iter().map(|counters| counters.unflushed()).collect::<Vec<_>>())
     }
 
-    /// Returns the hours in which anything happened.
+    /// Returns the hours in which anything was counted.
     pub(crate) fn activity(&self) -> Result<Vec<Activity>> {
         self.files.as_ref().map_or_else(|| Ok(Vec::new()), |files| files.hours.read())
     }
 
-    /// Counts that an entry was stored, which replaced one of `before` bytes.
+    /// Counts a stored entry. `before` is the size of the entry that it replaced.
     pub(crate) fn stored(&self, counters: &FunctionCounters, before: Option<u64>, size: u64) {
         self.change(counters, UsageDelta::one(size) - before.map(UsageDelta::one).unwrap_or_default());
         self.usage.note_moved(1);
     }
 
-    /// Counts that entries were removed.
+    /// Counts removed entries.
     pub(crate) fn removed(&self, counters: &FunctionCounters, removed: UsageDelta) {
         self.change(counters, UsageDelta::default() - removed);
         self.usage.note_moved(removed.entries.unsigned_abs());
@@ -214,8 +215,9 @@ impl Accounting {
         self.usage.change(change);
     }
 
-    /// Adds the counts of one function to the file at once, so that other processes know what entries came or went, and a process
-    /// that is killed loses none of them. Others hold the file for microseconds. If it can't be had, the next flush adds it.
+    /// Adds the counts of one function to the file at once, so that other processes see which entries were stored or
+    /// removed, and nothing is lost if this process is killed. Other processes lock the file for microseconds only. If
+    /// it stays locked, the next flush adds the counts.
     pub(crate) fn flush_one(&self, counters: &FunctionCounters) {
         let Some(files) = &self.files else { return };
         for _ in 0..TRIES_AT_ONCE {
@@ -229,14 +231,14 @@ impl Accounting {
         }
     }
 
-    /// Counts the entries with `scan` and makes the counter file, if there is none. Other processes that open the cache wait
-    /// until that is done, so that one of them counts.
+    /// Counts the entries with `scan` and makes the counter file, if there is none. Other processes that open the cache
+    /// wait until that is done, so that only one of them scans.
     pub(crate) fn begin(&self, scan: Scan<'_>) {
         let Some(files) = &self.files else { return };
         if files.counters.is_complete() {
             return;
         }
-        // If it takes another process longer, its counts are read later.
+        // If the other process takes longer than that, its counts are read later.
         let begun = match files.counters.session(TRIES_TO_BEGIN) {
             Some(mut session) => self.complete(&mut session, scan),
             None => Ok(()),
@@ -244,7 +246,7 @@ impl Accounting {
         unwritable(begun);
     }
 
-    /// Adds the counts to the files: whether that could be done. Another process may hold them.
+    /// Adds the counts to the files. Returns false if another process has locked them.
     ///
     /// # Errors
     /// If a file can't be read or written, or not all entries could be counted for a new counter file.
@@ -259,7 +261,7 @@ impl Accounting {
         logged
     }
 
-    /// Adds the counts to the files, which it tries a few times.
+    /// Adds the counts to the files, in several attempts if they are locked.
     pub(crate) fn flush_with_retries(&self, scan: Scan<'_>) {
         for _ in 0..TRIES_AT_END {
             match self.flush(scan) {
@@ -270,20 +272,20 @@ impl Accounting {
         }
     }
 
-    /// Adds the counts since the last time to the hourly log: whether that could be done.
+    /// Adds the counts since the last call to the hourly log. Returns false if another process has locked it.
     fn append_hour(&self, files: &Files) -> Result<bool> {
         let mut logged = locked(&self.logged);
         let totals = self.own_totals();
         let added = files.hours.append_hour(&totals.minus(&logged));
-        // What can't be written now is not written later either: then it would be in a wrong hour.
+        // After an error, these counts are dropped: a later write would add them to the wrong hour.
         if !matches!(added, Ok(false)) {
             *logged = totals;
         }
         added
     }
 
-    /// Makes the counter file, if it is missing or was not made to its end. The scan is part of the session: another process
-    /// that finds the file missing counts nothing.
+    /// Makes the counter file, if it is missing or incomplete. The scan is part of the session, so that no other
+    /// process that finds the file missing scans too.
     fn complete(&self, session: &mut Session<'_>, scan: Scan<'_>) -> Result<()> {
         if session.is_complete()? {
             return Ok(());
@@ -301,7 +303,7 @@ impl Accounting {
         session.note_correction()
     }
 
-    /// Returns the entries of each function: what these records have, and what this process has not flushed.
+    /// Returns the entries of each function: the counts in these records plus the unflushed counts of this process.
     fn functions_of(&self, records: &[Record]) -> Scanned {
         let mut all = Scanned::new();
         for record in records {
@@ -315,7 +317,7 @@ impl Accounting {
         all
     }
 
-    /// Notes what is counted now, for a scan that begins.
+    /// Records the current counts, for a scan that begins.
     pub(crate) fn baseline(&self) -> Baseline {
         let moved = self.usage.moved();
         let counted = self.files.as_ref().map(|files| {
@@ -335,12 +337,13 @@ impl Accounting {
         Baseline { functions, corrections, moved }
     }
 
-    /// Corrects the counters by what a scan found since `baseline`: whether it did. It does not if another scan corrected them
-    /// in between, or if the difference is `within_churn` and not larger than what came and went in between: that may or may
-    /// not have been counted by the scan.
+    /// Corrects the counters by the difference between what a scan found and its `baseline`. Returns whether it did. It
+    /// does not if another scan corrected them in between. With `within_churn`, it also ignores a difference that is
+    /// not larger than the number of entries stored and removed during the scan: the scan may or may not have counted
+    /// these.
     pub(crate) fn reconcile(&self, baseline: &Baseline, found: &Scanned, within_churn: bool) -> Result<bool> {
         let Some(files) = &self.files else { return Ok(false) };
-        // A call that evicts waits for less long than one that trims.
+        // A call that evicts must not wait as long as one that trims.
         let tries = if within_churn { TRIES_OF_SCAN } else { TRIES_TO_BEGIN };
         let Some(mut session) = files.counters.session(tries) else { return Ok(false) };
         let counted = session.read()?;
@@ -365,7 +368,7 @@ impl Accounting {
         Ok(true)
     }
 
-    /// Counts the difference between the counts and the entries that were found.
+    /// Adds the difference between the counts and the entries that were found.
     fn add_difference(&self, counted: &Scanned, found: &Scanned) {
         let folders: BTreeSet<&String> = counted.keys().chain(found.keys()).collect();
         for folder in folders {
@@ -377,7 +380,7 @@ impl Accounting {
         }
     }
 
-    /// Brings the usage up to date with the counts of other processes: whether the counter file is complete.
+    /// Updates the usage with the counts of other processes. Returns whether the counter file is complete.
     pub(crate) fn refresh(&self) -> bool {
         let Some(files) = &self.files else { return false };
         let refreshed = files.counters.read_with(|counted| {
@@ -394,8 +397,8 @@ impl Accounting {
         })
     }
 
-    /// Exports the counts since the last time as metrics. The recorder is foreign code, so no lock is held, and a panic
-    /// ends here.
+    /// Exports the counts since the last call as metrics. The recorder is foreign code, so no lock is held, and its
+    /// panic is caught.
     #[cfg(feature = "metrics")]
     pub(crate) fn export_metrics(&self) {
         for counters in self.all() {
@@ -448,7 +451,7 @@ mod tests {
         Scanned::from([("f".to_owned(), UsageDelta { entries, bytes: 100 * entries })])
     }
 
-    /// Counts as another process would that uses the same folder.
+    /// Makes the counters that another process with the same folder would have.
     fn process(root: &Path) -> Accounting {
         Accounting::new(&Layout::at(root).unwrap(), &KeyLocks::under(root))
     }
@@ -477,7 +480,7 @@ mod tests {
                     scope.spawn(move || {
                         let process = process(root);
                         start.wait();
-                        // One finds it missing when it opens the cache, another one a second later.
+                        // One process finds the file missing when it opens the cache, another one a second later.
                         if n % 2 == 0 { process.begin(scan) } else { process.flush_with_retries(scan) }
                     });
                 }
@@ -487,11 +490,11 @@ mod tests {
     }
 
     #[test]
-    fn of_two_scans_at_one_time_one_corrects() {
+    fn only_one_of_two_simultaneous_scans_corrects_the_counters() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (process(root.path()), process(root.path()));
         here.begin(&|| (scanned(20), Ok(())));
-        // Ten are gone, and both scans see that.
+        // Ten entries are gone, and both scans find that.
         let (first, second) = (here.baseline(), there.baseline());
         assert!(there.reconcile(&second, &scanned(10), false).unwrap());
         assert!(!here.reconcile(&first, &scanned(10), false).unwrap());
@@ -502,7 +505,7 @@ mod tests {
         assert_eq!(recorded(root.path()).entries, 9);
     }
 
-    /// A scan that sees no file and one that makes it don't both count the entries.
+    /// A scan that found no counter file and the one that made it must not both count the entries.
     #[test]
     fn a_scan_without_a_counter_file_yields_to_the_one_that_made_it() {
         let root = tempfile::tempdir().unwrap();
@@ -522,7 +525,7 @@ mod tests {
         let counters = there.counters_named("f".to_owned());
         there.stored(&counters, None, 100);
         there.flush_one(&counters);
-        // Whether the scan has seen it is not known.
+        // The scan may or may not have counted the entry.
         for found in [10, 11] {
             assert!(!here.reconcile(&baseline, &scanned(found), true).unwrap());
         }
@@ -552,7 +555,8 @@ mod tests {
         assert_eq!(by_folder[&Layout::at(root.path()).unwrap().functions().join("g")].usage().entries, 1);
     }
 
-    /// The process died when it had written the functions' records, or the file is from before corrections were counted.
+    /// The process died after it wrote the functions' records, or the file is from a version that did not count
+    /// corrections.
     #[test]
     fn a_counter_file_that_was_not_completed_is_corrected_by_a_scan() {
         let root = tempfile::tempdir().unwrap();
@@ -567,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_can_not_be_listed_does_not_keep_the_rest_from_being_counted() {
+    fn a_folder_that_can_not_be_listed_does_not_stop_the_count_of_the_others() {
         let root = tempfile::tempdir().unwrap();
         let process = process(root.path());
         let scans = Cell::new(0);
@@ -576,7 +580,7 @@ mod tests {
             (scanned(10), Err(Error::io(std::io::ErrorKind::PermissionDenied.into(), "can't list")))
         };
         assert!(process.flush(&scan).is_err());
-        assert!(process.flush(&scan).unwrap(), "it is scanned each time");
+        assert!(process.flush(&scan).unwrap(), "every flush scans again");
         assert_eq!((recorded(root.path()), scans.get()), (FOUND, 1));
     }
 

@@ -1,4 +1,4 @@
-//! The thread that looks after the caches that are in use, once a second.
+//! Background thread that maintains the caches in use, once a second.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -11,25 +11,25 @@ use crate::sys::{catch_panic, exit_hook};
 
 const TICK: Duration = Duration::from_secs(1);
 
-/// What a panic interrupts.
+/// Name of the work in the log of a panic.
 const WHAT: &str = "looking after a cache";
 
-/// Something that the thread looks after.
+/// Something that the background thread maintains.
 pub(crate) trait Task: Send + Sync {
-    /// Does what is due once a second: whether to go on.
+    /// Does what is due every second. Returns whether to continue; false if the cache is idle.
     fn tick(&self) -> bool;
 
-    /// Does what is due when it was idle for a while.
+    /// Does what is due when the cache becomes idle.
     fn rest(&self);
 
-    /// Stops what would go on at the end of the process.
+    /// Stops what must not run during the end of the process.
     fn stop(&self);
 
-    /// Writes the counts at the end of the process: whether it could.
+    /// Writes the counts at the end of the process. Returns false if it must be tried again.
     fn flush(&self) -> bool;
 }
 
-/// One cache's way to the thread.
+/// Connects one cache to the background thread.
 #[derive(Default)]
 pub(crate) struct Background {
     awake: Awake,
@@ -41,7 +41,7 @@ static CACHES: PerProcess<Mutex<Caches>> = PerProcess::new();
 #[derive(Default)]
 struct Caches {
     roster: Roster<Weak<dyn Task>>,
-    /// When the system had no thread to give.
+    /// When starting the thread last failed.
     refused: Option<Instant>,
 }
 
@@ -50,14 +50,14 @@ fn caches() -> MutexGuard<'static, Caches> {
 }
 
 impl Background {
-    /// Whether the thread looks after the cache, and will write what this thread has counted.
+    /// Returns whether the thread maintains the cache, and so will write what the calling thread has counted.
     #[inline]
     pub(crate) fn is_awake(&self) -> bool {
         self.awake.is_set()
     }
 
-    /// Makes the thread look after the cache: whether it does. If the system has no thread to give, it is asked again after a
-    /// second.
+    /// Makes the thread maintain the cache. Returns whether it does: if a thread can't be started, the next attempt is
+    /// a second later.
     pub(crate) fn wake(&self, task: &Arc<dyn Task>) -> bool {
         exit_hook::run(flush_all);
         let mut caches = caches();
@@ -77,7 +77,7 @@ impl Background {
     }
 }
 
-/// Puts all caches to sleep if the thread ends in another way than it should.
+/// Takes all caches off the roster if the thread ends by a panic.
 struct Running;
 
 impl Drop for Running {
@@ -99,12 +99,13 @@ fn run() {
     }
 }
 
-/// Visits each cache that is awake, and puts those to sleep that were idle.
+/// Ticks each cache that is awake, and puts idle ones to sleep.
 fn visit_all() {
     let awake = caches().roster.awake();
     for (awake, cache) in awake {
-        // A tracing layer, a recorder of metrics or a store may panic. Then the cache is put to sleep, so that its results in
-        // memory are not used unwatched; the next call wakes it. This may be the last handle of the cache, which is dropped.
+        // A tracing layer, a metrics recorder or a store may panic. Then the cache is put to sleep, so that its results
+        // in memory are not used while no thread checks them; the next call wakes it. `upgrade` may return the last
+        // handle of the cache, so the cache may be dropped here.
         let goes_on = catch_panic::guarded(WHAT, || Ok(cache.upgrade().is_some_and(|cache| cache.tick())));
         if !goes_on.unwrap_or(false) {
             caches().roster.put_to_sleep(&awake);
@@ -161,8 +162,8 @@ mod tests {
         }
     }
 
-    /// F63: foreign code that panics ends neither the thread nor what it does for other caches, and no cache stays awake that
-    /// is not looked after.
+    /// F63: a panic in foreign code does not end the thread or its work for other caches, and no cache stays awake
+    /// without a thread that maintains it.
     #[test]
     fn a_panic_puts_the_cache_to_sleep_and_the_thread_goes_on() {
         let (background, cache) = (Background::default(), Arc::new(Panics::default()));

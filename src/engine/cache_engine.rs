@@ -1,8 +1,8 @@
-//! The engine of one cache in one process: what all its handles share.
+//! Engine of one cache in one process, shared by all its handles.
 //!
-//! It is composed of parts that don't know each other, each with its own locks: the [`CacheFolder`], the [`Accounting`], the
-//! [`MemoryTier`], the [`Evictor`] and the way to the [`Background`] thread. What takes several of them is in
-//! `entry_changes.rs` (entries that come and go) and `maintenance.rs` (what the thread does).
+//! It consists of independent components, each with its own locks: the [`CacheFolder`], the [`Accounting`], the
+//! [`MemoryTier`], the [`Evictor`] and the connection to the [`Background`] thread. Operations on several of them are
+//! in `entry_changes.rs` (storing and removing entries) and `maintenance.rs` (work of the thread).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) struct Engine {
     pub(super) memory: MemoryTier,
     pub(super) evictor: Evictor,
     pub(super) background: Background,
-    /// The faults that were logged.
+    /// Counts faults, to log repeated ones rarely.
     pub(crate) repeats: Repeats,
     /// The calls whose results were not stored.
     pub(crate) unstored: Unstored,
@@ -54,9 +54,9 @@ impl Engine {
         let folder = CacheFolder::new(plan);
         let accounting = Accounting::new(&folder.layout, &folder.locks);
         if folder.is_writable() {
-            // Later changes are counted when they happen; the entries that exist already are counted here.
+            // Entries that exist now are counted by a scan. Later changes are counted when they happen.
             accounting.begin(&|| folder.count());
-            // Many caches are opened and never used.
+            // Many caches are opened and never used, so keep no files open.
             folder.close_files();
         }
         Arc::new(Engine {
@@ -71,18 +71,18 @@ impl Engine {
         })
     }
 
-    /// Returns the folder of the cache; `None` if it is off, or the folder can't be made.
+    /// Returns the folder of the cache; `None` if the cache is off, or the folder can't be created.
     #[inline]
     pub(crate) fn folder(&self) -> Option<&CacheFolder> {
         self.folder.as_ref().filter(|folder| folder.is_open())
     }
 
-    /// Returns why the folder can't be made; `None` if it exists, or the cache is off.
+    /// Returns why the folder can't be created; `None` if it exists, or the cache is off.
     pub(crate) fn deferred_error(&self) -> Option<Error> {
         self.folder.as_ref().and_then(CacheFolder::deferred_error)
     }
 
-    /// Returns where the cache is, or is to be when its folder can be made.
+    /// Returns the layout of the cache, even if its folder can't be created yet; `None` if the cache is off.
     pub(crate) fn layout(&self) -> Option<&Layout> {
         self.folder.as_ref().map(|folder| &folder.layout)
     }
@@ -92,18 +92,18 @@ impl Engine {
         self.layout().map_or(Path::new(""), Layout::root)
     }
 
-    /// Returns the results in memory, if they are kept, and the background thread looks after them.
+    /// Returns the memory tier, if results may be used from it: it is in use, and the background thread checks it.
     #[inline]
     pub(crate) fn memory(self: &Arc<Self>) -> Option<&MemoryTier> {
         (self.memory.is_used() && (self.background.is_awake() || self.wake())).then_some(&self.memory)
     }
 
-    /// Returns the memory tier, to keep results in it that may be used later.
+    /// Returns the memory tier, to insert results for later use.
     pub(crate) fn memory_tier(&self) -> &MemoryTier {
         &self.memory
     }
 
-    /// Makes the background thread write the counts. To be called after counting.
+    /// Makes the background thread write the counts. Call this after counting.
     #[inline]
     pub(crate) fn note_counted(self: &Arc<Self>) {
         if !self.background.is_awake() {
@@ -111,13 +111,13 @@ impl Engine {
         }
     }
 
-    /// Makes the background thread look after the cache: whether it does.
+    /// Wakes the background thread for this cache. Returns whether it maintains the cache now.
     #[cold]
     fn wake(self: &Arc<Self>) -> bool {
         if self.folder.is_none() {
             return false;
         }
-        // While the thread did not, nothing looked after the results in memory.
+        // While the thread slept, nothing checked the results in memory.
         self.memory.check();
         let task: Arc<dyn Task> = self.clone();
         self.background.wake(&task)

@@ -1,4 +1,4 @@
-//! The folder of a cache: where things are in it, what keeps the entries, and what all calls share there.
+//! Folder of a cache: its layout, store, locks and limits.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::store::layout::Layout;
 use crate::sys::lock::key_locks::KeyLocks;
 use crate::sys::open_files;
 
-/// The settings of a cache. Each process that uses it makes its engine of them, and so does a process that was forked.
+/// Settings of a cache. Each process makes its own engine from them, and so does a forked child.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) layout: Layout,
@@ -29,11 +29,11 @@ pub(crate) struct Plan {
     pub(crate) order: EvictionOrder,
     pub(crate) progress: Watcher,
     pub(crate) read_only: bool,
-    /// Why the folder could not be made.
+    /// Why the folder could not be created when the cache was opened.
     pub(crate) deferred: Option<Error>,
     /// How long to wait for a call that makes no progress.
     pub(crate) wait_limit: Duration,
-    /// Bytes of results that are kept in memory.
+    /// Limit of the memory tier, in bytes.
     pub(crate) hot_bytes: u64,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct CacheFolder {
     pub(crate) locks: KeyLocks,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) progress: Watcher,
-    /// The calls that are being computed; `None` if nothing is stored, so that no call waits for another one.
+    /// The calls in progress. `None` if nothing is stored: then no call waits for another one.
     pub(crate) flights: Option<Arc<InFlightTable>>,
     pub(crate) read_only: bool,
     /// The limits of the cache.
@@ -71,33 +71,33 @@ impl CacheFolder {
         }
     }
 
-    /// Whether the folder exists. Tries to make it, at most once a second.
+    /// Returns whether the folder exists. Tries to create it, at most once a second.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         !self.deferred.is_deferred() || self.deferred.try_again(&self.layout)
     }
 
-    /// Returns why the folder can't be made; `None` if it exists.
+    /// Returns why the folder can't be created; `None` if it exists.
     pub(crate) fn deferred_error(&self) -> Option<Error> {
         self.deferred.error()
     }
 
-    /// Whether this process may write there, as far as is known.
+    /// Returns whether this process may write there, as far as known.
     pub(crate) fn is_writable(&self) -> bool {
         !self.read_only && !self.deferred.is_deferred()
     }
 
-    /// Returns the bytes of the largest entry that may be stored.
+    /// Returns the size of the largest entry that may be stored, in bytes.
     pub(crate) fn largest(&self) -> u64 {
         self.limits.max_bytes.unwrap_or(u64::MAX)
     }
 
-    /// Returns an error if the rest of the disk is left to others.
+    /// Returns an error if writing would use disk space that is reserved for other programs.
     pub(crate) fn expect_space(&self) -> Result<()> {
         self.space.expect(self.layout.root())
     }
 
-    /// Notes that an entry of this size was written.
+    /// Records that an entry of this size was written.
     pub(super) fn written(&self, size: u64) {
         self.space.written(size);
     }
@@ -109,10 +109,10 @@ impl CacheFolder {
     pub(crate) fn folder_of<'e>(&self, entry: &'e Entry) -> Result<Cow<'e, Path>> {
         let folder = entry.path.parent().filter(|folder| folder.starts_with(self.layout.functions()));
         let folder = folder.map(Layout::function_of);
-        folder.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the entry is of another cache").at(&entry.path))
+        folder.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the entry belongs to another cache").at(&entry.path))
     }
 
-    /// Counts the entries of each function, as far as folders can be listed, and gives the first error.
+    /// Counts the entries of each function, in all folders that can be listed. Also returns the first error.
     pub(super) fn count(&self) -> (BTreeMap<String, UsageDelta>, Result<()>) {
         let root = self.layout.functions();
         let mut all = BTreeMap::<String, UsageDelta>::new();
@@ -123,7 +123,7 @@ impl CacheFolder {
         (all, listed)
     }
 
-    /// Closes the files that are only open so that they need not be opened again.
+    /// Closes the files that are kept open only to avoid opening them again.
     pub(super) fn close_files(&self) {
         self.locks.rest();
         open_files::close_under(self.layout.root());

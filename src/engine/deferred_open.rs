@@ -1,5 +1,5 @@
-//! A cache whose folder could not be made when it was opened, since the disk was full. Making it is tried again, so that a
-//! process that runs for months gets its cache when there is room.
+//! Folder of a cache that could not be created when the cache was opened, for example because the disk was full.
+//! Creating it is tried again, so that a long-running process can use its cache later.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,37 +8,37 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::store::layout::Layout;
 
-/// The time between two tries.
+/// Minimum time between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether the folder of a cache is still to be made.
+/// State of a folder that may still have to be created.
 pub(super) struct DeferredOpen {
     is_deferred: AtomicBool,
-    /// When it was tried last, and what went wrong.
+    /// When creation was last attempted, and the error.
     tried: Mutex<(Option<Instant>, Option<Error>)>,
 }
 
 impl DeferredOpen {
-    /// Takes the error that making the folder gave, if any.
+    /// Makes the state, with the error of creating the folder, if any.
     pub(super) fn new(error: Option<Error>) -> Self {
         DeferredOpen { is_deferred: AtomicBool::new(error.is_some()), tried: Mutex::new((None, error)) }
     }
 
-    /// Returns why the folder can't be made; `None` if it was made.
+    /// Returns why the folder can't be created; `None` if it was created.
     pub(super) fn error(&self) -> Option<Error> {
         self.tried.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
-    /// Whether the folder is still to be made. Does not try to make it.
+    /// Returns whether the folder is still missing. Does not try to create it.
     #[inline]
     pub(super) fn is_deferred(&self) -> bool {
         self.is_deferred.load(Ordering::Acquire)
     }
 
-    /// Tries to make the folder, at most once a second: whether it exists now.
+    /// Tries to create the folder, at most once a second. Returns whether it exists now.
     #[cold]
     pub(super) fn try_again(&self, layout: &Layout) -> bool {
-        // A call that comes while another one tries does without the cache.
+        // While another thread tries, this call runs without the cache.
         let Ok(mut tried) = self.tried.try_lock() else { return false };
         if tried.0.is_some_and(|at| at.elapsed() < PAUSE) {
             return false;

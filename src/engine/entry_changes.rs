@@ -1,4 +1,4 @@
-//! Entries that come and go. Nothing else adds or removes them, so this is where the parts of the engine are told.
+//! Storing and removing entries: updates all components of the engine. Nothing else stores or removes entries.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,11 @@ use crate::store::layout::Layout;
 use crate::store::trim_report::TrimReport;
 use crate::sys::open_files;
 
-/// How often the entries are counted again because another scan corrected the counters in between.
+/// Maximum number of scans, if other scans correct the counters in between.
 const TRIES_TO_COUNT: u32 = 3;
 
 impl Engine {
-    /// Tells the parts that an entry was stored, which replaced one of `before` bytes.
+    /// Updates the components after an entry was stored. `before` is the size of the entry that it replaced.
     pub(crate) fn stored(self: &Arc<Self>, counters: &FunctionCounters, key: &Key, before: Option<u64>, size: u64) {
         let Some(folder) = &self.folder else { return };
         if before.is_some() {
@@ -38,18 +38,18 @@ impl Engine {
         self.evictor.enforce(self.eviction_context(folder, &|folder, key| self.evict(folder, key)));
     }
 
-    /// Removes an entry, for all processes: whether there was one.
+    /// Removes an entry, for all processes. Returns whether it existed.
     pub(crate) fn remove(&self, folder: &Path, key: &Key) -> Result<bool> {
         let Some(place) = &self.folder else { return Ok(false) };
         let removed = place.store.remove(folder, key)?;
-        // Also if there was none: another program may have removed the file, and not what is in memory.
+        // Invalidate in any case: another program may have removed the file, while the result is still in memory.
         self.invalidate(key);
         let Some(size) = removed else { return Ok(false) };
         self.count_removed(folder, UsageDelta::one(size));
         Ok(true)
     }
 
-    /// Removes an entry to make room: whether there was one. A file that is only named like an entry stays.
+    /// Evicts an entry. Returns whether it existed. A file that is only named like an entry stays.
     fn evict(&self, folder: &Path, key: &Key) -> Result<bool> {
         match self.remove(folder, key) {
             Err(error) if error.kind() == ErrorKind::NotLarder => Ok(false),
@@ -57,7 +57,7 @@ impl Engine {
         }
     }
 
-    /// Removes the entries in a folder, and with `deep` in the folders within it. Returns how many there were.
+    /// Removes the entries in a folder, and in the folders within it if `deep`. Returns how many it removed.
     pub(crate) fn remove_all(&self, folder: &Path, deep: bool) -> Result<u64> {
         let Some(place) = &self.folder else { return Ok(0) };
         let mut all = BTreeMap::<PathBuf, Vec<Key>>::new();
@@ -65,7 +65,7 @@ impl Engine {
             Some(keys) => keys.push(listed.key),
             None => _ = all.insert(folder.to_owned(), vec![listed.key]),
         });
-        // There may be millions, so they are counted, and other processes are told, once for all.
+        // There may be millions of entries, so count them and invalidate once at the end.
         let (mut removed, mut looked_at) = (0, 0);
         let total = all.values().map(|keys| keys.len() as u64).sum();
         let mut failures = Failures::default();
@@ -91,10 +91,10 @@ impl Engine {
     pub(crate) fn clear(&self, place: &CacheFolder) -> Result<()> {
         open_files::close_under(&place.layout.functions());
         let removed = self.remove_all(&place.layout.functions(), true);
-        // Entries that other processes stored in between go as well, and what is noted beside them.
+        // This removes entries that other processes stored in between, and the files beside the entries.
         let cleared = place.layout.clear();
         self.invalidate_all();
-        // Files that another program had removed no longer count.
+        // Corrects the counters for files that another program removed.
         let counted = self.recount(place);
         removed.map(drop).and(cleared).and(counted.map(drop))
     }
@@ -104,7 +104,7 @@ impl Engine {
         trim(self.eviction_context(place, &|folder, key| self.evict(folder, key)), limits)
     }
 
-    /// Enforces the limits in the background: whether there is more to do.
+    /// Enforces the limits in the background. Returns whether there is more to do.
     pub(super) fn evict_in_background(&self, place: &CacheFolder) -> bool {
         self.evictor.enforce_in_background(self.eviction_context(place, &|folder, key| self.evict(folder, key)))
     }
@@ -140,12 +140,12 @@ impl Engine {
         self.accounting.flush_one(&counters);
     }
 
-    /// Makes what any process has of this entry in memory invalid. To be called when the entry was removed or replaced.
+    /// Invalidates this entry in the memory of all processes. Call this after the entry was removed or replaced.
     pub(crate) fn invalidate(&self, key: &Key) {
         self.note_invalidated(self.memory.bump(key));
     }
 
-    /// Makes what any process has in memory invalid.
+    /// Invalidates all entries in the memory of all processes.
     fn invalidate_all(&self) {
         self.note_invalidated(self.memory.bump_all());
     }

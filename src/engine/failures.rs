@@ -1,9 +1,9 @@
-//! Failures of one operation on many entries.
+//! Collects the failures of one operation on many entries.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::humanize::count;
 
-/// The first failure, and how many more there were.
+/// The first failure, and the number of others.
 #[derive(Default)]
 pub(super) struct Failures {
     first: Option<Error>,
@@ -11,7 +11,7 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// Adds a failure to remove an entry. A file that is not larder's is to stay, and is no failure.
+    /// Adds the failure to remove an entry. A file that is not larder's stays, which is no failure.
     pub(super) fn add(&mut self, error: Error) {
         match self.first {
             _ if error.kind() == ErrorKind::NotLarder => {}
@@ -20,7 +20,7 @@ impl Failures {
         }
     }
 
-    /// Returns the first failure, which says how many there were.
+    /// Returns the first failure, with the total number of failures.
     pub(super) fn result(self) -> Result<()> {
         match (self.first, self.more) {
             (None, _) => Ok(()),

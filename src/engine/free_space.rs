@@ -1,4 +1,4 @@
-//! Free space on the disk of a cache, some of which is left to other programs.
+//! Watches the free space on the disk of a cache, and reserves some of it for other programs.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a measurement is used.
+/// How long a measurement stays valid.
 const VALID_FOR: Duration = Duration::from_secs(1);
 
-/// A fiftieth of the disk is left free, but at most this number of bytes.
+/// A fiftieth of the disk stays free, but at most this number of bytes.
 const MOST_LEFT_FREE: u64 = 1 << 30;
 
-/// What may still be written.
+/// Remaining space that the cache may use.
 #[derive(Default)]
 pub(crate) struct FreeSpace(Mutex<Measured>);
 
@@ -23,24 +23,24 @@ struct Measured {
     allowance: u64,
 }
 
-/// Returns the bytes that are free on the disk of this folder, and its size. `None` if the file system does not know: some
-/// report that they have no blocks (ramfs, tmpfs without a limit, FUSE without `statfs`).
+/// Returns the free bytes on the disk of this folder, and the size of the disk. `None` if the file system does not
+/// report them: some report zero blocks (ramfs, tmpfs without a limit, FUSE without `statfs`).
 pub(crate) fn free_space(folder: &Path) -> Option<(u64, u64)> {
     let total = fs2::total_space(folder).ok().filter(|total| *total > 0)?;
     Some((fs2::available_space(folder).ok()?, total))
 }
 
-/// Returns how many bytes of a disk of this size are left to others.
+/// Returns how many bytes stay free on a disk of this size.
 pub(crate) fn left_free(total: u64) -> u64 {
     (total / 50).min(MOST_LEFT_FREE)
 }
 
 impl FreeSpace {
-    /// Returns an error if the rest of the disk is left to others.
+    /// Returns an error if only the reserved space is left.
     pub(crate) fn expect(&self, root: &Path) -> Result<()> {
         let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if measured.allowance == 0 || measured.at.is_none_or(|at| at.elapsed() > VALID_FOR) {
-            // Where it is not known, writing fails when the disk is full.
+            // If the free space is unknown, writing fails when the disk is full.
             let (available, total) = free_space(root).unwrap_or((u64::MAX, u64::MAX));
             *measured = Measured { at: Some(Instant::now()), allowance: available.saturating_sub(left_free(total)) };
         }
@@ -52,7 +52,7 @@ impl FreeSpace {
         Err(Error::new(ErrorKind::NoSpace, what).at(root))
     }
 
-    /// Notes that a file of this size was written.
+    /// Records that a file of this size was written.
     pub(crate) fn written(&self, size: u64) {
         let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         measured.allowance = measured.allowance.saturating_sub(size);

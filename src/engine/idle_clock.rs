@@ -1,21 +1,21 @@
-//! Whether a cache is idle, and when its entries were last touched.
+//! Decides when a cache is idle, and when its entries are touched.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::observe::stats::CounterTotals;
 
-/// A cache is idle when nothing happened for this number of visits of the background thread.
+/// A cache is idle after this number of ticks of the background thread without activity.
 const IDLE_TICKS: u32 = 3;
 
-/// The time between two times that the entries which were used in memory are touched.
+/// Time between two touches of the entries that were used in memory.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What the background thread remembers of a cache from one visit to the next.
+/// State of a cache between two ticks of the background thread.
 pub(super) struct IdleClock(Mutex<Seen>);
 
 struct Seen {
-    /// Visits in which nothing had happened.
+    /// Number of ticks without activity.
     idle_ticks: u32,
     totals: CounterTotals,
     touched: Instant,
@@ -28,8 +28,8 @@ impl Default for IdleClock {
 }
 
 impl IdleClock {
-    /// Notes a visit at which this process had counted `totals`, and something was going on or not: whether the cache is in
-    /// use.
+    /// Records a tick. `totals` are the current counts of this process; `is_busy` says whether work is in progress.
+    /// Returns whether the cache is in use.
     pub(super) fn tick(&self, totals: CounterTotals, is_busy: bool) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.idle_ticks = if is_busy || totals != seen.totals { 0 } else { seen.idle_ticks + 1 };
@@ -41,7 +41,7 @@ impl IdleClock {
         is_in_use
     }
 
-    /// Whether the entries that were used in memory are to be touched; notes that they are.
+    /// Returns whether the entries used in memory must be touched now, and records that they are.
     pub(super) fn is_touch_due(&self) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = seen.touched.elapsed() >= TOUCH_INTERVAL;
@@ -63,7 +63,7 @@ mod tests {
         let totals = |entries| CounterTotals::from(UsageDelta { entries, bytes: 0 });
         let ticks = |totals, is_busy| (0..10).take_while(|_| clock.tick(totals, is_busy)).count();
         assert_eq!(ticks(totals(1), false), 3);
-        // It was woken again.
+        // The cache was woken again.
         assert_eq!(ticks(totals(1), false), 2);
         assert_eq!(ticks(totals(2), true), 10);
     }

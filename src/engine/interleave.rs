@@ -1,6 +1,6 @@
-//! All orders in which the steps of several threads can happen, for tests of protocols.
+//! Enumerates all orders of the steps of several threads, for tests of protocols.
 
-/// Returns each order of steps, as a list of threads; `steps` has the number of steps of each thread.
+/// Returns all orders, each as a list of thread numbers. `steps` has the number of steps of each thread.
 pub(super) fn interleavings(steps: &[usize]) -> Vec<Vec<usize>> {
     fn extend(left: &mut [usize], order: &mut Vec<usize>, all: &mut Vec<Vec<usize>>) {
         if left.iter().all(|left| *left == 0) {
@@ -22,7 +22,7 @@ pub(super) fn interleavings(steps: &[usize]) -> Vec<Vec<usize>> {
 }
 
 #[test]
-fn there_is_each_order_once() {
+fn each_order_is_returned_once() {
     assert_eq!(interleavings(&[2, 1]), [[0, 0, 1], [0, 1, 0], [1, 0, 0]]);
     let mut all = interleavings(&[3, 2, 2]);
     assert_eq!(all.len(), 210);

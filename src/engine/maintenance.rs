@@ -1,12 +1,12 @@
-//! What the background thread does for a cache: once a second while it is in use, when it was idle for a while, and at the end
-//! of the process.
+//! Work of the background thread for a cache: once a second while it is in use, when it becomes idle, and at the end of
+//! the process.
 
 use crate::engine::background::Task;
 use crate::engine::cache_engine::Engine;
 use crate::error::Result;
 
 impl Engine {
-    /// Writes the counts: whether that could be done.
+    /// Writes the counts. Returns false if another process has locked the files.
     fn try_flush(&self) -> Result<bool> {
         #[cfg(feature = "metrics")]
         self.accounting.export_metrics();
@@ -16,7 +16,7 @@ impl Engine {
         }
     }
 
-    /// Writes the counts, which it tries a few times.
+    /// Writes the counts, in several attempts.
     pub(crate) fn flush_with_retries(&self) {
         #[cfg(feature = "metrics")]
         self.accounting.export_metrics();
@@ -43,7 +43,7 @@ impl Task for Engine {
         }
         let is_evicting = match self.folder.as_ref().filter(|folder| folder.is_writable() && self.evictor.has_limits())
         {
-            // What other processes stored counts as well.
+            // Entries that other processes stored count towards the limits.
             Some(folder) => {
                 self.accounting.refresh();
                 self.evict_in_background(folder)
@@ -57,7 +57,8 @@ impl Task for Engine {
     }
 
     fn rest(&self) {
-        // A cache that is used for a moment now and then is never visited for a minute.
+        // A cache that is used briefly now and then never stays awake for a minute, so `tick` would never touch its
+        // entries.
         self.touch_used();
         if let Err(error) = self.try_flush() {
             tracing::debug!(%error, "can't write what was counted");
@@ -96,9 +97,9 @@ mod tests {
     use super::*;
     use crate::cache::handle::Cache;
 
-    /// F61: a cache that is used for a moment every 20 minutes is never visited for a minute.
+    /// F61: a cache that is used briefly every 20 minutes never stays awake for a minute.
     #[test]
-    fn an_entry_that_was_used_in_memory_is_touched_when_the_cache_comes_to_rest() {
+    fn an_entry_used_in_memory_is_touched_when_the_cache_becomes_idle() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::builder(root.path()).ignore_run_mode(true).open().unwrap();
         let call = || cache.get_or_compute("f", &1, || 1);

@@ -1,7 +1,7 @@
-//! The engine of a cache: what all its handles in this process share.
+//! Engine of a cache: the state that all its handles in this process share.
 //!
-//! [`cache_engine`] composes it of its parts: the folder, the accounting, the memory tier, the evictor, and the background
-//! thread. [`entry_changes`] and [`maintenance`] are what takes several of them.
+//! [`cache_engine`] combines the components: the folder, the accounting, the memory tier, the evictor, and the
+//! background thread. [`entry_changes`] and [`maintenance`] have the operations on several of them.
 
 pub(crate) mod accounting;
 pub(crate) mod background;

@@ -1,16 +1,18 @@
-//! Which caches the background thread looks after: the protocol by which calls wake it, and it goes to sleep.
+//! Roster of the caches that the background thread maintains: the protocol by which calls wake the thread, and it puts
+//! caches to sleep.
 //!
-//! A cache has a flag, [`Awake`]. A call counts what it did, and then looks whether the flag is set; if it is not, it adds the
-//! cache to the roster. The thread visits each cache on the roster once a second. When one was idle for a while, the thread
-//! takes it off, and then writes the counts up to that point.
+//! Each cache has a flag, [`Awake`]. A call counts first, and then reads the flag. If the flag is not set, the call
+//! adds the cache to the roster. The thread ticks each cache on the roster once a second. When a cache was idle for a
+//! while, the thread takes it off the roster, and writes its counts afterwards.
 //!
-//! **The invariant**: the flag is set exactly while the cache is on the roster. Both change in one step, under the lock of the
-//! roster: if the flag were cleared in another step, a call could set it again before the thread takes the cache off, and
-//! nothing would ever look after the cache again.
+//! **Invariant**: the flag is set exactly while the cache is on the roster. Both change in one step, under the lock of
+//! the roster. If the flag were cleared in a separate step, a call could set it again before the thread takes the cache
+//! off, and no thread would ever maintain the cache again.
 //!
-//! **A count is never lost**: if the call sees the flag set, its count happened before the flag was cleared, so the thread
-//! writes it afterwards. For that, counting and looking, like clearing and the fence after it, are sequentially consistent.
-//! Also, each cache that was ever woken is known until it is dropped, and is written at the end of the process.
+//! **A count is never lost**: if the call sees the flag set, its count happened before the flag was cleared, so the
+//! thread writes it afterwards. This requires that counting and reading the flag, and clearing it and the fence after
+//! that, are sequentially consistent. In addition, each cache that was ever woken stays known until it is dropped, and
+//! is flushed at the end of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
@@ -20,8 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 pub(crate) struct Awake(Arc<AtomicBool>);
 
 impl Awake {
-    /// Whether the thread looks after the cache: its results in memory may be used, and what this thread has counted will be
-    /// written.
+    /// Returns whether the thread maintains the cache: its results in memory may be used, and what the calling thread
+    /// has counted will be written.
     #[inline]
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
@@ -36,7 +38,7 @@ impl Awake {
     }
 }
 
-/// The caches that the thread looks after. What is done with it is done under one lock.
+/// The caches that the thread maintains. All access is under one lock.
 pub(crate) struct Roster<M> {
     /// Each cache that was ever woken, whether it is on the roster or not.
     known: Vec<(Awake, M)>,
@@ -51,7 +53,8 @@ impl<M> Default for Roster<M> {
 }
 
 impl<M: Clone> Roster<M> {
-    /// Puts a cache on the roster: whether there is a thread that will visit it. `start` starts one, if there is none.
+    /// Puts a cache on the roster. `start` starts the thread if none runs. Returns whether a thread will tick the
+    /// cache.
     pub(crate) fn wake(&mut self, awake: &Awake, member: impl FnOnce() -> M, start: impl FnOnce() -> bool) -> bool {
         if awake.is_set() {
             return true;
@@ -64,13 +67,13 @@ impl<M: Clone> Roster<M> {
         self.is_running
     }
 
-    /// Takes a cache off the roster. Its counts are to be written afterwards.
+    /// Takes a cache off the roster. The caller writes its counts afterwards.
     pub(crate) fn put_to_sleep(&mut self, awake: &Awake) {
         awake.set(false);
         fence(Ordering::SeqCst);
     }
 
-    /// Returns the caches to visit.
+    /// Returns the caches to tick.
     pub(crate) fn awake(&self) -> Vec<(Awake, M)> {
         self.known.iter().filter(|(awake, _)| awake.is_set()).cloned().collect()
     }
@@ -80,7 +83,8 @@ impl<M: Clone> Roster<M> {
         self.known.iter().map(|(_, member)| member.clone()).collect()
     }
 
-    /// Ends the thread if it has nothing to visit: whether it is to end. Forgets the caches that `exists` says are gone.
+    /// Returns whether the thread must end because no cache is on the roster, and records its end. Forgets the caches
+    /// for which `exists` returns false.
     pub(crate) fn end_if_empty(&mut self, exists: impl Fn(&M) -> bool) -> bool {
         self.known.retain(|(_, member)| exists(member));
         if self.known.iter().any(|(awake, _)| awake.is_set()) {
@@ -90,7 +94,7 @@ impl<M: Clone> Roster<M> {
         true
     }
 
-    /// Takes all caches off, as the thread ended without having been told to.
+    /// Takes all caches off the roster after the thread ended unexpectedly.
     pub(crate) fn end(&mut self) {
         self.known.iter().for_each(|(awake, _)| awake.set(false));
         self.is_running = false;
@@ -104,24 +108,24 @@ mod tests {
     use super::*;
     use crate::engine::interleave::interleavings;
 
-    /// One cache, two calls and the thread, one step at a time.
+    /// Model of one cache, two calls and the thread, one step at a time.
     #[derive(Default)]
     struct Model {
         roster: Roster<u8>,
         awake: Awake,
         counted: AtomicU32,
         written: u32,
-        /// What a call saw when it looked at the flag.
+        /// The flag, as each call read it.
         saw: [bool; 2],
         threads: u32,
-        /// What the thread took from the roster to visit.
+        /// Whether the thread took the cache from the roster, to tick it.
         visits: bool,
-        /// Whether it ended.
+        /// Whether the thread ended.
         ended: bool,
     }
 
     impl Model {
-        /// The steps of a call: count; look; wake.
+        /// Runs a step of a call: count, read the flag, wake.
         fn call(&mut self, number: usize, step: usize) {
             match step {
                 0 => _ = self.counted.fetch_add(1, Ordering::SeqCst),
@@ -141,7 +145,7 @@ mod tests {
             }
         }
 
-        /// The steps of the thread, which finds the cache idle: take the roster; write; put to sleep; write; end.
+        /// Runs a step of the thread, which finds the cache idle: read the roster, write, put to sleep, write, end.
         fn thread(&mut self, step: usize) {
             match step {
                 0 => self.visits = !self.roster.awake().is_empty(),
@@ -157,7 +161,7 @@ mod tests {
             self.written = self.counted.load(Ordering::Relaxed);
         }
 
-        /// Whether all counts are written, or will be by a thread.
+        /// Returns whether all counts are written, or will be by a thread.
         fn is_safe(&self) -> bool {
             let is_visited = self.awake.is_set() && self.roster.awake().len() == 1;
             let has_thread = !self.ended || self.threads > 1;
@@ -165,14 +169,14 @@ mod tests {
         }
     }
 
-    /// F57: whatever the order of steps, no count waits for a thread that is not coming.
+    /// F57: in no order of steps does a count wait for a thread that does not exist.
     #[test]
     fn no_order_of_steps_loses_a_wake_up() {
         let orders = interleavings(&[3, 3, 5]);
         assert_eq!(orders.len(), 9240);
         for order in orders {
             let mut model = Model::default();
-            // There is a thread, which visits the cache.
+            // A thread exists and ticks the cache.
             model.roster.wake(&model.awake, || 1, || true);
             model.threads = 1;
             let mut next = [0; 3];
@@ -189,10 +193,10 @@ mod tests {
         }
     }
 
-    /// What the model is for: if the flag is cleared in a step of its own, before the cache is taken off, then in some order a
-    /// call sets it in between, and no thread ever visits the cache.
+    /// Shows that the model detects the fault: if the flag is cleared in a separate step before the cache is taken off,
+    /// then in some order a call sets it in between, and no thread ever ticks the cache again.
     #[test]
-    fn a_flag_that_is_cleared_in_a_step_of_its_own_can_stay_set_for_ever() {
+    fn a_flag_cleared_in_a_separate_step_can_stay_set_forever() {
         let is_stuck = |order: &Vec<usize>| {
             let (mut flag, mut is_listed, mut saw) = (true, true, true);
             let mut next = [0; 2];
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ends_by_a_fault_leaves_no_cache_awake() {
+    fn a_thread_that_ends_unexpectedly_leaves_no_cache_awake() {
         let (mut roster, awake) = (Roster::default(), Awake::default());
         assert!(roster.wake(&awake, || 1, || true) && awake.is_set());
         roster.end();

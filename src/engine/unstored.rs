@@ -1,7 +1,7 @@
-//! The calls of one cache whose results this process computed and did not store, for `explain`.
+//! Remembers the calls whose results this process computed but did not store, for `explain`.
 //!
-//! They are noted in the function's history as well, for other processes. A call that fails in a loop is noted rarely, so that
-//! it does not displace the rest of the history.
+//! They are also recorded in the function's history, for other processes. A call that fails in a loop is recorded
+//! rarely, so that it does not displace the rest of the history.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::key::digest::Key;
 use crate::observe::reason::NotKept;
 
-/// The number of calls that are remembered.
+/// Maximum number of calls that are remembered.
 const MOST: usize = 1024;
 
-/// One call is noted in the history once in this time, and at most this number of calls.
+/// Each call is recorded in the history at most once in this time, and at most this number of calls per interval.
 const EACH: Duration = Duration::from_secs(1);
 const MOST_WRITTEN: u32 = 16;
 
@@ -24,19 +24,19 @@ pub(crate) struct Unstored(Mutex<Notes>);
 #[derive(Default)]
 struct Notes {
     calls: HashMap<Key, Note>,
-    /// Since when calls are counted that were noted in the history, and how many were.
+    /// Start of the current interval, and how many calls were recorded in the history since then.
     written: (Option<Instant>, u32),
 }
 
 struct Note {
     at: SystemTime,
     why: NotKept,
-    /// When it was last noted in the history.
+    /// When it was last recorded in the history.
     written: Option<Instant>,
 }
 
 impl Unstored {
-    /// Remembers a call that was not stored: whether to note it in the history.
+    /// Remembers a call that was not stored. Returns whether to record it in the history.
     pub(crate) fn note(&self, key: &Key, at: SystemTime, why: NotKept) -> bool {
         let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();

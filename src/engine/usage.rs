@@ -1,14 +1,14 @@
-//! How many entries a cache has and how many bytes they take, as far as this process knows.
+//! Usage of a cache: the number and size of its entries, as far as this process knows.
 //!
-//! It is derived from the counters: what the counter file has, and what this process counted and has not added to it yet. It
-//! is kept as two parts, so that storing an entry costs two atomic additions, and reading the file can't lose one that is
+//! It is derived from the counters: what the counter file has, plus what this process has not flushed. It is kept in
+//! two parts, so that storing an entry costs two atomic additions, and reading the file can't lose an entry that is
 //! stored at the same time.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::observe::stats::UsageDelta;
 
-/// Entries and bytes that threads change at the same time. The two are not read in one step.
+/// Number and bytes of entries that threads change concurrently. The two are not read in one step.
 #[derive(Debug, Default)]
 pub(crate) struct AtomicUsage {
     entries: AtomicI64,
@@ -31,34 +31,34 @@ impl AtomicUsage {
     }
 }
 
-/// Entries and bytes of one cache.
+/// Number and bytes of the entries of one cache.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
-    /// What the counter file has, without what this process added to it.
+    /// What the counter file has, without the counts that this process flushed to it.
     others: AtomicUsage,
-    /// What this process counted, in the file or not.
+    /// What this process counted, flushed or not.
     own: AtomicUsage,
-    /// Entries that this process stored or removed.
+    /// Number of entries that this process stored or removed.
     moved: AtomicU64,
 }
 
 impl Usage {
-    /// Returns how much there is.
+    /// Returns the current usage.
     pub(crate) fn level(&self) -> UsageDelta {
         self.others.load() + self.own.load()
     }
 
-    /// Counts what this process stored, removed or corrected.
+    /// Adds what this process stored, removed or corrected.
     pub(super) fn change(&self, change: UsageDelta) {
         self.own.add(change);
     }
 
-    /// Notes what all other processes counted.
+    /// Sets what all other processes counted.
     pub(super) fn set_others(&self, others: UsageDelta) {
         self.others.store(others);
     }
 
-    /// Notes that an entry was stored or removed.
+    /// Records that entries were stored or removed.
     pub(super) fn note_moved(&self, entries: u64) {
         self.moved.fetch_add(entries, Ordering::Relaxed);
     }

@@ -1,21 +1,21 @@
-//! Version counters, by which processes tell each other that an entry was removed or replaced: a file that all of them have
-//! mapped.
+//! Version counters in a memory-mapped file, by which processes notify each other that an entry was removed or
+//! replaced.
 //!
-//! **The invariant**: a result in memory that was read from a file is used only while the version of its key is the one that
-//! was there *before* the file was opened. A process that removes or replaces a file changes the version *afterwards*. So when
-//! `forget` has returned, no process uses what it removed. A new version never occurred before, so two processes that change
-//! it at the same time are both seen, and no lock is needed.
+//! **Invariant**: a result in memory is used only while the version of its key equals the one read *before* its file
+//! was opened. A process that removes or replaces a file changes the version *afterwards*. So once `forget` has
+//! returned, no process uses what it removed. Every new version is unique, so two processes that change a version at
+//! the same time are both noticed, and no lock is needed.
 //!
-//! The file has 512 versions of 8 bytes. Versions are written with `pwrite`, since a store into a map would kill the process if
-//! the disk were full. They are read from a map, which costs one load. Zero is no version: it is what a file holds that was
-//! just made, or was emptied and made longer again.
+//! The file has 512 versions of 8 bytes. Versions are written with `pwrite`, because a store into a map would kill the
+//! process if the disk were full. They are read from a map, which costs one load. Zero is not a version: it is the
+//! content of a file that was just created, or was emptied and extended again.
 //!
-//! **A map can kill its process**: if the file is made shorter while it is mapped, the next load is a SIGBUS on Unix. This can't
-//! be excluded at the price of a load: any check of the length is outdated when the load happens, reading with `pread` takes
-//! twice as long as the whole hit, and a handler for SIGBUS belongs to the program and not to a library. larder never shortens
-//! the file. A file that other programs replace (as `cp --remove-destination` and `rsync` do) is noticed within a second; only
-//! one that they write into (`rsync --inplace`, a shell's `>`) can kill a process. `Cache::diagnose` reports a file that was
-//! shortened. Windows refuses to shorten a file that is mapped.
+//! **A map can kill its process**: if the file is shortened while it is mapped, the next load raises SIGBUS on Unix.
+//! Preventing this would cost more than the load. A check of the length is outdated when the load happens, reading with
+//! `pread` takes twice as long as the whole hit, and a handler for SIGBUS belongs to the program, not to a library.
+//! larder never shortens the file. If another program replaces the file (as `cp --remove-destination` and `rsync` do),
+//! larder notices within a second. Only a program that writes into the file (`rsync --inplace`, a shell's `>`) can kill
+//! a process. `Cache::diagnose` reports a file that was shortened. Windows refuses to shorten a mapped file.
 #![expect(unsafe_code, reason = "a map of a file that others change is read with atomic loads")]
 
 use std::fs::{self, File};
@@ -37,31 +37,31 @@ use crate::sys::fork::per_process::PerProcess;
 const VERSIONS: usize = 512;
 const BYTES: usize = VERSIONS * 8;
 
-/// The version counters of one cache, in one file. If that is removed, this is the removed file still.
+/// The version counters of one cache, in one open file. The file may have been removed since it was opened.
 pub(crate) struct VersionTable {
     path: PathBuf,
     file: File,
     map: MmapRaw,
     identity: Option<FileId>,
-    /// Whether it was logged that it can't be written.
+    /// Whether a failure to write was logged.
     has_failed: AtomicBool,
     /// Whether changes by other processes are seen in the map at once.
     is_coherent: bool,
-    /// Whether another program had made it shorter when it was opened.
+    /// Whether another program had shortened the file when it was opened.
     was_cut: bool,
 }
 
-/// A file that is short because it is being made is younger than this.
+/// A short file that is younger than this may still be in creation.
 const MAKING: Duration = Duration::from_secs(1);
 
-/// The tables that are open in this process, and whether only to be read.
+/// The tables that are open in this process, with their `read_only`.
 static OPEN: PerProcess<Mutex<Open>> = PerProcess::new();
 
 type Open = Vec<(bool, Weak<VersionTable>)>;
 
 impl VersionTable {
-    /// Returns the table in this file, which all caches of the process share. Opens it if it is not open, or is no longer the
-    /// file of this name.
+    /// Returns the table in this file, which all caches of the process share. Opens it if it is not open, or if the
+    /// open file was replaced.
     pub(crate) fn shared(path: &Path, read_only: bool) -> io::Result<Arc<VersionTable>> {
         let open = || OPEN.get().lock().unwrap_or_else(PoisonError::into_inner);
         let mut known: Vec<_> = {
@@ -73,13 +73,13 @@ impl VersionTable {
         if let Some(table) = known.pop() {
             return Ok(table);
         }
-        // Without the lock, as it may take long.
+        // Open the file without the lock, as this may take long.
         let table = Arc::new(VersionTable::open(path, read_only)?);
         open().push((read_only, Arc::downgrade(&table)));
         Ok(table)
     }
 
-    /// Opens the file, and makes it unless `read_only`.
+    /// Opens the file. Creates it unless `read_only`.
     pub(crate) fn open(path: &Path, read_only: bool) -> io::Result<VersionTable> {
         let was_cut = VersionTable::is_cut(path);
         let file = if read_only { open_entry(path)? } else { open_to_change(path)? };
@@ -114,7 +114,8 @@ impl VersionTable {
         Ok(table)
     }
 
-    /// Whether the file of this path was made shorter by another program. A file that was just made is short for a moment.
+    /// Returns whether another program shortened the file with this path. A new file is short for a moment, which does
+    /// not count.
     pub(crate) fn is_cut(path: &Path) -> bool {
         fs::symlink_metadata(path).is_ok_and(|metadata| {
             let age = metadata.created().ok().and_then(|created| created.elapsed().ok());
@@ -122,21 +123,21 @@ impl VersionTable {
         })
     }
 
-    /// Whether another program had made the file shorter when it was opened here. It has its length again.
+    /// Returns whether another program had shortened the file when it was opened here. Opening restored its length.
     pub(crate) fn was_cut(&self) -> bool {
         self.was_cut
     }
 
-    /// Whether a result may be kept in memory for as long as its version is the same. It may not on a file system where changes
-    /// by other machines are not seen at once. Changing a version is useful there too: processes on the machine that has the
-    /// disk see it.
+    /// Returns whether a result may be kept in memory while its version is unchanged. It may not on a file system where
+    /// changes by other machines are not seen at once. Changing versions is useful even there: processes on the machine
+    /// with the disk see it.
     pub(crate) fn is_coherent(&self) -> bool {
         self.is_coherent
     }
 
     /// Returns the index of the key's version.
     pub(crate) fn slot(key: &Key) -> usize {
-        // Not the bytes that choose a lock.
+        // Uses other bytes of the key than the locks do.
         usize::from(u16::from_le_bytes([key.as_bytes()[30], key.as_bytes()[31]])) % VERSIONS
     }
 
@@ -144,13 +145,14 @@ impl VersionTable {
     #[inline]
     pub(crate) fn read(&self, slot: usize) -> u64 {
         assert!(slot < VERSIONS);
-        // SAFETY: the map has `BYTES` bytes, begins at a page, and lives as long as `self`. It is only ever read here, with
-        // atomic loads of eight aligned bytes, which may read memory that can't be written to. If another program made the
-        // file shorter, this is a SIGBUS and no undefined behaviour, see above.
+        // SAFETY: the map has `BYTES` bytes, begins at a page boundary, and lives as long as `self`. All reads of it
+        // are here: atomic loads of eight aligned bytes, which may be used for read-only memory. If another program
+        // shortened the file, the load raises SIGBUS, which is not undefined behaviour (see the module's
+        // documentation).
         unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().cast::<u64>().add(slot)) }.load(Ordering::Acquire)
     }
 
-    /// Changes the version of a key. To be called after its entry was removed or replaced.
+    /// Changes the version of a key. Call this after its entry was removed or replaced.
     pub(crate) fn bump(&self, key: &Key) {
         let offset = VersionTable::slot(key) as u64 * 8;
         self.write(&unique().to_ne_bytes(), offset);
@@ -163,7 +165,7 @@ impl VersionTable {
 
     fn write(&self, bytes: &[u8], offset: u64) {
         if let Err(error) = write_all_at(&self.file, bytes, offset) {
-            // That the file is gone is noticed as well, within a second, and removing it needs no space.
+            // Removing the file needs no disk space, and other processes notice it within a second.
             let removed = fs::remove_file(&self.path).is_ok();
             if !self.has_failed.swap(true, Ordering::Relaxed) {
                 tracing::warn!(path = %self.path.display(), %error, removed, "can't tell other processes what was removed");
@@ -171,13 +173,13 @@ impl VersionTable {
         }
     }
 
-    /// Whether the file still has its name, so that all processes use the same one.
+    /// Returns whether the path still leads to this file, so that all processes use the same one.
     pub(crate) fn is_there(&self) -> bool {
         self.identity.is_some() && FileId::of(&self.path) == self.identity
     }
 }
 
-/// What is said of a file that another program made shorter.
+/// Message for a file that another program shortened.
 pub(crate) const CUT: &str = "another program made the file shorter by which processes tell each other what was removed: it kills \
                               those that have it mapped (SIGBUS) when they next use a result in memory";
 
@@ -185,7 +187,7 @@ fn is_cut(len: u64, age: Option<Duration>) -> bool {
     len < BYTES as u64 && age.is_some_and(|age| age >= MAKING)
 }
 
-/// Returns a number that no process returns a second time. It is not zero.
+/// Returns a number that is unique among all processes, and not zero.
 fn unique() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_process_sees_a_change() {
+    fn every_process_sees_a_changed_version() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (open(root.path()), open(root.path()));
         let (a, b) = (Key::from_bytes([1; 32]), Key::from_bytes([2; 32]));
@@ -233,9 +235,9 @@ mod tests {
         assert!(!path.exists());
     }
 
-    /// F60: zeros in a new file, or in one that was emptied and made longer, are not the version of any result.
+    /// F60: zeros in a new file, or in one that was emptied and extended, are not a version of any result.
     #[test]
-    fn a_file_that_is_made_or_made_longer_gets_new_versions() {
+    fn a_new_or_extended_file_gets_new_versions() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("marks");
         let key = Key::from_bytes([1; 32]);
@@ -248,9 +250,9 @@ mod tests {
         assert!(first != 0 && second != 0 && first != second);
     }
 
-    /// F60: it is reported, and a file that is being made is not.
+    /// F60: a shortened file is reported; a new file is not.
     #[test]
-    fn a_file_that_was_made_shorter_is_told_from_a_new_one() {
+    fn a_shortened_file_is_distinguished_from_a_new_one() {
         let (young, old) = (Some(Duration::from_millis(10)), Some(Duration::from_secs(60)));
         assert!(is_cut(0, old) && is_cut(BYTES as u64 - 1, old));
         assert!(!is_cut(0, young) && !is_cut(0, None) && !is_cut(BYTES as u64, old));

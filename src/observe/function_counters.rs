@@ -17,15 +17,15 @@ const LANES: usize = 8;
 #[repr(align(128))]
 struct Lane([AtomicU64; COUNTERS]);
 
-/// What this process counted of one function in one cache.
+/// Counts of one function in one cache, by this process.
 #[derive(Debug, Default)]
 pub(crate) struct FunctionCounters {
     /// The function's folder, relative to the folder of all functions.
     name: String,
     lanes: [Lane; LANES],
-    /// The part that the counter file has.
+    /// The counts that the counter file already has.
     flushed: Mutex<CounterTotals>,
-    /// The part that was exported as metrics.
+    /// The counts that were already exported as metrics.
     #[cfg(feature = "metrics")]
     exported: Mutex<CounterTotals>,
 }
@@ -39,7 +39,7 @@ impl FunctionCounters {
         &self.name
     }
 
-    /// Adds to a counter, sequentially consistent: `engine/roster.rs` depends on it.
+    /// Adds to a counter with sequentially consistent ordering, which `engine/roster.rs` depends on.
     #[inline]
     pub(crate) fn add(&self, count: Count, number: u64) {
         self.lanes[lane()].0[count as usize].fetch_add(number, Ordering::SeqCst);
@@ -80,7 +80,7 @@ impl FunctionCounters {
         self.add(Count::Bytes, change.bytes.cast_unsigned());
     }
 
-    /// Returns what this process counted.
+    /// Returns the counts of this process.
     pub(crate) fn totals(&self) -> CounterTotals {
         let mut totals = CounterTotals::default();
         for lane in &self.lanes {
@@ -89,23 +89,23 @@ impl FunctionCounters {
         totals
     }
 
-    /// Returns what the counter file does not have yet.
+    /// Returns the counts that the counter file does not have yet.
     pub(crate) fn unflushed(&self) -> CounterTotals {
         let flushed = self.flushed.lock().unwrap_or_else(PoisonError::into_inner);
         self.totals().minus(&flushed)
     }
 
-    /// Returns what the counter file has of it.
+    /// Returns the counts that the counter file already has.
     pub(crate) fn flushed(&self) -> CounterTotals {
         *self.flushed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the counter file has these as well now.
+    /// Records that `more` was added to the counter file.
     pub(crate) fn note_flushed(&self, more: &CounterTotals) {
         self.flushed.lock().unwrap_or_else(PoisonError::into_inner).add(more);
     }
 
-    /// Returns the totals that were exported last and those of now, and notes these as exported.
+    /// Returns the totals of the last export and the current totals, and records these as exported.
     #[cfg(feature = "metrics")]
     pub(crate) fn take_unexported(&self) -> (CounterTotals, CounterTotals) {
         let mut exported = self.exported.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lanes_of_all_threads_add_up() {
+    fn the_counts_of_all_threads_add_up() {
         let counters = FunctionCounters::default();
         std::thread::scope(|scope| {
             for _ in 0..20 {

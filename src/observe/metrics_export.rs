@@ -1,10 +1,10 @@
-//! The counters, as metrics of the facade `metrics`.
+//! Exports the counters as metrics of the facade `metrics`.
 
 use metrics::{Label, SharedString, counter};
 
 use crate::observe::stats::{Count, CounterTotals};
 
-/// The metrics, and the counters that each of them adds up.
+/// The metrics that count events, and the counters that each of them adds up.
 const COUNTERS: [(&str, &[Count]); 8] = [
     ("larder_hits_total", &[Count::Hits, Count::HotHits]),
     ("larder_hot_hits_total", &[Count::HotHits]),
@@ -16,18 +16,19 @@ const COUNTERS: [(&str, &[Count]); 8] = [
     ("larder_too_large_total", &[Count::TooLarge]),
 ];
 
-/// The metrics of time, in microseconds.
+/// The metrics that count time in microseconds, and the counters that each of them adds up.
 const TIMES: [(&str, &[Count]); 2] = [
     ("larder_computed_microseconds_total", &[Count::Computed]),
     ("larder_saved_microseconds_total", &[Count::Saved, Count::HotSaved]),
 ];
 
-/// Nanoseconds of a microsecond.
+/// Nanoseconds per microsecond.
 const NANOS: u64 = 1000;
 
 /// Exports how the counters of a function grew from `before` to `now`.
 ///
-/// The recorder is foreign code: it may use a cache itself, or panic. So the caller holds no lock, and guards against a panic.
+/// The recorder is foreign code: it may use a cache itself, or panic. So the caller must hold no lock, and must catch a
+/// panic.
 pub(crate) fn export(function: &str, before: &CounterTotals, now: &CounterTotals) {
     let label = || Label::new("function", SharedString::from(function.replace('/', "::")));
     let of = |sums: &CounterTotals, counts: &[Count]| counts.iter().map(|count| sums.get(*count)).sum::<u64>();

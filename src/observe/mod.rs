@@ -1,4 +1,4 @@
-//! observe.
+//! Observability: counters, statistics, metrics, progress, and the reasons of misses.
 
 pub(crate) mod function_counters;
 #[cfg(feature = "metrics")]

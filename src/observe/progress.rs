@@ -10,13 +10,13 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Entries that are done.
+    /// Number of entries done.
     pub done: u64,
-    /// Entries in total, as far as known.
+    /// Total number of entries, as far as known.
     pub total: u64,
 }
 
-/// The callback that is called with the progress, if any.
+/// Optional callback that reports progress.
 #[derive(Clone, Default)]
 pub(crate) struct Watcher(Option<Arc<dyn Fn(Progress) + Send + Sync>>);
 

@@ -1,4 +1,4 @@
-//! Reasons why a call is computed and not loaded.
+//! Reasons why a call is computed instead of loaded.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::error::too_large::TooLarge;
 use crate::text::humanize::duration;
 use crate::text::json::seconds;
 
-/// Why a call is computed and not loaded. Displayed as a sentence without a subject.
+/// Why a call is computed instead of loaded. Displayed as a sentence without a subject.
 ///
 /// [`Call::explain`](crate::Call::explain) returns it before a call runs, and
 /// [`Outcome::Computed`](crate::Outcome::Computed) after.
@@ -211,7 +211,7 @@ pub enum ChangeKind {
     Removed,
 }
 
-/// How many differences are listed at most.
+/// Limit on the number of listed differences.
 const MOST_LISTED: usize = 5;
 
 fn list<T>(f: &mut fmt::Formatter<'_>, items: &[T], show: impl Fn(&T) -> String) -> fmt::Result {

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::error::ErrorKind;
 
-/// After this time, the next fault is logged in any case.
+/// After this time, the next fault of a kind is logged in any case.
 const AT_LEAST_EACH: Duration = Duration::from_secs(60);
 
-/// How many kinds of faults are remembered. Beyond that all are forgotten, so each is logged again.
+/// Limit on the number of remembered kinds of faults. When it is reached, all are forgotten, so each is logged again.
 const MOST: usize = 4096;
 
 /// The faults of one cache.

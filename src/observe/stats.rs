@@ -1,4 +1,4 @@
-//! What is counted: the counters of a function, their totals, and the public [`Stats`].
+//! Counters of functions, their totals, and the public [`Stats`].
 
 use std::collections::BTreeMap;
 use std::ops::{Add, AddAssign, Sub};
@@ -11,8 +11,8 @@ use crate::text::json::seconds;
 
 /// Counts of a function or of a whole cache, over all processes that used it.
 ///
-/// A cache that is off, or that can't be written to, counts for this process alone. What a process counted in
-/// the second before it was killed may be missing.
+/// A cache that is off, or that can't be written to, has the counts of this process only. What a process counted in the
+/// second before it was killed may be missing.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -29,39 +29,40 @@ use crate::text::json::seconds;
 pub struct Stats {
     /// Calls whose result was loaded.
     pub hits: u64,
-    /// Those of them that touched no file: the result was in this process's memory.
+    /// The hits that touched no file, because the result was in this process's memory.
     pub hot_hits: u64,
     /// Calls that were computed and could have been stored, whether their result was stored or not.
     pub misses: u64,
     /// Calls that bypassed the cache: it is off, an argument has no key, or little of the stack was left.
     pub bypasses: u64,
-    /// Faults of the cache: entries that could not be read, results that could not be stored.
+    /// Faults of the cache, such as entries that could not be read and results that could not be stored.
     pub errors: u64,
-    /// The faults by their kind; those that did not happen are left out.
+    /// The faults by kind. Kinds that did not occur are left out.
     pub errors_by_kind: BTreeMap<ErrorKind, u64>,
-    /// Results that were not the stored ones when they were computed again (`LARDER=verify`). They are errors as well.
+    /// Results that differed from the stored ones when they were computed again (`LARDER=verify`). They also count as
+    /// errors.
     pub unequal: u64,
-    /// Results that were not stored, because each alone is larger than a limit. They are errors as well, of the kind
+    /// Results that were not stored because they are larger than a limit. They also count as errors, of the kind
     /// [`LimitExceeded`](ErrorKind::LimitExceeded).
     pub too_large: u64,
-    /// Time that functions ran. That of a memoized call within another one counts for both. As JSON: seconds.
+    /// How long functions ran. The time of a memoized call within another one counts for both. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub computed: Duration,
-    /// Time that functions would have run, had their results not been loaded. As JSON: seconds.
+    /// How long functions would have run if their results had not been loaded. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub saved: Duration,
-    /// Bytes of entries that were read from files.
+    /// Bytes of entries read from files.
     pub bytes_read: u64,
-    /// Bytes of entries that were written.
+    /// Bytes of entries written.
     pub bytes_written: u64,
-    /// Results that are stored. A file that another program removed counts until the next
+    /// Number of stored results. A file that another program removed is counted until the next
     /// [`trim`](crate::Cache::trim).
     pub entries: u64,
-    /// Bytes of their files.
+    /// Total size of their files, in bytes.
     pub bytes: u64,
 }
 
-/// The counters, in the order of the counter file. Only append.
+/// The counters, in the order of the counter file. New ones may only be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
     HotHits,
@@ -74,7 +75,7 @@ pub(crate) enum Count {
     Computed,
     BytesRead,
     BytesWritten,
-    /// This and the next one may go down, so they wrap.
+    /// This counter and the next one may go down, so they wrap.
     Entries,
     Bytes,
     Unequal,
@@ -85,10 +86,10 @@ pub(crate) enum Count {
 /// Index of the first counter of errors.
 const FIRST_ERROR: usize = 12;
 
-/// Counters in all.
+/// Total number of counters.
 pub(crate) const COUNTERS: usize = 32;
 
-/// The kinds of errors, in the order of the counter file. Only append.
+/// The kinds of errors, in the order of the counter file. New ones may only be appended.
 const KINDS: [ErrorKind; 19] = [
     ErrorKind::NotFound,
     ErrorKind::PermissionDenied,
@@ -116,22 +117,22 @@ pub(super) fn index_of_errors(kind: ErrorKind) -> Option<usize> {
     KINDS.iter().position(|known| *known == kind).map(|position| FIRST_ERROR + position)
 }
 
-/// Returns the number that stands for a kind in files.
+/// Returns the number that stands for an error kind in files.
 pub(crate) fn number_of(kind: ErrorKind) -> u64 {
     KINDS.iter().zip(0..).find(|(known, _)| **known == kind).map_or(u64::MAX, |(_, number)| number)
 }
 
-/// Returns the kind that a number stands for.
+/// Returns the error kind for a number in a file.
 pub(crate) fn kind_of(number: u64) -> Option<ErrorKind> {
     KINDS.get(usize::try_from(number).ok()?).copied()
 }
 
-/// Converts a duration; 584 years fit into a `u64`.
+/// Converts a duration to nanoseconds. 584 years fit into a `u64`.
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Entries and their bytes: how many there are, or by how many their number changed.
+/// Number of entries and their bytes: a state, or a change of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UsageDelta {
     pub(crate) entries: i64,
@@ -139,7 +140,7 @@ pub(crate) struct UsageDelta {
 }
 
 impl UsageDelta {
-    /// Returns one entry of this size.
+    /// Returns the usage of one entry of this size.
     pub(crate) fn one(size: u64) -> Self {
         UsageDelta { entries: 1, bytes: signed(size) }
     }
@@ -201,17 +202,18 @@ impl CounterTotals {
         self.0[count as usize]
     }
 
-    /// Returns the entries and their bytes.
+    /// Returns the number of entries and their bytes.
     pub(crate) fn usage(&self) -> UsageDelta {
         UsageDelta { entries: self.get(Count::Entries).cast_signed(), bytes: self.get(Count::Bytes).cast_signed() }
     }
 
-    /// Returns a counter that may have gone down. It is below zero if an entry was not counted when it was stored.
+    /// Returns a counter that may go down, at least zero. It is negative if an entry was not counted when it was
+    /// stored.
     fn level(&self, count: Count) -> u64 {
         self.get(count).cast_signed().max(0).cast_unsigned()
     }
 
-    /// Returns the counters as the public type has them.
+    /// Converts the counters to the public type.
     pub(crate) fn stats(&self) -> Stats {
         let errors_by_kind: BTreeMap<_, _> =
             KINDS.into_iter().zip(self.0[FIRST_ERROR..].iter().copied()).filter(|(_, count)| *count > 0).collect();

@@ -1,6 +1,7 @@
-//! Removing what larder made under a folder, and nothing else.
+//! Removes the files that larder created under a folder, and nothing else.
 //!
-//! Each folder is listed once, so it ends whatever others do meanwhile. What they store then stays: it came later.
+//! Each folder is listed once, so the removal ends even while other processes store entries. Entries that they store
+//! during the removal may stay.
 
 use std::borrow::Cow;
 use std::fs;
@@ -13,26 +14,27 @@ use crate::store::names::DEEPEST;
 use crate::store::owned_files::Role;
 use crate::store::{orphaned_temps, owned_files};
 
-/// Names that are looked at to see whether a link leads to results.
+/// Limit on the names that are read to find out whether a link leads to results.
 const MOST_NAMES: u32 = 1_000;
 
-const LINK: &str = "this is a link to a folder: what that has is not removed, as it may be somebody's; remove the link";
+const LINK: &str = "this is a link to a folder, whose content may not be larder's and is not removed; remove the link";
 
-/// How far a removal has come.
+/// Progress and failures of a removal.
 #[derive(Default)]
 struct Removal {
-    /// What could not be removed: the first, and how many others.
+    /// The first failure; `more` counts the others.
     failed: Option<Error>,
     more: u64,
-    /// A folder that stays for as long as somebody has a removed file in it open.
+    /// A folder that can't be removed until a process closes a removed file in it.
     in_use: Option<std::path::PathBuf>,
 }
 
 impl Layout {
-    /// Removes all that larder made in the folder of all functions, and the folders that are empty then.
+    /// Removes all files that larder created in the folder of all functions, and then the folders that are empty.
     ///
     /// # Errors
-    /// The first fault, after all that can be removed is gone; it says how many there were.
+    /// The first failure, after everything that can be removed is gone. The message says how many other failures there
+    /// were.
     pub(crate) fn clear(&self) -> Result<()> {
         let mut removal = Removal::default();
         let functions = self.functions();
@@ -41,8 +43,8 @@ impl Layout {
         removal.end()
     }
 
-    /// Removes what is noted in one function's folder beside its entries, and leaves the folders within it: they belong to
-    /// other functions. Folders that are empty then go, up to that of all functions.
+    /// Removes the files beside the entries in one function's folder, and its spread folders. Leaves the other folders
+    /// in it: they belong to other functions. Then removes empty folders upwards, below the folder of all functions.
     pub(crate) fn clear_function(&self, folder: &Path) -> Result<()> {
         let mut removal = Removal::default();
         removal.down(&Layout::spread_folder(folder), 0);
@@ -65,9 +67,9 @@ impl Layout {
 }
 
 impl Removal {
-    /// Removes what is larder's in a folder and in those within it: whether there was anything.
+    /// Removes larder's files in a folder and in the folders within it. Returns whether there were any.
     fn down(&mut self, folder: &Path, depth: usize) -> bool {
-        // Those that entries are spread over have names that only larder gives.
+        // Only larder gives folders the names of spread folders.
         let mut any = folder.file_name().is_some_and(|name| Layout::spread_of(name).is_some())
             || matches!(Layout::function_of(folder), Cow::Owned(_));
         self.list(folder, &mut |removal, item, kind| {
@@ -77,7 +79,7 @@ impl Removal {
             } else if kind.is_file() {
                 any |= removal.file(&path, &item.file_name());
             } else if kind.is_symlink() && owned_files::has_function(&path, &mut { MOST_NAMES }) {
-                // Results are read through it.
+                // Results are read through this link, so the caller must learn that it stays.
                 removal.failed(Error::new(ErrorKind::InvalidInput, LINK).at(&path));
             }
         });
@@ -88,7 +90,7 @@ impl Removal {
     }
 
     fn list(&mut self, folder: &Path, found: &mut dyn FnMut(&mut Self, &fs::DirEntry, fs::FileType)) {
-        // A link leads to what may be anybody's.
+        // A link may lead to files that are not larder's.
         if fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
             return;
         }
@@ -109,7 +111,7 @@ impl Removal {
         }
     }
 
-    /// Removes a file, if it is larder's: whether it was.
+    /// Removes a file if it is larder's. Returns whether it was.
     fn file(&mut self, path: &Path, name: &std::ffi::OsStr) -> bool {
         let role = owned_files::role(name);
         match owned_files::is_ours(path, role) {
@@ -118,7 +120,7 @@ impl Removal {
             Ok(false) => return false,
             Err(error) if is_gone(&error) => return true,
             Err(error) => {
-                self.fail(error, "can't see whose this file is, so it is not removed", path);
+                self.fail(error, "can't tell whether this file is larder's, so it stays", path);
                 return false;
             }
         }
@@ -132,7 +134,8 @@ impl Removal {
         }
     }
 
-    /// Removes a folder if it is empty: whether it is gone. Others' files, and what others store meanwhile, keep it.
+    /// Removes a folder if it is empty. Returns whether it is gone. It stays if it has foreign files, or entries that
+    /// were stored during the removal.
     fn folder(&mut self, path: &Path) -> bool {
         match fs::remove_dir(path) {
             Ok(()) => true,
@@ -174,12 +177,12 @@ impl Removal {
     }
 }
 
-/// Whether somebody else removed it.
+/// Returns whether the file was removed by another process.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Whether NFS or FUSE keep a removed file under this name, for as long as somebody has it open.
+/// Returns whether this is a name under which NFS or FUSE keeps a removed file while a process has it open.
 fn is_removed_and_open(name: &std::ffi::OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(".nfs") || name.starts_with(".fuse_hidden"))
 }

@@ -1,4 +1,4 @@
-//! What a function's code consisted of, beside its entries: so that it can be told which item changed.
+//! Reads and writes the file that lists the items of a function's code, so that `explain` can say which item changed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +9,17 @@ use crate::sys::atomic_file;
 use crate::sys::file::read_now;
 
 impl CodeFile {
-    /// Bytes of the longest file that is read.
+    /// Size limit in bytes; longer files are not read.
     pub(crate) const LONGEST: u64 = 16 << 20;
 
-    /// The file of the code with this fingerprint, of which names of files have the beginning.
+    /// Returns the path of the file for the code with this fingerprint. The file name has the first 16 bytes of the
+    /// fingerprint.
     pub(crate) fn path(folder: &Path, fingerprint: &[u8; 16]) -> PathBuf {
         let digits: String = fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
         folder.join(format!("code-{digits}.json"))
     }
 
-    /// Writes the file, unless it is there and whole.
+    /// Writes the file, unless it exists and is intact.
     pub(crate) fn keep(&self, layout: &Layout, folder: &Path, fingerprint: &[u8; 16]) -> Result<()> {
         let path = CodeFile::path(folder, fingerprint);
         if CodeFile::read(folder, fingerprint).as_ref() == Some(self) {
@@ -29,7 +30,7 @@ impl CodeFile {
         atomic_file::write_note(&layout.temp_folder_for(folder), &path, &json)
     }
 
-    /// What is known of the code with this fingerprint.
+    /// Reads the items of the code with this fingerprint; `None` if the file is missing or can't be read.
     pub(crate) fn read(folder: &Path, fingerprint: &[u8; 16]) -> Option<CodeFile> {
         serde_json::from_slice(&read_now(&CodeFile::path(folder, fingerprint), CodeFile::LONGEST).ok()?).ok()
     }

@@ -1,4 +1,4 @@
-//! The counter file: what all processes counted, one record for each function.
+//! Counter file: what all processes counted, one record for each function.
 //!
 //! ```text
 //! record =  0   8  XXH3-64 of the rest
@@ -40,7 +40,7 @@ const MOST_RECORDS: u64 = 1 << 16;
 /// The byte that is locked for the file. No key of a call has this value by chance.
 const LOCK: Key = Key::from_bytes([1; 32]);
 
-/// How often a reader that finds a record half written looks again, under the lock.
+/// Number of attempts to lock the file, to read it again after a half-written record was found.
 const TRIES_TO_READ: u32 = 10;
 
 type Id = [u8; 16];
@@ -51,8 +51,8 @@ const CORRECTIONS: Id = [0; 16];
 /// The counter file of one cache.
 pub(crate) struct CounterFile {
     records: RecordFile<RECORD>,
-    /// Where the records are that were needed so far. Also held while this process reads the file and its own counters
-    /// together, so that what is added in between is not counted twice.
+    /// Known offsets of records. The lock is also held while this process reads the file and its own counters together,
+    /// so that counts which are flushed in between are not counted twice.
     offsets: Mutex<Offsets>,
 }
 
@@ -66,11 +66,11 @@ pub(crate) struct Record {
     pub(crate) totals: CounterTotals,
 }
 
-/// What the file says.
+/// Content of the file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) records: Vec<Record>,
-    /// How many times the counters of entries were corrected; `None` if the file is missing or was not made to its end.
+    /// Number of corrections of the entry counters; `None` if the file is missing or incomplete.
     pub(crate) corrections: Option<u64>,
 }
 
@@ -86,7 +86,7 @@ impl CounterFile {
         CounterFile { records: RecordFile::new(path, locks, LOCK), offsets: Mutex::default() }
     }
 
-    /// Whether the file exists and was made to its end.
+    /// Returns whether the file exists and is complete.
     pub(crate) fn is_complete(&self) -> bool {
         self.records.open().ok().flatten().is_some_and(|file| corrections(&self.records, &file).is_some())
     }
@@ -107,8 +107,8 @@ impl CounterFile {
         Some(Session { records: &self.records, offsets, _writing: self.records.lock(tries)? })
     }
 
-    /// Reads the file while no thread of this process adds to it: what this process counted is either in the file then, or
-    /// unflushed. `with` gets what the file says, and must not log.
+    /// Reads the file while no thread of this process adds to it, so that each count of this process is either in the
+    /// file or unflushed, never both. `with` gets the content of the file, and must not log.
     pub(crate) fn read_with<R>(&self, with: impl FnOnce(Result<Counted>) -> R) -> R {
         let _unchanged = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
         with(self.read())
@@ -156,13 +156,13 @@ impl Session<'_> {
         }
     }
 
-    /// Whether the file exists and was made to its end.
+    /// Returns whether the file exists and is complete.
     pub(crate) fn is_complete(&self) -> Result<bool> {
         Ok(self.records.open()?.is_some_and(|file| corrections(self.records, &file).is_some()))
     }
 
-    /// Adds what one function's counters have and the file does not, unless there is no file: the session that makes it
-    /// scans the entries first.
+    /// Adds the unflushed counts of one function, unless there is no file: the session that makes the file scans the
+    /// entries first.
     pub(crate) fn add_one(&mut self, counters: &FunctionCounters) -> Result<()> {
         let news = counters.unflushed();
         if let Some(file) = self.records.open_if_there()?
@@ -175,7 +175,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Adds what these counters have, and the file does not. Makes the file if there is none.
+    /// Adds the unflushed counts of these functions. Makes the file if there is none.
     pub(crate) fn add<'c>(&mut self, counters: impl IntoIterator<Item = &'c FunctionCounters>) -> Result<()> {
         let mut opened = None;
         for counters in counters {
@@ -205,7 +205,7 @@ impl Session<'_> {
         totals.0[0] = before.unwrap_or(0) + 1;
         let mut record = encode("", &totals);
         record[ID].copy_from_slice(&CORRECTIONS);
-        // Of a file that another version made, the first record may be a function's: it gets another place.
+        // In a file that another version made, the first record may belong to a function: move it to the end.
         if before.is_none()
             && let Some(moved) = self.records.read(&file, 0)
         {
@@ -227,14 +227,14 @@ impl Session<'_> {
             None => {
                 let all = self.records.read_all(file, MOST_RECORDS)?.intact;
                 self.offsets.clear();
-                // Of two records of one function, the first counts.
+                // If a function has two records, the first one is valid.
                 all.iter().rev().for_each(|(at, record)| _ = self.offsets.insert(id_of(record), *at));
                 all.into_iter().find(|(_, record)| record[ID] == id)
             }
         };
         let (at, mut totals) = match known {
             Some((at, record)) => (at, decode(&record).totals),
-            // The first place is that of the corrections.
+            // The first record is reserved for the corrections.
             None => (self.records.end(file)?.max(RECORD as u64), CounterTotals::default()),
         };
         totals.add(news);

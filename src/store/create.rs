@@ -1,4 +1,4 @@
-//! Makes the folders of a cache, and finds the root of one.
+//! Creates the folders of a cache, and finds its root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,18 @@ use crate::sys::atomic_file::{Access, create_private_folder};
 use crate::sys::{atomic_file, cross_device};
 
 impl Layout {
-    /// Names the tree of the cache that is, or will be, in this folder: a folder with other things in it has it in a folder
-    /// of its own.
+    /// Returns the layout of the cache that is, or will be, in this folder. If the folder has other files, the cache
+    /// gets a subfolder of its own.
     pub(crate) fn within(folder: &Path) -> Result<Self> {
         let layout = Layout::at(folder)?;
         Layout::at(&root::choose(&layout.root)?)
     }
 
-    /// The root of the cache that this folder of a function is in.
+    /// Returns the root of the cache that a function's folder belongs to; `None` if it is in no cache.
     pub(crate) fn root_of(folder: &Path) -> Option<&Path> {
         let functions = folder.ancestors().filter(|ancestor| ancestor.file_name().is_some_and(|n| n == VERSION_FOLDER));
-        // The tag says that it is a cache, and not just any folder of that name; or what is in it does.
+        // A folder named like the version folder may belong to something else: the root must have the tag, or stored
+        // functions.
         let is_cache = |root: &&Path| {
             root.join(TAG_FILE).is_file() || owned_files::has_function(&owned_files::functions_of(root), &mut 1000)
         };
@@ -39,15 +40,15 @@ impl Layout {
         })
     }
 
-    /// Creates what every cache has.
+    /// Creates the folders and files that every cache has.
     pub(crate) fn create(&self) -> Result<()> {
         self.create_root()?;
         self.create_temps()?;
         let missing = [(TAG_FILE, CACHEDIR_TAG), (GITIGNORE_FILE, GITIGNORE)];
-        // The user's own are left as they are.
+        // Existing files belong to the user and stay unchanged.
         let mut missing = missing.map(|(name, content)| (self.root.join(name), content)).into_iter().peekable();
         while missing.next_if(|(path, _)| path.exists()).is_some() {}
-        // They would hide what else is in the folder.
+        // A tag or ignore file would also hide the other files in the folder.
         if missing.peek().is_some() && root::may_be_hidden(&self.root)? {
             for (path, content) in missing.filter(|(path, _)| !path.exists()) {
                 atomic_file::write(&self.temp_folder_for(&self.root), &path, Access::Private, content.as_bytes())?;
@@ -56,12 +57,12 @@ impl Layout {
         Ok(())
     }
 
-    /// Whether the tag hides other things than the cache.
+    /// Returns whether the tag hides other files than the cache.
     pub(crate) fn hides_others(&self) -> bool {
         owned_files::is_tagged(&self.root).unwrap_or(false) && root::may_be_hidden(&self.root).is_ok_and(|alone| !alone)
     }
 
-    /// Creates the folder of drafts. A link in its place may lead anywhere, so it is not used.
+    /// Creates the folder for temporary files. A symbolic link under that name may lead anywhere, so it is not used.
     pub(crate) fn create_temps(&self) -> Result<()> {
         let temps = self.temps();
         if fs::symlink_metadata(&temps).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
@@ -72,8 +73,8 @@ impl Layout {
         create_private_folder(&temps)
     }
 
-    /// The folder for drafts of files in `folder`: that of all drafts, or `folder` itself if a draft can't be renamed
-    /// from there.
+    /// Returns the folder for temporary files whose target is in `folder`: the cache's folder for them, or `folder`
+    /// itself if files can't be renamed from there.
     pub(crate) fn temp_folder_for(&self, folder: &Path) -> PathBuf {
         let chosen = cross_device::choose(self.temps(), folder);
         if chosen == folder && cross_device::is_untidied(folder) {

@@ -1,9 +1,10 @@
-//! The one store there is: a folder of files.
+//! Store that keeps each entry in a file. It is the only implementation of `Store`.
 //!
-//! An entry is in its function's folder. The index of a folder may be full although the disk is not: ext4 takes 180,000
-//! to 11 million names, by the size of its blocks. Then an entry goes into one of 256 folders beside that folder, by
-//! the first digits of its key: `<function>.spread/<2 digits>/<key>.larder`. Readers look there when the first place has none. What
-//! is stored in the first place removes what is in the other, so that nothing older is ever found.
+//! Entries are in the folder of their function. A folder may be full although the disk is not: ext4 takes 180,000 to 11
+//! million names in one folder, depending on its block size. Further entries then go into 256 folders beside the
+//! function's folder, by the first two hexadecimal digits of the key: `<function>.spread/<2 digits>/<key>.larder`.
+//! Readers look there if the function's folder does not have the entry. Storing an entry in the function's folder
+//! removes its spread copy, so that readers never find an older result.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -25,26 +26,26 @@ use crate::sys::file_id::FileId;
 use crate::sys::file_system::is_folder_full;
 use crate::sys::fork::per_process::PerProcess;
 
-/// How long it is believed that the entries of a function are in one folder.
+/// How long the store relies on having seen no spread folder for a function.
 const BELIEVED: Duration = Duration::from_secs(1);
 
-/// An entry that was used is touched if that is not known for so long.
+/// Minimum time between two updates of an entry's modification time.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
-/// Files in folders.
+/// Store of files in folders.
 #[derive(Default)]
 pub(crate) struct Directory {
     known: PerProcess<Mutex<TrackedFile>>,
 }
 
-/// What was found out about files and folders.
+/// Cached knowledge about files and folders.
 #[derive(Clone, Debug, Default)]
 struct TrackedFile {
-    /// Files that are called as entries are, and were found to be somebody else's when they were to be removed.
+    /// Files that are named like entries, but are not larder's. Found when they were to be removed.
     foreign: HashSet<PathBuf>,
-    /// Folders that have no room for more names.
+    /// Folders that can't take more names.
     full: HashSet<PathBuf>,
-    /// Functions whose entries were in one folder, and when.
+    /// Functions without a spread folder, and when that was checked.
     not_spread: HashMap<PathBuf, Instant>,
 }
 
@@ -68,7 +69,7 @@ impl Store for Directory {
         let spread = (!self.is_not_spread(folder)).then(|| Layout::spread_entry(folder, key));
         let before = size(&path).or_else(|| size(spread.as_ref()?));
         let placed = temp.publish_or(&path, durable, |error| self.spread(folder, key, error))?;
-        // An older one, which would be found again when this one is removed.
+        // Remove the older spread copy: it would be found again once the new entry is removed.
         if let Some(spread) = spread.filter(|_| placed == path) {
             remove_file(&spread)?;
         }
@@ -98,12 +99,12 @@ impl Store for Directory {
         Ok(first?.or(second.flatten()))
     }
 
-    /// In the time of the file: the time of access is not to be relied on. Not each time, as that would cost as
-    /// much as reading it.
+    /// Sets the modification time of the file: access times are unreliable, as file systems may not record them. Skips
+    /// entries that were touched recently, because a touch takes as long as reading the entry.
     fn touch(&self, file: &File) {
         let used = file.metadata().and_then(|metadata| metadata.modified());
         if used.is_ok_and(|used| used.elapsed().map_or(true, |idle| idle > TOUCH_AFTER)) {
-            // Nothing is lost if somebody else owns it.
+            // A failure is harmless: then the entry only looks older than it is. Another user may own the file.
             let _ = file.set_modified(SystemTime::now()).or_else(|_| touch_as_guest(file));
         }
     }
@@ -120,8 +121,8 @@ impl Store for Directory {
     fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         let some = loop {
             match walk.go_on(most) {
-                // What can't be listed keeps nothing else from being seen.
-                Err(error) if walk.has_begun() => tracing::debug!(%error, "a folder is passed over"),
+                // One folder that can't be listed must not hide the others.
+                Err(error) if walk.has_begun() => tracing::debug!(%error, "skipping a folder"),
                 some => break some?,
             }
         };
@@ -139,8 +140,8 @@ impl Directory {
         self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there are no folders beside this one for which it had no room. That is believed for a while, as misses ask for
-    /// it: what another process stores there meanwhile may be computed again.
+    /// Returns whether a function has no spread folder. The answer is cached for `BELIEVED`, because each miss needs
+    /// it. What another process stores in a spread folder during this time may be computed again.
     fn is_not_spread(&self, folder: &Path) -> bool {
         let mut known = self.known();
         if known.not_spread.get(folder).is_some_and(|seen| seen.elapsed() < BELIEVED) {
@@ -153,7 +154,7 @@ impl Directory {
         is_not
     }
 
-    /// Where an entry goes that has no room beside the others of its function, if that is what the `error` means.
+    /// Returns where to store an entry if `error` means that the function's folder is full.
     fn spread(&self, folder: &Path, key: &Key, error: &io::Error) -> Option<PathBuf> {
         if !is_folder_full(folder, error) {
             return None;
@@ -167,28 +168,28 @@ impl Directory {
         }
         self.known().not_spread.remove(folder);
         let path = Layout::spread_entry(folder, key);
-        // If this fails, so does publishing, and says why.
+        // If this fails, publishing fails too and reports the reason.
         let _ = create_private_folder(path.parent()?);
         Some(path)
     }
 
-    /// Removes an entry's file: its size; `None` if there is none.
+    /// Removes an entry's file. Returns its size; `None` if there is none.
     fn remove_own(&self, path: PathBuf, key: &Key) -> Result<Option<u64>> {
         match owned_files::size_of_entry(&path, key) {
             Ok(Some(size)) => Ok(remove_file(&path)?.then_some(size)),
             Ok(None) => {
-                let what = "this is no entry of larder, although it is called like one; it is left alone";
+                let what = "this is not an entry of larder, although it is named like one; it stays";
                 let error = Error::new(ErrorKind::NotLarder, what).at(&path);
                 self.known().foreign.insert(path);
                 Err(error)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(error, "can't see whose this file is, so it is not removed").at(path)),
+            Err(error) => Err(Error::io(error, "can't tell whether this file is larder's, so it stays").at(path)),
         }
     }
 }
 
-/// Where an entry may be if it is not beside the others of its function, if there are any such.
+/// Returns the path of an entry in the spread folder; `None` if the function has no spread folder.
 fn spread_entry(folder: &Path, key: &Key) -> Option<PathBuf> {
     fs::symlink_metadata(Layout::spread_folder(folder)).is_ok().then(|| Layout::spread_entry(folder, key))
 }
@@ -201,7 +202,7 @@ fn open(path: PathBuf) -> Result<Option<File>> {
     }
 }
 
-/// Removes a file: whether it was there.
+/// Removes a file. Returns whether it existed.
 fn remove_file(path: &Path) -> Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
@@ -214,7 +215,7 @@ fn size(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().map(|metadata| metadata.len())
 }
 
-/// Sets the times of a file that somebody else owns to now, which is all that a user with the right to write may set them to.
+/// Sets the times of a file that another user owns to now. A user with only write permission may set no other time.
 #[cfg(target_os = "linux")]
 fn touch_as_guest(file: &File) -> io::Result<()> {
     use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};

@@ -1,4 +1,4 @@
-//! Listing what is there.
+//! Lists stored entries and functions.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use crate::sys::file::{open_entry, read_now};
 use crate::sys::workers::{threads, try_map};
 use crate::text::json::{seconds, seconds_since_1970};
 
-/// One stored result, as its header tells it. The value itself is not read.
+/// One stored result, as its header describes it. The value itself is not read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Entry {
@@ -36,42 +36,43 @@ pub struct Entry {
     pub package: String,
     /// The version that the attribute gave the function, or 0.
     pub version: u64,
-    /// The fingerprint of the function's code when this was computed, in hexadecimal digits.
+    /// The fingerprint of the function's code when the result was computed, in hexadecimal digits.
     pub code: String,
-    /// What the function was called with.
+    /// The arguments of the call.
     pub arguments: Vec<Argument>,
-    /// When this was computed. As JSON: seconds since 1970.
+    /// When the result was computed. As JSON: seconds since 1970.
     #[serde(serialize_with = "seconds_since_1970")]
     pub created: SystemTime,
-    /// When it was used last, to within a minute, or written. As JSON: seconds since 1970.
+    /// When the result was last used (to within a minute) or written. As JSON: seconds since 1970.
     #[serde(serialize_with = "seconds_since_1970")]
     pub used: SystemTime,
     /// How long the function ran. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
-    /// Bytes of the file.
+    /// Size of the file, in bytes.
     pub size: u64,
-    /// Bytes of the encoded value before compression.
+    /// Size of the encoded value before compression, in bytes.
     pub document_size: u64,
-    /// Where the value begins in the file: what follows is what `dump` would have written.
+    /// Offset of the value in the file. From there on, the file holds what `dump` would write.
     pub payload_at: u64,
-    /// The compressor, as [`Compression`](crate::Compression) writes it.
+    /// The compressor, as [`Compression`](crate::Compression) displays it.
     pub compressor: String,
-    /// The type of the value.
+    /// The name of the value's type.
     pub type_name: String,
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Why the header can't be read; the fields that it would have told are empty then.
+    /// Why the header can't be read; the fields that come from the header are empty then. `None` if it can be read.
     pub fault: Option<String>,
 }
 
 impl Entry {
-    /// The folder of its function: that of its file, unless that folder has no room for more files.
+    /// Returns the folder of the entry's function. This is the folder of the file, unless the function's folder is full
+    /// and the entry is in a folder beside it.
     pub fn folder(&self) -> PathBuf {
         self.path.parent().map(|folder| Layout::function_of(folder).into_owned()).unwrap_or_default()
     }
 
-    /// Reads the header of the entry in this file.
+    /// Reads the header of the entry in this file; `None` if the file does not exist.
     pub(crate) fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
         let file = match open_entry(&path) {
             Ok(file) => file,
@@ -87,14 +88,16 @@ impl Entry {
         Ok(Some(Entry::new(path, header, metadata.as_ref())))
     }
 
-    /// The entry of this key in a function's folder, readable or not; `None` if there is none.
+    /// Returns the entry with this key in a function's folder; `None` if there is none. An unreadable entry has a
+    /// `fault`.
     pub(crate) fn at(folder: &Path, key: Key) -> Option<Entry> {
         let read =
             |path: PathBuf| Entry::read(path.clone(), key).unwrap_or_else(|f| Some(Entry::faulty(path, key, &f)));
         read(Layout::entry(folder, &key)).or_else(|| read(Layout::spread_entry(folder, &key)))
     }
 
-    /// The entry of this key in a function's folder; `None` if there is none.
+    /// Returns the entry with this key in a function's folder; `None` if there is none. An unreadable entry is an
+    /// error.
     pub(crate) fn find(folder: &Path, key: Key) -> Result<Option<Entry>> {
         match Entry::read(Layout::entry(folder, &key), key)? {
             None => Entry::read(Layout::spread_entry(folder, &key), key),
@@ -102,7 +105,7 @@ impl Entry {
         }
     }
 
-    /// The entry with this header, in a file of which this is known.
+    /// Makes an entry from its header and the metadata of its file.
     pub(crate) fn new(path: PathBuf, header: Header, metadata: Option<&fs::Metadata>) -> Entry {
         let (created, took) = (header.details.created(), header.details.took());
         let details = header.details;
@@ -126,7 +129,7 @@ impl Entry {
         }
     }
 
-    /// What can be said of an entry whose header can't be read.
+    /// Makes an entry whose header can't be read.
     fn faulty(path: PathBuf, key: Key, fault: &Error) -> Entry {
         let metadata = fs::symlink_metadata(&path).ok();
         Entry {
@@ -150,15 +153,16 @@ impl Entry {
     }
 }
 
-/// The entries in a folder, as they are found: function by function, in no order. Each header is read when its turn
-/// comes, and nothing is gathered, however many there are.
+/// Iterator over the entries in a folder, one function after another, in no particular order. Reads each header when
+/// the iterator reaches it, so memory use does not depend on the number of entries.
 ///
-/// An entry that comes or goes meanwhile may be given or not. One that can't be read has a [`fault`](Entry::fault).
+/// Entries that are stored or removed during the iteration may or may not be returned. An entry that can't be read has
+/// a [`fault`](Entry::fault).
 #[derive(Debug)]
 pub struct Entries {
-    /// Where this began, and whether the folders within it belong to it.
+    /// The first folder, and whether the folders within it are searched.
     start: Option<(PathBuf, bool)>,
-    /// Folders that are still to be listed.
+    /// Folders that are not listed yet.
     folders: Vec<PathBuf>,
     listing: Option<(PathBuf, fs::ReadDir)>,
     given: usize,
@@ -169,7 +173,7 @@ impl Entries {
         Entries { start: None, folders: Vec::new(), listing: None, given: 0 }
     }
 
-    /// Finds the entries under `folder`; with those of the folders within it, if `deep`.
+    /// Iterates over the entries in `folder`, and in the folders within it if `deep`.
     pub(crate) fn under(folder: &Path, deep: bool) -> Result<Self> {
         let listing = match fs::read_dir(folder) {
             Ok(listing) => Some((folder.to_owned(), listing)),
@@ -180,21 +184,21 @@ impl Entries {
         Ok(Entries { start: Some((folder.to_owned(), deep)), folders, listing, given: 0 })
     }
 
-    /// How many are still to come. This lists the folders once more.
+    /// Returns the number of entries that are left. Lists the folders again.
     pub fn len(&self) -> usize {
         let Some((start, deep)) = &self.start else { return 0 };
         let mut all: usize = 0;
-        // What can't be listed has none to give.
+        // A folder that can't be listed returns no entries.
         let _ = visit(start, *deep, &mut |_, files| all += files.len());
         all.saturating_sub(self.given)
     }
 
-    /// Whether none is left.
+    /// Returns whether no entries are left. Lists the folders again.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The next entry's folder and key.
+    /// Returns the folder and key of the next entry.
     fn find(&mut self) -> Option<(PathBuf, Key)> {
         let (_, deep) = self.start.as_ref()?;
         loop {
@@ -237,13 +241,13 @@ impl Iterator for Entries {
     }
 }
 
-/// The folders that entries are spread over.
+/// Returns the folders within a spread folder.
 fn spread(folder: &Path) -> Vec<PathBuf> {
     let items = fs::read_dir(folder).into_iter().flatten().flatten();
     items.filter(|item| item.file_type().is_ok_and(|kind| kind.is_dir())).map(|item| item.path()).collect()
 }
 
-/// One function that has, or had, entries.
+/// A function that has, or had, entries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FunctionInfo {
@@ -255,22 +259,21 @@ pub struct FunctionInfo {
     pub signature: String,
     /// The version that the attribute gave it last, or 0.
     pub version: u64,
-    /// The fingerprint of its code that was used last, in hexadecimal digits; empty for a function of which only the
-    /// folder is known.
+    /// The fingerprint of its code that was used last, in hexadecimal digits. Empty if only the function's folder is
+    /// known.
     pub code: String,
-    /// How many results are stored. Files that were removed by hand count until the next
-    /// [`trim`](crate::Cache::trim).
+    /// The number of stored results. Files that a user deleted are counted until the next [`trim`](crate::Cache::trim).
     pub entries: u64,
-    /// Bytes of their files.
+    /// Total size of their files, in bytes.
     pub bytes: u64,
-    /// What happened to it.
+    /// What was counted for this function.
     pub stats: Stats,
-    /// The folder that holds them.
+    /// The folder that holds its entries.
     pub path: PathBuf,
 }
 
 impl FunctionInfo {
-    /// The stored results of this function.
+    /// Returns the stored results of this function.
     ///
     /// # Errors
     /// If the folder can't be listed.
@@ -278,7 +281,7 @@ impl FunctionInfo {
         Entries::under(&self.path, false)
     }
 
-    /// The stored results that were used last, at most so many: of the others only the files' times are read.
+    /// Returns the `most` results that were used last, the latest first. Reads only the file times of the others.
     ///
     /// # Errors
     /// If the folder can't be listed.
@@ -286,7 +289,7 @@ impl FunctionInfo {
         recently_used(&Directory::default(), &self.path, false, most)
     }
 
-    /// The functions that these were counted of, by name.
+    /// Returns the functions with these counters, sorted by name.
     pub(crate) fn of(root: &Path, counted: BTreeMap<PathBuf, CounterTotals>) -> Vec<FunctionInfo> {
         let mut functions = BTreeMap::new();
         for (folder, sums) in counted {
@@ -297,7 +300,7 @@ impl FunctionInfo {
             if !folder.is_dir() || (stats.entries == 0 && file.is_none()) {
                 continue;
             }
-            // Without its file, a function is called after its folder.
+            // If the function's file is missing, the folder gives the name.
             let file = file.unwrap_or_else(|| FunctionFile {
                 package: String::new(),
                 name: name_of_folder(root, &folder),
@@ -322,7 +325,8 @@ impl FunctionInfo {
     }
 }
 
-/// The entries in a folder that were used last, that one first; with those of the folders within it, if `deep`.
+/// Returns the `most` entries in a folder that were used last, the latest first. Includes the folders within it if
+/// `deep`.
 pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut listed = Vec::new();
@@ -332,12 +336,12 @@ pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: 
         }
         listed.push((folders.len() - 1, entry.key));
     })?;
-    // Reading the times takes longest.
+    // Reading the times takes longest, so it runs on several threads.
     let share = listed.len().div_ceil(threads()).max(SMALLEST_SHARE);
     let times = |(): &mut (), entries: &[(usize, Key)]| -> Result<Vec<_>> {
         let time = |(folder, key): &(usize, Key)| {
             let file = fs::symlink_metadata(Layout::locate(&folders[*folder], key));
-            // An entry that was removed since it was listed is left out.
+            // Skip entries that were removed since they were listed.
             Some((Reverse(file.and_then(|file| file.modified()).ok()?), *folder, *key))
         };
         Ok(entries.iter().filter_map(time).collect())
@@ -351,7 +355,7 @@ pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: 
     Ok(all.into_iter().filter_map(|(_, folder, key)| Entry::at(&folders[folder], key)).collect())
 }
 
-/// Entries that are not worth a thread of their own.
+/// Smallest number of entries that is worth a thread.
 const SMALLEST_SHARE: usize = 4096;
 
 fn name_of_folder(root: &Path, folder: &Path) -> String {

@@ -1,4 +1,4 @@
-//! A cache entry as bytes: a header, then exactly what `dump` would write.
+//! Format of an entry file: a header, then exactly what `dump` would write.
 //!
 //! ```text
 //! offset  bytes
@@ -8,16 +8,16 @@
 //!     16      8  length of the payload
 //!     24      8  length of the document, before compression
 //!     32      8  checksum of the payload
-//!     40     16  the seal, or zero; see `secret.rs`
+//!     40     16  the MAC, or zeros; see `mac.rs`
 //!     56      8  XXH3-64 of bytes 0 to 55 and of all from 64 to the payload
 //!     64      H  the details: a CBOR map
 //!           …    zeros, up to a multiple of 64
 //!                the payload
 //! ```
 //!
-//! Integers are little-endian. The payload's checksum is XXH3-64 of its bytes if it is compressed;
-//! if not, it is the document's own. So every byte of the file is under some checksum, none is
-//! summed twice, and the header can be read without the payload.
+//! Integers are little-endian. If the payload is compressed, its checksum is XXH3-64 of its bytes; otherwise it is the
+//! checksum of the document. So a checksum covers every byte of the file, no byte is checksummed twice, and the header
+//! can be read without the payload.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,13 +38,13 @@ pub(crate) const VERSION: u32 = 1;
 /// Bytes before the details.
 pub(crate) const FIXED: usize = 64;
 
-/// Payloads begin at a multiple of this, so that what is aligned in a document is aligned in the file.
+/// Payloads begin at a multiple of this, so that aligned data in a document is also aligned in the file.
 const ALIGNMENT: usize = 64;
 
-/// Details are refused when they claim to be longer than this.
+/// Size limit of the details, in bytes. Longer details are an error.
 const LONGEST_DETAILS: usize = 1 << 20;
 
-/// What is known of an entry before its value is encoded.
+/// Details of an entry that are known before its value is encoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Details {
     pub(crate) key: Key,
@@ -56,11 +56,11 @@ pub(crate) struct Details {
     pub(crate) arguments: Vec<Argument>,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
-    /// Nanoseconds that the function ran.
+    /// How long the function ran, in nanoseconds.
     pub(crate) took: u64,
     pub(crate) compressor: String,
     pub(crate) type_name: String,
-    /// The parts of the value, see `parts.rs`.
+    /// The results that the value refers to, see `references.rs`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl Details {
     }
 }
 
-/// What is known of an entry when its value has been encoded.
+/// What is known of the payload after the value was encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Payload {
     pub(crate) len: u64,
@@ -84,11 +84,11 @@ pub(crate) struct Payload {
     pub(crate) checksum: u64,
 }
 
-/// Where the seal is; its end is where the checksum begins.
+/// Position of the MAC. The checksum follows it.
 const SEAL: std::ops::Range<usize> = 40..56;
 const CHECKSUM: std::ops::Range<usize> = 56..64;
 
-/// What a call needs to know of an entry: reading the rest as well would take longer than the file system does.
+/// The details that a call needs. Decoding the others as well would take longer than reading the file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct HeaderInfo {
     pub(crate) key: Key,
@@ -110,24 +110,24 @@ impl HeaderInfo {
     }
 }
 
-/// A header as it is read, whole or at a glance.
+/// A decoded header, with all details or only those in [`HeaderInfo`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header<D = Details> {
     pub(crate) details: D,
     pub(crate) payload: Payload,
-    /// Where the payload begins.
+    /// Offset of the payload.
     pub(crate) payload_at: u64,
     pub(crate) seal: Mac,
 }
 
 impl<D> Header<D> {
-    /// Bytes of the whole file.
+    /// Returns the size of the whole file, in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.payload_at.saturating_add(self.payload.len)
     }
 }
 
-/// The bytes of a header whose payload is not known yet; [`complete`] fills it in.
+/// Encodes a header whose payload is not known yet; [`complete`] adds the payload's fields.
 pub(crate) fn encode(details: &Details) -> Result<Vec<u8>> {
     let details = slice::to_vec(details)?;
     let len = u32::try_from(details.len())
@@ -143,7 +143,7 @@ pub(crate) fn encode(details: &Details) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Fills in what is known of the payload, the seal if there is to be one, and the header's checksum.
+/// Adds the payload's fields, the MAC if there is a key, and the header's checksum.
 pub(crate) fn complete(header: &mut [u8], payload: Payload, sealing: Option<MacWriter>) {
     header[16..24].copy_from_slice(&payload.len.to_le_bytes());
     header[24..32].copy_from_slice(&payload.document_len.to_le_bytes());
@@ -156,14 +156,14 @@ pub(crate) fn complete(header: &mut [u8], payload: Payload, sealing: Option<MacW
     header[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// The header as it was when the seal was made.
+/// Returns the header as it was when the MAC was computed: with zeros for the MAC and the checksum.
 pub(crate) fn unsealed(header: &[u8]) -> Vec<u8> {
     let mut unsealed = header.to_vec();
     unsealed[SEAL.start..CHECKSUM.end].fill(0);
     unsealed
 }
 
-/// The checksum of a header, but for the eight bytes that hold it.
+/// Returns the checksum of a header, without the eight bytes that hold it.
 fn checksum(header: &[u8]) -> u64 {
     use std::hash::Hasher as _;
     let mut hasher = XxHash3_64::new();
@@ -184,7 +184,7 @@ fn le_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(value)
 }
 
-/// How many bytes the header has in all, told from its first [`FIXED`].
+/// Returns the length of the whole header, from its first [`FIXED`] bytes.
 pub(crate) fn header_len(fixed: &[u8]) -> Result<usize> {
     if fixed.len() < FIXED {
         return Err(if fixed == &MAGIC[..fixed.len().min(8)] || fixed.starts_with(&MAGIC) {
@@ -212,7 +212,7 @@ fn not_an_entry() -> Error {
     Error::new(ErrorKind::NotLarder, "this is no cache entry: it does not begin as one does")
 }
 
-/// Reads a header from exactly its bytes.
+/// Decodes a header from exactly its bytes.
 pub(crate) fn decode<D: DeserializeOwned>(header: &[u8]) -> Result<Header<D>> {
     if header_len(header)? != header.len() {
         return Err(Error::truncated());

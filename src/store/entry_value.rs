@@ -8,13 +8,14 @@ use crate::store::read::EntryReader;
 use crate::sys::file::open_entry;
 
 impl Entry {
-    /// Reads the value, and compares its checksum. Of each sequence, map, text and array of numbers, `most` elements
-    /// are kept; the rest is counted. `usize::MAX` keeps all.
+    /// Reads the value and verifies its checksum. Keeps `most` elements of each sequence, map, text and array of
+    /// numbers, and counts the others. `usize::MAX` keeps all.
     ///
-    /// An entry that is sealed with a [secret](crate::CacheBuilder::secret) is read without asking for it.
+    /// If the entry is authenticated with a [secret](crate::CacheBuilder::secret), the secret is not needed: the MAC is
+    /// not verified.
     ///
     /// # Errors
-    /// If the file is gone, or is not what was written.
+    /// If the file does not exist, can't be read, or was changed since it was written.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

@@ -1,8 +1,8 @@
-//! `function.json`: which function a folder is of.
+//! Content of `function.json`, which says to which function a folder belongs.
 
 use serde::{Deserialize, Serialize};
 
-/// What `function.json` holds.
+/// Content of `function.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FunctionFile {
     pub(crate) package: String,
@@ -14,6 +14,6 @@ pub(crate) struct FunctionFile {
 }
 
 impl FunctionFile {
-    /// Bytes of the longest one that is read.
+    /// Size limit in bytes; longer files are not read.
     pub(crate) const LONGEST: u64 = 1 << 20;
 }

@@ -1,14 +1,14 @@
-//! What was computed in a function's folder, and when: a few bytes a call, so that `explain` can tell
-//! what was there and what is like it without opening the entries.
+//! History of a function: which calls were computed, and when. It has a few bytes for each call, so `explain` can find
+//! earlier and similar calls without opening the entries.
 //!
 //! ```text
 //! record = "RL" ‖ kind (u8) ‖ n (u8) ‖ version (u64) ‖ time (u64, nanoseconds since 1970)
 //!          ‖ code (16 bytes) ‖ key (32 bytes) ‖ n × first 8 bytes of an argument's digest ‖ XXH3-64 (u64)
 //! ```
 //!
-//! Integers are little-endian. Records are appended by one write each; what a crash or a file system
-//! without atomic appends has torn does not fit its checksum, and is passed over. Nothing depends on
-//! this file but what people are told: it may be removed at any time.
+//! Integers are little-endian. Each record is appended by one write. A crash, or a file system without atomic appends,
+//! may tear a record: it then fails its checksum and is skipped. Only explanations depend on this file, so it may be
+//! removed at any time.
 
 use std::io::Write;
 use std::path::Path;
@@ -31,33 +31,33 @@ pub(super) const MARK: [u8; 2] = *b"RL";
 const FIXED: usize = 4 + 8 + 8 + 16 + 32;
 const CHECKSUM: usize = 8;
 
-/// A file longer than this is cut to the newer half.
+/// Size limit in bytes. A longer file is cut to its newer half.
 const LONGEST: u64 = 4 << 20;
 
-/// What became of a call.
+/// Outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// Its result was stored.
     Stored(Cause),
-    /// It was removed on request.
+    /// The entry was removed on request.
     Forgotten,
-    /// It was computed, and its result was not kept.
+    /// The result was computed, but not stored.
     NotKept(Kind),
 }
 
-/// Why a result was not kept.
+/// Why a result was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Err,
     Panic,
     StoreIf,
-    /// The record has its size and the limit instead of arguments.
+    /// The record has the size of the result and the limit in place of arguments.
     TooLarge,
-    /// The record has the number of the error's kind instead of arguments.
+    /// The record has the number of the error's kind in place of arguments.
     Fault,
 }
 
-/// Events in the order of their numbers in the file: append only.
+/// Events in the order of their numbers in the file. New ones may only be appended.
 const EVENTS: [Event; 14] = [
     Event::Stored(Cause::Absent),
     Event::Forgotten,
@@ -75,27 +75,27 @@ const EVENTS: [Event; 14] = [
     Event::Stored(Cause::PartGone),
 ];
 
-/// One call.
+/// One record of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HistoryRecord {
     pub(crate) event: Event,
     pub(crate) key: Key,
     pub(crate) version: u64,
-    /// The beginning of the code's fingerprint, filled up with zeros.
+    /// The first 16 bytes of the code's fingerprint; a shorter one is padded with zeros.
     pub(crate) code: [u8; 16],
     pub(crate) time: SystemTime,
-    /// The beginnings of the arguments' digests.
+    /// The first 8 bytes of each argument's digest.
     pub(crate) arguments: Vec<[u8; 8]>,
 }
 
-/// The beginning of an argument's digest.
+/// Returns the first 8 bytes of an argument's digest.
 pub(crate) fn brief(argument: &Argument) -> [u8; 8] {
     let mut brief = [0; 8];
     brief.copy_from_slice(&argument.digest.as_bytes()[..8]);
     brief
 }
 
-/// The beginning of a code's fingerprint.
+/// Returns the first 16 bytes of a code fingerprint, padded with zeros.
 pub(crate) fn brief_code(code: &[u8]) -> [u8; 16] {
     let mut brief = [0; 16];
     let len = code.len().min(16);
@@ -104,7 +104,7 @@ pub(crate) fn brief_code(code: &[u8]) -> [u8; 16] {
 }
 
 impl HistoryRecord {
-    /// Of a call that was forgotten now, and of which nothing else is known.
+    /// Returns the record of an entry that is removed now, when only the key is known.
     pub(crate) fn forgotten(key: Key) -> Self {
         HistoryRecord {
             event: Event::Forgotten,
@@ -116,7 +116,7 @@ impl HistoryRecord {
         }
     }
 
-    /// Why the result was not kept; `None` for other events.
+    /// Returns why the result was not stored; `None` for other events.
     pub(crate) fn not_kept(&self) -> Option<NotKept> {
         let Event::NotKept(kind) = self.event else { return None };
         let number = |index: usize| self.arguments.get(index).copied().map_or(u64::MAX, u64::from_le_bytes);
@@ -135,7 +135,7 @@ impl HistoryRecord {
     }
 
     fn encode(&self) -> Vec<u8> {
-        // What no longer fits into a byte is not compared.
+        // The count has one byte; further arguments are not compared.
         let count = u8::try_from(self.arguments.len()).unwrap_or(u8::MAX);
         let mut bytes = Vec::with_capacity(FIXED + 8 * usize::from(count) + CHECKSUM);
         bytes.extend_from_slice(&MARK);
@@ -151,7 +151,7 @@ impl HistoryRecord {
         bytes
     }
 
-    /// The record at the start of `bytes`, and how long it is.
+    /// Decodes the record at the start of `bytes`. Returns it and its length.
     fn decode(bytes: &[u8]) -> Option<(HistoryRecord, usize)> {
         let fixed = bytes.get(..FIXED)?;
         let event = *EVENTS.get(usize::from(fixed[2]))?;
@@ -179,11 +179,12 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     array
 }
 
-/// Notes a call in the history of this folder.
+/// Appends a record to the history in this folder.
 pub(crate) fn note(layout: &Layout, folder: &Path, record: &HistoryRecord) -> Result<()> {
     let path = Layout::history(folder);
     let failed = |e| Error::io(e, "can't note the call").at(&path);
-    // Opening it takes longer than writing. Who comes while another one is at it opens it for himself.
+    // Opening the file takes longer than writing, so it is kept open. While one thread has the open file, others open
+    // it again.
     let (file, len) = match open_files::take(&path) {
         Some((file, metadata)) => (file, metadata.len()),
         None => {
@@ -200,7 +201,7 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &HistoryRecord) -> Re
         let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(HistoryRecord::encode).collect();
         return atomic_file::write(&layout.temp_folder_for(folder), &path, Access::Private, &kept);
     }
-    // A folder with an open file in it can't be removed by hand on Windows.
+    // On Windows, a user can't delete a folder while a file in it is open.
     if cfg!(unix) {
         open_files::keep(path, file);
     }
@@ -208,13 +209,13 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &HistoryRecord) -> Re
 }
 
 impl Layout {
-    /// The history of this folder, oldest first; empty if there is none, or none that can be read.
+    /// Reads the history in this folder, oldest record first. Empty if there is none, or if it can't be read.
     pub(crate) fn recall(folder: &Path) -> Vec<HistoryRecord> {
         read_now(&Layout::history(folder), 2 * LONGEST).map(|bytes| records(&bytes)).unwrap_or_default()
     }
 }
 
-/// All records that are whole.
+/// Returns all intact records.
 fn records(bytes: &[u8]) -> Vec<HistoryRecord> {
     let mut records = Vec::new();
     let mut at = 0;
@@ -224,7 +225,7 @@ fn records(bytes: &[u8]) -> Vec<HistoryRecord> {
                 records.push(record);
                 at += len;
             }
-            // Torn: the next one begins where its mark is.
+            // A torn record: continue at the next `MARK`.
             None => at += 1 + bytes[at + 1..].windows(2).position(|two| two == MARK).unwrap_or(bytes.len()),
         }
     }
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn records_come_back_and_torn_ones_are_passed_over() {
+    fn records_are_decoded_and_torn_ones_are_skipped() {
         let all: Vec<_> = (0..20).map(record).collect();
         let bytes: Vec<u8> = all.iter().flat_map(HistoryRecord::encode).collect();
         assert_eq!(records(&bytes), all);

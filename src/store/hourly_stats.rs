@@ -1,4 +1,4 @@
-//! The hourly log: what all processes did in each hour of the last year, in one file of a bounded size.
+//! Hourly log: what all processes did in each hour of the last year, in one file of limited size.
 //!
 //! ```text
 //! slot =  0  8  XXH3-64 of the rest
@@ -8,9 +8,9 @@
 //!        80 48  zeros
 //! ```
 //!
-//! Integers are little-endian. An hour has the slot of its number modulo [`SLOTS`], where it replaces the hour before; so the
-//! file has at most 1.1 MiB, and is sparse. Processes add to a slot about once a second, under the file's lock. The file may
-//! be removed at any time.
+//! Integers are little-endian. The slot of an hour is its number modulo [`SLOTS`]; an hour overwrites an older one in
+//! its slot. So the file has at most 1.1 MiB, and is sparse. Processes add to a slot about once a second, under the
+//! file's lock. The file may be removed at any time.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,19 +26,19 @@ use crate::text::json::{seconds, seconds_since_1970};
 
 const SLOT: usize = 128;
 
-/// Where the numbers begin.
+/// Offset of the numbers in a slot.
 const NUMBERS_AT: usize = 16;
 
-/// Hours of a leap year and a day.
+/// Number of slots: the hours of a leap year and a day.
 const SLOTS: u64 = 367 * 24;
 
 /// The byte that is locked for the file. No key of a call has this value by chance.
 const LOCK: Key = Key::from_bytes([2; 32]);
 
-/// Seconds of an hour.
+/// Length of an hour, in seconds.
 const HOUR: u64 = 3600;
 
-/// What all processes did in one hour. [`Cache::activity`](crate::Cache::activity) gives these.
+/// What all processes did in one hour. Returned by [`Cache::activity`](crate::Cache::activity).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Activity {
@@ -47,21 +47,21 @@ pub struct Activity {
     pub hour: SystemTime,
     /// Calls whose result was loaded.
     pub hits: u64,
-    /// Those of them that touched no file.
+    /// The hits that touched no file, because the result was in memory.
     pub hot_hits: u64,
     /// Calls that were computed.
     pub misses: u64,
     /// Calls that bypassed the cache.
     pub bypasses: u64,
-    /// Faults of the cache.
+    /// Number of faults of the cache.
     pub errors: u64,
-    /// Time that functions ran. As JSON: seconds.
+    /// How long functions ran. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub computed: Duration,
-    /// Time that functions would have run, had their results not been loaded. As JSON: seconds.
+    /// How long functions would have run if their results had not been loaded. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub saved: Duration,
-    /// Bytes of entries that were written.
+    /// Bytes of entries written.
     pub bytes_written: u64,
 }
 
@@ -76,7 +76,7 @@ impl HourlyLog {
         HourlyLog(RecordFile::new(path, locks, LOCK))
     }
 
-    /// Adds to this hour: whether it could. If another process has the lock, nothing is added.
+    /// Adds to the current hour. Returns whether it could: if another process has the lock, nothing is added.
     pub(crate) fn append_hour(&self, news: &CounterTotals) -> Result<bool> {
         let news = numbers_of(news);
         if news == Numbers::default() {
@@ -143,7 +143,7 @@ fn encode(hour: u64, numbers: &Numbers) -> [u8; SLOT] {
     slot
 }
 
-/// Returns the hour of a slot and its numbers; `None` for an hour that can't be.
+/// Returns the hour of a slot and its numbers; `None` for an impossible hour.
 fn decode(slot: &[u8; SLOT]) -> Option<(u64, Numbers)> {
     let [hour] = numbers(&slot[CHECKSUM..NUMBERS_AT]);
     (1..=u64::from(u32::MAX)).contains(&hour).then(|| (hour, numbers(&slot[NUMBERS_AT..])))
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_adds_up_and_a_damaged_one_begins_at_zero() {
+    fn counts_of_an_hour_add_up_and_a_damaged_hour_begins_at_zero() {
         let root = tempfile::tempdir().unwrap();
         let log = log(root.path());
         assert!(log.read().unwrap().is_empty());
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_replaces_that_of_last_year() {
+    fn an_hour_overwrites_the_same_slot_of_last_year() {
         let root = tempfile::tempdir().unwrap();
         let log = log(root.path());
         let hour = UNIX_EPOCH.elapsed().unwrap().as_secs() / HOUR;
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_added_while_another_has_the_lock() {
+    fn nothing_is_added_while_another_process_has_the_lock() {
         let root = tempfile::tempdir().unwrap();
         let (here, there) = (log(root.path()), log(root.path()));
         let counters = FunctionCounters::new("f".to_owned());

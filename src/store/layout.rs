@@ -1,19 +1,19 @@
-//! Which file is where.
+//! Paths of the files and folders of a cache.
 //!
 //! ```text
 //! <root>/CACHEDIR.TAG          backup programs leave the folder out
 //! <root>/.gitignore            so does git
-//! <root>/drafts/               files in the making
-//! <root>/locks                 locks of keys, see `lock/`
-//! <root>/counters              what all processes counted, see `ledger.rs`
-//! <root>/activity              what happened in each hour, see `activity.rs`
-//! <root>/marks                 what was removed or replaced, see `marks.rs`
-//! <root>/v1/<crate>/<module>/…/<function>/     <crate>@<package> if these are not called alike
-//!     function.json            which function this is
-//!     code-<fingerprint>.json  what the function's code consisted of
-//!     history                  which calls were stored, see `history.rs`
+//! <root>/drafts/               temporary files
+//! <root>/locks                 locks of keys, see `sys/lock/`
+//! <root>/counters              what all processes counted, see `counters.rs`
+//! <root>/activity              what happened in each hour, see `hourly_stats.rs`
+//! <root>/marks                 version counters, see `engine/version_table.rs`
+//! <root>/v1/<crate>/<module>/…/<function>/     <crate>@<package> if the names differ
+//!     function.json            name and signature of the function
+//!     code-<fingerprint>.json  the items of the function's code
+//!     history                  which calls were computed, see `history.rs`
 //!     <key>.larder             one entry
-//! <root>/v1/<crate>/…/<function>.spread/<2 digits>/<key>.larder    one for which that folder has no room, see `directory.rs`
+//! <root>/v1/<crate>/…/<function>.spread/<2 digits>/<key>.larder    an entry of a full folder, see `directory.rs`
 //! ```
 
 use std::borrow::Cow;
@@ -28,19 +28,19 @@ use crate::store::names::{
     VERSION_FOLDER, safe_name,
 };
 
-/// The tree under one root.
+/// The paths under one root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(super) root: PathBuf,
 }
 
 impl Layout {
-    /// Names the tree; touches nothing.
+    /// Makes the layout of a root. Does not touch the file system.
     pub(crate) fn at(root: &Path) -> Result<Self> {
         if root.as_os_str().is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "the path of a cache must not be empty"));
         }
-        // Absolute, so that the cache stays where it is when the program changes its folder.
+        // Absolute, so that the cache stays the same when the program changes its working directory.
         let root = std::path::absolute(root).map_err(|e| Error::io(e, "can't find the folder").at(root))?;
         Ok(Layout { root })
     }
@@ -65,7 +65,7 @@ impl Layout {
         self.root.join(MARKS_FILE)
     }
 
-    /// An error if a link within the cache leads to this folder: it may lead anywhere.
+    /// Returns an error if a symbolic link within the cache leads to this folder: such a link may lead anywhere.
     pub(crate) fn expect_no_links(&self, folder: &Path) -> Result<()> {
         let within = folder.ancestors().take_while(|ancestor| *ancestor != self.root);
         for ancestor in within {
@@ -77,15 +77,15 @@ impl Layout {
         Ok(())
     }
 
-    /// The folder that all functions are under.
+    /// Returns the folder of all functions.
     pub(crate) fn functions(&self) -> PathBuf {
         self.root.join(VERSION_FOLDER)
     }
 
-    /// The folder of the function with this path, `crate::module::function`.
+    /// Returns the folder of the function with this path, `crate::module::function`.
     ///
-    /// Examples, tests and programs of different packages often have one name, so where the crate is
-    /// not called after its package, the package is named as well.
+    /// Examples, tests and programs of different packages often have the same crate name. So if the crate is not named
+    /// after its package, the folder's name includes the package.
     pub(crate) fn function(&self, function: &Function) -> PathBuf {
         let path = function.plain_path();
         let (krate, rest) = path.split_once("::").map_or((path.as_str(), None), |(krate, rest)| (krate, Some(rest)));
@@ -108,7 +108,7 @@ impl Layout {
     }
 
     pub(crate) fn entry(folder: &Path, key: &Key) -> PathBuf {
-        // One allocation, as each call makes one of these.
+        // One allocation, as every call makes such a path.
         let mut path = std::ffi::OsString::with_capacity(folder.as_os_str().len() + 1 + 64 + ENTRY_SUFFIX.len());
         path.push(folder);
         path.push(std::path::MAIN_SEPARATOR_STR);
@@ -117,7 +117,7 @@ impl Layout {
         path.into()
     }
 
-    /// The file of an entry for which there was no room beside the others.
+    /// Returns the path of an entry for which its function's folder has no room.
     pub(crate) fn spread_entry(folder: &Path, key: &Key) -> PathBuf {
         let digits = key.to_string();
         let mut path = Layout::spread_folder(folder).join(&digits[..2]);
@@ -125,26 +125,27 @@ impl Layout {
         path
     }
 
-    /// The folder of the entries for which a function's folder has no room.
+    /// Returns the spread folder of a function: it holds the entries for which the function's folder has no room.
     pub(crate) fn spread_folder(folder: &Path) -> PathBuf {
         let mut path = folder.as_os_str().to_owned();
         path.push(SPREAD_SUFFIX);
         path.into()
     }
 
-    /// The function's folder that a folder with this name has entries of, if it is one that they are spread over.
+    /// Returns the name of the function's folder that a spread folder with this name belongs to; `None` for other
+    /// names.
     pub(crate) fn spread_of(name: &std::ffi::OsStr) -> Option<&str> {
         name.to_str()?.strip_suffix(SPREAD_SUFFIX)
     }
 
-    /// The folder of the function that the entries in this folder are of.
+    /// Returns the folder of the function that the entries in this folder belong to.
     pub(crate) fn function_of(folder: &Path) -> Cow<'_, Path> {
         let spread = folder.parent().filter(|_| folder.file_name().is_some_and(|name| name.len() == 2));
         let function = spread.and_then(|spread| Some(spread.with_file_name(Layout::spread_of(spread.file_name()?)?)));
         function.map_or(Cow::Borrowed(folder), Cow::Owned)
     }
 
-    /// The file of an entry, where it is; where it would be, if there is none.
+    /// Returns the path where an entry is; if there is none, the path in its function's folder.
     pub(crate) fn locate(folder: &Path, key: &Key) -> PathBuf {
         let path = Layout::entry(folder, key);
         if fs::symlink_metadata(&path).is_err() {
@@ -156,13 +157,13 @@ impl Layout {
         path
     }
 
-    /// Whether a folder of a function may have this name.
+    /// Returns whether the folder of a function may have this name.
     #[cfg(feature = "archive")]
     pub(crate) fn is_safe(name: &str) -> bool {
         safe_name(name) == name
     }
 
-    /// The key that an entry's file is named after; `None` for other files.
+    /// Parses the key from the name of an entry's file; `None` for other files.
     pub(crate) fn key_of_entry(name: &std::ffi::OsStr) -> Option<Key> {
         name.to_str()?.strip_suffix(ENTRY_SUFFIX)?.parse().ok()
     }
@@ -193,7 +194,7 @@ mod tests {
 
     /// F30: also on a file system that ignores case.
     #[test]
-    fn no_folder_of_a_function_is_called_like_a_file_beside_entries() {
+    fn no_folder_of_a_function_has_the_name_of_a_file_beside_entries() {
         let key = Key::from_bytes([7; 32]);
         let files = [
             FUNCTION_FILE.to_owned(),

@@ -1,27 +1,27 @@
-//! A secret with which entries are sealed: whoever does not know it can't write one that is used.
+//! Authenticates entries with a secret: without the secret, an entry that larder accepts can't be written.
 //!
-//! The seal is the first 16 bytes of BLAKE3, keyed with what `derive_key` makes of the secret, over the payload, its
-//! length, and the header without the seal and its checksum. It is compared before anything of the entry is believed,
-//! and of the same bytes in memory that are used then.
+//! The MAC is the first 16 bytes of keyed BLAKE3 over the payload, its length, and the header with zeros for the MAC
+//! and the checksum. The key is derived from the secret with `derive_key`. The MAC is verified before anything in the
+//! entry is trusted, over the same bytes in memory that are used afterwards.
 
 use std::fmt;
 
 use blake3::Hasher;
 
-/// What the key is for, as BLAKE3's `derive_key` wants it.
+/// Context string for BLAKE3's `derive_key`.
 const CONTEXT: &str = "larder 2026-11 seal of a cache entry";
 
-/// The bytes of a seal.
+/// A MAC.
 pub(crate) type Mac = [u8; 16];
 
-/// What an entry has that is not sealed.
+/// MAC of an entry that is not authenticated.
 pub(crate) const NO_MAC: Mac = [0; 16];
 
-/// The key that seals are made with.
+/// Key for MACs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MacKey([u8; 32]);
 
-/// A seal in the making.
+/// Computes a MAC step by step.
 pub(crate) struct MacWriter {
     hasher: Hasher,
     len: u64,
@@ -38,13 +38,13 @@ impl MacKey {
 }
 
 impl MacWriter {
-    /// The next bytes of the payload.
+    /// Adds the next bytes of the payload.
     pub(crate) fn update(&mut self, payload: &[u8]) {
         self.hasher.update(payload);
         self.len += payload.len() as u64;
     }
 
-    /// The seal of an entry with this header, whose seal and checksum are zero.
+    /// Returns the MAC of an entry with this header, in which the MAC and the checksum are zero.
     pub(crate) fn end(mut self, header: &[u8]) -> Mac {
         self.hasher.update(&self.len.to_le_bytes());
         self.hasher.update(header);
@@ -54,12 +54,12 @@ impl MacWriter {
     }
 }
 
-/// Whether two seals are one, in a time that does not tell how much of them agrees.
+/// Compares two MACs in constant time.
 pub(crate) fn is_same(one: &Mac, other: &Mac) -> bool {
     one.iter().zip(other).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
-/// A secret is not for logs.
+/// Hides the key: it must not appear in logs.
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")

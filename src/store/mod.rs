@@ -1,7 +1,6 @@
-//! Entries, and where they are kept.
+//! Storage of entries: paths, file formats, reading, writing and listing.
 //!
-//! A `Store` keeps them; there is one, the `Directory`. Everything else here is what they are: which file is
-//! where, how one is written and read, and what is noted beside them.
+//! `Store` is the interface, and `Directory` its only implementation.
 
 pub(crate) mod clear;
 pub(crate) mod code_items;

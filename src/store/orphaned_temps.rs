@@ -1,4 +1,4 @@
-//! Drafts that their writers left behind.
+//! Finds and removes orphaned temporary files, whose writers ended before the rename.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,38 +8,39 @@ use crate::store::layout::Layout;
 use crate::store::owned_files::is_temp_file;
 use crate::sys::lock::whole_file;
 
-/// A draft this young may be about to be locked by its writer.
+/// A younger temporary file may not be locked by its writer yet.
 const TOO_YOUNG: Duration = Duration::from_secs(60);
 
-/// Where there are no locks, a draft this old has no writer any more.
+/// Without locks, an older temporary file is taken for orphaned.
 const TOO_OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Removes the drafts of processes that were killed. Faults leave the rest for the next time.
+/// Removes the temporary files of processes that were killed. If a file can't be removed, the next call tries again.
 pub(crate) fn collect(layout: &Layout) {
     let temps = layout.temps();
     collect_in(&temps);
 }
 
-/// The same in one folder: drafts may be beside their targets, see `apart.rs`.
+/// Removes orphaned temporary files in one folder. Temporary files may be beside their targets, see
+/// `sys/cross_device.rs`.
 pub(super) fn collect_in(folder: &Path) {
-    // A link may lead anywhere.
+    // A symbolic link may lead anywhere.
     if fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
         return;
     }
     for temp in orphaned(folder) {
         let removed = fs::remove_file(temp.path());
-        tracing::debug!(path = %temp.path().display(), removed = removed.is_ok(), "found a draft without a writer");
+        tracing::debug!(path = %temp.path().display(), removed = removed.is_ok(), "found an orphaned temporary file");
     }
 }
 
-/// Files, and their bytes.
+/// Number of files, and their total size in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
 }
 
-/// Such drafts; and those that are being written, or may be.
+/// Returns the size of the orphaned temporary files, and that of the others, which may still be written.
 pub(crate) fn find(layout: &Layout) -> (Size, Size) {
     let (mut left, mut young) = (Size::default(), Size::default());
     for temp in temps(&layout.temp_folder_for(layout.root())) {

@@ -1,4 +1,4 @@
-//! Which files are larder's: by their names *and* by what is in them. Nothing else is ever removed or changed.
+//! Tells which files are larder's, by their names *and* their content. No other file is ever removed or changed.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -18,26 +18,26 @@ use crate::store::names::{
 use crate::sys::atomic_file::TEMP_SUFFIX;
 use crate::sys::file::{open_entry, read_now};
 
-/// Bytes of an entry's magic that may be damaged.
+/// Limit on the damaged bytes in the magic of an entry that is still recognized.
 const MOST_DAMAGED: usize = 2;
 
-/// The first line of a tag that larder wrote, after the signature.
+/// Start of the line after the signature in a tag that larder wrote.
 const TAG_LINE: &str = "# This folder is a cache of larder";
 
-/// What a name in a cache's folder stands for.
+/// Role of a file in a cache, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Entry(Key),
-    /// `function.json`, `code-….json`.
+    /// `function.json`.
     Function,
     Code,
     History,
     TempFile,
-    /// Nothing of larder's.
+    /// Not larder's.
     Foreign,
 }
 
-/// What a file of this name in a function's folder would be.
+/// Returns the role that a file with this name in a function's folder would have.
 pub(crate) fn role(name: &std::ffi::OsStr) -> Role {
     if let Some(key) = Layout::key_of_entry(name) {
         return Role::Entry(key);
@@ -51,15 +51,15 @@ pub(crate) fn role(name: &std::ffi::OsStr) -> Role {
     }
 }
 
-/// Whether drafts are called like this.
+/// Returns whether a temporary file may have this name.
 pub(crate) fn is_temp_file(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(TEMP_SUFFIX)
 }
 
-/// Whether larder made this file, which has such a name.
+/// Returns whether larder created this file, whose name has this role.
 ///
 /// # Errors
-/// If it can't be looked at.
+/// If the file can't be read.
 pub(crate) fn is_ours(path: &Path, role: Role) -> io::Result<bool> {
     let json = |longest| read_now(path, longest);
     match role {
@@ -77,19 +77,20 @@ fn is_function(json: &[u8]) -> bool {
     begins(json, b"{\n  \"package\"") || serde_json::from_slice::<FunctionFile>(json).is_ok()
 }
 
-/// Whether a file with this content began like that, of which a power failure may have cut the end, or made zeros of it.
+/// Returns whether `content` begins with `start`. A power failure may have cut the end of the content, or turned it
+/// into zeros.
 fn begins(content: &[u8], start: &[u8]) -> bool {
     let len = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1).min(start.len());
     content[..len] == start[..len]
 }
 
-/// Whether a power failure may have left this of a file.
+/// Returns whether this may be all that a power failure left of a file: only zeros.
 fn is_torn(start: &[u8]) -> bool {
     start.iter().all(|byte| *byte == 0)
 }
 
-/// The size of the file of an entry, if it is one: it begins as one, even if it was damaged, or larder has noted that it
-/// stored it.
+/// Returns the size of an entry's file; `None` if it is not an entry. It is one if it begins like an entry, even a
+/// damaged one, or if the history says that larder stored it.
 pub(super) fn size_of_entry(path: &Path, key: &Key) -> io::Result<Option<u64>> {
     let is_ours = |size| if is_noted(path, key) { Some(size) } else { None };
     match open_entry(path) {
@@ -98,7 +99,7 @@ pub(super) fn size_of_entry(path: &Path, key: &Key) -> io::Result<Option<u64>> {
             let is_entry = metadata.is_file() && begins_as_entry(&file)?;
             Ok(if is_entry { Some(metadata.len()) } else { is_ours(metadata.len()).filter(|_| metadata.is_file()) })
         }
-        // Whose it is then, only what is noted tells.
+        // The content can't be read, so only the history tells whether the file is larder's.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             is_ours(fs::symlink_metadata(path)?.len()).map(Some).ok_or(error)
         }
@@ -106,7 +107,7 @@ pub(super) fn size_of_entry(path: &Path, key: &Key) -> io::Result<Option<u64>> {
     }
 }
 
-/// Whether an open file begins as entries do.
+/// Returns whether an open file begins like an entry.
 fn begins_as_entry(mut file: &File) -> io::Result<bool> {
     let mut start = [0; MAGIC.len()];
     let mut len = 0;
@@ -120,30 +121,30 @@ fn begins_as_entry(mut file: &File) -> io::Result<bool> {
     Ok(is_torn(&start[..len]) || (len == start.len() && damaged <= MOST_DAMAGED))
 }
 
-/// Whether the history of its function says that this entry was stored.
+/// Returns whether the history of its function says that this entry was stored.
 fn is_noted(path: &Path, key: &Key) -> bool {
     let Some(folder) = path.parent() else { return false };
     let history = Layout::recall(Layout::function_of(folder).as_ref());
     history.iter().any(|record| record.key == *key && matches!(record.event, Event::Stored(_)))
 }
 
-/// The folder of the functions in a cache.
+/// Returns the folder of all functions in a cache.
 pub(crate) fn functions_of(root: &Path) -> PathBuf {
     root.join(VERSION_FOLDER)
 }
 
-/// The files in a cache's root.
+/// Returns the paths of the files in a cache's root.
 pub(crate) fn files_of(root: &Path) -> Vec<PathBuf> {
     [COUNTERS_FILE, ACTIVITY_FILE, MARKS_FILE, LOCKS, TAG_FILE].iter().map(|name| root.join(name)).collect()
 }
 
-/// Whether this folder has the tag that larder writes.
+/// Returns whether this folder has the tag that larder writes.
 ///
 /// # Errors
-/// If there is one that can't be read.
+/// If there is a tag that can't be read.
 pub(crate) fn is_tagged(folder: &Path) -> io::Result<bool> {
     match read_now(&folder.join(TAG_FILE), 2 * CACHEDIR_TAG.len() as u64) {
-        // The beginning of ours is what a power failure may have left of it; no other tag is so short.
+        // A power failure may have left only the beginning of larder's tag. No other tag is that short.
         Ok(tag) if CACHEDIR_TAG.as_bytes().starts_with(&tag) => Ok(true),
         Ok(tag) => Ok(String::from_utf8_lossy(&tag).lines().any(|line| line.starts_with(TAG_LINE))),
         Err(error) if is_absent(&error) => Ok(false),
@@ -151,14 +152,14 @@ pub(crate) fn is_tagged(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether there is no such file, and not merely no way to read it now.
+/// Returns whether the error means that there is no such file, rather than that it can't be read now.
 fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | IsADirectory)
 }
 
-/// Calls `found` for each file of larder's under a folder, and for the folders that they are in, with whether it is a
-/// folder. Links are not followed. Whether there were any.
+/// Calls `found` for each of larder's files under a folder, and then for the folders that hold them. The second
+/// argument says whether the path is a folder. Does not follow symbolic links. Returns whether there were any files.
 pub(crate) fn walk(folder: &Path, found: &mut dyn FnMut(&Path, bool)) -> bool {
     walk_down(folder, 0, found)
 }
@@ -181,7 +182,7 @@ fn walk_down(folder: &Path, depth: usize, found: &mut dyn FnMut(&Path, bool)) ->
     any
 }
 
-/// Whether a function of larder's is under this folder. Looks at so many names at most.
+/// Returns whether a function of larder is under this folder. Reads at most `most` names.
 pub(super) fn has_function(folder: &Path, most: &mut u32) -> bool {
     if read_now(&folder.join(FUNCTION_FILE), FunctionFile::LONGEST)
         .is_ok_and(|json| !is_torn(&json) && is_function(&json))

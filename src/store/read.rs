@@ -1,4 +1,4 @@
-//! Loading: find, check, decompress, decode.
+//! Reads an entry: opens, verifies, decompresses and decodes it.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -23,7 +23,7 @@ use crate::store::layout::Layout;
 use crate::store::mac::{MacKey, MacWriter, NO_MAC, is_same};
 use crate::sys::file::FileRange;
 
-/// Entries up to this size are read by one call.
+/// Entries up to this size, in bytes, are read by one system call.
 const FIRST_READ: usize = 16 << 10;
 
 const READ_BUFFER: usize = 256 << 10;
@@ -32,15 +32,15 @@ const READ_BUFFER: usize = 256 << 10;
 pub(crate) struct EntryReader {
     file: File,
     pub(crate) header: Header<HeaderInfo>,
-    /// What was read of the file, of which `len` bytes count.
+    /// The bytes that were read from the start of the file. Only the first `len` are valid.
     bytes: Vec<u8>,
     len: usize,
-    /// Whether that is all there is.
+    /// Whether `bytes` has the whole file.
     complete: bool,
 }
 
 thread_local! {
-    /// The memory that was read into last, `FIRST_READ` bytes of it.
+    /// Buffer of `FIRST_READ` bytes for the next entry that this thread reads.
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -53,18 +53,18 @@ impl Drop for EntryReader {
 }
 
 impl EntryReader {
-    /// Opens the entry with this key and reads its header. `None` if there is no such entry.
+    /// Opens the entry with this key and reads its header; `None` if there is no such entry.
     pub(crate) fn open(store: &dyn Store, folder: &Path, key: &Key) -> Result<Option<Self>> {
         let Some(file) = store.get(folder, key)? else { return Ok(None) };
         EntryReader::read(file, key).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
     }
 
-    /// The file.
+    /// Returns the file.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// An error if the value is of another type.
+    /// Returns an error if the value has another type.
     pub(crate) fn expect_type<T>(&self) -> Result<()> {
         let (found, wanted) = (&self.header.details.type_name, type_name::<T>());
         if found == wanted {
@@ -73,7 +73,7 @@ impl EntryReader {
         Err(Error::new(ErrorKind::WrongType, format!("wrong type: a `{found}` is stored, a `{wanted}` is wanted")))
     }
 
-    /// Reads the header of the entry that should have this key.
+    /// Reads and verifies the header of the entry with this key.
     pub(crate) fn read(mut file: File, key: &Key) -> Result<Self> {
         let failed = |e| Error::io(e, "can't read");
         let mut bytes = BUFFER.try_with(Cell::take).unwrap_or_default();
@@ -93,28 +93,28 @@ impl EntryReader {
         if header.details.key != *key {
             return Err(Error::damaged("the entry is of another call: its file was renamed"));
         }
-        // A read that falls short of the buffer has met the end, for a regular file.
+        // For a regular file, a read that does not fill the buffer has reached the end.
         let complete = len < bytes.len();
         Ok(EntryReader { file, header, bytes, len, complete })
     }
 
-    /// The bytes of the header.
+    /// Returns the bytes of the header.
     fn head(&self) -> &[u8] {
         &self.bytes[..index(self.header.payload_at)]
     }
 
-    /// What was read of the payload.
+    /// Returns the bytes of the payload that were read.
     fn rest(&self) -> &[u8] {
         &self.bytes[index(self.header.payload_at)..self.len]
     }
 
-    /// The whole header.
+    /// Decodes the header with all details.
     pub(crate) fn whole_header(&self) -> Result<Header> {
         entry_format::decode(self.head())
     }
 
-    /// Makes sure that the entry was written by somebody who knows the secret, if there is one. What was read
-    /// for that is what is used from now on.
+    /// Verifies the entry's MAC, if there is a secret. Keeps the verified bytes in memory, so that the value is read
+    /// from exactly these.
     pub(crate) fn expect_seal(mut self, secret: Option<&MacKey>) -> Result<Self> {
         let Some(secret) = secret else { return Ok(self) };
         if !self.complete {
@@ -135,12 +135,12 @@ impl EntryReader {
     fn compare_seal(&self, sealing: MacWriter) -> Result<()> {
         if self.header.seal == NO_MAC || !is_same(&sealing.end(&entry_format::unsealed(self.head())), &self.header.seal)
         {
-            return Err(Error::damaged("the entry was not sealed with this cache's secret: somebody else wrote it"));
+            return Err(Error::damaged("the entry was not authenticated with this cache's secret"));
         }
         Ok(())
     }
 
-    /// Whether the file is as long as its header says.
+    /// Returns whether the file is as long as its header says.
     pub(crate) fn is_complete(&self) -> Result<bool> {
         let actual = if self.complete {
             self.header.payload_at + self.rest().len() as u64
@@ -158,7 +158,7 @@ impl EntryReader {
     pub(crate) fn load<T: DeserializeOwned>(&mut self) -> Result<T> {
         let payload = self.header.payload;
         let compressed = self.is_compressed();
-        // The whole file is here already: no need to go through readers.
+        // The whole file is in memory: decode the slice directly.
         if !compressed && self.complete {
             if self.rest().len() as u64 != payload.len {
                 return Err(wrong_length(self.rest().len() as u64, payload.len));
@@ -172,23 +172,23 @@ impl EntryReader {
         self.read_value(document::read)
     }
 
-    /// Reads the value in another way than as what it is.
+    /// Passes the document to `read`, which reads it in another way than as the stored type.
     pub(crate) fn look<R>(&mut self, read: impl FnOnce(&mut ByteReader<'_>) -> Result<R>) -> Result<R> {
         self.read_value(|input| document::read_with(input, |input, _| read(input)))
     }
 
-    /// Reads the value with `read`, which gives the document's checksum as well.
+    /// Reads the value with `read`, which also returns the document's checksum.
     fn read_value<R>(&mut self, read: impl FnOnce(&mut ByteReader<'_>) -> Result<(R, u64)>) -> Result<R> {
         let payload = self.header.payload;
         let compressed = self.is_compressed();
-        // Before anything is believed that the header says of the length.
+        // Check the length before using what the header says about it.
         if compressed && !self.is_complete()? {
             return Err(Error::truncated());
         }
         if compressed {
             return self.stream(None, read);
         }
-        // A large one is read from wherever it is needed.
+        // A large uncompressed document is read directly from the file, part by part.
         let actual = self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
         if actual != self.header.size() {
             return Err(wrong_length(actual.saturating_sub(self.header.payload_at), payload.len));
@@ -202,9 +202,9 @@ impl EntryReader {
         Ok(value)
     }
 
-    /// Lets `read` read the document piece by piece, and give its checksum as well. Gives what it made of it if all
-    /// bytes are those that were written, by somebody who knows the secret, if there is one: what `read` itself
-    /// saw is not to be believed before that.
+    /// Passes the document to `read` as a stream; `read` also returns the document's checksum. Returns the result only
+    /// if all bytes are those that were written and, if there is a secret, the MAC is right. `read` itself sees
+    /// unverified bytes and must not act on them.
     pub(crate) fn pass<R>(
         &mut self,
         secret: Option<&MacKey>,
@@ -223,10 +223,10 @@ impl EntryReader {
     ) -> Result<R> {
         let payload = self.header.payload;
         let compressed = self.is_compressed();
-        // One that is not in this build, or not registered, is named.
+        // Fails with the compressor's name if it is not in this build or not registered.
         self.header.details.compressor.parse::<Compression>()?;
         let rest = &self.bytes[index(self.header.payload_at)..self.len];
-        // A whole one needs no more memory than it has.
+        // A small entry that is already in memory needs no larger buffer.
         let capacity = if self.complete { rest.len().max(1) } else { READ_BUFFER };
         let source = BufReader::with_capacity(capacity, rest.chain(&mut self.file));
         let mut source = Summed { source, len: 0, checksum: XxHash3_64::new(), sealing: secret.map(MacKey::begin) };
@@ -237,7 +237,7 @@ impl EntryReader {
             let content = Content { reader: &mut source, verified: false };
             document::within(content, payload.len, read)
         };
-        // After an error it is the checksum that tells whether the bytes are to blame.
+        // After an error, the checksum of all bytes decides whether the entry is damaged.
         if result.is_err() {
             io::copy(&mut source, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
         }
@@ -259,7 +259,7 @@ impl EntryReader {
     }
 }
 
-/// A place within what is in memory.
+/// Converts an offset to an index into bytes in memory.
 fn index(at: u64) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
@@ -273,7 +273,7 @@ fn wrong_checksum() -> Error {
     Error::damaged("the value's checksum does not fit: it was changed after it was written")
 }
 
-/// Reads on until at least `wanted` bytes are there, or the file ends.
+/// Reads until `bytes` has at least `wanted` bytes, or the file ends. Returns how many it has.
 fn read_until(file: &mut File, bytes: &mut [u8], mut len: usize, wanted: usize) -> io::Result<usize> {
     while len < wanted {
         match file.read(&mut bytes[len..]) {
@@ -286,7 +286,7 @@ fn read_until(file: &mut File, bytes: &mut [u8], mut len: usize, wanted: usize) 
     Ok(len)
 }
 
-/// Counts, sums and seals what is taken from a reader.
+/// Reader that counts, checksums and authenticates the bytes that are read through it.
 struct Summed<R> {
     source: BufReader<R>,
     len: u64,

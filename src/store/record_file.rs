@@ -1,8 +1,8 @@
-//! A file of records of one length, which several processes change under one lock: the base of the counter file and of the
+//! File of records of one length that several processes change under one lock: the base of the counter file and the
 //! hourly log.
 //!
-//! Each record begins with XXH3-64 of the rest, so a record that was only written in part is noticed. A record that fails its
-//! checksum is treated as missing.
+//! Each record begins with XXH3-64 of the rest, which detects records that were written only in part. A record that
+//! fails its checksum is treated as missing.
 
 use std::fs::File;
 use std::io;
@@ -20,29 +20,29 @@ use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
 use crate::sys::lock::try_lock::TryLock;
 use crate::sys::open_files;
 
-/// Bytes of the checksum, with which each record begins.
+/// Size of the checksum at the start of each record, in bytes.
 pub(crate) const CHECKSUM: usize = 8;
 
-/// The time between two tries to get the lock.
+/// Time between two attempts to get the lock.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// A file of records of `N` bytes.
 pub(crate) struct RecordFile<const N: usize> {
     path: PathBuf,
     locks: KeyLocks,
-    /// The byte that stands for the file among the locks of the cache.
+    /// Key whose lock stands for the file among the locks of the cache.
     lock: Key,
 }
 
-/// That this process may change the file. It holds no lock where the file system has none: then two processes that write at
-/// the same time lose what one of them wrote.
+/// Permission to change the file, until it is dropped. Holds no lock if the file system has none: then of two processes
+/// that write at the same time, one may lose what it wrote.
 pub(crate) struct Writing(#[expect(dead_code, reason = "it is held until it is dropped")] Option<KeyLock>);
 
 /// The records of a file.
 pub(crate) struct Records<const N: usize> {
-    /// Where each record is, and its bytes.
+    /// Offset and bytes of each intact record.
     pub(crate) intact: Vec<(u64, [u8; N])>,
-    /// How many fail their checksum.
+    /// Number of records that fail their checksum.
     pub(crate) torn: usize,
 }
 
@@ -64,7 +64,7 @@ impl<const N: usize> RecordFile<N> {
         }
     }
 
-    /// Takes the lock, by at most `tries` tries.
+    /// Takes the lock in at most `tries` attempts, 2 ms apart.
     pub(crate) fn lock(&self, tries: u32) -> Option<Writing> {
         (0..tries).find_map(|number| {
             if number > 0 {
@@ -74,7 +74,7 @@ impl<const N: usize> RecordFile<N> {
         })
     }
 
-    /// Opens the file to read it; `None` if there is none.
+    /// Opens the file for reading; `None` if there is none.
     pub(crate) fn open(&self) -> Result<Option<File>> {
         match open_entry(&self.path) {
             Ok(file) => Ok(Some(file)),
@@ -83,7 +83,7 @@ impl<const N: usize> RecordFile<N> {
         }
     }
 
-    /// Opens the file to change it, unless it is open, and makes it if there is none.
+    /// Returns the file, opened for writing. Creates it if there is none.
     pub(crate) fn open_to_change(&self) -> Result<TrackedFile> {
         match open_files::take(&self.path) {
             Some((file, _)) => Ok(file),
@@ -91,7 +91,7 @@ impl<const N: usize> RecordFile<N> {
         }
     }
 
-    /// Opens the file to change it, unless it is open; `None` if there is none.
+    /// Returns the file, opened for writing; `None` if there is none.
     pub(crate) fn open_if_there(&self) -> Result<Option<TrackedFile>> {
         match open_files::take(&self.path) {
             Some((file, _)) => Ok(Some(file)),
@@ -100,14 +100,14 @@ impl<const N: usize> RecordFile<N> {
         }
     }
 
-    /// Keeps a file open that was opened to be changed.
+    /// Keeps a file that was opened for writing open, for the next change.
     pub(crate) fn keep_open(&self, file: TrackedFile) {
         open_files::keep(self.path.clone(), file);
     }
 
     /// Reads at most `most` records.
     pub(crate) fn read_all(&self, file: &File, most: u64) -> Result<Records<N>> {
-        // Part of a record at the end is the rest of a write that failed: the next record takes its place.
+        // A partial record at the end is left from a failed write. The next record overwrites it.
         let count = (self.len(file)? / N as u64).min(most);
         let mut bytes = vec![0; usize::try_from(count).unwrap_or(0) * N];
         let range = FileRange::new(file, 0, bytes.len() as u64);
@@ -124,21 +124,21 @@ impl<const N: usize> RecordFile<N> {
         Ok(records)
     }
 
-    /// Reads one record; `None` if there is none that is intact.
+    /// Reads one record; `None` if it is missing or torn.
     pub(crate) fn read(&self, file: &File, at: u64) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         FileRange::new(file, at, at + N as u64).read_exact_at(0, &mut bytes).ok()?;
         is_intact(&bytes).then_some(bytes)
     }
 
-    /// Writes one record, and its checksum.
+    /// Adds the checksum to a record and writes it at `at`.
     pub(crate) fn write(&self, file: &File, at: u64, mut record: [u8; N]) -> Result<()> {
         let checksum = checksum(&record);
         record[..CHECKSUM].copy_from_slice(&checksum);
         write_all_at(file, &record, at).map_err(|error| self.failed(error))
     }
 
-    /// Returns where the next record may be appended.
+    /// Returns the offset at which the next record is appended.
     pub(crate) fn end(&self, file: &File) -> Result<u64> {
         Ok(self.len(file)? / N as u64 * N as u64)
     }
@@ -162,14 +162,14 @@ fn is_intact(record: &[u8]) -> bool {
     record[..CHECKSUM] == checksum(record)
 }
 
-/// Copies numbers into a record, in little-endian order.
+/// Writes numbers into a record, as little-endian `u64`.
 pub(crate) fn put_numbers(target: &mut [u8], numbers: &[u64]) {
     for (place, number) in target.chunks_exact_mut(8).zip(numbers) {
         place.copy_from_slice(&number.to_le_bytes());
     }
 }
 
-/// Reads numbers from a record.
+/// Reads little-endian `u64` numbers from a record.
 pub(crate) fn numbers<const M: usize>(source: &[u8]) -> [u64; M] {
     let chunks = source.as_chunks::<8>().0;
     std::array::from_fn(|index| chunks.get(index).map_or(0, |bytes| u64::from_le_bytes(*bytes)))
@@ -194,7 +194,7 @@ mod tests {
         for n in 0..3_u8 {
             records.write(&opened, 32 * u64::from(n), [n; 32]).unwrap();
         }
-        // A hole, and the rest of a write that failed.
+        // A hole, and the rest of a failed write.
         opened.set_len(4 * 32 + 7).unwrap();
         write_all_at(&opened, b"?", 32 + 20).unwrap();
         let read = records.read_all(&opened, 100).unwrap();

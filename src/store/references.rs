@@ -1,11 +1,11 @@
-//! The parts of a stored result: references ([`Shelved`](crate::Shelved)) within it to other results.
+//! References ([`Shelved`](crate::Shelved)) within a stored result to other results.
 //!
-//! They are stored as the paths of their files. The header of an entry lists them, so that a result whose parts are gone is
-//! told before it is read; and where an entry is read, they are looked for in the cache that it is in, as that may have been moved
-//! or imported since.
+//! A reference is stored as the path of the other result's file. The header of an entry lists its references, so that a
+//! missing one is found before the value is read. When an entry is read, its references are looked up in the cache that
+//! the entry is in, because the cache may have been moved or imported.
 //!
-//! `Shelved`'s `Serialize` and `Deserialize` can't be handed anything, so what is written and read is kept for each thread
-//! meanwhile.
+//! `Shelved`'s `Serialize` and `Deserialize` take no context, so thread-local variables hold it during reading and
+//! writing.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -18,10 +18,11 @@ use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;
 use crate::sys::file::open_entry;
 
-/// Parts that are looked at before a result is used. Of more, it is seen when they are read.
+/// Limit on the references that are checked before a result is used. Missing ones beyond it are found when they are
+/// read.
 const MOST_LOOKED_AT: usize = 1024;
 
-/// Parts that a header lists. Of others it is seen when the value is read.
+/// Limit on the references that a header lists. Missing ones beyond it are found when the value is read.
 const MOST_LISTED: usize = 256;
 
 thread_local! {
@@ -29,7 +30,7 @@ thread_local! {
     static READING: RefCell<Option<Reading>> = const { RefCell::new(None) };
 }
 
-/// What a value that is read has for parts.
+/// State while a value is read on this thread.
 struct Reading {
     home: Location,
     found: Read,
@@ -38,41 +39,41 @@ struct Reading {
 /// The cache that a value is read from.
 #[derive(Clone)]
 pub(crate) struct Location {
-    /// The folder that its functions are under.
+    /// The folder of all functions.
     pub(crate) functions: PathBuf,
     pub(crate) read_only: bool,
     pub(crate) secret: Option<MacKey>,
 }
 
-/// What was read.
+/// References that were read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Read {
-    /// Whether there are parts.
+    /// Whether there were any.
     pub(crate) any: bool,
-    /// The first that is gone.
+    /// The first one that is missing.
     pub(crate) gone: Option<PathBuf>,
 }
 
-/// Does what writes a value: gives the files of its parts as well.
+/// Runs `write`, which writes a value. Also returns the files that the value refers to, each once.
 pub(crate) fn writing<T>(write: impl FnOnce() -> T) -> (T, Vec<PathBuf>) {
     let (value, parts) = with(&WRITTEN, Vec::new(), write);
     let mut seen = HashSet::new();
     (value, parts.unwrap_or_default().into_iter().filter(|part| seen.insert(part.clone())).collect())
 }
 
-/// Does what reads a value of a cache: gives what parts it has as well.
+/// Runs `read`, which reads a value from this cache. Also returns which references the value has.
 pub(crate) fn reading<T>(home: Location, read: impl FnOnce() -> T) -> (T, Read) {
     let (value, reading) = with(&READING, Reading { home, found: Read::default() }, read);
     (value, reading.map(|reading| reading.found).unwrap_or_default())
 }
 
-/// Does something while the thread has this; gives what became of it.
+/// Runs `work` while the thread-local variable holds `state`. Also returns the final state.
 fn with<S: 'static, T>(
     place: &'static LocalKey<RefCell<Option<S>>>,
     state: S,
     work: impl FnOnce() -> T,
 ) -> (T, Option<S>) {
-    /// Puts back what was there, also after a panic.
+    /// Restores the previous state, also after a panic.
     struct Back<S: 'static>(&'static LocalKey<RefCell<Option<S>>>, Option<S>);
 
     impl<S> Drop for Back<S> {
@@ -82,7 +83,7 @@ fn with<S: 'static, T>(
         }
     }
 
-    // Where the thread ends, nothing is kept any more.
+    // While the thread ends, its variables are gone, and nothing is recorded.
     let back = Back(place, place.try_with(|place| place.replace(Some(state))).ok().flatten());
     let value = work();
     let state = place.try_with(RefCell::take).ok().flatten();
@@ -90,7 +91,7 @@ fn with<S: 'static, T>(
     (value, state)
 }
 
-/// A reference to the result in this file is written.
+/// Records that a reference to the result in this file is written.
 pub(crate) fn written(path: &Path) {
     let _ = WRITTEN.try_with(|written| {
         if let Some(parts) = &mut *written.borrow_mut() {
@@ -99,7 +100,8 @@ pub(crate) fn written(path: &Path) {
     });
 }
 
-/// A reference to the result in this file is read: its file in the cache that is read from, if it is there.
+/// Records that a reference to the result in this file is read. Returns its file in the cache that is read from; `None`
+/// if it is not there.
 pub(crate) fn read(path: &Path) -> Option<(PathBuf, Location)> {
     let found = READING.try_with(|reading| {
         let mut reading = reading.borrow_mut();
@@ -116,7 +118,8 @@ pub(crate) fn read(path: &Path) -> Option<(PathBuf, Location)> {
     found.ok().flatten()
 }
 
-/// What a header lists: the parts in the cache itself by their path from there on.
+/// Returns what the header lists: for results in this cache their path relative to the functions' folder, for others
+/// the whole path.
 pub(crate) fn listed(functions: &Path, parts: &[PathBuf]) -> Vec<String> {
     let name = |part: &PathBuf| match part.strip_prefix(functions) {
         Ok(rest) => rest.iter().map(|name| name.to_str()).collect::<Option<Vec<_>>>().map(|names| names.join("/")),
@@ -125,8 +128,8 @@ pub(crate) fn listed(functions: &Path, parts: &[PathBuf]) -> Vec<String> {
     parts.iter().take(MOST_LISTED).filter_map(name).collect()
 }
 
-/// The first of the parts that a header lists, and of the parts of these, which is gone or can't be an entry any more.
-/// Whether the value in it is damaged is seen when it is read.
+/// Returns the first missing reference among those that a header lists, and among the references of these in turn. A
+/// file that can't be an entry counts as missing. Damage to its value is found when it is read.
 pub(crate) fn first_gone(functions: &Path, listed: &[String]) -> Option<PathBuf> {
     let mut todo: Vec<PathBuf> = listed.iter().map(|part| functions.join(part)).collect();
     let mut seen = HashSet::new();
@@ -135,7 +138,7 @@ pub(crate) fn first_gone(functions: &Path, listed: &[String]) -> Option<PathBuf>
             continue;
         }
         match find(functions, &part).and_then(|path| parts_of(&path)) {
-            // Those of another cache are named from there on.
+            // References into another cache are absolute paths, which `join` leaves unchanged.
             Some(parts) => todo.extend(parts.iter().map(|part| functions.join(part))),
             None => return Some(part),
         }
@@ -143,14 +146,15 @@ pub(crate) fn first_gone(functions: &Path, listed: &[String]) -> Option<PathBuf>
     None
 }
 
-/// What the entry in this file lists, if it is whole.
+/// Returns the references that the entry in this file lists; `None` if it is not a complete entry.
 fn parts_of(path: &Path) -> Option<Vec<String>> {
     let key = path.file_name().and_then(Layout::key_of_entry)?;
     let peeked = EntryReader::read(open_entry(path).ok()?, &key).ok()?;
     peeked.is_complete().ok()?.then(|| peeked.header.details.parts.clone())
 }
 
-/// Where the file of a part is: in this cache, wherever that was when the path was written, or else at that path.
+/// Returns the current path of a referenced file: in this cache if it is there, even if the cache was elsewhere when
+/// the path was written; otherwise the stored path.
 fn find(functions: &Path, path: &Path) -> Option<PathBuf> {
     let is_there = |path: &Path| fs::symlink_metadata(path).is_ok_and(|file| file.is_file());
     if path.starts_with(functions) {
@@ -158,7 +162,8 @@ fn find(functions: &Path, path: &Path) -> Option<PathBuf> {
     }
     let mut rest = path.components();
     while let Some(component) = rest.next() {
-        // More than one folder may be called so. The name of the file is the key, so no other is taken for it.
+        // Several folders in the path may have this name. The file name is the key, so a wrong folder can't match
+        // another result.
         if functions.file_name() == Some(component.as_os_str())
             && rest.clone().all(|component| matches!(component, Component::Normal(_)))
             && path.file_name().and_then(Layout::key_of_entry).is_some()
@@ -177,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_found_where_the_cache_is_now() {
+    fn references_are_found_where_the_cache_is_now() {
         let root = tempfile::tempdir().unwrap();
         let functions = root.path().join("v1");
         let entry = format!("{}.larder", "0123456789abcdef".repeat(4));
@@ -192,7 +197,7 @@ mod tests {
         assert_eq!(find(&functions, &Path::new("/once/v1/../v1/a/v1/f").join("diary.txt")), None);
         assert_eq!(listed(&functions, &[here.clone(), elsewhere]).len(), 2);
         assert_eq!(listed(&functions, &[here]), [format!("a/v1/f/{entry}")]);
-        // What is there is no entry.
+        // The file exists, but is not an entry.
         assert!(first_gone(&functions, &[format!("a/v1/f/{entry}")]).is_some());
         assert!(first_gone(&functions, &[format!("a/v1/g/{entry}")]).is_some());
     }

@@ -1,4 +1,4 @@
-//! In which folder a cache is: the one that the user names, or a folder of its own in there if it has other things in it.
+//! Chooses the folder of a cache: the one that the user names, or a subfolder if that one has other files.
 
 use std::fs;
 use std::io;
@@ -8,16 +8,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::names::{GITIGNORE_FILE, MARKS_FILE, TEMPS_FOLDER, VERSION_FOLDER, is_of_root, is_version};
 use crate::store::owned_files;
 
-/// The folder of a cache within a folder that has other things in it.
+/// Subfolder for a cache within a folder that has other files.
 const SUBFOLDER: &str = "larder-cache";
 
-/// Names that are looked at to find out whether a folder of functions is larder's.
+/// Limit on the names that are read to find out whether a folder of functions is larder's.
 const MOST_NAMES: u32 = 10_000;
 
-/// Bytes of the file of marks.
+/// Size of the file of version counters, in bytes.
 const MARKS_LENGTH: u64 = 4096;
 
-/// What is no reason to take a folder for somebody's: file systems, file managers and git put these there.
+/// Names that don't make a folder foreign: file systems, file managers and git create them.
 const OF_NOBODY: [&str; 12] = [
     GITIGNORE_FILE,
     ".gitkeep",
@@ -33,21 +33,21 @@ const OF_NOBODY: [&str; 12] = [
     "$RECYCLE.BIN",
 ];
 
-/// Whose a folder is.
+/// Owner of a folder, judged by its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
-    /// It is not there, or nothing is in it.
+    /// It does not exist, or is empty.
     Free,
-    /// A cache, and whether there are other things in it as well.
+    /// It is a cache. `alone`: there are no other files.
     Ours {
         alone: bool,
     },
     Foreign,
 }
 
-/// The folder of the cache that the user means with this one.
+/// Returns the folder of the cache that the user means with this folder.
 pub(super) fn choose(folder: &Path) -> Result<PathBuf> {
-    // Those who use a folder will say why it can't be listed.
+    // If the folder can't be listed, using the cache will report why.
     let is_foreign = |folder: &Path| whose(folder).is_ok_and(|whose| whose == Whose::Foreign);
     if !is_foreign(folder) {
         return Ok(folder.to_owned());
@@ -61,7 +61,7 @@ pub(super) fn choose(folder: &Path) -> Result<PathBuf> {
     Ok(within)
 }
 
-/// Whether a tag and an ignore file in this folder would hide nothing but the cache.
+/// Returns whether a tag and an ignore file in this folder would hide only the cache.
 ///
 /// # Errors
 /// If the folder can't be listed.
@@ -73,8 +73,9 @@ pub(super) fn may_be_hidden(folder: &Path) -> Result<bool> {
     }
 }
 
-/// A cache has a tag before it has anything else but the folder of drafts that the tag is made in. So what has neither a
-/// tag nor results is somebody's, even if a file in it is called as one of larder's.
+/// Finds out the owner of a folder. A new cache gets its tag first; only the folder for temporary files exists before,
+/// as the tag is written there. So a folder with neither a tag nor results is foreign, even if a file in it has one of
+/// larder's names.
 fn whose(folder: &Path) -> io::Result<Whose> {
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
@@ -102,7 +103,7 @@ fn whose(folder: &Path) -> io::Result<Whose> {
     if !(parts || others) {
         return Ok(Whose::Free);
     }
-    // After the listing, as another process may be making the cache.
+    // Check this after the listing, as another process may be creating the cache.
     let is_ours = owned_files::is_tagged(folder)?
         || owned_files::has_function(&folder.join(VERSION_FOLDER), &mut { MOST_NAMES })
         || (!others && has_marks(folder));
@@ -118,8 +119,8 @@ fn is_folder_of_drafts(item: &fs::DirEntry) -> bool {
     item.file_type().is_ok_and(|kind| kind.is_symlink() || (kind.is_dir() && has_only_drafts()))
 }
 
-/// Whether there are marks, which are always of one length. A cache whose tag was removed by hand, and that has no results,
-/// is known by them.
+/// Returns whether there is a file of version counters, which always has the same length. It identifies a cache without
+/// results whose tag a user deleted.
 fn has_marks(folder: &Path) -> bool {
     let marks = fs::symlink_metadata(folder.join(MARKS_FILE));
     marks.is_ok_and(|marks| marks.is_file() && marks.len() == MARKS_LENGTH)

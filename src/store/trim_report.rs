@@ -1,4 +1,4 @@
-//! What was done to make a cache smaller.
+//! Report of a trim.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Everything that is in a cache's folder, and whose it is.
+//! Scans the folder of a cache for entries, links and foreign files.
 
 use std::fs;
 use std::io;
@@ -13,24 +13,24 @@ use crate::store::owned_files::Role;
 use crate::sys::file::open_entry;
 use crate::sys::permissions;
 
-/// What is there.
+/// Result of a scan.
 #[derive(Debug, Default)]
 pub(crate) struct UsageScan {
     pub(crate) entries: u64,
-    /// Links within the folders of functions.
+    /// Symbolic links within the folders of functions.
     pub(crate) links: Vec<PathBuf>,
     /// Folders of other versions of the format.
     pub(crate) versions: Vec<PathBuf>,
-    /// What is not larder's.
+    /// Files and folders that are not larder's.
     pub(crate) foreign: Vec<PathBuf>,
     /// Entries that this process may not read.
     pub(crate) closed: u64,
-    /// When the entry that was used last was used.
+    /// When the most recently used entry was used.
     pub(crate) newest: Option<SystemTime>,
 }
 
 impl UsageScan {
-    /// Looks at all names, and at no content.
+    /// Scans all names. Reads no file content.
     pub(crate) fn in_root(layout: &Layout) -> Result<UsageScan> {
         let mut found = UsageScan::default();
         let functions = layout.functions();
@@ -65,7 +65,8 @@ impl UsageScan {
                 self.entries += 1;
                 let metadata = item.metadata().ok();
                 self.newest = self.newest.max(metadata.as_ref().and_then(|metadata| metadata.modified().ok()));
-                // Modes are not all that counts, so it is tried; but not with each that is the user's own.
+                // Permission bits don't decide alone, so try to open the file; but only files of other users, to save
+                // time.
                 if metadata.is_some_and(|metadata| permissions::is_of_others(&metadata)) {
                     let opened = open_entry(&item.path());
                     self.closed +=
@@ -80,7 +81,7 @@ impl UsageScan {
     }
 }
 
-/// Calls `found` for all that is in a folder. What vanishes meanwhile is passed over.
+/// Calls `found` for each item in a folder. Skips items that are removed during the listing.
 fn list(folder: &Path, found: &mut dyn FnMut(&fs::DirEntry, fs::FileType) -> Result<()>) -> Result<()> {
     let failed = |e| Error::io(e, "can't list the folder").at(folder);
     let listing = match fs::read_dir(folder) {

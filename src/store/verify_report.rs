@@ -1,4 +1,4 @@
-//! Comparing what is stored with its checksums.
+//! Report of a verification, which compares stored entries with their checksums.
 
 use serde::Serialize;
 use serde::de::IgnoredAny;
@@ -17,16 +17,16 @@ pub struct VerifyReport {
     pub entries: u64,
     /// Bytes of their files.
     pub bytes: u64,
-    /// Those that can't be used, each with its [`fault`](Entry::fault).
+    /// Entries that can't be used, each with its [`fault`](Entry::fault).
     pub faulty: Vec<Entry>,
 }
 
 impl VerifyReport {
-    /// Reads one of the entries that there are.
+    /// Reads and verifies one entry, and adds it to the report.
     pub(crate) fn add(&mut self, store: &dyn Store, secret: Option<&MacKey>, mut entry: Entry) {
         let Some(folder) = entry.path.parent() else { return };
         let checked = match (&entry.fault, EntryReader::open(store, folder, &entry.key)) {
-            // It is known already, or the entry is gone.
+            // The fault is already known, or the entry is gone.
             (Some(_), _) => Ok(()),
             (None, Ok(None)) => return,
             (None, opened) => opened.and_then(|peeked| check(peeked, secret)),

@@ -1,4 +1,4 @@
-//! The files of entries, folder by folder.
+//! Walks through the files of entries, folder by folder.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use crate::key::digest::Key;
 use crate::store::layout::Layout;
 use crate::store::names::DEEPEST;
 
-/// The file of an entry.
+/// The file of an entry, as a listing found it.
 #[derive(Debug)]
 pub(crate) struct ListedEntry {
     pub(crate) key: Key,
@@ -27,11 +27,11 @@ impl ListedEntry {
     }
 }
 
-/// Calls `found` for each function's folder with its entries, for one of which they are spread over several folders, more
-/// than once. Links are not followed; what vanishes meanwhile is passed over.
+/// Calls `found` for each function's folder with its entries; more than once if they are spread over several folders.
+/// Does not follow symbolic links. Skips files and folders that are removed during the walk.
 ///
 /// # Errors
-/// If a folder can't be listed: the first such error, after all others were listed.
+/// The first folder that can't be listed, after all others were listed.
 pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[ListedEntry])) -> Result<()> {
     let mut walk = Walk::through(folder, deep);
     let mut result = Ok(());
@@ -44,19 +44,19 @@ pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[Li
     }
 }
 
-/// A way through the folders from one on, some entries at a time.
+/// Walk through a folder and the folders within it, some entries at a time.
 pub(crate) struct Walk {
-    /// Whether it goes into the folders of other functions.
+    /// Whether it enters the folders of other functions.
     deep: bool,
     folders: Vec<Waiting>,
     listing: Option<(Waiting, fs::ReadDir)>,
     has_begun: bool,
 }
 
-/// A folder that is to be listed.
+/// A folder that is not listed yet.
 struct Waiting {
     path: PathBuf,
-    /// The function that its entries are of.
+    /// The function that its entries belong to.
     function: Arc<Path>,
     kind: Kind,
     depth: usize,
@@ -64,13 +64,13 @@ struct Waiting {
 
 enum Kind {
     Function,
-    /// Its folders have entries of the function, for which there was no room in one folder.
+    /// Its folders hold the entries for which the function's folder had no room.
     Spread,
     PartOfSpread,
 }
 
 impl Waiting {
-    /// A folder that was found in this one.
+    /// Returns how to list a folder that was found in this one; `None` to skip it.
     fn below(&self, path: PathBuf, deep: bool) -> Option<Waiting> {
         let depth = self.depth + 1;
         match self.kind {
@@ -100,16 +100,17 @@ impl Walk {
         Walk { deep, folders: spread.into_iter().chain([first]).collect(), listing: None, has_begun: false }
     }
 
-    /// Whether the first folder could be listed.
+    /// Returns whether the first folder could be listed.
     pub(super) fn has_begun(&self) -> bool {
         self.has_begun
     }
 
-    /// The next entries of one folder, of at most so many names; it may be none. `None` when all was seen. As for [`visit`],
-    /// links are not followed; what vanishes meanwhile is passed over.
+    /// Reads at most `most` names of one folder. Returns the function's folder and the entries among these names, which
+    /// may be none; `None` at the end of the walk. Like [`visit`], does not follow symbolic links and skips what is
+    /// removed during the walk.
     ///
     /// # Errors
-    /// If a folder can't be listed. The next call goes on with the next folder.
+    /// If a folder can't be listed. The next call continues with the next folder.
     pub(super) fn go_on(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         let (folder, mut listing) = match self.listing.take() {
             Some(listing) => listing,
@@ -151,7 +152,7 @@ impl Walk {
     }
 }
 
-/// In the order in which file systems have laid them down: looking at many of them, or removing them, is faster then.
+/// Sorts files by inode, which is about their order on the disk: reading or removing many of them is faster that way.
 #[cfg(unix)]
 fn in_disk_order(files: &mut [ListedEntry]) {
     use std::os::unix::fs::DirEntryExt as _;

@@ -1,4 +1,4 @@
-//! Writing an entry: encode, compress.
+//! Writes an entry: encodes, compresses and authenticates it.
 
 use std::hash::Hasher as _;
 use std::io::{self, Write};
@@ -19,16 +19,16 @@ use crate::store::mac::{MacKey, MacWriter};
 use crate::sys::atomic_file::{Access, TempFile};
 use crate::sys::fault_injection;
 
-/// What may be written.
+/// Size limits for an entry.
 #[derive(Clone, Copy)]
 pub(crate) struct Fits {
-    /// Bytes that the entry may have.
+    /// Maximum size of the entry, in bytes.
     pub(crate) most: u64,
-    /// Bytes of the document, if they are known already.
+    /// Size of the document in bytes, if it is already known.
     pub(crate) document: Option<u64>,
 }
 
-/// Writes a value as the entry that `details` describes; gives the draft, to be put into a store.
+/// Writes a value as the entry that `details` describes. Returns the temporary file, to be put into a store.
 pub(crate) fn write<T: Serialize + ?Sized>(
     temps: &Path,
     details: &Details,
@@ -40,7 +40,7 @@ pub(crate) fn write<T: Serialize + ?Sized>(
     write_with(temps, details, compression, secret, fits, |target| document::write(value, target))
 }
 
-/// The same of a document that `document` writes.
+/// Writes an entry like [`write`], with the document that `document` writes.
 pub(crate) fn write_with(
     temps: &Path,
     details: &Details,
@@ -49,7 +49,7 @@ pub(crate) fn write_with(
     fits: Fits,
     document: impl FnOnce(&mut dyn Target) -> Result<Written>,
 ) -> Result<TempFile> {
-    // 1. The header, with room for what is not known yet.
+    // 1. Header, with zeros for what is not known yet.
     let mut header = entry_format::encode(details)?;
     let size = fits.document.filter(|_| compression == Compression::NONE).map(|len| header.len() as u64 + len);
     if size.is_some_and(|size| size > fits.most) {
@@ -58,7 +58,7 @@ pub(crate) fn write_with(
     let mut temp = TempFile::new(temps, Access::Private).at_most(fits.most);
     temp.write_all(&header).map_err(|e| Error::io(e, "can't write"))?;
 
-    // 2. The value, encoded and compressed on its way.
+    // 2. Value, encoded and compressed as a stream.
     let mut sealing = secret.map(MacKey::begin);
     let mut sealed;
     let target: &mut dyn Target = match &mut sealing {
@@ -78,13 +78,13 @@ pub(crate) fn write_with(
     };
     fault_injection::point("encoded").map_err(|e| Error::io(e, "can't write"))?;
 
-    // 3. What is known now.
+    // 3. Complete header.
     entry_format::complete(&mut header, payload, sealing);
     temp.overwrite_start(&header)?;
     Ok(temp)
 }
 
-/// Counts and sums what passes.
+/// Writer that counts and checksums the bytes.
 struct Summed<'w> {
     writer: &'w mut dyn Target,
     len: u64,
@@ -110,7 +110,7 @@ impl Target for Summed<'_> {
     }
 }
 
-/// Seals what passes.
+/// Writer that authenticates the bytes.
 struct Sealed<'w> {
     writer: &'w mut dyn Target,
     sealing: &'w mut MacWriter,

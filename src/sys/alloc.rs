@@ -1,4 +1,4 @@
-//! Memory for large vectors: zeroed by the system, in huge pages, and an error if it does not suffice.
+//! Allocates memory for large vectors: zeroed by the system, in huge pages, and with an error if there is not enough.
 //!
 //! The benchmark `optimizations` compares reading with and without huge pages.
 #![expect(unsafe_code, reason = "safe code has neither fallible zeroed memory nor huge pages")]
@@ -9,13 +9,13 @@ use bytemuck::Zeroable;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Smaller ones are not worth a system call.
+/// Minimum size for huge pages, in bytes. Smaller vectors are not worth a system call.
 const SMALLEST_HUGE: usize = 4 << 20;
 
 /// Returns a vector of `count` zeros. A large one takes no memory until it is written to.
 ///
 /// # Errors
-/// If the memory does not suffice.
+/// If there is not enough memory.
 pub(crate) fn zeroed<T: Zeroable>(count: usize) -> Result<Vec<T>> {
     let layout = Layout::array::<T>(count).map_err(|_| too_large(usize::MAX))?;
     if layout.size() == 0 {
@@ -26,17 +26,17 @@ pub(crate) fn zeroed<T: Zeroable>(count: usize) -> Result<Vec<T>> {
     if pointer.is_null() {
         return Err(too_large(layout.size()));
     }
-    // SAFETY: the pointer comes from the global allocator, with the layout of `count` values of type
-    // `T`; all of them are initialised, because zeros are a valid `T`.
+    // SAFETY: the pointer comes from the global allocator, with the layout of `count` values of type `T`. All of them
+    // are initialised, because zeros are a valid `T`.
     let mut vector = unsafe { Vec::from_raw_parts(pointer, count, count) };
     use_huge_pages(&mut vector);
     Ok(vector)
 }
 
-/// Makes room for `count` values in total.
+/// Ensures a capacity of at least `count` values in total.
 ///
 /// # Errors
-/// If the memory does not suffice.
+/// If there is not enough memory.
 pub(crate) fn reserve<T>(vector: &mut Vec<T>, count: usize) -> Result<()> {
     if count > vector.capacity() {
         vector.try_reserve_exact(count - vector.len()).map_err(|_| too_large(count.saturating_mul(size_of::<T>())))?;
@@ -50,7 +50,7 @@ fn too_large(bytes: usize) -> Error {
     Error::new(ErrorKind::LimitExceeded, format!("there is no memory for {bytes} bytes at once"))
 }
 
-/// Asks the system for huge pages. With pages of 4 KiB, reading a large file takes most of its time for making pages.
+/// Asks the system for huge pages. With pages of 4 KiB, reading a large file spends most of its time on page faults.
 #[cfg(target_os = "linux")]
 fn use_huge_pages<T>(vector: &mut Vec<T>) {
     use rustix::mm::{Advice, madvise};

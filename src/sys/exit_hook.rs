@@ -1,5 +1,5 @@
 //! Runs tasks when the process ends normally.
-#![expect(unsafe_code, reason = "the C library is asked to call a function at the end")]
+#![expect(unsafe_code, reason = "registers a function with the C library's `atexit`")]
 
 use std::panic::catch_unwind;
 use std::sync::{Mutex, PoisonError};
@@ -8,9 +8,9 @@ use crate::sys::fork::per_process::PerProcess;
 
 #[derive(Default)]
 struct Tasks {
-    /// The tasks, in order.
+    /// Tasks to run, in order.
     tasks: Vec<fn()>,
-    /// Tasks that run after those.
+    /// Tasks to run after those.
     last: Vec<fn()>,
     /// Whether the exit handler is registered.
     waiting: bool,
@@ -37,8 +37,8 @@ fn add(task: fn(), list: impl FnOnce(&mut Tasks) -> &mut Vec<fn()>) {
         list.push(task);
     }
     if !std::mem::replace(&mut tasks.waiting, true) {
-        // SAFETY: `atexit` may be called at any time. `at_exit` is a function of the program that larder is linked
-        // into, so it is not unloaded before the program ends.
+        // SAFETY: `atexit` may be called at any time. `at_exit` is part of the program that larder is linked into, so
+        // it is not unloaded before the program ends.
         unsafe { libc::atexit(at_exit) };
     }
 }
@@ -48,7 +48,7 @@ extern "C" fn at_exit() {
         let mut all = TASKS.get().lock().unwrap_or_else(PoisonError::into_inner);
         (std::mem::take(&mut all.tasks), std::mem::take(&mut all.last))
     };
-    // A tracing subscriber may use thread-local values that have been destroyed already.
+    // A tracing subscriber may use thread-local values that are already destroyed.
     tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
         for task in tasks.into_iter().chain(last) {
             // A panic must not unwind into C.

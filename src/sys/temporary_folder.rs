@@ -1,4 +1,4 @@
-//! Folders that exist as long as this process uses them.
+//! Temporary folders that are removed with their owner, or at the end of the process.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -13,17 +13,17 @@ use crate::error::{Error, Result};
 use crate::sys::exit_hook;
 use crate::sys::fork::per_process::PerProcess;
 
-/// The folders that this process has to remove. A child of `fork` begins with none, so it removes none of its parent's.
+/// The folders that this process must remove. A forked child begins with none, so it removes none of its parent's.
 static OWNED: PerProcess<Mutex<BTreeSet<PathBuf>>> = PerProcess::new();
 
-/// How often, and with what pause, it is checked whether the last user of a folder has ended.
+/// How often, and at what interval, `drop` checks whether the last user of a folder has ended.
 const WAIT_TRIES: u32 = 2_000;
 const WAIT_PAUSE: Duration = Duration::from_millis(1);
 
-/// A new folder for temporary files. It is removed when this is dropped, or else when the process ends.
+/// A new temporary folder. It is removed when this value is dropped, or else when the process ends.
 pub(crate) struct TemporaryFolder {
     path: PathBuf,
-    /// Writes into the folder. While it exists, the folder is not removed.
+    /// Object that writes into the folder. While it exists, the folder is not removed.
     user: Weak<dyn Any + Send + Sync>,
 }
 
@@ -35,7 +35,8 @@ impl TemporaryFolder {
             .tempdir()
             .map_err(|error| Error::io(error, "can't create a temporary folder").at(env::temp_dir()))?;
         exit_hook::run_last(remove_all);
-        // `TempDir` would remove it in each process that drops it, and not at the end of the process.
+        // `TempDir` would remove the folder in every process that drops it, and would not remove it at the end of the
+        // process.
         let path = folder.keep();
         owned().insert(path.clone());
         Ok(TemporaryFolder { path, user: Weak::<()>::new() })
@@ -45,7 +46,7 @@ impl TemporaryFolder {
         &self.path
     }
 
-    /// Says what writes into the folder: its last write comes before the removal.
+    /// Sets the object that writes into the folder, so that the folder is removed after its last write.
     pub(crate) fn set_user(&mut self, user: Weak<dyn Any + Send + Sync>) {
         self.user = user;
     }
@@ -56,8 +57,8 @@ impl Drop for TemporaryFolder {
         if !owned().remove(&self.path) {
             return;
         }
-        // A background thread may be using it at this moment. It ends soon, and a folder is better left behind than waited
-        // for without end.
+        // A background thread may still be using the folder, and will stop soon. Wait for it, but not forever: what it
+        // writes after the removal is left behind.
         for _ in 0..WAIT_TRIES {
             if self.user.strong_count() == 0 {
                 break;
@@ -78,7 +79,7 @@ fn remove(path: &Path) {
     }
 }
 
-/// Removes what is still there: the folders of values in statics, which are never dropped.
+/// Removes the remaining folders: those of values in statics, which are never dropped.
 fn remove_all() {
     let paths = std::mem::take(&mut *owned());
     paths.iter().for_each(|path| remove(path));
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_removed_with_what_is_in_it() {
+    fn a_folder_is_removed_with_its_content() {
         let folder = TemporaryFolder::new().unwrap();
         let path = folder.path().to_owned();
         File::create(path.join("file")).unwrap();

@@ -1,7 +1,7 @@
-//! Threads that work while their owner goes on, and return results in the order of the jobs.
+//! Threads that work while their owner continues, and return results in the order of the jobs.
 //!
-//! For work that is done within one call, [`workers`](crate::sys::workers) is enough. A compressing writer is called many
-//! times; its threads have to outlive each call, so they can't be scoped.
+//! For work within one call, [`workers`](crate::sys::workers) is enough. A compressing writer is called many times; its
+//! threads must outlive each call, so they can't be scoped.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-/// Bytes to work on, and room for the result. It returns to the owner, who uses the buffers again.
+/// Bytes to work on, and a buffer for the result. It returns to the owner, which reuses the buffers.
 #[derive(Default)]
 pub(crate) struct Job {
     pub(crate) input: Vec<u8>,
@@ -22,12 +22,12 @@ type Work = dyn Fn(&[u8], &mut Vec<u8>) -> io::Result<()> + Send + Sync;
 type Done = (Job, io::Result<()>);
 type Queue = Mutex<Receiver<(Job, SyncSender<Done>)>>;
 
-/// Threads that do the same work on one job after another. They start when jobs come, and are joined when the pool is
-/// dropped.
+/// Threads that do the same work on one job after another. They are started as jobs are submitted, and joined when the
+/// pool is dropped.
 pub(crate) struct Pool {
     work: Arc<Work>,
     most: usize,
-    /// `None` when no more jobs come.
+    /// `None` when the pool is being dropped.
     jobs: Option<Sender<(Job, SyncSender<Done>)>>,
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
@@ -50,12 +50,12 @@ impl Pool {
         }
     }
 
-    /// Whether enough jobs are queued: one for each thread, and one more.
+    /// Returns whether enough jobs are queued: one for each thread, and one more.
     pub(crate) fn is_full(&self) -> bool {
         self.results.len() > self.most
     }
 
-    /// Queues a job for the next free thread. If the system has no threads, the job is done here.
+    /// Queues a job for the next free thread. If the system has no threads, the job runs here.
     ///
     /// # Errors
     /// If the threads have stopped.
@@ -78,25 +78,25 @@ impl Pool {
         Ok(())
     }
 
-    /// Waits for the oldest job. Returns `None` if there is none.
+    /// Waits for the oldest job and returns it; `None` if there is none.
     pub(crate) fn next(&mut self) -> Option<Done> {
         let result = self.results.pop_front()?;
         Some(result.recv().unwrap_or_else(|_| (Job::default(), Err(stopped()))))
     }
 }
 
-/// The error for threads that have ended before the pool. They catch panics, so this does not happen.
+/// Returns the error for threads that ended before the pool. They catch panics, so this does not happen.
 fn stopped() -> io::Error {
     io::Error::other("a thread of larder has stopped")
 }
 
-/// Does jobs until no more come.
+/// Runs jobs until the channel closes.
 fn serve(work: &Work, queue: &Queue) {
     loop {
-        // The lock is held while this waits for a job. The other threads wait for the lock.
+        // A thread holds the lock while it waits for a job. The other threads wait for the lock.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((job, sender)) = next else { return };
-        // A pool that is being dropped does not receive it.
+        // Fails only if the pool is being dropped.
         let _ = sender.send(perform(work, job));
     }
 }
@@ -116,12 +116,12 @@ impl Drop for Pool {
     fn drop(&mut self) {
         drop(self.jobs.take());
         {
-            // Jobs that no thread has begun are dropped.
+            // Drop the jobs that no thread has begun.
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             while queue.try_recv().is_ok() {}
         }
         for thread in self.threads.drain(..) {
-            // Panics are caught within.
+            // Can't fail: the threads catch panics.
             let _ = thread.join();
         }
     }

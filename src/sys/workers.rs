@@ -1,4 +1,4 @@
-//! Several threads for one large value: how many, and how work is spread over them.
+//! Distributes work on one large value over several threads.
 
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
@@ -9,10 +9,10 @@ use std::thread::{self, Builder, available_parallelism};
 use crate::sys::env::{Setting, number, text_of, wrong};
 use crate::sys::fork::once::Once;
 
-/// More threads would only wait for memory.
+/// Limit on the default number of threads. More would only wait for memory.
 const MOST: usize = 16;
 
-/// The variable that sets how many threads.
+/// Variable that sets the number of threads.
 pub(crate) const THREADS_VARIABLE: Setting<NonZeroUsize> = Setting {
     name: "LARDER_THREADS",
     parse: |text| {
@@ -23,13 +23,14 @@ pub(crate) const THREADS_VARIABLE: Setting<NonZeroUsize> = Setting {
     },
 };
 
-/// 0 if it is not set.
+/// Number of threads; 0 if it was not set.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets how many threads this process may use for one large value (some MiB and more) while it is
-/// written, read, compressed or decompressed. What is written does not depend on it.
+/// Sets how many threads this process may use for one large value (some MiB or more) while the value is written, read,
+/// compressed or decompressed. The written bytes do not depend on it.
 ///
-/// The default is the variable `LARDER_THREADS`, else as many as the system lets this process use, at most 16.
+/// The default is the variable `LARDER_THREADS`, or else the number of processors that this process may use, at most
+/// 16.
 ///
 /// ```
 /// // Leave the other processors to other programs.
@@ -56,11 +57,12 @@ fn from_environment() -> usize {
     })
 }
 
-/// Runs `help` on up to `count` other threads while `here` runs on this one. Returns the result of `here`, and those of
-/// the helpers: fewer than `count` if the system has no more threads.
+/// Runs `help` on up to `count` other threads while `here` runs on this one. Returns the result of `here` and those of
+/// the helpers, which are fewer than `count` if the system has no more threads.
 ///
 /// # Panics
-/// If one of them panics, with its panic, after all have ended. `help` must end when `here` has ended or panicked.
+/// If `help` or `here` panics, with the same panic, after all have ended. `help` must end when `here` has ended or
+/// panicked.
 pub(crate) fn with_helpers<H: Send, R>(
     count: usize,
     help: impl Fn() -> H + Sync,
@@ -75,11 +77,11 @@ pub(crate) fn with_helpers<H: Send, R>(
     })
 }
 
-/// Works on each of the items, on up to `threads` threads including this one. Each thread takes the next item when it has
-/// done one, and makes a `state` that it keeps between items. Returns the results in the order of the items.
+/// Applies `work` to each item, on up to `threads` threads including this one. Each thread takes the next item when it
+/// is done with one, and makes one `state` that it keeps between items. Returns the results in the order of the items.
 ///
 /// # Errors
-/// That of the first item that fails. Items that no thread has begun by then are left out.
+/// The error of the first item that fails. Items that no thread has begun by then are skipped.
 ///
 /// # Panics
 /// As [`with_helpers`].
@@ -95,7 +97,8 @@ where
     E: Send,
 {
     let items = Mutex::new(Some(items.enumerate()));
-    // Poisoned if the iterator has panicked. The other threads may go on: the panic is resumed in the end.
+    // The lock is poisoned if the iterator has panicked. The other threads may continue, as the panic is resumed at the
+    // end.
     let items = || items.lock().unwrap_or_else(PoisonError::into_inner);
     let run = || {
         let (mut state, mut results) = (state(), Vec::new());
@@ -131,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_error_is_returned_and_the_rest_is_left_out() {
+    fn the_first_error_is_returned_and_the_remaining_items_are_skipped() {
         for threads in [1, 3] {
             let begun = AtomicUsize::new(0);
             let work = |(): &mut (), n: usize| {

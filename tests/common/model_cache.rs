@@ -8,7 +8,7 @@ use std::path::Path;
 use larder::{Cache, Entry};
 use serde::{Deserialize, Serialize};
 
-/// A value of many kinds, with arrays that are large enough to be written as typed arrays.
+/// A value with fields of many kinds, and with arrays that are large enough for typed arrays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Model {
     name: String,
@@ -35,7 +35,7 @@ pub(crate) fn open(root: &Path, compression: &str) -> Cache {
     Cache::builder(root).hot_bytes(0).compression(compression).open().unwrap()
 }
 
-/// Calls a function, and returns whether that computed the value. Asserts that the value is right.
+/// Calls a function, and returns whether the call computed the value. Asserts that the value is right.
 pub(crate) fn computes(cache: &Cache, n: u32) -> bool {
     let computed = Cell::new(false);
     let value = cache.get_or_compute("carry::model", &n, || {
@@ -54,7 +54,7 @@ pub(crate) fn entry_of(cache: &Cache, n: u32) -> Entry {
         .unwrap()
 }
 
-/// Asserts that the counters fit the entries, and that no temp file is left.
+/// Asserts that the counters match the entries, and that no temporary file is left.
 pub(crate) fn assert_counted(cache: &Cache) {
     let (mut entries, mut bytes) = (0, 0);
     for entry in cache.entries().unwrap() {

@@ -1,30 +1,30 @@
-//! How much one call does for the limits, so that no call waits long.
+//! Limits the eviction work of one call, so that no call waits long.
 
 use std::time::{Duration, Instant};
 
-/// What one call does at most: entries that it looks at, and entries that it removes.
+/// Maximum numbers of entries that one call looks at and removes.
 pub(crate) const LOOKS: usize = 4096;
 pub(crate) const REMOVALS: usize = 128;
 
-/// How long one piece of work takes, about.
+/// Approximate time limit of one piece of work.
 const TIME: Duration = Duration::from_millis(10);
 
-/// The number of looks after which the clock is read: each may take a millisecond if the disk has to be read.
+/// The clock is read after this number of looks. Each look may take a millisecond if it reads from the disk.
 const AT_ONCE: usize = 16;
 
-/// A cache of at most this number of entries is kept exactly within its limits, however slow the machine is.
+/// A cache with at most this number of entries is kept exactly within its limits, however slow the machine is.
 const FEW: i64 = 1000;
 const IF_FEW: Minimum = Minimum { looks: 256, removals: 64 };
 const IF_MANY: Minimum = Minimum { looks: AT_ONCE, removals: 2 };
 
-/// What is done even if it takes longer.
+/// Work that is allowed even after the time limit.
 #[derive(Clone, Copy)]
 struct Minimum {
     looks: usize,
     removals: usize,
 }
 
-/// What may still be done.
+/// Work that is still allowed.
 pub(crate) struct Budget {
     looks: usize,
     removals: usize,
@@ -59,7 +59,7 @@ impl Budget {
         self.looks = self.looks.saturating_add(count).min(self.most_looks);
     }
 
-    /// Whether one more entry may be removed, which is then counted.
+    /// Returns whether one more entry may be removed, and counts it.
     pub(crate) fn removal(&mut self) -> bool {
         let is_late = || self.removals >= self.minimum.removals && Instant::now() >= self.until;
         if self.removals >= REMOVALS || is_late() {

@@ -1,13 +1,14 @@
-//! The evictor: keeps a cache within its limits as entries are written.
+//! Evictor: keeps a cache within its limits as entries are written.
 //!
-//! The cost does not grow with the cache: how much there is, is counted. When it is too much, a scan queues the quarter of the
-//! entries that should go first. They go one by one as others come, and the next scan begins when the queue is almost empty.
-//! So a stored entry pays for about four that are looked at. An entry that was used since it was queued stays.
+//! Its cost per stored entry does not grow with the cache, because usage is counted. When a limit is exceeded, a scan
+//! queues the quarter of the entries that should be evicted first. They are evicted one by one as new entries are
+//! stored, and the next scan begins when the queue is almost empty. So each stored entry pays for looking at about four
+//! entries. An entry that was used since it was queued stays.
 //!
-//! No call waits long: `budget.rs` says what it does at most. Later calls do the rest, and the background thread.
+//! No call waits long: `budget.rs` limits its work. Later calls and the background thread do the rest.
 //!
-//! The lock of the queue is only ever tried. So foreign code that runs under it (a tracing layer, while an entry is removed) may
-//! store results itself; it leaves the eviction to the thread that has the queue.
+//! The lock of the queue is only ever tried. Foreign code that runs under it (such as a tracing layer, while an entry
+//! is removed) may store results itself; it then leaves eviction to the thread that holds the queue.
 
 use std::cmp::Reverse;
 use std::path::Path;
@@ -28,29 +29,29 @@ use crate::key::digest::Key;
 use crate::observe::repeated_faults::{Logged, Repeats};
 use crate::observe::stats::UsageDelta;
 
-/// A call looks for entries that are too old or too idle in caches of at most this size; in larger ones, the background
+/// In a cache of at most this size, calls look for entries that are too old or idle. In a larger one, the background
 /// thread does.
 const FEW: i64 = 10_000;
 
-/// The time between two scans for entries that are too old, for each entry.
+/// Minimum time between two scans for old entries, per entry in the cache.
 const PAUSE_FOR_EACH: Duration = Duration::from_micros(100);
 
-/// The next scan begins when this part of the queue is left.
+/// The next scan begins when this fraction of the queue is left: 1/8.
 const RUNS_LOW: usize = 8;
 
-/// The number of entries that a call looks at for a scan whose result it does not need yet.
+/// Number of entries that a call looks at for a scan whose result is not needed yet.
 const AHEAD: usize = 64;
 
-/// How long a call waits for another thread that makes room.
+/// How long a call waits for another thread that evicts.
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
 
-/// How long the background thread works for one cache before the next one has its turn.
+/// How long the background thread works on one cache before it continues with the next.
 const THREADS_TURN: Duration = Duration::from_millis(300);
 
-/// Removes an entry: whether there was one.
+/// Function that removes an entry. Returns whether it existed.
 pub(crate) type Remove<'r> = &'r dyn Fn(&Path, &Key) -> Result<bool>;
 
-/// What the evictor works on.
+/// What the evictor needs from the engine.
 #[derive(Clone, Copy)]
 pub(crate) struct EvictionContext<'s> {
     pub(crate) folder: &'s CacheFolder,
@@ -64,22 +65,22 @@ pub(crate) struct Evictor {
     limits: Limits,
     order: EvictionOrder,
     queue: Mutex<VictimQueue>,
-    /// Entries that can't be removed, which are not compared with the limits.
+    /// Entries that can't be removed. They are not compared with the limits.
     unremovable: AtomicUsage,
 }
 
-/// Whether there is more to do.
+/// Whether work is left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
     More,
 }
 
-/// What is logged when the queue is released.
+/// What is logged after the queue is released.
 #[derive(Default)]
 struct Report {
     faults: Vec<(&'static str, Error)>,
-    /// Entries, queued entries and time of each scan.
+    /// Number of entries, number of queued entries, and time of each scan.
     scans: Vec<(usize, usize, Duration)>,
 }
 
@@ -88,13 +89,13 @@ impl Evictor {
         Evictor { limits, order, queue: Mutex::default(), unremovable: AtomicUsage::default() }
     }
 
-    /// Whether there is any limit.
+    /// Returns whether there is any limit.
     pub(crate) fn has_limits(&self) -> bool {
         let Limits { max_bytes, max_entries, max_age, max_idle, .. } = &self.limits;
         max_bytes.is_some() || max_entries.is_some() || max_age.is_some() || max_idle.is_some()
     }
 
-    /// Enforces the limits after an entry was stored, as far as a call may.
+    /// Enforces the limits after an entry was stored, within the budget of a call.
     pub(crate) fn enforce(&self, context: EvictionContext<'_>) {
         if !self.has_limits() {
             return;
@@ -106,21 +107,21 @@ impl Evictor {
             let is_over = self.is_over(context);
             drop(queue);
             report.log(context);
-            // Another thread may have stored more just now, and left the eviction to this one.
+            // Another thread may have stored entries in between, and left the eviction to this thread.
             if left == Left::More || is_over || !self.is_over(context) {
                 return;
             }
         }
     }
 
-    /// Enforces the limits in the background, for a while: whether there is more to do.
+    /// Enforces the limits in the background, for a limited time. Returns whether there is more to do.
     pub(crate) fn enforce_in_background(&self, context: EvictionContext<'_>) -> bool {
         if !self.has_limits() {
             return false;
         }
         let until = Instant::now() + THREADS_TURN;
         loop {
-            // Calls may have the queue in between.
+            // Between two pieces of work, calls may take the queue.
             let Some(mut queue) = self.try_queue(context) else { return true };
             let mut report = Report::default();
             let mut budget = Budget::of(self.level(context).entries);
@@ -147,7 +148,7 @@ impl Evictor {
         }
         queue.unremovable.expire();
         self.unremovable.store(queue.unremovable.usage());
-        // A scan for what is too old does not follow the last one at once if there are many entries.
+        // If there are many entries, a scan for old ones does not follow the last scan immediately.
         let entries = self.level(context).entries;
         let pause = PAUSE_FOR_EACH.saturating_mul(u32::try_from(entries).unwrap_or(0));
         let is_time = |interval: Duration| queue.scanned.is_none_or(|at| at.elapsed() >= interval.max(pause));
@@ -191,7 +192,7 @@ impl Evictor {
                 }
                 continue;
             }
-            // There is no time to find the rest.
+            // There is no time to scan the rest first, so evict some of the entries that were found.
             let sample = if self.is_far_over(context) && queue.next.is_empty() { scan.sample() } else { Vec::new() };
             queue.scan = Some(scan);
             if sample.is_empty() {
@@ -202,12 +203,12 @@ impl Evictor {
         }
     }
 
-    /// Corrects the counters by what a scan found, and fills the queue.
+    /// Corrects the counters by the result of a scan, and fills the queue.
     fn finish(&self, scan: Scan, queue: &mut VictimQueue, context: EvictionContext<'_>, report: &mut Report) {
         let found = scan.finish();
         report.scans.push((found.entries, found.next.len() + found.overdue.len(), found.took));
         match found.failed {
-            // Entries in a folder that can't be listed are still there.
+            // Entries in a folder that can't be listed still exist, so the counters can't be corrected.
             Some(error) => report.faults.push(("a folder can't be listed, so its entries are not evicted", error)),
             None => {
                 if let Err(error) = context.accounting.reconcile(&found.baseline, &found.counted, true) {
@@ -230,15 +231,15 @@ impl Evictor {
                 // The next scan leaves it out.
                 queue.settled += usize::from(queue.unremovable.add(victim.key, victim.size));
                 self.unremovable.store(queue.unremovable.usage());
-                // One is enough to say what is wrong.
+                // One error is enough to show the cause.
                 if report.faults.is_empty() {
-                    report.faults.push(("an entry can't be removed, and is left", error));
+                    report.faults.push(("an entry can't be removed, so it stays", error));
                 }
             }
         }
     }
 
-    /// Takes the queue, if no other thread has it. Waits for it a little if there is far too much.
+    /// Takes the queue, unless another thread has it. Waits for it briefly if usage is far over a limit.
     fn try_queue(&self, context: EvictionContext<'_>) -> Option<MutexGuard<'_, VictimQueue>> {
         let until = Instant::now() + LONGEST_WAIT;
         loop {
@@ -253,12 +254,12 @@ impl Evictor {
         }
     }
 
-    /// Returns what is compared with the limits.
+    /// Returns the usage that is compared with the limits.
     fn level(&self, context: EvictionContext<'_>) -> UsageDelta {
         context.accounting.usage().level() - self.unremovable.load()
     }
 
-    /// Whether there is more than the threshold that `margin` gives for a limit.
+    /// Returns whether usage exceeds, for any limit, the threshold that `margin` computes from it.
     fn exceeds(&self, context: EvictionContext<'_>, margin: impl Fn(u64, u64) -> u64, few: u64) -> bool {
         let level = self.level(context);
         let exceeds = |limit: Option<u64>, level: i64, few: u64| {
@@ -267,28 +268,28 @@ impl Evictor {
         exceeds(self.limits.max_entries, level.entries, few) || exceeds(self.limits.max_bytes, level.bytes, 0)
     }
 
-    /// Whether the cache is over a limit.
+    /// Returns whether usage exceeds a limit.
     fn is_over(&self, context: EvictionContext<'_>) -> bool {
         self.exceeds(context, |limit, _| limit, 0)
     }
 
-    /// Whether the next entries will take it over a limit.
+    /// Returns whether the next entries will make usage exceed a limit.
     fn is_near(&self, context: EvictionContext<'_>) -> bool {
         self.exceeds(context, |limit, _| (limit - limit / 64).saturating_sub(1), 0)
     }
 
-    /// Whether it is so much over a limit that calls that store more have to wait.
+    /// Returns whether usage is so far over a limit that calls which store entries must wait.
     fn is_far_over(&self, context: EvictionContext<'_>) -> bool {
         self.exceeds(context, |limit, few| limit.saturating_add(limit / 64).saturating_add(few), 2)
     }
 
-    /// Returns how many entries are too many by number.
+    /// Returns how many entries exceed `max_entries`.
     fn surplus(&self, context: EvictionContext<'_>) -> usize {
         let limit = self.limits.max_entries.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         usize::try_from(self.level(context).entries.saturating_sub(limit)).unwrap_or(0)
     }
 
-    /// Returns the time between two scans for entries that are too old or too idle.
+    /// Returns the time between two scans for entries that are too old or idle.
     fn interval(&self) -> Option<Duration> {
         let shortest = [self.limits.max_age, self.limits.max_idle].into_iter().flatten().min()?;
         Some((shortest / 8).max(Duration::from_millis(10)))

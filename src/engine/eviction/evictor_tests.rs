@@ -1,4 +1,4 @@
-//! What a call does for the limits, counted by a store.
+//! Tests how much work a call does for eviction, with a store that counts it.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -20,16 +20,16 @@ use crate::store::layout::Layout;
 use crate::store::walk::{ListedEntry, Walk};
 use crate::sys::atomic_file::{TempFile, create_private_folder};
 
-/// A directory that counts what one thread does in it.
+/// Store that counts what one thread does in it.
 #[derive(Debug, Default)]
 struct Counting {
     directory: Directory,
     thread: Mutex<Option<ThreadId>>,
     looked: AtomicUsize,
     removed: AtomicUsize,
-    /// Says whether the removal of an entry fails.
+    /// Decides for which entries removal fails.
     fails_to_remove: Option<fn(&Key) -> bool>,
-    /// Of the folders with these names, the listing fails.
+    /// Name of the folders that can't be listed.
     fails_to_list: Option<&'static str>,
 }
 
@@ -40,7 +40,7 @@ impl Counting {
         }
     }
 
-    /// Returns what the thread did since this was called last.
+    /// Returns the counts since the last call.
     fn take(&self) -> (usize, usize) {
         (self.looked.swap(0, Ordering::Relaxed), self.removed.swap(0, Ordering::Relaxed))
     }
@@ -92,7 +92,7 @@ impl Store for Counting {
     }
 }
 
-/// Makes empty entries of a function.
+/// Creates empty entries of a function.
 fn fill(root: &Path, function: &str, entries: u32) {
     let folder = root.join("v1").join("a").join(function);
     create_private_folder(&folder).unwrap();
@@ -102,7 +102,7 @@ fn fill(root: &Path, function: &str, entries: u32) {
     }
 }
 
-/// A cache with empty entries, and a store that counts what this thread does.
+/// Makes a cache with empty entries, and a store that counts what this thread does.
 fn filled(entries: u32, most: u64, store: Counting) -> (tempfile::TempDir, Cache, Arc<Counting>) {
     let root = tempfile::tempdir().unwrap();
     fill(root.path(), "f", entries);
@@ -113,7 +113,7 @@ fn filled(entries: u32, most: u64, store: Counting) -> (tempfile::TempDir, Cache
     (root, cache, store)
 }
 
-/// F39: a limit that was lowered, or a cache that another process filled.
+/// F39: a limit was lowered, or another process filled the cache.
 #[test]
 fn no_call_looks_at_many_entries_or_removes_many() {
     let (_root, cache, store) = filled(10_000, 100, Counting::default());
@@ -125,27 +125,27 @@ fn no_call_looks_at_many_entries_or_removes_many() {
         let (looked, removed) = store.take();
         assert!(looked <= LOOKS && removed <= REMOVALS, "{looked} looked at, {removed} removed");
         calls += 1;
-        // Some are removed by each in any case.
+        // Every call removes some, so this ends.
         assert!(calls < 6000, "{:?}", cache.stats());
     }
     assert!(calls > 1);
     let there = cache.entries().unwrap().len();
     assert!(there <= 100, "{there}");
-    // What is new stays.
+    // New entries stay.
     assert!(cache.entries().unwrap().any(|entry| entry.fault.is_none()));
     for n in 0..300 {
         store.take();
         cache.get_or_compute("a::g", &n, || n);
         let (looked, removed) = store.take();
         assert!(looked <= 200 && removed <= 2, "{looked} looked at, {removed} removed");
-        // Calls continue while the background thread works.
+        // Calls run while the background thread works.
         assert!(cache.entries().unwrap().len() <= 104);
     }
 }
 
-/// A cache from which nothing can be removed is not scanned at each call.
+/// A cache from which nothing can be removed is not scanned on every call.
 #[test]
-fn what_can_not_be_removed_is_not_looked_for_again_and_again() {
+fn entries_that_can_not_be_removed_are_not_scanned_again_and_again() {
     let (_root, cache, store) = filled(3000, 100, Counting { fails_to_remove: Some(|_| true), ..Counting::default() });
     let mut looked = 0;
     for n in 0..300 {
@@ -156,8 +156,8 @@ fn what_can_not_be_removed_is_not_looked_for_again_and_again() {
     assert!(looked < 20 * 3300, "{looked}");
 }
 
-/// F59: entries that can't be removed don't keep the others from being evicted, even if they are the oldest ones and more than
-/// a scan queues.
+/// F59: entries that can't be removed don't stop the eviction of others, even if they are the oldest and more than one
+/// scan queues.
 #[test]
 fn entries_that_can_not_be_removed_do_not_switch_limits_off() {
     fn is_stuck(key: &Key) -> bool {
@@ -178,15 +178,15 @@ fn entries_that_can_not_be_removed_do_not_switch_limits_off() {
         cache.get_or_compute("a::g", &n, || n);
         looked += store.take().0;
     }
-    // Those that are stuck are not compared with the limit.
+    // Entries that can't be removed are not compared with the limit.
     let there = cache.entries().unwrap().count();
     let movable = cache.entries().unwrap().filter(|entry| !is_stuck(&entry.key)).count();
     assert!(movable <= 300, "{movable} of {there}: the limit is off");
-    // One scan for each quarter of the limit, and not one for each store.
+    // One scan for each quarter of the limit, not one for each stored entry.
     assert!(looked < 100 * there, "{looked} looked at");
 }
 
-/// F59: nor does a folder that can't be listed.
+/// F59: a folder that can't be listed does not stop it either.
 #[test]
 fn a_folder_that_can_not_be_listed_does_not_switch_limits_off() {
     let (root, cache, _store) = filled(10, 50, Counting { fails_to_list: Some("closed"), ..Counting::default() });
@@ -199,7 +199,7 @@ fn a_folder_that_can_not_be_listed_does_not_switch_limits_off() {
     assert!(listed <= 50, "{listed}");
 }
 
-/// F59: nor do they end a trim.
+/// F59: entries that can't be removed don't stop a trim either.
 #[test]
 fn trim_removes_the_rest_if_an_entry_can_not_be_removed() {
     let (_root, cache, _store) =

@@ -1,7 +1,8 @@
-//! Eviction: keeping a cache within its limits as entries are written, and making it smaller on request.
+//! Eviction: keeps a cache within its limits as entries are written, and trims it on request.
 //!
-//! `policy` says which entries go, and does no I/O. `evictor` removes them as entries are written, in the order of a
-//! `victim_queue` that a `scan` fills, each time as much as a `budget` allows. `trim` does it all at once.
+//! `policy` decides which entries are evicted, and does no I/O. `evictor` evicts them as entries are written, in the
+//! order of a `victim_queue` that a `scan` fills, each time as much as a `budget` allows. `trim` does all of it at
+//! once.
 
 pub(crate) mod budget;
 pub(crate) mod evictor;

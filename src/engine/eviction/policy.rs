@@ -1,4 +1,4 @@
-//! Which entries are evicted. Does no I/O.
+//! Eviction policy: decides which entries are evicted. Does no I/O.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Limits of a cache: of its size, and of the age of its entries. `None` is no limit.
+/// Limits of a cache: its size, and the age of its entries. `None` means no limit.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -16,20 +16,20 @@ use crate::error::{Error, ErrorKind, Result};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Limits {
-    /// Bytes of all entries' files.
+    /// Maximum total size of the entries' files, in bytes.
     pub max_bytes: Option<u64>,
-    /// How many entries.
+    /// Maximum number of entries.
     pub max_entries: Option<u64>,
-    /// Time since an entry was written.
+    /// Maximum time since an entry was written.
     pub max_age: Option<Duration>,
-    /// Time since an entry was used.
+    /// Maximum time since an entry was used.
     pub max_idle: Option<Duration>,
     /// Only report what would be removed.
     pub dry_run: bool,
 }
 
 impl Limits {
-    /// Returns an error if nothing could ever be kept.
+    /// Returns an error if these limits would keep no entry at all.
     pub(crate) fn validate(&self) -> Result<()> {
         let nothing = |what: &str| {
             let message = format!("{what} is 0, so nothing could be kept; leave it out, or use `Cache::disabled()`");
@@ -45,15 +45,15 @@ impl Limits {
     }
 }
 
-/// How far the clocks of machines that share a cache may differ.
+/// Maximum clock difference between machines that share a cache.
 const MOST_AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// How far clocks differ that are set by NTP.
+/// Clock difference that is normal between machines that use NTP.
 const LITTLE_AHEAD: Duration = Duration::from_secs(5);
 
-/// Returns the age of something that may be `max_age` old. If its time is a little in the future, another machine's clock is
-/// ahead, and it is new: up to an eighth of `max_age` or five minutes, whichever is less, and five seconds in any case. Beyond
-/// that, a clock was set back, and the age is not known: [`Duration::MAX`].
+/// Returns the age of an entry that may be `max_age` old. If its time is slightly in the future, another machine's
+/// clock is ahead, and the entry counts as new. "Slightly" is an eighth of `max_age` or five minutes, whichever is
+/// less, but at least five seconds. Beyond that, a clock was set back and the age is unknown: [`Duration::MAX`].
 pub(crate) fn age(written: SystemTime, max_age: Duration) -> Duration {
     written.elapsed().unwrap_or_else(|ahead| {
         let little = (max_age / 8).min(MOST_AHEAD).max(LITTLE_AHEAD.min(max_age));
@@ -61,15 +61,15 @@ pub(crate) fn age(written: SystemTime, max_age: Duration) -> Duration {
     })
 }
 
-/// What the policy needs to know of an entry.
+/// What the policy needs to know about an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) size: u64,
     /// When it was last used, or written.
     pub(crate) used: SystemTime,
-    /// When it was written, if that matters.
+    /// When it was written, if the limits need it.
     pub(crate) written: Option<SystemTime>,
-    /// How long the function ran, if that matters.
+    /// How long the function ran, if the order needs it.
     pub(crate) took: Duration,
 }
 
@@ -79,17 +79,17 @@ pub(crate) enum EvictionOrder {
     /// The least recently used first.
     #[default]
     LeastRecentlyUsed,
-    /// Of those that were not used for long, the ones that save the least time for their space first.
+    /// Among entries that were not used for long, first those that save the least time for their size.
     CheapestFirst,
 }
 
 impl EvictionOrder {
-    /// Returns the rank of an entry: the smaller, the earlier it is evicted.
+    /// Returns the rank of an entry; the smallest rank is evicted first.
     pub(crate) fn rank(self, candidate: &Candidate, now: SystemTime) -> (u128, SystemTime) {
         match self {
             EvictionOrder::LeastRecentlyUsed => (0, candidate.used),
             EvictionOrder::CheapestFirst => {
-                // Time that each byte saves, for each second that it was not used.
+                // Saved time per byte, divided by the idle time.
                 let idle = now.duration_since(candidate.used).unwrap_or_default().as_millis() + 1;
                 let took = candidate.took.as_nanos().saturating_mul(1 << 20);
                 (took / u128::from(candidate.size.max(1)) / idle, candidate.used)
@@ -98,16 +98,17 @@ impl EvictionOrder {
     }
 }
 
-/// Whether an entry has to go, whatever else there is: it is too old, too idle, or larger than the whole cache may be.
+/// Returns whether an entry must be evicted in any case: it is too old, too idle, or larger than `max_bytes`.
 pub(crate) fn must_go(candidate: &Candidate, limits: &Limits, now: SystemTime) -> bool {
-    // A time in the future counts as now: clocks differ.
+    // A time in the future counts as now, because clocks differ.
     let since = |time: SystemTime| now.duration_since(time).unwrap_or_default();
     limits.max_idle.is_some_and(|max_idle| since(candidate.used) > max_idle)
         || limits.max_age.is_some_and(|max_age| candidate.written.is_some_and(|at| since(at) > max_age))
         || limits.max_bytes.is_some_and(|max_bytes| candidate.size > max_bytes)
 }
 
-/// Returns the indices of the entries to evict: those that have to go, then the others in their order until the rest fits.
+/// Returns the indices of the entries to evict: first those that must go, then the others in order until the rest is
+/// within the limits.
 pub(crate) fn victims(candidates: &[Candidate], limits: &Limits, order: EvictionOrder, now: SystemTime) -> Vec<usize> {
     let (mut victims, mut queue): (Vec<_>, Vec<_>) =
         (0..candidates.len()).partition(|&index| must_go(&candidates[index], limits, now));
@@ -158,7 +159,7 @@ mod tests {
         assert_eq!(bytes(1499), [1]);
         assert_eq!(bytes(900), [1, 3]);
         assert_eq!(bytes(0).len(), 5);
-        // One that is larger than the whole cache may be goes first, so others may stay.
+        // An entry larger than `max_bytes` is evicted first, so that others can stay.
         assert_eq!(bytes(420), [4, 1, 3]);
         let entries = |max| evicted(&Limits { max_entries: Some(max), ..none.clone() });
         assert!(entries(5).is_empty());
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(evicted(&both), [1, 3]);
     }
 
-    /// F32
+    /// F32: see [`age`].
     #[test]
     fn a_time_a_little_in_the_future_is_new() {
         let of = |ahead: u64, max_age: u64| {
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!(order(&[candidate(100, 10, 9), candidate(100, 10, 3)]), [1, 0]);
         assert_eq!(order(&[candidate(100, 10, 9), candidate(1000, 10, 9)]), [1, 0]);
         assert_eq!(order(&[candidate(100, 10, 9), candidate(100, 90, 9)]), [1, 0]);
-        // It took ten times as long, so it may be idle for almost ten times as long.
+        // It took ten times as long, so it may be idle almost ten times as long.
         assert_eq!(order(&[candidate(100, 50, 100), candidate(100, 10, 10)]), [1, 0]);
         assert_eq!(order(&[candidate(0, 0, 0), candidate(0, 1, 0)]), [1, 0]);
     }

@@ -1,4 +1,4 @@
-//! A scan: looking at all entries, some at a time, for those that should go first.
+//! Scan of all entries, in steps, for those that should be evicted first.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -16,54 +16,54 @@ use crate::store::entries::Entry;
 use crate::store::layout::Layout;
 use crate::store::walk::Walk;
 
-/// One scan queues this part of the entries.
+/// A scan queues this fraction of the entries: 1/4.
 const QUEUED_PART: usize = 4;
 
-/// The number of entries that go at most before the rest was seen.
+/// Maximum number of entries that are evicted before the scan has seen all.
 const MOST_SAMPLED: usize = 4096;
 
-/// The number of entries that are kept at least until their total is known.
+/// Number of candidates that are kept at least, while the total is unknown.
 const FEW: usize = 4096;
 
-/// Reading a header takes as long as this number of looks.
+/// Reading a header costs as much as this number of looks.
 const LOOKS_FOR_HEADER: usize = 16;
 
-/// A scan that is under way.
+/// A scan in progress.
 pub(crate) struct Scan {
     order: EvictionOrder,
     walk: Walk,
     is_listed: bool,
     started: Instant,
-    /// The counts when it began.
+    /// The counts when the scan began.
     baseline: Baseline,
     counted: Scanned,
     entries: usize,
-    /// Those that were used least recently, at most `most` of them.
+    /// The least recently used entries, at most `most` of them.
     oldest: BinaryHeap<Victim>,
     most: usize,
-    /// Those of them whose headers are still to be read.
+    /// Candidates whose headers are not read yet.
     unread: Vec<Victim>,
-    /// Those that have to go.
+    /// Entries that must be evicted.
     overdue: VecDeque<Victim>,
     /// The first folder that could not be listed.
     failed: Option<Error>,
 }
 
-/// What a scan found.
+/// Result of a scan.
 pub(crate) struct Found {
     pub(crate) overdue: VecDeque<Victim>,
     pub(crate) next: BinaryHeap<Reverse<Victim>>,
     pub(crate) baseline: Baseline,
-    /// The entries of each function.
+    /// Number of entries of each function.
     pub(crate) counted: Scanned,
     pub(crate) entries: usize,
     pub(crate) took: Duration,
-    /// Why not all entries were counted.
+    /// The first folder that could not be listed, so that its entries are not counted.
     pub(crate) failed: Option<Error>,
 }
 
 impl Scan {
-    /// Begins a scan of a cache that has about `entries`, `surplus` of them too many.
+    /// Begins a scan of a cache with about `entries` entries, of which `surplus` exceed the limit.
     pub(crate) fn begin(
         folder: &CacheFolder,
         order: EvictionOrder,
@@ -89,7 +89,7 @@ impl Scan {
         }
     }
 
-    /// Continues as far as the budget allows: whether the scan is done.
+    /// Continues the scan within the budget. Returns whether it is complete.
     pub(crate) fn advance(
         &mut self,
         folder: &CacheFolder,
@@ -102,7 +102,7 @@ impl Scan {
             if most == 0 {
                 return false;
             }
-            // An empty folder costs a look as well.
+            // An empty folder also costs a look.
             let looked = self.list_some(folder, unremovable, surplus, most);
             budget.looked(looked.max(1));
         }
@@ -125,7 +125,7 @@ impl Scan {
         true
     }
 
-    /// Looks at the next entries of one folder, and returns how many.
+    /// Looks at the next entries of one folder. Returns how many.
     fn list_some(&mut self, place: &CacheFolder, unremovable: &Unremovable, surplus: usize, most: usize) -> usize {
         let (folder, files) = match place.store.list_some(&mut self.walk, most) {
             Ok(Some(listed)) => listed,
@@ -134,7 +134,7 @@ impl Scan {
                 self.choose(surplus);
                 return 0;
             }
-            // A folder that can't be listed does not keep the limits from being enforced in the others.
+            // A folder that can't be listed does not stop eviction in the others.
             Err(error) => {
                 self.failed.get_or_insert(error);
                 return 0;
@@ -147,7 +147,7 @@ impl Scan {
         }
         let counted = self.counted.entry(name_of_folder(&place.layout.functions(), &folder)).or_default();
         for file in files {
-            // An entry that vanishes need not be removed.
+            // An entry that no longer exists need not be removed.
             let Ok(metadata) = file.metadata() else { continue };
             *counted += UsageDelta::one(metadata.len());
             if unremovable.contains(&file.key) {
@@ -156,8 +156,8 @@ impl Scan {
             self.entries += 1;
             let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             let victim = Victim { folder: folder.clone(), key: file.key, used, size: metadata.len(), rank: (0, used) };
-            // An entry is written before it is used, so one that was not used for `max_age` is too old. One that was used
-            // since is refused by the next lookup, and is found here `max_age` after its last use.
+            // An entry is written before it is used, so one that was not used for `max_age` is too old. One that was
+            // used since then is rejected by the next lookup, and found here `max_age` after its last use.
             let candidate = Candidate { size: metadata.len(), used, written: Some(used), took: Duration::MAX };
             if must_go(&candidate, &place.limits, now) {
                 self.overdue.push_back(victim);
@@ -171,7 +171,7 @@ impl Scan {
         looked
     }
 
-    /// Chooses the part of the entries that is queued, when all are known.
+    /// Chooses the entries to queue, when all are known.
     fn choose(&mut self, surplus: usize) {
         let is_by_cost = self.order == EvictionOrder::CheapestFirst;
         let part = if is_by_cost { (self.entries / 2).max(1) } else { self.entries / QUEUED_PART };
@@ -184,7 +184,7 @@ impl Scan {
         }
     }
 
-    /// Takes the `count` entries that were used least recently, in no order.
+    /// Takes the `count` least recently used entries, in no particular order.
     fn take_oldest(&mut self, count: usize) -> Vec<Victim> {
         let mut all = std::mem::take(&mut self.oldest).into_vec();
         if count >= all.len() {
@@ -195,13 +195,13 @@ impl Scan {
         all
     }
 
-    /// Takes some of the entries that were found so far, to be removed if there is no time to find the rest.
+    /// Takes some of the entries found so far, to evict them when there is no time for a complete scan.
     pub(crate) fn sample(&mut self) -> Vec<Victim> {
         let found = self.oldest.len();
         if self.is_listed || found == 0 { Vec::new() } else { self.take_oldest((found / 8).clamp(1, MOST_SAMPLED)) }
     }
 
-    /// Returns what the scan found, when it is done.
+    /// Returns the result of the completed scan.
     pub(crate) fn finish(self) -> Found {
         Found {
             overdue: self.overdue,

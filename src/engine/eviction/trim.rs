@@ -1,4 +1,4 @@
-//! Trimming: making a cache smaller on request, all at once, while the caller waits.
+//! Trimming: makes a cache smaller on request, while the caller waits.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -16,23 +16,24 @@ use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::trim_report::TrimReport;
 
-/// How often the entries are listed again because another scan corrected the counters in between.
+/// Maximum number of listings, if other scans correct the counters in between.
 const TRIES: u32 = 3;
 
-/// One entry that was found.
+/// An entry that was found.
 struct ListedEntry {
     folder: PathBuf,
     key: Key,
     candidate: Candidate,
 }
 
-/// Removes entries until the limits hold, and corrects the counters. With `dry_run`, only reports what would
-/// be removed.
+/// Removes entries until the limits hold, and corrects the counters. With `dry_run`, only reports what would be
+/// removed.
 ///
-/// An entry that can't be removed does not keep the others.
+/// An entry that can't be removed does not stop the removal of others.
 ///
 /// # Errors
-/// If a folder can't be listed, an entry can't be removed, or the counters can't be corrected: everything else is done.
+/// If a folder can't be listed, an entry can't be removed, or the counters can't be corrected. Everything else is done
+/// first.
 pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<TrimReport> {
     let mut tries = 0;
     let (found, listed, corrected) = loop {
@@ -73,11 +74,11 @@ pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<Trim
     failures.result().and(listed).and(corrected).map(|()| trimmed)
 }
 
-/// Lists all entries as far as folders can be listed, and reads when they were written if that is needed `exactly`.
+/// Lists the entries in all folders that can be listed. Reads when they were written if `exactly`.
 fn list(store: &dyn Store, layout: &Layout, exactly: bool) -> (Vec<ListedEntry>, Result<()>) {
     let mut all = Vec::new();
     let listed = store.list(&layout.functions(), true, &mut |folder, entry| {
-        // An entry that vanishes need not be removed.
+        // An entry that no longer exists need not be removed.
         let Ok(metadata) = entry.metadata() else { return };
         let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let written = if exactly { written(Layout::locate(folder, &entry.key), entry.key) } else { Some(used) };
@@ -97,7 +98,7 @@ fn count(found: &[ListedEntry], layout: &Layout) -> Scanned {
     counted
 }
 
-/// Returns when an entry was written. Its header says that; the time of its file is when it was used.
+/// Returns when an entry was written, according to its header. The time of its file is when it was last used.
 fn written(path: PathBuf, key: Key) -> Option<SystemTime> {
     Entry::read(path, key).ok().flatten().map(|entry| entry.created)
 }

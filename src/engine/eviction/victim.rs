@@ -1,4 +1,4 @@
-//! Entries that should go, and those that can't.
+//! Entries to evict, and entries that can't be removed.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -10,26 +10,26 @@ use crate::key::digest::Key;
 use crate::observe::stats::UsageDelta;
 use crate::store::layout::Layout;
 
-/// An entry that can't be removed is tried again after so long.
+/// An entry that can't be removed is tried again after this time.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
 
-/// The number of entries that are remembered because they can't be removed.
+/// Maximum number of remembered entries that can't be removed.
 const MOST_UNREMOVABLE: usize = 1 << 16;
 
-/// An entry that should go.
+/// An entry to evict.
 #[derive(Clone)]
 pub(crate) struct Victim {
     pub(crate) folder: Arc<Path>,
     pub(crate) key: Key,
-    /// When it was last used, as far as is known.
+    /// When it was last used, as far as known.
     pub(crate) used: SystemTime,
     pub(crate) size: u64,
-    /// The smaller, the earlier it goes.
+    /// The smallest rank is evicted first.
     pub(crate) rank: (u128, SystemTime),
 }
 
 impl Victim {
-    /// Whether it was used or replaced since the scan saw it.
+    /// Returns whether it was used or replaced since the scan saw it.
     pub(crate) fn was_used_since(&self) -> bool {
         let used = std::fs::symlink_metadata(Layout::locate(&self.folder, &self.key)).and_then(|file| file.modified());
         !used.is_ok_and(|used| used <= self.used)
@@ -56,8 +56,8 @@ impl PartialEq for Victim {
 
 impl Eq for Victim {}
 
-/// Entries that could not be removed: scans leave them out, so that the others are evicted. They are not compared with the
-/// limits either: otherwise everything else would be evicted for them, as long as it takes.
+/// Entries that could not be removed. Scans skip them, so that others are evicted. They are also not compared with the
+/// limits: otherwise all other entries would be evicted because of them.
 #[derive(Default)]
 pub(crate) struct Unremovable {
     entries: HashMap<Key, u64>,
@@ -84,7 +84,7 @@ impl Unremovable {
         self.usage
     }
 
-    /// Forgets them after a while, so that they are tried again.
+    /// Forgets them after a while, so that their removal is tried again.
     pub(super) fn expire(&mut self) {
         if self.since.is_some_and(|since| since.elapsed() >= TRY_AGAIN) {
             *self = Unremovable::default();

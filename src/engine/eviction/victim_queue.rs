@@ -1,4 +1,4 @@
-//! The entries that go next.
+//! Queue of the entries that are evicted next.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -10,16 +10,16 @@ use crate::engine::eviction::victim::{Unremovable, Victim};
 /// Time until the next scan if no entry of the queue is settled.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// The entries that should go first, as the last scan found them.
+/// The entries that should be evicted first, found by the last scan.
 #[derive(Default)]
 pub(crate) struct VictimQueue {
-    /// Whether the usage of the cache is known.
+    /// Whether the usage of the whole cache is known.
     pub(super) is_usage_known: bool,
     /// When the last scan ended.
     pub(super) scanned: Option<Instant>,
-    /// Those that have to go.
+    /// Entries that must be evicted.
     pub(super) overdue: VecDeque<Victim>,
-    /// Those that go when there is too much.
+    /// Entries to evict while a limit is exceeded.
     pub(super) next: BinaryHeap<Reverse<Victim>>,
     /// How many entries the last scan queued.
     pub(super) queued: usize,
@@ -31,7 +31,7 @@ pub(crate) struct VictimQueue {
 }
 
 impl VictimQueue {
-    /// Fills the queue by what a scan found.
+    /// Fills the queue with the result of a scan.
     pub(super) fn fill(&mut self, overdue: VecDeque<Victim>, next: BinaryHeap<Reverse<Victim>>) {
         (self.queued, self.settled) = (overdue.len() + next.len(), 0);
         (self.overdue, self.next) = (overdue, next);

@@ -1,5 +1,5 @@
-//! Results in memory, found by the function and the canonical encoding of the arguments, which are compared whole: no digest is
-//! made.
+//! Map of the results in memory. The key is the function and the whole canonical encoding of the arguments, so a lookup
+//! computes no digest.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -13,26 +13,26 @@ use crate::engine::memory_tier::memory_entry::{Lookup, MemoryEntry};
 use crate::engine::memory_tier::thread_cache;
 use crate::key::digest::Key;
 
-/// Results of more encoded bytes are read from their files, which the kernel keeps in memory.
+/// Larger results, in encoded bytes, are read from their files, which the kernel caches.
 pub(crate) const LARGEST: usize = 64 << 10;
 
-/// What an entry takes beside its bytes, about.
+/// Approximate size of an entry without its bytes.
 const OVERHEAD: usize = 256;
 
-/// Slots of the admission filter.
+/// Number of slots of the admission filter.
 const ADMISSION_SLOTS: usize = 1 << 12;
 
-/// The results of one cache.
+/// The results in memory of one cache.
 pub(crate) struct MemoryCache {
-    /// Admission filter: the hash of the last key read in each slot. A result is kept on its second read, as results that are
-    /// read once would only drive out others.
+    /// Admission filter: the hash of the last key read, per slot. A result is inserted on its second read: results that
+    /// are read only once would evict others.
     read_once: Box<[AtomicU64]>,
-    /// What tells this cache from the others of the process.
+    /// Number that distinguishes this cache from the others of the process.
     number: u64,
     map: Map<Call, Arc<MemoryEntry>, Weight, BuildHasherDefault<Made>>,
 }
 
-/// The call that a result is of.
+/// The call whose result this is.
 #[derive(PartialEq, Eq)]
 struct Call {
     hash: u64,
@@ -58,7 +58,7 @@ impl Equivalent<Call> for Lookup<'_> {
     }
 }
 
-/// Takes the hash that was made.
+/// Hasher for keys that already have their hash.
 #[derive(Default)]
 struct Made(u64);
 
@@ -86,7 +86,7 @@ impl Weighter<Call, Arc<MemoryEntry>> for Weight {
 }
 
 impl MemoryCache {
-    /// Makes a cache that keeps at most about this number of bytes.
+    /// Makes a cache that holds about this number of bytes.
     pub(super) fn new(bytes: u64) -> Self {
         let about = usize::try_from(bytes / 512).unwrap_or(usize::MAX).min(1 << 16);
         let map = Map::with(about, bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default());
@@ -95,13 +95,13 @@ impl MemoryCache {
         MemoryCache { read_once, number: NUMBER.fetch_add(1, Ordering::Relaxed), map }
     }
 
-    /// Whether a result that is read now is to be kept: the entry of this key was read before.
+    /// Returns whether to insert a result that is read now: its entry was read before.
     pub(super) fn admit_on_second_read(&self, key: &Key) -> bool {
         let (slot, hash) = self.admission(key);
         slot.swap(hash, Ordering::Relaxed) == hash
     }
 
-    /// Notes that the entry of this key is a new one, which was not read yet.
+    /// Records that the entry of this key is new and was not read yet.
     pub(super) fn reset_admission(&self, key: &Key) {
         self.admission(key).0.store(0, Ordering::Relaxed);
     }
@@ -113,7 +113,7 @@ impl MemoryCache {
         (&self.read_once[slot], u64::from_le_bytes(hash))
     }
 
-    /// Passes the result of a call to `with`, if there is one and `is_valid`.
+    /// Passes the result of a call to `with`, if it exists and `is_valid`.
     #[inline]
     pub(super) fn get<R>(
         &self,
@@ -130,7 +130,7 @@ impl MemoryCache {
         })
     }
 
-    /// Keeps the result of a call for as long as there is room.
+    /// Inserts the result of a call. It may be evicted to make room for others.
     pub(super) fn insert(&self, function: &Key, call: &[u8], entry: MemoryEntry) {
         let hash = Lookup::new(function, call).hash;
         self.map.insert(Call { hash, function: *function, encoding: call.into() }, Arc::new(entry));
@@ -141,7 +141,7 @@ impl MemoryCache {
         self.map.clear();
     }
 
-    /// Returns the functions and the keys of the results that were used since this was called last.
+    /// Returns the function and key of each result used since the last call.
     pub(super) fn take_used(&self) -> Vec<(Key, Key)> {
         let used = RefCell::new(Vec::new());
         self.map.retain(|call, entry| {
@@ -153,7 +153,7 @@ impl MemoryCache {
         used.into_inner()
     }
 
-    /// Returns how many bytes are in it, about.
+    /// Returns the approximate size of the content, in bytes.
     #[cfg(test)]
     pub(super) fn weight(&self) -> u64 {
         self.map.weight()

@@ -8,19 +8,19 @@ use twox_hash::XxHash3_64;
 use crate::engine::memory_tier::validity::Snapshot;
 use crate::key::digest::Key;
 
-/// One result.
+/// A result in memory.
 pub(crate) struct MemoryEntry {
-    /// The key of the call, which is the name of its file.
+    /// The key of the call, which names its file.
     pub(crate) key: Key,
     /// The encoded result.
     pub(crate) document: Box<[u8]>,
     pub(crate) created: SystemTime,
     pub(crate) took: Duration,
-    /// Bytes of the file.
+    /// Size of the file, in bytes.
     pub(crate) size: u64,
     /// Taken before the file was opened.
     pub(crate) snapshot: Snapshot,
-    /// Whether it was used since [`take_used`](MemoryEntry::take_used) was called last.
+    /// Whether it was used since the last call of [`take_used`](MemoryEntry::take_used).
     used: AtomicBool,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Lookup<'a> {
 
 impl<'a> Lookup<'a> {
     pub(super) fn new(function: &'a Key, encoding: &'a [u8]) -> Self {
-        // The function's key is random as it is.
+        // The function's key is random enough to be a seed.
         let mut seed = [0; 8];
         seed.copy_from_slice(&function.as_bytes()[..8]);
         Lookup { hash: XxHash3_64::oneshot_with_seed(u64::from_le_bytes(seed), encoding), function, encoding }
@@ -52,16 +52,16 @@ impl MemoryEntry {
         MemoryEntry { key, document, created, took, size, snapshot, used: AtomicBool::new(false) }
     }
 
-    /// Notes that it was used.
+    /// Records that the result was used.
     #[inline]
     pub(super) fn note_used(&self) {
-        // The cache line is left alone where nothing changes: other threads read it.
+        // Write only if the value changes, as other threads read this cache line.
         if !self.used.load(Ordering::Relaxed) {
             self.used.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether it was used since this was called last.
+    /// Returns whether it was used since the last call.
     pub(super) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
     }

@@ -1,7 +1,7 @@
-//! The last few results that each thread used, so that threads that use the same result don't contend for the shared map and
-//! for the reference count.
+//! Cache of the last few results that each thread used, so that threads which use the same result don't contend for the
+//! shared map and the reference count.
 //!
-//! `benches/call.rs` has the figures.
+//! `benches/call.rs` has measurements.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 use crate::engine::memory_tier::memory_entry::{Lookup, MemoryEntry};
 use crate::key::digest::Key;
 
-/// Results that a thread keeps.
+/// Number of results per thread.
 const SLOTS: usize = 8;
 
-/// Larger ones are not kept: a thread may live much longer than the cache.
+/// Size limit in bytes. Larger results are not cached, because a thread may live much longer than the cache.
 const LARGEST: usize = 4 << 10;
 
 struct ThreadSlot {
-    /// The hash of the last call that was looked up here. When it comes again, its result is kept.
+    /// Hash of the last call that was looked up in this slot. A result is cached on its second lookup in a row.
     last: u64,
     kept: Option<Kept>,
 }
@@ -43,8 +43,8 @@ thread_local! {
         const { RefCell::new([const { ThreadSlot { last: 0, kept: None } }; SLOTS]) };
 }
 
-/// Passes a result of the cache with this number to `with`: the one that the thread keeps, else the one that `find` finds, if
-/// it is valid.
+/// Passes a result of the cache with this number to `with`, if it is valid: the one in this thread's slot, or else the
+/// one that `find` returns.
 #[inline]
 pub(super) fn get<R>(
     cache: u64,
@@ -55,7 +55,8 @@ pub(super) fn get<R>(
 ) -> Option<R> {
     let index = usize::from(lookup.hash.to_le_bytes()[0]) % SLOTS;
     let mut with = Some(with);
-    // It is borrowed while a result is decoded: if that calls a memoized function, the thread keeps nothing for it.
+    // The slots are borrowed while a result is decoded. If decoding calls a memoized function, that call does not use
+    // them.
     let kept = THREAD_SLOTS.try_with(|slots| {
         let slots = slots.try_borrow().ok()?;
         let kept = slots[index].kept.as_ref().filter(|kept| kept.is(cache, lookup) && is_valid(&kept.entry))?;

@@ -1,7 +1,6 @@
-//! The memory tier of one cache: its results in memory, and whether they may be used.
+//! Memory tier of one cache: its results in memory, and the checks whether they may be used.
 //!
-//! It does not look after itself: results are used only while a thread calls [`MemoryTier::check`] once a second, see
-//! `background.rs`.
+//! Results are used only while the background thread calls [`MemoryTier::check`] once a second, see `background.rs`.
 
 use std::io;
 use std::path::Path;
@@ -15,16 +14,16 @@ use crate::key::digest::Key;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
 
-/// Results in memory, and what says which of them may be used.
+/// The results in memory, and their validity.
 pub(crate) struct MemoryTier {
-    /// `None` if nothing is kept in memory.
+    /// `None` if no results are kept in memory.
     cache: Option<MemoryCache>,
     validity: Validity,
     touch_times: TouchTimes,
 }
 
 impl MemoryTier {
-    /// Makes a tier that keeps at most about this number of bytes; with `None`, of a cache that is off.
+    /// Makes a tier of about this number of bytes. `layout` is `None` for a cache that is off.
     pub(crate) fn new(bytes: u64, layout: Option<&Layout>, read_only: bool) -> Self {
         MemoryTier {
             cache: (bytes > 0).then(|| MemoryCache::new(bytes)),
@@ -33,13 +32,13 @@ impl MemoryTier {
         }
     }
 
-    /// Whether results are kept in memory at all.
+    /// Returns whether results are kept in memory.
     #[inline]
     pub(crate) fn is_used(&self) -> bool {
         self.cache.is_some()
     }
 
-    /// Passes the result of a call to `with`, if it is in memory and can't have been removed.
+    /// Passes the result of a call to `with`, if it is in memory and valid.
     #[inline]
     pub(crate) fn get<R>(
         &self,
@@ -50,38 +49,38 @@ impl MemoryTier {
         self.cache.as_ref()?.get(function, call, |entry| self.validity.is_current(&entry.snapshot), with)
     }
 
-    /// Takes a snapshot before the file of this key in `folder` is opened; `None` if its result is not to be kept in memory.
+    /// Takes a snapshot before the file of this key in `folder` is opened. `None` if the result should not be inserted.
     pub(crate) fn snapshot(&self, key: &Key, function: &Key, folder: &Arc<Path>) -> Option<Snapshot> {
         self.cache.as_ref().filter(|cache| cache.admit_on_second_read(key))?;
         self.validity.snapshot(key, function, folder)
     }
 
-    /// Keeps the result of a call.
+    /// Inserts the result of a call.
     pub(crate) fn insert(&self, function: &Key, call: &[u8], entry: MemoryEntry) {
         if let Some(cache) = &self.cache {
             cache.insert(function, call, entry);
         }
     }
 
-    /// Notes that the entry of this key is a new one.
+    /// Records that the entry of this key is new.
     pub(crate) fn reset_admission(&self, key: &Key) {
         if let Some(cache) = &self.cache {
             cache.reset_admission(key);
         }
     }
 
-    /// Tells all processes that the entry of this key was removed or replaced. To be called when it was.
+    /// Invalidates the entry of this key in all processes. Call this after it was removed or replaced.
     ///
     /// # Errors
-    /// If other processes can't be told.
+    /// If other processes can't be notified.
     pub(crate) fn bump(&self, key: &Key) -> io::Result<()> {
         self.validity.bump(Some(key))
     }
 
-    /// Tells all processes that any entry may have been removed.
+    /// Invalidates all entries in all processes.
     ///
     /// # Errors
-    /// If other processes can't be told.
+    /// If other processes can't be notified.
     pub(crate) fn bump_all(&self) -> io::Result<()> {
         self.validity.bump(None)
     }
@@ -95,12 +94,12 @@ impl MemoryTier {
         }
     }
 
-    /// Whether the entry of this key may not have been touched for a minute.
+    /// Returns whether the entry of this key needs a touch: none is known in the current minute. Records one.
     pub(crate) fn is_touch_due(&self, key: &Key) -> bool {
         self.touch_times.is_due(key)
     }
 
-    /// Touches the files of entries that were used in memory since this was called last, so that they don't look idle.
+    /// Touches the files of entries that were used in memory since the last call, so that they don't look idle.
     pub(crate) fn touch_used(&self, store: &dyn Store) {
         let Some(cache) = &self.cache else { return };
         let used = cache.take_used();
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_found_by_its_whole_call() {
+    fn a_result_is_found_by_function_and_all_arguments() {
         let it = Fixture::new(1 << 20);
         it.insert(b"1", it.snapshot(), 10);
         assert!(it.has(&F, b"1") && !it.has(&F, b"2") && !it.has(&G, b"1") && !it.has(&F, b""));
@@ -181,7 +180,7 @@ mod tests {
         assert!(it.has(&F, b"1"));
         it.tier.bump(&KEY).unwrap();
         assert!(!it.has(&F, b"1"));
-        // A snapshot from before the removal is of no use after it.
+        // A snapshot from before the removal is invalid after it.
         it.insert(b"1", before, 10);
         assert!(!it.has(&F, b"1"));
         it.insert(b"1", it.snapshot(), 10);
@@ -211,13 +210,13 @@ mod tests {
         assert!(used().is_empty() && it.has(&F, b"1"));
         assert_eq!(used(), [(F, KEY)]);
         assert!(used().is_empty());
-        // Also when the thread keeps the result itself.
+        // Also if the result comes from the thread's own cache.
         (0..3).for_each(|_| assert!(it.has(&F, b"1")));
         assert_eq!(used(), [(F, KEY)]);
     }
 
     #[test]
-    fn results_take_no_more_than_they_may() {
+    fn results_take_no_more_memory_than_allowed() {
         let it = Fixture::new(100 << 10);
         for n in 0..10_000_u32 {
             it.insert(&n.to_le_bytes(), it.snapshot(), 1000);
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_if_no_memory_is_given() {
+    fn no_results_are_kept_with_a_limit_of_zero() {
         let it = Fixture::new(0);
         assert!(!it.tier.is_used() && it.tier.snapshot(&KEY, &F, &it.root.path().into()).is_none());
         it.insert(b"1", it.snapshot(), 10);

@@ -1,4 +1,4 @@
-//! Which entries were touched in the last minute, so that a hit need not look at the file's times.
+//! Remembers which entries were touched in the last minute, so that a hit need not read the file's times.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use crate::key::digest::Key;
 
 const SLOTS: usize = 1 << 10;
 
-/// For some keys, the minute in which their entry was touched.
+/// The minute of the last touch, for some keys.
 pub(super) struct TouchTimes(Box<[AtomicU64]>);
 
 impl Default for TouchTimes {
@@ -17,7 +17,7 @@ impl Default for TouchTimes {
 }
 
 impl TouchTimes {
-    /// Whether the entry of this key was not touched in this minute, as far as is known; notes that it is touched now.
+    /// Returns whether no touch of the entry of this key is known in this minute, and records one.
     pub(super) fn is_due(&self, key: &Key) -> bool {
         self.is_due_in(key, SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs() / 60)
     }

@@ -1,13 +1,13 @@
-//! Which results in memory may be used: those whose [`Snapshot`] still holds.
+//! Decides which results in memory may be used: those whose [`Snapshot`] is still valid.
 //!
-//! A snapshot is taken before the file of a result is opened. It has the version of the key, the table that the version is in,
-//! and the *generation*: a number that changes whenever everything in memory is dropped, because a folder or the table itself
-//! was removed or replaced by another program.
+//! A snapshot is taken before the file of a result is opened. It has the version of the key, the table that holds this
+//! version, and the *generation*: a number that changes whenever all results in memory are dropped, because another
+//! program removed or replaced a folder or the table.
 //!
-//! The generation and the table change in one step, and a snapshot reads both in one step. Otherwise a result could be kept with
-//! the new generation and a version of the old table, which nothing changes any more, and would never become invalid. For the
-//! same reason the folder of a function is added to those that are watched in the step that takes the snapshot: if the folder
-//! is replaced later, that is noticed, and the generation changes.
+//! Generation and table change in one step, and a snapshot reads both in one step. Otherwise a result could get the new
+//! generation with a version from the old table; that version never changes again, so the result would never become
+//! invalid. For the same reason, the step that takes the snapshot also adds the function's folder to the watched
+//! folders: if the folder is replaced later, the check notices it and changes the generation.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::engine::version_table::VersionTable;
 use crate::key::digest::Key;
 use crate::sys::file_id::FileId;
 
-/// Says which results may be used.
+/// Decides which results may be used.
 pub(super) struct Validity {
     generation: AtomicU64,
     watched: Mutex<Watched>,
@@ -30,7 +30,7 @@ pub(super) struct Validity {
 /// What is checked once a second.
 #[derive(Default)]
 struct Watched {
-    /// The file of version counters; `None` if there can be no results in memory.
+    /// The file of version counters; `None` if no results are kept in memory.
     path: Option<PathBuf>,
     read_only: bool,
     table: Option<Arc<VersionTable>>,
@@ -43,8 +43,8 @@ struct WatchedFolder {
     identity: Option<FolderIdentity>,
 }
 
-/// What tells a folder from another one of its name: the inode of a folder that is removed may be the next one's, so the time
-/// at which it was made counts as well. Where the file system does not keep that, the inode has to do.
+/// Identity of a folder. The inode of a removed folder may be given to the next one, so the time of creation belongs to
+/// it too, if the file system records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FolderIdentity {
     identity: FileId,
@@ -58,7 +58,7 @@ impl FolderIdentity {
     }
 }
 
-/// What a cache was like before a file was opened.
+/// State of a cache before a file was opened.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     table: Arc<VersionTable>,
@@ -82,8 +82,8 @@ impl Validity {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a snapshot, to be used for a file in `folder` that is opened afterwards. `None` if its result may not be kept in
-    /// memory, since it would not be seen who removes it.
+    /// Takes a snapshot for a file in `folder` that is opened afterwards. `None` if the result must not be kept in
+    /// memory, because its removal would not be noticed.
     pub(super) fn snapshot(&self, key: &Key, function: &Key, folder: &Arc<Path>) -> Option<Snapshot> {
         let mut watched = self.watched();
         let table = watched.table.clone().filter(|table| table.is_coherent())?;
@@ -96,7 +96,7 @@ impl Validity {
         Some(Snapshot { table, slot, version, generation: self.generation.load(Ordering::Relaxed) })
     }
 
-    /// Whether the entry can't have been removed or replaced since the snapshot.
+    /// Returns whether the entry was neither removed nor replaced since the snapshot.
     #[inline]
     pub(super) fn is_current(&self, snapshot: &Snapshot) -> bool {
         snapshot.table.read(snapshot.slot) == snapshot.version
@@ -108,7 +108,7 @@ impl Validity {
         self.watched().folders.iter().map(|(function, folder)| (*function, folder.path.clone())).collect()
     }
 
-    /// Makes all snapshots invalid if a folder or the version table was removed or replaced: whether it did.
+    /// Invalidates all snapshots if a folder or the version table was removed or replaced. Returns whether it did.
     pub(super) fn check(&self) -> bool {
         let mut watched = self.watched();
         let table_is_there = watched.table.as_ref().is_some_and(|table| table.is_there());
@@ -128,7 +128,7 @@ impl Validity {
         true
     }
 
-    /// Opens the version table, if none is open: the error, if it can't be opened.
+    /// Opens the version table, if none is open. Returns the error if it can't be opened.
     fn open_table(&self) -> Option<io::Error> {
         let (path, read_only) = {
             let watched = self.watched();
@@ -144,10 +144,11 @@ impl Validity {
         }
     }
 
-    /// Tells all processes that the entry of this key was removed or replaced; with `None`, that any entry may have been.
+    /// Notifies all processes that the entry of this key was removed or replaced; with `None`, that any entry may have
+    /// been.
     ///
     /// # Errors
-    /// If they can't be told, so that they may use what they have in memory.
+    /// If they can't be notified, so that they may use outdated results in memory.
     pub(super) fn bump(&self, key: Option<&Key>) -> io::Result<()> {
         let table = self.watched().table.clone();
         let table = match table {
@@ -159,7 +160,7 @@ impl Validity {
                     (watched.path.clone(), watched.table.clone())
                 };
                 if let (Some(error), Some(path)) = (failed, path) {
-                    // Others notice within a second that the file is gone.
+                    // Other processes notice within a second that the file is gone.
                     match fs::remove_file(path) {
                         Ok(()) => {}
                         Err(removal) if removal.kind() == io::ErrorKind::NotFound => {}
@@ -199,11 +200,11 @@ mod tests {
         validity.snapshot(&KEY, &FUNCTION, folder).unwrap()
     }
 
-    /// F56: a reader, a thread that removes the entry, and another program that removes the table, in every order of their
-    /// steps. When the entry was removed, no result of the removed file is valid, after the thread that checks has run.
+    /// F56: a reader, a thread that removes the entry, and another program that removes the table, in every order of
+    /// their steps. After the removal and the next check, no result from the removed file is valid.
     #[test]
     fn a_removed_entry_is_never_valid_in_any_order_of_steps() {
-        // The reader: snapshot, open. The remover: remove, bump. The other program: remove the table; the thread: check.
+        // Reader: snapshot, open. Remover: remove, bump. Other program and background thread: remove the table, check.
         let orders = interleavings(&[2, 2, 2]);
         assert_eq!(orders.len(), 90);
         for order in orders {
@@ -228,14 +229,14 @@ mod tests {
             }
             if let Some(snapshot) = taken.filter(|_| opened) {
                 assert!(!validity.is_current(&snapshot), "{order:?}");
-                // Not even after a removal by this process, however often.
+                // It stays invalid, even after another bump by this process.
                 validity.bump(None).unwrap();
                 assert!(!validity.is_current(&snapshot), "{order:?}");
             }
         }
     }
 
-    /// F56: with threads, as the model above takes each step as one.
+    /// F56: the same with real threads; the model above treats each step as atomic.
     #[test]
     fn a_snapshot_never_pairs_a_removed_table_with_the_new_generation() {
         let root = tempfile::tempdir().unwrap();
@@ -247,9 +248,9 @@ mod tests {
                 while !done.load(Ordering::Relaxed) {
                     let Some(snapshot) = validity.snapshot(&KEY, &FUNCTION, &folder) else { continue };
                     if !snapshot.table.is_there() && validity.is_current(&snapshot) {
-                        // The check has not run yet, or it never will.
+                        // If it is valid, the check has not run yet. After the check it must be invalid.
                         validity.check();
-                        assert!(!validity.is_current(&snapshot), "it is valid for ever");
+                        assert!(!validity.is_current(&snapshot), "the snapshot stays valid after the check");
                     }
                 }
             });
@@ -262,9 +263,9 @@ mod tests {
         });
     }
 
-    /// F64: the system gives the inode of a removed folder to the next one.
+    /// F64: the file system gives the inode of a removed folder to the next one.
     #[test]
-    fn a_folder_that_is_removed_and_made_again_is_another_one() {
+    fn a_folder_that_is_removed_and_created_again_has_another_identity() {
         let root = tempfile::tempdir().unwrap();
         let folder: Arc<Path> = root.path().join("f").into();
         let validity = validity(root.path());
@@ -273,13 +274,13 @@ mod tests {
             let before = snapshot(&validity, &folder);
             let identity = FolderIdentity::of(&folder).unwrap();
             assert!(!validity.check());
-            // Longer than the clock of a file system stands still.
+            // Longer than the resolution of a file system's clock.
             thread::sleep(Duration::from_millis(20));
             fs::remove_dir(&folder).unwrap();
             fs::create_dir(&folder).unwrap();
             let next = FolderIdentity::of(&folder).unwrap();
             if next.identity == identity.identity && fs::metadata(&folder).unwrap().created().is_err() {
-                // This file system does not tell them apart.
+                // This file system can't distinguish them.
                 return;
             }
             assert!(next != identity && validity.check() && !validity.is_current(&before));
@@ -305,7 +306,7 @@ mod tests {
         assert!(!validity.is_current(&after));
     }
 
-    /// F60: a process that can't open the table tells others all the same.
+    /// F60: a process that can't open the table still notifies others.
     #[test]
     fn a_process_without_a_table_removes_it_or_says_that_it_can_not() {
         let root = tempfile::tempdir().unwrap();
@@ -313,7 +314,7 @@ mod tests {
         let other = validity(root.path());
         let folder: Arc<Path> = root.path().into();
         let taken = snapshot(&other, &folder);
-        // A link is never followed, so the table can't be opened.
+        // Links are never followed, so this table can't be opened.
         let blind = Validity::new(Some(root.path().join("link")), false);
         #[cfg(unix)]
         {
@@ -323,12 +324,12 @@ mod tests {
             blind.bump(Some(&KEY)).unwrap();
             assert!(fs::symlink_metadata(root.path().join("link")).is_err());
         }
-        // Opened again when there is something to tell.
+        // It is opened again when there is a change to report.
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         assert!(other.check() && !other.is_current(&taken));
         assert!(other.snapshot(&KEY, &FUNCTION, &folder).is_none());
-        assert!(other.bump(Some(&KEY)).is_err(), "a folder is in the way, and nothing was told");
+        assert!(other.bump(Some(&KEY)).is_err(), "a folder blocks the file, but `bump` reports no error");
         fs::remove_dir(&path).unwrap();
         other.bump(Some(&KEY)).unwrap();
         assert!(other.snapshot(&KEY, &FUNCTION, &folder).is_some());

@@ -1,4 +1,4 @@
-//! Arrays of numbers in blocks, by larder-blocks.
+//! Compression of number arrays in blocks, by larder-blocks.
 
 use std::io::{self, BufRead, Read, Write};
 use std::num::NonZeroUsize;

@@ -18,12 +18,12 @@ pub(super) const BACKENDS: Backends = &[(Method::Bz2, &Bz2)];
 const HEAD: usize = 4;
 const BLOCK_MAGIC: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
 
-/// About how many bytes a segment has.
+/// Approximate size of a segment, in bytes.
 const SEGMENT: usize = 1_000_000;
 
 impl MemberFormat for Bz2 {
     fn segment(&self, level: i32) -> usize {
-        // Whole blocks: bzip2 keeps 19 bytes of each for itself.
+        // A segment has whole blocks. bzip2 uses 19 bytes of each block itself.
         let block = 100_000 * usize::try_from(level).unwrap_or(1).max(1);
         SEGMENT / block * (block - 19)
     }
@@ -44,7 +44,7 @@ impl MemberFormat for Bz2 {
         SEGMENT
     }
 
-    /// A stream does not say how long it is, but the next one begins with ten known bytes.
+    /// Searches for the next stream, which begins with ten known bytes: a stream does not store its length.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         let begins = |window: &[u8]| {
             window.starts_with(b"BZh") && matches!(window[3], b'1'..=b'9') && window[HEAD..] == BLOCK_MAGIC

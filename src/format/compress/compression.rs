@@ -1,4 +1,4 @@
-//! A compression method with a level: how values are written and read through it.
+//! `Compression`: a method with a level, which writes and reads values.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::format::compress::{registry, select};
 use crate::format::target::Target;
 use crate::sys::workers::threads;
 
-/// A compressor to write with, and its level.
+/// A compression method and its level.
 ///
 /// | method | levels | extension | feature | choose it for |
 /// |---|---|---|---|---|
@@ -32,8 +32,8 @@ use crate::sys::workers::threads;
 /// text is parsed, or when something is written. Other methods can be added with
 /// [`register_compressor`](crate::register_compressor).
 ///
-/// gzip, bz2, xz, lz4 and zstd use [several threads](crate::set_threads) for large values: these
-/// are written as several members, one after another, which every tool reads as one content.
+/// gzip, bz2, xz, lz4 and zstd use [several threads](crate::set_threads) for large values: such a value is written as
+/// several members, one after another, which every tool reads as one content.
 ///
 /// ```
 /// use larder::Compression;
@@ -50,7 +50,7 @@ pub struct Compression {
     pub(super) level: i32,
 }
 
-/// The codec that packs the blocks of [`Compression::blocks`].
+/// The codec for the blocks of [`Compression::blocks`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum BlockCodec {
@@ -79,7 +79,7 @@ impl Compression {
 
     /// gzip files (RFC 1952), level 0 to 9; `zcat` reads them.
     ///
-    /// Choose it for files that others read with standard tools. Levels above 6 take much longer and save little.
+    /// Choose it for files that other people read with standard tools. Levels above 6 take much longer and save little.
     pub const fn gzip(level: i32) -> Self {
         Compression { method: Method::Gzip, level }
     }
@@ -94,16 +94,16 @@ impl Compression {
 
     /// xz files, level 0 to 9; `xz -dc` reads them.
     ///
-    /// Choose it for archives, where size is all that counts. Writing is ten times slower than with the
-    /// others, and takes memory: 94 MiB a thread at level 6, 674 MiB at level 9.
+    /// Choose it for archives, where only size counts. Writing is ten times slower than with the others, and takes much
+    /// memory: 94 MiB per thread at level 6, 674 MiB at level 9.
     pub const fn xz(level: i32) -> Self {
         Compression { method: Method::Xz, level }
     }
 
     /// The older `.lzma` format, level 0 to 9; `xz -dc --format=lzma` reads them.
     ///
-    /// Choose it for readers that know nothing newer. It has no checksum of its own (a dump has one), and is
-    /// one stream, so one thread writes and reads it.
+    /// Choose it for readers that don't know a newer format. It has no checksum of its own (a dump has one). It is one
+    /// stream, so one thread writes and reads it.
     pub const fn lzma(level: i32) -> Self {
         Compression { method: Method::Lzma, level }
     }
@@ -118,21 +118,21 @@ impl Compression {
 
     /// Zstandard frames (RFC 8878), level 1 to 22; `zstd -dc` reads them. Needs feature `zstd`.
     ///
-    /// Choose it where you can: at level 3 it is as small as gzip at 6, at several times its speed. Levels from
-    /// 20 on take several hundred MiB a thread.
+    /// Choose it for most purposes: at level 3 it is as small as gzip at level 6, at several times its speed. Levels
+    /// from 20 on take several hundred MiB per thread.
     pub const fn zstd(level: i32) -> Self {
         Compression { method: Method::Zstd, level }
     }
 
-    /// A method of your own, added by [`register_compressor`](crate::register_compressor). A use before that, or with a
-    /// level that it does not have, is an error.
+    /// A registered method, see [`register_compressor`](crate::register_compressor). Using it before it is registered,
+    /// or with a level that it does not have, is an error.
     pub const fn custom(name: &'static str, level: i32) -> Self {
         Compression { method: Method::Custom(name), level }
     }
 
-    /// Arrays of numbers, shuffled and packed block by block on several threads (see
-    /// [`set_threads`](crate::set_threads)); all other content is in blocks as well. LZ4 has no levels: its
-    /// `level` is 0. No file extension asks for it. Needs feature `blocks`, and that of the codec.
+    /// Arrays of numbers, shuffled and compressed block by block on several threads (see
+    /// [`set_threads`](crate::set_threads)); all other content is in blocks as well. LZ4 has no levels: its `level` is
+    /// 0. No file extension stands for this method. Needs feature `blocks`, and the feature of the codec.
     ///
     /// Choose it for caches and files that hold large arrays: numbers get smaller than with LZ4 or Zstandard
     /// alone, at several GB/s, and a block that does not shrink is stored unchanged. Only larder reads this format.
@@ -155,9 +155,8 @@ impl Compression {
         self.method.facts().name
     }
 
-    /// Returns the method that a file name's extension asks for: `.z`, `.gz`, `.bz2`, `.xz`, `.lzma`, `.lz4`,
-    /// `.zst` or that of a registered compressor, in upper or lower case; [`NONE`](Compression::NONE) for any
-    /// other.
+    /// Returns the method for a file name's extension: `.z`, `.gz`, `.bz2`, `.xz`, `.lzma`, `.lz4`, `.zst` or that of a
+    /// registered compressor, in upper or lower case; [`NONE`](Compression::NONE) for any other.
     ///
     /// ```
     /// # use larder::Compression;
@@ -184,7 +183,7 @@ impl Compression {
         Compression { method, level: if method.has_levels() { DEFAULT_LEVEL } else { 0 } }
     }
 
-    /// Checks that the method is in this build, and has this level.
+    /// Returns an error if the method is not in this build, or does not have this level.
     pub(crate) fn validate(self) -> Result<Self> {
         let levels = select::levels(self.method)?;
         if !levels.contains(&self.level) {
@@ -194,7 +193,7 @@ impl Compression {
         Ok(self)
     }
 
-    /// Lets `write` write into `target` through the compressor, and ends the compressed stream.
+    /// Passes a writer to `write` that compresses into `target`, and then ends the compressed stream.
     pub(crate) fn compress<R>(
         self,
         target: &mut dyn Target,
@@ -210,21 +209,23 @@ impl Compression {
         Ok(result)
     }
 
-    /// Returns the name of the method that wrote a stream which begins so; `None` if it is not compressed.
+    /// Returns the name of the method whose streams begin with `head`; `None` if it is not compressed.
     pub(crate) fn detected(head: &[u8]) -> Result<Option<&'static str>> {
         let (method, _) = select::method_of_stream(&mut &*head)?;
         Ok((method != Method::None).then_some(method.facts().name))
     }
 
-    /// Lets `read` read the next value of `source`, compressed or not. Afterwards, `source` stands exactly after it.
+    /// Passes the next value of `source` to `read`, decompressed if needed. Afterwards, `source` is positioned exactly
+    /// after the value.
     pub(crate) fn decompress<R>(source: &mut dyn BufRead, read: impl FnOnce(Content<'_>) -> Result<R>) -> Result<R> {
         let (method, mut source) = select::method_of_stream(source)?;
         let Some(backend) = select::backend(method)? else { return read(Content::unverified(&mut source)) };
         read_alone(method, backend, &mut source, read)
     }
 
-    /// Does the same for a source that holds one value and nothing else. It may read ahead, so several threads decompress
-    /// large values. If something follows the value, that is an error, or still in `source`.
+    /// Like [`decompress`](Compression::decompress), for a source that holds one value and nothing else. It may read
+    /// ahead, so that several threads decompress large values. If bytes follow the value, this is an error, or they are
+    /// still in `source`.
     pub(crate) fn decompress_whole<R>(
         source: &mut dyn BufRead,
         read: impl FnOnce(Content<'_>) -> Result<R>,
@@ -242,7 +243,7 @@ impl Compression {
     }
 }
 
-/// Reads the next stream in the caller's thread.
+/// Reads the next stream on the calling thread.
 fn read_alone<R>(
     method: Method,
     backend: &'static dyn Backend,

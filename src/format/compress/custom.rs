@@ -1,4 +1,4 @@
-//! Compressors that users register.
+//! User-defined compressors.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read, Write};
@@ -11,8 +11,8 @@ use crate::format::target::Target;
 
 /// A compression method of your own, for [`register_compressor`](crate::register_compressor).
 ///
-/// Each value becomes one stream. A stream begins with the [`magic`](Compressor::magic) and says
-/// itself where it ends, so that other values may follow it.
+/// Each value becomes one stream. A stream must begin with the [`magic`](Compressor::magic) and mark its own end, so
+/// that other values may follow it.
 ///
 /// ```
 /// use std::io::{self, BufRead, Read, Write};
@@ -109,19 +109,19 @@ use crate::format::target::Target;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Compressor: Send + Sync + 'static {
-    /// Returns its name: 1 to 32 of `a` to `z`, `0` to `9`, `_` and `-`.
+    /// Returns the name: 1 to 32 characters of `a` to `z`, `0` to `9`, `_` and `-`.
     fn name(&self) -> &str;
 
-    /// Returns the bytes that each of its streams begins with: 1 to 16. No magic of another method may begin with them,
-    /// or be their beginning.
+    /// Returns the 1 to 16 bytes that each stream begins with. No magic of another method may begin with them, or be
+    /// their beginning.
     fn magic(&self) -> &[u8];
 
-    /// Returns the extension of file names that asks for it, without a dot. Default: none.
+    /// Returns the file extension for this compressor, without a dot. Default: none.
     fn extension(&self) -> Option<&str> {
         None
     }
 
-    /// Returns its levels. Default: only 0.
+    /// Returns the range of levels. Default: only 0.
     fn levels(&self) -> RangeInclusive<i32> {
         0..=0
     }
@@ -131,33 +131,33 @@ pub trait Compressor: Send + Sync + 'static {
         *self.levels().start()
     }
 
-    /// Returns a writer that compresses into `target`, beginning with the [`magic`](Compressor::magic).
-    /// `target` is not buffered: give it pieces, not single bytes.
+    /// Returns a writer that compresses into `target`, beginning with the [`magic`](Compressor::magic). `target` is not
+    /// buffered, so write larger pieces to it, not single bytes.
     ///
     /// # Errors
-    /// What `target` reports, or why there can be no such writer.
+    /// Errors of `target`, or the reason why the writer can't be created.
     fn writer<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn CompressionWriter + 'w>>;
 
     /// Returns a reader of one stream, from its [`magic`](Compressor::magic) on. It must read no byte of `source` after
-    /// the stream, give 0 bytes at the stream's end, and
-    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the source ends first. Content may be
-    /// damaged or hostile: take memory as bytes arrive, not because a length claims them.
+    /// the stream. At the stream's end it must return 0 bytes; if the source ends first,
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof). The stream may be damaged or hostile: allocate memory as bytes
+    /// arrive, not by a length that the stream claims.
     ///
     /// # Errors
-    /// What `source` reports, or that this is no such stream.
+    /// Errors of `source`, or an error if it does not have such a stream.
     fn reader<'r>(&self, source: Box<dyn BufRead + 'r>) -> io::Result<Box<dyn Read + 'r>>;
 }
 
-/// A compressing writer, whose stream the caller ends.
+/// Compressing writer whose stream the caller must end.
 pub trait CompressionWriter: Write {
-    /// Writes the rest and the end of the stream. If a writer is dropped without this, its output is not used.
+    /// Writes the rest of the stream and its end. If a writer is dropped without this call, its output is not used.
     ///
     /// # Errors
-    /// What the target reports.
+    /// Errors of the target.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// A registered compressor, with the answers that it gave when it was registered.
+/// A registered compressor, with its properties at the time of registration.
 pub(super) struct Custom {
     pub(super) name: &'static str,
     pub(super) magic: Vec<u8>,
@@ -181,7 +181,7 @@ impl Backend for Custom {
 }
 
 impl Custom {
-    /// Returns the error for a stream that does not begin with the magic: it could not be read again.
+    /// Returns the error for a stream that does not begin with the magic, and so could not be read again.
     fn wrong_magic(&self) -> io::Error {
         let Custom { name, magic, .. } = self;
         let message = format!("the compressor {name} began a stream with something else than its magic, {magic:02x?}");
@@ -189,10 +189,10 @@ impl Custom {
     }
 }
 
-/// A target that checks that a stream begins with the magic.
+/// Target that checks that a stream begins with the magic.
 struct Beginning<'w> {
     custom: &'static Custom,
-    /// Bytes of the magic that have been written.
+    /// Number of bytes of the magic that were written.
     begun: Rc<Cell<usize>>,
     target: &'w mut dyn Write,
 }
@@ -217,7 +217,7 @@ impl Write for Beginning<'_> {
     }
 }
 
-/// A writer that checks at the end that the whole magic was written.
+/// Writer that checks at the end that the whole magic was written.
 struct Whole<'w> {
     custom: &'static Custom,
     begun: Rc<Cell<usize>>,

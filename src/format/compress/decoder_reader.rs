@@ -1,26 +1,26 @@
-//! A reader for decompressors that work step by step.
+//! Reader for decompressors that work in steps.
 
 use std::io::{self, BufRead, Read};
 
 use crate::format::compress::multi_member::format::MemberDecoder;
 
-/// A decompressor that uses as much input, and writes as much output, as it can.
+/// Decompressor that uses as much input, and writes as much output, as it can in each step.
 pub(crate) trait Step {
-    /// Reads from `input` and writes to `target`; `at_end` says that no more input will come.
+    /// Reads from `input` and writes to `target`. `at_end` says that no more input will come.
     fn step(&mut self, input: &[u8], target: &mut [u8], at_end: bool) -> io::Result<Progress>;
 }
 
 /// The progress of one step.
 pub(crate) struct Progress {
-    /// Bytes of the input that were used.
+    /// Number of input bytes that were used.
     pub(crate) used: usize,
-    /// Bytes of the target that were written.
+    /// Number of bytes that were written to the target.
     pub(crate) made: usize,
     /// Whether the stream has ended.
     pub(crate) ended: bool,
 }
 
-/// Reads one stream step by step. It does not read from the source when the stream has ended, because a socket would
+/// Reader of one stream, in steps. It does not read from the source after the stream has ended, because a socket would
 /// block then.
 pub(crate) struct Stepwise<'r, S> {
     source: Box<dyn BufRead + 'r>,

@@ -1,13 +1,13 @@
-//! The content of compressed values, and what a caller is given of it.
+//! Content of compressed values, and the readers for it.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use crate::error::{Error, Result};
 
-/// The content of a stream, for the function that reads a value from it.
+/// Decompressed content, for the function that reads a value from it.
 pub(crate) struct Content<'r> {
     pub(crate) reader: &'r mut dyn BufRead,
-    /// Whether every byte is compared with a checksum before it is given.
+    /// Whether every byte is verified with a checksum before it is returned.
     pub(crate) verified: bool,
 }
 
@@ -18,8 +18,8 @@ impl<'r> Content<'r> {
     }
 }
 
-/// Returns how many bytes of content a compressed form of `len` bytes may have to get memory before they are read. Small
-/// forms are allowed a smaller ratio, because it is easy to send many of them.
+/// Returns how many bytes of memory may be reserved for the content of `len` compressed bytes before it is read. Small
+/// inputs get a smaller ratio, because it is easy to send many of them.
 pub(crate) fn believed_content(len: u64) -> u64 {
     len.saturating_mul(if len < 1 << 20 { 8 } else { 64 })
 }
@@ -30,7 +30,7 @@ pub(crate) struct Decompressed<R> {
 }
 
 impl<R: Read> Decompressed<R> {
-    /// `concatenated` says that the reader continues with the next member after it gave 0 bytes.
+    /// `concatenated` says that the reader continues with the next member after it returned 0 bytes.
     pub(crate) fn new(name: &'static str, reader: R, concatenated: bool) -> Self {
         let checked = Checked { name, reader, concatenated, ended: false };
         Decompressed { reader: BufReader::with_capacity(64 << 10, checked) }
@@ -40,7 +40,7 @@ impl<R: Read> Decompressed<R> {
         &mut self.reader.get_mut().reader
     }
 
-    /// Reads the end of the stream, where most formats have their own checksum, and nothing after it.
+    /// Reads to the end of the stream, where most formats have a checksum, and nothing after it.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
         if self.reader.buffer().is_empty() && self.reader.get_ref().ended {
             return Ok(());

@@ -1,4 +1,4 @@
-//! gzip, by flate2.
+//! gzip compression, by flate2.
 //!
 //! If there are several members, each has an extra field with its length (RFC 1952, section 2.3.1.1), as in BGZF. It shows
 //! where the member ends before it is decompressed:
@@ -24,13 +24,13 @@ pub(super) const BACKENDS: Backends = &[(Method::Gzip, &Gzip)];
 
 const SEGMENT: usize = 1 << 20;
 
-/// Bytes of a header without extra fields, the place of its flags, and the flag for extra fields.
+/// Size of a header without extra fields, the offset of its flags, and the flag for extra fields.
 const HEADER: usize = 10;
 const FLAGS: usize = 3;
 const EXTRA: u8 = 4;
 
-/// The bytes between the header and the length, if there are several members: the length of all extra fields, then name
-/// and length of this one.
+/// The bytes between the header and the length, if there are several members: the total length of the extra fields,
+/// then name and length of this one.
 const LENGTH_FOLLOWS: [u8; 6] = [8, 0, b'L', b'R', 4, 0];
 const LABEL: usize = LENGTH_FOLLOWS.len() + 4;
 
@@ -68,13 +68,14 @@ impl MemberFormat for Gzip {
     }
 }
 
-/// Bytes of each piece of input. The output of deflate depends on how its input is cut.
+/// Size of each piece of input, in bytes. The output of deflate depends on how its input is cut, so the pieces are
+/// fixed.
 const PIECE: usize = 64 << 10;
 
-/// Holds the member until its length is known.
+/// Writer that buffers the member until its length is known.
 struct Labelling<'w> {
     encoder: GzEncoder<Vec<u8>>,
-    /// The beginning of a piece.
+    /// The bytes of the current, incomplete piece.
     piece: Vec<u8>,
     target: Box<dyn Write + 'w>,
 }

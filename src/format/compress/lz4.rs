@@ -1,4 +1,4 @@
-//! LZ4 frames, by lz4_flex.
+//! LZ4 compression in frames, by lz4_flex.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -37,7 +37,7 @@ impl MemberFormat for Lz4 {
         SEGMENT
     }
 
-    /// Follows the lengths of the blocks.
+    /// Follows the lengths of the blocks to the end of the frame.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         let Some(&[flags, _]) = bytes.get(4..6) else { return MemberEnd::Later };
         let [content_checksum, content_size, block_checksums, dictionary] =
@@ -60,7 +60,7 @@ impl MemberFormat for Lz4 {
 }
 
 impl<'w> MemberEncoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
-    /// Making its buffers takes as long as compressing several megabytes.
+    /// Reuses the encoder, because allocating its buffers takes as long as compressing several megabytes.
     fn restart(&mut self) -> io::Result<bool> {
         self.try_finish()?;
         Ok(true)
@@ -71,7 +71,7 @@ impl<'w> MemberEncoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
     }
 }
 
-/// lz4_flex reads a frame that is cut between two blocks as complete; this makes it an error.
+/// Reader that reports an error for a frame that is cut between two blocks. lz4_flex alone reads it as complete.
 struct WholeFrame<'r>(FrameDecoder<Watched<'r>>);
 
 impl Read for WholeFrame<'_> {
@@ -90,7 +90,7 @@ impl<'r> MemberDecoder<'r> for WholeFrame<'r> {
     }
 }
 
-/// A source that remembers whether a read found its end.
+/// Source that remembers whether a read reached its end.
 struct Watched<'r> {
     source: Box<dyn BufRead + 'r>,
     at_end: bool,

@@ -1,13 +1,13 @@
-//! The methods that this crate knows: their names, levels, magics and features.
+//! Compression methods of this crate: names, levels, magics and features.
 
 use std::ops::RangeInclusive;
 
 use crate::error::{Error, ErrorKind};
 
-/// Bytes of the longest magic of a known method.
+/// Size of the longest magic of a known method, in bytes.
 pub(super) const LONGEST_KNOWN_MAGIC: usize = 6;
 
-/// Every method that this crate knows, whether its feature is on or not, and any other by its name.
+/// A method of this crate, whether its feature is on or not, or a registered one by its name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Method {
     None,
@@ -23,12 +23,12 @@ pub(super) enum Method {
     Custom(&'static str),
 }
 
-/// What is known about a method, even if it is not in this build.
+/// Properties of a method, known even if it is not in this build.
 pub(super) struct Facts {
     pub(super) name: &'static str,
-    /// Of file names; empty if none asks for it.
+    /// File extension; empty if there is none for this method.
     pub(super) extension: &'static str,
-    /// The first bytes of each of its streams; empty if they follow a rule instead.
+    /// The first bytes of each stream; empty if they follow a rule instead.
     pub(super) magic: &'static [u8],
     pub(super) levels: RangeInclusive<i32>,
 }
@@ -61,7 +61,7 @@ impl Method {
             Method::Zstd => ("zstd", "zst", &[0x28, 0xb5, 0x2f, 0xfd], 1..=22),
             Method::BlocksLz4 => ("blocks-lz4", "", b"\x8fLBLK4", 0..=0),
             Method::BlocksZstd => ("blocks-zstd", "", b"\x8fLBLKz", 1..=22),
-            // The registry has the rest, which a const function can't read.
+            // The registry has the other properties, which a const function can't read.
             Method::Custom(name) => (name, "", &[], 0..=0),
         };
         Facts { name, extension, magic, levels }
@@ -119,8 +119,8 @@ impl Method {
         )
     }
 
-    /// Returns the known method whose stream begins with these bytes. No two magics begin alike, and no document begins
-    /// with one.
+    /// Returns the known method whose streams begin with these bytes. No magic begins with another one, and no
+    /// uncompressed document begins with a magic.
     pub(super) fn detect(head: &[u8]) -> Option<Method> {
         let has_magic = |method: &Method| {
             let magic = method.facts().magic;

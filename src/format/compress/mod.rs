@@ -1,4 +1,4 @@
-//! Compressors: which methods exist, their names, and how a stream shows which one wrote it.
+//! Compressors: the methods, their names, and the detection of the method of a stream.
 
 pub(crate) mod compression;
 pub(crate) mod parse;

@@ -1,4 +1,4 @@
-//! Compressors as text: `name` or `name:level`.
+//! Parses compressors from text: `name` or `name:level`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,15 +21,15 @@ impl fmt::Debug for Compression {
     }
 }
 
-/// Which part of a compressor's text is wrong.
+/// The part of a compressor's text that is wrong.
 enum Misspelt {
     Name,
     Level(Method),
 }
 
 impl Compression {
-    /// Reads `name` or `name:level`. A const function, so that the attribute can check its option
-    /// when the user's crate is compiled.
+    /// Parses `name` or `name:level`. This is a const function, so that the attribute can check its option when the
+    /// user's crate is compiled.
     const fn parse(text: &[u8]) -> Result<Self, Misspelt> {
         let mut colon = 0;
         while colon < text.len() && text[colon] != b':' {
@@ -68,7 +68,7 @@ impl Compression {
     /// Parses the attribute's option `compress = "…"`, at compile time.
     ///
     /// # Panics
-    /// If the text names no compressor of this build, or not one of its levels.
+    /// If the text is not a compressor of this build, or has a level that it lacks.
     #[doc(hidden)]
     #[must_use]
     pub const fn checked(text: &str) -> Self {
@@ -93,7 +93,7 @@ impl Compression {
     }
 }
 
-/// `==` for slices is not const yet.
+/// Compares slices, because `==` for slices is not const yet.
 const fn equal(a: &[u8], b: &[u8]) -> bool {
     let mut same = a.len() == b.len();
     let mut index = 0;

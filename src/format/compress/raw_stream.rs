@@ -1,4 +1,4 @@
-//! Compressed streams of any content, such as archives.
+//! Compresses and decompresses streams of any content, such as archives.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -13,7 +13,7 @@ impl Compression {
     /// `Cache::export`. Returns what `write` returns. [`read_stream`](Compression::read_stream) reads the stream again.
     ///
     /// # Errors
-    /// Those of `write`, and what `target` and the compressor report. The stream is incomplete then.
+    /// Errors of `write`, of `target` and of the compressor. The stream is incomplete then.
     ///
     /// ```
     /// use larder::{Compression, dump_into, load_from};
@@ -38,7 +38,7 @@ impl Compression {
     /// it, `read` gets it as it is. Returns what `read` returns.
     ///
     /// # Errors
-    /// Those of `read`, and what `source` and the compressor report, also about content that `read` left unread;
+    /// Errors of `read`, of `source` and of the compressor, also about content that `read` left unread;
     /// [`CompressorDisabled`](crate::ErrorKind::CompressorDisabled) for a compressor that is not in this build.
     pub fn read_stream<R>(mut source: impl BufRead, read: impl FnOnce(&mut dyn Read) -> Result<R>) -> Result<R> {
         let (method, mut source) = select::method_of_stream(&mut source)?;
@@ -57,7 +57,7 @@ impl Compression {
     }
 }
 
-/// Ignores flushes: a flush would end a block of the compressor, which some can not do.
+/// Writer that ignores flushes: a flush would end a block of the compressor, and some compressors can't do that.
 struct Unflushed<'w>(&'w mut dyn Target);
 
 impl Write for Unflushed<'_> {
@@ -70,7 +70,7 @@ impl Write for Unflushed<'_> {
     }
 }
 
-/// The content of all members.
+/// Reader of the content of all members.
 struct All<'r>(Members<'r>);
 
 impl Read for All<'_> {

@@ -1,4 +1,4 @@
-//! The compressors that were registered in this process.
+//! Registry of the compressors that were added in this process.
 
 use std::io::BufRead;
 
@@ -8,7 +8,7 @@ use crate::format::compress::method::Method;
 use crate::format::compress::unread::peek;
 use crate::sys::fork::once::Once;
 
-/// The first one; each holds the next. They stay until the process ends.
+/// The first registered compressor; each holds the next one. They stay until the process ends.
 static REGISTERED: Place = Once::new();
 
 type Place = Once<Box<Registered>>;
@@ -19,32 +19,31 @@ struct Registered {
 }
 
 const LONGEST_NAME: usize = 32;
-/// Bytes of the longest magic that a method may have.
+/// Size limit of a method's magic, in bytes.
 pub(crate) const LONGEST_MAGIC: usize = 16;
 const LONGEST_EXTENSION: usize = 16;
 
-/// Extensions that ask for no compression.
+/// Extensions that stand for no compression.
 const PLAIN_EXTENSIONS: [&str; 2] = ["larder", "cbor"];
 
-/// What files of larder begin with if they are not compressed.
+/// The first bytes of larder's files without compression.
 const PLAIN_MAGICS: [(&str, &[u8]); 2] =
     [("an uncompressed dump", &[0xd9, 0xd9, 0xf7]), ("a cache entry", b"\x89LARDER\n")];
 
-/// Adds a compressor to those that this process can write and read: by its name
-/// ([`Compression::custom`](crate::Compression::custom), `"name:level".parse()`), by its extension,
-/// and by the magic that its streams begin with. See [`Compressor`] for an example.
+/// Adds a compressor, so that this process can write and read with it: by its name
+/// ([`Compression::custom`](crate::Compression::custom), `"name:level".parse()`), by its extension, and by the magic
+/// with which its streams begin. See [`Compressor`] for an example.
 ///
-/// It stays until the process ends. Register before anything is written or read with it: at the
-/// beginning of `main`. Entries of a cache that were written with a compressor that is not
-/// registered are misses.
+/// It stays registered until the process ends. Register it before anything is written or read with it, at the beginning
+/// of `main`. Cache entries written with a compressor that is not registered are misses.
 ///
 /// # Errors
-/// [`AlreadyRegistered`](ErrorKind::AlreadyRegistered) if another compressor has its name or its
-/// extension, or a magic that begins as this one or that this one begins with;
-/// [`InvalidInput`](ErrorKind::InvalidInput) if its name, magic, extension or levels are none.
+/// [`AlreadyRegistered`](ErrorKind::AlreadyRegistered) if another compressor has the same name or extension, or if one
+/// of the two magics begins with the other; [`InvalidInput`](ErrorKind::InvalidInput) if the name, magic, extension or
+/// levels are invalid.
 pub fn register_compressor(compressor: impl Compressor) -> Result<()> {
     let custom = Custom {
-        // Leaked, as a name is part of `Compression`, which is `Copy`.
+        // Leaked, because the name is part of `Compression`, which is `Copy`.
         name: String::leak(checked_name(compressor.name())?.to_owned()),
         magic: compressor.magic().to_vec(),
         extension: compressor.extension().map(str::to_owned),
@@ -61,7 +60,7 @@ pub fn register_compressor(compressor: impl Compressor) -> Result<()> {
         check_levels(&new.custom)?;
         match end.set(new) {
             Ok(()) => return Ok(()),
-            // Another thread has registered one first.
+            // Another thread has registered a compressor first: check again, and append after it.
             Err(back) => new = back,
         }
     }
@@ -152,7 +151,7 @@ fn check_levels(new: &Custom) -> Result<()> {
     Ok(())
 }
 
-/// Returns all of them, and the place of the next one.
+/// Returns all registered compressors, and the place for the next one.
 fn registered() -> (Vec<&'static Custom>, &'static Place) {
     let (mut all, mut place) = (Vec::new(), &REGISTERED);
     while let Some(registered) = place.get() {
@@ -178,13 +177,13 @@ pub(super) fn find_extension(extension: &str) -> Option<&'static Custom> {
     registered().0.into_iter().find(matches)
 }
 
-/// Returns the registered compressor whose magic the stream begins with. Appends the bytes to `head` that it reads for
-/// this, no more than needed.
+/// Returns the registered compressor whose magic the stream begins with. Reads only the bytes needed for this, and
+/// appends them to `head`.
 pub(super) fn detect(head: &mut Vec<u8>, source: &mut dyn BufRead) -> Result<Option<&'static Custom>> {
     let (mut candidates, _) = registered();
     loop {
         candidates.retain(|custom| custom.magic.starts_with(head) || head.starts_with(&custom.magic));
-        // At most one is complete, as no magic begins as another.
+        // At most one magic matches completely, because no magic begins with another one.
         if let Some(custom) = candidates.iter().find(|custom| head.starts_with(&custom.magic)) {
             return Ok(Some(custom));
         }

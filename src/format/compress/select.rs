@@ -1,4 +1,4 @@
-//! The code behind each method, built in or registered.
+//! Selects the implementation of a method, built in or registered.
 
 use std::io::BufRead;
 use std::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use crate::format::compress::method::{LONGEST_KNOWN_MAGIC, Method};
 use crate::format::compress::registry;
 use crate::format::compress::unread::{Unread, peek};
 
-/// The code of every method that is in this build.
+/// The implementations of all methods in this build.
 const BUILT_IN: &[Backends] = &[
     #[cfg(feature = "blocks")]
     super::blocks::BACKENDS,
@@ -27,12 +27,12 @@ const BUILT_IN: &[Backends] = &[
     super::zstd::BACKENDS,
 ];
 
-/// Returns the code of a method of this crate, if it is in this build.
+/// Returns the implementation of a method of this crate, if it is in this build.
 pub(super) fn built_in(method: Method) -> Option<&'static dyn Backend> {
     BUILT_IN.iter().copied().flatten().find(|(other, _)| *other == method).map(|(_, backend)| *backend)
 }
 
-/// Returns the code behind the method; `None` for [`Method::None`].
+/// Returns the implementation of a method; `None` for [`Method::None`].
 ///
 /// # Errors
 /// If the method is not in this build, or not registered.
@@ -50,7 +50,7 @@ pub(super) fn backend(method: Method) -> Result<Option<&'static dyn Backend>> {
 /// Returns the levels that the method has.
 ///
 /// # Errors
-/// If it is not registered.
+/// If the method is not registered.
 pub(super) fn levels(method: Method) -> Result<RangeInclusive<i32>> {
     match method {
         Method::Custom(name) => {
@@ -60,7 +60,7 @@ pub(super) fn levels(method: Method) -> Result<RangeInclusive<i32>> {
     }
 }
 
-/// Returns the method that wrote the next stream, and the source with all bytes of that stream.
+/// Returns the method of the next stream, and a source that still has all bytes of that stream.
 pub(super) fn method_of_stream(source: &mut dyn BufRead) -> Result<(Method, Unread<'_>)> {
     let mut head = peek(source, LONGEST_KNOWN_MAGIC)?;
     let method = match Method::detect(&head) {

@@ -1,17 +1,17 @@
-//! Looking at the first bytes of a source without losing them.
+//! Reads the first bytes of a source without losing them.
 
 use std::io::{self, BufRead, Read};
 
 use crate::error::{Error, Result};
 
-/// Takes up to `count` next bytes from `source`, which may give one byte at a time. [`Unread`] puts them back.
+/// Reads up to `count` bytes from `source`, which may return one byte at a time. [`Unread`] puts them back.
 pub(crate) fn peek(source: &mut dyn BufRead, count: usize) -> Result<Vec<u8>> {
     let mut head = Vec::with_capacity(count);
     source.take(count as u64).read_to_end(&mut head).map_err(|e| Error::io(e, "can't read"))?;
     Ok(head)
 }
 
-/// A reader with some bytes put back before the rest.
+/// Reader that returns some bytes that were put back, and then the rest.
 pub(crate) struct Unread<'r> {
     head: Vec<u8>,
     at: usize,

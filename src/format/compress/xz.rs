@@ -17,17 +17,17 @@ struct Lzma;
 
 pub(super) const BACKENDS: Backends = &[(Method::Xz, &Xz), (Method::Lzma, &Lzma)];
 
-/// Bytes of memory for a decoder: level 9 needs 65 MiB for its dictionary. larder writes no file that needs more, and
-/// refuses one before it takes the memory.
+/// Memory limit of a decoder, in bytes: level 9 needs 65 MiB for its dictionary. No file of larder needs more; for
+/// other files, this is an error before the memory is allocated.
 const DECODER_MEMORY: u64 = 96 << 20;
 
 const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 
-/// The smallest stream: header, index without entries, footer.
+/// Size of the smallest stream, in bytes: header, index without entries, footer.
 const SMALLEST: usize = 32;
 
-/// liblzma's dictionaries, in KiB.
+/// Sizes of liblzma's dictionaries by level, in KiB.
 const DICTIONARIES: [usize; 10] = [256, 1024, 2048, 4096, 4096, 8192, 8192, 16384, 32768, 65536];
 
 fn dictionary(level: i32) -> usize {
@@ -37,7 +37,7 @@ fn dictionary(level: i32) -> usize {
 
 impl MemberFormat for Xz {
     fn segment(&self, level: i32) -> usize {
-        // Each segment begins with an empty dictionary, which costs less in a longer one.
+        // Each segment begins with an empty dictionary, which costs less in a longer segment.
         dictionary(level).max(4 << 20)
     }
 
@@ -60,8 +60,8 @@ impl MemberFormat for Xz {
         16 << 20
     }
 
-    /// A stream does not begin with its length. The end of its footer and the start of the next header are
-    /// eight known bytes, around a multiple of 4.
+    /// Searches for the end of the footer and the start of the next header: eight known bytes, around a multiple of 4. A
+    /// stream does not begin with its length.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         if !bytes.starts_with(&MAGIC) {
             return MemberEnd::Unknown;

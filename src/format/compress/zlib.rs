@@ -14,8 +14,8 @@ struct Zlib;
 
 pub(super) const BACKENDS: Backends = &[(Method::Zlib, &Zlib)];
 
-/// Returns the level of zlib-rs that equals this level of zlib. The level 1 of zlib-rs is twice as fast as that of zlib, but
-/// makes text a third larger and floats a sixth.
+/// Returns the level of zlib-rs that corresponds to this level of zlib. Level 1 of zlib-rs is not used: it is twice as
+/// fast as level 1 of zlib, but makes text a third larger and floats a sixth.
 pub(super) fn deflate_level(level: i32) -> Level {
     Level::new(if level == 1 { 2 } else { level.unsigned_abs() })
 }

@@ -14,10 +14,10 @@ struct Zstd;
 
 pub(super) const BACKENDS: Backends = &[(Method::Zstd, &Zstd)];
 
-/// 2^27 bytes: the default limit of `zstd -d`, and enough for levels up to 22.
+/// Logarithm of the window limit: 2^27 bytes is the default limit of `zstd -d`, and enough for levels up to 22.
 const LARGEST_WINDOW_LOG: u32 = 27;
 
-/// Bytes of content that a block has at most (RFC 8878, section 3.1.1.2.4).
+/// Maximum content of a block, in bytes (RFC 8878, section 3.1.1.2.4).
 const LARGEST_BLOCK: usize = 128 << 10;
 
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -54,7 +54,7 @@ impl MemberFormat for Zstd {
         Ok(Box::new(decoder))
     }
 
-    /// Decompresses at once, which needs no window beside the content.
+    /// Decompresses the whole frame in one step, which needs no window besides the content.
     fn decompress(&self, member: &[u8], largest: usize, content: &mut Vec<u8>) -> io::Result<()> {
         content.clear();
         content.reserve_exact(content_bound(member).unwrap_or(largest).min(largest));
@@ -85,7 +85,7 @@ impl MemberFormat for Zstd {
     }
 }
 
-/// Returns the length of a frame before its first block (RFC 8878, section 3.1.1.1), if `bytes` are enough to show it.
+/// Returns the length of a frame before its first block (RFC 8878, section 3.1.1.1); `None` if `bytes` are too short.
 fn header_len(bytes: &[u8]) -> Option<usize> {
     let descriptor = *bytes.strip_prefix(&MAGIC)?.first()?;
     let single_segment = descriptor >> 5 & 1;
@@ -97,16 +97,16 @@ fn header_len(bytes: &[u8]) -> Option<usize> {
     Some(5 + usize::from(1 - single_segment) + dictionary + content_size)
 }
 
-/// Returns whether the block at an offset is the last one, and its length (section 3.1.1.2).
+/// Returns whether the block at this offset is the last one, and its length (section 3.1.1.2).
 fn block(bytes: &[u8], at: usize) -> Option<(bool, usize)> {
     let [a, b, c] = *bytes.get(at..)?.first_chunk()?;
     let head = u32::from_le_bytes([a, b, c, 0]);
     let (last, kind, size) = (head & 1 == 1, head >> 1 & 3, (head >> 3) as usize);
-    // A block of one repeated byte.
+    // A block of one repeated byte stores only that byte.
     Some((last, 3 + if kind == 1 { 1 } else { size }))
 }
 
-/// Returns an upper limit of the content of a whole frame.
+/// Returns an upper bound of the content of a whole frame, in bytes.
 fn content_bound(member: &[u8]) -> Option<usize> {
     let mut at = header_len(member)?;
     let mut blocks = 0;

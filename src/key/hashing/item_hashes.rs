@@ -1,4 +1,4 @@
-//! The sorted digests of many items, such as the entries of a hash map.
+//! Computes the sorted digests of many items, such as the entries of a hash map.
 
 use std::mem;
 use std::sync::Mutex;
@@ -15,14 +15,14 @@ use crate::sys::workers::{threads, with_helpers};
 
 pub(crate) type Digest = [u8; 32];
 
-/// Bytes of encodings that are gathered before they are hashed. A processor fetches the memory of the next items while it
-/// encodes one, but not while it hashes one.
+/// Size of the batches of encodings that are hashed at once, in bytes. While a processor encodes an item, it fetches
+/// the memory of the next ones; while it hashes one, it does not.
 const BATCH: usize = 16 << 10;
 
-/// Batches before other threads help.
+/// Number of batches before other threads help.
 const WORTH_THREADS: usize = 32;
 
-/// The most digests that memory is reserved for at once.
+/// Limit on the number of digests for which memory is reserved in advance.
 const MOST_EXPECTED: usize = 1 << 20;
 
 /// Returns the digest of each item's encoding, sorted. `depth` is the nesting depth of the items, and `fetch` prefetches
@@ -52,8 +52,8 @@ where
     Ok(digests)
 }
 
-/// Adds the digests of all items. This thread encodes them. Other threads hash them as long as they keep up; this one
-/// hashes the rest.
+/// Adds the digests of all items. This thread encodes them. Other threads hash the batches as long as they keep up;
+/// this thread hashes the rest.
 fn add_with_help<I>(items: &mut I, order: MapOrder, depth: u32, digests: &mut Vec<Digest>) -> Result<()>
 where
     I: Iterator,
@@ -62,7 +62,7 @@ where
     let helpers = threads() - 1;
     let (sender, receiver) = sync_channel(2 * helpers);
     let receiver = Mutex::new(receiver);
-    // The sender moves into this closure: when it ends or panics, the helpers end.
+    // The closure owns the sender: when it ends or panics, the channel closes and the helpers end.
     let encode = || -> Result<()> {
         let sender = sender;
         let mut batch = Batch::new();
@@ -83,7 +83,7 @@ where
     encoded
 }
 
-/// Hashes batches until no more come.
+/// Hashes batches until the channel closes.
 fn hash_all(batches: &Mutex<Receiver<Batch>>) -> Vec<Digest> {
     let mut digests = Vec::new();
     while let Ok(Ok(mut batch)) = batches.lock().map(|batches| batches.recv()) {
@@ -92,18 +92,18 @@ fn hash_all(batches: &Mutex<Receiver<Batch>>) -> Vec<Digest> {
     digests
 }
 
-/// Sorts digests. The first eight bytes differ nearly always, and compare as one number.
+/// Sorts digests by their first eight bytes as a number, which nearly always differ, and then by the rest.
 fn sort(digests: &mut [Digest]) {
     let beginning = |digest: &Digest| digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     digests.sort_unstable_by(|a, b| beginning(a).cmp(&beginning(b)).then_with(|| a.cmp(b)));
 }
 
-/// The encodings of some items.
+/// The encodings of several items.
 struct Batch {
     buffer: HashBuffer,
-    /// The ends of the short encodings.
+    /// End offsets of the short encodings.
     ends: Vec<usize>,
-    /// The digests of the long ones.
+    /// Digests of the long encodings.
     long: Vec<Digest>,
 }
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_that_begin_alike_are_sorted_as_well() {
+    fn digests_with_the_same_first_bytes_are_sorted() {
         let mut digests: Vec<Digest> =
             (0..1000_u32).map(|n| *blake3::hash(&(n / 2).to_le_bytes()).as_bytes()).collect();
         digests.extend((0..=255).rev().map(|last| {

@@ -12,14 +12,14 @@ use crate::error::Result;
 use crate::key::digest::Key;
 use crate::sys::workers::{threads, try_map};
 
-/// Bytes of a subtree, which a thread hashes at a time. Strided arrays are copied piece by piece: a long piece has many
-/// rows, which use more of each cache line.
+/// Size in bytes of the subtrees that a thread hashes at a time. Strided arrays are copied piece by piece: a longer
+/// piece has more rows, which use more of each cache line.
 pub(crate) const PIECE: usize = 2 << 20;
 
-/// Pieces that are hashed before their values are merged.
+/// Number of pieces that are hashed before their values are merged.
 const PIECES_A_ROUND: usize = 64;
 
-/// Shorter content is hashed before other threads have started.
+/// Content up to this size, in bytes, is hashed before other threads could start.
 const WORTH_THREADS: u64 = 3 * PIECE as u64;
 
 /// Content that several threads can read at once, from any offset.
@@ -27,7 +27,8 @@ pub(crate) trait Source: Sync {
     /// Returns the total number of bytes.
     fn size(&self) -> u64;
 
-    /// Passes the bytes of the range to `target` in order, in parts of any length. `scratch` is memory for it to use.
+    /// Passes the bytes of the range to `target` in order, in parts of any length. The source may use `scratch` as
+    /// memory.
     ///
     /// # Errors
     /// If the content can't be read.
@@ -38,8 +39,8 @@ pub(crate) trait Source: Sync {
 pub(crate) trait Take {
     fn take(&mut self, bytes: &[u8]);
 
-    /// Takes bytes unless `is_unfit`. Returns whether they were taken. `is_unfit` runs when the bytes have just been read,
-    /// and are still in the cache.
+    /// Takes bytes unless `is_unfit` returns true. Returns whether they were taken. `is_unfit` runs right after the
+    /// bytes were read, while they are still in the processor's cache.
     fn take_unless(&mut self, bytes: &[u8], is_unfit: impl FnOnce() -> bool) -> bool;
 }
 
@@ -73,7 +74,7 @@ impl Take for Vec<u8> {
     }
 }
 
-/// Memory that a [`Source`] uses for each part.
+/// Memory that a [`Source`] reuses from part to part.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) first: Vec<u8>,
@@ -97,13 +98,13 @@ pub(crate) fn index(at: u64) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
 
-/// The digest of the bytes so far.
+/// Digest of the bytes so far, which more bytes can extend.
 #[derive(Clone)]
 pub(crate) struct Tree {
-    /// The current piece. Whether it is the last one is known when more bytes come.
+    /// The current piece. Only more bytes show that it is not the last one.
     piece: Hasher,
     filled: usize,
-    /// The number of pieces before it, and the largest whole subtrees that they make, from the left.
+    /// The number of pieces before the current one, and the largest complete subtrees of these, from the left.
     pieces: u64,
     subtrees: Vec<ChainingValue>,
 }
@@ -123,7 +124,7 @@ impl Tree {
     }
 
     /// # Errors
-    /// Those of the source. The digest is meaningless then.
+    /// Errors of the source. The digest is meaningless then.
     pub(crate) fn update_from(&mut self, source: &impl Source) -> Result<()> {
         let (mut at, mut scratch) = (0, Scratch::default());
         let alone = source.size() < WORTH_THREADS || threads() == 1;
@@ -131,7 +132,7 @@ impl Tree {
             let room = self.room() as u64;
             let rest = source.size() - at;
             if !alone && self.filled == 0 && rest > PIECE as u64 {
-                // Without the last piece, as it may be the last of the content.
+                // Keep the last piece back, because it may be the last of the content.
                 let count = PIECES_A_ROUND.min(index((rest - 1) / PIECE as u64));
                 self.update_whole(source, at, count)?;
                 at += (count * PIECE) as u64;
@@ -145,7 +146,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the room in the current piece. The caller adds at least one byte.
+    /// Returns the number of bytes that fit into the current piece. The caller adds at least one.
     fn room(&mut self) -> usize {
         if self.filled == PIECE {
             let value = self.piece.finalize_non_root();
@@ -160,7 +161,7 @@ impl Tree {
         self.filled = 0;
     }
 
-    /// Adds a piece, and merges it with what it completes.
+    /// Adds the value of a piece, and merges it into the subtrees that it completes.
     fn push(&mut self, mut value: ChainingValue) {
         self.pieces += 1;
         for _ in 0..self.pieces.trailing_zeros() {
@@ -171,7 +172,7 @@ impl Tree {
         self.subtrees.push(value);
     }
 
-    /// Hashes whole pieces, which are not the last one, with several threads.
+    /// Hashes complete pieces on several threads. The last piece of the content is not among them.
     fn update_whole(&mut self, source: &impl Source, from: u64, count: usize) -> Result<()> {
         let first = self.pieces;
         let values =
@@ -186,7 +187,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the digest of the bytes so far and these.
+    /// Returns the digest of the bytes so far followed by `bytes`.
     pub(crate) fn digest_with(&self, bytes: &[u8]) -> Key {
         let mut tree = self.clone();
         tree.update(bytes);

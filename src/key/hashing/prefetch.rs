@@ -1,4 +1,4 @@
-//! Items whose memory is prefetched.
+//! Iterator that prefetches the memory of items.
 //!
 //! The strings of a hash map are scattered over memory, and waiting for one takes longer than hashing it. The benchmark
 //! `optimizations` compares keys of hash maps with and without this.
@@ -6,13 +6,13 @@
 
 use std::iter::Fuse;
 
-/// Items that are prefetched before they are used.
+/// Number of items between prefetch and use.
 const AHEAD: usize = 16;
 
 pub(crate) struct Ahead<I: Iterator, F> {
     items: Fuse<I>,
     fetch: F,
-    /// A ring; `next` is the place of the next item.
+    /// Ring buffer; `next` is the index of the next item.
     waiting: [Option<I::Item>; AHEAD],
     next: usize,
 }
@@ -49,11 +49,11 @@ impl<I: Iterator, F: Fn(&I::Item)> Iterator for Ahead<I, F> {
 #[inline]
 pub(crate) fn fetch<T>(value: &T) {
     if typeid::of::<T>() == typeid::of::<&String>() {
-        // SAFETY: `T` is `&String`, but for its lifetime, and the string is used no longer than here.
+        // SAFETY: `T` is `&String`, except for its lifetime, and the reference is used only in this expression.
         prefetch(unsafe { *std::ptr::from_ref(value).cast::<&String>() }.as_ptr());
     }
     if typeid::of::<T>() == typeid::of::<&&str>() {
-        // SAFETY: `T` is `&&str`, but for its lifetime, and the string is used no longer than here.
+        // SAFETY: `T` is `&&str`, except for its lifetime, and the reference is used only in this expression.
         prefetch(unsafe { **std::ptr::from_ref(value).cast::<&&str>() }.as_ptr());
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn fetch<T>(value: &T) {
 #[inline]
 fn prefetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which reads nothing and may be given for any address.
+    // SAFETY: a prefetch is a hint. It reads nothing, and is valid for any address.
     unsafe {
         std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
     }

@@ -1,4 +1,4 @@
-//! Every format with members is a backend.
+//! Implements `Backend` for every format with members.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -8,7 +8,7 @@ use crate::format::compress::multi_member::members::Members;
 use crate::format::compress::multi_member::writer;
 use crate::sys::workers::threads;
 
-/// Bytes of memory that the encoders of one value may take together.
+/// Memory limit for all encoders of one value together, in bytes.
 const ENCODERS_MEMORY: usize = 1536 << 20;
 
 impl<S: MemberFormat> Backend for S {

@@ -1,73 +1,73 @@
-//! What a format with several members provides.
+//! `MemberFormat`: the interface of a format whose values may have several members.
 
 use std::io::{self, BufRead, Read, Write};
 
-/// A format that reads several members, one after another, as one content.
+/// A format in which several members, one after another, form one content.
 pub(crate) trait MemberFormat: Sync {
-    /// Returns the bytes of content in each member but the last.
+    /// Returns the size of the content of each member except the last, in bytes.
     fn segment(&self, level: i32) -> usize;
 
-    /// Returns about how many bytes of memory one encoder needs.
+    /// Returns the approximate memory of one encoder, in bytes.
     fn encoder_memory(&self, level: i32) -> usize;
 
-    /// Returns an encoder of one member. The pieces in which it is given the content do not change its output.
+    /// Returns an encoder of one member. Its output must not depend on how the content is cut into writes.
     fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>>;
 
-    /// Returns a decoder of one member. It reads no byte of `source` after the member, gives
-    /// 0 bytes at its end, and `UnexpectedEof` if the source ends first. A member that needs
-    /// more than about `memory` bytes is an error.
+    /// Returns a decoder of one member. It reads no byte of `source` after the member. At the member's end it returns 0
+    /// bytes; if the source ends first, `UnexpectedEof`. A member that needs more than about `memory` bytes is an
+    /// error.
     fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>>;
 
-    /// Decompresses exactly one member with at most `largest` bytes of content. Replaces what `content` holds.
+    /// Decompresses exactly one member with at most `largest` bytes of content. Overwrites `content`.
     fn decompress(&self, member: &[u8], largest: usize, content: &mut Vec<u8>) -> io::Result<()> {
         read_whole(self.decoder(Box::new(member), 2 * largest)?, largest, content)
     }
 
-    /// Returns a limit: members with more content or more bytes are not decompressed by other threads.
+    /// Returns the size limit, in bytes, of members that other threads decompress, and of their content.
     fn largest(&self) -> usize;
 
-    /// Looks for the end of the member that `bytes` begins with. `from` is 0 at first, and keeps its value for the next
-    /// call with more bytes. A wrong end costs time, but changes no result.
+    /// Searches for the end of the member that `bytes` begins with. `from` is 0 at first, and keeps its value for the
+    /// next call with more bytes. A wrong result costs time, but does not change the content.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd;
 }
 
-/// Where a member ends.
+/// Result of searching for the end of a member.
 #[cfg_attr(
     not(any(feature = "zlib", feature = "bz2", feature = "xz", feature = "lz4", feature = "zstd")),
     expect(dead_code, reason = "such a build has no format with members")
 )]
 pub(crate) enum MemberEnd {
-    /// After this number of bytes, which may not be read yet.
+    /// The member has this number of bytes, of which some may not be read yet.
     At(usize),
-    /// More bytes are needed to say.
+    /// More bytes are needed.
     Later,
-    /// The member does not show it.
+    /// The end can't be found.
     Unknown,
 }
 
 /// Writes one member.
 pub(crate) trait MemberEncoder<'w>: Write {
-    /// Ends the member and begins the next one in the same target. Returns false, and does nothing, if it can't.
+    /// Ends the member and begins the next one in the same target. Returns false, and does nothing, if the encoder
+    /// can't do that.
     fn restart(&mut self) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// Writes the rest and the end of the member. Returns the target. `alone` says that the
-    /// value has no other member.
+    /// Writes the rest and the end of the member. Returns the target. `alone` says that the value has no other member.
     fn finish(self: Box<Self>, alone: bool) -> io::Result<Box<dyn Write + 'w>>;
 }
 
 /// Reads one member.
 pub(crate) trait MemberDecoder<'r>: Read {
-    /// Returns the source, which stands after the last byte that was read.
+    /// Returns the source, positioned after the last byte of the member that was read.
     fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r>;
 }
 
-/// The least room for content.
+/// Minimum room for content, in bytes.
 const STEP: usize = 256 << 10;
 
-/// Reads the one member that `decoder`'s source holds, with at most `largest` bytes of content. Overwrites
-/// `content`: filling it with zeros for each member would cost as much time as some decoders take.
+/// Reads the one member that `decoder`'s source holds, with at most `largest` bytes of content. Overwrites `content`
+/// without clearing it: filling it with zeros for each member would cost as much time as some decoders take.
 fn read_whole<'r>(
     mut decoder: Box<dyn MemberDecoder<'r> + 'r>,
     largest: usize,

@@ -1,11 +1,11 @@
-//! Members one after another, read by the calling thread.
+//! Reads members one after another on the calling thread.
 
 use std::io::{self, BufRead, Read};
 
 use crate::format::compress::multi_member::format::{MemberDecoder, MemberFormat};
 
-/// Reads member after member. Gives 0 bytes at the end of each; the next read continues with the next
-/// member, which must follow.
+/// Reads member after member. Returns 0 bytes at the end of each; the next read continues with the next member, which
+/// must follow.
 pub(crate) struct Members<'r> {
     format: &'static dyn MemberFormat,
     state: State<'r>,
@@ -14,7 +14,7 @@ pub(crate) struct Members<'r> {
 enum State<'r> {
     Within(Box<dyn MemberDecoder<'r> + 'r>),
     Between(Box<dyn BufRead + 'r>),
-    /// Making a decoder failed, which lost the source.
+    /// Creating a decoder failed, which lost the source.
     Failed,
 }
 
@@ -23,7 +23,7 @@ impl<'r> Members<'r> {
         Members { format, state: State::Between(source) }
     }
 
-    /// Whether the source has more bytes after a member that has ended.
+    /// Returns whether the source has more bytes after the member that has ended.
     pub(crate) fn anything_follows(&mut self) -> io::Result<bool> {
         match &mut self.state {
             State::Between(source) => Ok(!source.fill_buf()?.is_empty()),

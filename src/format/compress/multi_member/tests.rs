@@ -6,7 +6,7 @@ use crate::format::compress::multi_member::whole::Whole;
 use crate::format::compress::multi_member::writer;
 use crate::format::compress::select;
 
-/// Bytes that do not compress.
+/// Makes bytes that can't be compressed.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
@@ -28,7 +28,7 @@ fn write(format: &'static dyn MemberFormat, level: i32, threads: usize, content:
     Ok(bytes)
 }
 
-/// A method whose members are not found would only be slower, which no other test notices.
+/// If members were not found, decompression would only be slower, which no other test notices.
 #[test]
 fn every_member_is_decompressed_by_another_thread() {
     for method in Method::ALL {
@@ -45,13 +45,13 @@ fn every_member_is_decompressed_by_another_thread() {
         assert!(back == content, "{name}");
         assert!(!whole.is_alone(), "{name}");
         whole.expect_end().unwrap();
-        // A read after the end gets the same error as with one thread.
+        // A read after the end fails as it does with one thread.
         assert_eq!(whole.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof, "{name}");
         assert!(whole.is_alone(), "{name}");
     }
 }
 
-/// A format that fails at level 1, and panics at level 2, where there is a 7.
+/// Format that fails at level 1 and panics at level 2, at a byte 7.
 struct Faulty;
 
 struct FaultyEncoder<'w> {
@@ -116,7 +116,7 @@ fn a_failure_in_another_thread_is_an_error() {
             assert!(error.to_string().contains(message), "{error}");
         }
     }
-    // Dropped without an end, while threads work.
+    // Dropped without `finish`, while threads work.
     let mut writer = writer::new(&Faulty, 0, 3, Box::new(Vec::new())).unwrap();
     writer.write_all(&[0; 10_000]).unwrap();
     drop(writer);

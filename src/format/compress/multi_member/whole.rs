@@ -1,4 +1,4 @@
-//! Reading a source that holds one value and nothing else: other threads decompress its members.
+//! Reads a source that holds only one value: other threads decompress its members.
 
 use std::io::{self, BufRead, Read};
 
@@ -9,26 +9,26 @@ use crate::format::compress::multi_member::members::Members;
 use crate::format::compress::unread::Unread;
 use crate::sys::worker_pool::{Job, Pool};
 
-/// Sources with fewer bytes are read by the calling thread alone.
+/// Smaller sources, in bytes, are read by the calling thread alone.
 const SMALLEST: usize = 1 << 20;
 
-/// The most bytes that are taken from the source at once.
+/// Limit on the bytes that are read from the source at once.
 const STEP: usize = 256 << 10;
 
-/// The content of a value, decompressed by several threads while the ends of its members can be found. From a member
-/// without a known end, or one that a thread fails at, the calling thread reads on alone, as without other threads.
+/// Content of a value that several threads decompress while the ends of its members can be found. At a member without a
+/// known end, or one that a thread fails to decompress, the calling thread continues alone.
 pub(crate) struct Whole<'r> {
     format: &'static dyn MemberFormat,
     name: &'static str,
-    /// `None` once the calling thread reads on alone; then `rest` has the source.
+    /// `None` when the calling thread reads alone; then `rest` has the source.
     source: Option<&'r mut dyn BufRead>,
-    /// Bytes from the source that belong to no job yet.
+    /// Bytes read from the source that are in no job yet.
     ahead: Vec<u8>,
-    /// Whether members are still cut off.
+    /// Whether more members are cut off for other threads.
     cutting: bool,
     pool: Pool,
     spare: Vec<Job>,
-    /// The job whose output is being read, and how much of it has been.
+    /// The job whose output is being read, and how much of it was read.
     current: Job,
     at: usize,
     rest: Option<Decompressed<Members<'r>>>,
@@ -61,7 +61,7 @@ impl<'r> Whole<'r> {
         Ok(whole)
     }
 
-    /// Takes some bytes from the source. Returns false at its end.
+    /// Reads more bytes from the source. Returns false at its end.
     fn read_ahead(&mut self) -> io::Result<bool> {
         let Some(source) = &mut self.source else { return Ok(false) };
         let bytes = loop {
@@ -72,14 +72,14 @@ impl<'r> Whole<'r> {
             }
         };
         let count = bytes.len().min(STEP);
-        // Exactly, not twice the room: several of these buffers are kept and used again.
+        // Reserve exactly, because several of these buffers are kept and reused.
         self.ahead.reserve_exact(count);
         self.ahead.extend_from_slice(&bytes[..count]);
         source.consume(count);
         Ok(count > 0)
     }
 
-    /// Cuts the next member off. Returns `None` if its end can't be found.
+    /// Cuts off the next member. Returns `None` if its end can't be found.
     fn cut(&mut self) -> io::Result<Option<Job>> {
         let limit = self.format.largest() + self.format.largest() / 8;
         let mut from = 0;
@@ -107,7 +107,7 @@ impl<'r> Whole<'r> {
         Ok(Some(job))
     }
 
-    /// Waits until `current` has content, or the calling thread reads on alone.
+    /// Waits until `current` has content, or the calling thread reads alone.
     fn fill(&mut self) -> io::Result<()> {
         while self.rest.is_none() && self.at == self.current.output.len() {
             while self.cutting && !self.pool.is_full() {
@@ -136,7 +136,7 @@ impl<'r> Whole<'r> {
         self.rest.is_some()
     }
 
-    /// Puts back all members whose content was not given, and reads on without other threads.
+    /// Puts back all members whose content was not returned yet, and continues without other threads.
     fn read_on_alone(&mut self, mut head: Vec<u8>) {
         while let Some((job, _)) = self.pool.next() {
             head.extend_from_slice(&job.input);
@@ -149,7 +149,7 @@ impl<'r> Whole<'r> {
         }
     }
 
-    /// Checks that the source holds nothing after the value.
+    /// Returns an error if the source has bytes after the value.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
         let failed = |e| Error::io(e, "can't read to the end");
         let more = if let Some(rest) = &mut self.rest {

@@ -1,4 +1,4 @@
-//! Writing a value as one member after another.
+//! Writes a value as members one after another.
 
 use std::io::{self, Write};
 
@@ -22,16 +22,16 @@ pub(super) fn new<'w>(
     Ok(Box::new(Parallel { format, level, size, threads, target, segment: Vec::new(), pool: None, spare: Vec::new() }))
 }
 
-/// Compresses as the bytes come, in the calling thread.
+/// Writer that compresses on the calling thread, as bytes are written.
 struct Inline<'w> {
     format: &'static dyn MemberFormat,
     level: i32,
     size: usize,
     /// `None` after an error.
     encoder: Option<Box<dyn MemberEncoder<'w> + 'w>>,
-    /// Bytes in this segment.
+    /// Number of bytes in the current segment.
     filled: usize,
-    /// Whether this is the first segment.
+    /// Whether the current segment is the first one.
     alone: bool,
 }
 
@@ -68,7 +68,7 @@ impl Finish for Inline<'_> {
     }
 }
 
-/// Gathers segments, which other threads compress, and writes the members.
+/// Writer that collects segments, which other threads compress, and writes the members.
 struct Parallel<'w> {
     format: &'static dyn MemberFormat,
     level: i32,
@@ -76,13 +76,13 @@ struct Parallel<'w> {
     threads: usize,
     target: Box<dyn Write + 'w>,
     segment: Vec<u8>,
-    /// Made when a second segment begins.
+    /// Created when the second segment begins.
     pool: Option<Pool>,
     spare: Vec<Job>,
 }
 
 impl Parallel<'_> {
-    /// Hands the segment over, and begins the next.
+    /// Submits the segment, and begins the next one.
     fn hand_over(&mut self) -> io::Result<()> {
         if self.pool.as_ref().is_some_and(Pool::is_full) {
             self.write_oldest()?;
@@ -91,7 +91,7 @@ impl Parallel<'_> {
         let pool = self.pool.get_or_insert_with(|| {
             Pool::new(threads, move |segment, member| {
                 member.clear();
-                // Room for content that does not compress, but not twice the content.
+                // Reserve room for content that does not compress, but not twice the content.
                 member.reserve_exact(segment.len() + segment.len() / 16);
                 let mut encoder = format.encoder(level, Box::new(member))?;
                 encoder.write_all(segment)?;
