@@ -35,12 +35,12 @@ const TOUCH_AFTER: Duration = Duration::from_secs(60);
 /// Store of files in folders.
 #[derive(Default)]
 pub(crate) struct Directory {
-    known: PerProcess<Mutex<TrackedFile>>,
+    known: PerProcess<Mutex<KnownState>>,
 }
 
 /// Cached knowledge about files and folders.
 #[derive(Clone, Debug, Default)]
-struct TrackedFile {
+struct KnownState {
     /// Files that are named like entries, but are not larder's. Found when they were to be removed.
     foreign: HashSet<PathBuf>,
     /// Folders that can't take more names.
@@ -136,7 +136,7 @@ impl Store for Directory {
 }
 
 impl Directory {
-    fn known(&self) -> MutexGuard<'_, TrackedFile> {
+    fn known(&self) -> MutexGuard<'_, KnownState> {
         self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 

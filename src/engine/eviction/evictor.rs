@@ -150,7 +150,7 @@ impl Evictor {
         self.unremovable.store(queue.unremovable.usage());
         // If there are many entries, a scan for old ones does not follow the last scan immediately.
         let entries = self.level(context).entries;
-        let pause = PAUSE_FOR_EACH.saturating_mul(u32::try_from(entries).unwrap_or(0));
+        let pause = PAUSE_FOR_EACH.saturating_mul(u32::try_from(entries.max(0)).unwrap_or(u32::MAX));
         let is_time = |interval: Duration| queue.scanned.is_none_or(|at| at.elapsed() >= interval.max(pause));
         let mut is_due = self.interval().is_some_and(is_time) && (!is_call || entries <= FEW);
         loop {

@@ -10,6 +10,7 @@
 //! folders: if the folder is replaced later, the check notices it and changes the generation.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ struct Watched {
 
 struct WatchedFolder {
     path: Arc<Path>,
-    identity: Option<FolderIdentity>,
+    identity: FolderIdentity,
 }
 
 /// Identity of a folder. The inode of a removed folder may be given to the next one, so the time of creation belongs to
@@ -89,10 +90,11 @@ impl Validity {
         let table = watched.table.clone().filter(|table| table.is_coherent())?;
         let slot = VersionTable::slot(key);
         let version = Some(table.read(slot)).filter(|version| *version != 0)?;
-        watched
-            .folders
-            .entry(*function)
-            .or_insert_with(|| WatchedFolder { path: folder.clone(), identity: FolderIdentity::of(folder) });
+        if let Entry::Vacant(vacant) = watched.folders.entry(*function) {
+            // A folder that does not exist yet could be created and removed between two checks, which would not be noticed.
+            let identity = FolderIdentity::of(folder)?;
+            vacant.insert(WatchedFolder { path: folder.clone(), identity });
+        }
         Some(Snapshot { table, slot, version, generation: self.generation.load(Ordering::Relaxed) })
     }
 
@@ -112,7 +114,7 @@ impl Validity {
     pub(super) fn check(&self) -> bool {
         let mut watched = self.watched();
         let table_is_there = watched.table.as_ref().is_some_and(|table| table.is_there());
-        let is_same = |folder: &WatchedFolder| FolderIdentity::of(&folder.path) == folder.identity;
+        let is_same = |folder: &WatchedFolder| FolderIdentity::of(&folder.path) == Some(folder.identity);
         if table_is_there && watched.folders.values().all(is_same) {
             return false;
         }
@@ -198,6 +200,18 @@ mod tests {
 
     fn snapshot(validity: &Validity, folder: &Arc<Path>) -> Snapshot {
         validity.snapshot(&KEY, &FUNCTION, folder).unwrap()
+    }
+
+    /// A folder that was recorded as missing would look unchanged after its removal.
+    #[test]
+    fn no_snapshot_is_taken_in_a_folder_that_does_not_exist() {
+        let root = tempfile::tempdir().unwrap();
+        let (validity, folder) = (validity(root.path()), Arc::<Path>::from(root.path().join("f")));
+        assert!(validity.snapshot(&KEY, &FUNCTION, &folder).is_none());
+        fs::create_dir(&folder).unwrap();
+        let snapshot = validity.snapshot(&KEY, &FUNCTION, &folder).unwrap();
+        fs::remove_dir(&folder).unwrap();
+        assert!(validity.check() && !validity.is_current(&snapshot));
     }
 
     /// F56: a reader, a thread that removes the entry, and another program that removes the table, in every order of
@@ -298,6 +312,7 @@ mod tests {
         assert!(!validity.check() && validity.is_current(&before));
         fs::remove_dir(&folder).unwrap();
         assert!(validity.check() && !validity.is_current(&before) && validity.folders().is_empty());
+        fs::create_dir(&folder).unwrap();
         let after = snapshot(&validity, &folder);
         assert!(validity.is_current(&after) && validity.folders().contains_key(&FUNCTION));
         validity.bump(Some(&Key::from_bytes([3; 32]))).unwrap();

@@ -250,26 +250,39 @@ impl Resolver {
     }
 }
 
-/// Returns the names of std's macros in the definitions and re-exports of a source text.
+/// Returns the names of std's macros that a source text defines or re-exports.
 fn macro_names_in(text: &str) -> Shadowed {
-    let words = |text: &str| -> Vec<String> {
-        let words = text.split(|character: char| character != '_' && !character.is_alphanumeric());
-        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    };
+    let is_of_word = |character: char| character == '_' || character.is_alphanumeric();
     let mut names = Shadowed::new();
-    for (introduction, is_end) in [
-        ("macro_rules!", (|c| c == '{' || c == '(' || c == '[') as fn(char) -> bool),
-        ("proc_macro_derive(", |c| c == ')' || c == ','),
-        ("pub fn ", |c| c == '('),
-        ("pub use ", |c| c == ';'),
-    ] {
+    for (introduction, end) in
+        [("macro_rules!", "{(["), ("proc_macro_derive(", "),"), ("pub fn ", "("), ("pub use ", ";")]
+    {
         for (at, _) in text.match_indices(introduction) {
+            // Other functions than macros are called by these names as well.
+            if introduction == "pub fn " && !is_procedural_macro(&text[..at]) {
+                continue;
+            }
             let rest = &text[at + introduction.len()..];
-            let end = rest.find(is_end).unwrap_or(0);
-            names.extend(words(&rest[..end]).into_iter().filter(|name| is_built_in(name)));
+            let mut rest = &rest[..rest.find(|character| end.contains(character)).unwrap_or(0)];
+            while let Some(start) = rest.find(is_of_word) {
+                rest = &rest[start..];
+                let word;
+                (word, rest) = rest.split_at(rest.find(|character| !is_of_word(character)).unwrap_or(rest.len()));
+                // Only the end of a path is a name that it defines.
+                let is_name = rest.trim_start().is_empty() || rest.trim_start().starts_with([',', '}']);
+                if is_name && is_built_in(word) {
+                    names.insert(word.to_owned());
+                }
+            }
         }
     }
     names
+}
+
+/// Returns whether the function after this text is a procedural macro: the last attributes say so.
+fn is_procedural_macro(before: &str) -> bool {
+    let attributes = before.trim_end().rsplit(['}', ';']).next().unwrap_or_default();
+    attributes.contains("#[proc_macro")
 }
 
 #[cfg(test)]
@@ -282,6 +295,14 @@ mod tests {
                     #[proc_macro] pub fn format(i: T) -> T {}\npub use inner::{write, other::matches as m};\n\
                     fn panic() {} use x::assert; macro_rules! mine {}";
         let names: Vec<String> = macro_names_in(text).into_iter().collect();
-        assert_eq!(names, ["Debug", "derive", "format", "matches", "vec", "write"]);
+        assert_eq!(names, ["Debug", "derive", "format", "vec", "write"]);
+    }
+
+    /// The modules and functions of `serde` and `proptest` have names of macros.
+    #[test]
+    fn modules_and_functions_are_no_macros() {
+        let text = "pub use alloc::vec::Vec; pub fn vec(n: usize) {} pub use std::{format::X, assert as check};";
+        assert!(macro_names_in(text).is_empty());
+        assert!(macro_names_in("pub use a::check as assert;").contains("assert"));
     }
 }
