@@ -4,6 +4,8 @@
 pub(crate) mod archive;
 pub(crate) mod builder;
 pub(crate) mod doctor;
+#[cfg(test)]
+mod eviction_tests;
 pub(crate) mod handle;
 pub(crate) mod inspect;
 pub(crate) mod open;

@@ -7,11 +7,24 @@ use std::path::{Path, PathBuf};
 
 /// Folders of `src`, from the top layer to the bottom one.
 const LAYERS: [&str; 14] = [
-    "call", "explain", "cache", "engine", "single_flight", "store", "settings", "files", "key", "format", "observe", "sys",
-    "error", "text",
+    "call",
+    "explain",
+    "cache",
+    "engine",
+    "single_flight",
+    "store",
+    "settings",
+    "files",
+    "key",
+    "format",
+    "observe",
+    "sys",
+    "error",
+    "text",
 ];
 
-const ADVICE: &str = "Move what both files need into a file below them, or pass it in as an argument. ARCHITECTURE.md has the layers.";
+const ADVICE: &str =
+    "Move what both files need into a file below them, or pass it in as an argument. ARCHITECTURE.md has the layers.";
 
 /// Files of a crate by module path, for example `["store", "layout"]`.
 struct Modules(BTreeMap<Vec<String>, PathBuf>);
@@ -165,7 +178,10 @@ fn each_file_imports_from_its_own_layer_or_a_lower_one() {
     let modules = Modules::of(&root().join("src"));
     let layer = |module: &[String]| {
         LAYERS.iter().position(|layer| module.first().is_some_and(|first| first == layer)).unwrap_or_else(|| {
-            panic!("src/{} is in no layer. Move it into a folder of a layer, or add the layer to tests/it/layers.rs.", module.join("/"))
+            panic!(
+                "src/{} is in no layer. Move it into a folder of a layer, or add the layer to tests/it/layers.rs.",
+                module.join("/")
+            )
         })
     };
     let mut wrong = Vec::new();
@@ -173,7 +189,9 @@ fn each_file_imports_from_its_own_layer_or_a_lower_one() {
         for (imported, named) in modules.imports(module) {
             let from = module.join("::");
             if imported.is_empty() {
-                wrong.push(format!("{from} imports crate::{named} from the root: import it from the file that defines it"));
+                wrong.push(format!(
+                    "{from} imports crate::{named} from the root: import it from the file that defines it"
+                ));
             } else if layer(&imported) < layer(module) {
                 wrong.push(format!("{from} is in a lower layer than crate::{named}, which it imports"));
             }
@@ -194,6 +212,9 @@ fn no_files_import_each_other_in_a_cycle() {
 #[test]
 fn imports_are_found() {
     let named = |code: &str| paths(code).iter().map(|path| path.join("::")).collect::<Vec<_>>();
-    assert_eq!(named("use crate::a::{b::C, d::{self, E as F}}; let x = crate::g::h(1);"), ["crate::a::b::C", "crate::a::d", "crate::a::d::E", "crate::g::h"]);
+    assert_eq!(
+        named("use crate::a::{b::C, d::{self, E as F}}; let x = crate::g::h(1);"),
+        ["crate::a::b::C", "crate::a::d", "crate::a::d::E", "crate::g::h"]
+    );
     assert_eq!(named("super::x::y(); mycrate::z"), ["super::x::y"]);
 }

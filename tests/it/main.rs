@@ -9,6 +9,9 @@
     reason = "these are tests"
 )]
 
+/// The layers of the library, and that no files import each other in a cycle.
+mod layers;
+
 /// Memoized functions and their companion items.
 mod memoize;
 

@@ -6,8 +6,6 @@
 
 pub(crate) mod budget;
 pub(crate) mod evictor;
-#[cfg(test)]
-mod evictor_tests;
 pub(crate) mod policy;
 pub(crate) mod scan;
 pub(crate) mod trim;
