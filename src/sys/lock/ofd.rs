@@ -23,19 +23,13 @@ use crate::sys::lock::ancestor;
 use crate::sys::lock::try_lock::{LENGTH_BITS, RETRY_INTERVAL, TryLock};
 #[cfg(feature = "async")]
 use crate::sys::lock::wake;
-use crate::sys::lock::wake::WakeWord;
+use crate::sys::lock::wake::{Open, WakeWord};
 use crate::sys::proc::boot_ticks;
 
 /// All locks of a cache. The file has a few bytes for the [`WakeWord`]. The locked ranges are beyond them.
 pub(super) struct RangeLocks {
     path: PathBuf,
     open: Mutex<Option<Arc<Open>>>,
-}
-
-/// The open file of locks.
-pub(super) struct Open {
-    pub(super) file: TrackedFile<LockFile>,
-    pub(super) wake_word: WakeWord,
 }
 
 /// A held lock.

@@ -27,6 +27,8 @@ use rustix::fs::Timespec;
 use rustix::io::Errno;
 use rustix::thread::futex;
 
+use crate::sys::file_id::TrackedFile;
+use crate::sys::fork::lock_file::LockFile;
 use crate::sys::fork::once::Once;
 use crate::sys::lock::try_lock::RETRY_INTERVAL;
 
@@ -48,6 +50,12 @@ pub(super) struct WakeWord {
     map: Once<Option<MmapRaw>>,
     #[cfg(feature = "async")]
     tasks: tasks::Tasks,
+}
+
+/// The open file of locks.
+pub(super) struct Open {
+    pub(super) file: TrackedFile<LockFile>,
+    pub(super) wake_word: WakeWord,
 }
 
 #[cfg(feature = "async")]
@@ -141,8 +149,7 @@ mod tasks {
     use std::thread;
     use std::time::Duration;
 
-    use super::{LONGEST, RETRY_INTERVAL, RUNG, number, read, say_that_somebody_waits};
-    use crate::sys::lock::ofd::Open;
+    use super::{LONGEST, Open, RETRY_INTERVAL, RUNG, number, read, say_that_somebody_waits};
 
     /// How long the thread stays without work.
     const IDLE: Duration = Duration::from_secs(2);
