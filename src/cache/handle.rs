@@ -95,6 +95,7 @@ impl Cache {
 
     /// Returns whether results are loaded and stored. They are not for a [`disabled`](Cache::disabled) cache, with
     /// `LARDER=off`, or while the folder can't be created: see [`global`](Cache::global) and [`open`](Cache::open).
+    #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.place().is_some()
     }

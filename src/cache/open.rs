@@ -67,6 +67,7 @@ impl Cache {
     /// With an invalid `LARDER_DIR`, the cache is off, which is logged. Other invalid values are logged and ignored. If
     /// the cache can't be opened, that is logged and the cache is off; while calls arrive, opening it is tried again
     /// about once a second.
+    #[must_use]
     pub fn global() -> &'static Cache {
         static GLOBAL: Lazy<Cache> = Lazy::new(|| {
             settings::check_once();
@@ -100,6 +101,7 @@ impl Cache {
     /// assert_eq!(cache.stats()?.bypasses, 1);
     /// # Ok::<(), larder::Error>(())
     /// ```
+    #[must_use]
     pub fn disabled() -> Cache {
         Cache::new(Inner {
             compression: Compression::NONE,

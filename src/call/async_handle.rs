@@ -79,11 +79,13 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     }
 
     /// Returns the call's key, as [`Call::key`](crate::Call::key) does.
+    #[must_use]
     pub fn key(&self) -> Key {
         handle::key(&self.site)
     }
 
     /// Returns whether the call would be a hit, as [`Call::is_cached`](crate::Call::is_cached) does.
+    #[must_use]
     pub fn is_cached(&self) -> bool {
         self.asked.is_stored(&self.site)
     }
@@ -105,6 +107,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     }
 
     /// Explains whether the call would be a hit, as [`Call::explain`](crate::Call::explain) does.
+    #[must_use]
     pub fn explain(&self) -> Explanation {
         handle::explain(&*self.asked, &self.site)
     }

@@ -120,6 +120,7 @@ impl FunctionState {
 impl Memo {
     /// Creates a function that uses `cache`.
     #[doc(hidden)]
+    #[must_use]
     pub fn new(definition: Definition, cache: Cache) -> Self {
         let function = Function {
             package: definition.package.to_owned(),

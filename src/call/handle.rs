@@ -202,11 +202,13 @@ impl<'a, T: 'a> Call<'a, T> {
 
     /// Returns the call's key. It is all zeros if an argument has none, because its `Serialize` reports an error or
     /// panics. Such a call always runs.
+    #[must_use]
     pub fn key(&self) -> Key {
         key(&self.site)
     }
 
     /// Returns whether the call would be a hit. Reads the entry's header and changes nothing on disk.
+    #[must_use]
     pub fn is_cached(&self) -> bool {
         self.asked.is_stored(&self.site)
     }
@@ -229,21 +231,25 @@ impl<'a, T: 'a> Call<'a, T> {
 
     /// Explains whether the call would be a hit, and why. Changes nothing on disk, and reads at most the function's
     /// own folder. [`Outcome::Computed`] gives the reason for a call that has run.
+    #[must_use]
     pub fn explain(&self) -> Explanation {
         explain(&*self.asked, &self.site)
     }
 
     /// Runs the call as calling the function does: loads the result, or computes and stores it.
+    #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn run(self) -> T {
         done(self.asked.run(&self.site, CallOptions::PLAIN).ok()).0
     }
 
     /// Runs the call as [`run`](Call::run) does, and also returns its outcome.
+    #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn outcome(self) -> (T, Outcome) {
         *done(self.asked.run(&self.site, CallOptions::WHY).ok())
     }
 
     /// Computes the result even if it is stored, and replaces the stored one.
+    #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn refresh(self) -> T {
         done(self.asked.run(&self.site, CallOptions::REFRESH).ok()).0
     }
@@ -266,6 +272,7 @@ impl<'a, T: 'a> Call<'a, T> {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn try_run(self) -> Option<T> {
         self.try_for(Duration::ZERO).ok()
     }
@@ -281,6 +288,7 @@ impl<'a, T: 'a> Call<'a, T> {
     }
 
     /// Runs the function without the cache: loads nothing and stores nothing.
+    #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn uncached(self) -> T {
         let started = Instant::now();
         let value = self.asked.uncached();

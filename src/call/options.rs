@@ -28,6 +28,7 @@ impl<R, S: ResultShape<R>> Copy for Rules<R, S> {}
 
 impl<R, S: ResultShape<R>> Rules<R, S> {
     /// Returns rules without conditions: every stored result may be used and every new one is stored.
+    #[must_use]
     pub fn new(_: PhantomData<S>) -> Self {
         Rules { max_age: None, valid: None, store_if: None, result: PhantomData }
     }
@@ -38,18 +39,21 @@ impl<R, S: ResultShape<R>> Rules<R, S> {
     }
 
     /// Lets stored results be used only up to this age.
+    #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self
     }
 
     /// Lets a stored result be used only if `valid` returns true.
+    #[must_use]
     pub fn valid(mut self, valid: fn(&Entry, &S::Stored) -> bool) -> Self {
         self.valid = Some(valid);
         self
     }
 
     /// Lets a new result be stored only if `store_if` returns true.
+    #[must_use]
     pub fn store_if(mut self, store_if: fn(&S::Stored) -> bool) -> Self {
         self.store_if = Some(store_if);
         self

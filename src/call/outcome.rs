@@ -52,6 +52,7 @@ impl Outcome {
     }
 
     /// Returns whether the result was loaded.
+    #[must_use]
     pub fn is_hit(&self) -> bool {
         matches!(self, Outcome::Hit { .. })
     }

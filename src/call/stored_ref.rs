@@ -89,11 +89,13 @@ impl<T> Shelved<T> {
     }
 
     /// Returns the key of the call.
+    #[must_use]
     pub fn key(&self) -> Key {
         self.key
     }
 
     /// Returns the path of the entry's file; `None` if the result is not in a cache.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Stored { path, .. } => Some(path),
@@ -163,6 +165,7 @@ impl<T> Shelved<T> {
 
 impl<T: DeserializeOwned, E> Shelved<Result<T, E>> {
     /// Returns a reference to the value in the `Ok`. An `Err` is never stored.
+    #[must_use]
     pub fn ok(self) -> Shelved<T> {
         Shelved { key: self.key, place: self.place, load }
     }

@@ -88,6 +88,7 @@ impl<W> Wants for Unfit<W> {
 pub struct Wanted<W>(PhantomData<W>);
 
 /// Returns the check for the stored part of a result of this shape.
+#[must_use]
 pub fn wanted<S: Wants>(_: PhantomData<S>) -> Wanted<S::Wanted> {
     Wanted(PhantomData)
 }

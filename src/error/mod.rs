@@ -64,6 +64,7 @@ impl ErrorKind {
     /// ```
     /// assert_eq!(larder::ErrorKind::WrongType.name(), "wrong-type");
     /// ```
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             ErrorKind::NotFound => "not-found",
@@ -186,11 +187,13 @@ impl Error {
     }
 
     /// Returns the kind of the error.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// Returns the file or folder that the error is about, if any.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }

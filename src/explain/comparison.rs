@@ -34,6 +34,7 @@ pub struct Comparison {
 
 impl Comparison {
     /// Returns whether no recorded property differs.
+    #[must_use]
     pub fn is_same(&self) -> bool {
         let Comparison { functions, versions, same_code, changes: _, arguments, types } = self;
         functions.is_none() && versions.is_none() && *same_code && arguments.is_empty() && types.is_none()
@@ -54,6 +55,7 @@ impl Entry {
     /// assert_eq!(three.compare(&four).to_string(), "argument `args`: 3 here, 4 there\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use]
     pub fn compare(&self, other: &Entry) -> Comparison {
         let two = |here: &String, there: &String| (here != there).then(|| (here.clone(), there.clone()));
         let same_code = self.code == other.code;
@@ -73,6 +75,7 @@ impl Entry {
 
     /// Returns the other entry of the same function that is most similar: the one with the most equal arguments, then
     /// with the same code, then the newest. `None` if there is no other entry.
+    #[must_use]
     pub fn nearest(&self) -> Option<Entry> {
         /// How many entries are tried.
         const MOST_TRIED: usize = 64;

@@ -82,11 +82,13 @@ pub enum Verdict {
 
 impl Explanation {
     /// Returns whether the result would be loaded.
+    #[must_use]
     pub fn is_hit(&self) -> bool {
         matches!(self.verdict, Verdict::Hit { .. })
     }
 
     /// Returns why the function would run; `None` if it would not.
+    #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         match &self.verdict {
             Verdict::Miss(reason) => Some(reason),

@@ -20,6 +20,7 @@ pub struct Key([u8; 32]);
 
 impl Key {
     /// Returns the 32 bytes.
+    #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -68,6 +68,7 @@ pub struct Entry {
 impl Entry {
     /// Returns the folder of the entry's function. This is the folder of the file, unless the function's folder is full
     /// and the entry is in a folder beside it.
+    #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.path.parent().map(|folder| Layout::function_of(folder).into_owned()).unwrap_or_default()
     }
@@ -185,6 +186,7 @@ impl Entries {
     }
 
     /// Returns the number of entries that are left. Lists the folders again.
+    #[must_use]
     pub fn len(&self) -> usize {
         let Some((start, deep)) = &self.start else { return 0 };
         let mut all: usize = 0;
@@ -194,6 +196,7 @@ impl Entries {
     }
 
     /// Returns whether no entries are left. Lists the folders again.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

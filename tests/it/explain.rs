@@ -187,12 +187,12 @@ fn explaining_changes_nothing_on_disk() {
     };
     let before = files();
     let call = fit::call(&[1.0], 0.1, "a", &cache);
-    call.explain();
+    let _ = call.explain();
     assert_eq!(files(), before);
     call.run();
     let before = files();
-    fit::call(&[1.0], 0.1, "a", &cache).explain();
-    fit::call(&[1.0], 0.2, "a", &cache).explain();
+    let _ = fit::call(&[1.0], 0.1, "a", &cache).explain();
+    let _ = fit::call(&[1.0], 0.2, "a", &cache).explain();
     assert_eq!(files(), before);
 }
 

@@ -84,6 +84,7 @@ impl Cache {
     /// assert!(cache.diagnose().iter().all(|finding| finding.health < larder::Severity::Fault));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use]
     pub fn diagnose(&self) -> Vec<Diagnosis> {
         let mut findings = vec![variables::run_mode()];
         findings.extend(variables::wrong_ones());

@@ -73,6 +73,7 @@ impl Compression {
     ///
     /// Choose it to exchange files with readers of this format, such as Python's `zlib`. It is one stream, so
     /// one thread writes and reads it; [`gzip`](Compression::gzip) uses several.
+    #[must_use]
     pub const fn zlib(level: i32) -> Self {
         Compression { method: Method::Zlib, level }
     }
@@ -80,6 +81,7 @@ impl Compression {
     /// gzip files (RFC 1952), level 0 to 9; `zcat` reads them.
     ///
     /// Choose it for files that other people read with standard tools. Levels above 6 take much longer and save little.
+    #[must_use]
     pub const fn gzip(level: i32) -> Self {
         Compression { method: Method::Gzip, level }
     }
@@ -88,6 +90,7 @@ impl Compression {
     ///
     /// Choose it for text that is written once and read rarely. The level is the size of a block in 100 kB;
     /// reading takes half as long as writing.
+    #[must_use]
     pub const fn bz2(level: i32) -> Self {
         Compression { method: Method::Bz2, level }
     }
@@ -96,6 +99,7 @@ impl Compression {
     ///
     /// Choose it for archives, where only size counts. Writing is ten times slower than with the others, and takes much
     /// memory: 94 MiB per thread at level 6, 674 MiB at level 9.
+    #[must_use]
     pub const fn xz(level: i32) -> Self {
         Compression { method: Method::Xz, level }
     }
@@ -104,6 +108,7 @@ impl Compression {
     ///
     /// Choose it for readers that don't know a newer format. It has no checksum of its own (a dump has one). It is one
     /// stream, so one thread writes and reads it.
+    #[must_use]
     pub const fn lzma(level: i32) -> Self {
         Compression { method: Method::Lzma, level }
     }
@@ -112,6 +117,7 @@ impl Compression {
     ///
     /// Choose it for text, tables and structs that are read often: it reads several GB/s.
     /// It does not make arrays of floats smaller; [`blocks`](Compression::blocks) does.
+    #[must_use]
     pub const fn lz4() -> Self {
         Compression { method: Method::Lz4, level: 0 }
     }
@@ -120,12 +126,14 @@ impl Compression {
     ///
     /// Choose it for most purposes: at level 3 it is as small as gzip at level 6, at several times its speed. Levels
     /// from 20 on take several hundred MiB per thread.
+    #[must_use]
     pub const fn zstd(level: i32) -> Self {
         Compression { method: Method::Zstd, level }
     }
 
     /// A registered method, see [`register_compressor`](crate::register_compressor). Using it before it is registered,
     /// or with a level that it does not have, is an error.
+    #[must_use]
     pub const fn custom(name: &'static str, level: i32) -> Self {
         Compression { method: Method::Custom(name), level }
     }
@@ -142,6 +150,7 @@ impl Compression {
     /// assert_eq!(Compression::blocks(BlockCodec::Lz4, 0).to_string(), "blocks-lz4");
     /// assert_eq!(Compression::blocks(BlockCodec::Zstd, 3).to_string(), "blocks-zstd:3");
     /// ```
+    #[must_use]
     pub const fn blocks(codec: BlockCodec, level: i32) -> Self {
         let method = match codec {
             BlockCodec::Lz4 => Method::BlocksLz4,
@@ -151,6 +160,7 @@ impl Compression {
     }
 
     /// Returns the method's name, without the level.
+    #[must_use]
     pub fn name(&self) -> &'static str {
         self.method.facts().name
     }

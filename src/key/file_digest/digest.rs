@@ -62,6 +62,7 @@ impl FileDigest {
     }
 
     /// Returns the path as given.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
