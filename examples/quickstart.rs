@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let saved: Duration = rows.iter().map(|(.., outcome)| saved_by(outcome)).sum();
     let (saved, elapsed) = (saved.as_secs_f64(), start.elapsed());
     println!("{} calls: {hits} hits, {computed} computed; saved {saved:.1}s; done in {elapsed:.1?}", rows.len());
-    println!("the cache lies in {}", cross_validate::memo().cache().path().display());
+    println!("the cache is in {}", cross_validate::memo().cache().path().display());
     Ok(())
 }
 

@@ -89,7 +89,7 @@ impl Cache {
         match replaced {
             Ok(Some(before)) => {
                 self.engine().stored(&self.engine().accounting.counters(Some(folder), ""), key, Some(before), size);
-                tracing::debug!(%key, %compression, before, size, "compressed anew");
+                tracing::debug!(%key, %compression, before, size, "compressed again");
                 Ok(Some(size))
             }
             // The new file may have been in place for a moment, so copies in memory are invalidated.

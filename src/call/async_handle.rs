@@ -31,15 +31,15 @@ use crate::key::digest::Key;
 /// the whole entry.
 #[must_use = "a call does nothing until it is run"]
 pub struct AsyncCall<'a, T> {
-    site: Arc<CallContext<'static>>,
-    asked: Box<dyn RunAsync<'a, T> + 'a>,
+    context: Arc<CallContext<'static>>,
+    request: Box<dyn RunAsync<'a, T> + 'a>,
 }
 
 /// A running call. Its output is `None` if the call is postponed.
 type Running<'a, T> = Pin<Box<dyn Future<Output = Option<Box<(T, Outcome)>>> + Send + 'a>>;
 
 trait RunAsync<'a, T>: Ask<T> + Send {
-    fn run(self: Box<Self>, site: Arc<CallContext<'static>>, how: CallOptions) -> Running<'a, T>;
+    fn run(self: Box<Self>, context: Arc<CallContext<'static>>, options: CallOptions) -> Running<'a, T>;
     fn uncached(self: Box<Self>) -> Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 }
 
@@ -52,12 +52,12 @@ where
     C: FnOnce(A) -> F + Send + 'a,
     F: Future<Output = R> + Send + 'a,
 {
-    fn run(self: Box<Self>, site: Arc<CallContext<'static>>, how: CallOptions) -> Running<'a, R> {
-        Box::pin(run_async(site, how, *self))
+    fn run(self: Box<Self>, context: Arc<CallContext<'static>>, options: CallOptions) -> Running<'a, R> {
+        Box::pin(run_async(context, options, *self))
     }
 
     fn uncached(self: Box<Self>) -> Pin<Box<dyn Future<Output = R> + Send + 'a>> {
-        Box::pin((self.compute)(self.question.arguments))
+        Box::pin((self.compute)(self.spec.arguments))
     }
 }
 
@@ -73,21 +73,21 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         AsyncCall {
-            site: Arc::new(CallContext::new(memo, cache, encode(|description| describe(&arguments, description)))),
-            asked: Box::new(CallRequest { question: CallSpec { arguments, describe, rules }, compute }),
+            context: Arc::new(CallContext::new(memo, cache, encode(|description| describe(&arguments, description)))),
+            request: Box::new(CallRequest { spec: CallSpec { arguments, describe, rules }, compute }),
         }
     }
 
     /// Returns the call's key, as [`Call::key`](crate::Call::key) does.
     #[must_use]
     pub fn key(&self) -> Key {
-        handle::key(&self.site)
+        handle::key(&self.context)
     }
 
     /// Returns whether the call would be a hit, as [`Call::is_cached`](crate::Call::is_cached) does.
     #[must_use]
     pub fn is_cached(&self) -> bool {
-        self.asked.is_stored(&self.site)
+        self.request.is_stored(&self.context)
     }
 
     /// Returns the stored result, as [`Call::cached`](crate::Call::cached) does.
@@ -95,7 +95,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// # Errors
     /// The errors of [`Call::cached`](crate::Call::cached).
     pub fn cached(&self) -> Result<Option<T>> {
-        handle::cached(&*self.asked, &self.site)
+        handle::cached(&*self.request, &self.context)
     }
 
     /// Removes the stored result, as [`Call::forget`](crate::Call::forget) does.
@@ -103,40 +103,40 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// # Errors
     /// The errors of [`Call::forget`](crate::Call::forget).
     pub fn forget(&self) -> Result<bool> {
-        self.site.forget()
+        self.context.forget()
     }
 
     /// Explains whether the call would be a hit, as [`Call::explain`](crate::Call::explain) does.
     #[must_use]
     pub fn explain(&self) -> Explanation {
-        handle::explain(&*self.asked, &self.site)
+        handle::explain(&*self.request, &self.context)
     }
 
     /// Loads the result, or computes and stores it, as [`Call::run`](crate::Call::run) does.
     pub async fn run(self) -> T {
-        done(self.asked.run(self.site, CallOptions::PLAIN).await).0
+        done(self.request.run(self.context, CallOptions::PLAIN).await).0
     }
 
     /// Runs the call and returns its outcome too, as [`Call::outcome`](crate::Call::outcome) does.
     pub async fn outcome(self) -> (T, Outcome) {
-        *done(self.asked.run(self.site, CallOptions::WHY).await)
+        *done(self.request.run(self.context, CallOptions::WHY).await)
     }
 
     /// Computes the result and replaces the stored one, as [`Call::refresh`](crate::Call::refresh) does.
     pub async fn refresh(self) -> T {
-        done(self.asked.run(self.site, CallOptions::REFRESH).await).0
+        done(self.request.run(self.context, CallOptions::REFRESH).await).0
     }
 
     /// Runs the call unless it is being computed elsewhere, as [`Call::try_run`](crate::Call::try_run) does.
     pub async fn try_run(self) -> Option<T> {
-        self.asked.run(self.site, CallOptions::tries(Duration::ZERO)).await.map(|done| done.0)
+        self.request.run(self.context, CallOptions::tries(Duration::ZERO)).await.map(|done| done.0)
     }
 
     /// Runs the function without the cache, as [`Call::uncached`](crate::Call::uncached) does.
     pub async fn uncached(self) -> T {
         let started = Instant::now();
-        let value = self.asked.uncached().await;
-        self.site.uncached(started.elapsed());
+        let value = self.request.uncached().await;
+        self.context.uncached(started.elapsed());
         value
     }
 
@@ -145,20 +145,20 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
     /// # Errors
     /// The errors of [`Call::shelve`](crate::Call::shelve).
     pub async fn shelve(self) -> Result<Shelved<T>> {
-        let AsyncCall { site, asked } = self;
-        let shelve = asked.shelve();
-        if asked.is_stored(&site) {
-            return shelve(&site, None);
+        let AsyncCall { context, request } = self;
+        let shelve = request.shelve();
+        if request.is_stored(&context) {
+            return shelve(&context, None);
         }
-        match *done(asked.run(site.clone(), CallOptions::PLAIN).await) {
-            (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
-            (value, _) => shelve(&site, Some(&value)),
+        match *done(request.run(context.clone(), CallOptions::PLAIN).await) {
+            (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&context, None),
+            (value, _) => shelve(&context, Some(&value)),
         }
     }
 }
 
 impl<T> fmt::Debug for AsyncCall<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        handle::debug("AsyncCall", &self.site, f)
+        handle::debug("AsyncCall", &self.context, f)
     }
 }

@@ -185,15 +185,15 @@ impl World {
         let value = match recall(&self.memo, cache, &call, rules).filter(|_| !refresh) {
             Some(value) => value,
             None => {
-                let site = CallContext::to_run(&self.memo, cache, call);
+                let context = CallContext::to_run(&self.memo, cache, call);
                 let describe = |n: &u8, description: &mut Describe<'_>| description.argument("n", n);
-                let question = CallSpec { arguments: n, describe, rules };
-                let how = if refresh { CallOptions::REFRESH } else { CallOptions::PLAIN };
+                let spec = CallSpec { arguments: n, describe, rules };
+                let options = if refresh { CallOptions::REFRESH } else { CallOptions::PLAIN };
                 let compute = |_| {
                     computed = true;
                     next
                 };
-                done(run(&site, how, Box::new(CallRequest { question, compute })).ok()).0
+                done(run(&context, options, Box::new(CallRequest { spec, compute })).ok()).0
             }
         };
         self.computed += u64::from(computed);

@@ -41,15 +41,15 @@ use crate::observe::reason::Reason;
 /// ```
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'a, T> {
-    site: Box<CallContext<'a>>,
-    asked: Box<dyn Run<'a, T> + 'a>,
+    context: Box<CallContext<'a>>,
+    request: Box<dyn Run<'a, T> + 'a>,
 }
 
 /// Lookups that a call offers without running it. Hides the types of the arguments.
 pub(crate) trait Ask<T> {
-    fn is_stored(&self, site: &CallContext<'_>) -> bool;
-    fn load(&self, site: &CallContext<'_>) -> Lookup<T>;
-    fn shown(&self, site: &CallContext<'_>) -> Vec<Argument>;
+    fn is_stored(&self, context: &CallContext<'_>) -> bool;
+    fn load(&self, context: &CallContext<'_>) -> Lookup<T>;
+    fn shown(&self, context: &CallContext<'_>) -> Vec<Argument>;
     /// Returns the function that makes a reference to the result.
     fn shelve(&self) -> Shelve<T>;
 }
@@ -61,30 +61,30 @@ type RunOutcome<'a, T> = std::result::Result<Box<(T, Outcome)>, Box<dyn Run<'a, 
 
 trait Run<'a, T>: Ask<T> {
     /// Runs the call. Returns the call itself if it is postponed.
-    fn run(self: Box<Self>, site: &CallContext<'_>, how: CallOptions) -> RunOutcome<'a, T>;
+    fn run(self: Box<Self>, context: &CallContext<'_>, options: CallOptions) -> RunOutcome<'a, T>;
     fn uncached(self: Box<Self>) -> T;
 }
 
 impl<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>> Ask<R> for CallSpec<A, D, R, S> {
-    fn is_stored(&self, site: &CallContext<'_>) -> bool {
-        !site.cache.refreshes() && site.is_stored(self.rules)
+    fn is_stored(&self, context: &CallContext<'_>) -> bool {
+        !context.cache.refreshes() && context.is_stored(self.rules)
     }
 
-    fn load(&self, site: &CallContext<'_>) -> Lookup<R> {
-        site.load(self.rules)
+    fn load(&self, context: &CallContext<'_>) -> Lookup<R> {
+        context.load(self.rules)
     }
 
-    fn shown(&self, site: &CallContext<'_>) -> Vec<Argument> {
-        CallSpec::shown(self, site)
+    fn shown(&self, context: &CallContext<'_>) -> Vec<Argument> {
+        CallSpec::shown(self, context)
     }
 
     fn shelve(&self) -> Shelve<R> {
-        |site, value| {
-            let key = *site.key.as_ref().map_err(Error::clone)?;
-            let place = match (value, site.path()) {
+        |context, value| {
+            let key = *context.key.as_ref().map_err(Error::clone)?;
+            let place = match (value, context.path()) {
                 (None, Some(path)) => {
-                    let secret = site.cache.secret().copied();
-                    Place::Stored { path, read_only: site.cache.is_read_only(), sealed: secret.is_some(), secret }
+                    let secret = context.cache.secret().copied();
+                    Place::Stored { path, read_only: context.cache.is_read_only(), sealed: secret.is_some(), secret }
                 }
                 (None, None) => return Err(Error::new(ErrorKind::NotFound, "the cache is off")),
                 (Some(value), _) => match S::stored(value) {
@@ -103,20 +103,20 @@ impl<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>> Ask<R> for CallSpec<
 }
 
 impl<T, Q: Ask<T>, C> Ask<T> for CallRequest<Q, C> {
-    fn is_stored(&self, site: &CallContext<'_>) -> bool {
-        self.question.is_stored(site)
+    fn is_stored(&self, context: &CallContext<'_>) -> bool {
+        self.spec.is_stored(context)
     }
 
-    fn load(&self, site: &CallContext<'_>) -> Lookup<T> {
-        self.question.load(site)
+    fn load(&self, context: &CallContext<'_>) -> Lookup<T> {
+        self.spec.load(context)
     }
 
-    fn shown(&self, site: &CallContext<'_>) -> Vec<Argument> {
-        self.question.shown(site)
+    fn shown(&self, context: &CallContext<'_>) -> Vec<Argument> {
+        self.spec.shown(context)
     }
 
     fn shelve(&self) -> Shelve<T> {
-        self.question.shelve()
+        self.spec.shelve()
     }
 }
 
@@ -128,59 +128,59 @@ where
     S: ResultShape<R> + 'a,
     C: FnOnce(A) -> R + 'a,
 {
-    fn run(self: Box<Self>, site: &CallContext<'_>, how: CallOptions) -> RunOutcome<'a, R> {
-        run::run(site, how, self).map_err(|asked| -> Box<dyn Run<'a, R> + 'a> { asked })
+    fn run(self: Box<Self>, context: &CallContext<'_>, options: CallOptions) -> RunOutcome<'a, R> {
+        run::run(context, options, self).map_err(|request| -> Box<dyn Run<'a, R> + 'a> { request })
     }
 
     fn uncached(self: Box<Self>) -> R {
-        (self.compute)(self.question.arguments)
+        (self.compute)(self.spec.arguments)
     }
 }
 
 /// Returns the call's key, or all zeros if it has none.
-pub(crate) fn key(site: &CallContext<'_>) -> Key {
-    site.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
+pub(crate) fn key(context: &CallContext<'_>) -> Key {
+    context.key.as_ref().copied().unwrap_or(Key::from_bytes([0; 32]))
 }
 
-pub(crate) fn cached<T>(asked: &(impl Ask<T> + ?Sized), site: &CallContext<'_>) -> Result<Option<T>> {
-    if let Err(error) = &site.key {
+pub(crate) fn cached<T>(request: &(impl Ask<T> + ?Sized), context: &CallContext<'_>) -> Result<Option<T>> {
+    if let Err(error) = &context.key {
         return Err(error.clone());
     }
-    match asked.load(site) {
+    match request.load(context) {
         Lookup::Hit(value, _) => Ok(Some(value)),
         Lookup::Miss(_) => Ok(None),
         Lookup::Corrupt(_, error) => Err(error),
     }
 }
 
-pub(crate) fn explain<T>(asked: &(impl Ask<T> + ?Sized), site: &CallContext<'_>) -> Explanation {
-    let reason = if !site.cache.is_enabled() {
+pub(crate) fn explain<T>(request: &(impl Ask<T> + ?Sized), context: &CallContext<'_>) -> Explanation {
+    let reason = if !context.cache.is_enabled() {
         Err(Reason::CacheOff)
-    } else if let Err(error) = &site.key {
+    } else if let Err(error) = &context.key {
         Err(Reason::NoKey { what: error.to_string() })
-    } else if site.cache.refreshes() {
+    } else if context.cache.refreshes() {
         Err(Reason::Refreshed)
     } else {
-        match asked.load(site) {
+        match request.load(context) {
             Lookup::Hit(_, hit) => Ok(hit),
-            Lookup::Miss(Reason::Absent) => Err(site.why_absent(&asked.shown(site))),
+            Lookup::Miss(Reason::Absent) => Err(context.why_absent(&request.shown(context))),
             Lookup::Miss(reason) | Lookup::Corrupt(reason, _) => Err(reason),
         }
     };
     let verdict = match reason {
-        Ok(Outcome::Hit { age, saved, size }) => Verdict::Hit { age, saves: saved, size },
+        Ok(Outcome::Hit { age, saved, size }) => Verdict::Hit { age, saved, size },
         Ok(Outcome::Computed { reason, .. } | Outcome::Bypassed { reason, .. }) | Err(reason) => Verdict::Miss(reason),
     };
     Explanation {
-        function: site.memo.name().to_owned(),
-        key: site.key.as_ref().ok().copied().filter(|_| site.cache.is_enabled()),
+        function: context.memo.name().to_owned(),
+        key: context.key.as_ref().ok().copied().filter(|_| context.cache.is_enabled()),
         verdict,
-        unseen: site.memo.unseen().iter().map(|why| (*why).to_owned()).collect(),
+        unseen: context.memo.unseen().iter().map(|why| (*why).to_owned()).collect(),
     }
 }
 
-pub(crate) fn debug(name: &str, site: &CallContext<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.debug_struct(name).field("function", &site.memo.name()).field("key", &site.key).finish_non_exhaustive()
+pub(crate) fn debug(name: &str, context: &CallContext<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.debug_struct(name).field("function", &context.memo.name()).field("key", &context.key).finish_non_exhaustive()
 }
 
 impl<'a, T: 'a> Call<'a, T> {
@@ -195,8 +195,8 @@ impl<'a, T: 'a> Call<'a, T> {
         rules: Rules<T, S>,
     ) -> Self {
         Call {
-            site: Box::new(CallContext::new(memo, cache, encode(|description| describe(&arguments, description)))),
-            asked: Box::new(CallRequest { question: CallSpec { arguments, describe, rules }, compute }),
+            context: Box::new(CallContext::new(memo, cache, encode(|description| describe(&arguments, description)))),
+            request: Box::new(CallRequest { spec: CallSpec { arguments, describe, rules }, compute }),
         }
     }
 
@@ -204,13 +204,13 @@ impl<'a, T: 'a> Call<'a, T> {
     /// panics. Such a call always runs.
     #[must_use]
     pub fn key(&self) -> Key {
-        key(&self.site)
+        key(&self.context)
     }
 
     /// Returns whether the call would be a hit. Reads the entry's header and changes nothing on disk.
     #[must_use]
     pub fn is_cached(&self) -> bool {
-        self.asked.is_stored(&self.site)
+        self.request.is_stored(&self.context)
     }
 
     /// Returns the stored result, or `None` if there is none. Never computes.
@@ -218,7 +218,7 @@ impl<'a, T: 'a> Call<'a, T> {
     /// # Errors
     /// Returns an error if there is an entry and it can't be read, or if an argument has no key.
     pub fn cached(&self) -> Result<Option<T>> {
-        cached(&*self.asked, &self.site)
+        cached(&*self.request, &self.context)
     }
 
     /// Removes the stored result of this call. Returns whether there was one.
@@ -226,32 +226,32 @@ impl<'a, T: 'a> Call<'a, T> {
     /// # Errors
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly) in a read-only cache, and errors of the file system.
     pub fn forget(&self) -> Result<bool> {
-        self.site.forget()
+        self.context.forget()
     }
 
     /// Explains whether the call would be a hit, and why. Changes nothing on disk, and reads at most the function's
     /// own folder. [`Outcome::Computed`] gives the reason for a call that has run.
     #[must_use]
     pub fn explain(&self) -> Explanation {
-        explain(&*self.asked, &self.site)
+        explain(&*self.request, &self.context)
     }
 
     /// Runs the call as calling the function does: loads the result, or computes and stores it.
     #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn run(self) -> T {
-        done(self.asked.run(&self.site, CallOptions::PLAIN).ok()).0
+        done(self.request.run(&self.context, CallOptions::PLAIN).ok()).0
     }
 
     /// Runs the call as [`run`](Call::run) does, and also returns its outcome.
     #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn outcome(self) -> (T, Outcome) {
-        *done(self.asked.run(&self.site, CallOptions::WHY).ok())
+        *done(self.request.run(&self.context, CallOptions::WHY).ok())
     }
 
     /// Computes the result even if it is stored, and replaces the stored one.
     #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn refresh(self) -> T {
-        done(self.asked.run(&self.site, CallOptions::REFRESH).ok()).0
+        done(self.request.run(&self.context, CallOptions::REFRESH).ok()).0
     }
 
     /// Runs the call as [`run`](Call::run) does, but returns `None` instead of waiting if another thread or process is
@@ -280,10 +280,10 @@ impl<'a, T: 'a> Call<'a, T> {
     /// Tries the call as [`try_run`](Call::try_run) does, but waits up to `longest`. Returns the call if it is still
     /// being computed elsewhere. The next try continues from what this one observed of the leader.
     pub(crate) fn try_for(self, longest: Duration) -> std::result::Result<T, Self> {
-        let Call { site, asked } = self;
-        match asked.run(&site, CallOptions::tries(longest)) {
+        let Call { context, request } = self;
+        match request.run(&context, CallOptions::tries(longest)) {
             Ok(done) => Ok(done.0),
-            Err(asked) => Err(Call { site, asked }),
+            Err(request) => Err(Call { context, request }),
         }
     }
 
@@ -291,8 +291,8 @@ impl<'a, T: 'a> Call<'a, T> {
     #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn uncached(self) -> T {
         let started = Instant::now();
-        let value = self.asked.uncached();
-        self.site.uncached(started.elapsed());
+        let value = self.request.uncached();
+        self.context.uncached(started.elapsed());
         value
     }
 
@@ -304,20 +304,20 @@ impl<'a, T: 'a> Call<'a, T> {
     /// Returns an error if an argument has no key, and [`NotRepresentable`](ErrorKind::NotRepresentable) if the
     /// function returned an `Err` or a value that can't be encoded.
     pub fn shelve(self) -> Result<Shelved<T>> {
-        let Call { site, asked } = self;
-        let shelve = asked.shelve();
-        if asked.is_stored(&site) {
-            return shelve(&site, None);
+        let Call { context, request } = self;
+        let shelve = request.shelve();
+        if request.is_stored(&context) {
+            return shelve(&context, None);
         }
-        match *done(asked.run(&site, CallOptions::PLAIN).ok()) {
-            (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&site, None),
-            (value, _) => shelve(&site, Some(&value)),
+        match *done(request.run(&context, CallOptions::PLAIN).ok()) {
+            (_, Outcome::Hit { .. } | Outcome::Computed { size: Some(_), .. }) => shelve(&context, None),
+            (value, _) => shelve(&context, Some(&value)),
         }
     }
 }
 
 impl<T> fmt::Debug for Call<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug("Call", &self.site, f)
+        debug("Call", &self.context, f)
     }
 }

@@ -76,25 +76,25 @@ pub(crate) enum RunOutcome<R> {
 }
 
 pub(crate) fn look<R, S: ResultShape<R>>(
-    site: &CallContext<'_>,
-    how: CallOptions,
+    context: &CallContext<'_>,
+    options: CallOptions,
     rules: Rules<R, S>,
 ) -> LookupStep<R> {
-    if !site.is_enabled() {
+    if !context.is_enabled() {
         return LookupStep::Bypass(Reason::CacheOff);
     }
-    if let Err(error) = &site.key {
-        site.fault("a call can't be cached", error);
+    if let Err(error) = &context.key {
+        context.fault("a call can't be cached", error);
         return LookupStep::Bypass(Reason::NoKey { what: error.to_string() });
     }
-    let refresh = how.refresh || site.cache.refreshes();
+    let refresh = options.refresh || context.cache.refreshes();
     let miss = |reason| LookupStep::Miss(Miss { reason, refresh, verified: None, is_gone: false, shown: Vec::new() });
     if refresh {
         return miss(Reason::Refreshed);
     }
-    let started = site.clock();
-    match site.take(rules) {
-        Lookup::Hit(value, _) if site.cache.verifies() => LookupStep::Miss(Miss {
+    let started = context.clock();
+    match context.take(rules) {
+        Lookup::Hit(value, _) if context.cache.verifies() => LookupStep::Miss(Miss {
             reason: Reason::Verified { same: true },
             refresh,
             verified: Some(value),
@@ -102,15 +102,15 @@ pub(crate) fn look<R, S: ResultShape<R>>(
             shown: Vec::new(),
         }),
         Lookup::Hit(value, hit) => {
-            site.hit(&hit, started);
+            context.hit(&hit, started);
             LookupStep::Hit(value, hit)
         }
         Lookup::Miss(reason) => {
-            site.nothing(&reason, started);
+            context.nothing(&reason, started);
             miss(reason)
         }
         Lookup::Corrupt(reason, error) => {
-            site.fault("an entry can't be read: it is computed anew", &error);
+            context.fault("an entry can't be read, so the call is computed again", &error);
             miss(reason)
         }
     }
@@ -130,47 +130,47 @@ impl<R> Miss<R> {
     /// Looks again for a result that other calls may have stored since the first lookup, if the role says so.
     pub(crate) fn look_again<S: ResultShape<R>>(
         mut self,
-        site: &CallContext<'_>,
+        context: &CallContext<'_>,
         rules: Rules<R, S>,
-        turn: &Role,
+        role: &Role,
         waited: Duration,
     ) -> std::result::Result<(R, Outcome), Self> {
-        if self.refresh || matches!(turn, Role::Alone) {
+        if self.refresh || matches!(role, Role::Alone) {
             return Err(self);
         }
-        let started = site.clock();
+        let started = context.clock();
         // A fault was already reported by the first lookup.
-        let found = site.take(rules);
+        let found = context.take(rules);
         self.is_gone = matches!(found, Lookup::Miss(Reason::Absent));
         let Lookup::Hit(value, hit) = found else { return Err(self) };
         let hit = hit.after_waiting(waited);
-        site.hit(&hit, started);
+        context.hit(&hit, started);
         Ok((value, hit))
     }
 
     /// Describes the arguments, which are gone when the function has run, and finds the reason if the caller wants it.
     pub(crate) fn about_to_run(
         mut self,
-        site: &CallContext<'_>,
-        how: CallOptions,
+        context: &CallContext<'_>,
+        options: CallOptions,
         shown: impl FnOnce() -> Vec<Argument>,
     ) -> Self {
-        let asked = how.why && self.reason == Reason::Absent;
-        if asked || !site.cache.is_read_only() {
+        let request = options.why && self.reason == Reason::Absent;
+        if request || !context.cache.is_read_only() {
             self.shown = shown();
         }
-        if asked {
-            self.reason = site.why_absent(&self.shown);
+        if request {
+            self.reason = context.why_absent(&self.shown);
         }
         self
     }
 
     /// Runs the function. When it only verifies, a normal run would have returned the stored result, so a panic is
     /// caught.
-    pub(crate) fn compute(mut self, site: &CallContext<'_>, compute: impl FnOnce() -> R) -> (Self, RunOutcome<R>) {
+    pub(crate) fn compute(mut self, context: &CallContext<'_>, compute: impl FnOnce() -> R) -> (Self, RunOutcome<R>) {
         let ran = match self.verified.take() {
             None => {
-                let watch = site.watch();
+                let watch = context.watch();
                 let value = compute();
                 watch.ended();
                 RunOutcome::New(value)
@@ -189,51 +189,51 @@ impl<R> Miss<R> {
     /// Stores the result that the function returned, or compares it. Returns the value for the caller.
     pub(crate) fn end<S: ResultShape<R>>(
         self,
-        site: &CallContext<'_>,
+        context: &CallContext<'_>,
         rules: Rules<R, S>,
         ran: RunOutcome<R>,
         took: Duration,
     ) -> (R, Outcome, FlightOutcome) {
         match ran {
-            RunOutcome::New(value) => self.keep(site, rules, value, took),
+            RunOutcome::New(value) => self.keep(context, rules, value, took),
             RunOutcome::Again { stored, now } => {
                 let same =
-                    S::stored(&stored).is_some_and(|before| site.compare(before, now.as_ref().and_then(S::stored)));
-                (stored, site.computed(took, None, Reason::Verified { same }), FlightOutcome::Stored)
+                    S::stored(&stored).is_some_and(|before| context.compare(before, now.as_ref().and_then(S::stored)));
+                (stored, context.computed(took, None, Reason::Verified { same }), FlightOutcome::Stored)
             }
         }
     }
 
     fn keep<S: ResultShape<R>>(
         self,
-        site: &CallContext<'_>,
+        context: &CallContext<'_>,
         rules: Rules<R, S>,
         value: R,
         took: Duration,
     ) -> (R, Outcome, FlightOutcome) {
         let unkept = |why, end| {
-            site.not_kept(why, None);
+            context.not_kept(why, None);
             (None, None, end)
         };
         let (back, size, end) = match S::stored(&value) {
             None => unkept(NotKept::Err, FlightOutcome::Failed),
-            Some(_) if site.cache.is_read_only() => unkept(NotKept::ReadOnly, FlightOutcome::NotKept),
-            Some(_) if site.files_changed("a result is not stored") => {
+            Some(_) if context.cache.is_read_only() => unkept(NotKept::ReadOnly, FlightOutcome::NotKept),
+            Some(_) if context.files_changed("a result is not stored") => {
                 let what = "a file that is an argument changed while the function ran".to_owned();
                 unkept(NotKept::Fault { what }, FlightOutcome::Failed)
             }
             Some(stored) => match may_be_stored(rules, stored)
-                .and_then(|may| may.then(|| site.store(self.shown, self.reason.cause(), took, stored)).transpose())
+                .and_then(|may| may.then(|| context.store(self.shown, self.reason.cause(), took, stored)).transpose())
             {
                 Ok(None) => unkept(NotKept::StoreIf, FlightOutcome::NotKept),
                 Ok(Some((size, back))) => (back, Some(size), FlightOutcome::Stored),
                 Err(error) => {
-                    site.not_stored(&error);
+                    context.not_stored(&error);
                     (None, None, FlightOutcome::NotKept)
                 }
             },
         };
-        (back.map_or(value, S::restored), site.computed(took, size, self.reason), end)
+        (back.map_or(value, S::restored), context.computed(took, size, self.reason), end)
     }
 }
 

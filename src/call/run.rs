@@ -25,14 +25,14 @@ pub(crate) struct CallSpec<A, D, R, S: ResultShape<R>> {
 
 impl<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>> CallSpec<A, D, R, S> {
     /// Returns the arguments as people are shown them.
-    pub(crate) fn shown(&self, site: &CallContext<'_>) -> Vec<Argument> {
-        site.shown(|description| (self.describe)(&self.arguments, description))
+    pub(crate) fn shown(&self, context: &CallContext<'_>) -> Vec<Argument> {
+        context.shown(|description| (self.describe)(&self.arguments, description))
     }
 }
 
 /// A call specification together with the function that computes the result.
 pub(crate) struct CallRequest<Q, C> {
-    pub(crate) question: Q,
+    pub(crate) spec: Q,
     pub(crate) compute: C,
 }
 
@@ -53,7 +53,7 @@ pub fn call<A, R, S: ResultShape<R>>(
         Begun::Run(ready) if ready.pending.verifies() => verify_alone(ready, arguments, compute, rules),
         // 3. Compute.
         Begun::Run(ready) => {
-            let watch = ready.site.watch();
+            let watch = ready.context.watch();
             let value = compute(arguments);
             watch.ended();
             ready.end(value, rules)
@@ -73,7 +73,7 @@ enum Begun<'m, R> {
 
 /// A call whose function is about to run.
 struct Ready<'m, R> {
-    site: CallContext<'m>,
+    context: CallContext<'m>,
     pending: Pending<R>,
 }
 
@@ -95,17 +95,17 @@ fn begin<'m, A, R, S: ResultShape<R>>(
 
 #[inline(never)]
 fn begin_at<'m, R, S: ResultShape<R>>(
-    site: CallContext<'m>,
+    context: CallContext<'m>,
     describe: &dyn Fn(&mut Describe<'_>),
     rules: Rules<R, S>,
 ) -> Begun<'m, R> {
-    if site.has_little_stack() {
-        site.bypassed(Duration::ZERO, Reason::LittleStack);
+    if context.has_little_stack() {
+        context.bypassed(Duration::ZERO, Reason::LittleStack);
         return Begun::Alone;
     }
-    match prepare(&site, CallOptions::PLAIN, describe, rules) {
+    match prepare(&context, CallOptions::PLAIN, describe, rules) {
         Prepared::Hit(value, _) => Begun::Value(value),
-        Prepared::Run(pending) => Begun::Run(Box::new(Ready { site, pending })),
+        Prepared::Run(pending) => Begun::Run(Box::new(Ready { context, pending })),
         Prepared::Busy => Begun::Alone,
     }
 }
@@ -114,26 +114,26 @@ impl<R> Ready<'_, R> {
     /// 4. Encode, compress, publish.
     #[inline(never)]
     fn end<S: ResultShape<R>>(self: Box<Self>, value: R, rules: Rules<R, S>) -> R {
-        let Ready { site, pending } = *self;
-        pending.end(&site, rules, value).0
+        let Ready { context, pending } = *self;
+        pending.end(&context, rules, value).0
     }
 }
 
 /// Runs a call and reports its outcome. Returns the request if the call is postponed.
 #[expect(clippy::type_complexity, reason = "it is what comes in")]
 pub(crate) fn run<A, R, S: ResultShape<R>, D: Fn(&A, &mut Describe<'_>), C: FnOnce(A) -> R>(
-    site: &CallContext<'_>,
-    how: CallOptions,
-    asked: Box<CallRequest<CallSpec<A, D, R, S>, C>>,
+    context: &CallContext<'_>,
+    options: CallOptions,
+    request: Box<CallRequest<CallSpec<A, D, R, S>, C>>,
 ) -> Result<Box<(R, Outcome)>, Box<CallRequest<CallSpec<A, D, R, S>, C>>> {
-    let rules = asked.question.rules;
-    match prepare_boxed(site, how, &asked.question) {
+    let rules = request.spec.rules;
+    match prepare_boxed(context, options, &request.spec) {
         Ok(pending) => {
-            let CallRequest { question, compute } = *asked;
-            Ok(pending.run(site, question.arguments, compute, rules))
+            let CallRequest { spec, compute } = *request;
+            Ok(pending.run(context, spec.arguments, compute, rules))
         }
         Err(Some(hit)) => Ok(hit),
-        Err(None) => Err(asked),
+        Err(None) => Err(request),
     }
 }
 
@@ -142,14 +142,14 @@ type PreparedBox<R> = Result<Box<Pending<R>>, Option<Box<(R, Outcome)>>>;
 
 #[inline(never)]
 fn prepare_boxed<A, R, S: ResultShape<R>>(
-    site: &CallContext<'_>,
-    how: CallOptions,
-    question: &CallSpec<A, impl Fn(&A, &mut Describe<'_>), R, S>,
+    context: &CallContext<'_>,
+    options: CallOptions,
+    spec: &CallSpec<A, impl Fn(&A, &mut Describe<'_>), R, S>,
 ) -> PreparedBox<R> {
-    if site.has_little_stack() {
+    if context.has_little_stack() {
         return Ok(Box::new(Pending { work: Work::Bypass(Reason::LittleStack), started: Instant::now() }));
     }
-    match prepare(site, how, &|description| (question.describe)(&question.arguments, description), question.rules) {
+    match prepare(context, options, &|description| (spec.describe)(&spec.arguments, description), spec.rules) {
         Prepared::Hit(value, hit) => Err(Some(Box::new((value, hit)))),
         Prepared::Busy => Err(None),
         Prepared::Run(pending) => Ok(Box::new(pending)),
@@ -177,41 +177,41 @@ enum Work<R> {
 }
 
 fn prepare<R, S: ResultShape<R>>(
-    site: &CallContext<'_>,
-    how: CallOptions,
+    context: &CallContext<'_>,
+    options: CallOptions,
     describe: &dyn Fn(&mut Describe<'_>),
     rules: Rules<R, S>,
 ) -> Prepared<R> {
     let run = |work| Prepared::Run(Pending { work, started: Instant::now() });
     // 1. Look up, check, decode.
-    let mut miss = match look(site, how, rules) {
+    let mut miss = match look(context, options, rules) {
         LookupStep::Hit(value, hit) => return Prepared::Hit(value, hit),
         LookupStep::Miss(miss) => miss,
         LookupStep::Bypass(reason) => return run(Work::Bypass(reason)),
     };
     // 2. Join the same call of other threads and processes: one computes, the others wait and look again.
-    let join = || site.join(how.tries, || site.shown(describe));
+    let join = || context.join(options.tries, || context.shown(describe));
     let alone = || Some((Role::Alone, Duration::ZERO));
-    let turn = if miss.is_for_all() { join() } else { alone() };
-    let Some((mut turn, mut waited)) = turn else { return Prepared::Busy };
-    while matches!(turn, Role::Look) {
-        match miss.look_again(site, rules, &turn, waited) {
+    let role = if miss.is_for_all() { join() } else { alone() };
+    let Some((mut role, mut waited)) = role else { return Prepared::Busy };
+    while matches!(role, Role::Look) {
+        match miss.look_again(context, rules, &role, waited) {
             Ok((value, hit)) => return Prepared::Hit(value, hit),
             Err(missed) => {
                 let next = if missed.is_gone { join() } else { alone() };
                 let Some((next, more)) = next else { return Prepared::Busy };
-                turn = next;
+                role = next;
                 waited += more;
                 miss = missed;
             }
         }
     }
-    match miss.look_again(site, rules, &turn, waited) {
+    match miss.look_again(context, rules, &role, waited) {
         Ok((value, hit)) => {
-            turn.complete(FlightOutcome::Stored);
+            role.complete(FlightOutcome::Stored);
             Prepared::Hit(value, hit)
         }
-        Err(miss) => run(Work::Miss(miss.about_to_run(site, how, || site.shown(describe)), turn)),
+        Err(miss) => run(Work::Miss(miss.about_to_run(context, options, || context.shown(describe)), role)),
     }
 }
 
@@ -221,13 +221,13 @@ impl<R> Pending<R> {
         matches!(&self.work, Work::Miss(miss, _) if miss.verifies())
     }
 
-    fn end<S: ResultShape<R>>(self, site: &CallContext<'_>, rules: Rules<R, S>, value: R) -> (R, Outcome) {
+    fn end<S: ResultShape<R>>(self, context: &CallContext<'_>, rules: Rules<R, S>, value: R) -> (R, Outcome) {
         let took = self.started.elapsed();
         match self.work {
-            Work::Bypass(reason) => (value, site.bypassed(took, reason)),
-            Work::Miss(miss, turn) => {
-                let (value, outcome, end) = miss.end(site, rules, RunOutcome::New(value), took);
-                turn.complete(end);
+            Work::Bypass(reason) => (value, context.bypassed(took, reason)),
+            Work::Miss(miss, role) => {
+                let (value, outcome, end) = miss.end(context, rules, RunOutcome::New(value), took);
+                role.complete(end);
                 (value, outcome)
             }
         }
@@ -236,28 +236,28 @@ impl<R> Pending<R> {
     /// Runs the function and stores its result.
     fn run<A, S: ResultShape<R>>(
         self: Box<Self>,
-        site: &CallContext<'_>,
+        context: &CallContext<'_>,
         arguments: A,
         compute: impl FnOnce(A) -> R,
         rules: Rules<R, S>,
     ) -> Box<(R, Outcome)> {
         if self.verifies() {
-            return verify(site, self, arguments, compute, rules);
+            return verify(context, self, arguments, compute, rules);
         }
-        let watch = site.watch();
+        let watch = context.watch();
         let value = compute(arguments);
         watch.ended();
-        self.end_boxed(site, rules, value)
+        self.end_boxed(context, rules, value)
     }
 
     #[inline(never)]
     fn end_boxed<S: ResultShape<R>>(
         self: Box<Self>,
-        site: &CallContext<'_>,
+        context: &CallContext<'_>,
         rules: Rules<R, S>,
         value: R,
     ) -> Box<(R, Outcome)> {
-        Box::new(self.end(site, rules, value))
+        Box::new(self.end(context, rules, value))
     }
 }
 
@@ -269,15 +269,15 @@ fn verify_alone<A, R, S: ResultShape<R>>(
     compute: impl FnOnce(A) -> R,
     rules: Rules<R, S>,
 ) -> R {
-    let Ready { site, pending } = *ready;
-    verify(&site, Box::new(pending), arguments, compute, rules).0
+    let Ready { context, pending } = *ready;
+    verify(&context, Box::new(pending), arguments, compute, rules).0
 }
 
 /// Runs a function whose result is stored, and compares the two results.
 #[cold]
 #[inline(never)]
 fn verify<A, R, S: ResultShape<R>>(
-    site: &CallContext<'_>,
+    context: &CallContext<'_>,
     pending: Box<Pending<R>>,
     arguments: A,
     compute: impl FnOnce(A) -> R,
@@ -285,11 +285,11 @@ fn verify<A, R, S: ResultShape<R>>(
 ) -> Box<(R, Outcome)> {
     let Pending { work, started } = *pending;
     match work {
-        Work::Bypass(_) => Pending { work, started }.end(site, rules, compute(arguments)).into(),
-        Work::Miss(miss, turn) => {
-            let (miss, ran) = miss.compute(site, || compute(arguments));
-            let (value, outcome, end) = miss.end(site, rules, ran, started.elapsed());
-            turn.complete(end);
+        Work::Bypass(_) => Pending { work, started }.end(context, rules, compute(arguments)).into(),
+        Work::Miss(miss, role) => {
+            let (miss, ran) = miss.compute(context, || compute(arguments));
+            let (value, outcome, end) = miss.end(context, rules, ran, started.elapsed());
+            role.complete(end);
             Box::new((value, outcome))
         }
     }

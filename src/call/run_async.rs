@@ -40,9 +40,9 @@ where
 {
     match begin(memo, cache, &arguments, &describe, rules) {
         Ok(value) => value,
-        Err(site) => {
-            let asked = CallRequest { question: CallSpec { arguments, describe, rules }, compute };
-            done(boxed(|| run_async(site, CallOptions::PLAIN, asked)).await).0
+        Err(context) => {
+            let request = CallRequest { spec: CallSpec { arguments, describe, rules }, compute };
+            done(boxed(|| run_async(context, CallOptions::PLAIN, request)).await).0
         }
     }
 }
@@ -78,7 +78,7 @@ enum Lookup<R> {
 /// A call that may compute now.
 struct Due<R> {
     miss: Miss<R>,
-    turn: Role,
+    role: Role,
     waited: Duration,
 }
 
@@ -86,9 +86,9 @@ struct Due<R> {
 ///
 /// This future is on the stack while the function is polled. So the other steps are futures of their own, on the heap.
 pub(crate) async fn run_async<A, R, S, F, D, C>(
-    site: Arc<CallContext<'static>>,
-    how: CallOptions,
-    asked: CallRequest<CallSpec<A, D, R, S>, C>,
+    context: Arc<CallContext<'static>>,
+    options: CallOptions,
+    request: CallRequest<CallSpec<A, D, R, S>, C>,
 ) -> Option<Box<(R, Outcome)>>
 where
     R: Send + 'static,
@@ -97,20 +97,22 @@ where
     D: Fn(&A, &mut Describe<'_>),
     C: FnOnce(A) -> F,
 {
-    let CallRequest { question, compute } = asked;
-    let rules = question.rules;
-    let (found, question) = boxed(|| find(&site, how, question)).await;
-    let shown = shown(&site, &found, &question);
-    let arguments = question.arguments;
+    let CallRequest { spec, compute } = request;
+    let rules = spec.rules;
+    let (found, spec) = boxed(|| find(&context, options, spec)).await;
+    let shown = shown(&context, &found, &spec);
+    let arguments = spec.arguments;
     Some(match found {
         Lookup::Hit(hit) => hit,
         Lookup::Busy => return None,
         Lookup::Bypass(reason) => {
             let started = Instant::now();
             let value = compute(arguments).await;
-            bypassed(&site, value, started, reason)
+            bypassed(&context, value, started, reason)
         }
-        Lookup::Run(due) => boxed(|| compute_and_keep(&site, how, rules, (due, shown), || compute(arguments))).await,
+        Lookup::Run(due) => {
+            boxed(|| compute_and_keep(&context, options, rules, (due, shown), || compute(arguments))).await
+        }
     })
 }
 
@@ -118,17 +120,17 @@ where
 /// runs.
 #[inline(never)]
 fn shown<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>>(
-    site: &CallContext<'_>,
+    context: &CallContext<'_>,
     found: &Lookup<R>,
-    question: &CallSpec<A, D, R, S>,
+    spec: &CallSpec<A, D, R, S>,
 ) -> Vec<Argument> {
-    if let Lookup::Run(_) = found { question.shown(site) } else { Vec::new() }
+    if let Lookup::Run(_) = found { spec.shown(context) } else { Vec::new() }
 }
 
 /// Computes and stores the result. Waiters can see the progress of the computation.
 async fn compute_and_keep<R, S, F>(
-    site: &Arc<CallContext<'static>>,
-    how: CallOptions,
+    context: &Arc<CallContext<'static>>,
+    options: CallOptions,
     rules: Rules<R, S>,
     (due, shown): (Box<Due<R>>, Vec<Argument>),
     compute: impl FnOnce() -> F,
@@ -138,9 +140,9 @@ where
     S: ResultShape<R> + 'static,
     F: Future<Output = R>,
 {
-    let flight = due.turn.flight();
+    let flight = due.role.flight();
     let rest = async move {
-        let mut due = match boxed(|| about_to_run(site, how, rules, due, shown)).await {
+        let mut due = match boxed(|| about_to_run(context, options, rules, due, shown)).await {
             Ok(due) => due,
             Err(hit) => return hit,
         };
@@ -148,13 +150,13 @@ where
         let started = Instant::now();
         let ran = match due.miss.take_verified() {
             None => {
-                let watch = site.watch();
+                let watch = context.watch();
                 let mut future = pin!(compute());
                 watch.ended();
                 // The watch covers only the poll: a future that is dropped has not panicked.
-                let value = poll_fn(|context| {
-                    let watch = site.watch();
-                    let polled = future.as_mut().poll(context);
+                let value = poll_fn(|task| {
+                    let watch = context.watch();
+                    let polled = future.as_mut().poll(task);
                     watch.ended();
                     polled
                 });
@@ -162,7 +164,7 @@ where
             }
             Some(stored) => boxed(|| verify(stored, compute)).await,
         };
-        boxed(|| end(site, rules, due, ran, started.elapsed())).await
+        boxed(|| end(context, rules, due, ran, started.elapsed())).await
     };
     match flight {
         Some(flight) => flight.watch(rest).await,
@@ -172,60 +174,60 @@ where
 
 /// Looks up the result, and waits if the call runs elsewhere. Returns the specification too, for the computation.
 async fn find<A, R, S, D>(
-    site: &Arc<CallContext<'static>>,
-    how: CallOptions,
-    question: CallSpec<A, D, R, S>,
+    context: &Arc<CallContext<'static>>,
+    options: CallOptions,
+    spec: CallSpec<A, D, R, S>,
 ) -> (Lookup<R>, CallSpec<A, D, R, S>)
 where
     R: Send + 'static,
     S: ResultShape<R> + 'static,
     D: Fn(&A, &mut Describe<'_>),
 {
-    if site.has_little_stack() {
-        return (Lookup::Bypass(Box::new(Reason::LittleStack)), question);
+    if context.has_little_stack() {
+        return (Lookup::Bypass(Box::new(Reason::LittleStack)), spec);
     }
-    let rules = question.rules;
+    let rules = spec.rules;
     let hit = |hit| Lookup::Hit(Box::new(hit));
     // 1. Look up, check, decode.
-    let looked = off_thread(site, move |site| look(site, how, rules)).await;
+    let looked = off_thread(context, move |context| look(context, options, rules)).await;
     let mut miss = match looked {
-        LookupStep::Hit(value, outcome) => return (hit((value, outcome)), question),
+        LookupStep::Hit(value, outcome) => return (hit((value, outcome)), spec),
         LookupStep::Miss(miss) => miss,
-        LookupStep::Bypass(reason) => return (Lookup::Bypass(Box::new(reason)), question),
+        LookupStep::Bypass(reason) => return (Lookup::Bypass(Box::new(reason)), spec),
     };
     // 2. Join the same call of other threads and processes: one computes, the others wait and look again.
-    let (mut turn, mut waited) = (Role::Alone, Duration::ZERO);
+    let (mut role, mut waited) = (Role::Alone, Duration::ZERO);
     let mut may_wait = miss.is_for_all();
     while may_wait {
-        let Some(mut way) = site.way_to_a_turn(true, how.tries) else { break };
+        let Some(mut way) = context.way_to_a_turn(true, options.tries) else { break };
         let next = loop {
             match way.next_as_task().await {
-                WaitStep::Role(turn) => break turn,
-                WaitStep::Waiting(holder) => site.waits(&holder, way.waited(), &question.shown(site)),
-                WaitStep::Late => return (Lookup::Busy, question),
+                WaitStep::Role(role) => break role,
+                WaitStep::Waiting(holder) => context.waits(&holder, way.waited(), &spec.shown(context)),
+                WaitStep::Late => return (Lookup::Busy, spec),
             }
         };
         waited += way.waited();
-        (turn, _) = site.joined(next, waited);
-        if !matches!(turn, Role::Look) {
+        (role, _) = context.joined(next, waited);
+        if !matches!(role, Role::Look) {
             break;
         }
-        turn = Role::Alone;
-        match off_thread(site, move |site| miss.look_again(site, rules, &Role::Look, waited)).await {
-            Ok(found) => return (hit(found), question),
+        role = Role::Alone;
+        match off_thread(context, move |context| miss.look_again(context, rules, &Role::Look, waited)).await {
+            Ok(found) => return (hit(found), spec),
             Err(missed) => {
                 may_wait = missed.is_gone;
                 miss = missed;
             }
         }
     }
-    (Lookup::Run(Box::new(Due { miss, turn, waited })), question)
+    (Lookup::Run(Box::new(Due { miss, role, waited })), spec)
 }
 
 /// Looks up the result a last time before the function runs.
 async fn about_to_run<R, S>(
-    site: &Arc<CallContext<'static>>,
-    how: CallOptions,
+    context: &Arc<CallContext<'static>>,
+    options: CallOptions,
     rules: Rules<R, S>,
     due: Box<Due<R>>,
     shown: Vec<Argument>,
@@ -234,14 +236,14 @@ where
     R: Send + 'static,
     S: ResultShape<R> + 'static,
 {
-    off_thread(site, move |site| {
-        let Due { miss, turn, waited } = *due;
-        match miss.look_again(site, rules, &turn, waited) {
+    off_thread(context, move |context| {
+        let Due { miss, role, waited } = *due;
+        match miss.look_again(context, rules, &role, waited) {
             Ok(hit) => {
-                turn.complete(FlightOutcome::Stored);
+                role.complete(FlightOutcome::Stored);
                 Err(Box::new(hit))
             }
-            Err(miss) => Ok(Box::new(Due { miss: miss.about_to_run(site, how, || shown), turn, waited })),
+            Err(miss) => Ok(Box::new(Due { miss: miss.about_to_run(context, options, || shown), role, waited })),
         }
     })
     .await
@@ -249,7 +251,7 @@ where
 
 /// 4. Encode, compress, publish.
 async fn end<R, S>(
-    site: &Arc<CallContext<'static>>,
+    context: &Arc<CallContext<'static>>,
     rules: Rules<R, S>,
     due: Box<Due<R>>,
     ran: RunOutcome<R>,
@@ -259,10 +261,10 @@ where
     R: Send + 'static,
     S: ResultShape<R> + 'static,
 {
-    off_thread(site, move |site| {
-        let Due { miss, turn, .. } = *due;
-        let (value, outcome, end) = miss.end(site, rules, ran, took);
-        turn.complete(end);
+    off_thread(context, move |context| {
+        let Due { miss, role, .. } = *due;
+        let (value, outcome, end) = miss.end(context, rules, ran, took);
+        role.complete(end);
         Box::new((value, outcome))
     })
     .await
@@ -270,8 +272,8 @@ where
 
 #[inline(never)]
 #[expect(clippy::boxed_local, reason = "what is on the heap is not on the stack while the function runs")]
-fn bypassed<R>(site: &CallContext<'_>, value: R, started: Instant, reason: Box<Reason>) -> Box<(R, Outcome)> {
-    Box::new((value, site.bypassed(started.elapsed(), *reason)))
+fn bypassed<R>(context: &CallContext<'_>, value: R, started: Instant, reason: Box<Reason>) -> Box<(R, Outcome)> {
+    Box::new((value, context.bypassed(started.elapsed(), *reason)))
 }
 
 /// Does the same as [`Miss::compute`] for an `async` function that runs to verify a stored result.
@@ -293,12 +295,12 @@ async fn verify<R, F: Future<Output = R>>(stored: R, compute: impl FnOnce() -> F
 
 /// Runs `work`, which may read and write files, on another thread. Without a cache it reads no file, so it runs here.
 async fn off_thread<T: Send + 'static>(
-    site: &Arc<CallContext<'static>>,
+    context: &Arc<CallContext<'static>>,
     work: impl FnOnce(&CallContext<'static>) -> T + Send + 'static,
 ) -> T {
-    if !site.cache.is_enabled() {
-        return work(site);
+    if !context.cache.is_enabled() {
+        return work(context);
     }
-    let site = site.clone();
-    unblock(move || work(&site)).await
+    let context = context.clone();
+    unblock(move || work(&context)).await
 }

@@ -72,7 +72,7 @@ pub enum Verdict {
         age: Duration,
         /// How long the computation took. As JSON: seconds.
         #[serde(serialize_with = "seconds")]
-        saves: Duration,
+        saved: Duration,
         /// Size of the entry's file in bytes.
         size: u64,
     },
@@ -101,8 +101,8 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` would ", self.function)?;
         match &self.verdict {
-            Verdict::Hit { age, saves, size } => {
-                write!(f, "hit: computed {} ago in {}, {}", duration(*age), duration(*saves), humanize::size(*size))?;
+            Verdict::Hit { age, saved, size } => {
+                write!(f, "hit: computed {} ago in {}, {}", duration(*age), duration(*saved), humanize::size(*size))?;
             }
             Verdict::Miss(reason) => write!(f, "miss: {reason}")?,
         }

@@ -43,14 +43,14 @@ pub(crate) struct Join<'a> {
     seen: Option<WaitStage>,
     /// When the first try began.
     began: Instant,
-    tell_at: Instant,
+    report_at: Instant,
 }
 
 /// What a try has seen of the holder. The next try resumes from it. Otherwise repeated tries would never notice that
 /// the holder makes no progress.
 pub(crate) struct WaitProgress {
     began: Instant,
-    tell_at: Instant,
+    report_at: Instant,
     stage: WaitStage,
 }
 
@@ -95,14 +95,14 @@ impl<'a> Join<'a> {
             stage: WaitStage::Start,
             seen: None,
             began: now,
-            tell_at: now + TELL_AFTER,
+            report_at: now + TELL_AFTER,
         }
     }
 
     /// Resumes from what an earlier try has seen.
     pub(crate) fn resume(&mut self, seen: WaitProgress) {
-        let WaitProgress { began, tell_at, stage } = seen;
-        (self.began, self.tell_at, self.seen) = (began, tell_at, Some(stage));
+        let WaitProgress { began, report_at, stage } = seen;
+        (self.began, self.report_at, self.seen) = (began, report_at, Some(stage));
     }
 
     /// Stops waiting. Returns what was seen, for the next try.
@@ -112,7 +112,7 @@ impl<'a> Join<'a> {
             WaitStage::Process(queue) => drop(queue.take()),
             WaitStage::Start | WaitStage::Over => {}
         }
-        WaitProgress { began: self.began, tell_at: self.tell_at, stage: self.stage }
+        WaitProgress { began: self.began, report_at: self.report_at, stage: self.stage }
     }
 
     /// Returns how long it has waited.
@@ -200,18 +200,18 @@ impl<'a> Join<'a> {
                 ThreadWaitState::Ended(FlightOutcome::Stored) => return Some(self.over(Role::Look)),
                 ThreadWaitState::Ended(FlightOutcome::NotKept) => return Some(self.over(Role::Alone)),
                 ThreadWaitState::Ended(FlightOutcome::Failed) => self.stage = WaitStage::Start,
-                ThreadWaitState::StandsStill => {
+                ThreadWaitState::Stuck => {
                     let stuck = watch.flight();
                     tracing::info!(
                         function = self.function, key = %self.key, holder = %stuck.holder(),
-                        "a call that is computed already does not get on: it is computed again"
+                        "a call that is computed already makes no progress: it is computed again"
                     );
                     match self.flights.take_over(&stuck, self.function, leader(self.is_task)) {
                         Some(lead) => return Some(self.over(Role::Leader(lead))),
                         None => self.stage = WaitStage::Start,
                     }
                 }
-                saw @ (ThreadWaitState::GetsOn | ThreadWaitState::Looked) => {
+                saw @ (ThreadWaitState::MakesProgress | ThreadWaitState::Looked) => {
                     let holder = watch.flight().holder();
                     if saw == ThreadWaitState::Looked && self.is_stored() {
                         return Some(self.over(Role::Look));
@@ -244,10 +244,10 @@ impl<'a> Join<'a> {
     fn tell(&mut self, holder: Holder) -> Option<WaitStep> {
         let now = Instant::now();
         let is_early = holder == Holder::Unknown && now < self.began + TELL_UNKNOWN_AFTER;
-        if now < self.tell_at || is_early {
+        if now < self.report_at || is_early {
             return None;
         }
-        self.tell_at = now + TELL_AGAIN;
+        self.report_at = now + TELL_AGAIN;
         Some(WaitStep::Waiting(holder))
     }
 }

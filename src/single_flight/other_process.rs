@@ -44,13 +44,13 @@ struct Beats {
 
 pub(super) enum HolderState {
     /// It is not time to look yet.
-    GoOn,
+    Waiting,
     /// It looked, and the wait continues.
     Looked,
     /// The holder makes no progress.
     GiveUp,
     /// The holder waits for a call that this thread is computing.
-    Circle,
+    Cycle,
 }
 
 impl OtherProcesses {
@@ -87,14 +87,14 @@ impl OtherProcesses {
         // If some process is known to be silent, look at once, because it may hold many calls.
         let is_first = !mem::replace(&mut self.has_looked, true);
         if self.looked.elapsed() < LOOK && (!is_first || locked(&flights.silent).is_empty()) {
-            return HolderState::GoOn;
+            return HolderState::Waiting;
         }
         let now = Instant::now();
         self.looked = now;
         let reports = read_all(&flights.path);
         let silent = note_silent(&flights.silent, &reports, now);
         let own = locked(&flights.report).name().map(Path::to_owned);
-        let Some(ends) = ends(&reports, key) else { return HolderState::Circle };
+        let Some(ends) = ends(&reports, key) else { return HolderState::Cycle };
         // Another call may have noticed earlier that it is silent.
         let heard = ends.iter().filter_map(|(path, ..)| silent.get(*path)).max().copied();
         for (path, report, call) in ends {

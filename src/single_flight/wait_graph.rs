@@ -85,7 +85,7 @@ pub(super) struct WaitGuard {
 
 impl WaitGuard {
     /// Adds the edges of a wait for `target` by this thread. `None` if they would close a cycle.
-    pub(super) fn unless_in_a_circle(target: &Arc<InFlight>) -> Option<WaitGuard> {
+    pub(super) fn unless_in_a_cycle(target: &Arc<InFlight>) -> Option<WaitGuard> {
         let within = within();
         let mut edges = locked(EDGES.get());
         if reaches(&edges, target, &within) {
@@ -97,7 +97,7 @@ impl WaitGuard {
 
 impl WaitGuard {
     /// Adds the edges of the calls around `flight`, which wait until another process has computed it.
-    pub(super) fn of_those_around(flight: &Arc<InFlight>) -> WaitGuard {
+    pub(super) fn of_outer_calls(flight: &Arc<InFlight>) -> WaitGuard {
         let mut around = within();
         around.retain(|one| !Arc::ptr_eq(one, flight));
         WaitGuard::add(&mut locked(EDGES.get()), around, flight)

@@ -27,7 +27,7 @@ pub(super) fn is_stealing() -> bool {
 
 /// How long a wait may continue.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct WaitPolicy {
     limit: Duration,
     /// Whether the waiting thread belongs to a work-stealing pool.
     is_stealing: bool,
@@ -37,10 +37,10 @@ pub(super) struct Patience {
     light: Instant,
 }
 
-impl Patience {
+impl WaitPolicy {
     pub(super) fn new(limit: Duration, is_task: bool) -> Self {
         let now = Instant::now();
-        Patience { limit, is_stealing: !is_task && is_stealing(), began: now, still: now, light: now }
+        WaitPolicy { limit, is_stealing: !is_task && is_stealing(), began: now, still: now, light: now }
     }
 
     /// Returns the time until the next look.

@@ -77,7 +77,7 @@ impl ProcessWait {
                 return LockState::Free;
             }
             locked(&lead.flight.state).is_queueing = true;
-            self.waits = Some(WaitGuard::of_those_around(&lead.flight));
+            self.waits = Some(WaitGuard::of_outer_calls(&lead.flight));
         }
         if !self.has_asked_who && self.began.elapsed() > SHORT {
             self.has_asked_who = true;
@@ -87,13 +87,13 @@ impl ProcessWait {
             }
         }
         match self.others.look(flights, key) {
-            HolderState::GoOn => LockState::Held,
+            HolderState::Waiting => LockState::Held,
             HolderState::Looked => LockState::Looked,
-            HolderState::Circle => LockState::Free,
+            HolderState::Cycle => LockState::Free,
             HolderState::GiveUp => {
                 tracing::info!(
                     function = &*lead.flight.function, %key, holder = %self.others.holder(),
-                    "a call that another process computes does not get on: it is computed here"
+                    "a call that another process computes makes no progress: it is computed here"
                 );
                 self.level += 1;
                 self.others.begin_again();

@@ -8,14 +8,14 @@ use crate::single_flight::holder::Holder;
 use crate::single_flight::progress_probe::{Pace, ProcessWatch, ThreadProbe};
 use crate::single_flight::wait_graph;
 use crate::single_flight::wait_graph::WaitGuard;
-use crate::single_flight::wait_policy::{BUSY, IDLE, Patience};
+use crate::single_flight::wait_policy::{BUSY, IDLE, WaitPolicy};
 use crate::sys::proc;
 
 /// A wait for a leader in this process.
 pub(super) struct ThreadWait {
     flight: Arc<InFlight>,
     end: Option<FlightOutcome>,
-    patience: Patience,
+    policy: WaitPolicy,
     looked: Instant,
     /// Progress of the calls at the ends of the chain of waits, when they were last observed.
     seen: Vec<(Arc<InFlight>, ProbeState)>,
@@ -31,20 +31,20 @@ pub(super) struct ThreadWait {
 pub(super) enum ThreadWaitState {
     Ended(FlightOutcome),
     /// It is not time to look yet.
-    GetsOn,
+    MakesProgress,
     /// It was looked at just now, and makes progress.
     Looked,
-    StandsStill,
+    Stuck,
 }
 
 impl ThreadWait {
     /// Begins a wait. `None` if it would close a cycle.
     pub(super) fn new(flight: Arc<InFlight>, limit: Duration, is_task: bool) -> Option<ThreadWait> {
         Some(ThreadWait {
-            waits: Some(WaitGuard::unless_in_a_circle(&flight)?),
+            waits: Some(WaitGuard::unless_in_a_cycle(&flight)?),
             end: flight.end(),
             flight,
-            patience: Patience::new(limit, is_task),
+            policy: WaitPolicy::new(limit, is_task),
             looked: Instant::now(),
             seen: Vec::new(),
             process: None,
@@ -60,7 +60,7 @@ impl ThreadWait {
 
     /// Resumes the wait. `None` if it would close a cycle.
     pub(super) fn again(mut self) -> Option<ThreadWait> {
-        self.waits = Some(WaitGuard::unless_in_a_circle(&self.flight)?);
+        self.waits = Some(WaitGuard::unless_in_a_cycle(&self.flight)?);
         self.end = self.flight.end();
         // Another thread may be waiting now.
         self.is_young = self.is_task.then_some(false);
@@ -77,33 +77,33 @@ impl ThreadWait {
 
     /// Waits for the end until it is time to look again, at most `longest`.
     pub(super) fn wait(&mut self, longest: Duration) {
-        self.end = self.flight.wait(self.patience.until_next_look().min(longest));
+        self.end = self.flight.wait(self.policy.until_next_look().min(longest));
     }
 
     /// Waits like [`wait`](ThreadWait::wait), for a task.
     #[cfg(feature = "async")]
     pub(super) async fn wait_as_task(&mut self, longest: Duration) {
-        self.end = self.flight.wait_as_task(self.patience.until_next_look().min(longest)).await;
+        self.end = self.flight.wait_as_task(self.policy.until_next_look().min(longest)).await;
     }
 
     pub(super) fn look(&mut self) -> ThreadWaitState {
         if let Some(end) = self.end {
             return ThreadWaitState::Ended(end);
         }
-        match self.is_in_vain() {
-            Some(true) => ThreadWaitState::StandsStill,
+        match self.is_hopeless() {
+            Some(true) => ThreadWaitState::Stuck,
             Some(false) => ThreadWaitState::Looked,
-            None => ThreadWaitState::GetsOn,
+            None => ThreadWaitState::MakesProgress,
         }
     }
 
     /// Looks at the leader, if it is time to. Returns whether to give up.
-    fn is_in_vain(&mut self) -> Option<bool> {
+    fn is_hopeless(&mut self) -> Option<bool> {
         #[cfg(feature = "async")]
         if self.flight.is_starved() {
             return Some(true);
         }
-        if self.looked.elapsed() < self.patience.until_next_look() {
+        if self.looked.elapsed() < self.policy.until_next_look() {
             return None;
         }
         self.looked = Instant::now();
@@ -121,7 +121,7 @@ impl ThreadWait {
             });
             pace = pace.max(end.pace(&mut self.seen[place].1));
         }
-        self.patience.saw(pace);
+        self.policy.saw(pace);
         let began = self.flight.began;
         let is_young = *self.is_young.get_or_insert_with(|| {
             let ticks = |time: Duration| time.as_millis() / u128::from(1000 / proc::TICKS);
@@ -135,7 +135,7 @@ impl ThreadWait {
             true if !is_busy => 1,
             _ => IDLE,
         };
-        Some(self.patience.is_over(times))
+        Some(self.policy.is_over(times))
     }
 }
 

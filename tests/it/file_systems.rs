@@ -45,7 +45,7 @@ fn behaves(root: &Path) {
     }
     assert!(!computes(&there, 1000));
     assert_eq!(open().stats().unwrap().entries, 3);
-    assert!(here.diagnose().iter().all(|finding| finding.health < larder::Severity::Fault), "{:?}", here.diagnose());
+    assert!(here.diagnose().iter().all(|finding| finding.severity < larder::Severity::Fault), "{:?}", here.diagnose());
     assert_eq!(here.trim_to(&Limits { max_entries: Some(1), ..Limits::default() }).unwrap().kept, 1);
     there.clear().unwrap();
     assert!(computes(&here, 1000) && computes(&here, 10));

@@ -47,7 +47,7 @@ fn a_folder_without_room_for_names_is_not_a_full_disk() {
     assert_eq!(other.find(&far().key.to_string()).unwrap()[0].path, far().path);
     assert!(!far().history().is_empty());
     let finding = other.diagnose().into_iter().find(|finding| finding.about == "files").unwrap();
-    assert_eq!(finding.health, larder::Severity::Good, "{finding:?}");
+    assert_eq!(finding.severity, larder::Severity::Good, "{finding:?}");
     // The entries are counted again.
     fs::remove_file(folder.join("counters")).unwrap();
     assert_eq!(Cache::open(&folder).unwrap().stats().unwrap().entries, total as u64);

@@ -274,7 +274,7 @@ fn clearing_by_hand_is_seen_by_everything_that_looks() {
     assert!(cache.find("00").unwrap().is_empty() && cache.activity().unwrap().is_empty());
     // `LARDER_TEST_ALL` is no variable of the library, which a finding says.
     let is_good =
-        |finding: &larder::Diagnosis| finding.health == larder::Severity::Good || finding.about == "variables";
+        |finding: &larder::Diagnosis| finding.severity == larder::Severity::Good || finding.about == "variables";
     assert!(cache.diagnose().iter().all(is_good));
     cache.get_or_compute("f", &1, || 1);
     assert_eq!(cache.entries().unwrap().len(), 1);

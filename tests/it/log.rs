@@ -121,7 +121,7 @@ fn each_step_of_a_call_is_logged_at_trace() {
     let call = || {
         cache.get_or_compute("forecast", &7, || 1.5);
     };
-    assert_eq!(steps(&call), ["looked up in vain", "joined", "stored", "computed"]);
+    assert_eq!(steps(&call), ["not found", "joined", "stored", "computed"]);
     assert_eq!(steps(&call), ["hit"]);
 }
 

@@ -244,17 +244,17 @@ fn the_doctor_reports_a_full_disk() {
     call(&cache, 1, || {});
     let writing = || {
         let found = cache.diagnose().into_iter().find(|finding| finding.about == "writing").unwrap();
-        (found.health, found.what)
+        (found.severity, found.what)
     };
     assert_eq!(writing(), (Severity::Good, "results can be stored".to_owned()));
     let mut filler = File::create(disk.0.path().join("filler")).unwrap();
     io::copy(&mut io::repeat(1), &mut filler).unwrap_err();
-    let (health, what) = writing();
-    assert!(health == Severity::Fault && what.starts_with("results can't be stored: the disk is full"), "{what}");
+    let (severity, what) = writing();
+    assert!(severity == Severity::Fault && what.starts_with("results can't be stored: the disk is full"), "{what}");
     // There is a little space, but it is left to other programs.
     filler.set_len(filler.metadata().unwrap().len() - (24 << 10)).unwrap();
-    let (health, what) = writing();
-    assert!(health == Severity::Fault && what.contains("almost full, 24.0 KiB of 2.0 MiB are free"), "{what}");
+    let (severity, what) = writing();
+    assert!(severity == Severity::Fault && what.contains("almost full, 24.0 KiB of 2.0 MiB are free"), "{what}");
     filler.set_len(0).unwrap();
     assert_eq!(writing().0, Severity::Good);
 }
@@ -266,7 +266,7 @@ fn the_doctor_counts_recent_temp_files() {
     fs::write(root.path().join("drafts/.abc.larder-draft"), [1; 2048]).unwrap();
     let litter = cache.diagnose().into_iter().find(|finding| finding.about == "litter").unwrap();
     let what = "1 unfinished file, 2.0 KiB, being written or younger than a minute";
-    assert_eq!((litter.health, &*litter.what), (Severity::Good, what));
+    assert_eq!((litter.severity, &*litter.what), (Severity::Good, what));
 }
 
 /// Sets the soft limit.

@@ -112,11 +112,11 @@ fn makes_calls() {
     if asks == "not" && faults > 0 {
         let owners = about("owners").unwrap();
         assert!(
-            owners.health == Severity::Fault && owners.advice.as_ref().unwrap().contains("LARDER_SHARED"),
+            owners.severity == Severity::Fault && owners.advice.as_ref().unwrap().contains("LARDER_SHARED"),
             "{told:?}"
         );
     } else if asks != "not" {
-        assert!(access.health < Severity::Fault && access.what.contains("shared"), "{access:?}");
+        assert!(access.severity < Severity::Fault && access.what.contains("shared"), "{access:?}");
         assert!(!access.advice.as_ref().unwrap().contains("chmod"), "{access:?}");
     }
 }

@@ -38,7 +38,7 @@ pub struct Diagnosis {
     /// The subject of the check, in one or two words.
     pub about: &'static str,
     /// How serious the result is.
-    pub health: Severity,
+    pub severity: Severity,
     /// The result of the check.
     pub what: String,
     /// What to do about it; `None` if nothing needs to be done.
@@ -81,7 +81,7 @@ impl Cache {
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// let cache = larder::Cache::open(folder.path())?;
-    /// assert!(cache.diagnose().iter().all(|finding| finding.health < larder::Severity::Fault));
+    /// assert!(cache.diagnose().iter().all(|finding| finding.severity < larder::Severity::Fault));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -102,7 +102,7 @@ impl Cache {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let what = format!("{} does not exist; the first result that is stored makes it", root.display());
-                findings.push(Diagnosis { about: "folder", health: Severity::Good, what, advice: None });
+                findings.push(Diagnosis { about: "folder", severity: Severity::Good, what, advice: None });
                 return findings;
             }
             Err(error) => {
@@ -113,7 +113,7 @@ impl Cache {
         }
         findings.push(access(root, &place.layout.temps()));
         let writable = writing(&place.layout);
-        let can_write = writable.health == Severity::Good;
+        let can_write = writable.severity == Severity::Good;
         findings.push(writable);
         findings.push(space(root));
         if can_write {
@@ -183,15 +183,15 @@ fn unseen(cache: &Cache) -> Option<Diagnosis> {
 }
 
 fn good(about: &'static str, what: impl Into<String>) -> Diagnosis {
-    Diagnosis { about, health: Severity::Good, what: what.into(), advice: None }
+    Diagnosis { about, severity: Severity::Good, what: what.into(), advice: None }
 }
 
 fn note(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Diagnosis {
-    Diagnosis { about, health: Severity::Note, what: what.into(), advice: Some(advice.into()) }
+    Diagnosis { about, severity: Severity::Note, what: what.into(), advice: Some(advice.into()) }
 }
 
 fn fault(about: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Diagnosis {
-    Diagnosis { about, health: Severity::Fault, what: what.into(), advice: Some(advice.into()) }
+    Diagnosis { about, severity: Severity::Fault, what: what.into(), advice: Some(advice.into()) }
 }
 
 #[cfg(unix)]

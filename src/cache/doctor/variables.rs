@@ -14,7 +14,7 @@ pub(super) fn run_mode() -> Diagnosis {
         // The error itself is reported with the other variables.
         Err(_) => return good("steering", "programs use their caches: what LARDER says can't be read, and is ignored"),
         Ok(Some(RunMode::Off)) => "keep nothing and load nothing",
-        Ok(Some(RunMode::Refresh)) => "compute every call anew",
+        Ok(Some(RunMode::Refresh)) => "compute every call again",
         Ok(Some(RunMode::ReadOnly)) => "load results and store none",
         Ok(Some(RunMode::Verify(_))) => "compute some of the hits again, to compare",
     };

@@ -54,7 +54,7 @@ impl CallContext<'_> {
     /// Logs that no usable result was found.
     pub(crate) fn nothing(&self, reason: &Reason, started: Option<Instant>) {
         if let Ok(key) = &self.key {
-            tracing::trace!(function = self.memo.name(), %key, %reason, took = ?since(started), "looked up in vain");
+            tracing::trace!(function = self.memo.name(), %key, %reason, took = ?since(started), "not found");
         }
     }
 

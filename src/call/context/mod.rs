@@ -252,7 +252,7 @@ impl<'a> CallContext<'a> {
         }
         loop {
             match join.next() {
-                WaitStep::Role(turn) => return Some(self.joined(turn, join.waited())),
+                WaitStep::Role(role) => return Some(self.joined(role, join.waited())),
                 WaitStep::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
                 WaitStep::Late => {
                     *tried() = Some(Box::new(join.stop_waiting()));
@@ -270,12 +270,12 @@ impl<'a> CallContext<'a> {
         Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
     }
 
-    pub(crate) fn joined(&self, turn: Role, waited: Duration) -> (Role, Duration) {
+    pub(crate) fn joined(&self, role: Role, waited: Duration) -> (Role, Duration) {
         if let Ok(key) = &self.key {
-            let turn = turn.name();
-            tracing::trace!(function = self.memo.name(), %key, turn, took = ?waited, "joined");
+            let role = role.name();
+            tracing::trace!(function = self.memo.name(), %key, role, took = ?waited, "joined");
         }
-        (turn, waited)
+        (role, waited)
     }
 
     /// Logs which leader this call waits for.
@@ -285,7 +285,7 @@ impl<'a> CallContext<'a> {
         let arguments = arguments.join(", ");
         tracing::info!(
             function = self.memo.name(), arguments, %key, %holder, ?waited,
-            "waits for a call that is computed already; it computes it itself if that does not get on"
+            "waits for a call that is computed already; it computes it itself if that makes no progress"
         );
     }
 

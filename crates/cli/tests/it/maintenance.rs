@@ -215,10 +215,10 @@ fn the_doctor_reports_problems_with_advice() {
     set_time(&one_entry(&cache, "demo::other::fit").path, SystemTime::now() + hours(48));
     let json = larder(root, &["doctor", "--json"]).json();
     let of = |about: &str| json.as_array().unwrap().iter().find(|finding| finding["about"] == about).unwrap();
-    assert_eq!((&of("versions")["health"], &of("files")["health"]), (&"note".into(), &"note".into()));
+    assert_eq!((&of("versions")["severity"], &of("files")["severity"]), (&"note".into(), &"note".into()));
     assert!(of("files")["what"].as_str().unwrap().contains("notes.txt"));
     assert!(of("litter")["what"].as_str().unwrap().starts_with("1 unfinished file of "), "{json}");
-    assert_eq!(of("clock")["health"], "note");
+    assert_eq!(of("clock")["severity"], "note");
     assert!(of("counts")["what"].as_str().unwrap().starts_with("3 entries are there, and 4 counted"), "{json}");
     assert!(of("counts")["advice"].is_string());
 

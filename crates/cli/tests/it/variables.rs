@@ -17,7 +17,7 @@ fn the_doctor_reports_variables_that_can_not_be_read() {
         let mut all = BTreeMap::<_, Vec<_>>::new();
         for finding in findings.as_array().unwrap() {
             let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-            all.entry(text("about")).or_default().push((text("health"), text("what")));
+            all.entry(text("about")).or_default().push((text("severity"), text("what")));
         }
         all
     };
@@ -31,12 +31,12 @@ fn the_doctor_reports_variables_that_can_not_be_read() {
         ("LARDER_MAX_ENTRY", "LARDER_MAX_ENTRIES"),
     ] {
         let is_reported =
-            |(health, what): &(String, String)| health == "note" && what.contains(about) && what.contains(hint);
+            |(severity, what): &(String, String)| severity == "note" && what.contains(about) && what.contains(hint);
         assert!(variables.iter().any(is_reported), "{about}: {variables:?}");
     }
     // An unknown word has no effect.
     assert!(found["steering"][0].0 == "good" && found["steering"][0].1.contains("use their caches"), "{found:?}");
-    assert!(doctor(&[("LARDER", "refresh")])["steering"][0].1.contains("compute every call anew"));
+    assert!(doctor(&[("LARDER", "refresh")])["steering"][0].1.contains("compute every call again"));
     assert!(doctor(&[("LARDER_DIR", "here")])["variables"][0].1.contains("relative"));
     assert_eq!(doctor(&[("LARDER_DIR", "~nobody/x")])["variables"][0].0, "fault");
 }
