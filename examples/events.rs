@@ -26,13 +26,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::registry().with(filter).with(stderr).init();
 
     let folder = tempfile::tempdir()?;
-    // Nothing is kept in memory here: what is damaged below is to be met.
+    // No results are kept in memory, so that the damaged file below is read.
     let cache = Cache::builder(folder.path()).hot_bytes(0).open()?;
     square(&cache, 3);
     square(&cache, 4);
     square(&cache, 3);
 
-    // Something goes wrong with a file; the program goes on.
+    // Damage a file. The program continues.
     for entry in cache.entries()? {
         File::options().write(true).open(&entry.path)?.set_len(entry.size / 2)?;
     }

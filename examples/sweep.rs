@@ -5,8 +5,8 @@
 //! cargo run --release --example sweep -- --processes 1   # one, to compare
 //! ```
 //!
-//! To see it by hand, run `cargo run --release --example sweep -- --alone` in several terminals: each has the same list of
-//! calls, and each does what no other one is at.
+//! Or run `cargo run --release --example sweep -- --alone` in several terminals. All have the same list of calls, and each
+//! process computes those that no other process is computing.
 #![expect(clippy::print_stdout, reason = "it is a program")]
 
 use std::error::Error;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use larder::{Cache, memoize, sweep};
 
-/// Pretends to simulate something for a while, the longer the further from the middle.
+/// Stands for a simulation: it takes longer the further the temperature is from zero.
 #[memoize(cache = cache, ignore(cache), track = "body")]
 fn simulate(temperature: i32, cache: &Cache) -> f64 {
     let _ = cache;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Runs the sweep, beside whoever else does.
+/// Runs the sweep in this process. Others may run it at the same time.
 fn run(cache: &Cache) -> Result<(), Box<dyn Error>> {
     let calls: Vec<_> = temperatures().map(|temperature| simulate::call(temperature, cache)).collect();
     let bar = ProgressBar::new(calls.len() as u64);
@@ -52,7 +52,7 @@ fn run(cache: &Cache) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Starts so many processes, and shows how far they are, as anybody can who looks at the cache.
+/// Starts processes, and shows their progress, which the cache tells.
 fn lead(cache: &Cache, processes: usize) -> Result<(), Box<dyn Error>> {
     cache.clear()?;
     let start = Instant::now();
