@@ -8,6 +8,8 @@ pub(crate) mod doctor;
 mod eviction_tests;
 pub(crate) mod handle;
 pub(crate) mod inspect;
+#[cfg(test)]
+mod maintenance_tests;
 pub(crate) mod open;
 pub(crate) mod recompress;
 pub(crate) mod summary;

@@ -65,7 +65,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::call::function::{Definition, Memo};
 
     /// Variable with the path of the file to which a child process writes the path of its cache.
     const PATH_FILE: &str = "TEMPORARY_CACHE_PATH_FILE";
@@ -94,22 +93,6 @@ mod tests {
         let (one, other) = (Cache::temporary().unwrap(), Cache::temporary().unwrap());
         assert_eq!(one.get_or_compute("answer", &(), || 1), 1);
         assert_eq!(other.get_or_compute("answer", &(), || 2), 2);
-    }
-
-    #[test]
-    fn a_memoized_function_does_not_keep_the_folder() {
-        if is_off() {
-            return;
-        }
-        let (first, second) = (Cache::temporary().unwrap(), Cache::temporary().unwrap());
-        let paths = [first.path().to_owned(), second.path().to_owned()];
-        let memo = Memo::new(Definition::of_closure("answer", "u8"), first.clone());
-        assert_eq!(memo.cache().path(), paths[0]);
-        assert_eq!(memo.home(&second).folder.as_deref().map(|folder| folder.starts_with(&paths[1])), Some(true));
-        drop((first, second));
-        assert!(paths.iter().all(|path| !path.exists()));
-        assert!(!memo.cache().is_enabled());
-        assert_eq!(memo.entries().unwrap().count(), 0);
     }
 
     #[test]

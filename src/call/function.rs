@@ -382,3 +382,24 @@ impl fmt::Debug for Memo {
         f.debug_struct("Memo").field("name", &self.name()).field("cache", &self.cache()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memoized_function_does_not_keep_the_folder() {
+        if !Cache::temporary().unwrap().is_enabled() {
+            return;
+        }
+        let (first, second) = (Cache::temporary().unwrap(), Cache::temporary().unwrap());
+        let paths = [first.path().to_owned(), second.path().to_owned()];
+        let memo = Memo::new(Definition::of_closure("answer", "u8"), first.clone());
+        assert_eq!(memo.cache().path(), paths[0]);
+        assert_eq!(memo.home(&second).folder.as_deref().map(|folder| folder.starts_with(&paths[1])), Some(true));
+        drop((first, second));
+        assert!(paths.iter().all(|path| !path.exists()));
+        assert!(!memo.cache().is_enabled());
+        assert_eq!(memo.entries().unwrap().count(), 0);
+    }
+}

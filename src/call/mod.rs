@@ -27,6 +27,8 @@ pub(crate) mod miss;
 pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod predicate;
+#[cfg(test)]
+mod publishing_tests;
 pub(crate) mod result_shape;
 pub(crate) mod roundtrip_check;
 pub(crate) mod run;

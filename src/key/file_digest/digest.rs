@@ -102,6 +102,7 @@ impl Serialize for FileDigest {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files of the tests")]
 mod tests {
     use std::cell::Cell;
     use std::fs::{self, File, FileTimes};
@@ -121,7 +122,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         let mut content = vec![7; 5 << 20];
-        crate::files::dump(&content, &path).unwrap();
+        fs::write(&path, &content).unwrap();
         let of = || FileDigest::of(&path).digest().unwrap();
         let first = of();
         assert_eq!(of(), first);
@@ -132,7 +133,7 @@ mod tests {
         // Written again with the same size and modification time.
         let modified = fs::metadata(&path).unwrap().modified().unwrap();
         content[1 << 20] = 8;
-        crate::files::dump(&content, &path).unwrap();
+        fs::write(&path, &content).unwrap();
         let file = File::options().write(true).open(&path).unwrap();
         file.set_times(FileTimes::new().set_modified(modified)).unwrap();
         assert_ne!(of(), first);
@@ -143,8 +144,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree");
         crate::sys::atomic_file::create_private_folder(&path).unwrap();
-        crate::files::dump(&vec![1_u8; 2 << 20], path.join("large")).unwrap();
-        crate::files::dump(&1, path.join("small")).unwrap();
+        fs::write(path.join("large"), vec![1_u8; 2 << 20]).unwrap();
+        fs::write(path.join("small"), "1").unwrap();
         let of = || FileDigest::of(&path).digest().unwrap();
         let first = of();
         assert_eq!(of(), first);
@@ -154,7 +155,7 @@ mod tests {
         // On other systems only open files are trusted, so only the large file is remembered.
         assert_eq!(reads(), if cfg!(target_os = "linux") { 6 } else { 8 });
         let before = reads();
-        crate::files::dump(&2, path.join("small")).unwrap();
+        fs::write(path.join("small"), "2").unwrap();
         assert_ne!(of(), first);
         assert_eq!(reads(), before + 1, "the large file was read again");
     }
@@ -163,8 +164,8 @@ mod tests {
     fn files_of_a_nested_key_are_not_recorded_for_the_outer_key() {
         let folder = tempfile::tempdir().unwrap();
         let (outer, inner) = (folder.path().join("outer"), folder.path().join("inner"));
-        crate::files::dump(&1, &outer).unwrap();
-        crate::files::dump(&2, &inner).unwrap();
+        fs::write(&outer, "1").unwrap();
+        fs::write(&inner, "2").unwrap();
         let key = |path: &Path| crate::key::key_of::key_of(&FileDigest::of(path)).unwrap();
         let paths = |used: &[Used]| used.iter().map(|used| used.path.clone()).collect::<Vec<_>>();
         let (within, without) = used_by(|| {
@@ -187,7 +188,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree");
         crate::sys::atomic_file::create_private_folder(&path).unwrap();
-        crate::files::dump(&1, path.join("data")).unwrap();
+        fs::write(path.join("data"), "1").unwrap();
         for path in [path.join("data"), path] {
             let used = |tells, other: bool| {
                 let mut seen = read(&path).unwrap();

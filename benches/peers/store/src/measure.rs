@@ -104,7 +104,6 @@ pub fn rounds<'a, T>(
         for place in 0..entrants.len() {
             let index = (round + place) % entrants.len();
             figures[index].push(turn(round, index, &entrants[index]));
-            crate::peers::settle();
         }
     }
     figures

@@ -142,8 +142,9 @@ pub fn large_stored(effort: Effort) {
 fn again(operation: &str, effort: Effort, entrants: &[Entrant<'_>]) {
     let [n, _] = AGAIN;
     let counts: Vec<u64> = entrants.iter().map(|entrant| effort.fill(&entrant.run, n)).collect();
-    let figures =
-        rounds(effort.rounds, entrants, |_, index, entrant| seconds(entrant, Calls::same(n, counts[index]), 0));
+    let figures = rounds(effort.rounds, entrants, |_, index, entrant| {
+        settled(seconds(entrant, Calls::same(n, counts[index]), 0))
+    });
     rows(operation, entrants, &figures);
 }
 
@@ -162,9 +163,15 @@ fn once(
     }
     let figures = rounds(effort.rounds, entrants, |round, _, entrant| {
         let computed = if entrant.name.ends_with("(floor)") { 0 } else { computed };
-        seconds(entrant, calls(round + 1, count), computed)
+        settled(seconds(entrant, calls(round + 1, count), computed))
     });
     rows(operation, entrants, &figures);
+}
+
+/// Returns the figures of a turn after background work has ended, so that it does not disturb the next entrant.
+fn settled<T>(figures: T) -> T {
+    settle();
+    figures
 }
 
 fn rows(operation: &str, entrants: &[Entrant<'_>], figures: &[Vec<f64>]) {
@@ -191,7 +198,7 @@ pub fn threads(effort: Effort) {
         let one = seconds(entrant, calls(n), 0);
         let different = throughput_of_two(entrant, [calls(n), calls(other)]);
         let same = throughput_of_two(entrant, [calls(n), calls(n)]);
-        [one, different * one, same * one]
+        settled([one, different * one, same * one])
     });
     for (entrant, figures) in entrants.iter().zip(figures) {
         let [one, different, same] = [0, 1, 2].map(|i| median(&figures.iter().map(|f| f[i]).collect::<Vec<_>>()));
