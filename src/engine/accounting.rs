@@ -343,6 +343,10 @@ impl Accounting {
     /// these.
     pub(crate) fn reconcile(&self, baseline: &Baseline, found: &Scanned, within_churn: bool) -> Result<bool> {
         let Some(files) = &self.files else { return Ok(false) };
+        // In a folder without a cache, a reader creates nothing.
+        if found.is_empty() && baseline.functions.is_empty() && !files.counters.exists() {
+            return Ok(true);
+        }
         // A call that evicts must not wait as long as one that trims.
         let tries = if within_churn { TRIES_OF_SCAN } else { TRIES_TO_BEGIN };
         let Some(mut session) = files.counters.session(tries) else { return Ok(false) };

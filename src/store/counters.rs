@@ -86,6 +86,11 @@ impl CounterFile {
         CounterFile { records: RecordFile::new(path, locks, LOCK), offsets: Mutex::default() }
     }
 
+    /// Returns whether the file exists.
+    pub(crate) fn exists(&self) -> bool {
+        self.records.exists()
+    }
+
     /// Returns whether the file exists and is complete.
     pub(crate) fn is_complete(&self) -> bool {
         self.records.open().ok().flatten().is_some_and(|file| corrections(&self.records, &file).is_some())
