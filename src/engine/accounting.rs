@@ -252,6 +252,10 @@ impl Accounting {
     /// If a file can't be read or written, or not all entries could be counted for a new counter file.
     pub(crate) fn flush(&self, scan: Scan<'_>) -> Result<bool> {
         let Some(files) = &self.files else { return Ok(true) };
+        // In a folder without a cache, a reader creates nothing.
+        if !files.counters.exists() && !files.root.exists() && self.unflushed().is_zero() {
+            return Ok(true);
+        }
         let logged = self.append_hour(files);
         let Some(mut session) = files.counters.try_session() else { return Ok(false) };
         self.complete(&mut session, scan)?;
@@ -321,8 +325,9 @@ impl Accounting {
     pub(crate) fn baseline(&self) -> Baseline {
         let moved = self.usage.moved();
         let counted = self.files.as_ref().map(|files| {
-            // Under the file's lock, no record is half written.
-            let session = files.counters.session(TRIES_OF_SCAN);
+            // Under the file's lock, no record is half written. If there is no file, the lock must not create a folder
+            // or a file of its own.
+            let session = files.counters.exists().then(|| files.counters.session(TRIES_OF_SCAN)).flatten();
             let counted = match &session {
                 Some(session) => session.read(),
                 None => files.counters.read(),
@@ -575,9 +580,11 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a folder of the test")]
     fn a_folder_that_can_not_be_listed_does_not_stop_the_count_of_the_others() {
         let root = tempfile::tempdir().unwrap();
         let process = process(root.path());
+        std::fs::create_dir_all(Layout::at(root.path()).unwrap().functions()).unwrap();
         let scans = Cell::new(0);
         let scan = || {
             scans.set(scans.get() + 1);
