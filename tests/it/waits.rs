@@ -23,6 +23,7 @@ const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(200);
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempdir().unwrap());
+#[cfg(feature = "async")]
 static LONG_WAIT: LazyLock<Cache> = LazyLock::new(|| Cache::builder(FOLDER.path()).wait_limit(LONG).open().unwrap());
 static SHORT_WAIT: LazyLock<Cache> =
     LazyLock::new(|| Cache::builder(FOLDER.path().join("with_short_limit")).wait_limit(SHORT).open().unwrap());
