@@ -73,6 +73,37 @@ pub fn meta(item: TokenStream) -> TokenStream {
     build.follows(("13", "103"), ("meta/src/lib.rs", "* 10", "* 100"));
 }
 
+/// An attribute macro on a module, imported beside the module or at the top of the file, changes all code in the module.
+#[test]
+fn an_attribute_macro_on_a_module_counts() {
+    let crate_of_macro = "use proc_macro::TokenStream;
+#[proc_macro_attribute]
+pub fn scaled(_: TokenStream, item: TokenStream) -> TokenStream {
+    let text = item.to_string();
+    let functions = text.matches(\"fn \").count();
+    text.replace(\"SCALE\", &format!(\"({functions} * 10)\")).parse().unwrap()
+}";
+    for (code, call) in [
+        ("use deco::scaled;\n#[scaled] mod inner { pub fn get(x: u64) -> u64 { x * SCALE } }", "inner::get(x)"),
+        (
+            "#[deco::scaled] mod outer { pub mod inner { pub fn get(x: u64) -> u64 { x * SCALE } } }\nuse outer::inner;",
+            "inner::get(x)",
+        ),
+        (
+            "#[cfg_attr(all(), deco::scaled)] mod inner { pub fn get(x: u64) -> u64 { x * SCALE } }\nuse inner::*;",
+            "get(x)",
+        ),
+    ] {
+        let build = program("deco = { path = \"../deco\" }\n", code, call).beside(
+            "deco",
+            "\n[lib]\nproc-macro = true",
+            crate_of_macro,
+        );
+        build.follows(("30", "60"), ("app/src/main.rs", "x * SCALE }", "x * SCALE } pub fn more() {}"));
+        build.follows(("30", "300"), ("deco/src/lib.rs", "* 10", "* 100"));
+    }
+}
+
 /// A derive with the name of serde's also makes a type.
 #[test]
 fn a_derive_with_a_known_name_from_another_crate_counts() {

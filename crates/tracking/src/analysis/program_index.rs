@@ -5,8 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::analysis::impl_index::{ImplIndex, trait_path};
-use crate::analysis::references::{BuildInputs, CodeContext, References, dir_of, scan};
-use crate::program::resolver::{Definition, ExternItem, Resolver};
+use crate::analysis::known_macros;
+use crate::analysis::references::{CodeContext, References, dir_of, scan};
+use crate::program::resolver::{Definition, Resolver};
+use crate::program::sources::Module;
 use crate::syntax::item_parser::{ItemKind, header};
 use crate::syntax::symbols::{Symbol, known};
 
@@ -24,12 +26,14 @@ pub(crate) struct ProgramIndex {
 /// What a module adds to each item in it.
 #[derive(Default)]
 pub(crate) struct ModuleContext {
+    /// The crates that it imports from.
     pub(crate) crates: BTreeSet<(usize, Symbol)>,
-    pub(crate) inputs: BuildInputs,
     /// Modules whose names are all imported.
     pub(crate) globs: Vec<usize>,
-    pub(crate) macros: BTreeSet<ExternItem>,
-    pub(crate) unseen: BTreeSet<String>,
+    /// The names in the attributes of the module.
+    pub(crate) attributes: References,
+    /// An attribute macro of another crate makes the module's code from all that is in it.
+    pub(crate) is_made_by_macro: bool,
     /// The names in the attributes of imports, each with the imported name. It is `None` for a trait: its name need not
     /// occur where its methods are called.
     pub(crate) imports: Vec<(Option<Symbol>, Rc<References>)>,
@@ -73,15 +77,17 @@ impl ProgramIndex {
             return Rc::clone(known);
         }
         let mut home = ModuleContext::default();
-        for (file, range) in self.resolver.sources.modules[module].attributes.clone() {
+        let Module { parent, attributes, inner_attributes, .. } = &self.resolver.sources.modules[module];
+        // The names in an attribute on a module are those of the code around the module.
+        let outer = attributes.clone().into_iter().map(|part| (parent.unwrap_or(module), part));
+        let inner = inner_attributes.clone().into_iter().map(|part| (module, part));
+        for (module, (file, range)) in outer.chain(inner).collect::<Vec<_>>() {
             let file = Arc::clone(&self.resolver.sources.files[file]);
             let context = CodeContext { module, anywhere: false, dir: dir_of(&file), around: None };
-            let mut named = References::default();
-            scan(&mut self.resolver, &file.tokens, range, context, &mut named);
-            home.inputs.extend(&named.inputs);
-            home.macros.extend(named.macros);
-            home.unseen.extend(named.unseen);
+            scan(&mut self.resolver, &file.tokens, range, context, &mut home.attributes);
         }
+        home.is_made_by_macro = self.resolver.sources.modules[module].is_inline
+            && home.attributes.macros.iter().any(|used| known_macros::may_add_items(&mut self.resolver, *used));
         for import in self.resolver.sources.modules[module].imports.clone() {
             let mut definitions = self.resolver.resolve(module, &import.path, import.absolute).definitions;
             if let [name] = import.path[..] {

@@ -99,6 +99,8 @@ struct Worklist {
     traits: BTreeSet<usize>,
     homes: BTreeSet<usize>,
     touched: BTreeSet<usize>,
+    /// Modules whose attribute macros have been reached.
+    made: BTreeSet<usize>,
 }
 
 struct Walk<'g> {
@@ -283,12 +285,33 @@ impl Walk<'_> {
         for item in self.program.resolver.sources.modules[module].opaque.clone() {
             self.item(item);
         }
-        let home = self.program.home_of(module);
-        // An attribute macro on the module may generate anything.
-        self.reached.macros.extend(&home.macros);
-        self.reached.unseen.extend(home.unseen.iter().cloned());
-        for glob in home.globs.clone() {
+        for outer in self.program.resolver.sources.with_parents(module) {
+            self.attribute_macros(outer);
+        }
+        for glob in self.program.home_of(module).globs.clone() {
             self.touch(glob);
+        }
+    }
+
+    /// Reaches the macros in the attributes of a module: they may generate anything in it.
+    fn attribute_macros(&mut self, module: usize) {
+        let home = self.program.home_of(module);
+        let attributes = &home.attributes;
+        if attributes.macros.is_empty() && attributes.unseen.is_empty() || !self.worklist.made.insert(module) {
+            return;
+        }
+        self.reached.macros.extend(&attributes.macros);
+        self.reached.crates.extend(&attributes.crates);
+        self.reached.unseen.extend(attributes.unseen.iter().cloned());
+        if home.is_made_by_macro {
+            // The code may be made of any item in the module, and of what the attribute names.
+            self.absorb(attributes);
+            let sources = &self.program.resolver.sources;
+            let is_inside = |item: &usize| sources.with_parents(sources.items[*item].module).contains(&module);
+            let items: Vec<usize> = (0..sources.items.len()).filter(is_inside).collect();
+            for item in items {
+                self.item(item);
+            }
         }
     }
 
@@ -300,8 +323,6 @@ impl Walk<'_> {
         self.touch(module);
         self.reached.packages.insert(self.program.resolver.sources.package_of(module));
         let home = self.program.home_of(module);
-        self.reached.macros.extend(&home.macros);
-        self.reached.unseen.extend(home.unseen.iter().cloned());
         for (name, named) in home.imports.clone() {
             match name {
                 Some(name) => self.wait(name, Pending::Import(named)),
@@ -309,23 +330,12 @@ impl Walk<'_> {
             }
         }
         self.reached.crates.extend(&home.crates);
-        self.reached.inputs.extend(&home.inputs);
         for glob in home.globs.clone() {
             self.home(glob);
         }
-        if let Some(parent) = self.program.resolver.sources.modules[module].parent {
-            let inputs = self.program.home_of(parent).inputs.clone();
-            self.reached.inputs.extend(&inputs);
-            self.ancestors(parent);
-        }
-    }
-
-    /// Adds the `cfg`s on the modules around a module.
-    fn ancestors(&mut self, mut module: usize) {
-        while let Some(parent) = self.program.resolver.sources.modules[module].parent {
-            let inputs = self.program.home_of(parent).inputs.clone();
-            self.reached.inputs.extend(&inputs);
-            module = parent;
+        // The `cfg`s on a module apply to all modules in it.
+        for outer in self.program.resolver.sources.with_parents(module) {
+            self.reached.inputs.extend(&self.program.home_of(outer).attributes.inputs);
         }
     }
 }

@@ -52,8 +52,12 @@ pub(crate) struct Module {
     pub(crate) imports: Vec<Import>,
     /// Items that may define anything.
     pub(crate) opaque: Vec<usize>,
-    /// The attributes of the module.
+    /// The module is in braces, so that macros in its attributes can read and change its code.
+    pub(crate) is_inline: bool,
+    /// The attributes on the module; the input of the macro that declares it.
     pub(crate) attributes: Vec<Part>,
+    /// The attributes in the module: those at the top of its file, and those on each `include!`.
+    pub(crate) inner_attributes: Vec<Part>,
 }
 
 #[derive(Debug)]
@@ -135,7 +139,7 @@ impl Sources {
         while tokens.is(end, b'#') && tokens.is(end + 1, b'!') || tokens.get(end).is_some_and(is_doc) {
             end = if tokens.is(end, b'#') { tokens.after(end + 2) } else { end + 1 };
         }
-        self.modules[module].attributes.push((file, 0..end));
+        self.modules[module].inner_attributes.push((file, 0..end));
         self.fill(module, file, all, place)
     }
 
@@ -273,7 +277,7 @@ impl Sources {
         let path = place.file_dir.join(path);
         let Some(included) = self.read_file(&path, package)? else { return Ok(false) };
         // The `cfg`s on the `include!` apply to all that is in the file.
-        self.modules[module].attributes.push((file, raw.range.start..raw.keyword));
+        self.modules[module].inner_attributes.push((file, raw.range.start..raw.keyword));
         let file_dir = path.parent().unwrap_or(Path::new("")).to_owned();
         let inner = ModuleDir { file_dir, depth: place.depth + 1, ..place.clone() };
         let all = self.files[included].tokens.all();
@@ -312,6 +316,7 @@ impl Sources {
         let told = paths_in(tokens, attributes.1.clone());
         if tokens.opens(raw.open, b'{') {
             let module = self.push_module(parent, raw.name, attributes);
+            self.modules[module].is_inline = true;
             let dir = place.child_dir.join(told.first().map_or(name.as_str(), |(path, _)| path));
             let inner = ModuleDir { child_dir: dir, inline: true, ..place.clone() };
             return self.fill(module, file, raw.open + 1..tokens.close_of(raw.open), &inner);
@@ -397,6 +402,11 @@ impl Sources {
         let attributes = vec![attributes];
         self.modules.push(Module { source_crate, parent: Some(parent), path, attributes, ..Module::default() });
         index
+    }
+
+    /// Returns a module and the modules around it, from the innermost to the root of its crate.
+    pub(crate) fn with_parents(&self, module: usize) -> Vec<usize> {
+        std::iter::successors(Some(module), |module| self.modules[*module].parent).collect()
     }
 
     pub(crate) fn package_of(&self, module: usize) -> usize {
