@@ -34,9 +34,9 @@ mod error;
 mod text;
 
 #[cfg(feature = "archive")]
-pub use cache::archive::ArchiveReport;
+pub use cache::archive::report::ArchiveReport;
 pub use cache::builder::CacheBuilder;
-pub use cache::doctor::{Diagnosis, Severity};
+pub use cache::doctor::diagnosis::{Diagnosis, Severity};
 pub use cache::handle::Cache;
 pub use cache::summary::Summary;
 #[cfg(feature = "async")]

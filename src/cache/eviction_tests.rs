@@ -113,7 +113,7 @@ fn filled(entries: u32, most: u64, store: Counting) -> (tempfile::TempDir, Cache
     (root, cache, store)
 }
 
-/// F39: a limit was lowered, or another process filled the cache.
+/// A limit was lowered, or another process filled the cache.
 #[test]
 fn no_call_looks_at_many_entries_or_removes_many() {
     let (_root, cache, store) = filled(10_000, 100, Counting::default());
@@ -156,7 +156,7 @@ fn entries_that_can_not_be_removed_are_not_scanned_again_and_again() {
     assert!(looked < 20 * 3300, "{looked}");
 }
 
-/// F59: entries that can't be removed don't stop the eviction of others, even if they are the oldest and more than one
+/// Entries that can't be removed don't stop the eviction of others, even if they are the oldest and more than one
 /// scan queues.
 #[test]
 fn entries_that_can_not_be_removed_do_not_switch_limits_off() {
@@ -186,7 +186,7 @@ fn entries_that_can_not_be_removed_do_not_switch_limits_off() {
     assert!(looked < 100 * there, "{looked} looked at");
 }
 
-/// F59: a folder that can't be listed does not stop it either.
+/// A folder that can't be listed does not stop it either.
 #[test]
 fn a_folder_that_can_not_be_listed_does_not_switch_limits_off() {
     let (root, cache, _store) = filled(10, 50, Counting { fails_to_list: Some("closed"), ..Counting::default() });
@@ -199,7 +199,7 @@ fn a_folder_that_can_not_be_listed_does_not_switch_limits_off() {
     assert!(listed <= 50, "{listed}");
 }
 
-/// F59: entries that can't be removed don't stop a trim either.
+/// Entries that can't be removed don't stop a trim either.
 #[test]
 fn trim_removes_the_rest_if_an_entry_can_not_be_removed() {
     let (_root, cache, _store) =

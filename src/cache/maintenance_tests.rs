@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::cache::handle::Cache;
 use crate::engine::background::Task as _;
 
-/// F61: a cache that is used briefly every 20 minutes never stays awake for a minute.
+/// A cache that is used briefly every 20 minutes never stays awake for a minute.
 #[test]
 fn an_entry_used_in_memory_is_touched_when_the_cache_becomes_idle() {
     let root = tempfile::tempdir().unwrap();

@@ -53,17 +53,22 @@ impl Modules {
     /// because a test may use the whole library.
     fn imports(&self, module: &[String]) -> BTreeMap<Vec<String>, String> {
         let text = fs::read_to_string(&self.0[module]).unwrap();
-        let code = without_tests(&text);
+        let code = strip_comments(without_tests(&text));
         let mut found = BTreeMap::new();
-        for path in paths(&strip_comments(code)) {
-            let mut full: Vec<String> = match path.split_first() {
-                Some((first, rest)) if first == "crate" => rest.to_vec(),
-                Some((first, _)) if first == "super" => {
-                    let up = path.iter().take_while(|part| *part == "super").count();
-                    [&module[..module.len() - up], &path[up..]].concat()
-                }
-                _ => continue,
-            };
+        let mut imported = Vec::new();
+        for path in paths(&code, &["crate", "super", "self"]) {
+            let up = path.iter().take_while(|part| *part == "super").count();
+            imported.push(match path[0].as_str() {
+                "crate" => path[1..].to_vec(),
+                "super" => [&module[..module.len() - up], &path[up..]].concat(),
+                _ => [module, &path[1..]].concat(),
+            });
+        }
+        // A module names its child modules without a prefix.
+        let is_child = |other: &&Vec<String>| other.len() == module.len() + 1 && other.starts_with(module);
+        let children: Vec<&str> = self.0.keys().filter(is_child).map(|child| child[module.len()].as_str()).collect();
+        imported.extend(paths(&code, &children).into_iter().map(|path| [module, &path].concat()));
+        for mut full in imported {
             let named = full.join("::");
             while !full.is_empty() && !self.0.contains_key(&full) {
                 full.pop();
@@ -112,16 +117,15 @@ fn strip_comments(code: &str) -> String {
     code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns all paths in the code that begin with `crate` or `super`. A `use` with braces gives several paths.
-fn paths(code: &str) -> Vec<Vec<String>> {
+/// Returns all paths in the code that begin with one of these names. A `use` with braces gives several paths.
+fn paths(code: &str, first: &[&str]) -> Vec<Vec<String>> {
     let mut all = Vec::new();
-    for keyword in ["crate::", "super::"] {
-        for (at, _) in code.match_indices(keyword) {
+    for name in first {
+        for (at, _) in code.match_indices(&format!("{name}::")) {
             let is_word = |c: char| c.is_alphanumeric() || "_$:".contains(c);
-            if code[..at].ends_with(is_word) {
-                continue;
+            if !code[..at].ends_with(is_word) {
+                tree(&code[at..], &mut Vec::new(), &mut all);
             }
-            tree(&code[at..], &mut Vec::new(), &mut all);
         }
     }
     all
@@ -148,7 +152,7 @@ fn tree<'c>(code: &'c str, prefix: &mut Vec<String>, all: &mut Vec<Vec<String>>)
         if end == 0 {
             break;
         }
-        if &rest[..end] != "self" {
+        if &rest[..end] != "self" || prefix.is_empty() {
             prefix.push(rest[..end].to_owned());
         }
         rest = &rest[end..];
@@ -209,12 +213,28 @@ fn no_files_import_each_other_in_a_cycle() {
     }
 }
 
+/// A re-export would hide which file another one imports from.
+#[test]
+fn modules_of_a_folder_re_export_nothing() {
+    let mut wrong = Vec::new();
+    for src in ["src", "macros/src", "crates/tracking/src", "crates/cli/src", "crates/blocks/src"] {
+        for (module, path) in &Modules::of(&root().join(src)).0 {
+            let text = fs::read_to_string(path).unwrap();
+            let is_export = |line: &&str| line.starts_with("pub use ") || line.starts_with("pub(crate) use ");
+            let is_checked = !module.is_empty() && path.ends_with("mod.rs");
+            wrong.extend(text.lines().filter(|_| is_checked).filter(is_export).map(|line| format!("{src}: {line}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\nImport from the file that defines the item instead.", wrong.join("\n"));
+}
+
 #[test]
 fn imports_are_found() {
-    let named = |code: &str| paths(code).iter().map(|path| path.join("::")).collect::<Vec<_>>();
+    let named =
+        |code: &str| paths(code, &["crate", "super", "child"]).iter().map(|path| path.join("::")).collect::<Vec<_>>();
     assert_eq!(
         named("use crate::a::{b::C, d::{self, E as F}}; let x = crate::g::h(1);"),
         ["crate::a::b::C", "crate::a::d", "crate::a::d::E", "crate::g::h"]
     );
-    assert_eq!(named("super::x::y(); mycrate::z"), ["super::x::y"]);
+    assert_eq!(named("super::x::y(); mycrate::z; child::f(a::child::g)"), ["super::x::y", "child::f"]);
 }

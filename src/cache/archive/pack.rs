@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tar::{Builder, EntryType, Header};
 
-use crate::cache::archive::ArchiveReport;
 use crate::cache::archive::name::Name;
+use crate::cache::archive::report::ArchiveReport;
 use crate::engine::cache_folder::CacheFolder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::code_version::CodeFile;

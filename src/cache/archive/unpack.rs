@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tar::{Archive, EntryType, PaxExtensions};
 
+use crate::cache::archive::name;
 use crate::cache::archive::name::Name;
-use crate::cache::archive::{ArchiveReport, name};
+use crate::cache::archive::report::ArchiveReport;
 use crate::cache::handle::Cache;
 use crate::engine::cache_folder::CacheFolder;
 use crate::error::too_large::TooLarge;

@@ -1,6 +1,6 @@
 //! Checks whose files are in a cache's folder.
 
-use crate::cache::doctor::{Diagnosis, fault, note};
+use crate::cache::doctor::diagnosis::{Diagnosis, fault, note};
 use crate::store::layout::Layout;
 use crate::store::usage_scan::UsageScan;
 use crate::text::humanize::count;

@@ -1,6 +1,6 @@
 //! Checks the environment variables that programs started from here would see.
 
-use crate::cache::doctor::{Diagnosis, fault, good, note};
+use crate::cache::doctor::diagnosis::{Diagnosis, fault, good, note};
 use crate::settings;
 use crate::settings::Wrong;
 use crate::settings::run_mode::RunMode;

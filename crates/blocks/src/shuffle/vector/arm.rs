@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use crate::shuffle::vector::Vector;
+use crate::shuffle::vector::steps::Vector;
 
 /// Every processor of this target has them.
 impl Vector for uint8x16_t {

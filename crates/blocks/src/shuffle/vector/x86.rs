@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::shuffle::vector::{Vector, shuffle_with, unshuffle_with};
+use crate::shuffle::vector::steps::{Vector, shuffle_with, unshuffle_with};
 
 /// Every x86-64 processor has them.
 impl Vector for __m128i {
