@@ -162,7 +162,7 @@ mod tests {
         }
     }
 
-    /// F63: a panic in foreign code does not end the thread or its work for other caches, and no cache stays awake
+    /// A panic in foreign code does not end the thread or its work for other caches, and no cache stays awake
     /// without a thread that maintains it.
     #[test]
     fn a_panic_puts_the_cache_to_sleep_and_the_thread_goes_on() {

@@ -235,7 +235,7 @@ mod tests {
         assert!(!path.exists());
     }
 
-    /// F60: zeros in a new file, or in one that was emptied and extended, are not a version of any result.
+    /// Zeros in a new file, or in one that was emptied and extended, are not a version of any result.
     #[test]
     fn a_new_or_extended_file_gets_new_versions() {
         let root = tempfile::tempdir().unwrap();
@@ -250,7 +250,7 @@ mod tests {
         assert!(first != 0 && second != 0 && first != second);
     }
 
-    /// F60: a shortened file is reported; a new file is not.
+    /// A shortened file is reported; a new file is not.
     #[test]
     fn a_shortened_file_is_distinguished_from_a_new_one() {
         let (young, old) = (Some(Duration::from_millis(10)), Some(Duration::from_secs(60)));

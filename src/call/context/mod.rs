@@ -2,10 +2,11 @@
 
 pub(crate) mod log;
 pub(crate) mod unstored;
+pub(crate) mod waiting;
 
 use std::any::type_name;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -31,9 +32,7 @@ use crate::key::digest::Key;
 use crate::key::file_digest::inputs::Used;
 use crate::observe::reason::{Cause, Reason};
 use crate::observe::stats::nanoseconds;
-use crate::single_flight::holder::Holder;
-use crate::single_flight::join::{Join, WaitProgress, WaitStep};
-use crate::single_flight::table::Role;
+use crate::single_flight::join::WaitProgress;
 use crate::store::entries::Entry;
 use crate::store::entry_format::{Details, Header, HeaderInfo};
 use crate::store::history::{Event, HistoryRecord, brief, brief_code};
@@ -234,59 +233,6 @@ impl<'a> CallContext<'a> {
                 && entry.expect_type::<S::Stored>().is_ok()
                 && entry.is_complete().unwrap_or(false)
         })
-    }
-
-    /// Waits until the result is stored or this call may compute it. Returns the role of the call and how long it
-    /// waited, or `None` if the `longest` wait is over. The next try then continues from what this one observed.
-    pub(crate) fn join(
-        &self,
-        longest: Option<Duration>,
-        shown: impl Fn() -> Vec<Argument>,
-    ) -> Option<(Role, Duration)> {
-        let Some(mut join) = self.way_to_a_turn(false, longest) else { return Some((Role::Alone, Duration::ZERO)) };
-        let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        if longest.is_some()
-            && let Some(seen) = tried().take()
-        {
-            join.resume(*seen);
-        }
-        loop {
-            match join.next() {
-                WaitStep::Role(role) => return Some(self.joined(role, join.waited())),
-                WaitStep::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
-                WaitStep::Late => {
-                    *tried() = Some(Box::new(join.stop_waiting()));
-                    return None;
-                }
-            }
-        }
-    }
-
-    /// Returns the state of a wait, which ends after `longest`; `None` if the call is not shared with others.
-    pub(crate) fn way_to_a_turn(&self, is_task: bool, longest: Option<Duration>) -> Option<Join<'_>> {
-        let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
-        // Wakes the background thread, which publishes who computes.
-        self.cache.engine().note_counted();
-        Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
-    }
-
-    pub(crate) fn joined(&self, role: Role, waited: Duration) -> (Role, Duration) {
-        if let Ok(key) = &self.key {
-            let role = role.name();
-            tracing::trace!(function = self.memo.name(), %key, role, took = ?waited, "joined");
-        }
-        (role, waited)
-    }
-
-    /// Logs which leader this call waits for.
-    pub(crate) fn waits(&self, holder: &Holder, waited: Duration, arguments: &[Argument]) {
-        let Ok(key) = &self.key else { return };
-        let arguments: Vec<String> = arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
-        let arguments = arguments.join(", ");
-        tracing::info!(
-            function = self.memo.name(), arguments, %key, %holder, ?waited,
-            "waits for a call that is computed already; it computes it itself if that makes no progress"
-        );
     }
 
     /// Returns why no result of this call is stored.

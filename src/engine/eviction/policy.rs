@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(evicted(&both), [1, 3]);
     }
 
-    /// F32: see [`age`].
+    /// See [`age`].
     #[test]
     fn a_time_a_little_in_the_future_is_new() {
         let of = |ahead: u64, max_age: u64| {

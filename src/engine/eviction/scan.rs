@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::accounting::{Baseline, Scanned};
+use crate::engine::accounting::Scanned;
+use crate::engine::accounting::correction::Baseline;
 use crate::engine::cache_folder::CacheFolder;
 use crate::engine::eviction::budget::Budget;
 use crate::engine::eviction::policy::{Candidate, EvictionOrder, must_go};

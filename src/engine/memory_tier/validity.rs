@@ -214,7 +214,7 @@ mod tests {
         assert!(validity.check() && !validity.is_current(&snapshot));
     }
 
-    /// F56: a reader, a thread that removes the entry, and another program that removes the table, in every order of
+    /// A reader, a thread that removes the entry, and another program that removes the table, in every order of
     /// their steps. After the removal and the next check, no result from the removed file is valid.
     #[test]
     fn a_removed_entry_is_never_valid_in_any_order_of_steps() {
@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    /// F56: the same with real threads; the model above treats each step as atomic.
+    /// The same with real threads; the model above treats each step as atomic.
     #[test]
     fn a_snapshot_never_pairs_a_removed_table_with_the_new_generation() {
         let root = tempfile::tempdir().unwrap();
@@ -277,7 +277,7 @@ mod tests {
         });
     }
 
-    /// F64: the file system gives the inode of a removed folder to the next one.
+    /// The file system gives the inode of a removed folder to the next one.
     #[test]
     fn a_folder_that_is_removed_and_created_again_has_another_identity() {
         let root = tempfile::tempdir().unwrap();
@@ -321,7 +321,7 @@ mod tests {
         assert!(!validity.is_current(&after));
     }
 
-    /// F60: a process that can't open the table still notifies others.
+    /// A process that can't open the table still notifies others.
     #[test]
     fn a_process_without_a_table_removes_it_or_says_that_it_can_not() {
         let root = tempfile::tempdir().unwrap();

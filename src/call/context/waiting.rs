@@ -1,0 +1,65 @@
+//! How a call waits for another one that computes the same result.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::call::context::CallContext;
+use crate::key::call_key::Argument;
+use crate::single_flight::holder::Holder;
+use crate::single_flight::join::{Join, WaitStep};
+use crate::single_flight::table::Role;
+
+impl CallContext<'_> {
+    /// Waits until the result is stored or this call may compute it. Returns the role of the call and how long it
+    /// waited, or `None` if the `longest` wait is over. The next try then continues from what this one observed.
+    pub(crate) fn join(
+        &self,
+        longest: Option<Duration>,
+        shown: impl Fn() -> Vec<Argument>,
+    ) -> Option<(Role, Duration)> {
+        let Some(mut join) = self.way_to_a_turn(false, longest) else { return Some((Role::Alone, Duration::ZERO)) };
+        let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if longest.is_some()
+            && let Some(seen) = tried().take()
+        {
+            join.resume(*seen);
+        }
+        loop {
+            match join.next() {
+                WaitStep::Role(role) => return Some(self.joined(role, join.waited())),
+                WaitStep::Waiting(holder) => self.waits(&holder, join.waited(), &shown()),
+                WaitStep::Late => {
+                    *tried() = Some(Box::new(join.stop_waiting()));
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Returns the state of a wait, which ends after `longest`; `None` if the call is not shared with others.
+    pub(crate) fn way_to_a_turn(&self, is_task: bool, longest: Option<Duration>) -> Option<Join<'_>> {
+        let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
+        // Wakes the background thread, which publishes who computes.
+        self.cache.engine().note_counted();
+        Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
+    }
+
+    pub(crate) fn joined(&self, role: Role, waited: Duration) -> (Role, Duration) {
+        if let Ok(key) = &self.key {
+            let role = role.name();
+            tracing::trace!(function = self.memo.name(), %key, role, took = ?waited, "joined");
+        }
+        (role, waited)
+    }
+
+    /// Logs which leader this call waits for.
+    pub(crate) fn waits(&self, holder: &Holder, waited: Duration, arguments: &[Argument]) {
+        let Ok(key) = &self.key else { return };
+        let arguments: Vec<String> = arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
+        let arguments = arguments.join(", ");
+        tracing::info!(
+            function = self.memo.name(), arguments, %key, %holder, ?waited,
+            "waits for a call that is computed already; it computes it itself if that makes no progress"
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! Corrects the counters of a cache by a scan of its entries.
+//!
+//! Some changes are not counted: a process may be killed between rename and counting, and another program may remove a
+//! file. A scan finds them. It is compared with a [`Baseline`], the counts when the scan began, and the difference is
+//! added to the counters. Entries that are stored or removed during the scan are counted by the process that does it.
+//! If another scan corrected the counters in between, the baseline is outdated and nothing is added, as otherwise both
+//! scans would add the same difference. The counter file has the number of corrections.
+
+use std::collections::BTreeSet;
+
+use crate::engine::accounting::{Accounting, Scan, Scanned, unreadable, unwritable};
+use crate::error::{ErrorKind, Result};
+use crate::observe::stats::UsageDelta;
+use crate::store::counters::{Record, Session};
+
+/// Attempts, 2 ms apart, by a scan, and by a process that waits until another process has made the file.
+const TRIES_OF_SCAN: u32 = 10;
+const TRIES_TO_BEGIN: u32 = 100;
+
+/// The counts at the time a scan began.
+pub(crate) struct Baseline {
+    functions: Scanned,
+    corrections: Option<u64>,
+    moved: u64,
+}
+
+impl Baseline {
+    fn entries(&self) -> i64 {
+        self.functions.values().map(|usage| usage.entries).sum()
+    }
+}
+
+impl Accounting {
+    /// Counts the entries with `scan` and makes the counter file, if there is none. Other processes that open the cache
+    /// wait until that is done, so that only one of them scans.
+    pub(crate) fn begin(&self, scan: Scan<'_>) {
+        let Some(files) = &self.files else { return };
+        if files.counters.is_complete() {
+            return;
+        }
+        // If the other process takes longer than that, its counts are read later.
+        let begun = match files.counters.session(TRIES_TO_BEGIN) {
+            Some(mut session) => self.complete(&mut session, scan),
+            None => Ok(()),
+        };
+        unwritable(begun);
+    }
+
+    /// Makes the counter file, if it is missing or incomplete. The scan is part of the session, so that no other
+    /// process that finds the file missing scans too.
+    pub(super) fn complete(&self, session: &mut Session<'_>, scan: Scan<'_>) -> Result<()> {
+        if session.is_complete()? {
+            return Ok(());
+        }
+        let before = self.functions_of(&session.read()?.records);
+        let (found, listed) = scan();
+        self.add_difference(&before, &found);
+        self.note_correction(session)?;
+        listed
+    }
+
+    fn note_correction(&self, session: &mut Session<'_>) -> Result<()> {
+        let all = self.all();
+        session.add(all.iter().map(|counters| &**counters))?;
+        session.note_correction()
+    }
+
+    /// Returns the entries of each function: the counts in these records plus the unflushed counts of this process.
+    fn functions_of(&self, records: &[Record]) -> Scanned {
+        let mut all = Scanned::new();
+        for record in records {
+            if let Some(folder) = &record.folder {
+                *all.entry(folder.clone()).or_default() += record.totals.usage();
+            }
+        }
+        for counters in self.all() {
+            *all.entry(counters.name().to_owned()).or_default() += counters.unflushed().usage();
+        }
+        all
+    }
+
+    /// Records the current counts, for a scan that begins.
+    pub(crate) fn baseline(&self) -> Baseline {
+        let moved = self.usage.moved();
+        let counted = self.files.as_ref().map(|files| {
+            // Under the file's lock, no record is half written. If there is no file, the lock must not create a folder
+            // or a file of its own.
+            let session = files.counters.exists().then(|| files.counters.session(TRIES_OF_SCAN)).flatten();
+            let counted = match &session {
+                Some(session) => session.read(),
+                None => files.counters.read(),
+            };
+            counted.map(|counted| (self.functions_of(&counted.records), counted.corrections))
+        });
+        let counted = counted.transpose().unwrap_or_else(|error| {
+            unreadable(&error);
+            None
+        });
+        let (functions, corrections) = counted.unwrap_or_else(|| (self.functions_of(&[]), None));
+        Baseline { functions, corrections, moved }
+    }
+
+    /// Corrects the counters by the difference between what a scan found and its `baseline`. Returns whether it did. It
+    /// does not if another scan corrected them in between. With `within_churn`, it also ignores a difference that is
+    /// not larger than the number of entries stored and removed during the scan: the scan may or may not have counted
+    /// these.
+    pub(crate) fn reconcile(&self, baseline: &Baseline, found: &Scanned, within_churn: bool) -> Result<bool> {
+        let Some(files) = &self.files else { return Ok(false) };
+        // In a folder without a cache, a reader creates nothing.
+        if found.is_empty() && baseline.functions.is_empty() && !files.counters.exists() {
+            return Ok(true);
+        }
+        // A call that evicts must not wait as long as one that trims.
+        let tries = if within_churn { TRIES_OF_SCAN } else { TRIES_TO_BEGIN };
+        let Some(mut session) = files.counters.session(tries) else { return Ok(false) };
+        let counted = session.read()?;
+        if counted.corrections != baseline.corrections {
+            return Ok(false);
+        }
+        if within_churn {
+            let now: i64 = self.functions_of(&counted.records).values().map(|usage| usage.entries).sum();
+            let own = self.usage.moved().wrapping_sub(baseline.moved);
+            let churn = own.max(now.abs_diff(baseline.entries()));
+            let entries: i64 = found.values().map(|usage| usage.entries).sum();
+            if churn > 0 && baseline.entries().abs_diff(entries) <= churn {
+                return Ok(false);
+            }
+        }
+        self.add_difference(&baseline.functions, found);
+        match self.note_correction(&mut session) {
+            // The cache's folder was removed. The counts are right, and the next entry brings the file back.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            noted => noted?,
+        }
+        Ok(true)
+    }
+
+    /// Adds the difference between the counts and the entries that were found.
+    fn add_difference(&self, counted: &Scanned, found: &Scanned) {
+        let folders: BTreeSet<&String> = counted.keys().chain(found.keys()).collect();
+        for folder in folders {
+            let usage = |all: &Scanned| all.get(folder).copied().unwrap_or_default();
+            let difference = usage(found) - usage(counted);
+            if difference != UsageDelta::default() {
+                self.change(&self.counters_named(folder.clone()), difference);
+            }
+        }
+    }
+}
