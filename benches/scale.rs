@@ -121,7 +121,7 @@ fn main() {
     println!("| the first of `entries()` | | {took:.2?} | streams |");
     let (took, last) = once(|| many.recently_used(100).unwrap());
     assert_eq!(last.len(), 100);
-    println!("| `used_last(100)`, the first page of `larder ls` | | {took:.2?} | 200 ms of 100,000 |");
+    println!("| `recently_used(100)`, the first page of `larder ls` | | {took:.2?} | 200 ms of 100,000 |");
     lowered(&many, entries);
     let entries = entries / 100 * 85;
     let (took, trimmed) = once(|| many.trim_to(&Limits { max_entries: Some(entries), ..Limits::default() }).unwrap());

@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(of("", "sum::of"), "sum/of");
     }
 
-    /// F30: also on a file system that ignores case.
+    /// Also on a file system that ignores case.
     #[test]
     fn no_folder_of_a_function_has_the_name_of_a_file_beside_entries() {
         let key = Key::from_bytes([7; 32]);

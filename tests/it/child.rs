@@ -25,9 +25,10 @@ pub(crate) fn command(test: &str, root: &Path) -> Command {
 /// Runs the test with this path in a child process, and returns what it printed to stderr.
 pub(crate) fn run(test: &str, root: &Path, variables: &[(&str, &str)]) -> String {
     let output = command(test, root).envs(variables.iter().copied()).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stdout));
-    text
+    let (text, printed) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{text}{printed}");
+    assert!(printed.contains("running 1 test"), "there is no test {test}");
+    text.into_owned()
 }
 
 /// Appends a line to the file that the processes of a test share.

@@ -120,7 +120,7 @@ fn missing_or_damaged_counters_restart_from_the_stored_entries() {
     assert_eq!(cache.stats().unwrap().entries, 5);
 }
 
-/// F58: one of them counts what is there.
+/// One of them counts what is there.
 #[test]
 fn processes_that_open_a_cache_without_counters_count_its_entries_once() {
     let root = tempdir().unwrap();
@@ -160,7 +160,7 @@ fn opens_a_cache() {
     drop(Cache::open(root).unwrap());
 }
 
-/// F58: two processes that scan at the same time, as the counters are wrong.
+/// Two processes that scan at the same time, as the counters are wrong.
 #[test]
 fn processes_that_correct_the_counters_at_one_time_correct_them_once() {
     let root = tempdir().unwrap();

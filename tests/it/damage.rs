@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use tempfile::tempdir;
 
 use crate::persist::{Sample, method_names, sample};
+use crate::removal::remove_in_use;
 
 /// Checks that reading does not panic, and returns either an error or the original value.
 #[track_caller]
@@ -248,14 +249,18 @@ fn calls_work_after_any_file_or_folder_was_removed() {
         "",
     ] {
         let path = cache.path().join(removed);
-        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.unwrap();
+        if path.is_dir() {
+            remove_in_use(&path)
+        } else {
+            fs::remove_file(&path).unwrap()
+        }
         call(&cache);
     }
-    fs::remove_dir_all(root.path().join("cache")).unwrap();
+    remove_in_use(&root.path().join("cache"));
     assert!(cache.entries().unwrap().is_empty());
     assert!(cache.functions().unwrap().is_empty());
     cache.clear().unwrap();
-    fs::remove_dir_all(root.path()).unwrap();
+    remove_in_use(root.path());
     call(&cache);
 }
 
@@ -263,7 +268,7 @@ fn calls_work_after_any_file_or_folder_was_removed() {
 fn calls_work_if_the_cache_can_not_be_written() {
     let root = tempdir().unwrap();
     let cache = Cache::open(root.path().join("cache")).unwrap();
-    fs::remove_dir_all(cache.path()).unwrap();
+    remove_in_use(cache.path());
     fs::write(cache.path(), "a file where the folder was").unwrap();
     assert_eq!(cache.get_or_compute("f", &1, || 1), 1);
     assert_eq!(cache.get_or_compute("f", &1, || 2), 2);

@@ -12,6 +12,7 @@ use tempfile::tempdir;
 
 use crate::craft::checksum;
 use crate::once::Watchdog;
+use crate::removal::remove_in_use;
 
 /// Makes a call whose result has `n` bytes, with a side effect while it runs.
 pub(crate) fn call(cache: &Cache, n: usize, during: impl FnOnce()) {
@@ -165,7 +166,7 @@ fn folders_removed_during_a_call_are_created_again() {
         let root = tempdir().unwrap();
         let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
         call(&cache, 1, || {});
-        call(&cache, 2, || fs::remove_dir_all(cache.path().join(place)).unwrap());
+        call(&cache, 2, || remove_in_use(&cache.path().join(place)));
         call(&cache, 2, || panic!("it is not stored without {place}"));
         works_again(&cache, &[1]);
         assert_eq!(errors(&cache), 0, "{place}");

@@ -9,6 +9,7 @@ use ndarray::Array2;
 use tempfile::{TempDir, tempdir};
 
 use crate::persist::block_methods;
+use crate::removal::remove_in_use;
 
 fn cache(compressor: &str) -> (TempDir, Cache) {
     let folder = tempdir().unwrap();
@@ -37,7 +38,7 @@ fn each_argument_is_computed_once_and_again_after_clear_with_any_compressor() {
         cache.clear().unwrap();
         assert_eq!(computed(&cache), [true, true, false, false], "{compressor}");
         // The whole folder is removed.
-        fs::remove_dir_all(cache.path()).unwrap();
+        remove_in_use(cache.path());
         assert_eq!(computed(&cache), [true, true, false, false], "{compressor}");
     }
 }

@@ -9,6 +9,7 @@ use larder::{Cache, Limits, memoize};
 use tempfile::tempdir;
 
 use crate::child;
+use crate::removal::remove_in_use;
 
 fn computes(cache: &Cache, n: u32) -> bool {
     let computed = Cell::new(false);
@@ -147,7 +148,7 @@ fn a_removed_folder_is_noticed() {
         warm(&cache, 5);
         let path = root.path().join(removed);
         if path.is_dir() {
-            fs::remove_dir_all(&path).unwrap();
+            remove_in_use(&path);
             assert!(within_a_second_or_two(|| computes(&cache, 5)), "{removed}");
         } else {
             // Without this file, other processes could not announce removals. This process notices that and checks
@@ -170,7 +171,7 @@ fn the_first_call_after_a_pause_checks_the_files() {
     warm(&cache, 5);
     // By then the background thread no longer checks the memory tier.
     std::thread::sleep(Duration::from_secs(6));
-    fs::remove_dir_all(root.path().join("v1")).unwrap();
+    remove_in_use(&root.path().join("v1"));
     assert!(computes(&cache, 5));
 }
 
@@ -244,7 +245,7 @@ fn use_from_memory_updates_the_last_use_of_the_entry() {
     assert!(file.metadata().unwrap().modified().unwrap() > long_ago + Duration::from_secs(1000));
 }
 
-/// F61: a process that uses a result for a moment every 20 minutes is never looked after for a minute.
+/// A process that uses a result for a moment every 20 minutes is never looked after for a minute.
 #[test]
 fn what_is_used_in_memory_is_touched_when_the_cache_comes_to_rest() {
     let root = tempdir().unwrap();

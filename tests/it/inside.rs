@@ -7,6 +7,7 @@ use larder::{Cache, ErrorKind, Value, memoize};
 use tempfile::tempdir;
 
 use crate::child;
+use crate::removal::remove_in_use;
 
 #[test]
 fn hours_add_up_to_what_was_counted() {
@@ -268,7 +269,7 @@ fn clearing_by_hand_is_seen_by_everything_that_looks() {
     let root = tempdir().unwrap();
     let cache = Cache::builder(root.path()).hot_bytes(0).open().unwrap();
     cache.get_or_compute("f", &1, || 1);
-    std::fs::remove_dir_all(root.path()).unwrap();
+    remove_in_use(root.path());
     assert_eq!(cache.entries().unwrap().len(), 0);
     assert!(cache.recently_used(9).unwrap().is_empty() && cache.recent(9).unwrap().is_empty());
     assert!(cache.find("00").unwrap().is_empty() && cache.activity().unwrap().is_empty());

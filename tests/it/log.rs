@@ -8,6 +8,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::removal::remove_in_use;
+
 /// Subscriber that keeps every event as a line.
 #[derive(Clone)]
 pub(crate) struct Lines {
@@ -167,7 +169,7 @@ fn nothing_is_logged_when_the_process_ends() {
     cache.get_or_compute("f", &1, || 1);
     LAST.with(|last| assert!(!last.borrow().is_empty()));
     // The counts can't be written now, which would be logged.
-    std::fs::remove_dir_all(&root).unwrap();
+    remove_in_use(&root);
     std::mem::forget(cache);
     // On this thread, which has logged before.
     std::process::exit(0);

@@ -167,6 +167,9 @@ mod shelved;
 /// Starts child processes for tests.
 mod child;
 
+/// Removes folders of open caches.
+mod removal;
+
 /// Keys of arrays and maps, computed in bulk.
 mod bulk_keys;
 

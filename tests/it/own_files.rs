@@ -10,6 +10,8 @@ use std::thread;
 use larder::{Cache, Compression, ErrorKind, Limits};
 use tempfile::tempdir;
 
+use crate::removal::remove_in_use;
+
 /// File name in the form of an entry's.
 const LIKE_AN_ENTRY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.larder";
 
@@ -97,7 +99,7 @@ fn a_project_with_its_own_v1_folder_is_left_alone() {
         assert!(cache.path().join("CACHEDIR.TAG").exists() && cache.path().join(".gitignore").exists());
         do_everything(&cache);
         assert!(content(root.path(), Some(cache.path())) == before, "{project:?}");
-        fs::remove_dir_all(cache.path()).unwrap();
+        remove_in_use(cache.path());
         assert_eq!(cache.get_or_compute("f", &1, || 3), 3);
         assert!(content(root.path(), Some(cache.path())) == before, "{project:?}");
     }

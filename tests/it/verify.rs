@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::tempdir;
 
 use crate::child;
+use crate::removal::remove_in_use;
 
 fn is_second() -> bool {
     std::env::var_os("SECOND").is_some()
@@ -268,7 +269,7 @@ mod tasks {
         assert!(run(&[]).contains("Ok(1) computed, 1 computed, 2"));
         let verified = run(&[("SECOND", "1"), ("LARDER", "verify:1")]);
         assert!(verified.contains("Ok(1) unequal, 1 unequal, 0") && verified.contains("unequal 4"), "{verified}");
-        std::fs::remove_dir_all(root.path().join("cache")).unwrap();
+        remove_in_use(&root.path().join("cache"));
         assert!(run(&[("LARDER", "verify:1")]).contains("Ok(1) computed, 1 computed, 0"));
     }
 }

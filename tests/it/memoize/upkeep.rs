@@ -4,6 +4,8 @@ use larder::{Cache, memoize};
 
 use super::CACHE;
 
+use crate::removal::remove_in_use;
+
 #[test]
 fn each_function_can_have_its_own_compressor() {
     #[memoize(cache = &CACHE, compress = "gzip:9")]
@@ -70,7 +72,7 @@ fn the_description_of_a_function_is_written_again() {
         described(n);
     }
     assert!(file.exists());
-    std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
+    remove_in_use(file.parent().unwrap());
     described(5);
     assert!(file.exists());
     assert_eq!(described::memo().entries().unwrap().len(), 1);
