@@ -108,17 +108,11 @@ pub(super) fn size_of_entry(path: &Path, key: &Key) -> io::Result<Option<u64>> {
 }
 
 /// Returns whether an open file begins like an entry.
-fn begins_as_entry(mut file: &File) -> io::Result<bool> {
-    let mut start = [0; MAGIC.len()];
-    let mut len = 0;
-    while len < start.len() {
-        match file.read(&mut start[len..])? {
-            0 => break,
-            count => len += count,
-        }
-    }
+fn begins_as_entry(file: &File) -> io::Result<bool> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
     let damaged = start.iter().zip(&MAGIC).filter(|(found, expected)| found != expected).count();
-    Ok(is_torn(&start[..len]) || (len == start.len() && damaged <= MOST_DAMAGED))
+    Ok(is_torn(&start) || (start.len() == MAGIC.len() && damaged <= MOST_DAMAGED))
 }
 
 /// Returns whether the history of its function says that this entry was stored.

@@ -93,7 +93,9 @@ impl EntryReader {
         if header.details.key != *key {
             return Err(Error::damaged("the entry is of another call: its file was renamed"));
         }
-        // For a regular file, a read that does not fill the buffer has reached the end.
+        // A read may return less than there is. One that ends where the header says is the last one.
+        let rest = bytes.len().min(index(header.size()));
+        len = read_until(&mut file, &mut bytes, len, rest).map_err(failed)?;
         let complete = len < bytes.len();
         Ok(EntryReader { file, header, bytes, len, complete })
     }
@@ -315,5 +317,62 @@ impl<R: Read> BufRead for Summed<R> {
         }
         self.len += count as u64;
         self.source.consume(count);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::key::key_of::key_of;
+    use crate::store::entry_format::Details;
+    use crate::store::write::{Fits, write};
+    use crate::sys::file::read_now;
+
+    /// Returns a file whose reads return one of these pieces each.
+    fn in_pieces(pieces: &[&[u8]]) -> File {
+        let (here, there) = UnixDatagram::pair().unwrap();
+        for piece in pieces {
+            assert_eq!(there.send(piece).unwrap(), piece.len());
+        }
+        here.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        File::from(OwnedFd::from(here))
+    }
+
+    #[test]
+    fn an_entry_that_arrives_in_pieces_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = key_of(&1).unwrap();
+        let value: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+        // The second is only in builds with its feature.
+        let compressions = [Compression::NONE, Compression::zlib(3)];
+        for compression in compressions.into_iter().filter(|compression| compression.validate().is_ok()) {
+            let details = Details {
+                key,
+                package: String::new(),
+                function: "f".to_owned(),
+                version: 0,
+                code: String::new(),
+                arguments: Vec::new(),
+                created: 0,
+                took: 0,
+                compressor: compression.name().to_owned(),
+                type_name: type_name::<Vec<String>>().to_owned(),
+                parts: Vec::new(),
+            };
+            let fits = Fits { most: u64::MAX, document: None };
+            let path = folder.path().join(compression.name());
+            write(folder.path(), &details, &value, compression, None, fits).unwrap().publish(&path, false).unwrap();
+            let bytes = read_now(&path, u64::MAX).unwrap();
+            for (first, second) in [(10, 70), (64, 80), (200, bytes.len() - 1)] {
+                let file = in_pieces(&[&bytes[..first], &bytes[first..second], &bytes[second..]]);
+                let mut entry = EntryReader::read(file, &key).unwrap();
+                assert!(entry.is_complete().unwrap(), "{first} {second}");
+                assert_eq!(entry.load::<Vec<String>>().unwrap(), value);
+            }
+        }
     }
 }
