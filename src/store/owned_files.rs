@@ -137,11 +137,27 @@ pub(crate) fn files_of(root: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// If there is a tag that can't be read.
 pub(crate) fn is_tagged(folder: &Path) -> io::Result<bool> {
+    let tag = tag_in(folder)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&tag).lines().any(|line| line.starts_with(TAG_LINE)))
+}
+
+/// Returns whether this folder has what a power failure may have left of the tag that larder writes. Another program
+/// may have left it too.
+///
+/// # Errors
+/// If there is a tag that can't be read.
+pub(super) fn has_torn_tag(folder: &Path) -> io::Result<bool> {
+    let signature = CACHEDIR_TAG.lines().next().unwrap_or_default().as_bytes();
+    // The signature alone is a complete tag, as some programs write it.
+    let is_torn = |tag: Vec<u8>| begins(&tag, CACHEDIR_TAG.as_bytes()) && tag.trim_ascii_end() != signature;
+    Ok(tag_in(folder)?.is_some_and(is_torn))
+}
+
+/// Returns the content of the tag in this folder; `None` if there is no tag.
+fn tag_in(folder: &Path) -> io::Result<Option<Vec<u8>>> {
     match read_now(&folder.join(TAG_FILE), 2 * CACHEDIR_TAG.len() as u64) {
-        // A power failure may have left only the beginning of larder's tag. No other tag is that short.
-        Ok(tag) if CACHEDIR_TAG.as_bytes().starts_with(&tag) => Ok(true),
-        Ok(tag) => Ok(String::from_utf8_lossy(&tag).lines().any(|line| line.starts_with(TAG_LINE))),
-        Err(error) if is_absent(&error) => Ok(false),
+        Ok(tag) => Ok(Some(tag)),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }

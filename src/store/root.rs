@@ -106,7 +106,7 @@ fn whose(folder: &Path) -> io::Result<Whose> {
     // Check this after the listing, as another process may be creating the cache.
     let is_ours = owned_files::is_tagged(folder)?
         || owned_files::has_function(&folder.join(VERSION_FOLDER), &mut { MOST_NAMES })
-        || (!others && has_marks(folder));
+        || (!others && (has_marks(folder) || owned_files::has_torn_tag(folder)?));
     Ok(if is_ours { Whose::Ours { alone: !others } } else { Whose::Foreign })
 }
 

@@ -344,6 +344,25 @@ fn a_torn_tag_is_still_a_tag() {
     }
 }
 
+/// Some programs write only the signature of a tag, or nothing, beside their files.
+#[test]
+fn a_short_tag_of_another_program_is_not_the_tag_of_a_cache() {
+    let signature = "Signature: 8a477f597d28d172789f06886806bc55";
+    for (tag, other) in
+        [(signature, None), (signature, Some("wheels")), ("", Some("wheels")), ("Sig", Some("counters.db"))]
+    {
+        let root = tempdir().unwrap();
+        fs::write(root.path().join("CACHEDIR.TAG"), tag).unwrap();
+        put(root.path(), &other.map_or_else(Vec::new, |other| vec![other]));
+        let before = content(root.path(), None);
+        let cache = Cache::open(root.path()).unwrap();
+        assert_eq!(cache.get_or_compute("f", &1, || 1), 1);
+        assert_eq!(cache.path(), root.path().join("larder-cache"), "{tag:?} {other:?}");
+        do_everything(&cache);
+        assert!(content(root.path(), Some(cache.path())) == before);
+    }
+}
+
 /// If the results were moved to another disk and replaced by a link, they are not cleared, which is an error.
 #[test]
 fn clearing_does_not_follow_a_link_and_returns_an_error() {
