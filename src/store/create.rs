@@ -20,13 +20,13 @@ impl Layout {
 
     /// Returns the root of the cache that a function's folder belongs to; `None` if it is in no cache.
     pub(crate) fn root_of(folder: &Path) -> Option<&Path> {
-        let functions = folder.ancestors().filter(|ancestor| ancestor.file_name().is_some_and(|n| n == VERSION_FOLDER));
-        // A folder named like the version folder may belong to something else: the root must have the tag, or stored
-        // functions.
-        let is_cache = |root: &&Path| {
-            root.join(TAG_FILE).is_file() || owned_files::has_function(&owned_files::functions_of(root), &mut 1000)
-        };
-        functions.filter_map(Path::parent).find(is_cache)
+        let is_functions = |ancestor: &&Path| ancestor.file_name().is_some_and(|name| name == VERSION_FOLDER);
+        let roots = || folder.ancestors().filter(is_functions).filter_map(Path::parent);
+        // A folder named like the version folder may belong to something else, or to a module of that name. So the tag
+        // decides. Without one, the root must have stored functions.
+        let is_tagged = |root: &&Path| owned_files::is_tagged(root).unwrap_or(false);
+        let has_function = |root: &&Path| owned_files::has_function(&owned_files::functions_of(root), &mut 1000);
+        roots().find(is_tagged).or_else(|| roots().find(has_function))
     }
 
     /// Creates the root.

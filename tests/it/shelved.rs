@@ -69,6 +69,30 @@ fn a_reference_to_a_removed_entry_is_an_error() {
     assert_eq!(shelved.map().unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+/// A module with the name of the folder of all functions.
+mod v1 {
+    use super::{Cache, memoize};
+
+    #[memoize(cache = cache, ignore(cache))]
+    pub(super) fn half(n: f64, cache: &Cache) -> f64 {
+        let _ = cache;
+        n / 2.0
+    }
+}
+
+#[test]
+fn a_result_is_removed_from_the_cache_that_holds_it() {
+    let (folder, cache) = cache();
+    let shelved = v1::half::call(3.0, &cache).shelve().unwrap();
+    assert!(shelved.path().unwrap().starts_with(folder.path().join("v1")));
+    assert!(shelved.forget().unwrap());
+    assert_eq!(cache.stats().unwrap().entries, 0);
+    // No other cache is made within its folders.
+    assert!(cache.functions().unwrap().iter().all(|function| {
+        function.path.ancestors().all(|above| above == folder.path() || !above.join("counters").exists())
+    }));
+}
+
 #[test]
 fn references_are_values() {
     let (folder, cache) = cache();
