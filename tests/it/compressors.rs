@@ -210,6 +210,44 @@ fn missing_cut_or_damaged_members_are_errors() {
 }
 
 #[test]
+fn a_cut_or_damaged_stream_of_any_content_is_an_error_of_damage() {
+    let value = numbers(500);
+    let mut compressions = vec!["zlib:1", "gzip:1", "bz2:1", "xz:0", "lzma:0", "lz4", "blocks-lz4"];
+    if cfg!(feature = "zstd") {
+        compressions.extend(["zstd:1", "blocks-zstd:1"]);
+    }
+    for compression in compressions {
+        let mut whole = Vec::new();
+        let method: Compression = compression.parse().unwrap();
+        method.write_stream(&mut whole, |stream| dump_into(&value, stream, Compression::NONE)).unwrap();
+        // What the function reads, and what it leaves unread.
+        let results = |bytes: &[u8]| {
+            let read = Compression::read_stream(bytes, |stream| Ok(io::copy(stream, &mut io::sink()).err()));
+            let error = read.map_or_else(|error| Some(error.into()), |error| error);
+            (error.map(|error| error.kind()), Compression::read_stream(bytes, |_| Ok(())).map_err(|error| error.kind()))
+        };
+        assert_eq!(results(&whole), (None, Ok(())), "{compression}");
+        for len in (16..whole.len()).step_by(19).chain([whole.len() - 1]) {
+            let expected = (Some(io::ErrorKind::UnexpectedEof), Err(ErrorKind::Truncated));
+            assert_eq!(results(&whole[..len]), expected, "{compression} cut to {len}");
+        }
+        let mut found = 0;
+        // The compressor is detected by what is before.
+        for at in 8..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            let (read, unread) = results(&bytes);
+            let is_damage = matches!(read, None | Some(io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof))
+                && matches!(unread, Ok(()) | Err(ErrorKind::Damaged | ErrorKind::Truncated));
+            assert!(is_damage, "{compression} flipped at {at}: {read:?}, {unread:?}");
+            found += usize::from(unread.is_err());
+        }
+        // Streams of lzma have no checksum.
+        assert!(found > if method == Compression::lzma(0) { 0 } else { whole.len() - 50 }, "{compression}: {found}");
+    }
+}
+
+#[test]
 fn a_wrong_label_makes_no_difference() {
     let value = numbers(200_000);
     let whole = dumped(&value, "gzip:1", 2);

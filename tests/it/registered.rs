@@ -69,6 +69,9 @@ impl Compressor for Xor {
         let mut head = vec![0; self.magic.len() + 1];
         source.read_exact(&mut head)?;
         assert_eq!(&head[..self.magic.len()], self.magic);
+        if !self.levels.contains(&head[self.magic.len()].into()) {
+            return Err(io::Error::other("there is no such level"));
+        }
         Ok(Box::new(Unmasking { source, mask: head[self.magic.len()], block: Vec::new(), at: 0, ended: false }))
     }
 }
@@ -161,6 +164,20 @@ fn files_are_written_by_extension_and_read_by_content() {
     assert_eq!(load::<Sample>(&path).unwrap_err().kind(), ErrorKind::Truncated);
     bytes[20_000] ^= 1;
     assert!(load_from::<Sample>(bytes.as_slice()).is_err());
+}
+
+#[test]
+fn a_stream_that_its_compressor_can_not_read_is_damaged() {
+    register();
+    let mut bytes = Vec::new();
+    dump_into(&1, &mut bytes, Compression::custom("xor", 1)).unwrap();
+    let kinds = |bytes: &[u8]| {
+        let stream = Compression::read_stream(bytes, |_| Ok(()));
+        [load_from::<i32>(bytes).map(drop), stream].map(|result| result.unwrap_err().kind())
+    };
+    bytes[XOR.magic.len()] = 77;
+    assert_eq!(kinds(&bytes), [ErrorKind::Damaged; 2]);
+    assert_eq!(kinds(&bytes[..XOR.magic.len()]), [ErrorKind::Truncated; 2]);
 }
 
 #[test]

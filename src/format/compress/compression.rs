@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::format::compress::backend::Backend;
 use crate::format::compress::custom::Custom;
-use crate::format::compress::decompressed::{Content, Decompressed};
+use crate::format::compress::decompressed::{Content, Decompressed, unified};
 use crate::format::compress::method::Method;
 use crate::format::compress::multi_member::whole::Whole;
 use crate::format::compress::{registry, select};
@@ -261,7 +261,8 @@ fn read_alone<R>(
     read: impl FnOnce(Content<'_>) -> Result<R>,
 ) -> Result<R> {
     let name = method.facts().name;
-    let reader = backend.reader(source).map_err(|e| Error::io(e, &format!("can't read as {name}")))?;
+    let failed = |error| Error::io(unified(name, error), &format!("can't read as {name}"));
+    let reader = backend.reader(source).map_err(failed)?;
     let mut decompressed = Decompressed::new(name, reader, backend.member_format().is_some());
     let result = read(Content { reader: &mut decompressed, verified: backend.verifies() })?;
     decompressed.expect_end()?;

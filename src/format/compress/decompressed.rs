@@ -32,7 +32,7 @@ pub(crate) struct Decompressed<R> {
 impl<R: Read> Decompressed<R> {
     /// `concatenated` says that the reader continues with the next member after it returned 0 bytes.
     pub(crate) fn new(name: &'static str, reader: R, concatenated: bool) -> Self {
-        let checked = Checked { name, reader, concatenated, ended: false };
+        let checked = Checked::new(name, reader, concatenated);
         Decompressed { reader: BufReader::with_capacity(64 << 10, checked) }
     }
 
@@ -78,12 +78,19 @@ impl<R: Read> BufRead for Decompressed<R> {
     }
 }
 
-/// Unifies the errors of the compressors' crates: a fault of the compressed bytes is `InvalidData`.
-struct Checked<R> {
+/// Reader that unifies the errors of the compressors' crates, see [`unified`].
+pub(super) struct Checked<R> {
     name: &'static str,
     reader: R,
     concatenated: bool,
     ended: bool,
+}
+
+impl<R> Checked<R> {
+    /// `concatenated` is as in [`Decompressed::new`].
+    pub(super) fn new(name: &'static str, reader: R, concatenated: bool) -> Self {
+        Checked { name, reader, concatenated, ended: false }
+    }
 }
 
 impl<R: Read> Read for Checked<R> {
@@ -92,16 +99,22 @@ impl<R: Read> Read for Checked<R> {
         if self.ended && !self.concatenated {
             return Ok(0);
         }
-        let count = self.reader.read(target).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => error,
-            _ if error.raw_os_error().is_some() => error,
-            _ if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error,
-            _ => io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{} finds the compressed content damaged: {error}", self.name),
-            ),
-        })?;
+        let count = self.reader.read(target).map_err(|error| unified(self.name, error))?;
         self.ended = count == 0 && !target.is_empty();
         Ok(count)
+    }
+}
+
+/// Returns the error of the compressor with this name as the same kind that all compressors have: a fault of the
+/// compressed bytes is `InvalidData`, or `UnexpectedEof` if they were cut.
+pub(super) fn unified(name: &str, error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => error,
+        _ if error.raw_os_error().is_some() => error,
+        _ if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error,
+        _ => {
+            let message = format!("{name} finds the compressed content damaged: {error}");
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read, Write};
 
 use crate::error::{Error, Result};
 use crate::format::compress::compression::Compression;
+use crate::format::compress::decompressed::{Checked, unified};
 use crate::format::compress::multi_member::members::Members;
 use crate::format::compress::select;
 use crate::format::target::{Plain, Target};
@@ -43,13 +44,15 @@ impl Compression {
     pub fn read_stream<R>(mut source: impl BufRead, read: impl FnOnce(&mut dyn Read) -> Result<R>) -> Result<R> {
         let (method, mut source) = select::method_of_stream(&mut source)?;
         let Some(backend) = select::backend(method)? else { return read(&mut source) };
-        let mut content: Box<dyn Read + '_> = match backend.member_format() {
+        let name = method.facts().name;
+        let content: Box<dyn Read + '_> = match backend.member_format() {
             Some(format) => Box::new(All(Members::new(format, Box::new(&mut source)))),
             None => {
-                let failed = |e| Error::io(e, &format!("can't read as {}", method.facts().name));
+                let failed = |error| Error::io(unified(name, error), &format!("can't read as {name}"));
                 backend.reader(&mut source).map_err(failed)?
             }
         };
+        let mut content = Checked::new(name, content, false);
         let result = read(&mut content)?;
         // Content that `read` left unread may be damaged as well.
         io::copy(&mut content, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;
