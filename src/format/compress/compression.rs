@@ -186,7 +186,7 @@ impl Compression {
     }
 
     pub(super) fn registered(custom: &'static Custom) -> Self {
-        Compression::custom(custom.name, custom.default_level)
+        Compression::custom(&custom.name, custom.default_level)
     }
 
     pub(super) const fn with_default_level(method: Method) -> Self {

@@ -159,7 +159,7 @@ pub trait CompressionWriter: Write {
 
 /// A registered compressor, with its properties at the time of registration.
 pub(super) struct Custom {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) magic: Vec<u8>,
     pub(super) extension: Option<String>,
     pub(super) levels: RangeInclusive<i32>,

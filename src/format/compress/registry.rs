@@ -43,8 +43,7 @@ const PLAIN_MAGICS: [(&str, &[u8]); 2] =
 /// levels are invalid.
 pub fn register_compressor(compressor: impl Compressor) -> Result<()> {
     let custom = Custom {
-        // Leaked, because the name is part of `Compression`, which is `Copy`.
-        name: String::leak(checked_name(compressor.name())?.to_owned()),
+        name: checked_name(compressor.name())?.to_owned(),
         magic: compressor.magic().to_vec(),
         extension: compressor.extension().map(str::to_owned),
         levels: compressor.levels(),
@@ -84,7 +83,7 @@ fn checked_name(name: &str) -> Result<&str> {
     )))
 }
 
-fn check_name(new: &Custom, registered: &[&Custom]) -> Result<()> {
+fn check_name(new: &Custom, registered: &[&'static Custom]) -> Result<()> {
     if names_among(registered).any(|name| name == new.name) {
         return Err(taken(format!("there is a compressor called {} already; choose another name", new.name)));
     }
@@ -106,7 +105,7 @@ fn check_magic(new: &Custom, registered: &[&Custom]) -> Result<()> {
     let known = Method::ALL.into_iter().map(|method| (method.facts().name, method.facts().magic));
     let other = known
         .chain(PLAIN_MAGICS)
-        .chain(registered.iter().map(|other| (other.name, other.magic.as_slice())))
+        .chain(registered.iter().map(|other| (other.name.as_str(), other.magic.as_slice())))
         .filter(|(_, other)| !other.is_empty())
         .filter(|(_, other)| other.starts_with(magic) || magic.starts_with(other))
         .map(|(other, _)| other)
@@ -161,9 +160,8 @@ fn registered() -> (Vec<&'static Custom>, &'static Place) {
     (all, place)
 }
 
-fn names_among(registered: &[&Custom]) -> impl Iterator<Item = &'static str> {
-    let registered: Vec<_> = registered.iter().map(|custom| custom.name).collect();
-    Method::ALL.into_iter().map(|method| method.facts().name).chain(registered)
+fn names_among(registered: &[&'static Custom]) -> impl Iterator<Item = &'static str> {
+    Method::ALL.into_iter().map(|method| method.facts().name).chain(registered.iter().map(|custom| &*custom.name))
 }
 
 /// Returns the registered compressor with this name.

@@ -65,7 +65,7 @@ pub(super) fn method_of_stream(source: &mut dyn BufRead) -> Result<(Method, Unre
     let mut head = peek(source, LONGEST_KNOWN_MAGIC)?;
     let method = match Method::detect(&head) {
         Some(method) => method,
-        None => registry::detect(&mut head, source)?.map_or(Method::None, |custom| Method::Custom(custom.name)),
+        None => registry::detect(&mut head, source)?.map_or(Method::None, |custom| Method::Custom(&custom.name)),
     };
     Ok((method, Unread::new(head, source)))
 }
