@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::key::call_key::Argument;
 use crate::key::digest::Key;
 use crate::observe::stats::{CounterTotals, Stats};
+use crate::store::counters::name_of_folder;
 use crate::store::directory::Directory;
 use crate::store::entry_format::Header;
 use crate::store::function_file::FunctionFile;
@@ -306,7 +307,7 @@ impl FunctionInfo {
             // If the function's file is missing, the folder gives the name.
             let file = file.unwrap_or_else(|| FunctionFile {
                 package: String::new(),
-                name: name_of_folder(root, &folder),
+                name: name_of_folder(root, &folder).replace('/', "::"),
                 signature: String::new(),
                 version: 0,
                 code: String::new(),
@@ -360,8 +361,3 @@ pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: 
 
 /// Smallest number of entries that is worth a thread.
 const SMALLEST_SHARE: usize = 4096;
-
-fn name_of_folder(root: &Path, folder: &Path) -> String {
-    let relative = folder.strip_prefix(root).unwrap_or(folder);
-    relative.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("::")
-}
