@@ -332,9 +332,12 @@ impl FunctionInfo {
 /// Returns the `most` entries in a folder that were used last, the latest first. Includes the folders within it if
 /// `deep`.
 pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
+    // The folders of the files themselves: those of functions, or parts of spread folders.
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut listed = Vec::new();
-    store.list(folder, deep, &mut |folder, entry| {
+    store.list(folder, deep, &mut |_, entry| {
+        let path = entry.path();
+        let Some(folder) = path.parent() else { return };
         if folders.last().is_none_or(|last| last != folder) {
             folders.push(folder.to_owned());
         }
@@ -344,7 +347,7 @@ pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: 
     let share = listed.len().div_ceil(threads()).max(SMALLEST_SHARE);
     let times = |(): &mut (), entries: &[(usize, Key)]| -> Result<Vec<_>> {
         let time = |(folder, key): &(usize, Key)| {
-            let file = fs::symlink_metadata(Layout::locate(&folders[*folder], key));
+            let file = fs::symlink_metadata(Layout::entry(&folders[*folder], key));
             // Skip entries that were removed since they were listed.
             Some((Reverse(file.and_then(|file| file.modified()).ok()?), *folder, *key))
         };
