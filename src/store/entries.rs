@@ -20,7 +20,7 @@ use crate::store::function_file::FunctionFile;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::read::EntryReader;
-use crate::store::walk::visit;
+use crate::store::walk::{ListedEntry, Walk, visit};
 use crate::sys::file::{open_entry, read_now};
 use crate::sys::workers::{threads, try_map};
 use crate::text::json::{seconds, seconds_since_1970};
@@ -93,9 +93,13 @@ impl Entry {
     /// Returns the entry with this key in a function's folder; `None` if there is none. An unreadable entry has a
     /// `fault`.
     pub(crate) fn at(folder: &Path, key: Key) -> Option<Entry> {
-        let read =
-            |path: PathBuf| Entry::read(path.clone(), key).unwrap_or_else(|f| Some(Entry::faulty(path, key, &f)));
-        read(Layout::entry(folder, &key)).or_else(|| read(Layout::spread_entry(folder, &key)))
+        Entry::in_file(Layout::entry(folder, &key), key)
+            .or_else(|| Entry::in_file(Layout::spread_entry(folder, &key), key))
+    }
+
+    /// Returns the entry in this file; `None` if the file does not exist. An unreadable entry has a `fault`.
+    fn in_file(path: PathBuf, key: Key) -> Option<Entry> {
+        Entry::read(path.clone(), key).unwrap_or_else(|fault| Some(Entry::faulty(path, key, &fault)))
     }
 
     /// Returns the entry with this key in a function's folder; `None` if there is none. An unreadable entry is an
@@ -164,26 +168,26 @@ impl Entry {
 pub struct Entries {
     /// The first folder, and whether the folders within it are searched.
     start: Option<(PathBuf, bool)>,
-    /// Folders that are not listed yet.
-    folders: Vec<PathBuf>,
-    listing: Option<(PathBuf, fs::ReadDir)>,
+    walk: Walk,
+    /// The files that the walk has found and the iterator has not reached.
+    listed: std::vec::IntoIter<ListedEntry>,
     given: usize,
 }
 
+/// Number of names that are read from a folder at once.
+const NAMES_AT_ONCE: usize = 256;
+
 impl Entries {
     pub(crate) fn none() -> Self {
-        Entries { start: None, folders: Vec::new(), listing: None, given: 0 }
+        Entries { start: None, walk: Walk::default(), listed: Vec::new().into_iter(), given: 0 }
     }
 
     /// Iterates over the entries in `folder`, and in the folders within it if `deep`.
     pub(crate) fn under(folder: &Path, deep: bool) -> Result<Self> {
-        let listing = match fs::read_dir(folder) {
-            Ok(listing) => Some((folder.to_owned(), listing)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::io(error, "can't list the folder").at(folder)),
-        };
-        let folders = if deep { Vec::new() } else { spread(&Layout::spread_folder(folder)) };
-        Ok(Entries { start: Some((folder.to_owned(), deep)), folders, listing, given: 0 })
+        let start = Some((folder.to_owned(), deep));
+        let mut entries = Entries { start, walk: Walk::through(folder, deep), ..Entries::none() };
+        entries.list_more()?;
+        Ok(entries)
     }
 
     /// Returns the number of entries that are left. Lists the folders again.
@@ -202,32 +206,12 @@ impl Entries {
         self.len() == 0
     }
 
-    /// Returns the folder and key of the next entry.
-    fn find(&mut self) -> Option<(PathBuf, Key)> {
-        let (_, deep) = self.start.as_ref()?;
-        loop {
-            let Some((folder, listing)) = &mut self.listing else {
-                let folder = self.folders.pop()?;
-                match fs::read_dir(&folder) {
-                    Ok(listing) => self.listing = Some((folder, listing)),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => tracing::warn!(folder = %folder.display(), %error, "a folder can't be listed"),
-                }
-                continue;
-            };
-            let Some(item) = listing.next() else {
-                self.listing = None;
-                continue;
-            };
-            let Ok((item, kind)) = item.and_then(|item| item.file_type().map(|kind| (item, kind))) else { continue };
-            if kind.is_dir() && *deep {
-                self.folders.push(item.path());
-            } else if kind.is_file()
-                && let Some(key) = Layout::key_of_entry(&item.file_name())
-            {
-                return Some((folder.clone(), key));
-            }
-        }
+    /// Lists more files, which may be none. Returns whether the walk continues.
+    fn list_more(&mut self) -> Result<bool> {
+        let more = self.walk.go_on(NAMES_AT_ONCE)?;
+        let goes_on = more.is_some();
+        self.listed = more.map(|(_, files)| files).unwrap_or_default().into_iter();
+        Ok(goes_on)
     }
 }
 
@@ -236,19 +220,20 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<Entry> {
         loop {
-            let (folder, key) = self.find()?;
-            self.given += 1;
-            if let Some(entry) = Entry::at(&folder, key) {
-                return Some(entry);
+            if let Some(listed) = self.listed.next() {
+                self.given += 1;
+                if let Some(entry) = Entry::in_file(listed.path(), listed.key) {
+                    return Some(entry);
+                }
+                continue;
+            }
+            match self.list_more() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => tracing::warn!(%error, "a folder can't be listed"),
             }
         }
     }
-}
-
-/// Returns the folders within a spread folder.
-fn spread(folder: &Path) -> Vec<PathBuf> {
-    let items = fs::read_dir(folder).into_iter().flatten().flatten();
-    items.filter(|item| item.file_type().is_ok_and(|kind| kind.is_dir())).map(|item| item.path()).collect()
 }
 
 /// A function that has, or had, entries.
@@ -359,7 +344,10 @@ pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: 
         all.truncate(most);
     }
     all.sort_unstable();
-    Ok(all.into_iter().filter_map(|(_, folder, key)| Entry::at(&folders[folder], key)).collect())
+    Ok(all
+        .into_iter()
+        .filter_map(|(_, folder, key)| Entry::in_file(Layout::entry(&folders[folder], &key), key))
+        .collect())
 }
 
 /// Smallest number of entries that is worth a thread.

@@ -194,6 +194,10 @@ fn walk_down(folder: &Path, depth: usize, found: &mut dyn FnMut(&Path, bool)) ->
 
 /// Returns whether a function of larder is under this folder. Reads at most `most` names.
 pub(super) fn has_function(folder: &Path, most: &mut u32) -> bool {
+    has_function_below(folder, 0, most)
+}
+
+fn has_function_below(folder: &Path, depth: usize, most: &mut u32) -> bool {
     if read_now(&folder.join(FUNCTION_FILE), FunctionFile::LONGEST)
         .is_ok_and(|json| !is_torn(&json) && is_function(&json))
     {
@@ -206,7 +210,7 @@ pub(super) fn has_function(folder: &Path, most: &mut u32) -> bool {
         }
         *most -= 1;
         let Ok(kind) = item.file_type() else { continue };
-        if kind.is_dir() {
+        if kind.is_dir() && depth < DEEPEST {
             folders.push(item.path());
         } else if kind.is_file()
             && Layout::key_of_entry(&item.file_name()).is_some()
@@ -215,5 +219,5 @@ pub(super) fn has_function(folder: &Path, most: &mut u32) -> bool {
             return true;
         }
     }
-    folders.iter().any(|folder| has_function(folder, most))
+    folders.iter().any(|folder| has_function_below(folder, depth + 1, most))
 }

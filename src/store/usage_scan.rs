@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::store::layout::Layout;
-use crate::store::names::{is_about_function, is_of_root, is_version};
+use crate::store::names::{DEEPEST, is_about_function, is_of_root, is_version};
 use crate::store::owned_files;
 use crate::store::owned_files::Role;
 use crate::sys::file::open_entry;
@@ -48,18 +48,18 @@ impl UsageScan {
             Ok(())
         })?;
         if fs::symlink_metadata(&functions).is_ok_and(|metadata| metadata.is_dir()) {
-            found.walk(&functions)?;
+            found.walk(&functions, 0)?;
         }
         Ok(found)
     }
 
-    fn walk(&mut self, folder: &Path) -> Result<()> {
+    fn walk(&mut self, folder: &Path, depth: usize) -> Result<()> {
         let mut folders = Vec::new();
         list(folder, &mut |item, kind| {
             let name = item.file_name();
             if kind.is_symlink() {
                 self.links.push(item.path());
-            } else if kind.is_dir() {
+            } else if kind.is_dir() && depth < DEEPEST {
                 folders.push(item.path());
             } else if kind.is_file() && Layout::key_of_entry(&name).is_some() {
                 self.entries += 1;
@@ -77,7 +77,7 @@ impl UsageScan {
             }
             Ok(())
         })?;
-        folders.iter().try_for_each(|folder| self.walk(folder))
+        folders.iter().try_for_each(|folder| self.walk(folder, depth + 1))
     }
 }
 

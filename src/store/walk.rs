@@ -45,6 +45,7 @@ pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[Li
 }
 
 /// Walk through a folder and the folders within it, some entries at a time.
+#[derive(Debug, Default)]
 pub(crate) struct Walk {
     /// Whether it enters the folders of other functions.
     deep: bool,
@@ -54,6 +55,7 @@ pub(crate) struct Walk {
 }
 
 /// A folder that is not listed yet.
+#[derive(Debug)]
 struct Waiting {
     path: PathBuf,
     /// The function that its entries belong to.
@@ -62,6 +64,7 @@ struct Waiting {
     depth: usize,
 }
 
+#[derive(Debug)]
 enum Kind {
     Function,
     /// Its folders hold the entries for which the function's folder had no room.
@@ -92,7 +95,8 @@ impl Walk {
         Walk::through(folder, true)
     }
 
-    fn through(folder: &Path, deep: bool) -> Self {
+    /// Walks through the entries in a folder, and in the folders within it if `deep`.
+    pub(super) fn through(folder: &Path, deep: bool) -> Self {
         let function: Arc<Path> = folder.into();
         let first = Waiting { path: folder.to_owned(), function: function.clone(), kind: Kind::Function, depth: 0 };
         let path = Layout::spread_folder(folder);

@@ -1,7 +1,8 @@
-//! Tests folders that accept no more names, on a disk with free space.
+//! Tests folders that accept no more names, on a disk with free space, and folders that are nested deep.
 
 use std::fs;
-use std::thread::sleep;
+use std::path::{Path, PathBuf};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use larder::{Cache, Compression, ErrorKind, Limits};
@@ -103,4 +104,78 @@ fn a_full_disk_is_not_a_full_folder() {
     assert!(faults > 20, "{faults}");
     assert_eq!(cache.stats().unwrap().errors_by_kind[&ErrorKind::NoSpace], faults);
     assert!(!cache.path().join("v1/a/f.spread").exists());
+}
+
+/// Nested folders, down to about the longest path that the system accepts.
+struct Nest {
+    first: PathBuf,
+    deepest: PathBuf,
+}
+
+impl Nest {
+    fn within(folder: &Path) -> Self {
+        let first = folder.join("d");
+        let mut deepest = first.clone();
+        fs::create_dir(&deepest).unwrap();
+        while deepest.as_os_str().len() < 4000 {
+            deepest.push("d");
+            fs::create_dir(&deepest).unwrap();
+        }
+        Nest { first, deepest }
+    }
+}
+
+/// Removes the folders from below: `remove_dir_all` would have all of them open at the same time.
+impl Drop for Nest {
+    fn drop(&mut self) {
+        for folder in self.deepest.ancestors().take_while(|folder| folder.starts_with(&self.first)) {
+            fs::read_dir(folder).into_iter().flatten().flatten().for_each(|item| drop(fs::remove_file(item.path())));
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Does something on a thread whose stack is as small as that of some libraries.
+fn on_a_small_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(512 << 10).spawn_scoped(scope, work).unwrap();
+        thread.join().unwrap()
+    })
+}
+
+#[test]
+fn folders_that_another_program_nests_deep_are_not_listed() {
+    let root = tempdir().unwrap();
+    let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
+    (0..300).for_each(|n| assert!(computes(&cache, n)));
+    let function = cache.functions().unwrap().remove(0);
+    let entry = cache.entries().unwrap().next().unwrap();
+    let nest = Nest::within(&function.path);
+    let copy = nest.deepest.join(entry.path.file_name().unwrap());
+    fs::copy(&entry.path, &copy).unwrap();
+    on_a_small_stack(|| {
+        let listed: Vec<_> = cache.entries().unwrap().collect();
+        assert_eq!((listed.len(), cache.entries().unwrap().len()), (300, 300));
+        assert!(listed.iter().all(|entry| entry.fault.is_none() && entry.path != copy));
+        assert_eq!(cache.recently_used(usize::MAX).unwrap().len(), 300);
+        assert_eq!(function.entries().unwrap().count(), 300);
+        assert_eq!(cache.find(&entry.key.to_string()).unwrap().len(), 1);
+        assert_eq!(cache.verify().unwrap().entries, 300);
+        let files = cache.diagnose().into_iter().find(|finding| finding.about == "files").unwrap();
+        assert_eq!(files.severity, larder::Severity::Note, "{files:?}");
+        fs::remove_file(cache.path().join("counters")).unwrap();
+        assert_eq!(Cache::open(cache.path()).unwrap().stats().unwrap().entries, 300);
+        cache.clear().unwrap();
+        assert!(copy.exists() && cache.entries().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn deep_folders_of_another_program_are_not_searched_for_functions() {
+    let root = tempdir().unwrap();
+    fs::create_dir(root.path().join("v1")).unwrap();
+    let nest = Nest::within(&root.path().join("v1"));
+    let path = on_a_small_stack(|| Cache::open(root.path()).unwrap().path().to_owned());
+    assert_eq!(path, root.path().join("larder-cache"));
+    assert!(nest.deepest.exists());
 }
