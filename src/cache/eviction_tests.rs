@@ -11,10 +11,10 @@ use crate::cache::handle::Cache;
 use crate::engine::eviction::budget::{LOOKS, REMOVALS};
 use crate::engine::eviction::policy::Limits;
 use crate::error::{Error, Result};
+use crate::format::compress::registry::ENTRY_MAGIC;
 use crate::key::digest::Key;
 use crate::key::key_of::key_of;
 use crate::store::directory::Directory;
-use crate::store::entry_format::MAGIC;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::walk::{ListedEntry, Walk};
@@ -98,7 +98,7 @@ fn fill(root: &Path, function: &str, entries: u32) {
     create_private_folder(&folder).unwrap();
     for n in 0..entries {
         let mut file = File::create(Layout::entry(&folder, &key_of(&n).unwrap())).unwrap();
-        file.write_all(&MAGIC).unwrap();
+        file.write_all(&ENTRY_MAGIC).unwrap();
     }
 }
 

@@ -25,9 +25,11 @@ use crate::text::preview::shorten;
 /// Version of the document format that this crate writes, and the newest that it reads.
 pub(crate) const VERSION: u64 = 1;
 
-/// Tag 55799, which CBOR reserves as its magic (RFC 8949, section 3.4.6), then a map of four pairs, and its first key:
-/// `larder`.
-const PREFIX: [u8; 11] = *b"\xd9\xd9\xf7\xa4\x66larder";
+/// The magic, then a map of four pairs, and its first key: `larder`.
+const PREFIX: &[u8; 11] = b"\xd9\xd9\xf7\xa4\x66larder";
+
+/// Tag 55799, which CBOR reserves as its magic (RFC 8949, section 3.4.6).
+pub(crate) const MAGIC: &[u8] = PREFIX.split_at(3).0;
 
 /// Maximum length of a type name, in bytes. Longer names are cut. They are only for human readers.
 const LONGEST_TYPE_NAME: usize = 512;
@@ -52,7 +54,7 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T, writer: &mut dyn Target) -
 }
 
 fn begin(output: &mut ByteWriter<'_>, type_name: &str) -> Result<()> {
-    output.write(&PREFIX)?;
+    output.write(PREFIX)?;
     let mut encoder = Encoder::new(output);
     VERSION.serialize(&mut encoder)?;
     "type".serialize(&mut encoder)?;
@@ -184,7 +186,7 @@ pub(crate) fn explain<T>(error: Error, stored: &str) -> Error {
 
 /// Reads everything before the value. Returns the name of its type.
 pub(crate) fn open(input: &mut ByteReader<'_>) -> Result<String> {
-    for expected in PREFIX {
+    for expected in *PREFIX {
         if input.byte()? != expected {
             return Err(Error::new(
                 ErrorKind::NotLarder,

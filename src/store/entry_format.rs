@@ -27,12 +27,12 @@ use twox_hash::XxHash3_64;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::slice;
+use crate::format::compress::registry::ENTRY_MAGIC;
 use crate::format::document;
 use crate::key::call_key::Argument;
 use crate::key::digest::Key;
 use crate::store::mac::{Mac, MacWriter, NO_MAC};
 
-pub(crate) const MAGIC: [u8; 8] = *b"\x89LARDER\n";
 pub(crate) const VERSION: u32 = 1;
 
 /// Bytes before the details.
@@ -135,7 +135,7 @@ pub(crate) fn encode(details: &Details) -> Result<Vec<u8>> {
         .filter(|_| details.len() <= LONGEST_DETAILS)
         .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, "the names in a header are longer than 1 MiB"))?;
     let mut bytes = vec![0; FIXED];
-    bytes[0..8].copy_from_slice(&MAGIC);
+    bytes[0..8].copy_from_slice(&ENTRY_MAGIC);
     bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
     bytes[12..16].copy_from_slice(&len.to_le_bytes());
     bytes.extend_from_slice(&details);
@@ -187,13 +187,13 @@ fn le_u32(bytes: &[u8], at: usize) -> u32 {
 /// Returns the length of the whole header, from its first [`FIXED`] bytes.
 pub(crate) fn header_len(fixed: &[u8]) -> Result<usize> {
     if fixed.len() < FIXED {
-        return Err(if fixed == &MAGIC[..fixed.len().min(8)] || fixed.starts_with(&MAGIC) {
+        return Err(if fixed == &ENTRY_MAGIC[..fixed.len().min(8)] || fixed.starts_with(&ENTRY_MAGIC) {
             Error::truncated()
         } else {
             not_an_entry()
         });
     }
-    if fixed[0..8] != MAGIC {
+    if fixed[0..8] != ENTRY_MAGIC {
         return Err(not_an_entry());
     }
     match le_u32(fixed, 8) {

@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::format::compress::registry::ENTRY_MAGIC;
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
-use crate::store::entry_format::MAGIC;
 use crate::store::function_file::FunctionFile;
 use crate::store::history;
 use crate::store::history::Event;
@@ -109,10 +109,10 @@ pub(super) fn size_of_entry(path: &Path, key: &Key) -> io::Result<Option<u64>> {
 
 /// Returns whether an open file begins like an entry.
 fn begins_as_entry(file: &File) -> io::Result<bool> {
-    let mut start = Vec::with_capacity(MAGIC.len());
-    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
-    let damaged = start.iter().zip(&MAGIC).filter(|(found, expected)| found != expected).count();
-    Ok(is_torn(&start) || (start.len() == MAGIC.len() && damaged <= MOST_DAMAGED))
+    let mut start = Vec::with_capacity(ENTRY_MAGIC.len());
+    file.take(ENTRY_MAGIC.len() as u64).read_to_end(&mut start)?;
+    let damaged = start.iter().zip(&ENTRY_MAGIC).filter(|(found, expected)| found != expected).count();
+    Ok(is_torn(&start) || (start.len() == ENTRY_MAGIC.len() && damaged <= MOST_DAMAGED))
 }
 
 /// Returns whether the history of its function says that this entry was stored.

@@ -14,8 +14,10 @@ struct Bz2;
 
 pub(super) const BACKENDS: Backends = &[(Method::Bz2, &Bz2)];
 
-/// Bytes of `BZh9`, and the magic of a block: 48 bits of pi.
-const HEAD: usize = 4;
+const MAGIC: &[u8] = Method::Bz2.magic();
+
+/// Bytes of the magic and the level, and the magic of a block: 48 bits of pi.
+const HEAD: usize = MAGIC.len() + 1;
 const BLOCK_MAGIC: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
 
 /// Approximate size of a segment, in bytes.
@@ -47,9 +49,9 @@ impl MemberFormat for Bz2 {
     /// Searches for the next stream, which begins with ten known bytes: a stream does not store its length.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         let begins = |window: &[u8]| {
-            window.starts_with(b"BZh") && matches!(window[3], b'1'..=b'9') && window[HEAD..] == BLOCK_MAGIC
+            window.starts_with(MAGIC) && matches!(window[3], b'1'..=b'9') && window[HEAD..] == BLOCK_MAGIC
         };
-        if !bytes.starts_with(b"BZh") {
+        if !bytes.starts_with(MAGIC) {
             return MemberEnd::Unknown;
         }
         let start = (*from).max(HEAD);

@@ -23,6 +23,7 @@ struct Gzip;
 pub(super) const BACKENDS: Backends = &[(Method::Gzip, &Gzip)];
 
 const SEGMENT: usize = 1 << 20;
+const MAGIC: &[u8] = Method::Gzip.magic();
 
 /// Size of a header without extra fields, the offset of its flags, and the flag for extra fields.
 const HEADER: usize = 10;
@@ -60,7 +61,7 @@ impl MemberFormat for Gzip {
         let Some(header) = bytes.get(..HEADER + LABEL) else { return MemberEnd::Later };
         let (header, label) = header.split_at(HEADER);
         match label.split_first_chunk::<6>() {
-            Some((&LENGTH_FOLLOWS, &[a, b, c, d])) if header.starts_with(&[0x1f, 0x8b]) && header[FLAGS] == EXTRA => {
+            Some((&LENGTH_FOLLOWS, &[a, b, c, d])) if header.starts_with(MAGIC) && header[FLAGS] == EXTRA => {
                 usize::try_from(u32::from_le_bytes([a, b, c, d])).map_or(MemberEnd::Unknown, MemberEnd::At)
             }
             _ => MemberEnd::Unknown,

@@ -13,7 +13,7 @@ struct Lz4;
 pub(super) const BACKENDS: Backends = &[(Method::Lz4, &Lz4)];
 
 const SEGMENT: usize = 1 << 20;
-const MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+const MAGIC: &[u8] = Method::Lz4.magic();
 
 impl MemberFormat for Lz4 {
     fn segment(&self, _: i32) -> usize {
@@ -42,7 +42,7 @@ impl MemberFormat for Lz4 {
         let Some(&[flags, _]) = bytes.get(4..6) else { return MemberEnd::Later };
         let [content_checksum, content_size, block_checksums, dictionary] =
             [2, 3, 4, 0].map(|bit| usize::from(flags >> bit & 1));
-        if !bytes.starts_with(&MAGIC) {
+        if !bytes.starts_with(MAGIC) {
             return MemberEnd::Unknown;
         }
         if *from == 0 {

@@ -67,6 +67,11 @@ impl Method {
         Facts { name, extension, magic, levels }
     }
 
+    /// Returns the first bytes of each stream; empty if they follow a rule instead.
+    pub(super) const fn magic(self) -> &'static [u8] {
+        self.facts().magic
+    }
+
     /// Returns the features that the method needs, and whether all of them are on.
     const fn features(self) -> (&'static [&'static str], bool) {
         match self {
@@ -123,7 +128,7 @@ impl Method {
     /// uncompressed document begins with a magic.
     pub(super) fn detect(head: &[u8]) -> Option<Method> {
         let has_magic = |method: &Method| {
-            let magic = method.facts().magic;
+            let magic = method.magic();
             !magic.is_empty() && head.starts_with(magic)
         };
         Method::ALL.into_iter().find(has_magic).or_else(|| is_zlib(head).then_some(Method::Zlib))
@@ -151,7 +156,7 @@ mod tests {
     #[test]
     fn every_magic_identifies_its_method() {
         for method in Method::ALL {
-            let magic = method.facts().magic;
+            let magic = method.magic();
             assert!(magic.len() <= LONGEST_KNOWN_MAGIC);
             if !magic.is_empty() {
                 assert_eq!(Method::detect(magic), Some(method));

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::custom::{Compressor, Custom};
 use crate::format::compress::method::Method;
 use crate::format::compress::unread::peek;
+use crate::format::document;
 use crate::sys::fork::once::Once;
 
 /// The first registered compressor; each holds the next one. They stay until the process ends.
@@ -26,9 +27,11 @@ const LONGEST_EXTENSION: usize = 16;
 /// Extensions that stand for no compression.
 const PLAIN_EXTENSIONS: [&str; 2] = ["larder", "cbor"];
 
+/// The first bytes of a cache entry.
+pub(crate) const ENTRY_MAGIC: [u8; 8] = *b"\x89LARDER\n";
+
 /// The first bytes of larder's files without compression.
-const PLAIN_MAGICS: [(&str, &[u8]); 2] =
-    [("an uncompressed dump", &[0xd9, 0xd9, 0xf7]), ("a cache entry", b"\x89LARDER\n")];
+const PLAIN_MAGICS: [(&str, &[u8]); 2] = [("an uncompressed dump", document::MAGIC), ("a cache entry", &ENTRY_MAGIC)];
 
 /// Adds a compressor, so that this process can write and read with it: by its name
 /// ([`Compression::custom`](crate::Compression::custom), `"name:level".parse()`), by its extension, and by the magic
@@ -102,7 +105,7 @@ fn check_magic(new: &Custom, registered: &[&Custom]) -> Result<()> {
         [first] => (0..=0xff).any(|second| Method::detect(&[first, second]) == Some(Method::Zlib)),
         _ => Method::detect(magic) == Some(Method::Zlib),
     };
-    let known = Method::ALL.into_iter().map(|method| (method.facts().name, method.facts().magic));
+    let known = Method::ALL.into_iter().map(|method| (method.facts().name, method.magic()));
     let other = known
         .chain(PLAIN_MAGICS)
         .chain(registered.iter().map(|other| (other.name.as_str(), other.magic.as_slice())))

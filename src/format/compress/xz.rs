@@ -21,7 +21,7 @@ pub(super) const BACKENDS: Backends = &[(Method::Xz, &Xz), (Method::Lzma, &Lzma)
 /// other files, this is an error before the memory is allocated.
 const DECODER_MEMORY: u64 = 96 << 20;
 
-const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
+const MAGIC: &[u8] = Method::Xz.magic();
 const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 
 /// Size of the smallest stream, in bytes: header, index without entries, footer.
@@ -63,7 +63,7 @@ impl MemberFormat for Xz {
     /// Searches for the end of the footer and the start of the next header: eight known bytes, around a multiple of 4. A
     /// stream does not begin with its length.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
-        if !bytes.starts_with(&MAGIC) {
+        if !bytes.starts_with(MAGIC) {
             return MemberEnd::Unknown;
         }
         let mut at = (*from).max(SMALLEST);

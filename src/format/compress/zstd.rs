@@ -20,7 +20,7 @@ const LARGEST_WINDOW_LOG: u32 = 27;
 /// Maximum content of a block, in bytes (RFC 8878, section 3.1.1.2.4).
 const LARGEST_BLOCK: usize = 128 << 10;
 
-const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const MAGIC: &[u8] = Method::Zstd.magic();
 
 impl MemberFormat for Zstd {
     fn segment(&self, level: i32) -> usize {
@@ -70,7 +70,7 @@ impl MemberFormat for Zstd {
         if *from == 0 {
             match header_len(bytes) {
                 Some(len) => *from = len,
-                None if MAGIC.starts_with(bytes) || bytes.starts_with(&MAGIC) => return MemberEnd::Later,
+                None if MAGIC.starts_with(bytes) || bytes.starts_with(MAGIC) => return MemberEnd::Later,
                 None => return MemberEnd::Unknown,
             }
         }
@@ -87,7 +87,7 @@ impl MemberFormat for Zstd {
 
 /// Returns the length of a frame before its first block (RFC 8878, section 3.1.1.1); `None` if `bytes` are too short.
 fn header_len(bytes: &[u8]) -> Option<usize> {
-    let descriptor = *bytes.strip_prefix(&MAGIC)?.first()?;
+    let descriptor = *bytes.strip_prefix(MAGIC)?.first()?;
     let single_segment = descriptor >> 5 & 1;
     let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
     let content_size = match descriptor >> 6 {
