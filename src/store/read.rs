@@ -320,7 +320,8 @@ impl<R: Read> BufRead for Summed<R> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixDatagram;
@@ -332,10 +333,10 @@ mod tests {
     use crate::store::write::{Fits, write};
     use crate::sys::file::read_now;
 
-    /// Returns a file whose reads return one of these pieces each.
+    /// Returns a file whose reads return one of these pieces each, and then nothing.
     fn in_pieces(pieces: &[&[u8]]) -> File {
         let (here, there) = UnixDatagram::pair().unwrap();
-        for piece in pieces {
+        for piece in pieces.iter().chain(&[b"".as_slice(); 4]) {
             assert_eq!(there.send(piece).unwrap(), piece.len());
         }
         here.set_read_timeout(Some(Duration::from_millis(1))).unwrap();

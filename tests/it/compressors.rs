@@ -223,7 +223,7 @@ fn a_cut_or_damaged_stream_of_any_content_is_an_error_of_damage() {
         // What the function reads, and what it leaves unread.
         let results = |bytes: &[u8]| {
             let read = Compression::read_stream(bytes, |stream| Ok(io::copy(stream, &mut io::sink()).err()));
-            let error = read.map_or_else(|error| Some(error.into()), |error| error);
+            let error = read.unwrap_or_else(|error| Some(error.into()));
             (error.map(|error| error.kind()), Compression::read_stream(bytes, |_| Ok(())).map_err(|error| error.kind()))
         };
         assert_eq!(results(&whole), (None, Ok(())), "{compression}");
