@@ -84,12 +84,14 @@ pub(super) struct Checked<R> {
     reader: R,
     concatenated: bool,
     ended: bool,
+    /// The error after which the decoder is not used any more: some panic then.
+    failed: Option<io::ErrorKind>,
 }
 
 impl<R> Checked<R> {
     /// `concatenated` is as in [`Decompressed::new`].
     pub(super) fn new(name: &'static str, reader: R, concatenated: bool) -> Self {
-        Checked { name, reader, concatenated, ended: false }
+        Checked { name, reader, concatenated, ended: false, failed: None }
     }
 }
 
@@ -99,7 +101,13 @@ impl<R: Read> Read for Checked<R> {
         if self.ended && !self.concatenated {
             return Ok(0);
         }
-        let count = self.reader.read(target).map_err(|error| unified(self.name, error))?;
+        if let Some(kind) = self.failed {
+            return Err(io::Error::new(kind, format!("{} can't read on after damaged content", self.name)));
+        }
+        let count = self.reader.read(target).map_err(|error| unified(self.name, error)).inspect_err(|error| {
+            let is_damage = matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof);
+            self.failed = is_damage.then_some(error.kind());
+        })?;
         self.ended = count == 0 && !target.is_empty();
         Ok(count)
     }
