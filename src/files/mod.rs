@@ -5,17 +5,16 @@
 pub(crate) mod mapped;
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::cbor::reader::ByteReader;
+use crate::format::cbor::reader::{ByteReader, WINDOW};
 use crate::format::compress::compression::Compression;
 use crate::format::compress::decompressed::believed_content;
-use crate::format::compress::registry::LONGEST_MAGIC;
 use crate::format::document;
 use crate::format::target::Plain;
 use crate::sys::atomic_file::{Access, TempFile};
@@ -139,18 +138,18 @@ fn read_file<R>(path: &Path, read: impl FnOnce(&mut ByteReader<'_>) -> Result<R>
     let file = File::open(path).map_err(|e| Error::io(e, "can't open"))?;
     let len = regular_len(&file).map_err(|e| Error::io(e, "can't read the length"))?;
     // An uncompressed regular file is read at the positions that are needed.
+    let mut beginning = Vec::new();
     if let Some(len) = len {
-        let range = FileRange::new(&file, 0, len);
-        let mut head = [0; LONGEST_MAGIC];
-        let head = &mut head[..usize::try_from(len).unwrap_or(LONGEST_MAGIC).min(LONGEST_MAGIC)];
-        range.read_exact_at(0, head)?;
-        if Compression::detected(head)?.is_none() {
-            let mut input = ByteReader::from_file(range);
+        let count = usize::try_from(len).unwrap_or(WINDOW).min(WINDOW);
+        beginning.reserve_exact(count);
+        (&file).take(count as u64).read_to_end(&mut beginning).map_err(|e| Error::io(e, "can't read"))?;
+        if Compression::detected(&beginning)?.is_none() {
+            let mut input = ByteReader::from_file(FileRange::new(&file, 0, len), beginning);
             let result = read(&mut input)?;
             return if input.is_at_end()? { Ok(result) } else { Err(more_than_one()) };
         }
     }
-    let mut reader = BufReader::with_capacity(READ_BUFFER, &file);
+    let mut reader = BufReader::with_capacity(READ_BUFFER, beginning.chain(&file));
     let expected = believed_content(len.unwrap_or(0));
     let result = Compression::decompress_whole(&mut reader, |content| document::within(content, expected, read))?;
     let rest = reader.fill_buf().map_err(|e| Error::io(e, "can't read to the end"))?;

@@ -195,7 +195,8 @@ impl EntryReader {
         if actual != self.header.size() {
             return Err(wrong_length(actual.saturating_sub(self.header.payload_at), payload.len));
         }
-        let mut input = ByteReader::from_file(FileRange::new(&self.file, self.header.payload_at, actual));
+        let range = FileRange::new(&self.file, self.header.payload_at, actual);
+        let mut input = ByteReader::from_file(range, self.rest().to_vec());
         let (value, checksum) = read(&mut input)?;
         input.expect_end()?;
         if checksum != payload.checksum {

@@ -175,6 +175,43 @@ impl<R: BufRead> Read for Drip<R> {
     }
 }
 
+/// Returns how many bytes this thread reads while it does something.
+#[cfg(target_os = "linux")]
+fn bytes_read(work: impl FnOnce()) -> Option<usize> {
+    let count = || {
+        let text = fs::read_to_string("/proc/thread-self/io").ok()?;
+        Some((text.lines().find_map(|line| line.strip_prefix("rchar: "))?.parse::<usize>().ok()?, text.len()))
+    };
+    let (before, shown) = count()?;
+    work();
+    // Reading the first count is a part of the second.
+    Some(count()?.0 - before - shown)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_byte_of_a_file_is_read_once() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("value");
+    for size in [1, 1000, 300_000] {
+        for compression in [Compression::NONE, Compression::zlib(1)] {
+            let value: Vec<String> = (0..size).map(|n: u32| n.to_string()).collect();
+            dump_with(&value, &path, compression).unwrap();
+            let Some(read) = bytes_read(|| assert_eq!(load::<Vec<String>>(&path).unwrap(), value)) else { return };
+            assert_eq!(read as u64, path.metadata().unwrap().len(), "{size} with {compression}");
+        }
+    }
+    let cache = larder::Cache::builder(folder.path().join("cache")).hot_bytes(0).open().unwrap();
+    for size in [1, 1000, 300_000] {
+        let value: Vec<String> = (0..size).map(|n: u32| n.to_string()).collect();
+        let call = || cache.get_or_compute("text", &size, || value.clone());
+        assert_eq!(call(), value);
+        let entry = cache.entries().unwrap().find(|entry| entry.arguments[0].preview == size.to_string()).unwrap();
+        let Some(read) = bytes_read(|| assert_eq!(call(), value)) else { return };
+        assert_eq!(read as u64, entry.size, "{size}");
+    }
+}
+
 #[test]
 fn a_stream_is_read_exactly_to_the_end_of_the_value() {
     for (method, _) in methods() {

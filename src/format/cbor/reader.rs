@@ -9,7 +9,7 @@ use crate::format::cbor::{parallel_read, wire};
 use crate::sys::file::FileRange;
 
 /// Maximum bytes of a file or a reader that are buffered at a time.
-const WINDOW: usize = 64 << 10;
+pub(crate) const WINDOW: usize = 64 << 10;
 
 /// Maximum memory, in bytes, that a length in the content may reserve before its bytes arrive, if the total length is
 /// unknown. It limits the cost of a forged length.
@@ -52,9 +52,10 @@ impl<'r> ByteReader<'r> {
         ByteReader::new(Source::Slice(bytes), bytes.len() as u64)
     }
 
-    /// Returns a reader of a file that supports random access.
-    pub(crate) fn from_file(file: FileRange<'r>) -> Self {
-        ByteReader::new(Source::File(file), file.len())
+    /// Returns a reader of a file that supports random access. `beginning` has the first bytes that were read already,
+    /// at most `WINDOW`.
+    pub(crate) fn from_file(file: FileRange<'r>, beginning: Vec<u8>) -> Self {
+        ByteReader { window: beginning, ..ByteReader::new(Source::File(file), file.len()) }
     }
 
     pub(crate) fn from_reader(reader: &'r mut dyn BufRead) -> Self {
