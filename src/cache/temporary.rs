@@ -10,7 +10,8 @@ use crate::sys::temporary_folder::TemporaryFolder;
 
 impl Cache {
     /// Opens a new cache in a new temporary folder, for tests. The folder is removed when the last handle is dropped. A
-    /// cache in a `static` is never dropped: its folder is removed when the process ends.
+    /// cache in a `static` is never dropped: its folder is removed when the process ends. So is a folder that larder
+    /// itself still uses two seconds after the last handle is dropped.
     ///
     /// A process that was created by `fork` may use the cache, and does not remove it. A process that is killed leaves
     /// the folder behind, in the system's folder for temporary files. As for any cache, the variable `LARDER` may turn

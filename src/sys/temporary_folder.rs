@@ -20,7 +20,8 @@ static OWNED: PerProcess<Mutex<BTreeSet<PathBuf>>> = PerProcess::new();
 const WAIT_TRIES: u32 = 2_000;
 const WAIT_PAUSE: Duration = Duration::from_millis(1);
 
-/// A new temporary folder. It is removed when this value is dropped, or else when the process ends.
+/// A new temporary folder. It is removed when this value is dropped; if it is in use then, or if the value is never
+/// dropped, when the process ends.
 pub(crate) struct TemporaryFolder {
     path: PathBuf,
     /// Object that writes into the folder. While it exists, the folder is not removed.
@@ -54,18 +55,24 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        if !owned().remove(&self.path) {
+        if !owned().contains(&self.path) {
             return;
         }
-        // A background thread may still be using the folder, and will stop soon. Wait for it, but not forever: what it
-        // writes after the removal is left behind.
+        // A background thread may still be using the folder, and will stop soon. Wait for it, but not forever: then the
+        // folder stays until the process ends.
+        let is_in_use = || self.user.strong_count() > 0;
         for _ in 0..WAIT_TRIES {
-            if self.user.strong_count() == 0 {
+            if !is_in_use() {
                 break;
             }
             thread::sleep(WAIT_PAUSE);
         }
-        remove(&self.path);
+        if is_in_use() {
+            tracing::debug!(path = %self.path.display(), "a temporary folder is still in use; it stays for now");
+        } else {
+            owned().remove(&self.path);
+            remove(&self.path);
+        }
     }
 }
 
@@ -100,6 +107,17 @@ mod tests {
         File::create(path.join("file")).unwrap();
         drop(folder);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_that_stays_in_use_is_removed_when_the_process_ends() {
+        let mut folder = TemporaryFolder::new().unwrap();
+        let (path, user) = (folder.path().to_owned(), Arc::new(()));
+        folder.set_user(Arc::downgrade(&user) as Weak<dyn Any + Send + Sync>);
+        drop(folder);
+        File::create(path.join("late")).unwrap();
+        assert!(owned().contains(&path));
+        drop(user);
     }
 
     #[test]
