@@ -4,8 +4,10 @@
 //! - `preview`: the beginning of a value.
 //! - `nearest`: suggestions for misspelt words.
 //! - `json`: times as JSON numbers.
+//! - `serde_traits`: macros for the serializers of this and other layers.
 
 pub(crate) mod humanize;
 pub(crate) mod json;
 pub(crate) mod nearest;
 pub(crate) mod preview;
+pub(crate) mod serde_traits;

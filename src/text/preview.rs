@@ -4,10 +4,9 @@ use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
-use serde::ser::{
-    Error as _, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
-    SerializeTupleStruct, SerializeTupleVariant, Serializer,
-};
+use serde::ser::{Error as _, SerializeMap, Serializer};
+
+use crate::text::serde_traits::{elements, fields};
 
 /// Longest preview in bytes, before it is cut.
 const LONGEST: usize = 120;
@@ -288,46 +287,12 @@ impl<'p> Serializer for &'p mut Preview {
     }
 }
 
-macro_rules! elements {
-    ($($trait:ident: $method:ident),* $(,)?) => {$(
-        impl $trait for List<'_> {
-            type Ok = ();
-            type Error = Stop;
-
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-                self.element(value)
-            }
-
-            fn end(self) -> Result<(), Stop> {
-                self.finish()
-            }
-        }
-    )*};
-}
-
 elements! {
-    SerializeSeq: serialize_element, SerializeTuple: serialize_element,
-    SerializeTupleStruct: serialize_field, SerializeTupleVariant: serialize_field,
+    List<'_>, Stop, element:
+    SerializeSeq::serialize_element, SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field, SerializeTupleVariant::serialize_field,
 }
-
-macro_rules! fields {
-    ($($trait:ident),*) => {$(
-        impl $trait for List<'_> {
-            type Ok = ();
-            type Error = Stop;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Stop> {
-                self.field(name, value)
-            }
-
-            fn end(self) -> Result<(), Stop> {
-                self.finish()
-            }
-        }
-    )*};
-}
-
-fields!(SerializeStruct, SerializeStructVariant);
+fields!(List<'_>, Stop);
 
 impl SerializeMap for List<'_> {
     type Ok = ();

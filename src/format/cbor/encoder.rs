@@ -1,13 +1,14 @@
 //! State of an encoder: heads, nesting depth, and containers that check their announced length.
 
 use serde::Serialize;
-use serde::ser::{SerializeMap, SerializeStruct, SerializeStructVariant, SerializeTupleStruct, SerializeTupleVariant};
+use serde::ser::SerializeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::limits::MAX_DEPTH;
 use crate::format::cbor::wire;
 use crate::format::cbor::wire::{Major, write_head};
 use crate::format::cbor::writer::ByteWriter;
+use crate::text::serde_traits::{elements, fields};
 
 /// Writes one value into a [`ByteWriter`].
 pub(crate) struct Encoder<'o, 'w> {
@@ -149,44 +150,11 @@ pub(super) fn wrong_length(found: u64) -> Error {
     )
 }
 
-/// Implements serde's traits for tuple-like containers, which differ only in name.
-macro_rules! elements {
-    ($($trait:ident),*) => {$(
-        impl $trait for Container<'_, '_, '_> {
-            type Ok = ();
-            type Error = Error;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-                self.element(value)
-            }
-
-            fn end(self) -> Result<()> {
-                self.finish()
-            }
-        }
-    )*};
+elements! {
+    Container<'_, '_, '_>, Error, element:
+    SerializeTupleStruct::serialize_field, SerializeTupleVariant::serialize_field,
 }
-
-elements!(SerializeTupleStruct, SerializeTupleVariant);
-
-macro_rules! fields {
-    ($($trait:ident),*) => {$(
-        impl $trait for Container<'_, '_, '_> {
-            type Ok = ();
-            type Error = Error;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
-                self.field(name, value)
-            }
-
-            fn end(self) -> Result<()> {
-                self.finish()
-            }
-        }
-    )*};
-}
-
-fields!(SerializeStruct, SerializeStructVariant);
+fields!(Container<'_, '_, '_>, Error);
 
 impl SerializeMap for Container<'_, '_, '_> {
     type Ok = ();

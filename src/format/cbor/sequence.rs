@@ -1,7 +1,6 @@
 //! Writes sequences: as a typed array if the elements are numbers, else as a plain array.
 
 use serde::Serialize;
-use serde::ser::{SerializeSeq, SerializeTuple};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::encoder::{Container, Encoder, wrong_length};
@@ -11,6 +10,7 @@ use crate::format::cbor::writer::Mark;
 use crate::format::cbor::{number_slices, typed_array};
 use crate::format::numeric;
 use crate::format::numeric::number::Number;
+use crate::text::serde_traits::elements;
 
 /// A sequence that is being written. The first element decides its form.
 pub(crate) enum Sequence<'e, 'o, 'w> {
@@ -177,23 +177,7 @@ impl SequenceSlot<'_, '_, '_> {
     }
 }
 
-/// Implements serde's traits for sequences, which differ only in name.
-macro_rules! elements {
-    ($($trait:ident),*) => {$(
-        impl $trait for SequenceSlot<'_, '_, '_> {
-            type Ok = ();
-            type Error = Error;
-
-            #[inline]
-            fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-                self.push(value)
-            }
-
-            fn end(self) -> Result<()> {
-                self.finish()
-            }
-        }
-    )*};
+elements! {
+    SequenceSlot<'_, '_, '_>, Error, push:
+    SerializeSeq::serialize_element, SerializeTuple::serialize_element,
 }
-
-elements!(SerializeSeq, SerializeTuple);

@@ -1,14 +1,12 @@
 //! Encodes sequences, structs and variants, and maps in a fixed order.
 
 use serde::Serialize;
-use serde::ser::{
-    SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
-};
 
 use crate::error::{Error, Result};
 use crate::key::canonical::encoder::CanonicalEncoder;
 use crate::key::canonical::hash_buffer::Tag;
 use crate::key::canonical::number_slices::Numbers;
+use crate::text::serde_traits::{elements, fields};
 
 /// A sequence, map, struct or variant whose items are being encoded.
 pub(crate) struct CompoundEncoder<'c, 's> {
@@ -75,44 +73,9 @@ impl<'c, 's> CompoundEncoder<'c, 's> {
     }
 }
 
-macro_rules! items {
-    ($($trait:ident: $method:ident),* $(,)?) => {$(
-        impl $trait for CompoundEncoder<'_, '_> {
-            type Ok = ();
-            type Error = Error;
-
-            #[inline]
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-                self.item(value)
-            }
-
-            fn end(self) -> Result<()> {
-                self.finish()
-            }
-        }
-    )*};
+elements! {
+    CompoundEncoder<'_, '_>, Error, item:
+    SerializeSeq::serialize_element, SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field, SerializeTupleVariant::serialize_field,
 }
-
-items! {
-    SerializeSeq: serialize_element, SerializeTuple: serialize_element,
-    SerializeTupleStruct: serialize_field, SerializeTupleVariant: serialize_field,
-}
-
-macro_rules! fields {
-    ($($trait:ident),*) => {$(
-        impl $trait for CompoundEncoder<'_, '_> {
-            type Ok = ();
-            type Error = Error;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
-                self.field(name, value)
-            }
-
-            fn end(self) -> Result<()> {
-                self.finish()
-            }
-        }
-    )*};
-}
-
-fields!(SerializeStruct, SerializeStructVariant);
+fields!(CompoundEncoder<'_, '_>, Error);
