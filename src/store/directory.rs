@@ -143,13 +143,14 @@ impl Directory {
     /// Returns whether a function has no spread folder. The answer is cached for `BELIEVED`, because each miss needs
     /// it. What another process stores in a spread folder during this time may be computed again.
     fn is_not_spread(&self, folder: &Path) -> bool {
-        let mut known = self.known();
-        if known.not_spread.get(folder).is_some_and(|seen| seen.elapsed() < BELIEVED) {
+        if self.known().not_spread.get(folder).is_some_and(|seen| seen.elapsed() < BELIEVED) {
             return true;
         }
+        // Without the lock, because a slow file system must not hold up the other threads.
+        let now = Instant::now();
         let is_not = fs::symlink_metadata(Layout::spread_folder(folder)).is_err();
         if is_not {
-            known.not_spread.insert(folder.to_owned(), Instant::now());
+            self.known().not_spread.insert(folder.to_owned(), now);
         }
         is_not
     }
@@ -166,10 +167,11 @@ impl Directory {
                  function are in folders beside it; `max_entries` keeps a function smaller"
             );
         }
-        self.known().not_spread.remove(folder);
         let path = Layout::spread_entry(folder, key);
         // If this fails, publishing fails too and reports the reason.
         let _ = create_private_folder(path.parent()?);
+        // After the folder exists: another thread may have looked for it before.
+        self.known().not_spread.remove(folder);
         Some(path)
     }
 
