@@ -167,7 +167,7 @@ impl HistoryRecord {
             version: number(4),
             code: array(&fixed[20..36]),
             time: UNIX_EPOCH + Duration::from_nanos(number(12)),
-            arguments: content[FIXED..].chunks_exact(8).map(array).collect(),
+            arguments: content[FIXED..].as_chunks().0.to_vec(),
         };
         Some((record, content.len() + CHECKSUM))
     }

@@ -164,8 +164,8 @@ fn is_intact(record: &[u8]) -> bool {
 
 /// Writes numbers into a record, as little-endian `u64`.
 pub(crate) fn put_numbers(target: &mut [u8], numbers: &[u64]) {
-    for (place, number) in target.chunks_exact_mut(8).zip(numbers) {
-        place.copy_from_slice(&number.to_le_bytes());
+    for (place, number) in target.as_chunks_mut().0.iter_mut().zip(numbers) {
+        *place = number.to_le_bytes();
     }
 }
 

@@ -233,7 +233,8 @@ fn a_cut_or_damaged_stream_of_any_content_is_an_error_of_damage() {
         }
         let mut found = 0;
         // The compressor is detected by what is before.
-        for at in 8..whole.len() {
+        let places = (8..whole.len()).step_by(7);
+        for at in places.clone() {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x10;
             let (read, unread) = results(&bytes);
@@ -242,8 +243,8 @@ fn a_cut_or_damaged_stream_of_any_content_is_an_error_of_damage() {
             assert!(is_damage, "{compression} flipped at {at}: {read:?}, {unread:?}");
             found += usize::from(unread.is_err());
         }
-        // Streams of lzma have no checksum.
-        assert!(found > if method == Compression::lzma(0) { 0 } else { whole.len() - 50 }, "{compression}: {found}");
+        // Streams of lzma have no checksum. Headers have bytes that make no difference.
+        assert!(found > if method == Compression::lzma(0) { 0 } else { places.len() - 8 }, "{compression}: {found}");
     }
 }
 
