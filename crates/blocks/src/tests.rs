@@ -318,6 +318,53 @@ fn an_error_stays_one() {
     }
 }
 
+/// Fails one write, after it has taken some bytes. It would take those of later writes.
+struct FullOnce {
+    room: usize,
+    failed: bool,
+}
+
+impl io::Write for FullOnce {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed {
+            return Ok(bytes.len());
+        }
+        if self.room == 0 {
+            self.failed = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let count = bytes.len().min(self.room);
+        self.room -= count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_that_failed_once_stays_failed() {
+    let content = vec![0xa5; 3 * BLOCK_LEN + 100];
+    for (&codec, count) in CODECS.iter().flat_map(|codec| [(codec, 1), (codec, 3)]) {
+        for piece in [BLOCK_LEN / 2 + 1, content.len()] {
+            let target = FullOnce { room: START_LEN + 10, failed: false };
+            let mut writer = Writer::new(codec, threads(count), target).unwrap();
+            let mut written = content.chunks(piece).cycle().map(|piece| writer.write_all(piece));
+            let error = written.find_map(Result::err).unwrap();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+            drop(written);
+            for len in [0, 1, content.len()] {
+                assert!(writer.write_all(&content[..len]).is_err(), "{len} bytes");
+            }
+            assert!(writer.array_ahead(8, 16).is_err());
+            assert!(writer.flush().is_err());
+            let error = writer.finish().err().unwrap();
+            assert!(error.to_string().contains("an earlier write"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn arrays_of_numbers_become_small() {
     let len = if cfg!(miri) { return } else { 1 << 20 };

@@ -20,7 +20,8 @@ const BLOCKS_WORTH_A_THREAD: usize = 2;
 /// Packs the bytes that are written into it.
 ///
 /// [`finish`](Writer::finish) ends the stream; without it, the stream is cut off. `flush` writes no block that is not
-/// full, so a reader can not read all bytes that were written before it.
+/// full, so a reader can not read all bytes that were written before it. After an error, the stream is torn: each later
+/// call is an error too.
 pub struct Writer<W> {
     target: W,
     codec: Codec,
@@ -40,6 +41,8 @@ pub struct Writer<W> {
     array: u64,
     blocks: u64,
     total: u64,
+    /// Whether a call has failed. The target may then hold a part of a block.
+    failed: bool,
 }
 
 impl<W: Write> Writer<W> {
@@ -63,29 +66,47 @@ impl<W: Write> Writer<W> {
             array: 0,
             blocks: 0,
             total: 0,
+            failed: false,
         })
+    }
+
+    /// Runs one step of the stream, unless an earlier one has failed or panicked.
+    fn step<T>(&mut self, step: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
+        if self.failed {
+            return Err(io::Error::other(
+                "an earlier write into this stream of blocks failed, so it can't be continued",
+            ));
+        }
+        self.failed = true;
+        let done = step(self)?;
+        self.failed = false;
+        Ok(done)
     }
 
     /// Announces that the next `bytes` bytes are an array of numbers, `width` bytes each. A block then has elements of one
     /// width, and begins with a whole one. Widths other than 2, 4, 8 and 16 are packed as bytes.
     ///
     /// # Errors
-    /// What the target reports for a block that this completes.
+    /// What the target reports for a block that this completes, or that an earlier call failed.
     pub fn array_ahead(&mut self, width: usize, bytes: u64) -> io::Result<()> {
-        self.cut()?;
-        self.width = if matches!(width, 2 | 4 | 8 | 16) { width } else { 1 };
-        self.array = bytes;
-        Ok(())
+        self.step(|writer| {
+            writer.cut()?;
+            writer.width = if matches!(width, 2 | 4 | 8 | 16) { width } else { 1 };
+            writer.array = bytes;
+            Ok(())
+        })
     }
 
     /// Writes the remaining blocks and the end of the stream. Returns the target.
     ///
     /// # Errors
-    /// What the target reports.
+    /// What the target reports, or that an earlier call failed.
     pub fn finish(mut self) -> io::Result<W> {
-        self.cut()?;
-        self.pack_gathered()?;
-        self.target.write_all(&end(self.blocks, self.total))?;
+        self.step(|writer| {
+            writer.cut()?;
+            writer.pack_gathered()?;
+            writer.target.write_all(&end(writer.blocks, writer.total))
+        })?;
         Ok(self.target)
     }
 
@@ -183,18 +204,20 @@ impl<W: Write> Write for Writer<W> {
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let in_array = usize::try_from(self.array).unwrap_or(usize::MAX).min(bytes.len());
-        let (array, rest) = bytes.split_at(in_array);
-        self.write_alike(array)?;
-        self.array -= array.len() as u64;
-        if self.array == 0 && self.width > 1 {
-            self.cut()?;
-            self.width = 1;
-        }
-        self.write_alike(rest)
+        self.step(|writer| {
+            let in_array = usize::try_from(writer.array).unwrap_or(usize::MAX).min(bytes.len());
+            let (array, rest) = bytes.split_at(in_array);
+            writer.write_alike(array)?;
+            writer.array -= array.len() as u64;
+            if writer.array == 0 && writer.width > 1 {
+                writer.cut()?;
+                writer.width = 1;
+            }
+            writer.write_alike(rest)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.target.flush()
+        self.step(|writer| writer.target.flush())
     }
 }
