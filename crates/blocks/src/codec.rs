@@ -47,10 +47,19 @@ impl Codec {
             #[cfg(feature = "zstd")]
             Codec::Zstd { level } => Ok(Box::new(crate::zstd::Zstd::new(level))),
             #[cfg(not(all(feature = "lz4", feature = "zstd")))]
-            _ => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("{self:?} is not in this build; turn on larder-blocks' feature for it in Cargo.toml"),
-            )),
+            _ => Err(self.disabled()),
         }
+    }
+
+    /// Returns the error that names the codec and the feature to turn on.
+    #[cfg(any(test, not(all(feature = "lz4", feature = "zstd"))))]
+    pub(crate) fn disabled(self) -> io::Error {
+        let (name, feature) = match self {
+            Codec::Lz4 => ("LZ4", "lz4"),
+            Codec::Zstd { .. } => ("Zstandard", "zstd"),
+        };
+        let message =
+            format!("{name} is not in this build; turn on the feature `{feature}` of larder-blocks in Cargo.toml");
+        io::Error::new(io::ErrorKind::Unsupported, message)
     }
 }

@@ -26,8 +26,16 @@ pub(crate) fn start(codec: Codec) -> [u8; START_LEN] {
 /// If it is no stream of this format, or of a version that this crate does not know.
 pub(crate) fn parse_start(start: [u8; START_LEN]) -> io::Result<Codec> {
     let [magic @ .., version] = start;
-    let codec = Codec::of_letter(magic[5]).filter(|_| magic[..5] == MAGIC_START && magic[6..] == MAGIC_END);
-    let codec = codec.ok_or_else(|| invalid("it does not begin with the magic of a stream of blocks"))?;
+    if magic[..5] != MAGIC_START || magic[6..] != MAGIC_END {
+        return Err(invalid("it does not begin with the magic of a stream of blocks"));
+    }
+    let letter = magic[5];
+    let codec = Codec::of_letter(letter).ok_or_else(|| {
+        let letter = char::from(letter);
+        invalid(&format!(
+            "this version of larder-blocks has no codec {letter:?}; the stream is damaged, or of a newer one"
+        ))
+    })?;
     if version != FORMAT_VERSION {
         return Err(invalid("it is of a newer version, which needs a newer larder"));
     }

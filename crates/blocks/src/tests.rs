@@ -404,6 +404,20 @@ fn a_codec_that_is_not_in_the_build_is_unsupported() {
 }
 
 #[test]
+fn the_error_for_a_codec_names_it_and_its_feature() {
+    for (codec, name, feature) in [(Codec::Lz4, "LZ4", "`lz4`"), (Codec::Zstd { level: 1 }, "Zstandard", "`zstd`")] {
+        let error = codec.disabled().to_string();
+        assert!(error.contains(name) && error.contains(feature), "{error}");
+    }
+    let mut unknown = start(Codec::Lz4);
+    unknown[5] = b'q';
+    let error = read_whole(&unknown).unwrap_err();
+    assert!(error.kind() == io::ErrorKind::InvalidData && error.to_string().contains("codec 'q'"), "{error}");
+    unknown[0] = 0;
+    assert!(read_whole(&unknown).unwrap_err().to_string().contains("magic"));
+}
+
+#[test]
 fn headers_that_ask_for_too_much_are_refused() {
     let header = |raw: u32, packed: u32, width: u8, filter: u8| {
         let mut bytes = [0; HEADER_LEN];
