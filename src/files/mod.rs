@@ -1,8 +1,10 @@
 //! Reads and writes values in single files and streams: `dump` and `load`.
 //!
-//! `mapped` maps values from files without copying them: `map`.
+//! `mapped` maps values from files without copying them: `map`. `stream_file` writes any content into a file.
 
 pub(crate) mod mapped;
+#[cfg(feature = "archive")]
+mod stream_file;
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
@@ -16,7 +18,7 @@ use crate::format::cbor::reader::{ByteReader, WINDOW};
 use crate::format::compress::compression::Compression;
 use crate::format::compress::decompressed::believed_content;
 use crate::format::document;
-use crate::format::target::Plain;
+use crate::format::target::{Plain, Target};
 use crate::sys::atomic_file::{Access, TempFile};
 use crate::sys::file::FileRange;
 
@@ -72,13 +74,22 @@ pub fn dump_with<T: Serialize + ?Sized>(value: &T, path: impl AsRef<Path>, compr
 
 fn write_file<T: Serialize + ?Sized>(value: &T, path: &Path, compression: Compression) -> Result<()> {
     compression.validate()?;
+    replace_file(path, |target| compression.compress(target, |writer| document::write(value, writer))).map(drop)
+}
+
+/// Writes a file in one step: if `write` fails, an existing file is unchanged. Keeps the permissions of an existing
+/// file. If the path is a pipe or a device, `write` writes into it directly.
+fn replace_file<R>(path: &Path, write: impl FnOnce(&mut dyn Target) -> Result<R>) -> Result<R> {
     let before = fs::metadata(path).ok();
     if before.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(Error::new(ErrorKind::InvalidInput, "this is a folder; name a file within it"));
     }
     if before.as_ref().is_some_and(|metadata| !metadata.is_file()) {
         let file = File::options().write(true).open(path).map_err(|e| Error::io(e, "can't open"))?;
-        return dump_into(value, file, compression);
+        let mut writer = Plain(BufWriter::new(file));
+        let result = write(&mut writer)?;
+        writer.flush().map_err(|e| Error::io(e, "can't write"))?;
+        return Ok(result);
     }
     // Replace the target of a link, and not the link.
     let target = if path.is_symlink() {
@@ -90,8 +101,9 @@ fn write_file<T: Serialize + ?Sized>(value: &T, path: &Path, compression: Compre
         return Err(Error::new(ErrorKind::InvalidInput, "the path names no file"));
     }
     let mut temp = TempFile::new(folder_of(&target), Access::Inherited);
-    compression.compress(&mut temp, |writer| document::write(value, writer))?;
-    temp.publish_like(&target, before.map(|metadata| metadata.permissions()))
+    let result = write(&mut temp)?;
+    temp.publish_like(&target, before.map(|metadata| metadata.permissions()))?;
+    Ok(result)
 }
 
 /// Returns the folder of a file; `.` if the path has none.

@@ -1,11 +1,11 @@
 //! `larder export`: writes entries into one archive.
 
 use std::cell::Cell;
-use std::io::{BufWriter, Write};
+use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use larder::Compression;
-use tempfile::NamedTempFile;
 
 use crate::commands::transfer::{failed, report};
 use crate::context::Context;
@@ -17,7 +17,7 @@ use crate::select;
 /// Extensions that may follow `.tar`.
 const EXTENSIONS: [&str; 7] = ["gz", "zst", "xz", "bz2", "lz4", "lzma", "z"];
 
-/// Writes a temp file beside the archive, and renames it when it is complete.
+/// Writes the archive. An existing file is replaced when the new one is complete.
 pub(crate) fn export(
     context: &Context,
     file: &Path,
@@ -37,15 +37,8 @@ pub(crate) fn export(
         bar.set(done.get(), total.max(done.get()));
     });
 
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temp = NamedTempFile::new_in(folder).map_err(|error| failed(file, &error))?;
-    let mut writer = BufWriter::new(temp.as_file_mut());
-    let carried = compression.write_stream(&mut writer, |writer| cache.export(entries, writer))?;
-    writer.flush().map_err(|error| failed(file, &error))?;
-    drop(writer);
-    let bytes = temp.as_file().metadata().map_err(|error| failed(file, &error))?.len();
-    #[expect(clippy::disallowed_methods, reason = "the archive is the user's file, outside of the cache")]
-    temp.persist(file).map_err(|error| failed(file, &error.error))?;
+    let carried = compression.write_file(file, |archive| cache.export(entries, archive))?;
+    let bytes = fs::metadata(file).map_err(|error| failed(file, &error))?.len();
     drop(bar);
 
     let line = format!(

@@ -247,23 +247,38 @@ fn only_a_regular_file_is_replaced() {
     let refused = |file: &Path, why: &str| {
         let (code, stdout, stderr) = larder(folder.path(), &["report", file.to_str().unwrap()]);
         assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
-        assert!(stderr.starts_with(&format!("larder: {}: ", file.display())) && stderr.contains(why), "{stderr}");
+        assert!(stderr.starts_with("larder: ") && stderr.contains(why), "{stderr}");
     };
-    refused(out.path(), "no regular file");
-    refused(&out.path().join("missing/out.html"), "No such file");
+    refused(out.path(), &format!("{}: this is no regular file", out.path().display()));
+    // The folder is missing.
+    let missing = out.path().join("missing");
+    refused(&missing.join("out.html"), &format!("{}: can't create a file: No such file", missing.display()));
     let file = out.path().join("out.html");
     fs::write(&file, "what was there").unwrap();
     #[cfg(unix)]
     {
-        let link = out.path().join("link.html");
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        refused(&link, "no regular file");
+        refused(Path::new("/dev/null"), "no regular file");
         refused(&file.join("below"), "Not a directory");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "what was there");
     let (code, ..) = larder(folder.path(), &["report", file.to_str().unwrap()]);
     assert_eq!(code, Some(0));
     assert!(fs::read_to_string(&file).unwrap().starts_with("<!DOCTYPE html>"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_the_page_and_its_mode_stay() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, out) = (stocked(), tempfile::tempdir().unwrap());
+    let (file, link) = (out.path().join("out.html"), out.path().join("link.html"));
+    fs::write(&file, "what was there").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("out.html", &link).unwrap();
+    let (code, _, stderr) = larder(folder.path(), &["report", link.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(link.is_symlink() && fs::read_to_string(&file).unwrap().starts_with("<!DOCTYPE html>"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
 #[test]

@@ -181,6 +181,39 @@ fn export_of_one_function_in_json() {
     assert_eq!(open(&there, "none").entries().unwrap().len(), 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn an_export_that_fails_leaves_the_old_archive() {
+    let (root, _cache) = stocked();
+    let there = tempdir().unwrap();
+    let archive = there.path().join("cache.tar");
+    fs::write(&archive, "old").unwrap();
+    // The shell limits the size of a file, in blocks of 512 or 1024 bytes, and ignores the signal about it.
+    let mut command = std::process::Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$@\"";
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_larder"), "--root"]);
+    let output = command.arg(root.path()).arg("export").arg(&archive).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read(&archive).unwrap(), b"old");
+    assert_eq!(fs::read_dir(there.path()).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_the_archive_and_its_mode_stay() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (root, _cache) = stocked();
+    let there = tempdir().unwrap();
+    let (archive, link) = (there.path().join("cache.tar"), there.path().join("link.tar"));
+    fs::write(&archive, "old").unwrap();
+    fs::set_permissions(&archive, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("cache.tar", &link).unwrap();
+    let (_, stderr, code) = larder(root.path(), &["export", link.to_str().unwrap()]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(link.is_symlink() && fs::metadata(&archive).unwrap().len() > 3);
+    assert_eq!(fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
 #[test]
 fn invalid_archives_are_reported() {
     let (root, cache) = stocked();
@@ -194,7 +227,7 @@ fn invalid_archives_are_reported() {
     }
     let nowhere = folder.path().join("none/all.tar");
     let (_, stderr, code) = larder(root.path(), &["export", nowhere.to_str().unwrap()]);
-    assert!(code == 1 && stderr.contains(nowhere.to_str().unwrap()), "{stderr}");
+    assert!(code == 1 && stderr.contains(nowhere.parent().unwrap().to_str().unwrap()), "{stderr}");
     let (_, stderr, code) = larder(root.path(), &["import", nowhere.to_str().unwrap()]);
     assert!(code == 1 && stderr.contains(nowhere.to_str().unwrap()), "{stderr}");
     let (_, stderr, code) = larder(root.path(), &["export", folder.path().join("a.tar").to_str().unwrap(), "never"]);
