@@ -193,6 +193,8 @@ fn removing_asks_first() {
     for no in ["n", ESCAPE, ENTER] {
         terminal.press("c");
         terminal.see_all(&["y remove", "Remove 1 entry (", "demo::slow?"]);
+        // The message is drawn after the question. Otherwise the message about the last answer would be seen.
+        terminal.wait("no message", |screen| !screen.contents().contains("nothing was removed"));
         terminal.press(no);
         terminal.see("nothing was removed");
         assert!(entry_of(&cache, "demo::slow").is_some());
