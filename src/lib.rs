@@ -62,6 +62,7 @@ pub use key::call_key::Argument;
 pub use key::digest::Key;
 pub use key::file_digest::digest::FileDigest;
 pub use key::key_of::key_of;
+pub use observe::clear_report::ClearReport;
 pub use observe::progress::Progress;
 pub use observe::reason::{Change, ChangeKind, Difference, NotKept, Reason};
 pub use observe::stats::Stats;

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::key::caller;
 use crate::key::digest::Key;
+use crate::observe::clear_report::ClearReport;
 use crate::single_flight::table::InFlightTable;
 use crate::store::entries::{Entry, FunctionInfo};
 use crate::store::history::{HistoryRecord, note};
@@ -20,8 +21,8 @@ use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::trim_report::TrimReport;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::random;
 use crate::sys::temporary_folder::TemporaryFolder;
-use crate::sys::{open_files, random};
 
 /// Handle of an open cache: a folder of stored results. Clones share the same cache.
 ///
@@ -119,14 +120,14 @@ impl Cache {
     }
 
     /// Removes all stored results. Files that are not larder's stay, and so may results that other processes store
-    /// during the removal.
+    /// during the removal. Returns what it removed.
     ///
     /// # Errors
     /// [`ReadOnly`](ErrorKind::ReadOnly), and the first error of the file system, after everything else was removed.
-    pub fn clear(&self) -> Result<()> {
+    pub fn clear(&self) -> Result<ClearReport> {
         match self.writable()? {
             Some(place) => self.engine().clear(place),
-            None => Ok(()),
+            None => Ok(ClearReport::default()),
         }
     }
 
@@ -193,13 +194,13 @@ impl Cache {
             let own: Vec<String> = if self.is_global() { caller::own_names(name) } else { Vec::new() };
             let is_meant = |listed: &String| listed == name || own.contains(listed);
             for function in self.functions()?.iter().filter(|function| is_meant(&function.name)) {
-                found |= self.clear_folder(&function.path)? > 0;
+                found |= self.clear_folder(&function.path)?.entries > 0;
             }
         }
         Ok(found)
     }
 
-    /// Removes the stored results of one function that [`functions`](Cache::functions) returned. Returns how many it
+    /// Removes the stored results of one function that [`functions`](Cache::functions) returned. Returns what it
     /// removed.
     ///
     /// Functions of several packages may have the same name; each has its own folder. Unlike
@@ -216,12 +217,12 @@ impl Cache {
     /// cache.get_or_compute("double", &5, || 10);
     ///
     /// let functions = cache.functions()?;
-    /// assert_eq!(cache.remove_function(&functions[0])?, 2);
-    /// assert_eq!(cache.remove_function(&functions[0])?, 0);
+    /// assert_eq!(cache.remove_function(&functions[0])?.entries, 2);
+    /// assert_eq!(cache.remove_function(&functions[0])?.entries, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn remove_function(&self, function: &FunctionInfo) -> Result<u64> {
-        let Some(folder) = self.writable()? else { return Ok(0) };
+    pub fn remove_function(&self, function: &FunctionInfo) -> Result<ClearReport> {
+        let Some(folder) = self.writable()? else { return Ok(ClearReport::default()) };
         let functions = folder.layout.functions();
         if function.path == functions || !function.path.starts_with(&functions) {
             return Err(Error::new(ErrorKind::InvalidInput, "the function belongs to another cache").at(&function.path));
@@ -243,17 +244,11 @@ impl Cache {
         Ok(removed)
     }
 
-    /// Removes all of larder's files in a function's folder. Returns how many results it removed.
-    pub(crate) fn clear_folder(&self, folder: &Path) -> Result<u64> {
-        if let Some(place) = self.place() {
-            place.layout.expect_no_links(folder)?;
-        }
-        let removed = self.engine().remove_all(folder, false)?;
-        if let Some(place) = self.place() {
-            open_files::close_under(folder);
-            place.layout.clear_function(folder)?;
-        }
-        Ok(removed)
+    /// Removes all of larder's files in a function's folder.
+    pub(crate) fn clear_folder(&self, folder: &Path) -> Result<ClearReport> {
+        let Some(place) = self.place() else { return Ok(ClearReport::default()) };
+        place.layout.expect_no_links(folder)?;
+        self.engine().clear_function(place, folder)
     }
 
     /// Returns the folder for a change of its content; `None` if the cache is off.

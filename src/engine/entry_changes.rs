@@ -12,6 +12,7 @@ use crate::engine::eviction::trim::trim;
 use crate::engine::failures::Failures;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::digest::Key;
+use crate::observe::clear_report::ClearReport;
 use crate::observe::function_counters::FunctionCounters;
 use crate::observe::repeated_faults::Logged;
 use crate::observe::stats::{Count, CounterTotals, UsageDelta};
@@ -57,16 +58,16 @@ impl Engine {
         }
     }
 
-    /// Removes the entries in a folder, and in the folders within it if `deep`. Returns how many it removed.
-    pub(crate) fn remove_all(&self, folder: &Path, deep: bool) -> Result<u64> {
-        let Some(place) = &self.folder else { return Ok(0) };
+    /// Removes the entries in a folder, and in the folders within it if `deep`. Returns what it removed,
+    /// and the first failure.
+    fn remove_all(&self, place: &CacheFolder, folder: &Path, deep: bool) -> (UsageDelta, Result<()>) {
         let mut all = BTreeMap::<PathBuf, Vec<Key>>::new();
         let listed = place.store.list(folder, deep, &mut |folder, listed| match all.get_mut(folder) {
             Some(keys) => keys.push(listed.key),
             None => _ = all.insert(folder.to_owned(), vec![listed.key]),
         });
         // There may be millions of entries, so count them and invalidate once at the end.
-        let (mut removed, mut looked_at) = (0, 0);
+        let (mut removed, mut looked_at) = (UsageDelta::default(), 0);
         let total = all.values().map(|keys| keys.len() as u64).sum();
         let mut failures = Failures::default();
         for (folder, keys) in &all {
@@ -80,23 +81,35 @@ impl Engine {
                 looked_at += 1;
                 place.progress.tell(looked_at, total);
             }
-            removed += usage.entries.cast_unsigned();
+            removed += usage;
             self.count_removed(folder, usage);
         }
         self.invalidate_all();
-        failures.result().and(listed).map(|()| removed)
+        (removed, failures.result().and(listed))
+    }
+
+    /// Removes all of larder's files in a function's folder.
+    pub(crate) fn clear_function(&self, place: &CacheFolder, folder: &Path) -> Result<ClearReport> {
+        let (removed, result) = self.remove_all(place, folder, false);
+        if result.is_err() {
+            return ClearReport::of(removed, result);
+        }
+        open_files::close_under(folder);
+        let (late, cleared) = place.layout.clear_function(folder);
+        self.count_removed(folder, late);
+        ClearReport::of(removed + late, cleared)
     }
 
     /// Removes everything.
-    pub(crate) fn clear(&self, place: &CacheFolder) -> Result<()> {
+    pub(crate) fn clear(&self, place: &CacheFolder) -> Result<ClearReport> {
         open_files::close_under(&place.layout.functions());
-        let removed = self.remove_all(&place.layout.functions(), true);
+        let (removed, result) = self.remove_all(place, &place.layout.functions(), true);
         // This removes entries that other processes stored in between, and the files beside the entries.
-        let cleared = place.layout.clear();
+        let (late, cleared) = place.layout.clear();
         self.invalidate_all();
         // Corrects the counters for files that another program removed.
         let counted = self.recount(place);
-        removed.map(drop).and(cleared).and(counted.map(drop))
+        ClearReport::of(removed + late, result.and(cleared).and(counted.map(drop)))
     }
 
     /// Removes entries until these limits hold, and corrects the counters.

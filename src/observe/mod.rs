@@ -1,5 +1,6 @@
 //! Observability: counters, statistics, metrics, progress, and the reasons of misses.
 
+pub(crate) mod clear_report;
 pub(crate) mod function_counters;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics_export;

@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::stats::UsageDelta;
 use crate::store::layout::Layout;
 use crate::store::names::DEEPEST;
 use crate::store::owned_files::Role;
@@ -25,17 +26,17 @@ struct Removal {
     /// The first failure; `more` counts the others.
     failed: Option<Error>,
     more: u64,
+    /// Entries that were removed.
+    removed: UsageDelta,
     /// A folder that can't be removed until a process closes a removed file in it.
     in_use: Option<std::path::PathBuf>,
 }
 
 impl Layout {
-    /// Removes all files that larder created in the folder of all functions, and then the folders that are empty.
-    ///
-    /// # Errors
-    /// The first failure, after everything that can be removed is gone. The message says how many other failures there
+    /// Removes all files that larder created in the folder of all functions, and then the folders that are empty. Returns
+    /// which entries were among them, and the first failure, after everything that can be removed is gone. The message says how many other failures there
     /// were.
-    pub(crate) fn clear(&self) -> Result<()> {
+    pub(crate) fn clear(&self) -> (UsageDelta, Result<()>) {
         let mut removal = Removal::default();
         let functions = self.functions();
         removal.down(&functions, 0);
@@ -45,7 +46,7 @@ impl Layout {
 
     /// Removes the files beside the entries in one function's folder, and its spread folders. Leaves the other folders
     /// in it: they belong to other functions. Then removes empty folders upwards, below the folder of all functions.
-    pub(crate) fn clear_function(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn clear_function(&self, folder: &Path) -> (UsageDelta, Result<()>) {
         let mut removal = Removal::default();
         removal.down(&Layout::spread_folder(folder), 0);
         let mut any = false;
@@ -124,8 +125,15 @@ impl Removal {
                 return false;
             }
         }
+        let is_entry = matches!(role, Role::Entry(_));
+        let size = if is_entry { fs::symlink_metadata(path).map_or(0, |metadata| metadata.len()) } else { 0 };
         match fs::remove_file(path) {
-            Ok(()) => true,
+            Ok(()) => {
+                if is_entry {
+                    self.removed += UsageDelta::one(size);
+                }
+                true
+            }
             Err(error) if is_gone(&error) => true,
             Err(error) => {
                 self.fail(error, "can't remove", path);
@@ -162,18 +170,19 @@ impl Removal {
         }
     }
 
-    fn end(self) -> Result<()> {
+    fn end(self) -> (UsageDelta, Result<()>) {
         if let Some(folder) = &self.in_use {
             tracing::info!(
                 folder = %folder.display(),
                 "the results are removed; the folder stays until files of it that are open in a process are closed"
             );
         }
-        match (self.failed, self.more) {
+        let result = match (self.failed, self.more) {
             (None, _) => Ok(()),
             (Some(error), 0) => Err(error),
             (Some(error), more) => Err(error.context(&format!("not all could be removed, and {more} more like this"))),
-        }
+        };
+        (self.removed, result)
     }
 }
 

@@ -290,8 +290,8 @@ fn a_listed_function_is_removed_and_a_function_of_another_cache_is_refused() {
     }
     cache.get_or_compute("half", &4, || 2);
     let functions = cache.functions().unwrap();
-    assert_eq!(cache.remove_function(&functions[0]).unwrap(), 2);
-    assert_eq!(cache.remove_function(&functions[0]).unwrap(), 0);
+    assert_eq!(cache.remove_function(&functions[0]).unwrap().entries, 2);
+    assert_eq!(cache.remove_function(&functions[0]).unwrap().entries, 0);
     assert_eq!(cache.entries().unwrap().map(|entry| entry.function).collect::<Vec<_>>(), ["half"]);
 
     let other = Cache::open(other.path()).unwrap();

@@ -11,29 +11,19 @@ use crate::output::streams::{print_message, write_json};
 use crate::output::text::{count, one_line, size};
 use crate::select;
 
-/// The functions that are cleared, and what they have stored.
+/// What was removed, of which functions.
 #[derive(Serialize)]
-struct Removal<'f> {
+struct Removed<'f> {
     functions: Vec<&'f str>,
     entries: u64,
     bytes: u64,
 }
 
-impl<'f> Removal<'f> {
-    fn new(functions: &'f [FunctionInfo]) -> Self {
-        Removal {
-            functions: functions.iter().map(|function| &*function.name).collect(),
-            entries: functions.iter().map(|function| function.entries).sum(),
-            bytes: functions.iter().map(|function| function.bytes).sum(),
-        }
-    }
-
-    fn describe(&self) -> String {
-        let of = match self.functions[..] {
-            [name] => one_line(name),
-            ref names => format!("{} functions", names.len()),
-        };
-        format!("{} of {of}", contents(self.entries, self.bytes))
+/// Names the only function, or says how many there are.
+fn of(functions: &[FunctionInfo]) -> String {
+    match functions {
+        [function] => one_line(&function.name),
+        functions => count(functions.len() as u64, "function", "functions"),
     }
 }
 
@@ -51,34 +41,50 @@ pub(crate) fn clear(context: &Context, name: Option<&str>, yes: bool, out: &mut 
     if let Some(name) = name {
         functions = select::functions_of_name(context, &functions, name)?;
     }
-    let removal = Removal::new(&functions);
+    let names = functions.iter().map(|function| &*function.name).collect();
+    let mut removed = Removed { functions: names, entries: 0, bytes: 0 };
+    let mut failed = None;
     if !functions.is_empty() {
         if name.is_some() && !(context.json && yes) {
             functions.iter().for_each(|function| print_message(&line(function)));
         }
-        if !yes && !confirm(&format!("Remove {} from {}?", removal.describe(), context.root.display()))? {
+        if !yes && !confirm(&question(context, &functions))? {
             return Err(Failure::Failed("nothing was removed".to_owned()));
         }
         let cache = context.open_with_progress(false, "removing")?;
-        match name {
+        let reports = match name {
             // Only what was listed: other functions of the name may have been stored since.
-            Some(_) => {
-                for function in &functions {
-                    cache.remove_function(function)?;
+            Some(_) => functions.iter().map(|function| cache.remove_function(function)).collect(),
+            None => vec![cache.clear()],
+        };
+        for report in reports {
+            match report {
+                Ok(report) => {
+                    removed.entries += report.entries;
+                    removed.bytes += report.bytes;
                 }
+                Err(error) => failed = failed.or(Some(error)),
             }
-            None => cache.clear()?,
         }
     }
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
     if context.json {
-        return write_json(out, &removal);
+        return write_json(out, &removed);
     }
     print_message(&if functions.is_empty() {
         context.nothing_cached()
     } else {
-        format!("removed {}", removal.describe())
+        format!("removed {} of {}", contents(removed.entries, removed.bytes), of(&functions))
     });
     Ok(())
+}
+
+fn question(context: &Context, functions: &[FunctionInfo]) -> String {
+    let entries = functions.iter().map(|function| function.entries).sum();
+    let bytes = functions.iter().map(|function| function.bytes).sum();
+    format!("Remove {} of {} from {}?", contents(entries, bytes), of(functions), context.root.display())
 }
 
 /// Describes a function that is cleared, with its folder, as several functions may have one name.

@@ -169,7 +169,7 @@ impl<'c> Watcher<'c> {
             Removal::Function { path, .. } => {
                 let functions = self.cache()?.functions().map_err(message)?;
                 match functions.iter().find(|function| function.path == *path) {
-                    Some(function) => self.open_to_change()?.remove_function(function).map_err(message)?,
+                    Some(function) => self.open_to_change()?.remove_function(function).map_err(message)?.entries,
                     None => 0,
                 }
             }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use larder::Cache;
 use tempfile::TempDir;
 
-use crate::program::{Run, damage, larder, one_entry, program, stocked};
+use crate::program::{Run, damage, entries_of, larder, one_entry, program, stocked};
 use crate::text;
 
 #[test]
@@ -44,6 +44,46 @@ fn clear_removes_all_entries_and_keeps_other_files() {
     assert_eq!(run.stderr, format!("removed 4 entries ({}) of 3 functions\n", text::size(bytes)));
     assert_eq!(cache.functions().unwrap(), []);
     assert!(folder.path().join("notes").exists());
+}
+
+/// The counters of functions are older than the folder if another program removed files.
+#[test]
+fn clear_reports_what_it_removed() {
+    let (folder, cache) = stocked();
+    let [gone, left] = &entries_of(&cache, "demo::models::fit")[..] else { panic!() };
+    fs::remove_file(&gone.path).unwrap();
+    let run = larder(folder.path(), &["clear", "models::fit", "--yes"]);
+    let removed = format!("removed 1 entry ({}) of demo::models::fit\n", text::size(left.size));
+    assert!(run.stderr.ends_with(&removed), "{run:?}");
+
+    let area = one_entry(&cache, "area");
+    fs::remove_file(&one_entry(&cache, "demo::other::fit").path).unwrap();
+    let json = larder(folder.path(), &["clear", "--yes", "--json"]).json();
+    assert_eq!((&json["entries"], &json["bytes"]), (&1.into(), &area.size.into()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn clear_reports_what_can_not_be_removed() {
+    let (folder, cache) = stocked();
+    let kept = one_entry(&cache, "area").path;
+    // Root may remove files from a folder that is not writable, but not from one of another file system.
+    let program = program();
+    let mut command = std::process::Command::new("unshare");
+    let script = format!(
+        "mount -o bind,ro \"$1\" \"$1\" 2> /dev/null || exit 99; \"{}\" --root \"$2\" clear --yes",
+        program.get_program().display()
+    );
+    command.args(["--map-root-user", "--mount", "sh", "-c", &script, "sh"]);
+    command.arg(kept.parent().unwrap()).arg(folder.path());
+    let Ok(output) = command.output() else { return };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if stderr.starts_with("unshare: ") || output.status.code() == Some(99) {
+        return;
+    }
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("removed only 3 entries ("), "{stderr}");
+    assert!(kept.exists());
 }
 
 #[test]
