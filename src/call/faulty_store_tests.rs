@@ -245,7 +245,7 @@ impl World {
                 }
             }
             Step::Clear(which) => match self.caches[which].clear() {
-                Ok(()) => self.stored.clear(),
+                Ok(_) => self.stored.clear(),
                 Err(_) => self.anything_may_be_gone(),
             },
             Step::Trim(which, left) => {
