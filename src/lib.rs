@@ -79,6 +79,12 @@ pub use format::value::tree::{NumberArray, Value};
 #[cfg(feature = "macros")]
 pub use larder_macros::memoize;
 
+/// Text for people, as the program `larder` prints it. Not for use by hand, and free to change.
+#[doc(hidden)]
+pub mod __text {
+    pub use crate::text::humanize::{count, duration, number, one_line, size};
+}
+
 /// What the attribute's expansion uses. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __private {

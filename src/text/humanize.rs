@@ -1,9 +1,9 @@
-//! Formats sizes, times and counts for people.
+//! Formats sizes, times and counts for people. The program `larder` uses these functions as well.
 
 use std::time::Duration;
 
 /// Formats a number of bytes: `512 B`, `1.2 MiB`. Rounds down, as all functions here do.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let power = bytes.checked_ilog2().unwrap_or(0) / 10;
     let name = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][power as usize];
     if power == 0 {
@@ -14,7 +14,7 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// Formats a duration: `80 ns`, `15 ms`, `1.2 s`, `3 min`, `2 h 14 min`.
-pub(crate) fn duration(duration: Duration) -> String {
+pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds, duration.subsec_nanos()) {
         (0, nanos @ ..1_000) => format!("{nanos} ns"),
@@ -35,7 +35,7 @@ fn two_units(seconds: u64, large: u64, large_name: &str, small: u64, small_name:
 }
 
 /// Formats a count with its digits in groups: `1,204`.
-pub(crate) fn number(number: u64) -> String {
+pub fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -48,13 +48,12 @@ pub(crate) fn number(number: u64) -> String {
 }
 
 /// Formats a count with its noun: `1 entry`, `1,204 entries`.
-pub(crate) fn count(count: u64, one: &str, many: &str) -> String {
+pub fn count(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
 /// Returns a text as one line with its control characters escaped, so that it can't control a terminal.
-#[cfg(feature = "archive")]
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }

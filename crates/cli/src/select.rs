@@ -1,11 +1,11 @@
 //! Finds the functions and entries that the user names.
 
+use larder::__text::one_line;
 use larder::{Cache, Entry, FunctionInfo};
 
 use crate::args::KeyPrefix;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::text::one_line;
 
 /// Candidates that an error lists.
 const MOST_LISTED: usize = 10;

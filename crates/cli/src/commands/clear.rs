@@ -2,13 +2,13 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use larder::__text::{count, one_line, size};
 use larder::FunctionInfo;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::{print_message, write_json};
-use crate::output::text::{count, one_line, size};
 use crate::select;
 
 /// What was removed, of which functions.

@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
+use larder::__text::{count, one_line};
 use larder::Severity;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::write_json;
-use crate::output::text::{count, one_line};
 
 /// Prints what the cache's diagnosis finds, with advice. Fails if there are faults.
 pub(crate) fn doctor(context: &Context, out: &mut dyn Write) -> Result<(), Failure> {

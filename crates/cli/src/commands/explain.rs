@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::SystemTime;
 
+use larder::__text::{duration, one_line};
 use larder::{Comparison, Computation, Entry};
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::args::KeyPrefix;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::write_json;
-use crate::output::text::{age, cut_fairly, duration, one_line};
+use crate::output::text::{age, cut_fairly};
 use crate::select;
 
 /// Characters of the arguments that are printed.

@@ -5,13 +5,13 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use larder::__text::{count, size};
 use larder::Compression;
 
 use crate::commands::transfer::{failed, report};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::progress::Bar;
-use crate::output::text::{count, size};
 use crate::select;
 
 /// Extensions that may follow `.tar`.

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
+use larder::__text::{count, number, size};
 use larder::Compression;
 
 use crate::commands::transfer::{failed, report};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::progress::Bar;
-use crate::output::text::{count, number, size};
 
 /// Bytes of one read.
 const BUFFER: usize = 256 << 10;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::io::Write;
 use std::time::SystemTime;
 
+use larder::__text::{count, duration, number, one_line, size};
 use larder::{Cache, Entry, FunctionInfo};
 
 use crate::args::{Filter, Ls, Sort};
@@ -12,7 +13,7 @@ use crate::failure::Failure;
 use crate::output::progress::Bar;
 use crate::output::streams::{print_message, write_json};
 use crate::output::table;
-use crate::output::text::{age, count, cut, cut_fairly, duration, number, one_line, size};
+use crate::output::text::{age, cut, cut_fairly};
 use crate::select;
 
 /// Digits of a key in a table, enough for `larder show`.

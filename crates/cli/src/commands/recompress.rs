@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
 
+use larder::__text::{count, number, one_line, size};
 use larder::{Compression, Entry};
 use serde::Serialize;
 
@@ -11,7 +12,6 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::progress::Bar;
 use crate::output::streams::{print_message, write_json};
-use crate::output::text::{count, number, one_line, size};
 use crate::select;
 
 /// Report of what was done.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use larder::__text::{duration, one_line, size};
 use larder::{Entry, Value};
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::args::KeyPrefix;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::write_json;
-use crate::output::text::{age, duration, one_line, size};
+use crate::output::text::age;
 use crate::select;
 
 /// Elements of a container that are printed without `--full`.

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
+use larder::__text::{count, duration, number, size};
 use larder::Stats;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::{print_message, write_json};
-use crate::output::text::{count, duration, number, share, size};
+use crate::output::text::share;
 use crate::select;
 
 /// Prints what all processes together did with the cache, or with one function.

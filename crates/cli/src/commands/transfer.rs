@@ -4,12 +4,12 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
+use larder::__text::{number, one_line};
 use larder::ArchiveReport;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::{print_message, write_json};
-use crate::output::text::{number, one_line};
 
 /// Reports how many entries were transferred, and fails if any file was left out.
 pub(super) fn report(

@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
+use larder::__text::{count, size};
 use larder::Limits;
 
 use crate::args::Trim;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::{print_message, write_json};
-use crate::output::text::{count, size};
 
 /// Removes entries until the limits hold, or prints what would be removed.
 pub(crate) fn trim(context: &Context, trim: &Trim, out: &mut dyn Write) -> Result<(), Failure> {

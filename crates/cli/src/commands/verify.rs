@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
+use larder::__text::{count, one_line, size};
 use larder::{Entry, VerifyReport};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::{print_message, write_json};
-use crate::output::text::{count, one_line, size};
 
 /// Report of a verification.
 #[derive(Serialize)]

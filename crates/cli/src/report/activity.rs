@@ -1,13 +1,13 @@
 //! Hits and computed calls over time: stacked bars as SVG. Labels are HTML, so that they keep their size when the drawing
 //! is stretched.
 
+use larder::__text::{count, number};
 use larder::Activity;
 use maud::{Markup, html};
 
 use super::bars::legend;
 use super::data::seconds;
 use super::parts::{date_and_time, day, hour, section};
-use crate::output::text::{count, number};
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;

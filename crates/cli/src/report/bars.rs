@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use larder::__text::{count, duration};
 use maud::{Markup, html};
 
 use super::data::Function;
 use super::parts::{name, percent, section};
-use crate::output::text::{count, duration};
 
 /// The most functions with bars of their own.
 const MOST_BARS: usize = 12;

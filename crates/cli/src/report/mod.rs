@@ -15,12 +15,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use larder::__text::count;
 use larder::Compression;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::streams::{print_message, write_json};
-use crate::output::text::count;
 
 /// Writes the page, and with `--json` also its data.
 pub(crate) fn report(context: &Context, file: &Path, out: &mut dyn Write) -> Result<(), Failure> {

@@ -2,12 +2,13 @@
 
 use std::time::UNIX_EPOCH;
 
+use larder::__text::{count, duration, number, one_line, size};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::data::Data;
 use super::parts::{date_and_time, moment};
 use super::{activity, bars, space, tables};
-use crate::output::text::{count, duration, number, one_line, share, size};
+use crate::output::text::share;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use larder::__text::one_line;
 use maud::{Markup, html};
 
 use super::treemap::segments;
-use crate::output::text::{cut, one_line};
+use crate::output::text::cut;
 
 /// The most characters of a name.
 const LONGEST_NAME: usize = 200;

@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 
+use larder::__text::{count, duration, number, one_line, size};
 use maud::{Markup, html};
 
 use super::data::{Data, Function};
 use super::parts::{name, section};
 use super::treemap::{Item, Map, Rect, nested, segments};
-use crate::output::text::{count, duration, number, one_line, share, size};
+use crate::output::text::share;
 
 /// The most functions with cells of their own, and the least share of the total that such a function has.
 const MOST_CELLS: usize = 60;

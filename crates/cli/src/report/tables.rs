@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use larder::__text::{count, duration, number, one_line, size};
 use maud::{Markup, html};
 
 use super::bars::bar;
 use super::data::{Age, Compressor, Data, Function, Unreadable};
 use super::parts::{date_and_time, name, section};
-use crate::output::text::{age, count, cut, cut_fairly, duration, number, one_line, share, size};
+use crate::output::text::{age, cut, cut_fairly, share};
 
 /// The most rows of a table. The data in the page has all of them.
 const MOST_ROWS: usize = 1000;

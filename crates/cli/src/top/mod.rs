@@ -10,12 +10,12 @@ mod watch;
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, SystemTime};
 
+use larder::__text::{count, one_line};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::text::{count, one_line};
 use keys::Action;
 use state::{Cursor, Page, Removal, State};
 use view::palette::Palette;

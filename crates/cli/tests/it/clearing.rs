@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
+use larder::__text as text;
 use larder::Cache;
 use tempfile::TempDir;
 
 use crate::program::{Run, damage, entries_of, larder, one_entry, program, stocked};
-use crate::text;
 
 #[test]
 fn clear_removes_one_function() {

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use larder::__text as text;
 use larder::{Cache, Entry, memoize};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::program::{as_json, damage, entries_of, larder, one_entry, stocked};
-use crate::text;
 
 #[test]
 fn functions_are_listed_by_name() {

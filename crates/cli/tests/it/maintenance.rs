@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use larder::__text as text;
 use larder::{Cache, memoize};
 use serde_json::Value;
 
 use crate::program::{Run, as_json, damage, entries_of, larder, one_entry, program, stocked};
-use crate::text;
 
 #[test]
 fn stats_are_those_of_the_library() {

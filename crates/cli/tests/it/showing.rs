@@ -3,12 +3,12 @@
 use std::fs;
 use std::process::Command;
 
+use larder::__text as text;
 use larder::Cache;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::program::{as_json, larder, one_entry, stocked};
-use crate::text;
 
 #[test]
 fn show_prints_the_metadata_and_the_value_of_an_entry() {

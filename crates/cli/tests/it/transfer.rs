@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
+use larder::__text::size;
 use larder::Cache;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
 use crate::model_cache::{assert_counted, computes, entry_of, open};
 use crate::program;
-use crate::text::size;
 
 /// Stdout, stderr and exit code of a run.
 type Run = (String, String, i32);

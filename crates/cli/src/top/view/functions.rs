@@ -1,12 +1,12 @@
 //! The table of functions.
 
+use larder::__text::{duration, number, size};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row as TableRow, Table, TableState};
 
-use crate::output::text::{duration, number, size};
 use crate::top::rows::{By, News, Row};
 use crate::top::state::{Pane, State};
 use crate::top::view::palette::Palette;

@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
+use larder::__text::{count, duration, number, size};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Sparkline;
 
-use crate::output::text::{count, duration, number, size};
 use crate::top::rows::per_mille;
 use crate::top::state::State;
 use crate::top::view::palette::Palette;

@@ -9,12 +9,12 @@ pub(crate) mod palette;
 mod running;
 mod widgets;
 
+use larder::__text::one_line;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::output::text::one_line;
 use crate::top::state::{Page, Pane, State};
 use palette::Palette;
 

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use larder::__text::{count, duration, number, one_line, size};
 use larder::Entry;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -9,7 +10,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState};
 
-use crate::output::text::{age, count, cut, cut_fairly, duration, number, one_line, size};
+use crate::output::text::{age, cut, cut_fairly};
 use crate::top::state::Cursor;
 use crate::top::view::palette::Palette;
 use crate::top::view::widgets::{rule, scroll, width};

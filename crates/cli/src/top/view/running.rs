@@ -2,13 +2,14 @@
 
 use std::time::SystemTime;
 
+use larder::__text::{count, duration, one_line};
 use larder::{Process, RunningCall};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::output::text::{count, cut, duration, one_line};
+use crate::output::text::cut;
 use crate::top::state::State;
 use crate::top::view::palette::Palette;
 

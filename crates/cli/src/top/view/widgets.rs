@@ -1,9 +1,9 @@
 //! Parts that several panes use.
 
+use larder::__text::one_line;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders};
 
-use crate::output::text::one_line;
 use crate::top::state::Cursor;
 use crate::top::view::palette::Palette;
 
