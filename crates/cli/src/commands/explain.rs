@@ -1,7 +1,6 @@
 //! `larder explain`: why an entry was computed, and how it differs from another one.
 
 use std::io::Write;
-use std::time::SystemTime;
 
 use larder::__text::{duration, one_line};
 use larder::{Comparison, Computation, Entry};
@@ -10,8 +9,8 @@ use serde::Serialize;
 use crate::args::KeyPrefix;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::entry::{ago, arguments, short_key};
 use crate::output::streams::write_json;
-use crate::output::text::{age, cut_fairly};
 use crate::select;
 
 /// Characters of the arguments that are printed.
@@ -72,14 +71,9 @@ fn expect_readable(entry: Entry) -> Result<Entry, Failure> {
 }
 
 fn describe(entry: &Entry) -> String {
-    let key = entry.key.to_string();
-    let arguments: Vec<_> = entry.arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
-    let shown = cut_fairly(arguments.clone(), ARGUMENTS_WIDTH).join(", ");
-    let call = format!("{} `{}` with {shown}", &key[..12], entry.function);
-    let call = if arguments.is_empty() { format!("{} `{}`", &key[..12], entry.function) } else { call };
+    let mut call = format!("{} `{}`", short_key(&entry.key), entry.function);
+    if !entry.arguments.is_empty() {
+        call += &format!(" with {}", arguments(&entry.arguments, ARGUMENTS_WIDTH));
+    }
     one_line(&format!("{call}, computed {} in {}", ago(entry.created), duration(entry.took)))
-}
-
-fn ago(time: SystemTime) -> String {
-    age(time.elapsed().unwrap_or_default())
 }

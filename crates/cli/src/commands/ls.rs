@@ -10,14 +10,12 @@ use larder::{Cache, Entry, FunctionInfo};
 use crate::args::{Filter, Ls, Sort};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::entry::{ago, arguments, short_key, without_path};
 use crate::output::progress::Bar;
 use crate::output::streams::{print_message, write_json};
 use crate::output::table;
-use crate::output::text::{age, cut, cut_fairly};
+use crate::output::text::cut;
 use crate::select;
-
-/// Digits of a key in a table, enough for `larder show`.
-const KEY_DIGITS: usize = 12;
 
 /// Characters of the arguments in a table.
 const ARGUMENTS_WIDTH: usize = 60;
@@ -185,23 +183,20 @@ impl Filter {
 }
 
 fn row(entry: &Entry) -> [String; 7] {
-    let key = entry.key.to_string().chars().take(KEY_DIGITS).collect();
-    let used = age(entry.used.elapsed().unwrap_or_default());
+    let (key, used) = (short_key(&entry.key), ago(entry.used));
     if let Some(fault) = &entry.fault {
-        // The path would leave no room for the fault.
-        let fault = fault.strip_prefix(&format!("{}: ", entry.path.display())).unwrap_or(fault);
+        let fault = without_path(fault, &entry.path);
         let unknown = || "?".to_owned();
         let fault = cut(&one_line(&format!("can't be read: {fault}")), ARGUMENTS_WIDTH);
         return [key, unknown(), used, unknown(), size(entry.size), unknown(), fault];
     }
-    let arguments = entry.arguments.iter().map(|a| one_line(&format!("{} = {}", a.name, a.preview)));
     [
         key,
-        age(entry.created.elapsed().unwrap_or_default()),
+        ago(entry.created),
         used,
         duration(entry.took),
         size(entry.size),
         one_line(&entry.compressor),
-        cut_fairly(arguments.collect(), ARGUMENTS_WIDTH).join(", "),
+        arguments(&entry.arguments, ARGUMENTS_WIDTH),
     ]
 }

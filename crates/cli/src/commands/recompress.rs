@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::entry::without_path;
 use crate::output::progress::Bar;
 use crate::output::streams::{print_message, write_json};
+use crate::output::text::share;
 use crate::select;
 
 /// Report of what was done.
@@ -124,7 +126,7 @@ impl Done {
     fn record_error(&mut self, entry: &Entry, error: &larder::Error) {
         let message = error.to_string();
         let what = match error.path() {
-            Some(path) => message.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&message),
+            Some(path) => without_path(&message, path),
             None => &message,
         };
         match self.faults.iter_mut().find(|fault| fault.what == what) {
@@ -138,8 +140,7 @@ impl Done {
         let (entries, recompressed) = (count(*entries, "entry", "entries"), number(*recompressed));
         let mut line = format!("recompressed {recompressed} of {entries} with {compression}");
         if *bytes_before > 0 {
-            let tenths = u128::from(*bytes_after) * 1000 / u128::from(*bytes_before);
-            let share = format!("{}.{} %", tenths / 10, tenths % 10);
+            let share = share(*bytes_after, *bytes_before);
             line += &format!(": {} became {} ({share})", size(*bytes_before), size(*bytes_after));
         }
         if self.passed_over > 0 {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::args::KeyPrefix;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::entry::{ago, argument};
 use crate::output::streams::write_json;
-use crate::output::text::age;
 use crate::select;
 
 /// Elements of a container that are printed without `--full`.
@@ -65,7 +65,6 @@ fn write_header(entry: &Entry, out: &mut dyn Write) -> Result<(), Failure> {
     line("package", &entry.package)?;
     line("version", &entry.version.to_string())?;
     line("code", &entry.code)?;
-    let ago = |time: std::time::SystemTime| age(time.elapsed().unwrap_or_default());
     line("computed", &format!("{} ({})", humantime::format_rfc3339_seconds(entry.created), ago(entry.created)))?;
     line("used", &format!("{} ({})", humantime::format_rfc3339_seconds(entry.used), ago(entry.used)))?;
     line("took", &duration(entry.took))?;
@@ -73,9 +72,9 @@ fn write_header(entry: &Entry, out: &mut dyn Write) -> Result<(), Failure> {
     let document = bytes(entry.document_size);
     line("stored", &format!("{document} of CBOR, from byte {} of the file", entry.payload_at))?;
     line("extract", &extraction(entry))?;
-    for (index, argument) in entry.arguments.iter().enumerate() {
+    for (index, each) in entry.arguments.iter().enumerate() {
         let name = if index == 0 { "arguments" } else { "" };
-        line(name, &format!("{} = {}  ({})", argument.name, argument.preview, argument.digest))?;
+        line(name, &format!("{}  ({})", argument(each), each.digest))?;
     }
     line("type", &entry.type_name)?;
     Ok(())

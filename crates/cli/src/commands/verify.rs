@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::entry::without_path;
 use crate::output::streams::{print_message, write_json};
 
 /// Report of a verification.
@@ -58,7 +59,6 @@ pub(crate) fn verify(context: &Context, delete: bool, out: &mut dyn Write) -> Re
 
 /// Describes a faulty entry. Many faults begin with the path already.
 fn line(entry: &Entry) -> String {
-    let path = entry.path.display().to_string();
-    let fault = entry.fault.as_deref().unwrap_or_default();
-    one_line(&if fault.starts_with(&path) { fault.to_owned() } else { format!("{path}: {fault}") })
+    let fault = without_path(entry.fault.as_deref().unwrap_or_default(), &entry.path);
+    one_line(&format!("{}: {fault}", entry.path.display()))
 }

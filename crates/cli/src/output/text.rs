@@ -37,8 +37,15 @@ pub(crate) fn cut_fairly(mut texts: Vec<String>, limit: usize) -> Vec<String> {
 
 /// Formats a share as a percentage. As it is rounded down, only all is 100 %.
 pub(crate) fn share(part: u64, all: u64) -> String {
-    match (u128::from(part) * 1000).checked_div(all.into()) {
-        None => "none".to_owned(),
-        Some(share) => format!("{}.{} %", share / 10, share % 10),
-    }
+    per_mille(part, all).map_or_else(|| "none".to_owned(), |share| format!("{} %", percent(share)))
+}
+
+/// Formats thousandths as a percentage without its sign.
+pub(crate) fn percent(per_mille: u64) -> String {
+    format!("{}.{}", per_mille / 10, per_mille % 10)
+}
+
+/// Returns a share in thousandths, rounded down; `None` if `all` is 0.
+pub(crate) fn per_mille(part: u64, all: u64) -> Option<u64> {
+    (u128::from(part) * 1000).checked_div(all.into()).and_then(|share| u64::try_from(share).ok())
 }

@@ -8,6 +8,7 @@ use larder::{Activity, Argument, Cache, Entry, FunctionInfo, Stats};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::output::entry::without_path;
 use crate::output::progress::Bar;
 
 /// The most entries that are listed as largest, or as unreadable.
@@ -181,9 +182,9 @@ impl Sums {
         if let Some(fault) = entry.fault {
             self.unreadable.sum.add(entry.size);
             if self.unreadable.some.len() < MOST_LISTED {
-                let path = entry.path.display().to_string();
                 // The page shows the path in another column.
-                let fault = fault.strip_prefix(&format!("{path}: ")).unwrap_or(&fault).to_owned();
+                let fault = without_path(&fault, &entry.path).to_owned();
+                let path = entry.path.display().to_string();
                 self.unreadable.some.push(Fault { path, fault, size: entry.size });
             }
             return;

@@ -8,16 +8,14 @@ use maud::{Markup, html};
 use super::bars::bar;
 use super::data::{Age, Compressor, Data, Function, Unreadable};
 use super::parts::{date_and_time, name, section};
-use crate::output::text::{age, cut, cut_fairly, share};
+use crate::output::entry::{arguments, short_key};
+use crate::output::text::{age, cut, share};
 
 /// The most rows of a table. The data in the page has all of them.
 const MOST_ROWS: usize = 1000;
 
 /// The most characters of arguments, or of a fault.
 const LONGEST_TEXT: usize = 120;
-
-/// Digits of a key, enough for `larder show`.
-const KEY_DIGITS: usize = 12;
 
 /// The heading of a column, and whether it has numbers.
 type Column = (&'static str, bool);
@@ -140,12 +138,11 @@ pub(crate) fn largest(data: &Data) -> Markup {
         [("Key", false), ("Function", false), ("Arguments", false), ("Size", true), ("Took", true), ("Age", true)];
     let rows = html! {
         @for entry in &data.largest {
-            @let arguments = entry.arguments.iter().map(|a| one_line(&format!("{} = {}", a.name, a.preview)));
             @let since = data.written.saturating_sub(entry.created);
             tr {
-                th.key scope="row" { code title=(entry.key) { (entry.key.chars().take(KEY_DIGITS).collect::<String>()) } }
+                th.key scope="row" { code title=(entry.key) { (short_key(&entry.key)) } }
                 td.function { (name(&entry.function)) }
-                td.arguments { bdi { (cut_fairly(arguments.collect(), LONGEST_TEXT).join(", ")) } }
+                td.arguments { bdi { (arguments(&entry.arguments, LONGEST_TEXT)) } }
                 (cell(entry.size, &size(entry.size)))
                 (cell(entry.took, &duration(Duration::try_from_secs_f64(entry.took).unwrap_or_default())))
                 td.number data-value=(since) title=(date_and_time(entry.created)) { (age(Duration::from_secs(since))) }

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use larder::{Computation, Key};
 
+use crate::output::entry::argument;
+
 /// The most events that are kept.
 pub(crate) const MOST_KEPT: usize = 500;
 
@@ -33,7 +35,7 @@ impl Event {
         let Computation { at, function, key, arguments, why, .. } = recent;
         let kind = match why {
             Some(why) => {
-                let arguments = arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
+                let arguments = arguments.iter().map(argument).collect();
                 EventKind::Computed { key, arguments, why }
             }
             None => EventKind::Removed { key },

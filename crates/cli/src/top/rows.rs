@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use larder::FunctionInfo;
 
+use crate::output::text::per_mille;
+
 /// One function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -69,11 +71,6 @@ impl Row {
     pub(crate) fn hit_rate(&self) -> Option<u64> {
         per_mille(self.hits, self.calls)
     }
-}
-
-/// Returns a share in thousandths, rounded down; `None` if `all` is 0.
-pub(crate) fn per_mille(part: u64, all: u64) -> Option<u64> {
-    (u128::from(part) * 1000).checked_div(all.into()).and_then(|share| u64::try_from(share).ok())
 }
 
 /// The column that functions are sorted by.

@@ -8,6 +8,7 @@ use larder::{Computation, Entry, FunctionInfo, Key, Process, Stats};
 
 use super::events::{Event, Events};
 use super::rows::{By, Order, Row};
+use crate::output::entry::argument;
 
 /// The most updates in the chart.
 const MOST_RATES: usize = 300;
@@ -195,7 +196,7 @@ impl Removal {
     }
 
     pub(crate) fn of_entry(entry: &Entry) -> Self {
-        let arguments = entry.arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
+        let arguments = entry.arguments.iter().map(argument).collect();
         Removal::Entry { key: entry.key, function: entry.function.clone(), arguments }
     }
 }

@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row as TableRow, Table, TableState};
 
+use crate::output::text;
 use crate::top::rows::{By, News, Row};
 use crate::top::state::{Pane, State};
 use crate::top::view::palette::Palette;
@@ -116,7 +117,7 @@ fn order(state: &State) -> String {
 }
 
 fn percent(row: &Row) -> String {
-    row.hit_rate().map_or_else(|| "-".to_owned(), |rate| format!("{}.{}", rate / 10, rate % 10))
+    row.hit_rate().map_or_else(|| "-".to_owned(), text::percent)
 }
 
 fn rate_style(row: &Row, palette: Palette) -> Style {

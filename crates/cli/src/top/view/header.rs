@@ -8,7 +8,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Sparkline;
 
-use crate::top::rows::per_mille;
+use crate::output::text::share;
 use crate::top::state::State;
 use crate::top::view::palette::Palette;
 use crate::top::view::widgets::end_of;
@@ -46,10 +46,7 @@ fn sums(state: &State, palette: Palette) -> Line<'static> {
     let (entries, bytes) = state.rows.iter().fold((0, 0), |(n, bytes), row| (n + row.entries, bytes + row.bytes));
     let totals = &state.totals;
     let calls = totals.hits + totals.misses + totals.bypasses;
-    let rate = match per_mille(totals.hits, calls) {
-        None => "no calls".to_owned(),
-        Some(rate) => format!("{}.{} % hits", rate / 10, rate % 10),
-    };
+    let rate = if calls == 0 { "no calls".to_owned() } else { format!("{} hits", share(totals.hits, calls)) };
     let mut spans = vec![
         Span::raw(format!(" {}, {}   ", count(entries, "entry", "entries"), size(bytes))),
         Span::styled(rate, palette.good()),

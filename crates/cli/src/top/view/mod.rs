@@ -15,6 +15,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use crate::output::entry::ago;
 use crate::top::state::{Page, Pane, State};
 use palette::Palette;
 
@@ -49,7 +50,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &mut State, palette: Palette) {
     match state.pages.last_mut() {
         Some(Page::Entries { name, path, entries, on, listed, stale }) => {
             let title = match stale {
-                true => format!("{}, used last first, as of {}", one_line(name), pages::ago(*listed)),
+                true => format!("{}, used last first, as of {}", one_line(name), ago(*listed)),
                 false => format!("{}, used last first", one_line(name)),
             };
             let all = state.rows.iter().find(|row| row.path == *path).map_or(0, |row| row.entries);

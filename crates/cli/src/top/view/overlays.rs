@@ -6,6 +6,7 @@ use ratatui::layout::{Alignment, Constraint, Rect};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, BorderType, Clear, Padding, Paragraph, Wrap};
 
+use crate::output::entry::short_key;
 use crate::output::text::cut_fairly;
 use crate::top::state::{Removal, State};
 use crate::top::view::palette::Palette;
@@ -25,9 +26,6 @@ const KEYS: [(&str, &str); 11] = [
     ("q", "go back, or quit"),
 ];
 
-/// Digits of a key, enough to name an entry.
-const KEY_DIGITS: usize = 12;
-
 pub(super) fn draw_help(frame: &mut Frame<'_>, area: Rect, palette: Palette) {
     let lines = KEYS.map(|(key, does)| {
         Line::from_iter([Span::styled(format!("{key:<12}"), palette.accent().bold()), Span::raw(does)])
@@ -45,7 +43,7 @@ pub(super) fn draw_question(frame: &mut Frame<'_>, area: Rect, removal: &Removal
             Line::styled(end_of(&path.display().to_string(), room), palette.quiet()),
         ],
         Removal::Entry { key, function, arguments } => {
-            let key: String = key.to_string().chars().take(KEY_DIGITS).collect();
+            let key = short_key(key);
             let arguments = cut_fairly(arguments.iter().map(|argument| one_line(argument)).collect(), room);
             vec![
                 Line::raw(format!("Remove the entry {key} of")),

@@ -1,7 +1,5 @@
 //! Pages that replace the panes: the entries of a function, and one entry.
 
-use std::time::SystemTime;
-
 use larder::__text::{count, duration, number, one_line, size};
 use larder::Entry;
 use ratatui::Frame;
@@ -10,13 +8,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState};
 
-use crate::output::text::{age, cut, cut_fairly};
+use crate::output::entry::{ago, argument, arguments, short_key, without_path};
+use crate::output::text::cut;
 use crate::top::state::Cursor;
 use crate::top::view::palette::Palette;
 use crate::top::view::widgets::{rule, scroll, width};
-
-/// Digits of a key in a table, enough for `larder show`.
-const KEY_DIGITS: usize = 12;
 
 /// The widths of all columns but the last.
 const COLUMNS: [u16; 4] = [12, 10, 10, 10];
@@ -35,16 +31,15 @@ pub(super) fn draw_entries(
     let fixed = usize::from(COLUMNS.iter().sum::<u16>()) + COLUMNS.len();
     let room = usize::from(area.width).saturating_sub(fixed);
     let rows = entries.iter().map(|entry| {
-        let key: String = entry.key.to_string().chars().take(KEY_DIGITS).collect();
         let [took, arguments] = match &entry.fault {
-            None => {
-                let arguments = entry.arguments.iter().map(|a| one_line(&format!("{} = {}", a.name, a.preview)));
-                [duration(entry.took), cut_fairly(arguments.collect(), room).join(", ")]
+            None => [duration(entry.took), arguments(&entry.arguments, room)],
+            Some(fault) => {
+                let fault = without_path(fault, &entry.path);
+                ["?".to_owned(), cut(&one_line(&format!("can't be read: {fault}")), room)]
             }
-            Some(fault) => ["?".to_owned(), cut(&one_line(&format!("can't be read: {fault}")), room)],
         };
         let row = Row::new([
-            Cell::from(key).style(palette.accent()),
+            Cell::from(short_key(&entry.key)).style(palette.accent()),
             Cell::from(Line::from(ago(entry.used)).right_aligned()),
             Cell::from(Line::from(took).right_aligned()),
             Cell::from(Line::from(size(entry.size)).right_aligned()),
@@ -66,10 +61,6 @@ pub(super) fn draw_entries(
     scroll(on, usize::from(area.height.saturating_sub(2)), entries.len());
     let mut place = TableState::new().with_offset(on.offset).with_selected(on.at);
     frame.render_stateful_widget(table, area, &mut place);
-}
-
-pub(super) fn ago(time: SystemTime) -> String {
-    age(time.elapsed().unwrap_or_default())
 }
 
 /// Draws the metadata of an entry.
@@ -129,9 +120,9 @@ fn fields(entry: &Entry, why: Option<&str>, palette: Palette) -> Vec<(&'static s
         return fields;
     }
     fields.push(("function", entry.function.clone(), plain.bold()));
-    for (index, argument) in entry.arguments.iter().enumerate() {
+    for (index, each) in entry.arguments.iter().enumerate() {
         let label = if index == 0 { "arguments" } else { "" };
-        fields.push((label, format!("{} = {}", argument.name, argument.preview), palette.fresh()));
+        fields.push((label, argument(each), palette.fresh()));
     }
     fields.extend(why.map(|why| ("why", why.to_owned(), plain)));
     let created = humantime::format_rfc3339_seconds(entry.created);
