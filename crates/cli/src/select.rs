@@ -16,8 +16,21 @@ pub(crate) fn function<'f>(
     functions: &'f [FunctionInfo],
     wanted: &str,
 ) -> Result<&'f FunctionInfo, Failure> {
-    let name = function_name(context, functions, wanted)?;
-    functions.iter().find(|function| function.name == name).ok_or_else(|| unknown(context, functions, wanted))
+    if let Some(exact) = functions.iter().find(|function| function.name == wanted) {
+        return Ok(exact);
+    }
+    let suffix = format!("::{wanted}");
+    let mut found: Vec<_> = functions.iter().filter(|function| function.name.ends_with(&suffix)).collect();
+    found.sort_by_key(|function| &function.name);
+    found.dedup_by_key(|function| &function.name);
+    match found[..] {
+        [function] => Ok(function),
+        [] => Err(unknown(context, functions, wanted)),
+        _ => {
+            let names = list(found.iter().map(|function| &*function.name));
+            Err(Failure::Failed(format!("`{wanted}` is ambiguous; there are{names}")))
+        }
+    }
 }
 
 /// Returns all functions of the name that [`function`] finds: those of several packages may have one name.
@@ -26,24 +39,8 @@ pub(crate) fn functions_of_name(
     functions: &[FunctionInfo],
     wanted: &str,
 ) -> Result<Vec<FunctionInfo>, Failure> {
-    let name = function_name(context, functions, wanted)?;
-    Ok(functions.iter().filter(|function| function.name == name).cloned().collect())
-}
-
-fn function_name<'f>(context: &Context, functions: &'f [FunctionInfo], wanted: &str) -> Result<&'f str, Failure> {
-    let suffix = format!("::{wanted}");
-    let mut names: Vec<_> = functions.iter().map(|function| &*function.name).collect();
-    names.sort_unstable();
-    names.dedup();
-    if let Some(exact) = names.iter().find(|name| **name == wanted) {
-        return Ok(exact);
-    }
-    names.retain(|name| name.ends_with(&suffix));
-    match names[..] {
-        [name] => Ok(name),
-        [] => Err(unknown(context, functions, wanted)),
-        _ => Err(Failure::Failed(format!("`{wanted}` is ambiguous; there are{}", list(names.into_iter())))),
-    }
+    let name = &function(context, functions, wanted)?.name;
+    Ok(functions.iter().filter(|function| function.name == *name).cloned().collect())
 }
 
 fn unknown(context: &Context, functions: &[FunctionInfo], wanted: &str) -> Failure {

@@ -12,18 +12,16 @@ use crate::output::streams::{print_message, write_json};
 
 /// Removes entries until the limits hold, or prints what would be removed.
 pub(crate) fn trim(context: &Context, trim: &Trim, out: &mut dyn Write) -> Result<(), Failure> {
+    // Without entries, no cache is created.
+    let dry_run = trim.dry_run || context.open_to_read()?.functions()?.is_empty();
     let limits = Limits {
         max_bytes: trim.max_bytes,
         max_entries: trim.max_entries,
         max_age: trim.max_age,
         max_idle: trim.max_idle,
-        dry_run: trim.dry_run,
+        dry_run,
     };
-    // Without entries, no cache is created.
-    let is_empty = context.open_to_read()?.functions()?.is_empty();
-    let trimmed = context
-        .open_with_progress(trim.dry_run || is_empty, "removing")?
-        .trim_to(&Limits { dry_run: trim.dry_run || is_empty, ..limits })?;
+    let trimmed = context.open_with_progress(dry_run, "removing")?.trim_to(&limits)?;
     if context.json {
         return write_json(out, &trimmed);
     }

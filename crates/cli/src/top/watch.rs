@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use larder::{Cache, Entry, Key};
+use larder::{Cache, Entry, FunctionInfo, Key};
 
 use super::state::{Page, Removal, State};
 use crate::context::Context;
@@ -103,6 +103,10 @@ impl<'c> Watcher<'c> {
     fn update_now(&mut self, state: &mut State) -> Result<(), String> {
         let cache = self.cache()?;
         let functions = cache.functions().map_err(message)?;
+        let listed = match state.pages.first() {
+            Some(Page::Entries { path, .. }) => functions.iter().find(|function| function.path == *path).cloned(),
+            _ => None,
+        };
         let totals = cache.stats().map_err(message)?;
         state.processes = cache.processes().map_err(message)?;
         let after = std::mem::replace(&mut self.last, Instant::now()).elapsed();
@@ -120,7 +124,7 @@ impl<'c> Watcher<'c> {
             }
         }
         state.add_hits(SystemTime::now());
-        self.refresh_list(state)
+        self.refresh_list(state, listed.as_ref())
     }
 
     /// Returns the cache, which is opened once, and again after a failure.
@@ -132,13 +136,14 @@ impl<'c> Watcher<'c> {
         Ok(self.cache.insert(cache).clone())
     }
 
-    fn refresh_list(&mut self, state: &mut State) -> Result<(), String> {
-        let Some(Page::Entries { path, entries, on, stale, listed, .. }) = state.pages.first_mut() else {
+    /// Lists the entries of this function again if the open list is out of date.
+    fn refresh_list(&mut self, state: &mut State, function: Option<&FunctionInfo>) -> Result<(), String> {
+        let Some(Page::Entries { entries, on, stale, listed, .. }) = state.pages.first_mut() else {
             return Ok(());
         };
         if *stale && self.lists.took < LONG && self.lists.is_due() {
             let selected = entries.get(on.at).map(|entry| entry.key);
-            *entries = self.entries(&path.clone())?;
+            *entries = self.entries_of(function)?;
             let position = selected.and_then(|key| entries.iter().position(|entry| entry.key == key));
             // A selection of the first row stays there, so that new entries are visible.
             on.at = if on.at == 0 { 0 } else { position.unwrap_or(on.at).min(entries.len().saturating_sub(1)) };
@@ -151,7 +156,11 @@ impl<'c> Watcher<'c> {
     /// Returns the most recently used entries of the function in this folder.
     pub(crate) fn entries(&mut self, path: &Path) -> Result<Vec<Entry>, String> {
         let functions = self.cache()?.functions().map_err(message)?;
-        match functions.iter().find(|function| function.path == path) {
+        self.entries_of(functions.iter().find(|function| function.path == path))
+    }
+
+    fn entries_of(&mut self, function: Option<&FunctionInfo>) -> Result<Vec<Entry>, String> {
+        match function {
             Some(function) => self.lists.run(Duration::ZERO, || function.recently_used(MOST_ENTRIES)).map_err(message),
             None => Ok(Vec::new()),
         }

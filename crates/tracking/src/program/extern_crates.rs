@@ -110,7 +110,7 @@ impl Resolver {
 
     /// Returns the names of std's macros for which a crate exports another macro. A wrong name does no harm, so the
     /// sources are searched as text.
-    pub(crate) fn exported_macros(&mut self, glob: ExternItem) -> Rc<Shadowed> {
+    pub(crate) fn exported_macros(&mut self, glob: ExternItem) -> Shadowed {
         let name = self.sources.symbols.text(glob.crate_name).to_owned();
         let mut all = Shadowed::new();
         for unit in self.units_named(glob.package, &name) {
@@ -123,7 +123,7 @@ impl Resolver {
             all.extend(exported.iter().cloned());
             self.exported.insert(unit, exported);
         }
-        Rc::new(all)
+        all
     }
 
     fn root_of_unit(&mut self, unit: usize) -> Option<Definition> {

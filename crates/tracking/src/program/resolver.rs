@@ -194,7 +194,7 @@ impl Resolver {
         shadowed.retain(|name| is_built_in(name) && name != "memoize");
         for module in 0..self.sources.modules.len() {
             for glob in self.extern_globs(module) {
-                shadowed.extend(self.exported_macros(glob).iter().cloned());
+                shadowed.extend(self.exported_macros(glob));
             }
         }
         shadowed
