@@ -46,3 +46,13 @@ fn every_dependency_and_feature_has_its_reason() {
         assert!(readme.contains(&format!("`{name}`")), "the README does not name the feature {name}");
     }
 }
+
+/// Each package is published by itself.
+#[test]
+fn every_package_has_the_licences() {
+    for package in ["crates/blocks", "crates/cli", "crates/tracking", "macros"] {
+        for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            assert!(read(&format!("{package}/{licence}")) == read(licence), "{package}/{licence}");
+        }
+    }
+}
