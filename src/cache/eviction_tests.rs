@@ -15,25 +15,31 @@ use crate::format::compress::registry::ENTRY_MAGIC;
 use crate::key::digest::Key;
 use crate::key::key_of::key_of;
 use crate::store::directory::Directory;
-use crate::store::interface::Store;
+use crate::store::interface::{Listing, Store};
 use crate::store::layout::Layout;
-use crate::store::walk::{ListedEntry, Walk};
+use crate::store::listed_entry::ListedEntry;
+use crate::store::stored_entry::{EntryStat, StoredEntry};
 use crate::sys::atomic_file::{TempFile, create_private_folder};
 
 /// Store that counts what one thread does in it.
 #[derive(Debug, Default)]
 struct Counting {
     directory: Directory,
-    thread: Mutex<Option<ThreadId>>,
-    looked: AtomicUsize,
-    removed: AtomicUsize,
+    counts: Arc<Counts>,
     /// Decides for which entries removal fails.
     fails_to_remove: Option<fn(&Key) -> bool>,
     /// Name of the folders that can't be listed.
     fails_to_list: Option<&'static str>,
 }
 
-impl Counting {
+#[derive(Debug, Default)]
+struct Counts {
+    thread: Mutex<Option<ThreadId>>,
+    looked: AtomicUsize,
+    removed: AtomicUsize,
+}
+
+impl Counts {
     fn count(&self, what: &AtomicUsize, count: usize) {
         if *self.thread.lock().unwrap() == Some(thread::current().id()) {
             what.fetch_add(count, Ordering::Relaxed);
@@ -47,15 +53,26 @@ impl Counting {
 }
 
 impl Store for Counting {
-    fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>> {
+    fn get(&self, folder: &Path, key: &Key) -> Result<Option<StoredEntry>> {
         self.directory.get(folder, key)
+    }
+
+    fn stat(&self, folder: &Path, key: &Key) -> Option<EntryStat> {
+        self.directory.stat(folder, key)
     }
 
     fn put(&self, folder: &Path, key: &Key, draft: TempFile, durable: bool) -> Result<Option<u64>> {
         self.directory.put(folder, key, draft, durable)
     }
 
-    fn replace(&self, folder: &Path, key: &Key, draft: TempFile, opened: &File, durable: bool) -> Result<Option<u64>> {
+    fn replace(
+        &self,
+        folder: &Path,
+        key: &Key,
+        draft: TempFile,
+        opened: &StoredEntry,
+        durable: bool,
+    ) -> Result<Option<u64>> {
         self.directory.replace(folder, key, draft, opened, durable)
     }
 
@@ -65,29 +82,40 @@ impl Store for Counting {
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
-        self.count(&self.removed, 1);
+        self.counts.count(&self.counts.removed, 1);
         if self.fails_to_remove.is_some_and(|fails| fails(key)) {
             return Err(Error::io(std::io::ErrorKind::PermissionDenied.into(), "can't remove"));
         }
         self.directory.remove(folder, key)
     }
 
-    fn touch(&self, file: &File) {
-        self.directory.touch(file);
+    fn touch(&self, opened: &StoredEntry) {
+        self.directory.touch(opened);
     }
 
-    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &ListedEntry)) -> Result<()> {
-        self.directory.list(folder, deep, found)
+    fn list(&self, folder: &Path, deep: bool) -> Box<dyn Listing> {
+        let (listing, counts) = (self.directory.list(folder, deep), self.counts.clone());
+        Box::new(CountingListing { listing, counts, fails_to_list: self.fails_to_list })
     }
+}
 
-    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
-        let listed = self.directory.list_some(walk, most)?;
+/// Listing that counts the entries that one thread lists.
+#[derive(Debug)]
+struct CountingListing {
+    listing: Box<dyn Listing>,
+    counts: Arc<Counts>,
+    fails_to_list: Option<&'static str>,
+}
+
+impl Listing for CountingListing {
+    fn next(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
+        let listed = self.listing.next(most)?;
         if let Some((folder, _)) = &listed
             && self.fails_to_list.is_some_and(|name| folder.ends_with(name))
         {
             return Err(Error::io(std::io::ErrorKind::PermissionDenied.into(), "can't list"));
         }
-        self.count(&self.looked, listed.as_ref().map_or(0, |(_, files)| files.len()));
+        self.counts.count(&self.counts.looked, listed.as_ref().map_or(0, |(_, files)| files.len()));
         Ok(listed)
     }
 }
@@ -109,7 +137,7 @@ fn filled(entries: u32, most: u64, store: Counting) -> (tempfile::TempDir, Cache
     let store = Arc::new(store);
     let cache =
         Cache::builder(root.path()).ignore_run_mode(true).max_entries(most).store(store.clone()).open().unwrap();
-    *store.thread.lock().unwrap() = Some(thread::current().id());
+    *store.counts.thread.lock().unwrap() = Some(thread::current().id());
     (root, cache, store)
 }
 
@@ -120,9 +148,9 @@ fn no_call_looks_at_many_entries_or_removes_many() {
     assert_eq!(cache.stats().unwrap().entries, 10_000);
     let mut calls = 0;
     while cache.stats().unwrap().entries > 100 {
-        store.take();
+        store.counts.take();
         cache.get_or_compute("a::f", &calls, || calls);
-        let (looked, removed) = store.take();
+        let (looked, removed) = store.counts.take();
         assert!(looked <= LOOKS && removed <= REMOVALS, "{looked} looked at, {removed} removed");
         calls += 1;
         // Every call removes some, so this ends.
@@ -134,9 +162,9 @@ fn no_call_looks_at_many_entries_or_removes_many() {
     // New entries stay.
     assert!(cache.entries().unwrap().any(|entry| entry.fault.is_none()));
     for n in 0..300 {
-        store.take();
+        store.counts.take();
         cache.get_or_compute("a::g", &n, || n);
-        let (looked, removed) = store.take();
+        let (looked, removed) = store.counts.take();
         assert!(looked <= 200 && removed <= 2, "{looked} looked at, {removed} removed");
         // Calls run while the background thread works.
         assert!(cache.entries().unwrap().len() <= 104);
@@ -150,7 +178,7 @@ fn entries_that_can_not_be_removed_are_not_scanned_again_and_again() {
     let mut looked = 0;
     for n in 0..300 {
         cache.get_or_compute("a::f", &n, || n);
-        looked += store.take().0;
+        looked += store.counts.take().0;
     }
     // Each scan queues a quarter of the rest and remembers that it stays, so about 12 scans know all.
     assert!(looked < 20 * 3300, "{looked}");
@@ -176,7 +204,7 @@ fn entries_that_can_not_be_removed_do_not_switch_limits_off() {
     let mut looked = 0;
     for n in 0..1000 {
         cache.get_or_compute("a::g", &n, || n);
-        looked += store.take().0;
+        looked += store.counts.take().0;
     }
     // Entries that can't be removed are not compared with the limit.
     let there = cache.entries().unwrap().count();

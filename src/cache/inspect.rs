@@ -1,5 +1,7 @@
 //! Inspection of a cache: stored entries, functions, statistics and processes.
 
+use std::sync::Arc;
+
 use crate::cache::handle::Cache;
 use crate::cache::summary::Summary;
 use crate::error::Result;
@@ -37,8 +39,8 @@ impl Cache {
     /// # Errors
     /// If a folder can't be listed.
     pub fn entries(&self) -> Result<Entries> {
-        match self.layout() {
-            Some(layout) => Entries::under(&layout.functions(), true),
+        match self.place() {
+            Some(place) => Entries::under(Arc::clone(&place.store), &place.layout.functions(), true),
             None => Ok(Entries::none()),
         }
     }
@@ -128,15 +130,16 @@ impl Cache {
             let digits = digits.to_ascii_lowercase();
             // A complete key is the name of a file in a function's folder, most likely a folder that the counters know.
             if let Ok(key) = digits.parse::<Key>() {
-                found.extend(self.functions()?.iter().filter_map(|function| Entry::at(&function.path, key)));
+                found.extend(
+                    self.functions()?.iter().filter_map(|function| Entry::look(&*place.store, &function.path, key)),
+                );
                 if !found.is_empty() {
                     return Ok(found);
                 }
             }
-            place.store.list(&place.layout.functions(), true, &mut |folder, listed| {
-                if listed.key.to_string().starts_with(&digits) {
-                    found.extend(Entry::at(folder, listed.key));
-                }
+            place.store.list(&place.layout.functions(), true).each(&mut |folder, listed| {
+                let named = listed.iter().filter(|entry| entry.key.to_string().starts_with(&digits));
+                found.extend(named.filter_map(|entry| Entry::look(&*place.store, folder, entry.key)));
             })?;
         }
         Ok(found)

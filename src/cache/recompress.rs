@@ -85,7 +85,7 @@ impl Cache {
         })?;
 
         let size = temp.len();
-        let replaced = place.store.replace(folder, key, temp, peeked.file(), self.is_durable());
+        let replaced = place.store.replace(folder, key, temp, peeked.stored(), self.is_durable());
         match replaced {
             Ok(Some(before)) => {
                 self.engine().stored(&self.engine().accounting.counters(Some(folder), ""), key, Some(before), size);

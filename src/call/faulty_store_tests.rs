@@ -1,7 +1,6 @@
 //! Tests random calls against a model, with a store that fails on request.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -21,8 +20,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::call_key::{Describe, encode};
 use crate::key::digest::Key;
 use crate::store::directory::Directory;
-use crate::store::interface::Store;
-use crate::store::walk::{ListedEntry, Walk};
+use crate::store::interface::{Listing, Store};
+use crate::store::listed_entry::ListedEntry;
+use crate::store::stored_entry::{EntryStat, StoredEntry};
 use crate::sys::atomic_file::TempFile;
 
 /// The operation that fails next.
@@ -59,12 +59,20 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>> {
+    fn get(&self, folder: &Path, key: &Key) -> Result<Option<StoredEntry>> {
         self.fail(Fault::Get)?;
-        if self.fails(Fault::Damaged) && self.directory.get(folder, key)?.is_some() {
-            return tempfile::tempfile().map(Some).map_err(|e| Error::io(e, "no file"));
+        let found = self.directory.get(folder, key)?;
+        if self.fails(Fault::Damaged)
+            && let Some(found) = &found
+        {
+            let empty = tempfile::tempfile().map_err(|e| Error::io(e, "no file"))?;
+            return Ok(Some(StoredEntry::new(empty, found.path().to_owned())));
         }
-        self.directory.get(folder, key)
+        Ok(found)
+    }
+
+    fn stat(&self, folder: &Path, key: &Key) -> Option<EntryStat> {
+        self.directory.stat(folder, key)
     }
 
     fn put(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>> {
@@ -74,7 +82,14 @@ impl Store for Faulty {
         Ok(put)
     }
 
-    fn replace(&self, folder: &Path, key: &Key, temp: TempFile, opened: &File, durable: bool) -> Result<Option<u64>> {
+    fn replace(
+        &self,
+        folder: &Path,
+        key: &Key,
+        temp: TempFile,
+        opened: &StoredEntry,
+        durable: bool,
+    ) -> Result<Option<u64>> {
         self.fail(Fault::PutBefore)?;
         let replaced = self.directory.replace(folder, key, temp, opened, durable)?;
         self.fail(Fault::PutAfter)?;
@@ -91,18 +106,28 @@ impl Store for Faulty {
         self.directory.remove(folder, key)
     }
 
-    fn touch(&self, file: &File) {
-        self.directory.touch(file);
+    fn touch(&self, opened: &StoredEntry) {
+        self.directory.touch(opened);
     }
 
-    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &ListedEntry)) -> Result<()> {
-        self.fail(Fault::List)?;
-        self.directory.list(folder, deep, found)
+    fn list(&self, folder: &Path, deep: bool) -> Box<dyn Listing> {
+        Box::new(FaultyListing { listing: self.directory.list(folder, deep), fails: self.fails(Fault::List) })
     }
+}
 
-    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
-        self.fail(Fault::List)?;
-        self.directory.list_some(walk, most)
+/// A listing whose first step may fail.
+#[derive(Debug)]
+struct FaultyListing {
+    listing: Box<dyn Listing>,
+    fails: bool,
+}
+
+impl Listing for FaultyListing {
+    fn next(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
+        if std::mem::take(&mut self.fails) {
+            return Err(Error::io(io::ErrorKind::Other.into(), "made to fail"));
+        }
+        self.listing.next(most)
     }
 }
 
@@ -245,7 +270,7 @@ impl World {
                 }
             }
             Step::Clear(which) => match self.caches[which].clear() {
-                Ok(_) => self.stored.clear(),
+                Ok(()) => self.stored.clear(),
                 Err(_) => self.anything_may_be_gone(),
             },
             Step::Trim(which, left) => {

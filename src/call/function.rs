@@ -185,8 +185,8 @@ impl Memo {
     /// # Errors
     /// Returns an error if the folder can't be listed.
     pub fn entries_in(&self, cache: &Cache) -> Result<Entries> {
-        match cache.layout() {
-            Some(layout) => Entries::under(&layout.function(&self.function), false),
+        match cache.place() {
+            Some(place) => Entries::under(Arc::clone(&place.store), &place.layout.function(&self.function), false),
             None => Ok(Entries::none()),
         }
     }

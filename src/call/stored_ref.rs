@@ -19,7 +19,8 @@ use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;
 use crate::store::references;
-use crate::sys::file::{FileRange, open_entry};
+use crate::store::stored_entry::StoredEntry;
+use crate::sys::file::FileRange;
 
 /// A reference to a stored result, which is not loaded. [`Call::shelve`](crate::Call::shelve) returns it.
 ///
@@ -131,7 +132,7 @@ impl<T> Shelved<T> {
         }
         let map = || {
             let entry = peek::<T>(path, &self.key, None)?;
-            let range = FileRange::new(entry.file(), entry.header.payload_at, entry.header.size());
+            let range = FileRange::new(entry.stored().file(), entry.header.payload_at, entry.header.size());
             if !entry.is_complete()? {
                 return Err(Error::truncated());
             }
@@ -219,14 +220,14 @@ fn forget(path: &Path, key: &Key) -> Result<bool> {
 
 /// Opens the entry and checks that it belongs to this call and type.
 fn peek<T>(path: &Path, key: &Key, secret: Option<&MacKey>) -> Result<EntryReader> {
-    let file = open_entry(path).map_err(|error| match error.kind() {
+    let stored = StoredEntry::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::new(
             ErrorKind::NotFound,
             "the shelved result is gone: it was evicted or removed; call the function again",
         ),
         _ => Error::io(error, "can't open"),
     })?;
-    let entry = EntryReader::read(file, key)?.expect_seal(secret)?;
+    let entry = EntryReader::read(stored, key)?.expect_seal(secret)?;
     entry.expect_type::<T>()?;
     Ok(entry)
 }

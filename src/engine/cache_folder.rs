@@ -116,9 +116,14 @@ impl CacheFolder {
     pub(super) fn count(&self) -> (BTreeMap<String, UsageDelta>, Result<()>) {
         let root = self.layout.functions();
         let mut all = BTreeMap::<String, UsageDelta>::new();
-        let listed = self.store.list(&root, true, &mut |folder, listed| {
-            let size = listed.metadata().map_or(0, |metadata| metadata.len());
-            *all.entry(name_of_folder(&root, folder)).or_default() += UsageDelta::one(size);
+        let listed = self.store.list(&root, true).each(&mut |folder, listed| {
+            if listed.is_empty() {
+                return;
+            }
+            let counted = all.entry(name_of_folder(&root, folder)).or_default();
+            for entry in listed {
+                *counted += UsageDelta::one(entry.stat().map_or(0, |stat| stat.size));
+            }
         });
         (all, listed)
     }

@@ -62,9 +62,10 @@ impl Engine {
     /// and the first failure.
     fn remove_all(&self, place: &CacheFolder, folder: &Path, deep: bool) -> (UsageDelta, Result<()>) {
         let mut all = BTreeMap::<PathBuf, Vec<Key>>::new();
-        let listed = place.store.list(folder, deep, &mut |folder, listed| match all.get_mut(folder) {
-            Some(keys) => keys.push(listed.key),
-            None => _ = all.insert(folder.to_owned(), vec![listed.key]),
+        let listed = place.store.list(folder, deep).each(&mut |folder, listed| {
+            if !listed.is_empty() {
+                all.entry(folder.to_owned()).or_default().extend(listed.iter().map(|entry| entry.key));
+            }
         });
         // There may be millions of entries, so count them and invalidate once at the end.
         let (mut removed, mut looked_at) = (UsageDelta::default(), 0);

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::explain::{changes, history, record_of};
 use crate::key::code_version::CodeFile;
 use crate::observe::reason::{Change, Difference};
+use crate::store::directory::Directory;
 use crate::store::entries::Entry;
 use crate::store::history::{Event, brief};
 use crate::store::layout::Layout;
@@ -80,9 +81,9 @@ impl Entry {
         /// How many entries are tried.
         const MOST_TRIED: usize = 64;
 
-        let folder = &*Layout::function_of(self.path.parent()?);
+        let (store, folder) = (Directory::shared(), &*Layout::function_of(self.path.parent()?));
         let mine = record_of(self);
-        let mut others = history(folder);
+        let mut others = history(&store, folder);
         others.retain(|record| record.key != self.key && matches!(record.event, Event::Stored(_)));
         others.sort_by_cached_key(|record| {
             let equal = record.arguments.iter().zip(&mine.arguments).filter(|(a, b)| a == b).count();
@@ -90,7 +91,7 @@ impl Entry {
             std::cmp::Reverse((equal, same, record.time))
         });
         others.dedup_by_key(|record| record.key);
-        others.iter().take(MOST_TRIED).find_map(|record| Entry::find(folder, record.key).ok().flatten())
+        others.iter().take(MOST_TRIED).find_map(|record| Entry::read(&*store, folder, record.key).ok().flatten())
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod recent;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -19,6 +20,7 @@ use crate::key::digest::Key;
 use crate::observe::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
 use crate::store::entries::{Entries, Entry};
 use crate::store::history::{Event, HistoryRecord, brief, brief_code};
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::text::humanize;
 use crate::text::humanize::duration;
@@ -115,6 +117,7 @@ impl fmt::Display for Explanation {
 
 /// A call without a stored result.
 pub(crate) struct Missing<'a> {
+    pub(crate) store: &'a Arc<dyn Store>,
     /// The function's folder.
     pub(crate) folder: &'a Path,
     pub(crate) key: Key,
@@ -136,7 +139,7 @@ const MOST_TRIED: usize = 8;
 impl Missing<'_> {
     /// Returns why no result is stored. Reads no folder but the function's.
     pub(crate) fn reason(&self) -> Reason {
-        self.reason_after(&history(self.folder))
+        self.reason_after(&history(self.store, self.folder))
     }
 
     /// Returns why no result was stored after the calls in `history`.
@@ -177,7 +180,7 @@ impl Missing<'_> {
     /// Returns the arguments that differ from those of these calls, which are all equally near.
     fn differences(&self, nearest: &[&HistoryRecord]) -> Vec<Difference> {
         let there = nearest.iter().rev().take(MOST_TRIED).find_map(|record| {
-            let entry = Entry::find(self.folder, record.key).ok()??;
+            let entry = Entry::read(&**self.store, self.folder, record.key).ok()??;
             Some((*record, entry.arguments))
         });
         let (record, shown) = match (&there, nearest.last()) {
@@ -202,13 +205,13 @@ impl Missing<'_> {
 }
 
 /// Returns the known calls of the function with this folder, oldest first.
-pub(crate) fn history(folder: &Path) -> Vec<HistoryRecord> {
+pub(crate) fn history(store: &Arc<dyn Store>, folder: &Path) -> Vec<HistoryRecord> {
     let history = Layout::recall(folder);
     if !history.is_empty() {
         return history;
     }
     // The history was removed, or the entries were copied from another cache.
-    let entries = Entries::under(folder, false).into_iter().flatten();
+    let entries = Entries::under(Arc::clone(store), folder, false).into_iter().flatten();
     let readable = entries.take(MOST_READ).filter(|entry| entry.fault.is_none());
     let mut history: Vec<_> = readable.map(|entry| record_of(&entry)).collect();
     history.sort_by_key(|record| record.time);

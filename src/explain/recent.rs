@@ -2,19 +2,23 @@
 
 use std::cmp::Reverse;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
 use crate::cache::handle::Cache;
+use crate::engine::cache_folder::CacheFolder;
 use crate::error::Result;
 use crate::explain::Missing;
 use crate::key::call_key::Argument;
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
 use crate::observe::reason::Cause;
+use crate::store::directory::Directory;
 use crate::store::entries::Entry;
 use crate::store::history::{Event, HistoryRecord, brief};
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::text::json::seconds_since_1970;
 
@@ -54,6 +58,7 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn recent(&self, most: usize) -> Result<Vec<Computation>> {
+        let Some(CacheFolder { store, .. }) = self.place() else { return Ok(Vec::new()) };
         let functions = self.functions()?;
         let histories: Vec<_> = functions.iter().map(|function| Layout::recall(&function.path)).collect();
         let mut last: Vec<(usize, usize)> = Vec::new();
@@ -65,7 +70,7 @@ impl Cache {
         last.truncate(most);
         let recent = last.into_iter().map(|(function, index)| {
             let (before, record) = (&histories[function][..index], &histories[function][index]);
-            recent(&functions[function].name, &functions[function].path, before, record)
+            recent(store, &functions[function].name, &functions[function].path, before, record)
         });
         Ok(recent.collect())
     }
@@ -76,10 +81,10 @@ impl Entry {
     /// covers it.
     pub fn history(&self) -> Vec<Computation> {
         let Some(folder) = self.path.parent().map(Layout::function_of) else { return Vec::new() };
-        let folder = &*folder;
+        let (store, folder) = (Directory::shared(), &*folder);
         let history = Layout::recall(folder);
         let of_this = history.iter().enumerate().filter(|(_, record)| record.key == self.key && is_told(record));
-        of_this.map(|(index, record)| recent(&self.function, folder, &history[..index], record)).collect()
+        of_this.map(|(index, record)| recent(&store, &self.function, folder, &history[..index], record)).collect()
     }
 }
 
@@ -88,23 +93,36 @@ fn is_told(record: &HistoryRecord) -> bool {
     !matches!(record.event, Event::NotKept(_))
 }
 
-fn recent(function: &str, folder: &Path, before: &[HistoryRecord], record: &HistoryRecord) -> Computation {
-    let entry = Entry::find(folder, record.key).ok().flatten();
+fn recent(
+    store: &Arc<dyn Store>,
+    function: &str,
+    folder: &Path,
+    before: &[HistoryRecord],
+    record: &HistoryRecord,
+) -> Computation {
+    let entry = Entry::read(&**store, folder, record.key).ok().flatten();
     let arguments = entry.map_or_else(Vec::new, |entry| entry.arguments);
     let why = match record.event {
         Event::Forgotten | Event::NotKept(_) => None,
-        Event::Stored(Cause::Absent) => Some(reason(folder, &arguments, before, record)),
+        Event::Stored(Cause::Absent) => Some(reason(store, folder, &arguments, before, record)),
         Event::Stored(cause) => Some(sentence(cause).to_owned()),
     };
     Computation { at: record.time, function: function.to_owned(), key: record.key, arguments, why }
 }
 
 /// Returns why no result was stored, judging by the calls before.
-fn reason(folder: &Path, arguments: &[Argument], before: &[HistoryRecord], record: &HistoryRecord) -> String {
+fn reason(
+    store: &Arc<dyn Store>,
+    folder: &Path,
+    arguments: &[Argument],
+    before: &[HistoryRecord],
+    record: &HistoryRecord,
+) -> String {
     let parts = CodeFile::read(folder, &record.code).unwrap_or_default();
     // The entry may have been replaced since by one with other arguments.
     let shown = if arguments.iter().map(brief).eq(record.arguments.iter().copied()) { arguments } else { &[] };
     let missing = Missing {
+        store,
         folder,
         key: record.key,
         version: record.version,

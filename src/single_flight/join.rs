@@ -13,7 +13,7 @@ use crate::single_flight::wait_graph;
 use crate::single_flight::wait_policy::LOOK;
 use crate::single_flight::wait_process::{LockState, ProcessWait};
 use crate::single_flight::wait_thread::{ThreadWait, ThreadWaitState};
-use crate::store::layout::Layout;
+use crate::store::interface::Store;
 use crate::sys::file_id::FileId;
 use crate::sys::fork::generation;
 
@@ -27,6 +27,7 @@ const TELL_UNKNOWN_AFTER: Duration = Duration::from_secs(3);
 /// A call that wants to become the leader or to get the leader's result.
 pub(crate) struct Join<'a> {
     pub(super) flights: &'a Arc<InFlightTable>,
+    store: &'a dyn Store,
     pub(super) key: &'a Key,
     function: &'a str,
     /// The function's folder.
@@ -36,7 +37,7 @@ pub(crate) struct Join<'a> {
     entered: Instant,
     /// When the longest allowed wait ends.
     until: Option<Instant>,
-    /// Identity of the entry's file when the wait began. If it differs later, a result was stored.
+    /// Identity of the entry when the wait began. If it differs later, a result was stored.
     before: Option<Option<FileId>>,
     pub(super) stage: WaitStage,
     /// Stage that an earlier try reached.
@@ -76,6 +77,7 @@ impl<'a> Join<'a> {
     /// Creates a join that waits at most `longest`; `None` waits until a role is assigned.
     pub(crate) fn new(
         flights: &'a Arc<InFlightTable>,
+        store: &'a dyn Store,
         key: &'a Key,
         function: &'a str,
         folder: &'a Path,
@@ -85,6 +87,7 @@ impl<'a> Join<'a> {
         let now = Instant::now();
         Join {
             flights,
+            store,
             key,
             function,
             folder,
@@ -126,13 +129,20 @@ impl<'a> Join<'a> {
         if left.is_zero() {
             return None;
         }
-        self.before.get_or_insert_with(|| FileId::of(&Layout::locate(self.folder, self.key)));
+        if self.before.is_none() {
+            self.before = Some(self.identity());
+        }
         Some(left.min(LOOK))
+    }
+
+    /// Returns the identity of the entry that is stored now.
+    fn identity(&self) -> Option<FileId> {
+        self.store.stat(self.folder, self.key)?.identity
     }
 
     /// Returns whether an entry was stored since the wait began.
     fn is_stored(&self) -> bool {
-        let there = FileId::of(&Layout::locate(self.folder, self.key));
+        let there = self.identity();
         there.is_some() && self.before.is_some_and(|before| before != there)
     }
 

@@ -12,16 +12,16 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::digest::Key;
-use crate::store::interface::Store;
+use crate::store::interface::{Listing, Store};
 use crate::store::layout::Layout;
 use crate::store::owned_files;
-use crate::store::walk::{ListedEntry, Walk};
+use crate::store::stored_entry::{EntryStat, StoredEntry};
+use crate::store::walk::Walk;
 use crate::sys::atomic_file::{TempFile, create_private_folder};
-use crate::sys::file::open_entry;
 use crate::sys::file_id::FileId;
 use crate::sys::file_system::is_folder_full;
 use crate::sys::fork::per_process::PerProcess;
@@ -56,18 +56,23 @@ impl fmt::Debug for Directory {
 }
 
 impl Store for Directory {
-    fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>> {
-        match open(Layout::entry(folder, key))? {
+    fn get(&self, folder: &Path, key: &Key) -> Result<Option<StoredEntry>> {
+        match open(&Layout::entry(folder, key))? {
             None if self.is_not_spread(folder) => Ok(None),
-            None => open(Layout::spread_entry(folder, key)),
+            None => open(&Layout::spread_entry(folder, key)),
             found => Ok(found),
         }
+    }
+
+    fn stat(&self, folder: &Path, key: &Key) -> Option<EntryStat> {
+        stat(&Layout::entry(folder, key))
+            .or_else(|| if self.is_not_spread(folder) { None } else { stat(&Layout::spread_entry(folder, key)) })
     }
 
     fn put(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>> {
         let path = Layout::entry(folder, key);
         let spread = (!self.is_not_spread(folder)).then(|| Layout::spread_entry(folder, key));
-        let before = size(&path).or_else(|| size(spread.as_ref()?));
+        let before = stat(&path).or_else(|| stat(spread.as_ref()?)).map(|before| before.size);
         let placed = temp.publish_or(&path, durable, |error| self.spread(folder, key, error))?;
         // Remove the older spread copy: it would be found again once the new entry is removed.
         if let Some(spread) = spread.filter(|_| placed == path) {
@@ -76,18 +81,25 @@ impl Store for Directory {
         Ok(before)
     }
 
-    fn replace(&self, folder: &Path, key: &Key, temp: TempFile, opened: &File, durable: bool) -> Result<Option<u64>> {
+    fn replace(
+        &self,
+        folder: &Path,
+        key: &Key,
+        temp: TempFile,
+        opened: &StoredEntry,
+        durable: bool,
+    ) -> Result<Option<u64>> {
         let path = Layout::locate(folder, key);
-        let metadata = opened.metadata().map_err(|e| Error::io(e, "can't look at the file").at(&path))?;
-        let used = metadata.modified().unwrap_or_else(|_| SystemTime::now());
-        let Some(identity) = FileId::of_file(opened) else { return Ok(None) };
+        let stat = opened.stat().map_err(|e| Error::io(e, "can't look at the file").at(&path))?;
+        let used = if stat.used == UNIX_EPOCH { SystemTime::now() } else { stat.used };
+        let Some(identity) = stat.identity else { return Ok(None) };
         let replaced = temp.replace(&path, &identity, FileId::of, used, durable)?;
-        Ok(replaced.then_some(metadata.len()))
+        Ok(replaced.then_some(stat.size))
     }
 
     #[cfg(feature = "archive")]
     fn add(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<bool> {
-        if spread_entry(folder, key).is_some_and(|path| size(&path).is_some()) {
+        if spread_entry(folder, key).is_some_and(|path| stat(&path).is_some()) {
             return Ok(false);
         }
         temp.publish_new(&Layout::entry(folder, key), durable, |error| self.spread(folder, key, error))
@@ -101,41 +113,25 @@ impl Store for Directory {
 
     /// Sets the modification time of the file: access times are unreliable, as file systems may not record them. Skips
     /// entries that were touched recently, because a touch takes as long as reading the entry.
-    fn touch(&self, file: &File) {
-        let used = file.metadata().and_then(|metadata| metadata.modified());
-        if used.is_ok_and(|used| used.elapsed().map_or(true, |idle| idle > TOUCH_AFTER)) {
+    fn touch(&self, opened: &StoredEntry) {
+        if opened.stat().is_ok_and(|stat| stat.used.elapsed().map_or(true, |idle| idle > TOUCH_AFTER)) {
+            let file = opened.file();
             // A failure is harmless: then the entry only looks older than it is. Another user may own the file.
             let _ = file.set_modified(SystemTime::now()).or_else(|_| touch_as_guest(file));
         }
     }
 
-    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &ListedEntry)) -> Result<()> {
-        let foreign = self.known().foreign.clone();
-        super::walk::visit(folder, deep, &mut |folder, files| {
-            for file in files.iter().filter(|file| foreign.is_empty() || !foreign.contains(&file.path())) {
-                found(folder, file);
-            }
-        })
-    }
-
-    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
-        let some = loop {
-            match walk.go_on(most) {
-                // One folder that can't be listed must not hide the others.
-                Err(error) if walk.has_begun() => tracing::debug!(%error, "skipping a folder"),
-                some => break some?,
-            }
-        };
-        let Some((folder, mut files)) = some else { return Ok(None) };
-        let foreign = &self.known().foreign;
-        if !foreign.is_empty() {
-            files.retain(|file| !foreign.contains(&file.path()));
-        }
-        Ok(Some((folder, files)))
+    fn list(&self, folder: &Path, deep: bool) -> Box<dyn Listing> {
+        Box::new(Walk::through(folder, deep, self.known().foreign.clone()))
     }
 }
 
 impl Directory {
+    /// Returns a store for entries that are looked at without their cache.
+    pub(crate) fn shared() -> Arc<dyn Store> {
+        Arc::new(Directory::default())
+    }
+
     fn known(&self) -> MutexGuard<'_, KnownState> {
         self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,9 +192,9 @@ fn spread_entry(folder: &Path, key: &Key) -> Option<PathBuf> {
     fs::symlink_metadata(Layout::spread_folder(folder)).is_ok().then(|| Layout::spread_entry(folder, key))
 }
 
-fn open(path: PathBuf) -> Result<Option<File>> {
-    match open_entry(&path) {
-        Ok(file) => Ok(Some(file)),
+fn open(path: &Path) -> Result<Option<StoredEntry>> {
+    match StoredEntry::open(path) {
+        Ok(entry) => Ok(Some(entry)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(error, "can't open").at(path)),
     }
@@ -213,8 +209,8 @@ fn remove_file(path: &Path) -> Result<bool> {
     }
 }
 
-fn size(path: &Path) -> Option<u64> {
-    fs::symlink_metadata(path).ok().map(|metadata| metadata.len())
+fn stat(path: &Path) -> Option<EntryStat> {
+    fs::symlink_metadata(path).ok().map(|metadata| EntryStat::of(&metadata))
 }
 
 /// Sets the times of a file that another user owns to now. A user with only write permission may set no other time.

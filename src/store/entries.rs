@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -17,11 +17,12 @@ use crate::store::counters::name_of_folder;
 use crate::store::directory::Directory;
 use crate::store::entry_format::Header;
 use crate::store::function_file::FunctionFile;
-use crate::store::interface::Store;
+use crate::store::interface::{Listing, Store};
 use crate::store::layout::Layout;
+use crate::store::listed_entry::ListedEntry;
 use crate::store::read::EntryReader;
-use crate::store::walk::{ListedEntry, Walk, visit};
-use crate::sys::file::{open_entry, read_now};
+use crate::store::stored_entry::{EntryStat, StoredEntry};
+use crate::sys::file::read_now;
 use crate::sys::workers::{threads, try_map};
 use crate::text::json::{seconds, seconds_since_1970};
 
@@ -74,45 +75,34 @@ impl Entry {
         self.path.parent().map(|folder| Layout::function_of(folder).into_owned()).unwrap_or_default()
     }
 
-    /// Reads the header of the entry in this file; `None` if the file does not exist.
-    pub(crate) fn read(path: PathBuf, key: Key) -> Result<Option<Entry>> {
-        let file = match open_entry(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io(error, "can't open").at(path)),
-        };
-        let metadata = file.metadata().ok();
-        let peeked = EntryReader::read(file, &key).map_err(|error| error.at(&path))?;
-        if !peeked.is_complete()? {
-            return Err(Error::truncated().at(path));
+    /// Reads the header of the entry with this key of a function; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the entry can't be read.
+    pub(crate) fn read(store: &dyn Store, function: &Path, key: Key) -> Result<Option<Entry>> {
+        store.get(function, &key)?.map(|stored| Entry::of(stored, key)).transpose()
+    }
+
+    /// Like [`read`](Entry::read), but an entry that can't be read has a `fault`.
+    pub(crate) fn look(store: &dyn Store, function: &Path, key: Key) -> Option<Entry> {
+        let path = || Layout::locate(function, &key);
+        Entry::read(store, function, key).unwrap_or_else(|fault| Some(Entry::faulty(path(), key, &fault)))
+    }
+
+    /// Reads the header of an open entry.
+    fn of(stored: StoredEntry, key: Key) -> Result<Entry> {
+        let stat = stored.stat().ok();
+        let peeked = EntryReader::read(stored, &key)?;
+        let at_path = |error: Error| error.at(peeked.stored().path());
+        if !peeked.is_complete().map_err(at_path)? {
+            return Err(at_path(Error::truncated()));
         }
-        let header = peeked.whole_header().map_err(|error| error.at(&path))?;
-        Ok(Some(Entry::new(path, header, metadata.as_ref())))
+        let header = peeked.whole_header().map_err(at_path)?;
+        Ok(Entry::new(peeked.stored().path().to_owned(), header, stat))
     }
 
-    /// Returns the entry with this key in a function's folder; `None` if there is none. An unreadable entry has a
-    /// `fault`.
-    pub(crate) fn at(folder: &Path, key: Key) -> Option<Entry> {
-        Entry::in_file(Layout::entry(folder, &key), key)
-            .or_else(|| Entry::in_file(Layout::spread_entry(folder, &key), key))
-    }
-
-    /// Returns the entry in this file; `None` if the file does not exist. An unreadable entry has a `fault`.
-    fn in_file(path: PathBuf, key: Key) -> Option<Entry> {
-        Entry::read(path.clone(), key).unwrap_or_else(|fault| Some(Entry::faulty(path, key, &fault)))
-    }
-
-    /// Returns the entry with this key in a function's folder; `None` if there is none. An unreadable entry is an
-    /// error.
-    pub(crate) fn find(folder: &Path, key: Key) -> Result<Option<Entry>> {
-        match Entry::read(Layout::entry(folder, &key), key)? {
-            None => Entry::read(Layout::spread_entry(folder, &key), key),
-            found => Ok(found),
-        }
-    }
-
-    /// Makes an entry from its header and the metadata of its file.
-    pub(crate) fn new(path: PathBuf, header: Header, metadata: Option<&fs::Metadata>) -> Entry {
+    /// Makes an entry from its header and what the store knows of it.
+    pub(crate) fn new(path: PathBuf, header: Header, stat: Option<EntryStat>) -> Entry {
         let (created, took) = (header.details.created(), header.details.took());
         let details = header.details;
         Entry {
@@ -123,9 +113,9 @@ impl Entry {
             code: details.code,
             arguments: details.arguments,
             created,
-            used: metadata.and_then(|metadata| metadata.modified().ok()).unwrap_or(created),
+            used: stat.map_or(created, |stat| stat.used),
             took,
-            size: metadata.map_or(0, fs::Metadata::len),
+            size: stat.map_or(0, |stat| stat.size),
             document_size: header.payload.document_len,
             payload_at: header.payload_at,
             compressor: details.compressor,
@@ -166,12 +156,22 @@ impl Entry {
 /// a [`fault`](Entry::fault).
 #[derive(Debug)]
 pub struct Entries {
-    /// The first folder, and whether the folders within it are searched.
-    start: Option<(PathBuf, bool)>,
-    walk: Walk,
-    /// The files that the walk has found and the iterator has not reached.
+    listing: Option<Started>,
+    /// The function of the listed entries.
+    function: Arc<Path>,
+    /// What the listing has found and the iterator has not reached.
     listed: std::vec::IntoIter<ListedEntry>,
     given: usize,
+}
+
+/// A listing, and what it takes to begin it again.
+#[derive(Debug)]
+struct Started {
+    store: Arc<dyn Store>,
+    folder: PathBuf,
+    /// Whether the folders within the folder are listed.
+    deep: bool,
+    listing: Box<dyn Listing>,
 }
 
 /// Number of names that are read from a folder at once.
@@ -179,13 +179,14 @@ const NAMES_AT_ONCE: usize = 256;
 
 impl Entries {
     pub(crate) fn none() -> Self {
-        Entries { start: None, walk: Walk::default(), listed: Vec::new().into_iter(), given: 0 }
+        Entries { listing: None, function: Path::new("").into(), listed: Vec::new().into_iter(), given: 0 }
     }
 
     /// Iterates over the entries in `folder`, and in the folders within it if `deep`.
-    pub(crate) fn under(folder: &Path, deep: bool) -> Result<Self> {
-        let start = Some((folder.to_owned(), deep));
-        let mut entries = Entries { start, walk: Walk::through(folder, deep), ..Entries::none() };
+    pub(crate) fn under(store: Arc<dyn Store>, folder: &Path, deep: bool) -> Result<Self> {
+        let listing = store.list(folder, deep);
+        let listing = Some(Started { store, folder: folder.to_owned(), deep, listing });
+        let mut entries = Entries { listing, ..Entries::none() };
         entries.list_more()?;
         Ok(entries)
     }
@@ -193,10 +194,10 @@ impl Entries {
     /// Returns the number of entries that are left. Lists the folders again.
     #[must_use]
     pub fn len(&self) -> usize {
-        let Some((start, deep)) = &self.start else { return 0 };
+        let Some(started) = &self.listing else { return 0 };
         let mut all: usize = 0;
         // A folder that can't be listed returns no entries.
-        let _ = visit(start, *deep, &mut |_, files| all += files.len());
+        let _ = started.store.list(&started.folder, started.deep).each(&mut |_, entries| all += entries.len());
         all.saturating_sub(self.given)
     }
 
@@ -206,12 +207,12 @@ impl Entries {
         self.len() == 0
     }
 
-    /// Lists more files, which may be none. Returns whether the walk continues.
+    /// Lists more entries, which may be none. Returns whether the listing continues.
     fn list_more(&mut self) -> Result<bool> {
-        let more = self.walk.go_on(NAMES_AT_ONCE)?;
-        let goes_on = more.is_some();
-        self.listed = more.map(|(_, files)| files).unwrap_or_default().into_iter();
-        Ok(goes_on)
+        let Some(started) = &mut self.listing else { return Ok(false) };
+        let Some((function, listed)) = started.listing.next(NAMES_AT_ONCE)? else { return Ok(false) };
+        (self.function, self.listed) = (function, listed.into_iter());
+        Ok(true)
     }
 }
 
@@ -220,9 +221,10 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<Entry> {
         loop {
+            let store = &*self.listing.as_ref()?.store;
             if let Some(listed) = self.listed.next() {
                 self.given += 1;
-                if let Some(entry) = Entry::in_file(listed.path(), listed.key) {
+                if let Some(entry) = Entry::look(store, &self.function, listed.key) {
                     return Some(entry);
                 }
                 continue;
@@ -267,7 +269,7 @@ impl FunctionInfo {
     /// # Errors
     /// If the folder can't be listed.
     pub fn entries(&self) -> Result<Entries> {
-        Entries::under(&self.path, false)
+        Entries::under(Directory::shared(), &self.path, false)
     }
 
     /// Returns the `most` results that were used last, the latest first. Reads only the file times of the others.
@@ -275,7 +277,7 @@ impl FunctionInfo {
     /// # Errors
     /// If the folder can't be listed.
     pub fn recently_used(&self, most: usize) -> Result<Vec<Entry>> {
-        recently_used(&Directory::default(), &self.path, false, most)
+        recently_used(&*Directory::shared(), &self.path, false, most)
     }
 
     /// Returns the functions with these counters, sorted by name.
@@ -317,24 +319,20 @@ impl FunctionInfo {
 /// Returns the `most` entries in a folder that were used last, the latest first. Includes the folders within it if
 /// `deep`.
 pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: usize) -> Result<Vec<Entry>> {
-    // The folders of the files themselves: those of functions, or parts of spread folders.
-    let mut folders: Vec<PathBuf> = Vec::new();
+    let mut functions: Vec<PathBuf> = Vec::new();
     let mut listed = Vec::new();
-    store.list(folder, deep, &mut |_, entry| {
-        let path = entry.path();
-        let Some(folder) = path.parent() else { return };
-        if folders.last().is_none_or(|last| last != folder) {
-            folders.push(folder.to_owned());
+    store.list(folder, deep).each(&mut |function, entries| {
+        if functions.last().is_none_or(|last| last != function) {
+            functions.push(function.to_owned());
         }
-        listed.push((folders.len() - 1, entry.key));
+        listed.extend(entries.iter().map(|entry| (functions.len() - 1, entry.key)));
     })?;
     // Reading the times takes longest, so it runs on several threads.
     let share = listed.len().div_ceil(threads()).max(SMALLEST_SHARE);
     let times = |(): &mut (), entries: &[(usize, Key)]| -> Result<Vec<_>> {
-        let time = |(folder, key): &(usize, Key)| {
-            let file = fs::symlink_metadata(Layout::entry(&folders[*folder], key));
-            // Skip entries that were removed since they were listed.
-            Some((Reverse(file.and_then(|file| file.modified()).ok()?), *folder, *key))
+        // Skip entries that were removed since they were listed.
+        let time = |(function, key): &(usize, Key)| {
+            Some((Reverse(store.stat(&functions[*function], key)?.used), *function, *key))
         };
         Ok(entries.iter().filter_map(time).collect())
     };
@@ -344,10 +342,7 @@ pub(crate) fn recently_used(store: &dyn Store, folder: &Path, deep: bool, most: 
         all.truncate(most);
     }
     all.sort_unstable();
-    Ok(all
-        .into_iter()
-        .filter_map(|(_, folder, key)| Entry::in_file(Layout::entry(&folders[folder], &key), key))
-        .collect())
+    Ok(all.into_iter().filter_map(|(_, function, key)| Entry::look(store, &functions[function], key)).collect())
 }
 
 /// Smallest number of entries that is worth a thread.

@@ -5,7 +5,7 @@ use crate::format::value::read;
 use crate::format::value::tree::Value;
 use crate::store::entries::Entry;
 use crate::store::read::EntryReader;
-use crate::sys::file::open_entry;
+use crate::store::stored_entry::StoredEntry;
 
 impl Entry {
     /// Reads the value and verifies its checksum. Keeps `most` elements of each sequence, map, text and array of
@@ -29,8 +29,8 @@ impl Entry {
     /// ```
     pub fn value(&self, most: usize) -> Result<Value> {
         let read = || {
-            let file = open_entry(&self.path).map_err(|e| Error::io(e, "can't open"))?;
-            EntryReader::read(file, &self.key)?.look(|input| read::value(input, most))
+            let stored = StoredEntry::open(&self.path).map_err(|e| Error::io(e, "can't open"))?;
+            EntryReader::read(stored, &self.key)?.look(|input| read::value(input, most))
         };
         read().map_err(|error| error.at(&self.path))
     }

@@ -1,30 +1,34 @@
 //! `Store`: the interface of what keeps entries.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Result;
 use crate::key::digest::Key;
-use crate::store::walk::{ListedEntry, Walk};
+use crate::store::listed_entry::ListedEntry;
+use crate::store::stored_entry::{EntryStat, StoredEntry};
 use crate::sys::atomic_file::TempFile;
 
-/// A store of entries, by the folder of their function and the key of their call.
+/// A store of entries. It finds an entry by its function and the key of its call, and nothing else reads, writes, lists
+/// or removes entries. A function is named by its folder, in which the files that describe it are as well.
 ///
 /// Callers don't trust a store: they verify an entry's header, checksum and type themselves. Several processes may use
 /// one store at the same time.
 pub(crate) trait Store: std::fmt::Debug + Send + Sync {
-    /// Opens an entry; `None` if it does not exist. The file stays readable when the entry is removed or replaced.
+    /// Opens an entry; `None` if it does not exist. It stays readable when it is removed or replaced.
     ///
     /// # Errors
     /// If an entry may exist, but can't be opened.
-    fn get(&self, folder: &Path, key: &Key) -> Result<Option<File>>;
+    fn get(&self, function: &Path, key: &Key) -> Result<Option<StoredEntry>>;
 
-    /// Publishes a temporary file as the entry, atomically. Returns the size of the entry that it replaced.
+    /// Looks at an entry without opening it; `None` if it does not exist, or can't be looked at.
+    fn stat(&self, function: &Path, key: &Key) -> Option<EntryStat>;
+
+    /// Publishes the bytes of a temporary file as the entry, atomically. Returns the size of the entry that it replaced.
     ///
     /// # Errors
     /// If the entry can't be stored. The previous entry is unchanged then.
-    fn put(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>>;
+    fn put(&self, function: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>>;
 
     /// Replaces the entry that was `opened` with a temporary file that holds the same value. Keeps the time when the
     /// entry was last used. Returns the size of the replaced entry; `None` if the entry was replaced or removed since
@@ -32,35 +36,59 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If the entry can't be stored. The previous entry is unchanged then.
-    fn replace(&self, folder: &Path, key: &Key, temp: TempFile, opened: &File, durable: bool) -> Result<Option<u64>>;
+    fn replace(
+        &self,
+        function: &Path,
+        key: &Key,
+        temp: TempFile,
+        opened: &StoredEntry,
+        durable: bool,
+    ) -> Result<Option<u64>>;
 
     /// Publishes a temporary file as the entry, unless there is one. Returns whether it was published.
     ///
     /// # Errors
     /// If it can't be stored.
     #[cfg(feature = "archive")]
-    fn add(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<bool>;
+    fn add(&self, function: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<bool>;
 
     /// Removes an entry. Returns its size; `None` if there is none.
     ///
     /// # Errors
     /// If it can't be removed.
-    fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>>;
+    fn remove(&self, function: &Path, key: &Key) -> Result<Option<u64>>;
 
     /// Records that an entry was used, so that it is evicted later. An accuracy of a minute is enough.
-    fn touch(&self, file: &File);
+    fn touch(&self, opened: &StoredEntry);
 
-    /// Calls `found` for each entry in a folder, and in the folders within it if `deep`. Entries that are stored or
-    /// removed during the listing may or may not be found.
+    /// Lists the entries of a function, and of the functions in the folders within its folder if `deep`. Entries that
+    /// are stored or removed during the listing may or may not be found.
+    fn list(&self, function: &Path, deep: bool) -> Box<dyn Listing>;
+}
+
+/// A listing in progress.
+pub(crate) trait Listing: std::fmt::Debug + Send + Sync {
+    /// Reads at most `most` names of one folder. Returns the folder of a function with those of its entries that are
+    /// among these names, which may be none; `None` at the end.
     ///
     /// # Errors
-    /// If a folder can't be listed.
-    fn list(&self, folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &ListedEntry)) -> Result<()>;
+    /// If a folder can't be listed. The next call continues with the next folder.
+    fn next(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>>;
+}
 
-    /// Lists like [`list`](Store::list), but step by step: reads at most `most` names of one folder, and returns its
-    /// function's folder with the entries among them, which may be none. `None` at the end.
+impl dyn Listing {
+    /// Calls `found` for each function with its entries; more than once if a function has entries in several folders.
     ///
     /// # Errors
-    /// If a folder can't be listed.
-    fn list_some(&self, walk: &mut Walk, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>>;
+    /// The first folder that can't be listed, after all others were listed.
+    pub(crate) fn each(&mut self, found: &mut dyn FnMut(&Path, &[ListedEntry])) -> Result<()> {
+        let mut result = Ok(());
+        loop {
+            match self.next(usize::MAX) {
+                Ok(Some((function, entries))) => found(&function, &entries),
+                Ok(None) => return result,
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+    }
 }

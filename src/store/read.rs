@@ -19,8 +19,8 @@ use crate::key::digest::Key;
 use crate::store::entry_format;
 use crate::store::entry_format::{FIXED, Header, HeaderInfo};
 use crate::store::interface::Store;
-use crate::store::layout::Layout;
 use crate::store::mac::{MacKey, MacWriter, NO_MAC, is_same};
+use crate::store::stored_entry::StoredEntry;
 use crate::sys::file::FileRange;
 
 /// Entries up to this size, in bytes, are read by one system call.
@@ -30,7 +30,7 @@ const READ_BUFFER: usize = 256 << 10;
 
 /// An entry whose header has been read and checked.
 pub(crate) struct EntryReader {
-    file: File,
+    stored: StoredEntry,
     pub(crate) header: Header<HeaderInfo>,
     /// The bytes that were read from the start of the file. Only the first `len` are valid.
     bytes: Vec<u8>,
@@ -55,13 +55,13 @@ impl Drop for EntryReader {
 impl EntryReader {
     /// Opens the entry with this key and reads its header; `None` if there is no such entry.
     pub(crate) fn open(store: &dyn Store, folder: &Path, key: &Key) -> Result<Option<Self>> {
-        let Some(file) = store.get(folder, key)? else { return Ok(None) };
-        EntryReader::read(file, key).map(Some).map_err(|error| error.at(Layout::entry(folder, key)))
+        let Some(stored) = store.get(folder, key)? else { return Ok(None) };
+        EntryReader::read(stored, key).map(Some)
     }
 
-    /// Returns the file.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
+    /// Returns the entry as the store opened it.
+    pub(crate) fn stored(&self) -> &StoredEntry {
+        &self.stored
     }
 
     /// Returns an error if the value has another type.
@@ -73,19 +73,25 @@ impl EntryReader {
         Err(Error::new(ErrorKind::WrongType, format!("wrong type: a `{found}` is stored, a `{wanted}` is wanted")))
     }
 
-    /// Reads and verifies the header of the entry with this key.
-    pub(crate) fn read(mut file: File, key: &Key) -> Result<Self> {
+    /// Reads and verifies the header of the entry with this key. Errors have its path.
+    pub(crate) fn read(stored: StoredEntry, key: &Key) -> Result<Self> {
+        let path = stored.path().to_owned();
+        EntryReader::read_header(stored, key).map_err(|error| error.at(path))
+    }
+
+    fn read_header(stored: StoredEntry, key: &Key) -> Result<Self> {
+        let file = stored.file();
         let failed = |e| Error::io(e, "can't read");
         let mut bytes = BUFFER.try_with(Cell::take).unwrap_or_default();
         if bytes.len() != FIRST_READ {
             bytes = vec![0; FIRST_READ];
         }
-        let mut len = read_until(&mut file, &mut bytes, 0, FIXED).map_err(failed)?;
+        let mut len = read_until(file, &mut bytes, 0, FIXED).map_err(failed)?;
         let header_len = entry_format::header_len(&bytes[..len])?;
         if header_len > bytes.len() {
             bytes.resize(header_len, 0);
         }
-        len = read_until(&mut file, &mut bytes, len, header_len).map_err(failed)?;
+        len = read_until(file, &mut bytes, len, header_len).map_err(failed)?;
         if len < header_len {
             return Err(Error::truncated());
         }
@@ -95,9 +101,9 @@ impl EntryReader {
         }
         // A read may return less than there is. One that ends where the header says is the last one.
         let rest = bytes.len().min(index(header.size()));
-        len = read_until(&mut file, &mut bytes, len, rest).map_err(failed)?;
+        len = read_until(file, &mut bytes, len, rest).map_err(failed)?;
         let complete = len < bytes.len();
-        Ok(EntryReader { file, header, bytes, len, complete })
+        Ok(EntryReader { stored, header, bytes, len, complete })
     }
 
     /// Returns the bytes of the header.
@@ -124,7 +130,7 @@ impl EntryReader {
                 return Err(Error::truncated());
             }
             self.bytes.truncate(self.len);
-            self.file.read_to_end(&mut self.bytes).map_err(|e| Error::io(e, "can't read to the end"))?;
+            self.stored.file().read_to_end(&mut self.bytes).map_err(|e| Error::io(e, "can't read to the end"))?;
             self.len = self.bytes.len();
             self.complete = true;
         }
@@ -147,7 +153,7 @@ impl EntryReader {
         let actual = if self.complete {
             self.header.payload_at + self.rest().len() as u64
         } else {
-            self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len()
+            self.stored.file().metadata().map_err(|e| Error::io(e, "can't read the length"))?.len()
         };
         Ok(actual == self.header.size())
     }
@@ -191,11 +197,11 @@ impl EntryReader {
             return self.stream(None, read);
         }
         // A large uncompressed document is read directly from the file, part by part.
-        let actual = self.file.metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
+        let actual = self.stored.file().metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
         if actual != self.header.size() {
             return Err(wrong_length(actual.saturating_sub(self.header.payload_at), payload.len));
         }
-        let range = FileRange::new(&self.file, self.header.payload_at, actual);
+        let range = FileRange::new(self.stored.file(), self.header.payload_at, actual);
         let mut input = ByteReader::from_file(range, self.rest().to_vec());
         let (value, checksum) = read(&mut input)?;
         input.expect_end()?;
@@ -231,7 +237,7 @@ impl EntryReader {
         let rest = &self.bytes[index(self.header.payload_at)..self.len];
         // A small entry that is already in memory needs no larger buffer.
         let capacity = if self.complete { rest.len().max(1) } else { READ_BUFFER };
-        let source = BufReader::with_capacity(capacity, rest.chain(&mut self.file));
+        let source = BufReader::with_capacity(capacity, rest.chain(self.stored.file()));
         let mut source = Summed { source, len: 0, checksum: XxHash3_64::new(), sealing: secret.map(MacKey::begin) };
         let result = if compressed {
             let expected = believed_content(payload.len);
@@ -277,7 +283,7 @@ fn wrong_checksum() -> Error {
 }
 
 /// Reads until `bytes` has at least `wanted` bytes, or the file ends. Returns how many it has.
-fn read_until(file: &mut File, bytes: &mut [u8], mut len: usize, wanted: usize) -> io::Result<usize> {
+fn read_until(mut file: &File, bytes: &mut [u8], mut len: usize, wanted: usize) -> io::Result<usize> {
     while len < wanted {
         match file.read(&mut bytes[len..]) {
             Ok(0) => break,
@@ -371,7 +377,7 @@ mod tests {
             let bytes = read_now(&path, u64::MAX).unwrap();
             for (first, second) in [(10, 70), (64, 80), (200, bytes.len() - 1)] {
                 let file = in_pieces(&[&bytes[..first], &bytes[first..second], &bytes[second..]]);
-                let mut entry = EntryReader::read(file, &key).unwrap();
+                let mut entry = EntryReader::read(StoredEntry::new(file, path.clone()), &key).unwrap();
                 assert!(entry.is_complete().unwrap(), "{first} {second}");
                 assert_eq!(entry.load::<Vec<String>>().unwrap(), value);
             }

@@ -16,7 +16,7 @@ use std::thread::LocalKey;
 use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;
-use crate::sys::file::open_entry;
+use crate::store::stored_entry::StoredEntry;
 
 /// Limit on the references that are checked before a result is used. Missing ones beyond it are found when they are
 /// read.
@@ -149,7 +149,7 @@ pub(crate) fn first_gone(functions: &Path, listed: &[String]) -> Option<PathBuf>
 /// Returns the references that the entry in this file lists; `None` if it is not a complete entry.
 fn parts_of(path: &Path) -> Option<Vec<String>> {
     let key = path.file_name().and_then(Layout::key_of_entry)?;
-    let peeked = EntryReader::read(open_entry(path).ok()?, &key).ok()?;
+    let peeked = EntryReader::read(StoredEntry::open(path).ok()?, &key).ok()?;
     peeked.is_complete().ok()?.then(|| peeked.header.details.parts.clone())
 }
 

@@ -24,8 +24,8 @@ pub struct VerifyReport {
 impl VerifyReport {
     /// Reads and verifies one entry, and adds it to the report.
     pub(crate) fn add(&mut self, store: &dyn Store, secret: Option<&MacKey>, mut entry: Entry) {
-        let Some(folder) = entry.path.parent() else { return };
-        let checked = match (&entry.fault, EntryReader::open(store, folder, &entry.key)) {
+        let folder = entry.folder();
+        let checked = match (&entry.fault, EntryReader::open(store, &folder, &entry.key)) {
             // The fault is already known, or the entry is gone.
             (Some(_), _) => Ok(()),
             (None, Ok(None)) => return,

@@ -1,57 +1,26 @@
 //! Walks through the files of entries, folder by folder.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::key::digest::Key;
+use crate::store::interface::Listing;
 use crate::store::layout::Layout;
+use crate::store::listed_entry::ListedEntry;
 use crate::store::names::DEEPEST;
 
-/// The file of an entry, as a listing found it.
-#[derive(Debug)]
-pub(crate) struct ListedEntry {
-    pub(crate) key: Key,
-    file: fs::DirEntry,
-}
-
-impl ListedEntry {
-    pub(crate) fn metadata(&self) -> io::Result<fs::Metadata> {
-        self.file.metadata()
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.file.path()
-    }
-}
-
-/// Calls `found` for each function's folder with its entries; more than once if they are spread over several folders.
-/// Does not follow symbolic links. Skips files and folders that are removed during the walk.
-///
-/// # Errors
-/// The first folder that can't be listed, after all others were listed.
-pub(super) fn visit(folder: &Path, deep: bool, found: &mut dyn FnMut(&Path, &[ListedEntry])) -> Result<()> {
-    let mut walk = Walk::through(folder, deep);
-    let mut result = Ok(());
-    loop {
-        match walk.go_on(usize::MAX) {
-            Ok(Some((function, files))) => found(&function, &files),
-            Ok(None) => return result,
-            Err(error) => result = result.and(Err(error)),
-        }
-    }
-}
-
 /// Walk through a folder and the folders within it, some entries at a time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Walk {
     /// Whether it enters the folders of other functions.
     deep: bool,
     folders: Vec<Waiting>,
     listing: Option<(Waiting, fs::ReadDir)>,
-    has_begun: bool,
+    /// Files that are named like entries, but are not larder's. They are skipped.
+    foreign: HashSet<PathBuf>,
 }
 
 /// A folder that is not listed yet.
@@ -91,31 +60,19 @@ impl Waiting {
 }
 
 impl Walk {
-    pub(crate) fn under(folder: &Path) -> Self {
-        Walk::through(folder, true)
-    }
-
-    /// Walks through the entries in a folder, and in the folders within it if `deep`.
-    pub(super) fn through(folder: &Path, deep: bool) -> Self {
+    /// Walks through the entries in a folder, and in the folders within it if `deep`. Does not follow symbolic links, and
+    /// skips what is removed during the walk.
+    pub(super) fn through(folder: &Path, deep: bool, foreign: HashSet<PathBuf>) -> Self {
         let function: Arc<Path> = folder.into();
         let first = Waiting { path: folder.to_owned(), function: function.clone(), kind: Kind::Function, depth: 0 };
         let path = Layout::spread_folder(folder);
         let spread = (!deep).then_some(Waiting { path, function, kind: Kind::Spread, depth: 0 });
-        Walk { deep, folders: spread.into_iter().chain([first]).collect(), listing: None, has_begun: false }
+        Walk { deep, folders: spread.into_iter().chain([first]).collect(), listing: None, foreign }
     }
+}
 
-    /// Returns whether the first folder could be listed.
-    pub(super) fn has_begun(&self) -> bool {
-        self.has_begun
-    }
-
-    /// Reads at most `most` names of one folder. Returns the function's folder and the entries among these names, which
-    /// may be none; `None` at the end of the walk. Like [`visit`], does not follow symbolic links and skips what is
-    /// removed during the walk.
-    ///
-    /// # Errors
-    /// If a folder can't be listed. The next call continues with the next folder.
-    pub(super) fn go_on(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
+impl Listing for Walk {
+    fn next(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         let (folder, mut listing) = match self.listing.take() {
             Some(listing) => listing,
             None => {
@@ -129,7 +86,6 @@ impl Walk {
                 }
             }
         };
-        self.has_begun = true;
         let mut files = Vec::new();
         let mut is_at_end = true;
         for item in listing.by_ref().take(most) {
@@ -141,10 +97,13 @@ impl Walk {
             } else if kind.is_file()
                 && let Some(key) = Layout::key_of_entry(&file.file_name())
             {
-                files.push(ListedEntry { key, file });
+                if self.foreign.is_empty() || !self.foreign.contains(&file.path()) {
+                    files.push(ListedEntry::new(key, file));
+                }
             }
         }
-        in_disk_order(&mut files);
+        // Reading or removing many files is faster in about their order on the disk.
+        files.sort_unstable_by_key(ListedEntry::position);
         if matches!(folder.kind, Kind::Spread) {
             files.clear();
         }
@@ -155,13 +114,3 @@ impl Walk {
         Ok(Some((function, files)))
     }
 }
-
-/// Sorts files by inode, which is about their order on the disk: reading or removing many of them is faster that way.
-#[cfg(unix)]
-fn in_disk_order(files: &mut [ListedEntry]) {
-    use std::os::unix::fs::DirEntryExt as _;
-    files.sort_unstable_by_key(|listed| listed.file.ino());
-}
-
-#[cfg(not(unix))]
-fn in_disk_order(_: &mut [ListedEntry]) {}

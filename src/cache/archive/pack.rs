@@ -62,7 +62,7 @@ impl<'w> Packer<'w> {
             self.described.insert(folder.to_owned());
         }
         let size = peeked.header.size();
-        let mut file = peeked.file();
+        let mut file = peeked.stored().file();
         file.rewind().map_err(|e| Error::io(e, "can't read").at(&path))?;
         let used = file.metadata().and_then(|metadata| metadata.modified()).unwrap_or(UNIX_EPOCH);
         self.append(&name, used, size, file)?;

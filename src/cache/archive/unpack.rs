@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,6 +25,7 @@ use crate::store::entry_format::{Details, FIXED, Header};
 use crate::store::function_file::FunctionFile;
 use crate::store::layout::Layout;
 use crate::store::read::EntryReader;
+use crate::store::stored_entry::StoredEntry;
 use crate::sys::atomic_file;
 use crate::sys::atomic_file::{Access, TempFile, create_private_folder};
 use crate::text::humanize::{count, one_line};
@@ -148,7 +149,7 @@ fn take_entry(
     size: u64,
     carried: &mut ArchiveReport,
 ) -> Result<(), Failure> {
-    if Layout::locate(folder, key).symlink_metadata().is_ok() {
+    if place.store.stat(folder, key).is_some() {
         carried.skipped += 1;
         return Ok(());
     }
@@ -185,8 +186,8 @@ fn take_entry(
         left -= bytes.len() as u64;
     }
     // Check the temporary file itself, so that the checked bytes are the stored ones.
-    let file = temp.reopen().map_err(Failure::Failed)?;
-    check(cache, file, key).map_err(|error| match error.kind() {
+    let written = StoredEntry::new(temp.reopen().map_err(Failure::Failed)?, PathBuf::new());
+    check(cache, written, key).map_err(|error| match error.kind() {
         ErrorKind::Io | ErrorKind::NotFound | ErrorKind::PermissionDenied => Failure::Failed(error),
         _ => Failure::Refused(error),
     })?;
@@ -214,8 +215,8 @@ fn expect_compressor(details: &Details, beginning: &[u8]) -> Result<()> {
 }
 
 /// Reads and checks an entry to its end.
-fn check(cache: &Cache, file: std::fs::File, key: &Key) -> Result<()> {
-    let mut peeked = EntryReader::read(file, key)?;
+fn check(cache: &Cache, written: StoredEntry, key: &Key) -> Result<()> {
+    let mut peeked = EntryReader::read(written, key)?;
     let expected = peeked.header.payload.document_len;
     let len = peeked.pass(cache.secret(), |input| {
         let checksum = document::check(input)?;

@@ -146,7 +146,7 @@ impl<'a> CallContext<'a> {
             return Lookup::Miss(expired);
         }
         if touch && !self.cache.is_read_only() && memory.is_touch_due(key) {
-            place.store.touch(peeked.file());
+            place.store.touch(peeked.stored());
         }
         let functions = place.layout.functions();
         let gone = |part: PathBuf| Lookup::Miss(Reason::PartGone { what: part.display().to_string() });
@@ -178,7 +178,7 @@ impl<'a> CallContext<'a> {
                     Ok(header) => header,
                     Err(error) => return fault(error),
                 };
-                let entry = Entry::new(Layout::entry(folder, key), header, peeked.file().metadata().ok().as_ref());
+                let entry = Entry::new(peeked.stored().path().to_owned(), header, peeked.stored().stat().ok());
                 match catch_panic::guarded("`valid`", || Ok(valid(&entry, &value))) {
                     Ok(true) => {}
                     Ok(false) => return Lookup::Miss(Reason::Rejected),
@@ -237,9 +237,10 @@ impl<'a> CallContext<'a> {
 
     /// Returns why no result of this call is stored.
     pub(crate) fn why_absent(&self, arguments: &[Argument]) -> Reason {
-        let Some((folder, key)) = self.place() else { return Reason::CacheOff };
+        let (Some((folder, key)), Some(there)) = (self.place(), self.cache.place()) else { return Reason::CacheOff };
         let function = self.memo.function();
         let missing = Missing {
+            store: &there.store,
             folder,
             key: *key,
             version: function.version,

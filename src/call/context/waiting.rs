@@ -41,7 +41,8 @@ impl CallContext<'_> {
         let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
         // Wakes the background thread, which publishes who computes.
         self.cache.engine().note_counted();
-        Some(Join::new(flights, key, self.memo.name(), folder, is_task, longest))
+        let store = &*self.cache.place()?.store;
+        Some(Join::new(flights, store, key, self.memo.name(), folder, is_task, longest))
     }
 
     pub(crate) fn joined(&self, role: Role, waited: Duration) -> (Role, Duration) {

@@ -222,7 +222,7 @@ impl Evictor {
 
     /// Removes an entry, unless it was used since it was queued.
     fn evict(&self, victim: &Victim, queue: &mut VictimQueue, context: EvictionContext<'_>, report: &mut Report) {
-        if victim.was_used_since() {
+        if victim.was_used_since(&*context.folder.store) {
             return;
         }
         match (context.remove)(&victim.folder, &victim.key) {

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::observe::stats::UsageDelta;
 use crate::store::counters::name_of_folder;
 use crate::store::entries::Entry;
-use crate::store::layout::Layout;
-use crate::store::walk::Walk;
+use crate::store::interface::Listing;
+use crate::store::stored_entry::EntryStat;
 
 /// A scan queues this fraction of the entries: 1/4.
 const QUEUED_PART: usize = 4;
@@ -32,7 +32,7 @@ const LOOKS_FOR_HEADER: usize = 16;
 /// A scan in progress.
 pub(crate) struct Scan {
     order: EvictionOrder,
-    walk: Walk,
+    listing: Box<dyn Listing>,
     is_listed: bool,
     started: Instant,
     /// The counts when the scan began.
@@ -76,7 +76,7 @@ impl Scan {
         let part = if order == EvictionOrder::CheapestFirst { known / 2 } else { known / QUEUED_PART };
         Scan {
             order,
-            walk: Walk::under(&folder.layout.functions()),
+            listing: folder.store.list(&folder.layout.functions(), true),
             is_listed: false,
             started: Instant::now(),
             baseline,
@@ -113,7 +113,7 @@ impl Scan {
                 return false;
             }
             budget.looked(LOOKS_FOR_HEADER);
-            let entry = Entry::read(Layout::locate(&victim.folder, &victim.key), victim.key).ok().flatten();
+            let entry = Entry::read(&*folder.store, &victim.folder, victim.key).ok().flatten();
             let candidate = Candidate {
                 size: victim.size,
                 used: victim.used,
@@ -128,7 +128,7 @@ impl Scan {
 
     /// Looks at the next entries of one folder. Returns how many.
     fn list_some(&mut self, place: &CacheFolder, unremovable: &Unremovable, surplus: usize, most: usize) -> usize {
-        let (folder, files) = match place.store.list_some(&mut self.walk, most) {
+        let (folder, files) = match self.listing.next(most) {
             Ok(Some(listed)) => listed,
             Ok(None) => {
                 self.is_listed = true;
@@ -149,17 +149,16 @@ impl Scan {
         let counted = self.counted.entry(name_of_folder(&place.layout.functions(), &folder)).or_default();
         for file in files {
             // An entry that no longer exists need not be removed.
-            let Ok(metadata) = file.metadata() else { continue };
-            *counted += UsageDelta::one(metadata.len());
+            let Some(EntryStat { size, used, .. }) = file.stat() else { continue };
+            *counted += UsageDelta::one(size);
             if unremovable.contains(&file.key) {
                 continue;
             }
             self.entries += 1;
-            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            let victim = Victim { folder: folder.clone(), key: file.key, used, size: metadata.len(), rank: (0, used) };
+            let victim = Victim { folder: folder.clone(), key: file.key, used, size, rank: (0, used) };
             // An entry is written before it is used, so one that was not used for `max_age` is too old. One that was
             // used since then is rejected by the next lookup, and found here `max_age` after its last use.
-            let candidate = Candidate { size: metadata.len(), used, written: Some(used), took: Duration::MAX };
+            let candidate = Candidate { size, used, written: Some(used), took: Duration::MAX };
             if must_go(&candidate, &place.limits, now) {
                 self.overdue.push_back(victim);
                 continue;

@@ -1,6 +1,6 @@
 //! Trimming: makes a cache smaller on request, while the caller waits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::engine::accounting::Scanned;
@@ -14,13 +14,14 @@ use crate::store::counters::name_of_folder;
 use crate::store::entries::Entry;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
+use crate::store::stored_entry::EntryStat;
 use crate::store::trim_report::TrimReport;
 
 /// Maximum number of listings, if other scans correct the counters in between.
 const TRIES: u32 = 3;
 
 /// An entry that was found.
-struct ListedEntry {
+struct FoundEntry {
     folder: PathBuf,
     key: Key,
     candidate: Candidate,
@@ -75,21 +76,22 @@ pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<Trim
 }
 
 /// Lists the entries in all folders that can be listed. Reads when they were written if `exactly`.
-fn list(store: &dyn Store, layout: &Layout, exactly: bool) -> (Vec<ListedEntry>, Result<()>) {
+fn list(store: &dyn Store, layout: &Layout, exactly: bool) -> (Vec<FoundEntry>, Result<()>) {
     let mut all = Vec::new();
-    let listed = store.list(&layout.functions(), true, &mut |folder, entry| {
-        // An entry that no longer exists need not be removed.
-        let Ok(metadata) = entry.metadata() else { return };
-        let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let written = if exactly { written(Layout::locate(folder, &entry.key), entry.key) } else { Some(used) };
-        let candidate = Candidate { size: metadata.len(), used, written, took: Duration::MAX };
-        all.push(ListedEntry { folder: folder.to_owned(), key: entry.key, candidate });
+    let listed = store.list(&layout.functions(), true).each(&mut |folder, entries| {
+        for entry in entries {
+            // An entry that no longer exists need not be removed.
+            let Some(EntryStat { size, used, .. }) = entry.stat() else { continue };
+            let written = if exactly { written(store, folder, entry.key) } else { Some(used) };
+            let candidate = Candidate { size, used, written, took: Duration::MAX };
+            all.push(FoundEntry { folder: folder.to_owned(), key: entry.key, candidate });
+        }
     });
     (all, listed)
 }
 
 /// Counts the entries of each function.
-fn count(found: &[ListedEntry], layout: &Layout) -> Scanned {
+fn count(found: &[FoundEntry], layout: &Layout) -> Scanned {
     let root = layout.functions();
     let mut counted = Scanned::new();
     for found in found {
@@ -99,6 +101,6 @@ fn count(found: &[ListedEntry], layout: &Layout) -> Scanned {
 }
 
 /// Returns when an entry was written, according to its header. The time of its file is when it was last used.
-fn written(path: PathBuf, key: Key) -> Option<SystemTime> {
-    Entry::read(path, key).ok().flatten().map(|entry| entry.created)
+fn written(store: &dyn Store, function: &Path, key: Key) -> Option<SystemTime> {
+    Entry::read(store, function, key).ok().flatten().map(|entry| entry.created)
 }

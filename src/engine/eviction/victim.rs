@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::key::digest::Key;
 use crate::observe::stats::UsageDelta;
-use crate::store::layout::Layout;
+use crate::store::interface::Store;
 
 /// An entry that can't be removed is tried again after this time.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
@@ -30,9 +30,8 @@ pub(crate) struct Victim {
 
 impl Victim {
     /// Returns whether it was used or replaced since the scan saw it.
-    pub(crate) fn was_used_since(&self) -> bool {
-        let used = std::fs::symlink_metadata(Layout::locate(&self.folder, &self.key)).and_then(|file| file.modified());
-        !used.is_ok_and(|used| used <= self.used)
+    pub(crate) fn was_used_since(&self, store: &dyn Store) -> bool {
+        store.stat(&self.folder, &self.key).is_none_or(|stat| stat.used > self.used)
     }
 }
 

@@ -109,9 +109,9 @@ impl MemoryTier {
         let folders = self.validity.folders();
         for (function, key) in used {
             if let Some(folder) = folders.get(&function)
-                && let Ok(Some(file)) = store.get(folder, &key)
+                && let Ok(Some(opened)) = store.get(folder, &key)
             {
-                store.touch(&file);
+                store.touch(&opened);
             }
         }
     }
