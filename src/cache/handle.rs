@@ -120,11 +120,19 @@ impl Cache {
     }
 
     /// Removes all stored results. Files that are not larder's stay, and so may results that other processes store
-    /// during the removal. Returns what it removed.
+    /// during the removal. [`remove_all`](Cache::remove_all) also returns what it removed.
     ///
     /// # Errors
     /// [`ReadOnly`](ErrorKind::ReadOnly), and the first error of the file system, after everything else was removed.
-    pub fn clear(&self) -> Result<ClearReport> {
+    pub fn clear(&self) -> Result<()> {
+        self.remove_all().map(drop)
+    }
+
+    /// Like [`clear`](Cache::clear), and returns what it removed.
+    ///
+    /// # Errors
+    /// As [`clear`](Cache::clear).
+    pub fn remove_all(&self) -> Result<ClearReport> {
         match self.writable()? {
             Some(place) => self.engine().clear(place),
             None => Ok(ClearReport::default()),

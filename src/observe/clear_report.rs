@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::observe::stats::UsageDelta;
 use crate::text::humanize::{count, size};
 
-/// What [`Cache::clear`](crate::Cache::clear) or [`Cache::remove_function`](crate::Cache::remove_function) removed.
+/// What [`Cache::remove_all`](crate::Cache::remove_all) or [`Cache::remove_function`](crate::Cache::remove_function) removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ClearReport {

@@ -55,7 +55,7 @@ pub(crate) fn clear(context: &Context, name: Option<&str>, yes: bool, out: &mut 
         let reports = match name {
             // Only what was listed: other functions of the name may have been stored since.
             Some(_) => functions.iter().map(|function| cache.remove_function(function)).collect(),
-            None => vec![cache.clear()],
+            None => vec![cache.remove_all()],
         };
         for report in reports {
             match report {
