@@ -37,6 +37,7 @@ impl Compression {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files of the tests")]
 mod tests {
     use std::fs;
 

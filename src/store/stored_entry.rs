@@ -39,6 +39,7 @@ pub(crate) struct StoredEntry {
 
 impl StoredEntry {
     /// Makes an entry of an open file. Errors name this path.
+    #[cfg(any(test, feature = "archive"))]
     pub(crate) fn new(file: File, path: PathBuf) -> Self {
         StoredEntry { file, path }
     }

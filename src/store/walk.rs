@@ -96,10 +96,9 @@ impl Listing for Walk {
                 self.folders.extend(folder.below(file.path(), self.deep));
             } else if kind.is_file()
                 && let Some(key) = Layout::key_of_entry(&file.file_name())
+                && (self.foreign.is_empty() || !self.foreign.contains(&file.path()))
             {
-                if self.foreign.is_empty() || !self.foreign.contains(&file.path()) {
-                    files.push(ListedEntry::new(key, file));
-                }
+                files.push(ListedEntry::new(key, file));
             }
         }
         // Reading or removing many files is faster in about their order on the disk.

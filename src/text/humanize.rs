@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 /// Formats a number of bytes: `512 B`, `1.2 MiB`. Rounds down, as all functions here do.
+#[must_use]
 pub fn size(bytes: u64) -> String {
     let power = bytes.checked_ilog2().unwrap_or(0) / 10;
     let name = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][power as usize];
@@ -14,6 +15,7 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// Formats a duration: `80 ns`, `15 ms`, `1.2 s`, `3 min`, `2 h 14 min`.
+#[must_use]
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds, duration.subsec_nanos()) {
@@ -35,6 +37,7 @@ fn two_units(seconds: u64, large: u64, large_name: &str, small: u64, small_name:
 }
 
 /// Formats a count with its digits in groups: `1,204`.
+#[must_use]
 pub fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
@@ -48,11 +51,13 @@ pub fn number(number: u64) -> String {
 }
 
 /// Formats a count with its noun: `1 entry`, `1,204 entries`.
+#[must_use]
 pub fn count(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
 /// Returns a text as one line with its control characters escaped, so that it can't control a terminal.
+#[must_use]
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {

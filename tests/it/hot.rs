@@ -58,9 +58,9 @@ fn results_removed_in_this_process_are_not_used() {
     let (here, there) = (Cache::open(root.path()).unwrap(), Cache::open(root.path()).unwrap());
     for (n, remove) in [
         (1, (&|| assert!(there.clear_function("square").unwrap())) as &dyn Fn()),
-        (2, &|| _ = there.clear().unwrap()),
+        (2, &|| there.clear().unwrap()),
         (3, &|| assert_eq!(there.trim_to(&Limits { max_entries: Some(0), ..Limits::default() }).unwrap().removed, 1)),
-        (4, &|| _ = here.clear().unwrap()),
+        (4, &|| here.clear().unwrap()),
     ] {
         warm(&here, n);
         remove();
@@ -103,7 +103,7 @@ fn changes_the_cache() {
     match std::env::var("TEST_LARDER_DO").unwrap().as_str() {
         "forget" => assert!(double::call(1, 0, &cache).forget().unwrap()),
         "refresh" => assert_eq!(double::call(1, 40, &cache).refresh(), 42),
-        "clear" => _ = cache.clear().unwrap(),
+        "clear" => cache.clear().unwrap(),
         "evict" => {
             let small = Cache::builder(cache.path()).max_entries(1).open().unwrap();
             double(77, 0, &small);

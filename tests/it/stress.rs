@@ -150,7 +150,7 @@ impl Player<'_> {
             let right = |value: Vec<u64>| assert_eq!(value, result(0, n));
             match self.random.below(1000) {
                 0..2 => work::memo().clear().unwrap(),
-                2..4 => _ = self.cache.clear().unwrap(),
+                2..4 => self.cache.clear().unwrap(),
                 4..24 => {
                     let limits = Limits { max_entries: Some(self.random.below(KEYS)), ..Limits::default() };
                     self.cache.trim_to(&limits).unwrap();
