@@ -25,6 +25,8 @@ pub(crate) mod other_process;
 pub(crate) mod progress_probe;
 pub(crate) mod report_file;
 pub(crate) mod running_calls;
+#[cfg(test)]
+mod schedule_tests;
 pub(crate) mod table;
 #[cfg(feature = "async")]
 pub(crate) mod task;

@@ -19,6 +19,8 @@ pub(crate) struct Walk {
     deep: bool,
     folders: Vec<Waiting>,
     listing: Option<(Waiting, fs::ReadDir)>,
+    /// Why the listing of a folder ended early, after entries of it were returned.
+    failed: Option<Error>,
     /// Files that are named like entries, but are not larder's. They are skipped.
     foreign: HashSet<PathBuf>,
 }
@@ -67,12 +69,15 @@ impl Walk {
         let first = Waiting { path: folder.to_owned(), function: function.clone(), kind: Kind::Function, depth: 0 };
         let path = Layout::spread_folder(folder);
         let spread = (!deep).then_some(Waiting { path, function, kind: Kind::Spread, depth: 0 });
-        Walk { deep, folders: spread.into_iter().chain([first]).collect(), listing: None, foreign }
+        Walk { deep, folders: spread.into_iter().chain([first]).collect(), listing: None, failed: None, foreign }
     }
 }
 
 impl Listing for Walk {
     fn next(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let (folder, mut listing) = match self.listing.take() {
             Some(listing) => listing,
             None => {
@@ -90,7 +95,14 @@ impl Listing for Walk {
         let mut is_at_end = true;
         for item in listing.by_ref().take(most) {
             is_at_end = false;
-            let file = item.map_err(|e| Error::io(e, "can't list the folder").at(&folder.path))?;
+            let file = match item {
+                Ok(file) => file,
+                Err(error) => {
+                    self.failed = Some(Error::io(error, "can't list the folder").at(&folder.path));
+                    is_at_end = true;
+                    break;
+                }
+            };
             let Ok(kind) = file.file_type() else { continue };
             if kind.is_dir() {
                 self.folders.extend(folder.below(file.path(), self.deep));
