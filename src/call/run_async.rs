@@ -199,7 +199,7 @@ where
     let (mut role, mut waited) = (Role::Alone, Duration::ZERO);
     let mut may_wait = miss.is_for_all();
     while may_wait {
-        let Some(mut way) = context.way_to_a_turn(true, options.tries) else { break };
+        let Some(mut way) = context.begin_join(true, options.tries) else { break };
         let next = loop {
             match way.next_as_task().await {
                 WaitStep::Role(role) => break role,

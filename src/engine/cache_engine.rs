@@ -55,7 +55,7 @@ impl Engine {
         let accounting = Accounting::new(&folder.layout, &folder.locks);
         if folder.is_writable() {
             // Entries that exist now are counted by a scan. Later changes are counted when they happen.
-            accounting.begin(&|| folder.count());
+            accounting.ensure_counter_file(&|| folder.count());
             // Many caches are opened and never used, so keep no files open.
             folder.close_files();
         }

@@ -81,7 +81,7 @@ impl Entry {
         /// How many entries are tried.
         const MOST_TRIED: usize = 64;
 
-        let (store, folder) = (Directory::shared(), &*Layout::function_of(self.path.parent()?));
+        let (store, folder) = (Directory::without_cache(), &*Layout::function_of(self.path.parent()?));
         let mine = record_of(self);
         let mut others = history(&store, folder);
         others.retain(|record| record.key != self.key && matches!(record.event, Event::Stored(_)));

@@ -81,7 +81,7 @@ impl Entry {
     /// covers it.
     pub fn history(&self) -> Vec<Computation> {
         let Some(folder) = self.path.parent().map(Layout::function_of) else { return Vec::new() };
-        let (store, folder) = (Directory::shared(), &*folder);
+        let (store, folder) = (Directory::without_cache(), &*folder);
         let history = Layout::recall(folder);
         let of_this = history.iter().enumerate().filter(|(_, record)| record.key == self.key && is_told(record));
         of_this.map(|(index, record)| recent(&store, &self.function, folder, &history[..index], record)).collect()

@@ -19,7 +19,7 @@ use crate::format::compress::compression::Compression;
 use crate::format::compress::decompressed::believed_content;
 use crate::format::document;
 use crate::format::target::{Plain, Target};
-use crate::sys::atomic_file::{Access, TempFile};
+use crate::sys::atomic_file::{FileKind, TempFile};
 use crate::sys::file::FileRange;
 
 const READ_BUFFER: usize = 256 << 10;
@@ -100,7 +100,7 @@ fn replace_file<R>(path: &Path, write: impl FnOnce(&mut dyn Target) -> Result<R>
     if target.file_name().is_none() {
         return Err(Error::new(ErrorKind::InvalidInput, "the path names no file"));
     }
-    let mut temp = TempFile::new(folder_of(&target), Access::Inherited);
+    let mut temp = TempFile::new(folder_of(&target), FileKind::UserFile);
     let result = write(&mut temp)?;
     temp.publish_like(&target, before.map(|metadata| metadata.permissions()))?;
     Ok(result)

@@ -70,7 +70,7 @@ pub(crate) const ALL: [Known; 12] = [
     known(SHARED.name, "`1`: a group shares it", |text| SHARED.check(text)),
     known(
         WAIT.name,
-        "how long a call waits for a thread or process that computes it and makes no progress, such as `30s`; `0`: not at all",
+        "how long a call waits if the thread or process that computes the same call makes no progress, such as `30s`; `0`: not at all",
         |text| WAIT.check(text),
     ),
     known(THREADS_VARIABLE.name, "threads for one large value", |text| THREADS_VARIABLE.check(text)),

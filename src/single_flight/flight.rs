@@ -40,7 +40,7 @@ pub(super) struct FlightState {
     /// Number of threads that wait.
     pub(super) waiting: u32,
     /// Whether the leader waits for another process that computes the same call.
-    pub(super) is_queueing: bool,
+    pub(super) waits_for_process: bool,
     /// What the last report saw of the leader's progress.
     pub(super) told: ProbeState,
     pub(super) beat: u64,

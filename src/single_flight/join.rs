@@ -18,11 +18,11 @@ use crate::sys::file_id::FileId;
 use crate::sys::fork::generation;
 
 /// Time until a waiting call is logged first, and between later log messages.
-const TELL_AFTER: Duration = Duration::from_secs(1);
-const TELL_AGAIN: Duration = Duration::from_secs(60);
+const LOG_AFTER: Duration = Duration::from_secs(1);
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 
 /// A holder without a report is logged as unknown after this time.
-const TELL_UNKNOWN_AFTER: Duration = Duration::from_secs(3);
+const LOG_UNKNOWN_AFTER: Duration = Duration::from_secs(3);
 
 /// A call that wants to become the leader or to get the leader's result.
 pub(crate) struct Join<'a> {
@@ -34,7 +34,7 @@ pub(crate) struct Join<'a> {
     folder: &'a Path,
     /// Whether a task waits, which has no thread of its own.
     is_task: bool,
-    entered: Instant,
+    this_try_began: Instant,
     /// When the longest allowed wait ends.
     until: Option<Instant>,
     /// Identity of the entry when the wait began. If it differs later, a result was stored.
@@ -42,8 +42,7 @@ pub(crate) struct Join<'a> {
     pub(super) stage: WaitStage,
     /// Stage that an earlier try reached.
     seen: Option<WaitStage>,
-    /// When the first try began.
-    began: Instant,
+    first_try_began: Instant,
     report_at: Instant,
 }
 
@@ -92,39 +91,40 @@ impl<'a> Join<'a> {
             function,
             folder,
             is_task,
-            entered: now,
+            this_try_began: now,
             until: longest.map(|longest| now + longest),
             before: None,
             stage: WaitStage::Start,
             seen: None,
-            began: now,
-            report_at: now + TELL_AFTER,
+            first_try_began: now,
+            report_at: now + LOG_AFTER,
         }
     }
 
     /// Resumes from what an earlier try has seen.
     pub(crate) fn resume(&mut self, seen: WaitProgress) {
         let WaitProgress { began, report_at, stage } = seen;
-        (self.began, self.report_at, self.seen) = (began, report_at, Some(stage));
+        (self.first_try_began, self.report_at, self.seen) = (began, report_at, Some(stage));
     }
 
     /// Stops waiting. Returns what was seen, for the next try.
     pub(crate) fn stop_waiting(mut self) -> WaitProgress {
         match &mut self.stage {
-            WaitStage::Thread(watch) => watch.rest(),
-            WaitStage::Process(queue) => drop(queue.take()),
+            WaitStage::Thread(wait) => wait.rest(),
+            WaitStage::Process(wait) => drop(wait.take()),
             WaitStage::Start | WaitStage::Over => {}
         }
-        WaitProgress { began: self.began, report_at: self.report_at, stage: self.stage }
+        WaitProgress { began: self.first_try_began, report_at: self.report_at, stage: self.stage }
     }
 
     /// Returns how long it has waited.
     pub(crate) fn waited(&self) -> Duration {
-        self.entered.elapsed()
+        self.this_try_began.elapsed()
     }
 
-    /// Returns how long to wait until the next look; `None` if the longest allowed wait is over.
-    pub(super) fn longest_wait(&mut self) -> Option<Duration> {
+    /// Records which entry is stored before the first wait. Returns how long to wait until the next look; `None` if the
+    /// longest allowed wait is over.
+    pub(super) fn prepare_wait(&mut self) -> Option<Duration> {
         let left = self.until.map_or(LOOK, |until| until.saturating_duration_since(Instant::now()));
         if left.is_zero() {
             return None;
@@ -152,10 +152,10 @@ impl<'a> Join<'a> {
             if let Some(step) = self.advance() {
                 return step;
             }
-            let Some(longest) = self.longest_wait() else { return WaitStep::Late };
+            let Some(longest) = self.prepare_wait() else { return WaitStep::Late };
             match &mut self.stage {
-                WaitStage::Thread(watch) => watch.wait(longest),
-                WaitStage::Process(queue) => self.flights.locks.wait(self.key, queue.level(), longest),
+                WaitStage::Thread(wait) => wait.wait(longest),
+                WaitStage::Process(wait) => self.flights.locks.wait(self.key, wait.level(), longest),
                 WaitStage::Start | WaitStage::Over => {}
             }
         }
@@ -166,7 +166,7 @@ impl<'a> Join<'a> {
         loop {
             let was_waiting = !matches!(self.stage, WaitStage::Start);
             let step = self.step();
-            // In a stage that has just begun, or begun again, it has not looked yet.
+            // A stage that was just this_try_began has not looked at the leader yet, so it looks before it waits.
             if step.is_some() || was_waiting && !matches!(self.stage, WaitStage::Start) {
                 return step;
             }
@@ -175,89 +175,90 @@ impl<'a> Join<'a> {
 
     fn step(&mut self) -> Option<WaitStep> {
         let leader = |is_task: bool| (!is_task).then(ThreadProbe::here);
-        // With a limit of zero, a call never waits. A call that is only tried is postponed once, because its caller may
-        // have other calls to make.
-        let never_waits = self.flights.limit.is_zero() && (self.until.is_none() || self.began < self.entered);
+        // With a limit of zero, a call never waits. `try_for` first returns such a call to its caller, who may have other
+        // calls to make; only the next try computes it.
+        let never_waits =
+            self.flights.limit.is_zero() && (self.until.is_none() || self.first_try_began < self.this_try_began);
         match &mut self.stage {
             // A forked child has a new table, so the parent's in-flight call is not in it.
             WaitStage::Start if generation::is_child() && wait_graph::is_within(self.key, &self.flights.root) => {
-                return Some(self.over(Role::Alone));
+                return Some(self.finish(Role::Alone));
             }
             WaitStage::Start => {
                 let seen = self.seen.take();
                 match self.flights.begin(self.key, self.function, leader(self.is_task)) {
                     Ok(lead) => {
-                        let queue = match seen {
-                            Some(WaitStage::Process(queue)) => queue.again(lead),
+                        let wait = match seen {
+                            Some(WaitStage::Process(wait)) => wait.again(lead),
                             _ => ProcessWait::new(lead, self.flights.limit, self.is_task),
                         };
-                        self.stage = WaitStage::Process(queue);
+                        self.stage = WaitStage::Process(wait);
                     }
-                    Err(_) if never_waits => return Some(self.over(Role::Alone)),
+                    Err(_) if never_waits => return Some(self.finish(Role::Alone)),
                     Err(flight) => {
-                        let watch = match seen {
-                            Some(WaitStage::Thread(watch)) if watch.is_of(&flight) => watch.again(),
+                        let wait = match seen {
+                            Some(WaitStage::Thread(wait)) if wait.is_of(&flight) => wait.again(),
                             _ => ThreadWait::new(flight, self.flights.limit, self.is_task),
                         };
-                        match watch {
-                            Some(watch) => self.stage = WaitStage::Thread(watch),
-                            None => return Some(self.over(Role::Alone)),
+                        match wait {
+                            Some(wait) => self.stage = WaitStage::Thread(wait),
+                            None => return Some(self.finish(Role::Alone)),
                         }
                     }
                 }
             }
-            WaitStage::Thread(watch) => match watch.look() {
-                ThreadWaitState::Ended(FlightOutcome::Stored) => return Some(self.over(Role::Look)),
-                ThreadWaitState::Ended(FlightOutcome::NotKept) => return Some(self.over(Role::Alone)),
+            WaitStage::Thread(wait) => match wait.look() {
+                ThreadWaitState::Ended(FlightOutcome::Stored) => return Some(self.finish(Role::Look)),
+                ThreadWaitState::Ended(FlightOutcome::NotKept) => return Some(self.finish(Role::Alone)),
                 ThreadWaitState::Ended(FlightOutcome::Failed) => self.stage = WaitStage::Start,
                 ThreadWaitState::Stuck => {
-                    let stuck = watch.flight();
+                    let stuck = wait.flight();
                     tracing::info!(
                         function = self.function, key = %self.key, holder = %stuck.holder(),
                         "a call that is computed already makes no progress: it is computed again"
                     );
                     match self.flights.take_over(&stuck, self.function, leader(self.is_task)) {
-                        Some(lead) => return Some(self.over(Role::Leader(lead))),
+                        Some(lead) => return Some(self.finish(Role::Leader(lead))),
                         None => self.stage = WaitStage::Start,
                     }
                 }
-                saw @ (ThreadWaitState::MakesProgress | ThreadWaitState::Looked) => {
-                    let holder = watch.flight().holder();
-                    if saw == ThreadWaitState::Looked && self.is_stored() {
-                        return Some(self.over(Role::Look));
+                saw @ (ThreadWaitState::NotLookedYet | ThreadWaitState::MakesProgress) => {
+                    let holder = wait.flight().holder();
+                    if saw == ThreadWaitState::MakesProgress && self.is_stored() {
+                        return Some(self.finish(Role::Look));
                     }
-                    return self.tell(holder);
+                    return self.log_wait(holder);
                 }
             },
-            WaitStage::Process(queue) => {
-                let asked = queue.ask(self.flights, self.key, never_waits);
-                let holder = queue.holder();
-                // Another process may store a result without this lock.
+            WaitStage::Process(wait) => {
+                let asked = wait.ask(self.flights, self.key, never_waits);
+                let holder = wait.holder();
+                // Another process may store a result without this lock. Then this call leads, and finds the result.
                 if asked == LockState::Free || (asked == LockState::Looked && self.is_stored()) {
-                    let WaitStage::Process(queue) = &mut self.stage else { return None };
-                    let lead = queue.take();
-                    return lead.map(|lead| self.over(Role::Leader(lead)));
+                    let WaitStage::Process(wait) = &mut self.stage else { return None };
+                    let lead = wait.take();
+                    return lead.map(|lead| self.finish(Role::Leader(lead)));
                 }
-                return self.tell(holder);
+                return self.log_wait(holder);
             }
             WaitStage::Over => return Some(WaitStep::Role(Role::Alone)),
         }
         None
     }
 
-    fn over(&mut self, turn: Role) -> WaitStep {
+    fn finish(&mut self, role: Role) -> WaitStep {
         self.stage = WaitStage::Over;
-        WaitStep::Role(turn)
+        WaitStep::Role(role)
     }
 
     /// Reports a long wait, at intervals.
-    fn tell(&mut self, holder: Holder) -> Option<WaitStep> {
+    fn log_wait(&mut self, holder: Holder) -> Option<WaitStep> {
         let now = Instant::now();
-        let is_early = holder == Holder::Unknown && now < self.began + TELL_UNKNOWN_AFTER;
+        let is_early = holder == Holder::Unknown && now < self.first_try_began + LOG_UNKNOWN_AFTER;
         if now < self.report_at || is_early {
             return None;
         }
-        self.report_at = now + TELL_AGAIN;
+        self.report_at = now + LOG_AGAIN;
         Some(WaitStep::Waiting(holder))
     }
 }

@@ -44,9 +44,9 @@ struct Beats {
 
 pub(super) enum HolderState {
     /// It is not time to look yet.
-    Waiting,
+    NotLookedYet,
     /// It looked, and the wait continues.
-    Looked,
+    MakesProgress,
     /// The holder makes no progress.
     GiveUp,
     /// The holder waits for a call that this thread is computing.
@@ -87,7 +87,7 @@ impl OtherProcesses {
         // If some process is known to be silent, look at once, because it may hold many calls.
         let is_first = !mem::replace(&mut self.has_looked, true);
         if self.looked.elapsed() < LOOK && (!is_first || locked(&flights.silent).is_empty()) {
-            return HolderState::Waiting;
+            return HolderState::NotLookedYet;
         }
         let now = Instant::now();
         self.looked = now;
@@ -128,7 +128,7 @@ impl OtherProcesses {
             || self.still.elapsed() > limits(times)
             || self.light.elapsed() > limits(BUSY)
             || self.began.elapsed() > limits(IDLE * BUSY);
-        if is_over { HolderState::GiveUp } else { HolderState::Looked }
+        if is_over { HolderState::GiveUp } else { HolderState::MakesProgress }
     }
 }
 

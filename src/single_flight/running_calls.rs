@@ -75,7 +75,7 @@ impl InFlightTable {
         for flight in long {
             let waits_for = wait_graph::waits_for(&flight);
             let mut state = locked(&flight.state);
-            if state.is_queueing {
+            if state.waits_for_process {
                 waiting.push(flight.told((0, 0), Vec::new()));
                 continue;
             }

@@ -31,12 +31,12 @@ impl Join<'_> {
             if let Some(step) = self.advance() {
                 return step;
             }
-            let Some(longest) = self.longest_wait() else { return WaitStep::Late };
+            let Some(longest) = self.prepare_wait() else { return WaitStep::Late };
             match &mut self.stage {
-                WaitStage::Thread(watch) => watch.wait_as_task(longest.min(LOOK_AGAIN)).await,
-                WaitStage::Process(queue) => {
-                    let wait = self.flights.locks.wait_as_task(self.key, queue.level());
-                    match queue.flight() {
+                WaitStage::Thread(wait) => wait.wait_as_task(longest.min(LOOK_AGAIN)).await,
+                WaitStage::Process(process) => {
+                    let wait = self.flights.locks.wait_as_task(self.key, process.level());
+                    match process.flight() {
                         Some(flight) => flight.watch(wait).await,
                         None => wait.await,
                     }

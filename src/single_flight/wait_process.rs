@@ -76,7 +76,7 @@ impl ProcessWait {
             if wait_graph::is_within_around(&lead.flight) {
                 return LockState::Free;
             }
-            locked(&lead.flight.state).is_queueing = true;
+            locked(&lead.flight.state).waits_for_process = true;
             self.waits = Some(WaitGuard::of_outer_calls(&lead.flight));
         }
         if !self.has_asked_who && self.began.elapsed() > SHORT {
@@ -87,8 +87,8 @@ impl ProcessWait {
             }
         }
         match self.others.look(flights, key) {
-            HolderState::Waiting => LockState::Held,
-            HolderState::Looked => LockState::Looked,
+            HolderState::NotLookedYet => LockState::Held,
+            HolderState::MakesProgress => LockState::Looked,
             HolderState::Cycle => LockState::Free,
             HolderState::GiveUp => {
                 tracing::info!(
@@ -107,7 +107,7 @@ impl ProcessWait {
     pub(super) fn take(&mut self) -> Option<LeaderGuard> {
         self.waits = None;
         let lead = self.lead.take()?;
-        locked(&lead.flight.state).is_queueing = false;
+        locked(&lead.flight.state).waits_for_process = false;
         Some(lead)
     }
 }

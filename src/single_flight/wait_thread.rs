@@ -31,9 +31,9 @@ pub(super) struct ThreadWait {
 pub(super) enum ThreadWaitState {
     Ended(FlightOutcome),
     /// It is not time to look yet.
-    MakesProgress,
+    NotLookedYet,
     /// It was looked at just now, and makes progress.
-    Looked,
+    MakesProgress,
     Stuck,
 }
 
@@ -92,8 +92,8 @@ impl ThreadWait {
         }
         match self.is_hopeless() {
             Some(true) => ThreadWaitState::Stuck,
-            Some(false) => ThreadWaitState::Looked,
-            None => ThreadWaitState::MakesProgress,
+            Some(false) => ThreadWaitState::MakesProgress,
+            None => ThreadWaitState::NotLookedYet,
         }
     }
 
@@ -110,7 +110,7 @@ impl ThreadWait {
         let is_busy = self.process.get_or_insert_with(ProcessWatch::new).is_busy();
         let ends = wait_graph::at_the_end(&self.flight);
         // A wait for another process has its own limit.
-        let is_bounded = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).is_queueing);
+        let is_bounded = ends.is_empty() || ends.iter().any(|flight| locked(&flight.state).waits_for_process);
         let mut pace = if is_bounded { Pace::Works } else { Pace::Still };
         self.seen.retain(|(flight, _)| ends.iter().any(|end| Arc::ptr_eq(end, flight)));
         for end in ends {

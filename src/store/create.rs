@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::layout::Layout;
 use crate::store::names::{CACHEDIR_TAG, GITIGNORE, GITIGNORE_FILE, TAG_FILE, VERSION_FOLDER};
 use crate::store::{orphaned_temps, owned_files, root};
-use crate::sys::atomic_file::{Access, create_private_folder};
+use crate::sys::atomic_file::{FileKind, create_private_folder};
 use crate::sys::{atomic_file, cross_device};
 
 impl Layout {
@@ -51,7 +51,7 @@ impl Layout {
         // A tag or ignore file would also hide the other files in the folder.
         if missing.peek().is_some() && root::may_be_hidden(&self.root)? {
             for (path, content) in missing.filter(|(path, _)| !path.exists()) {
-                atomic_file::write(&self.temp_folder_for(&self.root), &path, Access::Private, content.as_bytes())?;
+                atomic_file::write(&self.temp_folder_for(&self.root), &path, FileKind::CacheFile, content.as_bytes())?;
             }
         }
         Ok(())

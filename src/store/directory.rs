@@ -1,10 +1,10 @@
-//! Store that keeps each entry in a file. It is the only implementation of `Store`.
+//! Store that keeps each entry in a file: the only implementation of `Store` besides those of tests.
 //!
 //! Entries are in the folder of their function. A folder may be full although the disk is not: ext4 takes 180,000 to 11
 //! million names in one folder, depending on its block size. Further entries then go into 256 folders beside the
 //! function's folder, by the first two hexadecimal digits of the key: `<function>.spread/<2 digits>/<key>.larder`.
 //! Readers look there if the function's folder does not have the entry. Storing an entry in the function's folder
-//! removes its spread copy, so that readers never find an older result.
+//! removes its spread copy, which readers would find again once the newer entry is removed.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::sys::file_system::is_folder_full;
 use crate::sys::fork::per_process::PerProcess;
 
 /// How long the store relies on having seen no spread folder for a function.
-const BELIEVED: Duration = Duration::from_secs(1);
+const SPREAD_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Minimum time between two updates of an entry's modification time.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
@@ -43,8 +43,8 @@ pub(crate) struct Directory {
 struct KnownState {
     /// Files that are named like entries, but are not larder's. Found when they were to be removed.
     foreign: HashSet<PathBuf>,
-    /// Folders that can't take more names.
-    full: HashSet<PathBuf>,
+    /// Full folders that a warning was logged for.
+    warned_full: HashSet<PathBuf>,
     /// Functions without a spread folder, and when that was checked.
     not_spread: HashMap<PathBuf, Instant>,
 }
@@ -69,11 +69,12 @@ impl Store for Directory {
             .or_else(|| if self.is_not_spread(folder) { None } else { stat(&Layout::spread_entry(folder, key)) })
     }
 
-    fn put(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>> {
+    fn put(&self, folder: &Path, key: &Key, mut temp: TempFile, durable: bool) -> Result<Option<u64>> {
+        note_root(&mut temp, folder, durable);
         let path = Layout::entry(folder, key);
         let spread = (!self.is_not_spread(folder)).then(|| Layout::spread_entry(folder, key));
         let before = stat(&path).or_else(|| stat(spread.as_ref()?)).map(|before| before.size);
-        let placed = temp.publish_or(&path, durable, |error| self.spread(folder, key, error))?;
+        let placed = temp.publish_or(&path, durable, |error| self.spread_if_full(folder, key, error))?;
         // Remove the older spread copy: it would be found again once the new entry is removed.
         if let Some(spread) = spread.filter(|_| placed == path) {
             remove_file(&spread)?;
@@ -85,10 +86,11 @@ impl Store for Directory {
         &self,
         folder: &Path,
         key: &Key,
-        temp: TempFile,
+        mut temp: TempFile,
         opened: &StoredEntry,
         durable: bool,
     ) -> Result<Option<u64>> {
+        note_root(&mut temp, folder, durable);
         let path = Layout::locate(folder, key);
         let stat = opened.stat().map_err(|e| Error::io(e, "can't look at the file").at(&path))?;
         let used = if stat.used == UNIX_EPOCH { SystemTime::now() } else { stat.used };
@@ -98,16 +100,17 @@ impl Store for Directory {
     }
 
     #[cfg(feature = "archive")]
-    fn add(&self, folder: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<bool> {
-        if spread_entry(folder, key).is_some_and(|path| stat(&path).is_some()) {
+    fn add(&self, folder: &Path, key: &Key, mut temp: TempFile, durable: bool) -> Result<bool> {
+        note_root(&mut temp, folder, durable);
+        if existing_spread_entry(folder, key).is_some_and(|path| stat(&path).is_some()) {
             return Ok(false);
         }
-        temp.publish_new(&Layout::entry(folder, key), durable, |error| self.spread(folder, key, error))
+        temp.publish_new(&Layout::entry(folder, key), durable, |error| self.spread_if_full(folder, key, error))
     }
 
     fn remove(&self, folder: &Path, key: &Key) -> Result<Option<u64>> {
-        let first = self.remove_own(Layout::entry(folder, key), key);
-        let second = spread_entry(folder, key).map(|path| self.remove_own(path, key)).transpose()?;
+        let first = self.remove_if_ours(Layout::entry(folder, key), key);
+        let second = existing_spread_entry(folder, key).map(|path| self.remove_if_ours(path, key)).transpose()?;
         Ok(first?.or(second.flatten()))
     }
 
@@ -117,7 +120,7 @@ impl Store for Directory {
         if opened.stat().is_ok_and(|stat| stat.used.elapsed().map_or(true, |idle| idle > TOUCH_AFTER)) {
             let file = opened.file();
             // A failure is harmless: then the entry only looks older than it is. Another user may own the file.
-            let _ = file.set_modified(SystemTime::now()).or_else(|_| touch_as_guest(file));
+            let _ = file.set_modified(SystemTime::now()).or_else(|_| touch_to_now(file));
         }
     }
 
@@ -128,7 +131,7 @@ impl Store for Directory {
 
 impl Directory {
     /// Returns a store for entries that are looked at without their cache.
-    pub(crate) fn shared() -> Arc<dyn Store> {
+    pub(crate) fn without_cache() -> Arc<dyn Store> {
         Arc::new(Directory::default())
     }
 
@@ -136,10 +139,10 @@ impl Directory {
         self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns whether a function has no spread folder. The answer is cached for `BELIEVED`, because each miss needs
+    /// Returns whether a function has no spread folder. The answer is cached for `SPREAD_CHECK_INTERVAL`, because each miss needs
     /// it. What another process stores in a spread folder during this time may be computed again.
     fn is_not_spread(&self, folder: &Path) -> bool {
-        if self.known().not_spread.get(folder).is_some_and(|seen| seen.elapsed() < BELIEVED) {
+        if self.known().not_spread.get(folder).is_some_and(|seen| seen.elapsed() < SPREAD_CHECK_INTERVAL) {
             return true;
         }
         // Without the lock, because a slow file system must not hold up the other threads.
@@ -152,11 +155,11 @@ impl Directory {
     }
 
     /// Returns where to store an entry if `error` means that the function's folder is full.
-    fn spread(&self, folder: &Path, key: &Key, error: &io::Error) -> Option<PathBuf> {
+    fn spread_if_full(&self, folder: &Path, key: &Key, error: &io::Error) -> Option<PathBuf> {
         if !is_folder_full(folder, error) {
             return None;
         }
-        if self.known().full.insert(folder.to_owned()) {
+        if self.known().warned_full.insert(folder.to_owned()) {
             tracing::warn!(
                 folder = %folder.display(), beside = %Layout::spread_folder(folder).display(),
                 "the file system takes no more names in this folder, although the disk has room: further results of this \
@@ -172,7 +175,7 @@ impl Directory {
     }
 
     /// Removes an entry's file. Returns its size; `None` if there is none.
-    fn remove_own(&self, path: PathBuf, key: &Key) -> Result<Option<u64>> {
+    fn remove_if_ours(&self, path: PathBuf, key: &Key) -> Result<Option<u64>> {
         match owned_files::size_of_entry(&path, key) {
             Ok(Some(size)) => Ok(remove_file(&path)?.then_some(size)),
             Ok(None) => {
@@ -188,7 +191,7 @@ impl Directory {
 }
 
 /// Returns the path of an entry in the spread folder; `None` if the function has no spread folder.
-fn spread_entry(folder: &Path, key: &Key) -> Option<PathBuf> {
+fn existing_spread_entry(folder: &Path, key: &Key) -> Option<PathBuf> {
     fs::symlink_metadata(Layout::spread_folder(folder)).is_ok().then(|| Layout::spread_entry(folder, key))
 }
 
@@ -197,6 +200,13 @@ fn open(path: &Path) -> Result<Option<StoredEntry>> {
         Ok(entry) => Ok(Some(entry)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(error, "can't open").at(path)),
+    }
+}
+
+/// Tells a temp file which folders a durable publication must sync: any folder of the cache may be new.
+fn note_root(temp: &mut TempFile, function: &Path, durable: bool) {
+    if let Some(root) = Layout::root_of(function).filter(|_| durable) {
+        temp.set_root(root);
     }
 }
 
@@ -213,15 +223,15 @@ fn stat(path: &Path) -> Option<EntryStat> {
     fs::symlink_metadata(path).ok().map(|metadata| EntryStat::of(&metadata))
 }
 
-/// Sets the times of a file that another user owns to now. A user with only write permission may set no other time.
+/// Sets the times of another user's file to the current time. Without owning a file, a user may set no other time.
 #[cfg(target_os = "linux")]
-fn touch_as_guest(file: &File) -> io::Result<()> {
+fn touch_to_now(file: &File) -> io::Result<()> {
     use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn touch_as_guest(_: &File) -> io::Result<()> {
+fn touch_to_now(_: &File) -> io::Result<()> {
     Ok(())
 }

@@ -269,7 +269,7 @@ impl FunctionInfo {
     /// # Errors
     /// If the folder can't be listed.
     pub fn entries(&self) -> Result<Entries> {
-        Entries::under(Directory::shared(), &self.path, false)
+        Entries::under(Directory::without_cache(), &self.path, false)
     }
 
     /// Returns the `most` results that were used last, the latest first. Reads only the file times of the others.
@@ -277,7 +277,7 @@ impl FunctionInfo {
     /// # Errors
     /// If the folder can't be listed.
     pub fn recently_used(&self, most: usize) -> Result<Vec<Entry>> {
-        recently_used(&*Directory::shared(), &self.path, false, most)
+        recently_used(&*Directory::without_cache(), &self.path, false, most)
     }
 
     /// Returns the functions with these counters, sorted by name.

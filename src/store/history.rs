@@ -22,7 +22,7 @@ use crate::key::digest::Key;
 use crate::observe::reason::{Cause, NotKept};
 use crate::observe::stats::{kind_of, nanoseconds};
 use crate::store::layout::Layout;
-use crate::sys::atomic_file::Access;
+use crate::sys::atomic_file::FileKind;
 use crate::sys::file::{append_now, read_now};
 use crate::sys::file_id::TrackedFile;
 use crate::sys::{atomic_file, open_files};
@@ -199,7 +199,7 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &HistoryRecord) -> Re
         let bytes = read_now(&path, u64::MAX).map_err(failed)?;
         let records = records(&bytes);
         let kept: Vec<u8> = records[records.len() / 2..].iter().flat_map(HistoryRecord::encode).collect();
-        return atomic_file::write(&layout.temp_folder_for(folder), &path, Access::Private, &kept);
+        return atomic_file::write(&layout.temp_folder_for(folder), &path, FileKind::CacheFile, &kept);
     }
     // On Windows, a user can't delete a folder while a file in it is open.
     if cfg!(unix) {
@@ -277,7 +277,7 @@ mod tests {
         let count = LONGEST / record(0).encode().len() as u64;
         let all: Vec<u8> =
             (0..count).flat_map(|n| HistoryRecord { arguments: Vec::new(), ..record(n) }.encode()).collect();
-        atomic_file::write(&layout.temps(), &Layout::history(root.path()), Access::Private, &all).unwrap();
+        atomic_file::write(&layout.temps(), &Layout::history(root.path()), FileKind::CacheFile, &all).unwrap();
         for number in count..count + 3 {
             note(&layout, root.path(), &record(number)).unwrap();
         }

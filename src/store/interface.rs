@@ -9,8 +9,9 @@ use crate::store::listed_entry::ListedEntry;
 use crate::store::stored_entry::{EntryStat, StoredEntry};
 use crate::sys::atomic_file::TempFile;
 
-/// A store of entries. It finds an entry by its function and the key of its call, and nothing else reads, writes, lists
-/// or removes entries. A function is named by its folder, in which the files that describe it are as well.
+/// A store of entries. It finds an entry by its function and the key of its call. A function is named by its folder, in
+/// which the files that describe it are as well. `docs/design/storage.md` lists the few places that access entries in
+/// another way.
 ///
 /// Callers don't trust a store: they verify an entry's header, checksum and type themselves. Several processes may use
 /// one store at the same time.
@@ -24,7 +25,8 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     /// Looks at an entry without opening it; `None` if it does not exist, or can't be looked at.
     fn stat(&self, function: &Path, key: &Key) -> Option<EntryStat>;
 
-    /// Publishes the bytes of a temporary file as the entry, atomically. Returns the size of the entry that it replaced.
+    /// Publishes the bytes of a temporary file as the entry, atomically. Returns the size of the entry that it replaced;
+    /// `None` if there was none.
     ///
     /// # Errors
     /// If the entry can't be stored. The previous entry is unchanged then.
@@ -58,7 +60,8 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     /// If it can't be removed.
     fn remove(&self, function: &Path, key: &Key) -> Result<Option<u64>>;
 
-    /// Records that an entry was used, so that it is evicted later. An accuracy of a minute is enough.
+    /// Records that an entry was used now, so that entries that were not used for longer are evicted before it. An accuracy
+    /// of a minute is enough.
     fn touch(&self, opened: &StoredEntry);
 
     /// Lists the entries of a function, and of the functions in the folders within its folder if `deep`. Entries that

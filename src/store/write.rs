@@ -16,7 +16,7 @@ use crate::format::target::Target;
 use crate::store::entry_format;
 use crate::store::entry_format::{Details, Payload};
 use crate::store::mac::{MacKey, MacWriter};
-use crate::sys::atomic_file::{Access, TempFile};
+use crate::sys::atomic_file::{FileKind, TempFile};
 use crate::sys::fault_injection;
 
 /// Size limits for an entry.
@@ -55,7 +55,7 @@ pub(crate) fn write_with(
     if size.is_some_and(|size| size > fits.most) {
         return Err(TooLarge { size, limit: fits.most }.into());
     }
-    let mut temp = TempFile::new(temps, Access::Private).at_most(fits.most);
+    let mut temp = TempFile::new(temps, FileKind::CacheFile).at_most(fits.most);
     temp.write_all(&header).map_err(|e| Error::io(e, "can't write"))?;
 
     // 2. Value, encoded and compressed as a stream.

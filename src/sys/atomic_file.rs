@@ -1,5 +1,5 @@
-//! Atomic publication of files: a file appears complete, by one rename, or not at all. No other file of the crate
-//! renames.
+//! Atomic publication of files: a file appears complete, by one rename, or not at all. Only this file publishes;
+//! `exchange` exchanges two files for it.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -16,8 +16,8 @@ use crate::sys::file_system::is_folder_full;
 use crate::sys::lock::whole_file;
 use crate::sys::{cross_device, fault_injection, permissions};
 
-/// Content below this size, in bytes, stays in memory until it is complete, and is then written by one call. So a value
-/// that turns out not to be representable has not touched the disk.
+/// Content below this size, in bytes, stays in memory until it is complete, and is then written by one call. So if a
+/// small value can't be encoded, nothing has been written.
 const SPILL_AT: usize = 1 << 20;
 
 /// Maximum bytes passed to the system by one call.
@@ -33,19 +33,20 @@ const TRIES: u32 = 8;
 pub(crate) const TEMP_SUFFIX: &str = ".larder-draft";
 const RANDOM_CHARACTERS: usize = 20;
 
-/// Who may read a file.
+/// What a file is for. It decides its permissions, whether a writer locks it, and whether its missing folder is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Its owner.
-    Private,
-    /// Those who may read the file that it replaces; for a new file, as the umask allows.
-    Inherited,
+pub(crate) enum FileKind {
+    /// A file of a cache: accessible to its owner, or as a shared cache prescribes.
+    CacheFile,
+    /// A file of the user's: accessible to those who may access the file that it replaces; if it is new, as the umask
+    /// allows.
+    UserFile,
 }
 
 /// A temporary file. It is removed if it is dropped before [`publish`](TempFile::publish).
 pub(crate) struct TempFile {
     folder: PathBuf,
-    access: Access,
+    kind: FileKind,
     /// Bytes that are not in the file yet.
     buffer: Vec<u8>,
     file: Option<NamedTempFile>,
@@ -54,12 +55,15 @@ pub(crate) struct TempFile {
     allocated: u64,
     /// Maximum length in bytes.
     most: u64,
+    /// A durable publication syncs the folders from the target up to this one.
+    root: Option<PathBuf>,
 }
 
 impl TempFile {
     /// Creates a temporary file in `folder`, which must be on the file system of the target.
-    pub(crate) fn new(folder: impl Into<PathBuf>, access: Access) -> Self {
-        TempFile { folder: folder.into(), access, buffer: Vec::new(), file: None, len: 0, allocated: 0, most: u64::MAX }
+    pub(crate) fn new(folder: impl Into<PathBuf>, kind: FileKind) -> Self {
+        let (folder, buffer) = (folder.into(), Vec::new());
+        TempFile { folder, kind, buffer, file: None, len: 0, allocated: 0, most: u64::MAX, root: None }
     }
 
     /// Sets the maximum length in bytes. Writing more is an error.
@@ -68,9 +72,9 @@ impl TempFile {
         self
     }
 
-    /// Returns the root of the cache that the file is made for.
-    fn root(&self) -> Option<PathBuf> {
-        self.folder.parent().filter(|_| self.access == Access::Private).map(Path::to_owned)
+    /// Sets the root of the cache that the file is made for. A durable publication syncs all folders up to it.
+    pub(crate) fn set_root(&mut self, root: &Path) {
+        self.root = Some(root.to_owned());
     }
 
     fn expect_room(&self, more: u64, is_all: bool) -> io::Result<()> {
@@ -119,7 +123,7 @@ impl TempFile {
         elsewhere: impl FnMut(&io::Error) -> Option<PathBuf>,
     ) -> Result<PathBuf> {
         let file = self.complete(durable)?;
-        let root = self.root();
+        let root = self.root.take();
         let put = self.put_in_place(file, target, elsewhere, |file, target| file.persist(target));
         let placed = put
             .and_then(|placed| fault_injection::point("in place").map(|()| placed))
@@ -130,8 +134,8 @@ impl TempFile {
         Ok(placed)
     }
 
-    /// Publishes the file like [`publish_or`](TempFile::publish_or), unless `target` exists. Returns whether it did not
-    /// exist.
+    /// Publishes the file like [`publish_or`](TempFile::publish_or), unless `target` exists. Returns whether the file
+    /// was published.
     #[cfg(feature = "archive")]
     pub(crate) fn publish_new(
         mut self,
@@ -141,7 +145,7 @@ impl TempFile {
     ) -> Result<bool> {
         let file = self.complete(durable)?;
         match self.put_in_place(file, target, elsewhere, |file, target| file.persist_noclobber(target)) {
-            Ok(placed) if durable => sync_names(&placed, self.root().as_deref()).map(|()| true),
+            Ok(placed) if durable => sync_names(&placed, self.root.as_deref()).map(|()| true),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(Error::io(error, "can't put the new file in place").at(target)),
@@ -183,7 +187,7 @@ impl TempFile {
         }
         let mut taken_out = identity(file.path());
         if taken_out.as_ref() == Some(expected) {
-            return if durable { sync_names(target, self.root().as_deref()).map(|()| true) } else { Ok(true) };
+            return if durable { sync_names(target, self.root.as_deref()).map(|()| true) } else { Ok(true) };
         }
         // Another process replaced the file after it was checked. Put that file back, or the one that replaced it by
         // then.
@@ -240,7 +244,7 @@ impl TempFile {
             let Err(failed) = persist(file, &target) else { return Ok(target) };
             file = failed.file;
             let kind = failed.error.kind();
-            match target.parent().filter(|_| self.access == Access::Private) {
+            match target.parent().filter(|_| self.kind == FileKind::CacheFile) {
                 // Another process removed the target's folder. Create it again if it belongs to a cache.
                 Some(folder) if kind == io::ErrorKind::NotFound => {
                     create_private_folder(folder).map_err(io::Error::from)?;
@@ -277,11 +281,11 @@ impl TempFile {
 
     fn create(&self) -> Result<NamedTempFile> {
         let failed = |e| Error::io(e, "can't create a file").at(&self.folder);
-        let file = create_in(&self.folder, self.access).map_err(failed)?;
+        let file = create_in(&self.folder, self.kind).map_err(failed)?;
         fault_injection::point("created").map_err(failed)?;
         // The lock is held until the file is published or this process ends. It distinguishes temporary files in use
         // from orphaned ones. If the file system has no locks, the file's age decides.
-        if self.access == Access::Private {
+        if self.kind == FileKind::CacheFile {
             let _ = whole_file::try_exclusive(file.as_file());
         }
         fault_injection::point("locked").map_err(failed)?;
@@ -340,17 +344,17 @@ impl TempFile {
     }
 }
 
-fn create_in(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
+fn create_in(folder: &Path, kind: FileKind) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".").suffix(TEMP_SUFFIX).rand_bytes(RANDOM_CHARACTERS);
     // tempfile's own default is 0600.
     #[cfg(unix)]
-    if access == Access::Inherited {
+    if kind == FileKind::UserFile {
         use std::os::unix::fs::PermissionsExt as _;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let file = builder.tempfile_in(folder)?;
-    if access == Access::Private {
+    if kind == FileKind::CacheFile {
         permissions::adopt_file(file.as_file(), file.path());
     }
     Ok(file)
@@ -361,7 +365,7 @@ fn create_in(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
 fn beside(mut file: NamedTempFile, target: &Path) -> io::Result<NamedTempFile> {
     let folder = target.parent().unwrap_or(target);
     cross_device::note(folder);
-    let mut copy = create_in(folder, Access::Private)?;
+    let mut copy = create_in(folder, FileKind::CacheFile)?;
     let _ = whole_file::try_exclusive(copy.as_file());
     file.seek(SeekFrom::Start(0))?;
     io::copy(&mut file, &mut copy)?;
@@ -404,8 +408,8 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 }
 
 /// Writes a small file atomically.
-pub(crate) fn write(folder: &Path, target: &Path, access: Access, content: &[u8]) -> Result<()> {
-    let mut temp = TempFile::new(folder, access);
+pub(crate) fn write(folder: &Path, target: &Path, kind: FileKind, content: &[u8]) -> Result<()> {
+    let mut temp = TempFile::new(folder, kind);
     temp.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
     temp.publish(target, false)
 }
@@ -413,7 +417,7 @@ pub(crate) fn write(folder: &Path, target: &Path, access: Access, content: &[u8]
 /// Writes a file that only informs users. If its folder can't take more names, that is not an error: entries can still
 /// be stored.
 pub(crate) fn write_note(temps: &Path, target: &Path, content: &[u8]) -> Result<()> {
-    let mut temp = TempFile::new(temps, Access::Private);
+    let mut temp = TempFile::new(temps, FileKind::CacheFile);
     temp.write_all(content).map_err(|e| Error::io(e, "can't write").at(target))?;
     let mut is_full = false;
     let published = temp.publish_or(target, false, |error| {
@@ -423,7 +427,7 @@ pub(crate) fn write_note(temps: &Path, target: &Path, content: &[u8]) -> Result<
     if is_full { Ok(()) } else { published.map(drop) }
 }
 
-/// Creates a folder and its missing parents, accessible only to the owner.
+/// Creates a folder and its missing parents, accessible only to the owner, or as a shared cache prescribes.
 pub(crate) fn create_private_folder(path: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

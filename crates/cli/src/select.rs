@@ -33,7 +33,7 @@ pub(crate) fn function<'f>(
     }
 }
 
-/// Returns all functions of the name that [`function`] finds: those of several packages may have one name.
+/// Returns all functions with the name that [`function`] finds. Functions of several packages may have the same name.
 pub(crate) fn functions_of_name(
     context: &Context,
     functions: &[FunctionInfo],
@@ -85,7 +85,7 @@ pub(crate) fn entry(context: &Context, cache: &Cache, wanted: &KeyPrefix) -> Res
     }
 }
 
-/// Formats a list with one item a line.
+/// Formats a list, each item after a line break.
 fn list<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> String {
     let more = texts.len().saturating_sub(MOST_LISTED);
     let mut lines: String = texts.take(MOST_LISTED).map(|text| format!("\n  {}", one_line(text))).collect();

@@ -27,7 +27,7 @@ use crate::store::layout::Layout;
 use crate::store::read::EntryReader;
 use crate::store::stored_entry::StoredEntry;
 use crate::sys::atomic_file;
-use crate::sys::atomic_file::{Access, TempFile, create_private_folder};
+use crate::sys::atomic_file::{FileKind, TempFile, create_private_folder};
 use crate::text::humanize::{count, one_line};
 
 /// Size in bytes of the blocks of a tar file.
@@ -175,7 +175,7 @@ fn take_entry(
     place.layout.expect_no_links(folder).map_err(Failure::Failed)?;
     place.expect_space().map_err(Failure::Failed)?;
     place.layout.create_temps().map_err(Failure::Failed)?;
-    let mut temp = TempFile::new(place.layout.temp_folder_for(folder), Access::Private);
+    let mut temp = TempFile::new(place.layout.temp_folder_for(folder), FileKind::CacheFile);
     let mut left = size - bytes.len() as u64;
     loop {
         temp.write_all(&bytes).map_err(|e| Failure::Failed(Error::io(e, "can't write")))?;
@@ -250,7 +250,7 @@ fn take_note<T: Serialize + DeserializeOwned>(
     let written = place.layout.expect_no_links(folder).and_then(|()| {
         place.layout.create_temps()?;
         create_private_folder(folder)?;
-        atomic_file::write(&place.layout.temp_folder_for(folder), path, Access::Private, &json)
+        atomic_file::write(&place.layout.temp_folder_for(folder), path, FileKind::CacheFile, &json)
     });
     written.map_err(Failure::Failed)
 }

@@ -17,7 +17,7 @@ impl CallContext<'_> {
         longest: Option<Duration>,
         shown: impl Fn() -> Vec<Argument>,
     ) -> Option<(Role, Duration)> {
-        let Some(mut join) = self.way_to_a_turn(false, longest) else { return Some((Role::Alone, Duration::ZERO)) };
+        let Some(mut join) = self.begin_join(false, longest) else { return Some((Role::Alone, Duration::ZERO)) };
         let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if longest.is_some()
             && let Some(seen) = tried().take()
@@ -37,7 +37,7 @@ impl CallContext<'_> {
     }
 
     /// Returns the state of a wait, which ends after `longest`; `None` if the call is not shared with others.
-    pub(crate) fn way_to_a_turn(&self, is_task: bool, longest: Option<Duration>) -> Option<Join<'_>> {
+    pub(crate) fn begin_join(&self, is_task: bool, longest: Option<Duration>) -> Option<Join<'_>> {
         let (flights, (folder, key)) = (self.cache.flights()?, self.place()?);
         // Wakes the background thread, which publishes who computes.
         self.cache.engine().note_counted();

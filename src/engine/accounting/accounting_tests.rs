@@ -48,7 +48,7 @@ fn processes_that_find_no_counter_file_scan_once() {
                     let process = process(root);
                     start.wait();
                     // One process finds the file missing when it opens the cache, another one a second later.
-                    if n % 2 == 0 { process.begin(scan) } else { process.flush_with_retries(scan) }
+                    if n % 2 == 0 { process.ensure_counter_file(scan) } else { process.flush_with_retries(scan) }
                 });
             }
         });
@@ -60,7 +60,7 @@ fn processes_that_find_no_counter_file_scan_once() {
 fn only_one_of_two_simultaneous_scans_corrects_the_counters() {
     let root = tempfile::tempdir().unwrap();
     let (here, there) = (process(root.path()), process(root.path()));
-    here.begin(&|| (scanned(20), Ok(())));
+    here.ensure_counter_file(&|| (scanned(20), Ok(())));
     // Ten entries are gone, and both scans find that.
     let (first, second) = (here.baseline(), there.baseline());
     assert!(there.reconcile(&second, &scanned(10), false).unwrap());
@@ -78,7 +78,7 @@ fn a_scan_without_a_counter_file_yields_to_the_one_that_made_it() {
     let root = tempfile::tempdir().unwrap();
     let (here, there) = (process(root.path()), process(root.path()));
     let baseline = here.baseline();
-    there.begin(&|| (scanned(10), Ok(())));
+    there.ensure_counter_file(&|| (scanned(10), Ok(())));
     assert!(!here.reconcile(&baseline, &scanned(10), false).unwrap());
     assert_eq!(recorded(root.path()), FOUND);
 }
@@ -87,7 +87,7 @@ fn a_scan_without_a_counter_file_yields_to_the_one_that_made_it() {
 fn what_is_stored_during_a_scan_is_counted_once() {
     let root = tempfile::tempdir().unwrap();
     let (here, there) = (process(root.path()), process(root.path()));
-    here.begin(&|| (scanned(10), Ok(())));
+    here.ensure_counter_file(&|| (scanned(10), Ok(())));
     let baseline = here.baseline();
     let counters = there.counters_named("f".to_owned());
     there.stored(&counters, None, 100);
@@ -105,7 +105,7 @@ fn what_is_stored_during_a_scan_is_counted_once() {
 fn usage_is_what_the_file_has_and_what_is_not_flushed() {
     let root = tempfile::tempdir().unwrap();
     let (here, there) = (process(root.path()), process(root.path()));
-    here.begin(&|| (scanned(10), Ok(())));
+    here.ensure_counter_file(&|| (scanned(10), Ok(())));
     let (mine, theirs) = (here.counters_named("g".to_owned()), there.counters_named("f".to_owned()));
     here.stored(&mine, None, 50);
     there.stored(&theirs, Some(100), 130);

@@ -13,9 +13,9 @@ use crate::error::{ErrorKind, Result};
 use crate::observe::stats::UsageDelta;
 use crate::store::counters::{Record, Session};
 
-/// Attempts, 2 ms apart, by a scan, and by a process that waits until another process has made the file.
-const TRIES_OF_SCAN: u32 = 10;
-const TRIES_TO_BEGIN: u32 = 100;
+/// Attempts to lock the counter file, 2 ms apart: by an operation that must not wait long, and by one that may.
+const SHORT_TRIES: u32 = 10;
+const LONG_TRIES: u32 = 100;
 
 /// The counts at the time a scan began.
 pub(crate) struct Baseline {
@@ -33,14 +33,14 @@ impl Baseline {
 impl Accounting {
     /// Counts the entries with `scan` and makes the counter file, if there is none. Other processes that open the cache
     /// wait until that is done, so that only one of them scans.
-    pub(crate) fn begin(&self, scan: Scan<'_>) {
+    pub(crate) fn ensure_counter_file(&self, scan: Scan<'_>) {
         let Some(files) = &self.files else { return };
         if files.counters.is_complete() {
             return;
         }
         // If the other process takes longer than that, its counts are read later.
-        let begun = match files.counters.session(TRIES_TO_BEGIN) {
-            Some(mut session) => self.complete(&mut session, scan),
+        let begun = match files.counters.session(LONG_TRIES) {
+            Some(mut session) => self.create_counter_file(&mut session, scan),
             None => Ok(()),
         };
         unwritable(begun);
@@ -48,11 +48,11 @@ impl Accounting {
 
     /// Makes the counter file, if it is missing or incomplete. The scan is part of the session, so that no other
     /// process that finds the file missing scans too.
-    pub(super) fn complete(&self, session: &mut Session<'_>, scan: Scan<'_>) -> Result<()> {
+    pub(super) fn create_counter_file(&self, session: &mut Session<'_>, scan: Scan<'_>) -> Result<()> {
         if session.is_complete()? {
             return Ok(());
         }
-        let before = self.functions_of(&session.read()?.records);
+        let before = self.usage_by_function(&session.read()?.records);
         let (found, listed) = scan();
         self.add_difference(&before, &found);
         self.note_correction(session)?;
@@ -66,7 +66,7 @@ impl Accounting {
     }
 
     /// Returns the entries of each function: the counts in these records plus the unflushed counts of this process.
-    fn functions_of(&self, records: &[Record]) -> Scanned {
+    fn usage_by_function(&self, records: &[Record]) -> Scanned {
         let mut all = Scanned::new();
         for record in records {
             if let Some(folder) = &record.folder {
@@ -85,40 +85,46 @@ impl Accounting {
         let counted = self.files.as_ref().map(|files| {
             // Under the file's lock, no record is half written. If there is no file, the lock must not create a folder
             // or a file of its own.
-            let session = files.counters.exists().then(|| files.counters.session(TRIES_OF_SCAN)).flatten();
+            let session = files.counters.exists().then(|| files.counters.session(SHORT_TRIES)).flatten();
             let counted = match &session {
                 Some(session) => session.read(),
                 None => files.counters.read(),
             };
-            counted.map(|counted| (self.functions_of(&counted.records), counted.corrections))
+            counted.map(|counted| (self.usage_by_function(&counted.records), counted.corrections))
         });
         let counted = counted.transpose().unwrap_or_else(|error| {
             unreadable(&error);
             None
         });
-        let (functions, corrections) = counted.unwrap_or_else(|| (self.functions_of(&[]), None));
+        let (functions, corrections) = counted.unwrap_or_else(|| (self.usage_by_function(&[]), None));
         Baseline { functions, corrections, moved }
     }
 
-    /// Corrects the counters by the difference between what a scan found and its `baseline`. Returns whether it did. It
-    /// does not if another scan corrected them in between. With `within_churn`, it also ignores a difference that is
+    /// Corrects the counters by the difference between what a scan found and its `baseline`. Returns
+    /// whether the counters are right now: false if another scan corrected them in between, if the counter file stayed
+    /// locked, or if the cache is off. With `ignore_small_differences`, it also ignores a difference that is
     /// not larger than the number of entries stored and removed during the scan: the scan may or may not have counted
     /// these.
-    pub(crate) fn reconcile(&self, baseline: &Baseline, found: &Scanned, within_churn: bool) -> Result<bool> {
+    pub(crate) fn reconcile(
+        &self,
+        baseline: &Baseline,
+        found: &Scanned,
+        ignore_small_differences: bool,
+    ) -> Result<bool> {
         let Some(files) = &self.files else { return Ok(false) };
         // In a folder without a cache, a reader creates nothing.
         if found.is_empty() && baseline.functions.is_empty() && !files.counters.exists() {
             return Ok(true);
         }
         // A call that evicts must not wait as long as one that trims.
-        let tries = if within_churn { TRIES_OF_SCAN } else { TRIES_TO_BEGIN };
+        let tries = if ignore_small_differences { SHORT_TRIES } else { LONG_TRIES };
         let Some(mut session) = files.counters.session(tries) else { return Ok(false) };
         let counted = session.read()?;
         if counted.corrections != baseline.corrections {
             return Ok(false);
         }
-        if within_churn {
-            let now: i64 = self.functions_of(&counted.records).values().map(|usage| usage.entries).sum();
+        if ignore_small_differences {
+            let now: i64 = self.usage_by_function(&counted.records).values().map(|usage| usage.entries).sum();
             let own = self.usage.moved().wrapping_sub(baseline.moved);
             let churn = own.max(now.abs_diff(baseline.entries()));
             let entries: i64 = found.values().map(|usage| usage.entries).sum();

@@ -226,7 +226,7 @@ impl Accounting {
         }
         let logged = self.append_hour(files);
         let Some(mut session) = files.counters.try_session() else { return Ok(false) };
-        self.complete(&mut session, scan)?;
+        self.create_counter_file(&mut session, scan)?;
         let all = self.all();
         session.add(all.iter().map(|counters| &**counters))?;
         drop(session);

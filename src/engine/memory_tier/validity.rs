@@ -4,7 +4,7 @@
 //! version, and the *generation*: a number that changes whenever all results in memory are dropped, because another
 //! program removed or replaced a folder or the table.
 //!
-//! Generation and table change in one step, and a snapshot reads both in one step. Otherwise a result could get the new
+//! The generation changes, and the old table is dropped, in one step, and a snapshot reads both in one step. Otherwise a result could get the new
 //! generation with a version from the old table; that version never changes again, so the result would never become
 //! invalid. For the same reason, the step that takes the snapshot also adds the function's folder to the watched
 //! folders: if the folder is replaced later, the check notices it and changes the generation.
@@ -98,7 +98,8 @@ impl Validity {
         Some(Snapshot { table, slot, version, generation: self.generation.load(Ordering::Relaxed) })
     }
 
-    /// Returns whether the entry was neither removed nor replaced since the snapshot.
+    /// Returns whether the result may still be used: since the snapshot, no process has changed the version counter of
+    /// the key, which several keys share, and no folder or table was lost.
     #[inline]
     pub(super) fn is_current(&self, snapshot: &Snapshot) -> bool {
         snapshot.table.read(snapshot.slot) == snapshot.version
@@ -110,7 +111,8 @@ impl Validity {
         self.watched().folders.iter().map(|(function, folder)| (*function, folder.path.clone())).collect()
     }
 
-    /// Invalidates all snapshots if a folder or the version table was removed or replaced. Returns whether it did.
+    /// Invalidates all snapshots if a folder or the version table was removed or replaced, or if no table is open. Returns
+    /// whether it did.
     pub(super) fn check(&self) -> bool {
         let mut watched = self.watched();
         let table_is_there = watched.table.as_ref().is_some_and(|table| table.is_there());

@@ -210,8 +210,13 @@ mod tests {
         for size in [0, 1, 1 << 20, (9 << 20) + 3] {
             let path = folder.path().join(size.to_string());
             let content: Vec<u8> = (0..size).map(|n: u32| n.to_le_bytes()[1] ^ n.to_le_bytes()[0]).collect();
-            crate::sys::atomic_file::write(folder.path(), &path, crate::sys::atomic_file::Access::Private, &content)
-                .unwrap();
+            crate::sys::atomic_file::write(
+                folder.path(),
+                &path,
+                crate::sys::atomic_file::FileKind::CacheFile,
+                &content,
+            )
+            .unwrap();
             let digest = FileDigest::of(&path).digest().unwrap();
             assert_eq!(digest.as_bytes(), blake3::hash(&content).as_bytes(), "{size}");
         }

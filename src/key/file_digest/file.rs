@@ -134,7 +134,7 @@ mod tests {
     fn a_wrong_length_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
-        crate::sys::atomic_file::write(folder.path(), &path, crate::sys::atomic_file::Access::Private, &[7; 1000])
+        crate::sys::atomic_file::write(folder.path(), &path, crate::sys::atomic_file::FileKind::CacheFile, &[7; 1000])
             .unwrap();
         let file = File::open(&path).unwrap();
         let of = |size| content(&file, size).unwrap();

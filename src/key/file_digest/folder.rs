@@ -194,7 +194,7 @@ mod tests {
         let write = |name: &str, content: &[u8]| {
             let path = path.join(name);
             crate::sys::atomic_file::create_private_folder(path.parent().unwrap()).unwrap();
-            crate::sys::atomic_file::write(folder.path(), &path, crate::sys::atomic_file::Access::Private, content)
+            crate::sys::atomic_file::write(folder.path(), &path, crate::sys::atomic_file::FileKind::CacheFile, content)
                 .unwrap();
         };
         write("b", b"two");

@@ -1,12 +1,12 @@
 //! The walk from the names in a function to everything that it can reach.
 //!
 //! The invariant: if an item of the program can run when the function is called, or can decide how something runs, the
-//! walk reaches it. In doubt it goes further:
+//! walk reaches it. When in doubt, it includes more:
 //!
 //! - A reached type reaches the `impl`s of other crates' traits for it, such as operators, `Drop` and `Display`: nothing
 //!   names them where they are called.
 //! - A named trait reaches all its `impl`s.
-//! - A member of a reached type is reached if its name occurs anywhere: the type that it is called on is unknown.
+//! - A member of a reached type is reached if its name occurs anywhere in the reached code: the type that it is called on is unknown.
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
