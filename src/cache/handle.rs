@@ -197,15 +197,18 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clear_function(&self, name: &str) -> Result<bool> {
-        let mut found = false;
+        let (mut found, mut result) = (false, Ok(()));
         if self.writable()?.is_some() {
             let own: Vec<String> = if self.is_global() { caller::own_names(name) } else { Vec::new() };
             let is_meant = |listed: &String| listed == name || own.contains(listed);
             for function in self.functions()?.iter().filter(|function| is_meant(&function.name)) {
-                found |= self.clear_folder(&function.path)?.entries > 0;
+                match self.clear_folder(&function.path) {
+                    Ok(removed) => found |= removed.entries > 0,
+                    Err(error) => result = result.and(Err(error)),
+                }
             }
         }
-        Ok(found)
+        result.map(|()| found)
     }
 
     /// Removes the stored results of one function that [`functions`](Cache::functions) returned. Returns what it

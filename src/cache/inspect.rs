@@ -130,9 +130,10 @@ impl Cache {
             let digits = digits.to_ascii_lowercase();
             // A complete key is the name of a file in a function's folder, most likely a folder that the counters know.
             if let Ok(key) = digits.parse::<Key>() {
-                found.extend(
-                    self.functions()?.iter().filter_map(|function| Entry::look(&*place.store, &function.path, key)),
-                );
+                found.extend(self.functions()?.iter().filter_map(|function| {
+                    place.store.stat(&function.path, &key)?;
+                    Entry::look(&*place.store, &function.path, key)
+                }));
                 if !found.is_empty() {
                     return Ok(found);
                 }

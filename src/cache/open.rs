@@ -15,7 +15,6 @@ use crate::store::layout::Layout;
 use crate::store::orphaned_temps;
 use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
-use crate::sys::permissions;
 
 /// Default time that a call waits for a leader that makes no progress.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
@@ -64,9 +63,9 @@ impl Cache {
     /// - `LARDER_HOT_BYTES` sets [`hot_bytes`](CacheBuilder::hot_bytes).
     /// - `LARDER_SHARED` sets the default of [`shared`](CacheBuilder::shared), for every cache.
     ///
-    /// With an invalid `LARDER_DIR`, the cache is off, which is logged. Other invalid values are logged and ignored. If
-    /// the cache can't be opened, that is logged and the cache is off; while calls arrive, opening it is tried again
-    /// about once a second.
+    /// With an invalid `LARDER_DIR`, or one that leads to a folder with other files and no room for a cache, the cache is
+    /// off until the process ends, which is logged. Other invalid values are logged and ignored. If the folder can't be
+    /// created, that is logged and the cache is off; while calls arrive, creating it is tried again about once a second.
     #[must_use]
     pub fn global() -> &'static Cache {
         static GLOBAL: Lazy<Cache> = Lazy::new(|| {
@@ -172,9 +171,9 @@ impl CacheBuilder {
             return Ok(Cache::disabled());
         }
         let read_only = self.read_only || run_mode == RunMode::ReadOnly;
-        let mut deferred = None;
+        let (mut deferred, shared) = (None, self.is_shared());
         if !read_only {
-            match self.create(&layout) {
+            match layout.create_for(shared) {
                 Ok(()) => {
                     orphaned_temps::collect(&layout);
                     report_file::remove_orphaned_temps(layout.root());
@@ -208,6 +207,7 @@ impl CacheBuilder {
                 progress: self.progress,
                 read_only,
                 deferred,
+                shared,
                 wait_limit,
                 hot_bytes: self.hot_bytes,
             }),
@@ -216,12 +216,8 @@ impl CacheBuilder {
         }))
     }
 
-    /// Creates the folders, with permissions for the users who may use the cache.
-    fn create(&self, layout: &Layout) -> Result<()> {
-        let heir = permissions::Heir::of(layout.root());
-        layout.create_root().map_err(permissions::explain)?;
-        heir.inherits();
-        layout.share(self.shared.or_else(|| settings::SHARED.get()).unwrap_or_default());
-        layout.create().map_err(permissions::explain)
+    /// Returns whether the cache's folder is to be shared, if this process creates it.
+    fn is_shared(&self) -> bool {
+        self.shared.or_else(|| settings::SHARED.get()).unwrap_or_default()
     }
 }

@@ -145,7 +145,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "cache::temporary::tests::child_that_forks"]).env(PATH_FILE, folder.path());
-        assert!(child.output().unwrap().status.success());
+        let output = child.output().unwrap();
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("running 1 test"));
     }
 
     /// The part of the child process of the test above; without its variable, nothing.

@@ -148,6 +148,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
         let AsyncCall { context, request } = self;
         let shelve = request.shelve();
         if request.is_stored(&context) {
+            context.touch();
             return shelve(&context, None);
         }
         match *done(request.run(context.clone(), CallOptions::PLAIN).await) {

@@ -351,7 +351,7 @@ impl Memo {
         }
         create_private_folder(folder)?;
         fault_injection::point("folder made").map_err(|e| Error::io(e, "can't create the folder").at(folder))?;
-        expect_own(&path, Role::Function)?;
+        owned_files::expect_ours(&path, Role::Function)?;
         self.describe_code(layout, folder)?;
         atomic_file::write_note(&layout.temp_folder_for(folder), &path, &json)
     }
@@ -363,18 +363,6 @@ impl Memo {
             Track::None | Track::Type(_) => Ok(()),
         }
     }
-}
-
-/// Returns an error if a file at this path does not belong to larder. Anything but a regular file may be replaced,
-/// because it holds no data.
-fn expect_own(path: &Path, role: Role) -> Result<()> {
-    let is_file = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-    if !is_file || owned_files::is_ours(path, role).unwrap_or(true) {
-        return Ok(());
-    }
-    let what =
-        "this file is not larder's, so it is not replaced, and no results are stored beside it; move it elsewhere";
-    Err(Error::new(ErrorKind::InvalidInput, what).at(path))
 }
 
 impl fmt::Debug for Memo {

@@ -307,6 +307,7 @@ impl<'a, T: 'a> Call<'a, T> {
         let Call { context, request } = self;
         let shelve = request.shelve();
         if request.is_stored(&context) {
+            context.touch();
             return shelve(&context, None);
         }
         match *done(request.run(&context, CallOptions::PLAIN).ok()) {

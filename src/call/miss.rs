@@ -7,7 +7,7 @@ use crate::call::context::{CallContext, Lookup};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::ResultShape;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::key::call_key::Argument;
 use crate::observe::reason::{NotKept, Reason};
 use crate::single_flight::flight::FlightOutcome;
@@ -212,7 +212,8 @@ impl<R> Miss<R> {
         took: Duration,
     ) -> (R, Outcome, FlightOutcome) {
         let unkept = |why, end| {
-            context.not_kept(why, None);
+            let kind = matches!(why, NotKept::Fault { .. }).then_some(ErrorKind::InvalidInput);
+            context.not_kept(why, kind);
             (None, None, end)
         };
         let (back, size, end) = match S::stored(&value) {

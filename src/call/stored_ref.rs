@@ -15,6 +15,8 @@ use crate::files::mapped::Mapped;
 use crate::format::document;
 use crate::key::canonical::keyed_by_digest::ByDigest;
 use crate::key::digest::Key;
+use crate::store::directory::Directory;
+use crate::store::interface::Store as _;
 use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;
@@ -123,7 +125,7 @@ impl<T> Shelved<T> {
     where
         T: DeserializeOwned,
     {
-        let Place::Stored { path, sealed, .. } = &self.place else {
+        let Place::Stored { path, sealed, read_only, .. } = &self.place else {
             return Err(Error::new(ErrorKind::NotMappable, "the result is in no cache, so in no file; use `get`"));
         };
         if *sealed {
@@ -132,6 +134,9 @@ impl<T> Shelved<T> {
         }
         let map = || {
             let entry = peek::<T>(path, &self.key, None)?;
+            if !read_only {
+                Directory::default().touch(entry.stored());
+            }
             let range = FileRange::new(entry.stored().file(), entry.header.payload_at, entry.header.size());
             if !entry.is_complete()? {
                 return Err(Error::truncated());
@@ -183,6 +188,9 @@ fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
         Place::Stored { path, secret, read_only, .. } => {
             let load = || {
                 let mut entry = peek::<T>(path, key, secret.as_ref())?;
+                if !read_only {
+                    Directory::default().touch(entry.stored());
+                }
                 let Some(root) = path.parent().and_then(Layout::root_of) else { return entry.load() };
                 // References within the value are resolved in the cache that holds the value.
                 let functions = Layout::at(root)?.functions();

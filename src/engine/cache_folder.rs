@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) read_only: bool,
     /// Why the folder could not be created when the cache was opened.
     pub(crate) deferred: Option<Error>,
+    /// Whether a folder that is created later is shared.
+    pub(crate) shared: bool,
     /// How long to wait for a call that makes no progress.
     pub(crate) wait_limit: Duration,
     /// Limit of the memory tier, in bytes.
@@ -50,6 +52,7 @@ pub(crate) struct CacheFolder {
     pub(crate) limits: Limits,
     space: FreeSpace,
     deferred: DeferredOpen,
+    shared: bool,
 }
 
 impl CacheFolder {
@@ -68,13 +71,14 @@ impl CacheFolder {
             limits,
             space: FreeSpace::default(),
             deferred,
+            shared: plan.shared,
         }
     }
 
     /// Returns whether the folder exists. Tries to create it, at most once a second.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        !self.deferred.is_deferred() || self.deferred.try_again(&self.layout)
+        !self.deferred.is_deferred() || self.deferred.try_again(&self.layout, self.shared)
     }
 
     /// Returns why the folder can't be created; `None` if it exists.

@@ -37,13 +37,13 @@ impl DeferredOpen {
 
     /// Tries to create the folder, at most once a second. Returns whether it exists now.
     #[cold]
-    pub(super) fn try_again(&self, layout: &Layout) -> bool {
+    pub(super) fn try_again(&self, layout: &Layout, shared: bool) -> bool {
         // While another thread tries, this call runs without the cache.
         let Ok(mut tried) = self.tried.try_lock() else { return false };
         if tried.0.is_some_and(|at| at.elapsed() < PAUSE) {
             return false;
         }
-        *tried = (Some(Instant::now()), layout.create().err());
+        *tried = (Some(Instant::now()), layout.create_for(shared).err());
         let is_made = tried.1.is_none();
         self.is_deferred.store(!is_made, Ordering::Release);
         drop(tried);
@@ -69,11 +69,11 @@ mod tests {
         fs::write(&path, "in the way").unwrap();
         let layout = Layout::at(&path).unwrap();
         let deferred = DeferredOpen::new(Some(Error::new(ErrorKind::NoSpace, "no space")));
-        assert!(deferred.is_deferred() && !deferred.try_again(&layout) && deferred.error().is_some());
+        assert!(deferred.is_deferred() && !deferred.try_again(&layout, false) && deferred.error().is_some());
         fs::remove_file(&path).unwrap();
-        assert!(!deferred.try_again(&layout), "it was tried twice in a second");
+        assert!(!deferred.try_again(&layout, false), "it was tried twice in a second");
         deferred.tried.lock().unwrap().0 = None;
-        assert!(deferred.try_again(&layout) && !deferred.is_deferred() && deferred.error().is_none());
+        assert!(deferred.try_again(&layout, false) && !deferred.is_deferred() && deferred.error().is_none());
         assert!(!DeferredOpen::new(None).is_deferred());
     }
 }

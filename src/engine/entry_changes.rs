@@ -42,10 +42,11 @@ impl Engine {
     /// Removes an entry, for all processes. Returns whether it existed.
     pub(crate) fn remove(&self, folder: &Path, key: &Key) -> Result<bool> {
         let Some(place) = &self.folder else { return Ok(false) };
-        let removed = place.store.remove(folder, key)?;
-        // Invalidate in any case: another program may have removed the file, while the result is still in memory.
+        let removed = place.store.remove(folder, key);
+        // Invalidate in any case: another program may have removed the file, while the result is still in memory. After
+        // an error, one of two files of the entry may be removed.
         self.invalidate(key);
-        let Some(size) = removed else { return Ok(false) };
+        let Some(size) = removed? else { return Ok(false) };
         self.count_removed(folder, UsageDelta::one(size));
         Ok(true)
     }
@@ -97,7 +98,11 @@ impl Engine {
         }
         open_files::close_under(folder);
         let (late, cleared) = place.layout.clear_function(folder);
-        self.count_removed(folder, late);
+        if late != UsageDelta::default() {
+            self.count_removed(folder, late);
+            // They may be in memory since the removal above.
+            self.invalidate_all();
+        }
         ClearReport::of(removed + late, cleared)
     }
 

@@ -106,7 +106,7 @@ impl VersionTable {
             was_cut,
         };
         if is_short {
-            table.bump_all();
+            table.bump_all()?;
         }
         if was_cut {
             tracing::warn!(path = %path.display(), "{CUT}");
@@ -153,24 +153,30 @@ impl VersionTable {
     }
 
     /// Changes the version of a key. Call this after its entry was removed or replaced.
-    pub(crate) fn bump(&self, key: &Key) {
+    ///
+    /// # Errors
+    /// If the file can neither be written nor removed.
+    pub(crate) fn bump(&self, key: &Key) -> io::Result<()> {
         let offset = VersionTable::slot(key) as u64 * 8;
-        self.write(&unique().to_ne_bytes(), offset);
+        self.write(&unique().to_ne_bytes(), offset)
     }
 
     /// Changes all versions.
-    pub(crate) fn bump_all(&self) {
-        self.write(&unique().to_ne_bytes().repeat(VERSIONS), 0);
+    ///
+    /// # Errors
+    /// As [`bump`](VersionTable::bump).
+    pub(crate) fn bump_all(&self) -> io::Result<()> {
+        self.write(&unique().to_ne_bytes().repeat(VERSIONS), 0)
     }
 
-    fn write(&self, bytes: &[u8], offset: u64) {
-        if let Err(error) = write_all_at(&self.file, bytes, offset) {
-            // Removing the file needs no disk space, and other processes notice it within a second.
-            let removed = fs::remove_file(&self.path).is_ok();
-            if !self.has_failed.swap(true, Ordering::Relaxed) {
-                tracing::warn!(path = %self.path.display(), %error, removed, "can't tell other processes what was removed");
-            }
+    fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let Err(error) = write_all_at(&self.file, bytes, offset) else { return Ok(()) };
+        // Removing the file needs no disk space, and other processes notice it within a second.
+        let removed = fs::remove_file(&self.path).is_ok();
+        if !self.has_failed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(path = %self.path.display(), %error, removed, "can't tell other processes what was removed");
         }
+        if removed { Ok(()) } else { Err(error) }
     }
 
     /// Returns whether the path still leads to this file, so that all processes use the same one.
@@ -212,11 +218,11 @@ mod tests {
         let (a, b) = (Key::from_bytes([1; 32]), Key::from_bytes([2; 32]));
         let both = || (there.read(VersionTable::slot(&a)), there.read(VersionTable::slot(&b)));
         let before = both();
-        here.bump(&a);
+        here.bump(&a).unwrap();
         let after = both();
         assert!(after.0 != before.0 && after.1 == before.1);
         assert_eq!(here.read(VersionTable::slot(&a)), after.0);
-        here.bump_all();
+        here.bump_all().unwrap();
         let last = both();
         assert!(last.0 != after.0 && last.1 != after.1);
         assert!(here.is_there());

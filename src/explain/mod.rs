@@ -126,6 +126,8 @@ pub(crate) struct Missing<'a> {
     pub(crate) code: &'a [u8],
     pub(crate) parts: &'a CodeFile,
     pub(crate) arguments: &'a [Argument],
+    /// The digests of the arguments. They may be known where the arguments are not.
+    pub(crate) digests: Vec<[u8; 8]>,
     /// What this process remembers of the call: when it was computed, and why the result was not stored.
     pub(crate) unkept: Option<(SystemTime, NotKept)>,
 }
@@ -158,10 +160,10 @@ impl Missing<'_> {
                 None => Reason::Evicted,
             };
         }
-        let mine: Vec<_> = self.arguments.iter().map(brief).collect();
+        let mine = &self.digests;
         let code = brief_code(self.code);
         let stored = || history.iter().filter(|record| matches!(record.event, Event::Stored(_)));
-        if let Some(same) = stored().rfind(|record| record.arguments == mine) {
+        if let Some(same) = stored().rfind(|record| record.arguments == *mine) {
             return match same.version {
                 version if version != self.version => Reason::VersionChanged { stored: version, now: self.version },
                 _ => Reason::CodeChanged { changes: self.changes(&same.code) },

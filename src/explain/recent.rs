@@ -129,6 +129,7 @@ fn reason(
         code: &record.code,
         parts: &parts,
         arguments: shown,
+        digests: record.arguments.clone(),
         unkept: None,
     };
     missing.reason_after(before).to_string()

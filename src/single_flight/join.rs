@@ -166,7 +166,7 @@ impl<'a> Join<'a> {
         loop {
             let was_waiting = !matches!(self.stage, WaitStage::Start);
             let step = self.step();
-            // A stage that was just this_try_began has not looked at the leader yet, so it looks before it waits.
+            // A stage that has just begun has not looked at the leader yet, so it looks before it waits.
             if step.is_some() || was_waiting && !matches!(self.stage, WaitStage::Start) {
                 return step;
             }

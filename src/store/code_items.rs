@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::key::code_version::CodeFile;
 use crate::store::layout::Layout;
+use crate::store::owned_files;
+use crate::store::owned_files::Role;
 use crate::sys::atomic_file;
 use crate::sys::file::read_now;
 
@@ -27,6 +29,7 @@ impl CodeFile {
         }
         let json =
             serde_json::to_vec_pretty(self).map_err(|e| Error::io(e.into(), "can't describe the code").at(&path))?;
+        owned_files::expect_ours(&path, Role::Code)?;
         atomic_file::write_note(&layout.temp_folder_for(folder), &path, &json)
     }
 

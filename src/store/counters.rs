@@ -4,7 +4,7 @@
 //! record =  0   8  XXH3-64 of the rest
 //!           8  16  the function: the first bytes of BLAKE3 of its folder, relative to the folder of functions, with slashes
 //!          24   2  the length of that path
-//!          26 742  that path, cut if it is longer
+//!          26 742  that path; the end of a longer one is replaced by `~` and the digits of its BLAKE3
 //!         768 256  32 counters (u64), see `observe/stats.rs`
 //! ```
 //!
@@ -296,10 +296,18 @@ fn decode(bytes: &[u8; RECORD]) -> Record {
     Record { folder, totals: CounterTotals(numbers(&bytes[NUMBERS_AT..])) }
 }
 
-/// Returns a function's folder as the counter file names it.
+/// Returns a function's folder as the counter file names it: with slashes. The end of a long name is replaced by a digest,
+/// so that it fits into a record.
 pub(crate) fn name_of_folder(root: &Path, folder: &Path) -> String {
     let relative = folder.strip_prefix(root).unwrap_or(folder);
-    relative.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("/")
+    let name = relative.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("/");
+    if name.len() <= LONGEST_NAME {
+        return name;
+    }
+    let digest = blake3::hash(name.as_bytes()).to_hex();
+    let most = LONGEST_NAME - 1 - digest.len();
+    let kept = (0..=most).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}~{digest}", &name[..kept])
 }
 
 #[cfg(test)]
@@ -312,6 +320,26 @@ mod tests {
 
     fn counter_file(root: &Path) -> CounterFile {
         CounterFile::new(root.join("counters"), KeyLocks::under(root))
+    }
+
+    /// Otherwise each scan would count the entries of such a function again.
+    #[test]
+    fn a_long_folder_has_a_name_that_a_record_holds() {
+        let root = Path::new("/cache/v1");
+        let long = |last: &str| {
+            root.join(["ö".repeat(100), "x".repeat(150), "y".repeat(250)].join("/")).join("z".repeat(200)).join(last)
+        };
+        let names = [name_of_folder(root, &long("f")), name_of_folder(root, &long("g"))];
+        assert_ne!(names[0], names[1]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = counter_file(folder.path());
+        for name in &names {
+            file.session(1).unwrap().add([&counters(name, 2)]).unwrap();
+        }
+        let mut found: Vec<_> = file.read().unwrap().records.into_iter().filter_map(|record| record.folder).collect();
+        found.sort();
+        assert_eq!(found, names);
+        assert_eq!(name_of_folder(root, &root.join("a/b")), "a/b");
     }
 
     fn counters(folder: &str, misses: i64) -> FunctionCounters {

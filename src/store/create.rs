@@ -8,7 +8,7 @@ use crate::store::layout::Layout;
 use crate::store::names::{CACHEDIR_TAG, GITIGNORE, GITIGNORE_FILE, TAG_FILE, VERSION_FOLDER};
 use crate::store::{orphaned_temps, owned_files, root};
 use crate::sys::atomic_file::{FileKind, create_private_folder};
-use crate::sys::{atomic_file, cross_device};
+use crate::sys::{atomic_file, cross_device, permissions};
 
 impl Layout {
     /// Returns the layout of the cache that is, or will be, in this folder. If the folder has other files, the cache
@@ -27,6 +27,15 @@ impl Layout {
         let is_tagged = |root: &&Path| owned_files::is_tagged(root).unwrap_or(false);
         let has_function = |root: &&Path| owned_files::has_function(&owned_files::functions_of(root), &mut 1000);
         roots().find(is_tagged).or_else(|| roots().find(has_function))
+    }
+
+    /// Creates the folders, with permissions for the users who may use the cache. `shared`: a group may use it.
+    pub(crate) fn create_for(&self, shared: bool) -> Result<()> {
+        let heir = permissions::Heir::of(&self.root);
+        self.create_root().map_err(permissions::explain)?;
+        heir.inherits();
+        self.share(shared);
+        self.create().map_err(permissions::explain)
     }
 
     /// Creates the root.

@@ -73,13 +73,13 @@ impl Store for Directory {
         note_root(&mut temp, folder, durable);
         let path = Layout::entry(folder, key);
         let spread = (!self.is_not_spread(folder)).then(|| Layout::spread_entry(folder, key));
-        let before = stat(&path).or_else(|| stat(spread.as_ref()?)).map(|before| before.size);
-        let placed = temp.publish_or(&path, durable, |error| self.spread_if_full(folder, key, error))?;
+        let spread_before = spread.as_ref().and_then(|path| stat(path)).map(|before| before.size);
+        let (placed, before) = temp.publish_or(&path, durable, |error| self.spread_if_full(folder, key, error))?;
         // Remove the older spread copy: it would be found again once the new entry is removed.
         if let Some(spread) = spread.filter(|_| placed == path) {
             remove_file(&spread)?;
         }
-        Ok(before)
+        Ok(before.or(spread_before))
     }
 
     fn replace(

@@ -23,7 +23,7 @@ use crate::observe::reason::{Cause, NotKept};
 use crate::observe::stats::{kind_of, nanoseconds};
 use crate::store::layout::Layout;
 use crate::sys::atomic_file::FileKind;
-use crate::sys::file::{append_now, read_now};
+use crate::sys::file::{append_now, begins, read_now};
 use crate::sys::file_id::TrackedFile;
 use crate::sys::{atomic_file, open_files};
 
@@ -190,6 +190,10 @@ pub(crate) fn note(layout: &Layout, folder: &Path, record: &HistoryRecord) -> Re
         None => {
             let file = append_now(&path).map_err(failed)?;
             let len = file.metadata().map_err(failed)?.len();
+            if len > 0 && !begins(&read_now(&path, MARK.len() as u64).map_err(failed)?, &MARK) {
+                let what = "this file is not larder's, so no calls are noted in it; move it elsewhere";
+                return Err(Error::new(ErrorKind::InvalidInput, what).at(&path));
+            }
             (TrackedFile::new(file), len)
         }
     };

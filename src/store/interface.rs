@@ -29,7 +29,7 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     /// `None` if there was none.
     ///
     /// # Errors
-    /// If the entry can't be stored. The previous entry is unchanged then.
+    /// If the entry can't be stored. The previous entry is unchanged then, unless only the names can't be synced.
     fn put(&self, function: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>>;
 
     /// Replaces the entry that was `opened` with a temporary file that holds the same value. Keeps the time when the

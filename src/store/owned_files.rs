@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::registry::ENTRY_MAGIC;
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
@@ -16,7 +17,7 @@ use crate::store::names::{
     VERSION_FOLDER, is_code_file,
 };
 use crate::sys::atomic_file::TEMP_SUFFIX;
-use crate::sys::file::{open_entry, read_now};
+use crate::sys::file::{begins, open_entry, read_now};
 
 /// Limit on the damaged bytes in the magic of an entry that is still recognized.
 const MOST_DAMAGED: usize = 2;
@@ -73,15 +74,20 @@ pub(crate) fn is_ours(path: &Path, role: Role) -> io::Result<bool> {
     }
 }
 
-fn is_function(json: &[u8]) -> bool {
-    begins(json, b"{\n  \"package\"") || serde_json::from_slice::<FunctionFile>(json).is_ok()
+/// Returns an error if a file at this path does not belong to larder. Anything but a regular file may be replaced,
+/// because it holds no data.
+pub(crate) fn expect_ours(path: &Path, role: Role) -> Result<()> {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file || is_ours(path, role).unwrap_or(true) {
+        return Ok(());
+    }
+    let what =
+        "this file is not larder's, so it is not replaced, and no results are stored beside it; move it elsewhere";
+    Err(Error::new(ErrorKind::InvalidInput, what).at(path))
 }
 
-/// Returns whether `content` begins with `start`. A power failure may have cut the end of the content, or turned it
-/// into zeros.
-fn begins(content: &[u8], start: &[u8]) -> bool {
-    let len = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1).min(start.len());
-    content[..len] == start[..len]
+fn is_function(json: &[u8]) -> bool {
+    begins(json, b"{\n  \"package\"") || serde_json::from_slice::<FunctionFile>(json).is_ok()
 }
 
 /// Returns whether this may be all that a power failure left of a file: only zeros.

@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::thread::LocalKey;
 
+use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;
@@ -131,26 +132,34 @@ pub(crate) fn listed(functions: &Path, parts: &[PathBuf]) -> Vec<String> {
 /// Returns the first missing reference among those that a header lists, and among the references of these in turn. A
 /// file that can't be an entry counts as missing. Damage to its value is found when it is read.
 pub(crate) fn first_gone(functions: &Path, listed: &[String]) -> Option<PathBuf> {
+    first_gone_of(functions, listed, &mut |_| {})
+}
+
+/// Records that the results which a used result refers to were used, too, so that they are not evicted before it.
+pub(crate) fn touch(store: &dyn Store, functions: &Path, listed: &[String]) {
+    first_gone_of(functions, listed, &mut |part| store.touch(part));
+}
+
+fn first_gone_of(functions: &Path, listed: &[String], there: &mut dyn FnMut(&StoredEntry)) -> Option<PathBuf> {
     let mut todo: Vec<PathBuf> = listed.iter().map(|part| functions.join(part)).collect();
     let mut seen = HashSet::new();
     while let Some(part) = todo.pop() {
         if seen.len() == MOST_LOOKED_AT || !seen.insert(part.clone()) {
             continue;
         }
-        match find(functions, &part).and_then(|path| parts_of(&path)) {
-            // References into another cache are absolute paths, which `join` leaves unchanged.
-            Some(parts) => todo.extend(parts.iter().map(|part| functions.join(part))),
-            None => return Some(part),
-        }
+        let Some(entry) = find(functions, &part).and_then(|path| open_part(&path)) else { return Some(part) };
+        there(entry.stored());
+        // References into another cache are absolute paths, which `join` leaves unchanged.
+        todo.extend(entry.header.details.parts.iter().map(|part| functions.join(part)));
     }
     None
 }
 
-/// Returns the references that the entry in this file lists; `None` if it is not a complete entry.
-fn parts_of(path: &Path) -> Option<Vec<String>> {
+/// Opens the entry in this file; `None` if it is not a complete entry.
+fn open_part(path: &Path) -> Option<EntryReader> {
     let key = path.file_name().and_then(Layout::key_of_entry)?;
-    let peeked = EntryReader::read(StoredEntry::open(path).ok()?, &key).ok()?;
-    peeked.is_complete().ok()?.then(|| peeked.header.details.parts.clone())
+    let entry = EntryReader::read(StoredEntry::open(path).ok()?, &key).ok()?;
+    entry.is_complete().ok()?.then_some(entry)
 }
 
 /// Returns the current path of a referenced file: in this cache if it is there, even if the cache was elsewhere when

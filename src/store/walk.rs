@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::interface::Listing;
 use crate::store::layout::Layout;
 use crate::store::listed_entry::ListedEntry;
@@ -82,6 +82,11 @@ impl Listing for Walk {
             Some(listing) => listing,
             None => {
                 let Some(folder) = self.folders.pop() else { return Ok(None) };
+                // Links in the folders below are not followed either.
+                if folder.depth == 0 && folder.path.is_symlink() {
+                    let what = "this is a link, which is not followed: nothing beyond it is listed or removed";
+                    return Err(Error::new(ErrorKind::InvalidInput, what).at(folder.path));
+                }
                 match fs::read_dir(&folder.path) {
                     Ok(listing) => (folder, listing),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {

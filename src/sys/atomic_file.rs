@@ -114,24 +114,28 @@ impl TempFile {
     }
 
     /// Publishes the file like [`publish`](TempFile::publish). If the system refuses the name, `elsewhere` may return
-    /// another one. Returns the final path.
+    /// another one. Returns the final path, and the size of the file that was replaced.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that publishes")]
     pub(crate) fn publish_or(
         mut self,
         target: &Path,
         durable: bool,
         elsewhere: impl FnMut(&io::Error) -> Option<PathBuf>,
-    ) -> Result<PathBuf> {
+    ) -> Result<(PathBuf, Option<u64>)> {
         let file = self.complete(durable)?;
         let root = self.root.take();
-        let put = self.put_in_place(file, target, elsewhere, |file, target| file.persist(target));
+        let mut before = None;
+        let put = self.put_in_place(file, target, elsewhere, |file, target| {
+            before = fs::symlink_metadata(target).ok().map(|metadata| metadata.len());
+            file.persist(target)
+        });
         let placed = put
             .and_then(|placed| fault_injection::point("in place").map(|()| placed))
             .map_err(|e| Error::io(e, "can't put the new file in place").at(target))?;
         if durable {
             sync_names(&placed, root.as_deref())?;
         }
-        Ok(placed)
+        Ok((placed, before))
     }
 
     /// Publishes the file like [`publish_or`](TempFile::publish_or), unless `target` exists. Returns whether the file

@@ -175,3 +175,10 @@ fn read_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
 fn read_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, target, offset)
 }
+
+/// Returns whether `content` begins with `start`. A power failure may have cut the end of the content, or turned it
+/// into zeros.
+pub(crate) fn begins(content: &[u8], start: &[u8]) -> bool {
+    let len = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1).min(start.len());
+    content[..len] == start[..len]
+}

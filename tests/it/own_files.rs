@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use larder::{Cache, Compression, ErrorKind, Limits};
+use larder::{Cache, Compression, ErrorKind, Limits, memoize};
 use tempfile::tempdir;
 
 use crate::removal::remove_in_use;
@@ -195,6 +195,58 @@ fn a_function_whose_file_is_foreign_is_computed() {
     fs::remove_file(cache.path().join("v1/users/function.json")).unwrap();
     assert_eq!((users(1, &cache), users(1, &cache)), (1, 1));
     assert_eq!(cache.stats().unwrap().hits, 1);
+}
+
+/// The other files that larder has beside entries.
+#[test]
+fn foreign_files_beside_entries_are_not_changed() {
+    let users = |n: u8, cache: &Cache| cache.get_or_compute("users", &n, || n);
+    let root = tempdir().unwrap();
+    let cache = Cache::open(root.path().join("cache")).unwrap();
+    put(cache.path(), &["v1/users/history"]);
+    let path = cache.path().join("v1/users/history");
+    let before = fs::read(&path).unwrap();
+    assert_eq!((users(1, &cache), users(1, &cache)), (1, 1));
+    cache.find(&cache.entries().unwrap().next().unwrap().key.to_string()).unwrap().iter().for_each(|entry| {
+        cache.remove(entry).unwrap();
+    });
+    assert_eq!(users(1, &cache), 1);
+    assert!(fs::read(&path).unwrap() == before);
+    // Without a history, results are stored all the same.
+    assert_eq!(cache.stats().unwrap().hits, 1);
+
+    #[memoize(cache = cache, ignore(cache), name = "tracked")]
+    fn tracked(n: u8, cache: &Cache) -> u8 {
+        let _ = cache;
+        n
+    }
+    tracked(1, &cache);
+    let folder =
+        cache.functions().unwrap().into_iter().find(|function| function.name.contains("tracked")).unwrap().path;
+    let is_code = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("code-");
+    let code = fs::read_dir(folder).unwrap().map(|item| item.unwrap().path()).find(is_code).unwrap();
+    cache.clear().unwrap();
+    fs::create_dir_all(code.parent().unwrap()).unwrap();
+    fs::write(&code, "mine").unwrap();
+    assert_eq!(tracked(1, &Cache::open(cache.path()).unwrap()), 1);
+    assert_eq!(fs::read(&code).unwrap(), b"mine");
+}
+
+/// A link in the place of the folder of all functions is not followed either.
+#[test]
+fn a_link_in_place_of_all_functions_is_not_followed() {
+    let root = tempdir().unwrap();
+    let cache = Cache::builder(root.path().join("cache")).hot_bytes(0).open().unwrap();
+    cache.get_or_compute("f", &1, || 1);
+    let (there, moved) = (cache.path().join("v1"), root.path().join("moved"));
+    fs::rename(&there, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &there).unwrap();
+    let before = content(&moved, None);
+    assert!(cache.clear().unwrap_err().to_string().contains("link"));
+    assert!(cache.trim_to(&Limits { max_entries: Some(0), ..Limits::default() }).is_err());
+    let limited = Cache::builder(cache.path()).max_entries(0).open().unwrap();
+    limited.get_or_compute("g", &1, || 1);
+    assert!(content(&moved, None) == before);
 }
 
 /// A damaged entry still belongs to larder, even if most of it is missing.

@@ -39,6 +39,42 @@ fn damage(cache: &Cache) {
     fs::write(&path, bytes).unwrap();
 }
 
+/// A result that is only passed on by reference is used, and so are the results that a used one refers to.
+#[test]
+fn results_used_by_reference_are_touched() {
+    let (_folder, cache) = cache();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(100_000);
+    let age = || {
+        for entry in cache.entries().unwrap() {
+            fs::File::options().write(true).open(&entry.path).unwrap().set_modified(old).unwrap();
+        }
+    };
+    let is_touched = |name: &str, cache: &Cache| {
+        cache.entries().unwrap().filter(|entry| entry.function.contains(name)).all(|entry| entry.used > old)
+    };
+    // Each handle has its own memory of what it touched in this minute.
+    let opened = || Cache::builder(cache.path()).hot_bytes(0).open().unwrap();
+    simulate::call(50, &cache).shelve().unwrap();
+    age();
+    let shelved = simulate::call(50, &opened()).shelve().unwrap();
+    assert!(is_touched("simulate", &cache));
+    age();
+    shelved.get().unwrap();
+    assert!(is_touched("simulate", &cache));
+    age();
+    let _mapped = shelved.map().unwrap();
+    assert!(is_touched("simulate", &cache));
+
+    #[memoize(cache = cache, ignore(cache))]
+    fn outer(cache: &Cache) -> Shelved<Array1<f64>> {
+        simulate::call(50, cache).shelve().unwrap()
+    }
+    outer(&cache);
+    age();
+    outer(&opened());
+    assert!(is_touched("outer", &cache) && is_touched("simulate", &cache));
+}
+
 #[test]
 fn shelving_stores_and_does_not_load() {
     let (_folder, cache) = cache();

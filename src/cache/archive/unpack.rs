@@ -98,8 +98,13 @@ fn unpack_all(
                 extended.look_at(&bytes);
                 continue;
             }
-            // Global headers say nothing about a single file, and folders are created when they are needed.
-            EntryType::XGlobalHeader | EntryType::Directory => continue,
+            // It says nothing about a single file.
+            EntryType::XGlobalHeader => continue,
+            // Folders are created when they are needed. A long name before this header is the folder's.
+            EntryType::Directory => {
+                extended = Extended::default();
+                continue;
+            }
             _ => {}
         }
         let Extended { name, other_size } = std::mem::take(&mut extended);

@@ -33,7 +33,12 @@ impl Cache {
         let mut findings = vec![variables::run_mode()];
         findings.extend(variables::wrong_ones());
         let Some(place) = self.place() else {
-            findings.push(fault("cache", "it is off".to_owned(), "open it in a folder that can be created"));
+            findings.push(match self.engine().deferred_error() {
+                Some(error) => {
+                    fault("cache", format!("it is off: {error}"), "it is opened again when that is remedied")
+                }
+                None => note("cache", "it is off", "`unset LARDER`, or open it other than by `Cache::disabled`"),
+            });
             return findings;
         };
         let root = place.layout.root();

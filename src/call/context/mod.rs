@@ -145,10 +145,11 @@ impl<'a> CallContext<'a> {
         if let Some(expired) = self.expired(rules, created) {
             return Lookup::Miss(expired);
         }
+        let functions = place.layout.functions();
         if touch && !self.cache.is_read_only() && memory.is_touch_due(key) {
             place.store.touch(peeked.stored());
+            references::touch(&*place.store, &functions, &peeked.header.details.parts);
         }
-        let functions = place.layout.functions();
         let gone = |part: PathBuf| Lookup::Miss(Reason::PartGone { what: part.display().to_string() });
         if let Some(part) = references::first_gone(&functions, &peeked.header.details.parts) {
             return gone(part);
@@ -219,6 +220,18 @@ impl<'a> CallContext<'a> {
         expired(&self.cache, rules, created)
     }
 
+    /// Records that the result was used without being loaded: a reference to it is passed on.
+    pub(crate) fn touch(&self) {
+        let (Some((folder, key)), Some(place)) = (self.place(), self.cache.place()) else { return };
+        if self.cache.is_read_only() || !self.cache.engine().memory_tier().is_touch_due(key) {
+            return;
+        }
+        if let Ok(Some(entry)) = EntryReader::open(&*place.store, folder, key) {
+            place.store.touch(entry.stored());
+            references::touch(&*place.store, &place.layout.functions(), &entry.header.details.parts);
+        }
+    }
+
     /// Returns whether [`load`](CallContext::load) would find a result of this type. The value is read only if a
     /// `valid` predicate must see it, so damage of the value may go unnoticed.
     pub(crate) fn is_stored<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> bool {
@@ -247,6 +260,7 @@ impl<'a> CallContext<'a> {
             code: &function.code,
             parts: &self.memo.code_parts(),
             arguments,
+            digests: arguments.iter().map(brief).collect(),
             unkept: self.cache.engine().unstored.of(key),
         };
         missing.reason()

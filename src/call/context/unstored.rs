@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use crate::call::context::CallContext;
-use crate::error::Error;
 use crate::error::too_large::TooLarge;
+use crate::error::{Error, ErrorKind};
 use crate::observe::reason::NotKept;
 use crate::observe::stats::{Count, number_of};
 use crate::store::history::{Event, Kind};
@@ -12,16 +12,14 @@ use crate::sys::catch_panic;
 
 impl<'a> CallContext<'a> {
     /// Records why the result of this call was not stored, so that `explain` can say so.
-    pub(crate) fn not_kept(&self, why: NotKept, error: Option<&Error>) {
+    pub(crate) fn not_kept(&self, why: NotKept, error: Option<ErrorKind>) {
         let (Some(there), Some((folder, key))) = (self.cache.place(), self.place()) else { return };
         let (kind, numbers) = match &why {
             NotKept::Err => (Kind::Err, Vec::new()),
             NotKept::Panic => (Kind::Panic, Vec::new()),
             NotKept::StoreIf => (Kind::StoreIf, Vec::new()),
             NotKept::TooLarge { size, limit } => (Kind::TooLarge, vec![size.unwrap_or(u64::MAX), *limit]),
-            NotKept::Fault { .. } | NotKept::ReadOnly => {
-                (Kind::Fault, error.map(|error| number_of(error.kind())).into_iter().collect())
-            }
+            NotKept::Fault { .. } | NotKept::ReadOnly => (Kind::Fault, error.map(number_of).into_iter().collect()),
         };
         let at = SystemTime::now();
         let writes = self.cache.engine().unstored.note(key, at, why);
@@ -38,11 +36,11 @@ impl<'a> CallContext<'a> {
             Some(TooLarge { size, limit }) => {
                 self.home.tally().add(Count::TooLarge, 1);
                 self.fault("a result is larger than the cache may be: it will be computed again", error);
-                self.not_kept(NotKept::TooLarge { size, limit }, Some(error));
+                self.not_kept(NotKept::TooLarge { size, limit }, Some(error.kind()));
             }
             None => {
                 self.fault("a result can't be stored: it will be computed again", error);
-                self.not_kept(NotKept::Fault { what: error.to_string() }, Some(error));
+                self.not_kept(NotKept::Fault { what: error.to_string() }, Some(error.kind()));
             }
         }
     }

@@ -99,6 +99,12 @@ fn what_is_stored_during_a_scan_is_counted_once() {
     assert_eq!(recorded(root.path()).entries, 11);
     assert!(here.reconcile(&baseline, &scanned(5), true).unwrap());
     assert_eq!(recorded(root.path()).entries, 6);
+    // The same if the caller of the scan waits for it, as with `trim`.
+    let baseline = here.baseline();
+    there.stored(&counters, None, 100);
+    there.flush_one(&counters);
+    assert!(!here.reconcile(&baseline, &scanned(7), false).unwrap());
+    assert_eq!(recorded(root.path()).entries, 7);
 }
 
 #[test]

@@ -102,35 +102,27 @@ impl Accounting {
 
     /// Corrects the counters by the difference between what a scan found and its `baseline`. Returns
     /// whether the counters are right now: false if another scan corrected them in between, if the counter file stayed
-    /// locked, or if the cache is off. With `ignore_small_differences`, it also ignores a difference that is
-    /// not larger than the number of entries stored and removed during the scan: the scan may or may not have counted
-    /// these.
-    pub(crate) fn reconcile(
-        &self,
-        baseline: &Baseline,
-        found: &Scanned,
-        ignore_small_differences: bool,
-    ) -> Result<bool> {
+    /// locked, if the cache is off, or if the difference is not larger than the number of entries stored and removed
+    /// during the scan: the scan may or may not have counted these. `is_in_call`: a call waits for it, so it does not
+    /// wait long for the file.
+    pub(crate) fn reconcile(&self, baseline: &Baseline, found: &Scanned, is_in_call: bool) -> Result<bool> {
         let Some(files) = &self.files else { return Ok(false) };
         // In a folder without a cache, a reader creates nothing.
         if found.is_empty() && baseline.functions.is_empty() && !files.counters.exists() {
             return Ok(true);
         }
-        // A call that evicts must not wait as long as one that trims.
-        let tries = if ignore_small_differences { SHORT_TRIES } else { LONG_TRIES };
+        let tries = if is_in_call { SHORT_TRIES } else { LONG_TRIES };
         let Some(mut session) = files.counters.session(tries) else { return Ok(false) };
         let counted = session.read()?;
         if counted.corrections != baseline.corrections {
             return Ok(false);
         }
-        if ignore_small_differences {
-            let now: i64 = self.usage_by_function(&counted.records).values().map(|usage| usage.entries).sum();
-            let own = self.usage.moved().wrapping_sub(baseline.moved);
-            let churn = own.max(now.abs_diff(baseline.entries()));
-            let entries: i64 = found.values().map(|usage| usage.entries).sum();
-            if churn > 0 && baseline.entries().abs_diff(entries) <= churn {
-                return Ok(false);
-            }
+        let now: i64 = self.usage_by_function(&counted.records).values().map(|usage| usage.entries).sum();
+        let own = self.usage.moved().wrapping_sub(baseline.moved);
+        let churn = own.max(now.abs_diff(baseline.entries()));
+        let entries: i64 = found.values().map(|usage| usage.entries).sum();
+        if churn > 0 && baseline.entries().abs_diff(entries) <= churn {
+            return Ok(false);
         }
         self.add_difference(&baseline.functions, found);
         match self.note_correction(&mut session) {

@@ -164,7 +164,9 @@ impl Accounting {
         counted.corrections?;
         let mut all = BTreeMap::new();
         for record in counted.records {
-            all.insert(files.root.join(record.folder?), record.totals);
+            if let Some(folder) = record.folder {
+                all.insert(files.root.join(folder), record.totals);
+            }
         }
         for (name, unflushed) in own {
             all.entry(files.root.join(name)).or_default().add(&unflushed);

@@ -61,9 +61,14 @@ pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<Trim
         let found = &found[*index];
         let removed = if limits.dry_run { Ok(true) } else { (context.remove)(&found.folder, &found.key) };
         context.folder.progress.tell(done, victims.len() as u64);
-        if let Err(error) = removed {
-            failures.add(error);
-            continue;
+        match removed {
+            Ok(true) => {}
+            // Another process has removed it, or the file is not larder's.
+            Ok(false) => continue,
+            Err(error) => {
+                failures.add(error);
+                continue;
+            }
         }
         let size = found.candidate.size;
         trimmed.removed += 1;

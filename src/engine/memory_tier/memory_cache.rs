@@ -125,7 +125,12 @@ impl MemoryCache {
         let lookup = Lookup::new(function, call);
         let find = || self.map.get(&lookup);
         thread_cache::get(self.number, &lookup, is_valid, find, |entry| {
-            entry.note_used();
+            // A thread that has the result in a slot of its own does not look it up in the map, where it would become
+            // the next to be evicted, and its file would not be touched.
+            if entry.note_used() && self.map.get(&lookup).is_none() {
+                let call = Call { hash: lookup.hash, function: *function, encoding: call.into() };
+                self.map.insert(call, entry.clone());
+            }
             with(entry)
         })
     }

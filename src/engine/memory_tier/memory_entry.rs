@@ -52,13 +52,11 @@ impl MemoryEntry {
         MemoryEntry { key, document, created, took, size, snapshot, used: AtomicBool::new(false) }
     }
 
-    /// Records that the result was used.
+    /// Records that the result was used. Returns whether it is the first use since [`take_used`](Self::take_used).
     #[inline]
-    pub(super) fn note_used(&self) {
+    pub(super) fn note_used(&self) -> bool {
         // Write only if the value changes, as other threads read this cache line.
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
-        }
+        !self.used.load(Ordering::Relaxed) && !self.used.swap(true, Ordering::Relaxed)
     }
 
     /// Returns whether it was used since the last call.

@@ -51,7 +51,7 @@ pub(super) fn get<R>(
     lookup: &Lookup<'_>,
     is_valid: impl Fn(&MemoryEntry) -> bool,
     find: impl FnOnce() -> Option<Arc<MemoryEntry>>,
-    with: impl FnOnce(&MemoryEntry) -> Option<R>,
+    with: impl FnOnce(&Arc<MemoryEntry>) -> Option<R>,
 ) -> Option<R> {
     let index = usize::from(lookup.hash.to_le_bytes()[0]) % SLOTS;
     let mut with = Some(with);

@@ -215,6 +215,20 @@ mod tests {
         assert_eq!(used(), [(F, KEY)]);
     }
 
+    /// Otherwise its file would not be touched, and would be evicted although the result is used all the time.
+    #[test]
+    fn a_result_that_only_a_thread_keeps_returns_to_the_shared_map() {
+        let it = Fixture::new(1 << 20);
+        it.insert(b"1", it.snapshot(), 10);
+        let cache = it.tier.cache.as_ref().unwrap();
+        (0..3).for_each(|_| assert!(it.has(&F, b"1")));
+        assert_eq!(cache.take_used(), [(F, KEY)]);
+        // As if the map had evicted it.
+        cache.clear();
+        assert!(it.has(&F, b"1"));
+        assert_eq!(cache.take_used(), [(F, KEY)]);
+    }
+
     #[test]
     fn results_take_no_more_memory_than_allowed() {
         let it = Fixture::new(100 << 10);

@@ -4,10 +4,13 @@
 //! version, and the *generation*: a number that changes whenever all results in memory are dropped, because another
 //! program removed or replaced a folder or the table.
 //!
-//! The generation changes, and the old table is dropped, in one step, and a snapshot reads both in one step. Otherwise a result could get the new
-//! generation with a version from the old table; that version never changes again, so the result would never become
-//! invalid. For the same reason, the step that takes the snapshot also adds the function's folder to the watched
-//! folders: if the folder is replaced later, the check notices it and changes the generation.
+//! The generation changes, and the old table is dropped, in one step, and a snapshot reads both in one step. Otherwise
+//! a result could get the new generation with a version from the old table; that version never changes again, so the
+//! result would never become invalid. For the same reason, the step that takes the snapshot also adds the function's
+//! folder to the watched folders: if the folder is replaced later, the check notices it and changes the generation.
+//!
+//! A removal changes the version in the file that is there *after* the change. If another program replaced the file,
+//! other processes have the new one, and a version in the old one would tell nobody.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,6 +24,9 @@ use std::time::SystemTime;
 use crate::engine::version_table::VersionTable;
 use crate::key::digest::Key;
 use crate::sys::file_id::FileId;
+
+/// Attempts to change a version in the file that is there. Another program may replace it again and again.
+const TRIES: u32 = 8;
 
 /// Decides which results may be used.
 pub(super) struct Validity {
@@ -154,6 +160,29 @@ impl Validity {
     /// # Errors
     /// If they can't be notified, so that they may use outdated results in memory.
     pub(super) fn bump(&self, key: Option<&Key>) -> io::Result<()> {
+        for _ in 0..TRIES {
+            let table = self.table_to_change()?;
+            let changed = match (&table, key) {
+                (Some(table), Some(key)) => table.bump(key),
+                (Some(table), None) => table.bump_all(),
+                (None, _) => return Ok(()),
+            };
+            if let Err(error) = changed {
+                // At least this process must not use them.
+                self.generation.fetch_add(1, Ordering::Release);
+                return Err(error);
+            }
+            if table.is_some_and(|table| table.is_there()) {
+                break;
+            }
+            self.check();
+        }
+        Ok(())
+    }
+
+    /// Returns the table in which versions are to be changed. `None` if there is none, and no process needs to be
+    /// notified.
+    fn table_to_change(&self) -> io::Result<Option<Arc<VersionTable>>> {
         let table = self.watched().table.clone();
         let table = match table {
             Some(table) => Some(table),
@@ -174,12 +203,7 @@ impl Validity {
                 table
             }
         };
-        match (table, key) {
-            (Some(table), Some(key)) => table.bump(key),
-            (Some(table), None) => table.bump_all(),
-            (None, _) => {}
-        }
-        Ok(())
+        Ok(table)
     }
 }
 
@@ -252,7 +276,27 @@ mod tests {
         }
     }
 
-    /// The same with real threads; the model above treats each step as atomic.
+    /// Other processes have the new table, and would not see a change of the old one.
+    #[test]
+    fn a_removal_is_announced_in_the_table_that_is_there() {
+        let root = tempfile::tempdir().unwrap();
+        let folder: Arc<Path> = root.path().into();
+        let (idle, other) = (validity(root.path()), validity(root.path()));
+        fs::remove_file(root.path().join("marks")).unwrap();
+        assert!(other.check());
+        let taken = snapshot(&other, &folder);
+        assert!(other.is_current(&taken));
+        idle.bump(Some(&KEY)).unwrap();
+        assert!(!other.is_current(&taken));
+        let taken = snapshot(&other, &folder);
+        fs::remove_file(root.path().join("marks")).unwrap();
+        assert!(other.check() && !other.is_current(&taken));
+        let taken = snapshot(&other, &folder);
+        idle.bump(None).unwrap();
+        assert!(!other.is_current(&taken));
+    }
+
+    /// As the model above, with real threads; the model treats each step as atomic.
     #[test]
     fn a_snapshot_never_pairs_a_removed_table_with_the_new_generation() {
         let root = tempfile::tempdir().unwrap();
