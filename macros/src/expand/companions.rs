@@ -13,6 +13,13 @@ impl Parts<'_> {
     pub(super) fn body(&self) -> TokenStream {
         let mut sig = self.function.item.sig.clone();
         sig.ident = self.body_name.clone();
+        for (input, parameter) in sig.inputs.iter_mut().zip(&self.function.parameters) {
+            if let FnArg::Typed(typed) = input
+                && self.is_used_by_options(parameter)
+            {
+                typed.attrs.push(parse_quote!(#[allow(unused_variables)]));
+            }
+        }
         let Item { vis, body, .. } = &self.function.item;
         let lints = self.lints_as_allow();
         let conditions = self.function.conditions();

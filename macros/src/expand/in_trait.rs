@@ -73,6 +73,9 @@ impl Parts<'_> {
             })
             .collect();
         let asyncness = &sig.asyncness;
+        let used = self.function.parameters.iter().filter(|parameter| self.is_used_by_options(parameter));
+        let used: Vec<_> = used.filter(|parameter| parameter.ty.is_some()).map(|parameter| &parameter.ident).collect();
+        let body = if used.is_empty() { quote!(#body) } else { quote!({ #(let _ = &#used;)* #body }) };
         quote!(#asyncness move |(#(#patterns,)*)| -> #output #body)
     }
 }

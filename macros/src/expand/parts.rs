@@ -5,7 +5,8 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::{Attribute, FnArg, Pat, Signature, parse_quote};
 
 use crate::code::Code;
-use crate::function::Function;
+use crate::function::{Function, Parameter};
+use crate::item::mentions;
 use crate::options::Options;
 
 /// Whether a piece reports what is wrong with an argument: one message is enough.
@@ -67,6 +68,13 @@ impl<'f> Parts<'f> {
             }
         }
         sig
+    }
+
+    /// Returns whether an option uses this parameter, so that it is no unused variable of the function.
+    pub(super) fn is_used_by_options(&self, parameter: &Parameter) -> bool {
+        let keys = self.options.key.iter().map(|key| &key.expr);
+        let mut options = self.options.cache.iter().chain(keys);
+        options.any(|expr| mentions(expr.to_token_stream(), &|ident| *ident == parameter.ident))
     }
 
     /// Returns the function's lint levels for the generated code. A lint that is expected in the function need not occur

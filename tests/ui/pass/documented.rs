@@ -46,6 +46,30 @@ pub mod public {
         pub fn not_there(&self, nothing: Nothing) -> u8 {}
     }
 
+    /// A function whose options use arguments that its body does not use.
+    #[memoize(cache = cache, ignore(cache), key(n = n / m))]
+    pub fn with_options(cache: &larder::Cache, n: u64, m: u64) -> u64 {
+        1
+    }
+
+    impl Model {
+        /// Such a method.
+        #[memoize(cache = &this.0, ignore(this))]
+        #[must_use]
+        pub fn in_cache(&self, this: &(larder::Cache,)) -> u8 {
+            self.0
+        }
+    }
+
+    /// A trait.
+    pub trait Fit {
+        /// Such a method of a trait.
+        #[memoize(in_trait, cache = cache, ignore(cache))]
+        fn fit(cache: &larder::Cache, n: u64) -> u64 {
+            n
+        }
+    }
+
     /// Not to be used.
     #[memoize]
     #[deprecated(note = "use `documented`")]
