@@ -3,6 +3,8 @@
 //! An attribute can't see this, so the source file is read, but for messages only. Where it can't be read, and where a
 //! macro may have moved the function, the compiler reports errors itself.
 
+use std::cell::RefCell;
+
 use larder_tracking::{TokenKind, Tokens, lex};
 use proc_macro2::Ident;
 
@@ -15,6 +17,11 @@ pub(crate) enum Context {
     Trait,
 }
 
+thread_local! {
+    /// The last file, with its tokens. The compiler expands the functions of a file one after another.
+    static LAST: RefCell<Option<(String, Tokens)>> = const { RefCell::new(None) };
+}
+
 /// Returns the context of the function with this name, if it is certain.
 pub(crate) fn of(name: &Ident) -> Option<Context> {
     let span = name.span().unwrap();
@@ -22,19 +29,28 @@ pub(crate) fn of(name: &Ident) -> Option<Context> {
     let line = source.split_inclusive('\n').nth(span.line().checked_sub(1)?)?;
     let start = line.as_ptr() as usize - source.as_ptr() as usize;
     let (column, _) = line.char_indices().nth(span.column().checked_sub(1)?)?;
-    at(&source, start + column, &name.to_string())
+    let offset = start + column;
+    LAST.with_borrow_mut(|last| {
+        let (_, tokens) = match last.take_if(|(text, _)| *text == source) {
+            Some(known) => last.insert(known),
+            None => {
+                let tokens = lex(&source).ok()?;
+                last.insert((source, tokens))
+            }
+        };
+        at(tokens, offset, &name.to_string())
+    })
 }
 
-/// Returns the context of the function whose name is at this byte of the text.
-fn at(source: &str, offset: usize, name: &str) -> Option<Context> {
-    let tokens = lex(source).ok()?;
+/// Returns the context of the function whose name is at this byte of a file.
+fn at(tokens: &Tokens, offset: usize, name: &str) -> Option<Context> {
     let texts: Vec<&str> = tokens.iter().map(|token| tokens.text_of(token)).collect();
     let index = tokens.iter().position(|token| token.range().start == offset)?;
     // A name that a macro made is elsewhere.
     if texts[index] != name || index == 0 || texts[index - 1] != "fn" {
         return None;
     }
-    let headers = headers(&tokens, &texts, index)?;
+    let headers = headers(tokens, &texts, index)?;
     // A macro may do anything with its input.
     if headers.iter().any(|header| is_macro(header)) {
         return None;
@@ -114,8 +130,9 @@ mod tests {
                 closing.push(bracket);
             }
             source.push_str(&closing);
-            assert_eq!(at(&source, offset, "f"), expected, "{source}");
-            assert_eq!(at(&source, offset, "g"), None, "{source}");
+            let tokens = lex(&source).unwrap();
+            assert_eq!(at(&tokens, offset, "f"), expected, "{source}");
+            assert_eq!(at(&tokens, offset, "g"), None, "{source}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! The compiler's tokens and positions, as the tracking crate takes them.
 
+use std::path::PathBuf;
+
 use larder_tracking::{Bracket, Position, Tokens};
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 
@@ -51,13 +53,24 @@ pub(crate) fn position(span: Span) -> Option<Position> {
 
 /// Returns the positions of all tokens.
 pub(crate) fn positions(stream: TokenStream) -> Vec<Position> {
-    fn gather(tree: TokenTree, found: &mut Vec<Position>) {
-        found.extend(position(tree.span()));
+    fn gather(tree: TokenTree, last: &mut Option<(PathBuf, Position)>, found: &mut Vec<Position>) {
+        let span = tree.span().unwrap();
+        if let Some(file) = span.local_file() {
+            // Making a path canonical takes several calls of the system, and most tokens are of one file.
+            if last.as_ref().is_none_or(|(known, _)| *known != file) {
+                *last = Some((file.clone(), Position::new(&file, 0, 0)));
+            }
+            if let Some((_, known)) = last {
+                let mut position = known.clone();
+                (position.line, position.column) = (span.start().line(), span.start().column());
+                found.push(position);
+            }
+        }
         if let TokenTree::Group(group) = tree {
-            group.stream().into_iter().for_each(|tree| gather(tree, found));
+            group.stream().into_iter().for_each(|tree| gather(tree, last, found));
         }
     }
-    let mut found = Vec::new();
-    stream.into_iter().for_each(|tree| gather(tree, &mut found));
+    let (mut last, mut found) = (None, Vec::new());
+    stream.into_iter().for_each(|tree| gather(tree, &mut last, &mut found));
     found
 }
