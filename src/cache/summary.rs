@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ use crate::settings;
 use crate::sys::exit_hook;
 use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 use crate::text::humanize::{count, duration, number, size};
 
 /// What a cache did for this process. Returned by [`Cache::summary`](crate::Cache::summary), and printed when the
@@ -73,7 +74,7 @@ static REPORTED: PerProcess<Mutex<Reported>> = PerProcess::new();
 static IS_WANTED: Lazy<bool> = Lazy::new(|| settings::REPORT.get().unwrap_or(false));
 
 fn reported() -> Option<MutexGuard<'static, Reported>> {
-    IS_WANTED.then(|| REPORTED.get().lock().unwrap_or_else(PoisonError::into_inner))
+    IS_WANTED.then(|| locked(REPORTED.get()))
 }
 
 #[derive(Default)]

@@ -122,11 +122,6 @@ impl<R> Miss<R> {
         self.verified.is_some()
     }
 
-    /// Returns whether other calls may wait for the result.
-    pub(crate) fn is_for_all(&self) -> bool {
-        self.verified.is_none()
-    }
-
     /// Looks again for a result that other calls may have stored since the first lookup, if the role says so.
     pub(crate) fn look_again<S: ResultShape<R>>(
         mut self,

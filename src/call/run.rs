@@ -192,7 +192,7 @@ fn prepare<R, S: ResultShape<R>>(
     // 2. Join the same call of other threads and processes: one computes, the others wait and look again.
     let join = || context.join(options.tries, || context.shown(describe));
     let alone = || Some((Role::Alone, Duration::ZERO));
-    let role = if miss.is_for_all() { join() } else { alone() };
+    let role = if miss.verifies() { alone() } else { join() };
     let Some((mut role, mut waited)) = role else { return Prepared::Busy };
     while matches!(role, Role::Look) {
         match miss.look_again(context, rules, &role, waited) {

@@ -197,7 +197,7 @@ where
     };
     // 2. Join the same call of other threads and processes: one computes, the others wait and look again.
     let (mut role, mut waited) = (Role::Alone, Duration::ZERO);
-    let mut may_wait = miss.is_for_all();
+    let mut may_wait = !miss.verifies();
     while may_wait {
         let Some(mut way) = context.begin_join(true, options.tries) else { break };
         let next = loop {

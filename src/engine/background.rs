@@ -1,12 +1,13 @@
 //! Background thread that maintains the caches in use, once a second.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::accounting::{PAUSE_AT_END, TRIES_AT_END};
 use crate::engine::roster::{Awake, Roster};
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 use crate::sys::{catch_panic, exit_hook};
 
 const TICK: Duration = Duration::from_secs(1);
@@ -46,7 +47,7 @@ struct Caches {
 }
 
 fn caches() -> MutexGuard<'static, Caches> {
-    CACHES.get().lock().unwrap_or_else(PoisonError::into_inner)
+    locked(CACHES.get())
 }
 
 impl Background {

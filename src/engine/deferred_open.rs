@@ -1,12 +1,13 @@
 //! Folder of a cache that could not be created when the cache was opened, for example because the disk was full.
 //! Creating it is tried again, so that a long-running process can use its cache later.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::store::layout::Layout;
+use crate::sys::locked::locked;
 
 /// Minimum time between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -26,7 +27,7 @@ impl DeferredOpen {
 
     /// Returns why the folder can't be created; `None` if it was created.
     pub(super) fn error(&self) -> Option<Error> {
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+        locked(&self.tried).1.clone()
     }
 
     /// Returns whether the folder is still missing. Does not try to create it.

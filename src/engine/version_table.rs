@@ -22,7 +22,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -33,6 +33,7 @@ use crate::sys::file::{open_entry, open_to_change, write_all_at};
 use crate::sys::file_id::FileId;
 use crate::sys::file_system;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 const VERSIONS: usize = 512;
 const BYTES: usize = VERSIONS * 8;
@@ -63,7 +64,7 @@ impl VersionTable {
     /// Returns the table in this file, which all caches of the process share. Opens it if it is not open, or if the
     /// open file was replaced.
     pub(crate) fn shared(path: &Path, read_only: bool) -> io::Result<Arc<VersionTable>> {
-        let open = || OPEN.get().lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || locked(OPEN.get());
         let mut known: Vec<_> = {
             let mut open = open();
             open.retain(|(_, table)| table.strong_count() > 0);

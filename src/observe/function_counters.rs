@@ -1,12 +1,13 @@
 //! The counters of one function in this process.
 
 use std::cell::Cell;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::ErrorKind;
 use crate::observe::stats::{COUNTERS, Count, CounterTotals, UsageDelta, index_of_errors, nanoseconds};
+use crate::sys::locked::locked;
 
 /// Threads count in one of several lanes, so that they rarely write to the same cache line.
 const LANES: usize = 8;
@@ -91,24 +92,24 @@ impl FunctionCounters {
 
     /// Returns the counts that the counter file does not have yet.
     pub(crate) fn unflushed(&self) -> CounterTotals {
-        let flushed = self.flushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let flushed = locked(&self.flushed);
         self.totals().minus(&flushed)
     }
 
     /// Returns the counts that the counter file already has.
     pub(crate) fn flushed(&self) -> CounterTotals {
-        *self.flushed.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.flushed)
     }
 
     /// Records that `more` was added to the counter file.
     pub(crate) fn note_flushed(&self, more: &CounterTotals) {
-        self.flushed.lock().unwrap_or_else(PoisonError::into_inner).add(more);
+        locked(&self.flushed).add(more);
     }
 
     /// Returns the totals of the last export and the current totals, and records these as exported.
     #[cfg(feature = "metrics")]
     pub(crate) fn take_unexported(&self) -> (CounterTotals, CounterTotals) {
-        let mut exported = self.exported.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exported = locked(&self.exported);
         let totals = self.totals();
         (std::mem::replace(&mut *exported, totals), totals)
     }

@@ -1,7 +1,7 @@
 //! `InFlight`: one call that is being computed in this process.
 
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Instant, SystemTime};
 
 use crate::key::digest::Key;
@@ -10,6 +10,7 @@ use crate::single_flight::progress_probe::{Pace, ThreadProbe, ThreadProgress};
 use crate::single_flight::task_state::TaskState;
 use crate::sys::file_id::FileId;
 use crate::sys::fork::generation::Born;
+use crate::sys::locked::locked;
 
 /// The root folder of a cache, independent of the path that leads to it.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,10 +67,6 @@ pub(crate) enum FlightOutcome {
     NotKept,
     /// There is no result: an `Err`, a panic, or a dropped future. Another leader may succeed.
     Failed,
-}
-
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl InFlight {

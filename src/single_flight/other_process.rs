@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::key::digest::Key;
-use crate::single_flight::flight::locked;
 use crate::single_flight::holder::Holder;
 use crate::single_flight::report_file::{Report, ReportedCall, read_all};
 use crate::single_flight::table::InFlightTable;
 use crate::single_flight::wait_graph;
 use crate::single_flight::wait_policy::{BUSY, IDLE, LOOK, is_stealing};
+use crate::sys::locked::locked;
 
 /// Minimum age of a report that counts as late. Reports are written each second.
 const LATE: Duration = Duration::from_secs(3);

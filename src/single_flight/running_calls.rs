@@ -10,11 +10,12 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::key::digest::Key;
 use crate::observe::stats::nanoseconds;
-use crate::single_flight::flight::{InFlight, locked};
+use crate::single_flight::flight::InFlight;
 use crate::single_flight::progress_probe::{Pace, ProcessWatch};
 use crate::single_flight::report_file::{Report, ReportedCall, folder, host, read_all};
 use crate::single_flight::table::InFlightTable;
 use crate::single_flight::wait_graph;
+use crate::sys::locked::locked;
 use crate::text::json::{seconds, seconds_since_1970};
 
 /// Minimum duration of a call that is reported.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::key::digest::Key;
-use crate::single_flight::flight::{FlightOutcome, InFlight, Root, locked};
+use crate::single_flight::flight::{FlightOutcome, InFlight, Root};
 use crate::single_flight::progress_probe::ThreadProbe;
 use crate::single_flight::wait_graph::CallScope;
 use crate::single_flight::{report_file, wait_graph};
@@ -14,6 +14,7 @@ use crate::sys::file_id::FileId;
 use crate::sys::fork::generation::Born;
 use crate::sys::lock::key_locks::{KeyLock, KeyLocks};
 use crate::sys::lock::try_lock::TryLock;
+use crate::sys::locked::locked;
 
 /// The calls of one cache that are being computed in this process.
 pub(crate) struct InFlightTable {

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::single_flight::flight::{FlightOutcome, InFlight, ProbeState, locked};
+use crate::single_flight::flight::{FlightOutcome, InFlight, ProbeState};
 use crate::single_flight::join::{Join, WaitStage, WaitStep};
 use crate::single_flight::progress_probe::{Pace, ThreadProbe};
 use crate::single_flight::table::Role;
 use crate::single_flight::wait_graph::CallScope;
+use crate::sys::locked::locked;
 use crate::sys::timer;
 
 /// A task that was woken and not polled for this long counts as abandoned.

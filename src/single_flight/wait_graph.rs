@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::key::digest::Key;
-use crate::single_flight::flight::{InFlight, Root, locked};
+use crate::single_flight::flight::{InFlight, Root};
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 thread_local! {
     /// The calls that this thread is within, the outermost first.

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crate::key::digest::Key;
 #[cfg(feature = "async")]
 use crate::single_flight::flight::InFlight;
-use crate::single_flight::flight::locked;
 use crate::single_flight::holder::Holder;
 use crate::single_flight::other_process::{HolderState, OtherProcesses};
 use crate::single_flight::table::{InFlightTable, LeaderGuard};
 use crate::single_flight::wait_graph;
 use crate::single_flight::wait_graph::WaitGuard;
+use crate::sys::locked::locked;
 
 /// A wait shorter than this is not worth asking the system who holds the lock.
 const SHORT: Duration = Duration::from_millis(5);

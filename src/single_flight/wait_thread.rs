@@ -3,12 +3,13 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::single_flight::flight::{FlightOutcome, InFlight, ProbeState, locked};
+use crate::single_flight::flight::{FlightOutcome, InFlight, ProbeState};
 use crate::single_flight::holder::Holder;
 use crate::single_flight::progress_probe::{Pace, ProcessWatch, ThreadProbe};
 use crate::single_flight::wait_graph;
 use crate::single_flight::wait_graph::WaitGuard;
 use crate::single_flight::wait_policy::{BUSY, IDLE, WaitPolicy};
+use crate::sys::locked::locked;
 use crate::sys::proc;
 
 /// A wait for a leader in this process.

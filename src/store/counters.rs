@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use crate::error::Result;
 use crate::key::digest::Key;
@@ -27,6 +27,7 @@ use crate::observe::function_counters::FunctionCounters;
 use crate::observe::stats::CounterTotals;
 use crate::store::record_file::{CHECKSUM, RecordFile, Records, Writing, numbers, put_numbers};
 use crate::sys::lock::key_locks::KeyLocks;
+use crate::sys::locked::locked;
 
 const RECORD: usize = 1024;
 const ID: Range<usize> = CHECKSUM..24;
@@ -108,14 +109,14 @@ impl CounterFile {
 
     /// Begins a session; waits for it by at most `tries` tries, 2 ms apart.
     pub(crate) fn session(&self, tries: u32) -> Option<Session<'_>> {
-        let offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let offsets = locked(&self.offsets);
         Some(Session { records: &self.records, offsets, _writing: self.records.lock(tries)? })
     }
 
     /// Reads the file while no thread of this process adds to it, so that each count of this process is either in the
     /// file or unflushed, never both. `with` gets the content of the file, and must not log.
     pub(crate) fn read_with<R>(&self, with: impl FnOnce(Result<Counted>) -> R) -> R {
-        let _unchanged = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let _unchanged = locked(&self.offsets);
         with(self.read())
     }
 
@@ -128,7 +129,7 @@ impl CounterFile {
     /// Reads the counters of one function while no thread of this process adds to the file. `with` gets `None` if there are
     /// none, and must not log.
     pub(crate) fn read_one_with<R>(&self, folder: &str, with: impl FnOnce(Result<Option<CounterTotals>>) -> R) -> R {
-        let _unchanged = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let _unchanged = locked(&self.offsets);
         with(self.read_one(folder))
     }
 

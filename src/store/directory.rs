@@ -11,7 +11,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +25,7 @@ use crate::sys::atomic_file::{TempFile, create_private_folder};
 use crate::sys::file_id::FileId;
 use crate::sys::file_system::is_folder_full;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 /// How long the store relies on having seen no spread folder for a function.
 const SPREAD_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -136,7 +137,7 @@ impl Directory {
     }
 
     fn known(&self) -> MutexGuard<'_, KnownState> {
-        self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
+        locked(self.known.get())
     }
 
     /// Returns whether a function has no spread folder. The answer is cached for `SPREAD_CHECK_INTERVAL`, because each miss needs

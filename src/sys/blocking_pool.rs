@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 /// Maximum number of threads. It is large because a job may need another job, if a `Deserialize` makes calls of its
 /// own.
@@ -29,10 +30,6 @@ struct Pool {
 
 /// The pool, and the condition variable for new jobs. A forked child has none of its parent's threads.
 static POOL: PerProcess<(Mutex<Pool>, Condvar)> = PerProcess::new();
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Runs `work` on another thread, or on this one if the system refuses more threads. A panic of `work` continues here.
 /// If the future is dropped before `work` has begun, it is not run.

@@ -1,10 +1,11 @@
 //! Environment variables: their names, and how their values are parsed.
 
 use std::ffi::OsStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 /// An environment variable.
 pub(crate) struct Setting<T> {
@@ -41,7 +42,7 @@ impl<T> Setting<T> {
 
 pub(crate) fn warn_once(name: &str, error: &Error, what: &str) {
     static WARNED: PerProcess<Mutex<Vec<String>>> = PerProcess::new();
-    let mut warned = WARNED.get().lock().unwrap_or_else(PoisonError::into_inner);
+    let mut warned = locked(WARNED.get());
     if warned.iter().any(|warned| warned == name) {
         return;
     }

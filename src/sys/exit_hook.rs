@@ -2,9 +2,10 @@
 #![expect(unsafe_code, reason = "registers a function with the C library's `atexit`")]
 
 use std::panic::catch_unwind;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 #[derive(Default)]
 struct Tasks {
@@ -31,7 +32,7 @@ pub(crate) fn run_last(task: fn()) {
 }
 
 fn add(task: fn(), list: impl FnOnce(&mut Tasks) -> &mut Vec<fn()>) {
-    let mut tasks = TASKS.get().lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tasks = locked(TASKS.get());
     let list = list(&mut tasks);
     if !list.iter().any(|known| std::ptr::fn_addr_eq(*known, task)) {
         list.push(task);
@@ -45,7 +46,7 @@ fn add(task: fn(), list: impl FnOnce(&mut Tasks) -> &mut Vec<fn()>) {
 
 extern "C" fn at_exit() {
     let (tasks, last) = {
-        let mut all = TASKS.get().lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = locked(TASKS.get());
         (std::mem::take(&mut all.tasks), std::mem::take(&mut all.last))
     };
     // A tracing subscriber may use thread-local values that are already destroyed.

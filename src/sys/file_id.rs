@@ -4,8 +4,10 @@ use std::borrow::Borrow;
 use std::fs::{self, File, Metadata};
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use crate::sys::locked::locked;
 
 /// Identity of a file. While the file is open, no other file has the same identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl<F: Borrow<File>> TrackedFile<F> {
     /// Returns the metadata if this is still the file at `path`; `None` if it was removed or replaced, or if a folder
     /// above it was moved. A move may be noticed up to 50 ms late.
     pub(crate) fn at(&self, path: &Path) -> Option<Metadata> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = locked(&self.seen);
         if seen.elapsed() < BELIEVED {
             return linked(self.file.borrow());
         }

@@ -30,6 +30,7 @@ pub(crate) mod file_id;
 pub(crate) mod file_system;
 pub(crate) mod fork;
 pub(crate) mod lock;
+pub(crate) mod locked;
 pub(crate) mod open_files;
 pub(crate) mod permissions;
 pub(crate) mod proc;

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::sys::file_id::TrackedFile;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 /// Maximum number of files that are open at the same time, besides those that are being written to.
 const MOST: usize = 16;
@@ -18,7 +19,7 @@ static KEPT: PerProcess<Mutex<VecDeque<Kept>>> = PerProcess::new();
 type Kept = (PathBuf, TrackedFile);
 
 fn kept() -> MutexGuard<'static, VecDeque<Kept>> {
-    KEPT.get().lock().unwrap_or_else(PoisonError::into_inner)
+    locked(KEPT.get())
 }
 
 /// Takes the file of this path out of the list, with its metadata; `None` if it is not open, or is not the file at this

@@ -9,10 +9,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::error::{Error, ErrorKind};
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 #[cfg(unix)]
 pub(crate) use unix::Heir;
@@ -52,7 +53,7 @@ pub(crate) fn explain(error: Error) -> Error {
 
 /// Warns once for each cache that access was refused, with advice. Returns whether this was the first time.
 pub(crate) fn tell_once(root: &Path, error: &Error) -> bool {
-    if !TOLD.get().lock().unwrap_or_else(PoisonError::into_inner).insert(root.to_owned()) {
+    if !locked(TOLD.get()).insert(root.to_owned()) {
         return false;
     }
     let whose = error.path().map_or_else(String::new, owner_of);

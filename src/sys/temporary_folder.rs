@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, Weak};
 use std::thread;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::sys::exit_hook;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 /// The folders that this process must remove. A forked child begins with none, so it removes none of its parent's.
 static OWNED: PerProcess<Mutex<BTreeSet<PathBuf>>> = PerProcess::new();
@@ -77,7 +78,7 @@ impl Drop for TemporaryFolder {
 }
 
 fn owned() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    OWNED.get().lock().unwrap_or_else(PoisonError::into_inner)
+    locked(OWNED.get())
 }
 
 fn remove(path: &Path) {

@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
+
+use crate::sys::locked::locked;
 
 /// Bytes to work on, and a buffer for the result. It returns to the owner, which reuses the buffers.
 #[derive(Default)]
@@ -94,7 +96,7 @@ fn stopped() -> io::Error {
 fn serve(work: &Work, queue: &Queue) {
     loop {
         // A thread holds the lock while it waits for a job. The other threads wait for the lock.
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = locked(&queue).recv();
         let Ok((job, sender)) = next else { return };
         // Fails only if the pool is being dropped.
         let _ = sender.send(perform(work, job));
@@ -117,7 +119,7 @@ impl Drop for Pool {
         drop(self.jobs.take());
         {
             // Drop the jobs that no thread has begun.
-            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let queue = locked(&self.queue);
             while queue.try_recv().is_ok() {}
         }
         for thread in self.threads.drain(..) {

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder, available_parallelism};
 
 use crate::sys::env::{Setting, number, text_of, wrong};
 use crate::sys::fork::once::Once;
+use crate::sys::locked::locked;
 
 /// Limit on the default number of threads. More would only wait for memory.
 const MOST: usize = 16;
@@ -99,7 +100,7 @@ where
     let items = Mutex::new(Some(items.enumerate()));
     // The lock is poisoned if the iterator has panicked. The other threads may continue, as the panic is resumed at the
     // end.
-    let items = || items.lock().unwrap_or_else(PoisonError::into_inner);
+    let items = || locked(&items);
     let run = || {
         let (mut state, mut results) = (state(), Vec::new());
         loop {

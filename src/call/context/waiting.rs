@@ -1,6 +1,5 @@
 //! How a call waits for another one that computes the same result.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::call::context::CallContext;
@@ -8,6 +7,7 @@ use crate::key::call_key::Argument;
 use crate::single_flight::holder::Holder;
 use crate::single_flight::join::{Join, WaitStep};
 use crate::single_flight::table::Role;
+use crate::sys::locked::locked;
 
 impl CallContext<'_> {
     /// Waits until the result is stored or this call may compute it. Returns the role of the call and how long it
@@ -18,7 +18,7 @@ impl CallContext<'_> {
         shown: impl Fn() -> Vec<Argument>,
     ) -> Option<(Role, Duration)> {
         let Some(mut join) = self.begin_join(false, longest) else { return Some((Role::Alone, Duration::ZERO)) };
-        let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried = || locked(&self.tried);
         if longest.is_some()
             && let Some(seen) = tried().take()
         {

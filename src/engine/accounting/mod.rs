@@ -20,7 +20,7 @@ pub(crate) mod correction;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ use crate::store::layout::Layout;
 #[cfg(feature = "metrics")]
 use crate::sys::catch_panic;
 use crate::sys::lock::key_locks::KeyLocks;
+use crate::sys::locked::locked;
 
 /// Attempts to lock the counter file when an entry is stored or removed.
 const TRIES_AT_ONCE: u32 = 4;
@@ -65,10 +66,6 @@ struct Files {
     root: PathBuf,
     counters: CounterFile,
     hours: HourlyLog,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Accounting {

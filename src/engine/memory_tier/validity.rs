@@ -18,12 +18,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use crate::engine::version_table::VersionTable;
 use crate::key::digest::Key;
 use crate::sys::file_id::FileId;
+use crate::sys::locked::locked;
 
 /// Attempts to change a version in the file that is there. Another program may replace it again and again.
 const TRIES: u32 = 8;
@@ -86,7 +87,7 @@ impl Validity {
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.watched)
     }
 
     /// Takes a snapshot for a file in `folder` that is opened afterwards. `None` if the result must not be kept in

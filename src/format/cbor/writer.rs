@@ -1,10 +1,11 @@
 //! Destination of encoded bytes: a buffer in front of a writer, which counts and hashes all bytes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::error::{Error, Result};
 use crate::format::cbor::checksum::{Checksum, PIECE, of_short};
 use crate::format::target::Target;
+use crate::sys::locked::locked;
 use crate::sys::workers::{threads, with_helpers};
 
 /// Minimum size, in bytes, of arrays that are announced to the writer.
@@ -77,7 +78,7 @@ impl<'w> ByteWriter<'w> {
         let mut checksum = self.checksum.take().unwrap_or_default();
         if bytes.len() >= SUMMED_ASIDE && threads() > 1 {
             let shared = Mutex::new(&mut checksum);
-            let sum = || shared.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
+            let sum = || locked(&shared).update(bytes);
             let (written, summed) = with_helpers(1, sum, || self.hand_over(bytes));
             written?;
             if summed.is_empty() {

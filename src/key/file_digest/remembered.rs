@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::key::digest::Key;
 use crate::key::file_digest::state::State;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::locked::locked;
 
 /// Maximum number of remembered files and folders.
 const MOST_REMEMBERED: usize = 10_000;
@@ -35,7 +36,7 @@ static REMEMBERED: PerProcess<Mutex<Remembered>> = PerProcess::new();
 fn remembered() -> std::sync::MutexGuard<'static, Remembered> {
     let known = |parents: &Mutex<Remembered>| parents.try_lock().ok().map(|mut known| std::mem::take(&mut *known));
     let remembered = REMEMBERED.get_or(|parents| Mutex::new(parents.and_then(known).unwrap_or_default()));
-    remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&remembered)
 }
 
 /// Returns the digest of the file or folder at this path, if it has been read in this state.

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 #[cfg(feature = "async")]
 use std::task::Poll;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::sys::lock::ofd::{RangeLock as Held, RangeLocks as Kind};
 #[cfg(feature = "async")]
 use crate::sys::lock::try_lock::RETRY_INTERVAL;
 use crate::sys::lock::try_lock::{SLOT_BITS, TryLock};
+use crate::sys::locked::locked;
 #[cfg(feature = "async")]
 use crate::sys::timer;
 
@@ -48,10 +49,6 @@ pub(crate) struct KeyLock {
     born: Born,
     /// Whether others may be waiting for it.
     is_waited_for: bool,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl KeyLocks {

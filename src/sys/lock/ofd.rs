@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 #[cfg(feature = "async")]
 use std::task::Waker;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use crate::sys::lock::try_lock::{LENGTH_BITS, RETRY_INTERVAL, TryLock};
 #[cfg(feature = "async")]
 use crate::sys::lock::wake;
 use crate::sys::lock::wake::{Open, WakeWord};
+use crate::sys::locked::locked;
 use crate::sys::proc::boot_ticks;
 
 /// All locks of a cache. The file has a few bytes for the [`WakeWord`]. The locked ranges are beyond them.
@@ -90,13 +91,13 @@ impl RangeLocks {
 
     /// Closes the file, unless a lock is held, which keeps it open.
     pub(super) fn rest(&self) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *locked(&self.open) = None;
     }
 
     /// Returns the open file. Opens it again if the path leads to another file or none, because other processes lock
     /// that one.
     fn open(&self) -> io::Result<Arc<Open>> {
-        let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = locked(&self.open);
         if let Some(open) = &*kept
             && open.file.at(&self.path).is_some()
         {

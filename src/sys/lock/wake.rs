@@ -150,6 +150,7 @@ mod tasks {
     use std::time::Duration;
 
     use super::{LONGEST, Open, RETRY_INTERVAL, RUNG, number, read, say_that_somebody_waits};
+    use crate::sys::locked::locked;
 
     /// How long the thread stays without work.
     const IDLE: Duration = Duration::from_secs(2);
@@ -172,7 +173,7 @@ mod tasks {
 
     impl Tasks {
         fn waiting(&self) -> MutexGuard<'_, Waiting> {
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+            locked(&self.waiting)
         }
     }
 

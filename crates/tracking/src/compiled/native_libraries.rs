@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::compiled::paths::file_name;
 use crate::compiled::paths::{self, is_written_by_build_script};
 use crate::digest;
 
@@ -18,14 +19,14 @@ pub(crate) fn libraries(folders: &[PathBuf], names: &BTreeSet<String>) -> BTreeS
         let is_written = is_written_by_build_script(folder);
         gather(folder, if is_written { 8 } else { 0 }, &mut found);
         let is_named = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = file_name(&path);
             let name = name.strip_prefix("lib").unwrap_or(&name);
             names.iter().any(|known| name.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with('.')))
         };
         files.extend(found.into_iter().filter(|path| is_written || is_named(path)));
     }
     let named = files.into_iter().map(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file_name(&path);
         (format!("library {name}"), digest::of_file(&path))
     });
     named.collect()

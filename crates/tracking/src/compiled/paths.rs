@@ -33,6 +33,11 @@ pub(crate) fn label(path: &Path, base: &Path) -> String {
     parts.join("/")
 }
 
+/// Returns the name of a file for messages, without its folder: messages become part of the program.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// Returns whether a path is in the `OUT_DIR` of a package: `build/<package>-<hash>/out`. A build script writes it
 /// before rustc starts.
 pub(crate) fn is_written_by_build_script(source: &Path) -> bool {

@@ -8,7 +8,7 @@ use crate::compiled::build_start::BuildStart;
 use crate::compiled::cargo_notes::{CargoNotes, UnitNote};
 use crate::compiled::dep_info::DepInfo;
 use crate::compiled::metadata;
-use crate::compiled::paths::{is_hash, is_written_by_build_script};
+use crate::compiled::paths::{file_name, is_hash, is_written_by_build_script};
 use crate::compiled::rustc_args::RustcArgs;
 use crate::compiled::{md5, native_libraries, paths};
 use crate::digest;
@@ -358,10 +358,6 @@ pub(crate) fn changed_meanwhile(path: &Path) -> String {
 #[must_use]
 pub fn is_transient(unseen: &str) -> bool {
     unseen.ends_with(CHANGED)
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn is_generated(source: &Path, info: &DepInfo) -> bool {

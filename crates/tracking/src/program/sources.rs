@@ -1,6 +1,7 @@
 //! The sources of a program as items: those of the crate that is being compiled, and those of its path dependencies. A
 //! dependency is read when it is first named.
 
+use crate::compiled::paths::file_name;
 use crate::syntax::lexer::lex;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -109,7 +110,7 @@ impl Sources {
         if let Some(known) = self.known.get(root) {
             return Ok(*known);
         }
-        let file = self.read_file(root, package)?.ok_or_else(|| format!("can't read {}", name_of(root)))?;
+        let file = self.read_file(root, package)?.ok_or_else(|| format!("can't read {}", file_name(root)))?;
         let source_crate = self.source_crates.len();
         let module = self.modules.len();
         self.source_crates.push(SourceCrate { package, root: module, macros: HashMap::new() });
@@ -124,8 +125,8 @@ impl Sources {
     /// Reads a file and returns its index. Returns `None` if it does not exist.
     pub(crate) fn read_file(&mut self, path: &Path, package: usize) -> Result<Option<usize>, String> {
         let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
-        let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", name_of(path)))?;
-        let tokens = lex(text, &mut self.symbols).map_err(|why| format!("{}: {why}", name_of(path)))?;
+        let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", file_name(path)))?;
+        let tokens = lex(text, &mut self.symbols).map_err(|why| format!("{}: {why}", file_name(path)))?;
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         self.files.push(Arc::new(SourceFile { path, package, tokens }));
         Ok(Some(self.files.len() - 1))
@@ -421,11 +422,6 @@ impl Sources {
 
 pub(crate) fn join(module: &str, name: &str) -> String {
     if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") }
-}
-
-/// Returns the name of a file for messages, without its folder: messages become part of the program.
-pub(crate) fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn is_doc(token: &Token) -> bool {
