@@ -45,7 +45,7 @@ pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
 /// Registers a waker. Returns false if there is no thread that will call it.
 fn wake_at(due: Instant, waker: Waker) -> bool {
     let (timers, changed) = TIMERS.get();
-    let mut timers = locked(&timers);
+    let mut timers = locked(timers);
     if !timers.running {
         timers.running = thread::Builder::new().name("larder-timer".to_owned()).spawn(run).is_ok();
     }
@@ -58,7 +58,7 @@ fn wake_at(due: Instant, waker: Waker) -> bool {
 
 fn run() {
     let (all, changed) = TIMERS.get();
-    let mut timers = locked(&all);
+    let mut timers = locked(all);
     loop {
         let now = Instant::now();
         let due: Vec<_> = timers.set.extract_if(.., |(due, _)| *due <= now).collect();
@@ -66,7 +66,7 @@ fn run() {
             // A waker is foreign code, so no lock may be held here.
             drop(timers);
             due.into_iter().for_each(|(_, waker)| waker.wake());
-            timers = locked(&all);
+            timers = locked(all);
             continue;
         }
         let next = timers.set.iter().map(|(due, _)| *due).min();

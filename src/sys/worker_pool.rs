@@ -96,7 +96,7 @@ fn stopped() -> io::Error {
 fn serve(work: &Work, queue: &Queue) {
     loop {
         // A thread holds the lock while it waits for a job. The other threads wait for the lock.
-        let next = locked(&queue).recv();
+        let next = locked(queue).recv();
         let Ok((job, sender)) = next else { return };
         // Fails only if the pool is being dropped.
         let _ = sender.send(perform(work, job));

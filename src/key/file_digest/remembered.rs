@@ -36,7 +36,7 @@ static REMEMBERED: PerProcess<Mutex<Remembered>> = PerProcess::new();
 fn remembered() -> std::sync::MutexGuard<'static, Remembered> {
     let known = |parents: &Mutex<Remembered>| parents.try_lock().ok().map(|mut known| std::mem::take(&mut *known));
     let remembered = REMEMBERED.get_or(|parents| Mutex::new(parents.and_then(known).unwrap_or_default()));
-    locked(&remembered)
+    locked(remembered)
 }
 
 /// Returns the digest of the file or folder at this path, if it has been read in this state.

@@ -19,7 +19,7 @@ pub(crate) fn libraries(folders: &[PathBuf], names: &BTreeSet<String>) -> BTreeS
         let is_written = is_written_by_build_script(folder);
         gather(folder, if is_written { 8 } else { 0 }, &mut found);
         let is_named = |path: &PathBuf| {
-            let name = file_name(&path);
+            let name = file_name(path);
             let name = name.strip_prefix("lib").unwrap_or(&name);
             names.iter().any(|known| name.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with('.')))
         };
