@@ -54,7 +54,10 @@ pub(super) fn contents(cache: &Cache, place: &CacheFolder) -> Vec<Diagnosis> {
         }
         Ok(stats) => findings.push(note(
             "counts",
-            format!("{entries} are there, and {} counted: files came or went by hand", stats.entries),
+            format!(
+                "{entries} are there, and {} counted: files came or went by hand, or a process was killed",
+                stats.entries
+            ),
             "`larder trim` with any limit counts again; programs that keep to limits do so by themselves",
         )),
         Err(error) => {

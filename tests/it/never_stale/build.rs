@@ -76,13 +76,20 @@ impl Build {
     pub(super) fn write(&self, file: &str, text: &str) {
         let path = self.path(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        std::fs::write(path, self.with_own_version(text)).unwrap();
+    }
+
+    /// Gives the packages of each test a version of their own. cargo could otherwise take a package of another test for
+    /// one of the same name, as all tests share one target folder.
+    fn with_own_version(&self, manifest: &str) -> String {
+        let number = self.name.bytes().fold(0_u32, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into()));
+        manifest.replace("version = \"0.1.0\"", &format!("version = \"0.1.{}\"", number % 1_000_000))
     }
 
     pub(super) fn edit(&self, file: &str, from: &str, to: &str) {
-        let text = std::fs::read_to_string(self.path(file)).unwrap();
-        assert!(text.contains(from), "{file} has no {from:?}");
-        self.write(file, &text.replacen(from, to, 1));
+        let (text, from) = (std::fs::read_to_string(self.path(file)).unwrap(), self.with_own_version(from));
+        assert!(text.contains(&from), "{file} has no {from:?}");
+        self.write(file, &text.replacen(&from, to, 1));
     }
 
     pub(super) fn cache_dir(&self) -> &Path {

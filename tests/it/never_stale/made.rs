@@ -104,25 +104,48 @@ pub fn scaled(_: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
+/// A macro crate of several files is tracked: its library has the digests of few of them.
+#[test]
+fn a_macro_crate_of_several_files_counts() {
+    let build = program(
+        "numbers = { path = \"../numbers\" }\n",
+        "#[derive(numbers::Number)] struct Thing;",
+        "Thing::number() + x",
+    )
+    .beside(
+        "numbers",
+        "\n[lib]\nproc-macro = true",
+        "mod inner;
+#[proc_macro_derive(Number)]
+pub fn number(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    format!(\"impl Thing {{ fn number() -> u64 {{ {} }} }}\", inner::NUMBER).parse().unwrap()
+}",
+    )
+    .with("numbers/src/inner.rs", "pub const NUMBER: u64 = 10;");
+    build.follows(("13", "103"), ("numbers/src/inner.rs", "= 10;", "= 100;"));
+    build.edit("app/src/main.rs", "fn main()", "#[allow(dead_code)] fn unrelated() {}\nfn main()");
+    assert!(build.run().is_hit, "unrelated code counts");
+}
+
 /// A derive with the name of serde's also makes a type.
 #[test]
 fn a_derive_with_a_known_name_from_another_crate_counts() {
-    let build =
-        program("meta = { path = \"../meta\" }\n", "mod thing;\nuse thing::ThingMeta;", "ThingMeta::fields() + x")
-            .beside(
-                "meta",
-                "\n[lib]\nproc-macro = true",
-                "use proc_macro::TokenStream;
+    let build = program(
+        "derives = { path = \"../derives\" }\n",
+        "mod thing;\nuse thing::ThingMeta;",
+        "ThingMeta::fields() + x",
+    )
+    .beside(
+        "derives",
+        "\n[lib]\nproc-macro = true",
+        "use proc_macro::TokenStream;
 #[proc_macro_derive(Serialize)]
 pub fn meta(item: TokenStream) -> TokenStream {
     let count = item.to_string().matches(':').count();
     format!(\"pub struct ThingMeta; impl ThingMeta {{ pub fn fields() -> u64 {{ {count} * 10 }} }}\").parse().unwrap()
 }",
-            )
-            .with(
-                "app/src/thing.rs",
-                "use meta::*;\n#[derive(Serialize)] #[allow(dead_code)] pub struct Thing { a: u8 }",
-            );
+    )
+    .with("app/src/thing.rs", "use derives::*;\n#[derive(Serialize)] #[allow(dead_code)] pub struct Thing { a: u8 }");
     build.follows(("13", "23"), ("app/src/thing.rs", "a: u8", "a: u8, b: u8"));
 }
 
