@@ -209,6 +209,7 @@ fn missing_cut_or_damaged_members_are_errors() {
     }
 }
 
+#[cfg(feature = "archive")]
 #[test]
 fn a_cut_or_damaged_stream_of_any_content_is_an_error_of_damage() {
     let value = numbers(500);

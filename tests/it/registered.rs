@@ -166,6 +166,7 @@ fn files_are_written_by_extension_and_read_by_content() {
     assert!(load_from::<Sample>(bytes.as_slice()).is_err());
 }
 
+#[cfg(feature = "archive")]
 #[test]
 fn a_stream_that_its_compressor_can_not_read_is_damaged() {
     register();

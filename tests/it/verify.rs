@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::tempdir;
 
 use crate::child;
+#[cfg(feature = "async")]
 use crate::removal::remove_in_use;
 
 fn is_second() -> bool {
