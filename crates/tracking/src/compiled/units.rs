@@ -312,7 +312,7 @@ impl Units {
         let bytes = bytes.ok_or_else(|| format!("the metadata of crate `{name}` can't be read"))?;
         let digests: Vec<[u8; 16]> = by_digest.values().copied().collect();
         let found = metadata::contains(&bytes, &digests);
-        for (source, _) in by_digest.iter().map(|(source, _)| source).zip(found).filter(|(_, found)| !found) {
+        for (source, _) in by_digest.keys().zip(found).filter(|(_, found)| !found) {
             // The library of a macro crate has the digests of few of its files.
             if !self.list[unit].is_proc_macro {
                 return Err(changed(&name, source));
