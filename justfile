@@ -35,10 +35,6 @@ bench:
 fuzz SECONDS="60":
     bash fuzz/run {{SECONDS}}
 
-# Run the tests of single-flight under many schedules (needs a nightly toolchain with Miri)
-miri SEEDS="0..64":
-    MIRIFLAGS="-Zmiri-isolation-error=hide -Zmiri-many-seeds={{SEEDS}}" cargo +nightly miri test --lib --no-default-features -- single_flight::schedule
-
 # Check licences and sources of the dependencies (needs cargo-deny)
 deny:
     cargo deny --workspace check licenses bans sources

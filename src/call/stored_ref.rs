@@ -228,7 +228,7 @@ fn forget(path: &Path, key: &Key) -> Result<bool> {
 
 /// Opens the entry and checks that it belongs to this call and type.
 fn peek<T>(path: &Path, key: &Key, secret: Option<&MacKey>) -> Result<EntryReader> {
-    let stored = StoredEntry::open(path).map_err(|error| match error.kind() {
+    let stored = StoredEntry::open(path.to_owned()).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::new(
             ErrorKind::NotFound,
             "the shelved result is gone: it was evicted or removed; call the function again",

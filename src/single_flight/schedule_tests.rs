@@ -1,5 +1,4 @@
-//! Tests that each call is computed once, in whatever order the threads run. Miri runs them under many schedules, and
-//! also finds data races and lost wake-ups: see CONTRIBUTING.md.
+//! Tests that each call is computed once when several threads make it.
 //!
 //! The cache's folder does not exist, so there are no locks between processes and no entries.
 

@@ -22,6 +22,7 @@ use crate::store::owned_files;
 use crate::store::stored_entry::{EntryStat, StoredEntry};
 use crate::store::walk::Walk;
 use crate::sys::atomic_file::{TempFile, create_private_folder};
+use crate::sys::file::open_entry;
 use crate::sys::file_id::FileId;
 use crate::sys::file_system::is_folder_full;
 use crate::sys::fork::per_process::PerProcess;
@@ -58,9 +59,9 @@ impl fmt::Debug for Directory {
 
 impl Store for Directory {
     fn get(&self, folder: &Path, key: &Key) -> Result<Option<StoredEntry>> {
-        match open(&Layout::entry(folder, key))? {
+        match open(Layout::entry(folder, key))? {
             None if self.is_not_spread(folder) => Ok(None),
-            None => open(&Layout::spread_entry(folder, key)),
+            None => open(Layout::spread_entry(folder, key)),
             found => Ok(found),
         }
     }
@@ -196,9 +197,9 @@ fn existing_spread_entry(folder: &Path, key: &Key) -> Option<PathBuf> {
     fs::symlink_metadata(Layout::spread_folder(folder)).is_ok().then(|| Layout::spread_entry(folder, key))
 }
 
-fn open(path: &Path) -> Result<Option<StoredEntry>> {
-    match StoredEntry::open(path) {
-        Ok(entry) => Ok(Some(entry)),
+fn open(path: PathBuf) -> Result<Option<StoredEntry>> {
+    match open_entry(&path) {
+        Ok(file) => Ok(Some(StoredEntry::new(file, path))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(error, "can't open").at(path)),
     }

@@ -29,7 +29,7 @@ impl Entry {
     /// ```
     pub fn value(&self, most: usize) -> Result<Value> {
         let read = || {
-            let stored = StoredEntry::open(&self.path).map_err(|e| Error::io(e, "can't open"))?;
+            let stored = StoredEntry::open(self.path.clone()).map_err(|e| Error::io(e, "can't open"))?;
             EntryReader::read(stored, &self.key)?.look(|input| read::value(input, most))
         };
         read().map_err(|error| error.at(&self.path))

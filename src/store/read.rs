@@ -75,12 +75,17 @@ impl EntryReader {
 
     /// Reads and verifies the header of the entry with this key. Errors have its path.
     pub(crate) fn read(stored: StoredEntry, key: &Key) -> Result<Self> {
-        let path = stored.path().to_owned();
-        EntryReader::read_header(stored, key).map_err(|error| error.at(path))
+        match EntryReader::read_header(stored.file(), key) {
+            Ok((header, bytes, len)) => {
+                let complete = len < bytes.len();
+                Ok(EntryReader { stored, header, bytes, len, complete })
+            }
+            Err(error) => Err(error.at(stored.path())),
+        }
     }
 
-    fn read_header(stored: StoredEntry, key: &Key) -> Result<Self> {
-        let file = stored.file();
+    /// Returns the header, and a buffer with the number of bytes in it that were read.
+    fn read_header(file: &File, key: &Key) -> Result<(Header<HeaderInfo>, Vec<u8>, usize)> {
         let failed = |e| Error::io(e, "can't read");
         let mut bytes = BUFFER.try_with(Cell::take).unwrap_or_default();
         if bytes.len() != FIRST_READ {
@@ -102,8 +107,7 @@ impl EntryReader {
         // A read may return less than there is. One that ends where the header says is the last one.
         let rest = bytes.len().min(index(header.size()));
         len = read_until(file, &mut bytes, len, rest).map_err(failed)?;
-        let complete = len < bytes.len();
-        Ok(EntryReader { stored, header, bytes, len, complete })
+        Ok((header, bytes, len))
     }
 
     /// Returns the bytes of the header.

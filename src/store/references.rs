@@ -131,16 +131,10 @@ pub(crate) fn listed(functions: &Path, parts: &[PathBuf]) -> Vec<String> {
 
 /// Returns the first missing reference among those that a header lists, and among the references of these in turn. A
 /// file that can't be an entry counts as missing. Damage to its value is found when it is read.
-pub(crate) fn first_gone(functions: &Path, listed: &[String]) -> Option<PathBuf> {
-    first_gone_of(functions, listed, &mut |_| {})
-}
-
-/// Records that the results which a used result refers to were used, too, so that they are not evicted before it.
-pub(crate) fn touch(store: &dyn Store, functions: &Path, listed: &[String]) {
-    first_gone_of(functions, listed, &mut |part| store.touch(part));
-}
-
-fn first_gone_of(functions: &Path, listed: &[String], there: &mut dyn FnMut(&StoredEntry)) -> Option<PathBuf> {
+///
+/// With `touched`, also records that the results before it were used, so that they are not evicted before the result that
+/// refers to them.
+pub(crate) fn first_gone(functions: &Path, listed: &[String], touched: Option<&dyn Store>) -> Option<PathBuf> {
     let mut todo: Vec<PathBuf> = listed.iter().map(|part| functions.join(part)).collect();
     let mut seen = HashSet::new();
     while let Some(part) = todo.pop() {
@@ -148,7 +142,9 @@ fn first_gone_of(functions: &Path, listed: &[String], there: &mut dyn FnMut(&Sto
             continue;
         }
         let Some(entry) = find(functions, &part).and_then(|path| open_part(&path)) else { return Some(part) };
-        there(entry.stored());
+        if let Some(store) = touched {
+            store.touch(entry.stored());
+        }
         // References into another cache are absolute paths, which `join` leaves unchanged.
         todo.extend(entry.header.details.parts.iter().map(|part| functions.join(part)));
     }
@@ -158,7 +154,7 @@ fn first_gone_of(functions: &Path, listed: &[String], there: &mut dyn FnMut(&Sto
 /// Opens the entry in this file; `None` if it is not a complete entry.
 fn open_part(path: &Path) -> Option<EntryReader> {
     let key = path.file_name().and_then(Layout::key_of_entry)?;
-    let entry = EntryReader::read(StoredEntry::open(path).ok()?, &key).ok()?;
+    let entry = EntryReader::read(StoredEntry::open(path.to_owned()).ok()?, &key).ok()?;
     entry.is_complete().ok()?.then_some(entry)
 }
 
@@ -207,7 +203,7 @@ mod tests {
         assert_eq!(listed(&functions, &[here.clone(), elsewhere]).len(), 2);
         assert_eq!(listed(&functions, &[here]), [format!("a/v1/f/{entry}")]);
         // The file exists, but is not an entry.
-        assert!(first_gone(&functions, &[format!("a/v1/f/{entry}")]).is_some());
-        assert!(first_gone(&functions, &[format!("a/v1/g/{entry}")]).is_some());
+        assert!(first_gone(&functions, &[format!("a/v1/f/{entry}")], None).is_some());
+        assert!(first_gone(&functions, &[format!("a/v1/g/{entry}")], None).is_some());
     }
 }

@@ -39,14 +39,13 @@ pub(crate) struct StoredEntry {
 
 impl StoredEntry {
     /// Makes an entry of an open file. Errors name this path.
-    #[cfg(any(test, feature = "archive"))]
     pub(crate) fn new(file: File, path: PathBuf) -> Self {
         StoredEntry { file, path }
     }
 
     /// Opens the entry in this file, without following symbolic links.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        open_entry(path).map(|file| StoredEntry { file, path: path.to_owned() })
+    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+        open_entry(&path).map(|file| StoredEntry { file, path })
     }
 
     pub(crate) fn file(&self) -> &File {

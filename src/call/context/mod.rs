@@ -146,12 +146,12 @@ impl<'a> CallContext<'a> {
             return Lookup::Miss(expired);
         }
         let functions = place.layout.functions();
-        if touch && !self.cache.is_read_only() && memory.is_touch_due(key) {
-            place.store.touch(peeked.stored());
-            references::touch(&*place.store, &functions, &peeked.header.details.parts);
+        let touched = (touch && !self.cache.is_read_only() && memory.is_touch_due(key)).then_some(&*place.store);
+        if let Some(store) = touched {
+            store.touch(peeked.stored());
         }
         let gone = |part: PathBuf| Lookup::Miss(Reason::PartGone { what: part.display().to_string() });
-        if let Some(part) = references::first_gone(&functions, &peeked.header.details.parts) {
+        if let Some(part) = references::first_gone(&functions, &peeked.header.details.parts, touched) {
             return gone(part);
         }
         let home = references::Location {
@@ -228,7 +228,8 @@ impl<'a> CallContext<'a> {
         }
         if let Ok(Some(entry)) = EntryReader::open(&*place.store, folder, key) {
             place.store.touch(entry.stored());
-            references::touch(&*place.store, &place.layout.functions(), &entry.header.details.parts);
+            let functions = place.layout.functions();
+            let _ = references::first_gone(&functions, &entry.header.details.parts, Some(&*place.store));
         }
     }
 
@@ -242,7 +243,7 @@ impl<'a> CallContext<'a> {
         let Some(place) = self.cache.place() else { return false };
         self.open(place, folder, key).ok().flatten().is_some_and(|entry| {
             self.expired(rules, entry.header.details.created()).is_none()
-                && references::first_gone(&place.layout.functions(), &entry.header.details.parts).is_none()
+                && references::first_gone(&place.layout.functions(), &entry.header.details.parts, None).is_none()
                 && entry.expect_type::<S::Stored>().is_ok()
                 && entry.is_complete().unwrap_or(false)
         })

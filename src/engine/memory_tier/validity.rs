@@ -9,8 +9,8 @@
 //! result would never become invalid. For the same reason, the step that takes the snapshot also adds the function's
 //! folder to the watched folders: if the folder is replaced later, the check notices it and changes the generation.
 //!
-//! A removal changes the version in the file that is there *after* the change. If another program replaced the file,
-//! other processes have the new one, and a version in the old one would tell nobody.
+//! After a removal has changed a version, it checks that the file still has its path, and otherwise changes the version
+//! in the new file. If another program replaced the file, other processes read only the new one.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
