@@ -59,6 +59,7 @@ pub use format::compress::custom::{CompressionWriter, Compressor};
 pub use format::compress::registry::register_compressor;
 
 pub use key::call_key::Argument;
+pub use key::canonical::unordered::Unordered;
 pub use key::digest::Key;
 pub use key::file_digest::digest::FileDigest;
 pub use key::key_of::key_of;
@@ -95,7 +96,7 @@ pub mod __private {
     pub use crate::call::run::{call, compute_fn, describe_fn};
     #[cfg(feature = "async")]
     pub use crate::call::run_async::call_async;
-    pub use crate::call::type_checks::{Part, argument, wanted};
+    pub use crate::call::type_checks::{Part, key_part, wanted};
     pub use crate::key::call_key::Describe;
     pub use crate::key::code_version::{Code, Items, Track};
     pub use crate::key::path::{path_in_trait, path_of_function, path_of_method, position_in_trait, position_of};
@@ -109,7 +110,7 @@ pub mod __private {
         };
         pub use crate::call::type_checks::checks::{
             Fit as _, KeyedArgument as _, LacksBoth as _, LacksDeserialize as _, LacksSerialize as _,
-            UnfitArgument as _,
+            ReadableArgument as _, ReadableReference as _, ReadableSlice as _, UnfitArgument as _,
         };
     }
 }

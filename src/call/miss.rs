@@ -154,8 +154,16 @@ impl<R> Miss<R> {
         if request || !context.cache.is_read_only() {
             self.shown = shown();
         }
-        if request {
-            self.reason = context.why_absent(&self.shown);
+        // Someone whose calls never hit because of a map should be told.
+        let in_doubt = self.reason == Reason::Absent && self.shown.iter().any(|argument| argument.unordered.is_some());
+        if request || in_doubt {
+            let reason = context.why_absent(&self.shown);
+            if let Some(argument) = reason.only_order() {
+                context.only_order(argument);
+            }
+            if request {
+                self.reason = reason;
+            }
         }
         self
     }

@@ -5,14 +5,12 @@
 //! the same fields was written. Such a value is refused when it is stored, so that a hit never returns a different
 //! value.
 
-use std::io::{self, Write};
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::document;
-use crate::format::target::Target;
+use crate::format::target::Limited;
 use crate::key::key_of::digest_of_content;
 
 /// Longest encoding, in bytes, that is always checked. A longer one is checked only if decoding its beginning involves
@@ -23,17 +21,17 @@ const LONGEST_TRIED: usize = 4 << 20;
 /// Returns an error if decoding would give another value, or fail. Returns the length of the encoding if all of it was
 /// checked.
 pub(crate) fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<Option<u64>> {
-    let mut trial = Trial::new(LONGEST_TRIED);
+    let mut trial = Limited::new(LONGEST_TRIED);
     if let Err(error) = document::write(value, &mut trial) {
-        if !trial.full {
+        if !trial.is_full() {
             return Err(error);
         }
-        if !document::guesses::<T>(&trial.bytes).map_err(|error| unreadable::<T>(&error))? {
+        if !document::guesses::<T>(trial.bytes()).map_err(|error| unreadable::<T>(&error))? {
             return Ok(None);
         }
         return read_back(value).map(|(_, len)| Some(len));
     }
-    back_from(value, &trial.bytes).map(|_| Some(trial.bytes.len() as u64))
+    back_from(value, trial.bytes()).map(|_| Some(trial.bytes().len() as u64))
 }
 
 /// Encodes and decodes a value of any length. Returns the decoded value and the length of its encoding.
@@ -65,45 +63,4 @@ fn unreadable<T>(error: &Error) -> Error {
 fn refused<T>(why: &str) -> Error {
     let name = std::any::type_name::<T>();
     Error::new(ErrorKind::NotRepresentable, format!("a value of type `{name}` {why}"))
-}
-
-/// A writer that stops with an error at a limit.
-struct Trial {
-    bytes: Vec<u8>,
-    limit: usize,
-    full: bool,
-}
-
-impl Trial {
-    fn new(limit: usize) -> Self {
-        Trial { bytes: Vec::new(), limit, full: false }
-    }
-
-    fn room(&self) -> usize {
-        self.limit - self.bytes.len()
-    }
-
-    fn refuse<R>(&mut self) -> io::Result<R> {
-        self.full = true;
-        Err(io::ErrorKind::FileTooLarge.into())
-    }
-}
-
-impl Write for Trial {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = &bytes[..bytes.len().min(self.room())];
-        self.bytes.extend_from_slice(taken);
-        if taken.len() < bytes.len() { self.refuse() } else { Ok(bytes.len()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Target for Trial {
-    /// Refuses an array that would not fit before it is written.
-    fn array_ahead(&mut self, _: usize, bytes: u64) -> io::Result<()> {
-        if bytes > self.room() as u64 { self.refuse() } else { Ok(()) }
-    }
 }

@@ -7,7 +7,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::result_shape::{FallibleResult, PlainResult, Unfit};
-use crate::key::call_key::Describe;
 
 /// An argument that is a part of the key.
 #[diagnostic::on_unimplemented(
@@ -21,13 +20,13 @@ pub trait KeyPart: Serialize {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> KeyPart for T {}
 
-/// Describes an argument.
-pub fn argument<T: KeyPart + ?Sized>(description: &mut Describe<'_>, name: &'static str, value: &T) {
-    description.argument(name, value);
+/// Checks that a value can be a part of the key, and returns it.
+pub fn key_part<T: KeyPart + ?Sized>(value: &T) -> &T {
+    value
 }
 
-/// Describes an argument whose type may be unfit, without a second compiler message:
-/// `(&&Part(value)).__larder_argument(..)`.
+/// Describes an argument: `(&&&&&Part(value)).__larder_argument(..)`, with the traits of `checks` in scope. If its type
+/// is unfit, this gives no further compiler message.
 pub struct Part<'a, T: ?Sized>(pub &'a T);
 
 /// A result that can be stored and loaded.
@@ -95,8 +94,8 @@ pub fn wanted<S: Wants>(_: PhantomData<S>) -> Wanted<S::Wanted> {
 
 /// The traits that method resolution chooses from. The bounds of a method are checked only when it is chosen.
 pub(crate) mod checks {
-    use serde::Serialize;
     use serde::de::DeserializeOwned;
+    use serde::{Deserialize, Serialize};
 
     use super::{Part, Readable, Storable, Wanted, Writable};
     use crate::key::call_key::Describe;
@@ -160,7 +159,38 @@ pub(crate) mod checks {
         type Wanted = W;
     }
 
-    /// An argument that can be part of the key.
+    macro_rules! readable {
+        ($(#[$doc:meta])* $name:ident: $decoded:ty, $($part:tt)*) => {
+            $(#[$doc])*
+            ///
+            /// The lifetime is free, so a type that borrows is no error here. It can't be decoded when the time comes.
+            pub trait $name<'de> {
+                /// Describes the argument.
+                fn __larder_argument(&self, description: &mut Describe<'_>, name: &'static str);
+            }
+
+            impl<'de, T: Serialize + Deserialize<'de>> $name<'de> for $($part)* {
+                fn __larder_argument(&self, description: &mut Describe<'_>, name: &'static str) {
+                    description.readable_argument::<_, $decoded>(name, self.0);
+                }
+            }
+        };
+    }
+
+    readable!(
+        /// An argument that can be a part of the key, and can be decoded.
+        ReadableArgument: T, &&&&Part<'_, T>
+    );
+    readable!(
+        /// A reference to what can be decoded.
+        ReadableReference: T, &&&Part<'_, &T>
+    );
+    readable!(
+        /// A slice of what can be decoded.
+        ReadableSlice: Vec<T>, &&Part<'_, &[T]>
+    );
+
+    /// An argument that can be a part of the key.
     pub trait KeyedArgument {
         /// Describes the argument.
         fn __larder_argument(&self, description: &mut Describe<'_>, name: &'static str);

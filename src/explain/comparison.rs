@@ -109,6 +109,7 @@ fn differences(here: &Entry, there: &Entry) -> Vec<Difference> {
             name: here.or(there)?.name.clone(),
             stored: there.map(|argument| argument.preview.clone()),
             now: here.map_or_else(String::new, |argument| argument.preview.clone()),
+            only_order: here.zip(there).is_some_and(|(a, b)| a.unordered.is_some() && a.unordered == b.unordered),
         })
     });
     differing.collect()
@@ -129,8 +130,9 @@ impl fmt::Display for Comparison {
             [] if !self.same_code => writeln!(f, "code: another one; what differs is not known")?,
             changes => changes.iter().try_for_each(|change| writeln!(f, "code: {change} here"))?,
         }
-        for Difference { name, stored, now } in &self.arguments {
+        for Difference { name, stored, now, only_order } in &self.arguments {
             match stored {
+                Some(_) if *only_order => writeln!(f, "argument `{name}`: {now}, in another order there")?,
                 Some(stored) if now == stored => {
                     writeln!(f, "argument `{name}`: {now}, but it goes on in another way there")?;
                 }

@@ -181,12 +181,28 @@ impl Missing<'_> {
 
     /// Returns the arguments that differ from those of these calls, which are all equally near.
     fn differences(&self, nearest: &[&HistoryRecord]) -> Vec<Difference> {
-        let there = nearest.iter().rev().take(MOST_TRIED).find_map(|record| {
+        let entries = nearest.iter().rev().take(MOST_TRIED).filter_map(|record| {
             let entry = Entry::read(&**self.store, self.folder, record.key).ok()??;
             Some((*record, entry.arguments))
         });
+        // Prefer a call that differs in the order of maps only.
+        let only_order = |index: usize, there: &[Argument]| {
+            let unordered = |arguments: &[Argument]| arguments.get(index)?.unordered;
+            unordered(self.arguments).is_some_and(|here| unordered(there) == Some(here))
+        };
+        let mut there = None;
+        for (record, arguments) in entries {
+            let differs = |index: &usize| record.arguments.get(*index) != self.digests.get(*index);
+            let is_best = (0..self.arguments.len()).filter(differs).all(|index| only_order(index, &arguments));
+            if is_best || there.is_none() {
+                there = Some((record, arguments));
+            }
+            if is_best || self.arguments.iter().all(|argument| argument.unordered.is_none()) {
+                break;
+            }
+        }
         let (record, shown) = match (&there, nearest.last()) {
-            (Some((record, shown)), _) => (*record, Some(shown)),
+            (Some((record, shown)), _) => (*record, Some(shown.as_slice())),
             (None, Some(last)) => (*last, None),
             (None, None) => return Vec::new(),
         };
@@ -196,6 +212,7 @@ impl Missing<'_> {
             name: argument.name.clone(),
             stored: stored(index),
             now: argument.preview.clone(),
+            only_order: shown.is_some_and(|shown| only_order(index, shown)),
         };
         self.arguments.iter().enumerate().filter(differs).map(of).collect()
     }

@@ -215,3 +215,26 @@ pub fn load_from<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T> {
     Compression::decompress(&mut reader, |content| document::within(content, expected, document::read))
         .map(|(value, _)| value)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::sys::fault_injection::script::run;
+
+    /// Only a file that replaces another one is synced: there is nothing to lose before.
+    #[test]
+    fn a_dump_is_synced_before_it_replaces_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let steps = |path: &Path| run(None, || super::dump(&1, path).unwrap()).1;
+        let path = folder.path().join("value");
+        assert_eq!(steps(&path), ["created", "locked", "written", "in place"]);
+        assert_eq!(steps(&path), ["created", "locked", "written", "synced", "in place", "folder synced"]);
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            assert!(steps(&link).contains(&"synced"));
+        }
+    }
+}

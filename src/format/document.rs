@@ -7,8 +7,8 @@
 //! A dump is one document. A cache entry is a header followed by one document. Either may be compressed. A document is
 //! valid CBOR. The checksum covers every byte before its own eight.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::copy::copy_value;
@@ -81,6 +81,14 @@ pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
 /// Reads a document from a slice that holds nothing else.
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     checked_from_slice(bytes).map(|(value, _)| value)
+}
+
+/// Reads the value of a document that this process has just written, so nothing is verified. Of the input, nothing can
+/// be borrowed, so the lifetime is free.
+pub(crate) fn value_from_slice<'de, T: Deserialize<'de>>(bytes: &[u8]) -> Result<T> {
+    let mut input = ByteReader::from_slice(bytes);
+    open(&mut input)?;
+    T::deserialize(&mut Decoder::new(&mut input))
 }
 
 /// Reads a document like [`from_slice`]. Also returns its checksum.

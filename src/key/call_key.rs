@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::key::canonical::encode;
-use crate::key::canonical::encoder::MapOrder;
 use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
+use crate::key::canonical::map_order::MapOrder;
 use crate::key::crate_names::crates_in;
 use crate::key::digest::Key;
 use crate::key::file_digest::inputs::{Used, used_by};
-use crate::key::key_of::key_of;
+use crate::key::key_of::{digest_of_content, key_of};
+use crate::key::random_order::{EncodeAgain, encode_again, random_maps};
 use crate::sys::catch_panic::{guarded, panicked};
 use crate::sys::program;
 use crate::text::preview::{preview, shorten};
@@ -30,13 +31,19 @@ pub struct Describe<'s> {
 
 enum Mode<'s> {
     /// Computes the key. This path must be fast.
-    Key { call: &'s mut HashBuffer, long: Long, failed: Option<(&'static str, Error)> },
+    Key { call: &'s mut HashBuffer, known: Vec<Known>, failed: Option<(&'static str, Error)> },
     /// Collects digests and previews for the header of an entry.
-    Show { arguments: &'s mut Vec<Argument>, long: &'s Long },
+    Show { arguments: &'s mut Vec<Argument>, known: &'s [Known] },
 }
 
-/// Index and digest of each long argument, so that a digest is computed only once.
-type Long = Vec<(usize, Key)>;
+/// The digest of an argument that took long to compute, so that it is computed only once.
+struct Known {
+    /// The argument's number.
+    number: usize,
+    digest: Key,
+    /// Whether the digest depends on the order of a map whose container is not known.
+    doubtful: bool,
+}
 
 /// An argument as an entry records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,17 +55,30 @@ pub struct Argument {
     pub digest: Key,
     /// The beginning of the argument as text, at most about 120 bytes.
     pub preview: String,
+    /// Digest of the argument without regard to the order of its maps. Only present if the argument has a map whose
+    /// order may have no meaning, but counts because that can't be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unordered: Option<Key>,
 }
 
 impl Describe<'_> {
     /// Adds an argument, under the name of its parameter.
     pub fn argument<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
-        self.value(Tag::Argument, name, value);
+        self.value(Tag::Argument, name, value, None);
+    }
+
+    /// Adds an argument that can be decoded from its serialization as a `D`.
+    pub fn readable_argument<'de, T, D>(&mut self, name: &'static str, value: &T)
+    where
+        T: Serialize + ?Sized,
+        D: Serialize + Deserialize<'de>,
+    {
+        self.value(Tag::Argument, name, value, Some(encode_again::<D>));
     }
 
     /// Adds the value of a const parameter.
     pub fn constant<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
-        self.value(Tag::ConstParameter, name, value);
+        self.value(Tag::ConstParameter, name, value, None);
     }
 
     /// Adds the type that a type parameter or `Self` stands for.
@@ -104,47 +124,85 @@ impl Describe<'_> {
             Mode::Show { arguments, .. } => {
                 let Ok(digest) = key_of(type_name) else { return };
                 let preview = shorten(type_name, 120).to_owned();
-                arguments.push(Argument { name: name.to_owned(), digest, preview });
+                arguments.push(Argument { name: name.to_owned(), digest, preview, unordered: None });
             }
         }
     }
 
-    fn value<T: Serialize + ?Sized>(&mut self, tag: Tag, name: &'static str, value: &T) {
+    /// Adds a value. `again` decodes it, if it can be decoded.
+    fn value<T: Serialize + ?Sized>(&mut self, tag: Tag, name: &'static str, value: &T, again: Option<EncodeAgain>) {
         let number = self.count;
         self.count += 1;
         match &mut self.mode {
             Mode::Key { failed: Some(_), .. } => {}
-            Mode::Key { call, long, failed } => {
+            Mode::Key { call, known, failed } => {
                 self.now = Some(name);
-                if let Err(error) = encode::encode(value, MapOrder::Meant, call) {
-                    *failed = Some((name, error));
-                    return;
-                }
+                let doubtful = match encode_argument(value, again, call) {
+                    Ok(doubtful) => doubtful,
+                    Err(error) => return *failed = Some((name, error)),
+                };
                 self.now = None;
-                if call.short(LONGEST_INLINE).is_none() {
+                let is_long = call.short(LONGEST_INLINE).is_none();
+                if is_long || doubtful != Doubt::None {
                     let digest = call.digest();
-                    call.clear();
-                    long.push((number, digest));
-                    call.write(digest.as_bytes());
-                    call.tag(Tag::Digest);
+                    known.push(Known { number, digest, doubtful: doubtful == Doubt::Left });
+                    if is_long {
+                        call.clear();
+                        call.write(digest.as_bytes());
+                        call.tag(Tag::Digest);
+                    }
                 }
                 call.tag(tag);
                 call.keep();
             }
-            Mode::Show { arguments, long } => {
-                let known = long.iter().find(|(long, _)| *long == number).map(|(_, digest)| *digest);
-                let Some(digest) = known.or_else(|| key_of(value).ok()) else { return };
-                arguments.push(Argument { name: name.to_owned(), digest, preview: preview(value) });
+            Mode::Show { arguments, known } => {
+                let known =
+                    known.iter().find(|known| known.number == number).map(|known| (known.digest, known.doubtful));
+                let Some((digest, doubtful)) = known.or_else(|| Some((key_of(value).ok()?, false))) else { return };
+                let unordered = if doubtful { digest_of_content(value).ok() } else { None };
+                arguments.push(Argument { name: name.to_owned(), digest, preview: preview(value), unordered });
             }
         }
     }
 }
 
+/// Whether the order of a map has a meaning.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// It was never in doubt.
+    None,
+    /// It was in doubt, and was found to be random: it does not count.
+    Resolved,
+    /// It is in doubt, and counts.
+    Left,
+}
+
+/// Encodes an argument, without the order of maps that come in a random one.
+fn encode_argument<T: Serialize + ?Sized>(
+    value: &T,
+    again: Option<EncodeAgain>,
+    call: &mut HashBuffer,
+) -> Result<Doubt> {
+    let order = MapOrder::counts();
+    encode::encode(value, &order, call)?;
+    if !order.is_doubtful() {
+        return Ok(Doubt::None);
+    }
+    let random = again.map_or_else(Vec::new, |again| random_maps(value, call.digest(), again));
+    if !random.contains(&true) {
+        return Ok(Doubt::Left);
+    }
+    call.clear();
+    let order = MapOrder::counts_except(&random);
+    encode::encode(value, &order, call)?;
+    Ok(if order.is_doubtful() { Doubt::Left } else { Doubt::Resolved })
+}
+
 /// The arguments of a call in the canonical encoding.
 pub(crate) struct Encoded {
     parts: HashBuffer,
-    /// Digests of the long arguments.
-    long: Long,
+    /// Digests of arguments that took long to compute.
+    known: Vec<Known>,
     /// Why the call could not be encoded.
     failed: Option<Error>,
     /// Whether the call was not encoded at all.
@@ -157,8 +215,8 @@ pub(crate) struct Encoded {
 #[inline]
 pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
     let mut parts = HashBuffer::new();
-    let ((long, failed), files) = used_by(|| {
-        let mode = Mode::Key { call: &mut parts, long: Long::new(), failed: None };
+    let ((known, failed), files) = used_by(|| {
+        let mode = Mode::Key { call: &mut parts, known: Vec::new(), failed: None };
         let mut description = Describe { mode, count: 0, now: None };
         let panic = catch_unwind(AssertUnwindSafe(|| describe(&mut description))).err();
         let panic = panic.map(|panic| match description.now {
@@ -166,19 +224,19 @@ pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
             None => ("key(..)", panicked("an expression of the attribute", panic)),
         });
         match description.mode {
-            Mode::Key { long, failed, .. } => (long, failed.or(panic)),
+            Mode::Key { known, failed, .. } => (known, failed.or(panic)),
             // Unreachable: the mode was set above.
-            Mode::Show { .. } => (Long::new(), None),
+            Mode::Show { .. } => (Vec::new(), None),
         }
     });
     let failed = failed.map(|(name, error)| error.context(&format!("the argument `{name}` has no key")));
-    Encoded { parts, long, failed, is_none: false, files }
+    Encoded { parts, known, failed, is_none: false, files }
 }
 
 impl Encoded {
     /// Returns the placeholder of a call that needs no key.
     pub(crate) fn none() -> Self {
-        Encoded { parts: HashBuffer::new(), long: Long::new(), failed: None, is_none: true, files: Vec::new() }
+        Encoded { parts: HashBuffer::new(), known: Vec::new(), failed: None, is_none: true, files: Vec::new() }
     }
 
     /// Returns whether this is the placeholder of a call that needs no key.
@@ -203,14 +261,14 @@ impl Encoded {
 
     /// Returns the arguments as an entry records them.
     pub(crate) fn show(&self, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
-        show(&self.long, describe)
+        show(&self.known, describe)
     }
 }
 
-/// Returns the arguments as an entry records them. `long` has the digests of long ones.
-fn show(long: &Long, describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
+/// Returns the arguments as an entry records them. `known` has the digests that are known.
+fn show(known: &[Known], describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
     let mut arguments = Vec::new();
-    let mut description = Describe { mode: Mode::Show { arguments: &mut arguments, long }, count: 0, now: None };
+    let mut description = Describe { mode: Mode::Show { arguments: &mut arguments, known }, count: 0, now: None };
     // The same code succeeded when the key was computed, but it is the user's and may panic now.
     let shown = guarded("what names the arguments", || {
         describe(&mut description);

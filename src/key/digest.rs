@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// A BLAKE3 digest of a part of a value.
+pub(crate) type Digest = [u8; 32];
+
 /// A BLAKE3 digest of 32 bytes that identifies a value or a call. As text, 64 hexadecimal digits.
 /// ```
 /// let key = larder::key_of("pantry")?;

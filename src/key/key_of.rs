@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::key::canonical::encode::encode;
-use crate::key::canonical::encoder::MapOrder;
 use crate::key::canonical::hash_buffer::HashBuffer;
+use crate::key::canonical::map_order::MapOrder;
 use crate::key::digest::Key;
 use crate::sys::catch_panic::guarded;
 
@@ -15,6 +15,10 @@ use crate::sys::catch_panic::guarded;
 /// compiler. `HashMap` and `HashSet` are equal in any order, and arrays by their elements, whatever their memory
 /// layout. `1_u8` and `1_u32` differ, as do `"a"` and `b"a"`, `x` and `Some(x)`, `0.0` and `-0.0`. Every NaN is the
 /// same.
+///
+/// Where serde hides what a map is in, as behind `#[serde(flatten)]`, the order counts. A memoized function whose argument
+/// can be decoded finds out that such a map is a hash map. Here, wrap the value in
+/// [`Unordered`](crate::Unordered).
 ///
 /// The digest covers the output of the value's `Serialize`. Anything that it omits (fields with `#[serde(skip)]`, or
 /// which of two untagged variants with the same content it is) makes no difference.
@@ -32,15 +36,15 @@ use crate::sys::catch_panic::guarded;
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub fn key_of<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
-    digest(value, MapOrder::Meant)
+    digest(value, &MapOrder::counts())
 }
 
 /// Returns a digest like [`key_of`], but ignores the order of every map.
 pub(crate) fn digest_of_content<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
-    digest(value, MapOrder::Ignored)
+    digest(value, &MapOrder::ignored())
 }
 
-fn digest<T: Serialize + ?Sized>(value: &T, order: MapOrder) -> Result<Key> {
+fn digest<T: Serialize + ?Sized>(value: &T, order: &MapOrder<'_>) -> Result<Key> {
     let mut buffer = HashBuffer::new();
     guarded("its `Serialize`", || encode(value, order, &mut buffer))?;
     Ok(buffer.digest())

@@ -174,6 +174,16 @@ impl Reason {
             _ => Cause::Absent,
         }
     }
+
+    /// Returns the argument whose order of maps is the only difference to the nearest stored call.
+    pub(crate) fn only_order(&self) -> Option<&str> {
+        match self {
+            Reason::ArgumentsDiffer { differences } if differences.iter().all(|difference| difference.only_order) => {
+                Some(&differences.first()?.name)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// One argument that differs from that of the nearest stored call.
@@ -186,6 +196,8 @@ pub struct Difference {
     pub stored: Option<String>,
     /// The beginning of this call's argument.
     pub now: String,
+    /// Whether the only difference is the order of maps. It counts, because larder can't tell that it has no meaning.
+    pub only_order: bool,
 }
 
 /// One difference between a function's code now and when a result was stored.
@@ -271,8 +283,13 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { name, stored, now } = self;
+        let Difference { name, stored, now, only_order } = self;
         match stored {
+            _ if *only_order => write!(
+                f,
+                "argument `{name}` differs from the nearest stored call in the order of a map only; if that order has no \
+                 meaning, write `key({name} = larder::Unordered({name}))`"
+            ),
             Some(stored) => {
                 write!(f, "argument `{name}` differs from the nearest stored call: {stored} there, {now} here")
             }

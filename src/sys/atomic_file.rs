@@ -268,19 +268,22 @@ impl TempFile {
     }
 
     /// Publishes the file like [`publish`](TempFile::publish), with the permissions of the file that it replaces.
-    /// Durable, so that after a power failure either the old file or the new one is there.
+    ///
+    /// Durable if it replaces a file, so that after a power failure either the old file or the new one is there. A new
+    /// file is not synced: there is nothing to lose, and syncing takes two thirds of the time of writing 128 MB.
     pub(crate) fn publish_like(mut self, target: &Path, permissions: Option<fs::Permissions>) -> Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
             None => self.create()?,
         };
+        let replaces = permissions.is_some() || target.exists();
         if let Some(permissions) = permissions {
             file.as_file()
                 .set_permissions(permissions)
                 .map_err(|e| Error::io(e, "can't set the permissions").at(target))?;
         }
         self.file = Some(file);
-        self.publish(target, true)
+        self.publish(target, replaces)
     }
 
     fn create(&self) -> Result<NamedTempFile> {

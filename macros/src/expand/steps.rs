@@ -154,13 +154,12 @@ impl Parts<'_> {
                 (self.scope().collect(), quote_spanned!(written=> (#expr)))
             }
         };
-        let describe = match report {
-            Report::Yes => {
-                quote_spanned!(written=> #larder::__private::argument(__larder_description, #name, &#value);)
-            }
-            Report::No => quote_spanned! {written=>
-                (&&#larder::__private::Part(&#value)).__larder_argument(__larder_description, #name);
-            },
+        let value = match report {
+            Report::Yes => quote_spanned!(written=> #larder::__private::key_part(&#value)),
+            Report::No => quote_spanned!(written=> &#value),
+        };
+        let describe = quote_spanned! {written=>
+            (&&&&&#larder::__private::Part(#value)).__larder_argument(__larder_description, #name);
         };
         quote!({ #type_of #crates_of #(#scope)* #describe })
     }

@@ -98,6 +98,17 @@ impl CallContext<'_> {
         is_little
     }
 
+    /// Logs that a call is computed although only the order of maps in this argument differs from that of a stored call.
+    pub(crate) fn only_order(&self, argument: &str) {
+        const WHAT: &str = "a call is computed again because the order of a map differs: if it has no meaning, write \
+                            `key(x = larder::Unordered(x))` for the argument `x`";
+        let function = self.memo.name();
+        match self.cache.engine().repeats.came(WHAT, None, function) {
+            None => tracing::debug!(function, argument, "{WHAT}"),
+            Some(Logged { unlogged }) => tracing::warn!(function, argument, unlogged, "{WHAT}"),
+        }
+    }
+
     /// Counts and logs a fault of the cache. A fault never fails the call.
     #[cold]
     pub(crate) fn fault(&self, what: &'static str, error: &Error) {

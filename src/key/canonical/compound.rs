@@ -42,6 +42,13 @@ impl<'c, 's> CompoundEncoder<'c, 's> {
         Ok(())
     }
 
+    /// Adds a key and a value that have been encoded on their own.
+    pub(crate) fn pair(&mut self, key: &[u8], value: &[u8]) {
+        self.count += 1;
+        self.canonical.encoded(key);
+        self.canonical.encoded(value);
+    }
+
     pub(crate) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
         self.named(name, |canonical| canonical.value(value))
     }
@@ -75,7 +82,7 @@ impl<'c, 's> CompoundEncoder<'c, 's> {
 
 elements! {
     CompoundEncoder<'_, '_>, Error, item:
-    SerializeSeq::serialize_element, SerializeTuple::serialize_element,
+    SerializeTuple::serialize_element,
     SerializeTupleStruct::serialize_field, SerializeTupleVariant::serialize_field,
 }
 fields!(CompoundEncoder<'_, '_>, Error);

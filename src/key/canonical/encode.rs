@@ -1,5 +1,7 @@
 //! Encodes one value: the entry points of the canonical encoding.
 
+use std::any::type_name;
+
 use serde::Serialize;
 
 use crate::error::Result;
@@ -8,12 +10,13 @@ use crate::format::numeric::arrays;
 #[cfg(feature = "ndarray")]
 use crate::format::numeric::arrays::{Array, Elements};
 use crate::key::canonical::compound::CompoundEncoder;
-use crate::key::canonical::encoder::{CanonicalEncoder, MapOrder};
+use crate::key::canonical::encoder::CanonicalEncoder;
 use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
+use crate::key::canonical::map_order::MapOrder;
 use crate::key::canonical::number_slices::Numbers;
 
 /// Encodes one value.
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, order: MapOrder, buffer: &mut HashBuffer) -> Result<()> {
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, order: &MapOrder<'_>, buffer: &mut HashBuffer) -> Result<()> {
     encode_nested(value, buffer, order, 0)
 }
 
@@ -21,10 +24,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, order: MapOrder, buffer: 
 pub(crate) fn encode_nested<T: Serialize + ?Sized>(
     value: &T,
     buffer: &mut HashBuffer,
-    order: MapOrder,
+    order: &MapOrder<'_>,
     depth: u32,
 ) -> Result<()> {
-    let mut canonical = CanonicalEncoder { buffer, order, run: None, depth };
+    let mut canonical = CanonicalEncoder { buffer, order, container: type_name::<T>, run: None, depth };
     canonical.value(value)?;
     canonical.end_run();
     Ok(())
@@ -38,6 +41,7 @@ impl CanonicalEncoder<'_> {
         if let Some(array) = arrays::array(value) {
             return self.array(array);
         }
+        self.container = type_name::<T>;
         value.serialize(self)
     }
 

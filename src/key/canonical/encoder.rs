@@ -3,20 +3,14 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::limits::MAX_DEPTH;
 use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
-
-/// For which maps the order of the pairs matters.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MapOrder {
-    /// For all maps except hash maps and maps of unknown length. The latter are structs with `flatten`.
-    Meant,
-    /// For no map. Used to compare the content of maps of different types.
-    Ignored,
-}
+use crate::key::canonical::map_order::MapOrder;
 
 /// Encodes values into a buffer.
 pub(crate) struct CanonicalEncoder<'s> {
     pub(super) buffer: &'s mut HashBuffer,
-    pub(super) order: MapOrder,
+    pub(super) order: &'s MapOrder<'s>,
+    /// The name of the type whose `Serialize` runs.
+    pub(super) container: fn() -> &'static str,
     /// Consecutive scalars of the same kind share one length and one tag.
     pub(super) run: Option<(Tag, u64)>,
     pub(super) depth: u32,
@@ -33,6 +27,27 @@ impl CanonicalEncoder<'_> {
             }
         }
         self.buffer.write_few(bytes);
+    }
+
+    /// Adds an item that has been encoded on its own. A scalar joins the current run.
+    pub(super) fn encoded(&mut self, item: &[u8]) {
+        match item {
+            // A run of one element.
+            [scalar @ .., 1, 1, tag] if *tag < Tag::Unit as u8 => {
+                match &mut self.run {
+                    Some((kind, count)) if *kind as u8 == *tag => *count += 1,
+                    _ => {
+                        self.end_run();
+                        self.run = Tag::of_scalar(*tag).map(|tag| (tag, 1));
+                    }
+                }
+                self.buffer.write(scalar);
+            }
+            item => {
+                self.end_run();
+                self.buffer.write(item);
+            }
+        }
     }
 
     /// Begins a run of `count` scalars whose bytes have been written already. No run may be open.

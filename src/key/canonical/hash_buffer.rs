@@ -60,6 +60,15 @@ pub(crate) enum Tag {
     Position,
 }
 
+impl Tag {
+    /// Returns the tag of a run of scalars.
+    pub(super) fn of_scalar(tag: u8) -> Option<Tag> {
+        use Tag::{Bool, Char, F32, F64, I8, I16, I32, I64, I128, U8, U16, U32, U64, U128};
+        let all = [Bool, Char, U8, U16, U32, U64, U128, I8, I16, I32, I64, I128, F32, F64];
+        all.into_iter().find(|scalar| *scalar as u8 == tag)
+    }
+}
+
 /// The buffer is hashed when it is longer than this, in bytes. BLAKE3 is fastest on many chunks at once.
 const HASH_AT: usize = 64 << 10;
 
@@ -71,6 +80,8 @@ pub(crate) struct HashBuffer {
     bytes: Vec<u8>,
     /// Start of the current encoding. Complete ones are before it.
     start: usize,
+    /// The encoding is hashed when it is longer than this, in bytes.
+    limit: usize,
     tree: Option<Box<Tree>>,
 }
 
@@ -91,12 +102,19 @@ impl Drop for HashBuffer {
 impl HashBuffer {
     pub(crate) fn new() -> Self {
         let bytes = BUFFER.try_with(Cell::take).ok().filter(|buffer| buffer.capacity() > 0);
-        HashBuffer { bytes: bytes.unwrap_or_else(|| Vec::with_capacity(128)), start: 0, tree: None }
+        HashBuffer { bytes: bytes.unwrap_or_else(|| Vec::with_capacity(128)), start: 0, limit: HASH_AT, tree: None }
+    }
+
+    /// Returns a buffer that keeps the whole encoding in memory.
+    pub(super) fn unlimited() -> Self {
+        let mut buffer = HashBuffer::new();
+        buffer.limit = usize::MAX;
+        buffer
     }
 
     #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        if self.rest().len() + bytes.len() > HASH_AT {
+        if self.rest().len() + bytes.len() > self.limit {
             return self.write_slowly(bytes);
         }
         self.bytes.extend_from_slice(bytes);
@@ -121,7 +139,7 @@ impl HashBuffer {
     /// Writes a source that may be long. Uses several threads if it is.
     pub(crate) fn write_from(&mut self, source: &impl Source) -> Result<()> {
         let size = source.size();
-        if size > (HASH_AT - self.rest().len()) as u64 {
+        if size > (self.limit - self.rest().len()) as u64 {
             return self.hash_what_is_there().update_from(source);
         }
         self.bytes.reserve(index(size));
@@ -131,7 +149,7 @@ impl HashBuffer {
     /// Writes a small, constant number of bytes. The compiler can inline this.
     #[inline]
     pub(crate) fn write_few<const N: usize>(&mut self, bytes: [u8; N]) {
-        if self.rest().len() + N > HASH_AT {
+        if self.rest().len() + N > self.limit {
             return self.write_slowly(&bytes);
         }
         self.bytes.extend_from_slice(&bytes);
@@ -153,7 +171,7 @@ impl HashBuffer {
         }
         let (mut bytes, count) = length_bytes(length);
         bytes[count + 1] = tag as u8;
-        if self.rest().len() + bytes.len() > HASH_AT {
+        if self.rest().len() + bytes.len() > self.limit {
             return self.write_slowly(&bytes[..count + 2]);
         }
         let end = self.bytes.len() + count + 2;

@@ -12,10 +12,12 @@
 //! | `hash_buffer` | tags, lengths, and the digest |
 //! | `encoder` | state: runs of scalars and depth |
 //! | `serializer` | serde's `Serializer` |
-//! | `compound`, `map_encoder` | containers |
-//! | `hash_containers` | recognises hash maps and sets |
+//! | `compound`, `seq_encoder`, `map_encoder` | containers |
+//! | `hash_containers` | tells by a type's name whether its order has a meaning |
+//! | `map_order` | which maps have an order that counts |
 //! | `number_slices` | arrays of numbers |
 //! | `keyed_by_digest` | files and stored results |
+//! | `unordered` | values whose maps have no order |
 
 pub(crate) mod compound;
 pub(crate) mod encode;
@@ -24,5 +26,8 @@ pub(crate) mod hash_buffer;
 pub(crate) mod hash_containers;
 pub(crate) mod keyed_by_digest;
 pub(crate) mod map_encoder;
+pub(crate) mod map_order;
 pub(crate) mod number_slices;
+pub(crate) mod seq_encoder;
 pub(crate) mod serializer;
+pub(crate) mod unordered;

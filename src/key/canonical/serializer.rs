@@ -1,18 +1,22 @@
 //! Implements serde's `Serializer` for the canonical encoding.
 
 use serde::Serialize;
-use serde::ser::Serializer;
+use serde::ser::{SerializeMap, Serializer};
 
 use crate::error::{Error, Result};
 use crate::format::cbor::limits::HUMAN_READABLE;
 use crate::format::numeric::containers;
 use crate::key::canonical::compound::CompoundEncoder;
-use crate::key::canonical::encoder::{CanonicalEncoder, MapOrder};
-use crate::key::canonical::hash_buffer::{HashBuffer, Tag};
-use crate::key::canonical::hash_containers;
+use crate::key::canonical::encode::encode_nested;
+use crate::key::canonical::encoder::CanonicalEncoder;
+use crate::key::canonical::hash_buffer::Tag;
+use crate::key::canonical::hash_containers::ItemOrder;
 use crate::key::canonical::keyed_by_digest::ByDigest;
 use crate::key::canonical::map_encoder::MapEncoder;
+use crate::key::canonical::map_order::MapOrder;
 use crate::key::canonical::number_slices::{Numbers, canonical_f32, canonical_f64};
+use crate::key::canonical::seq_encoder::SeqEncoder;
+use crate::key::canonical::unordered::is_unordered;
 use crate::key::hashing::item_hashes::digests;
 use crate::key::hashing::prefetch::fetch;
 
@@ -29,7 +33,7 @@ macro_rules! scalars {
 impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
     type Ok = ();
     type Error = Error;
-    type SerializeSeq = CompoundEncoder<'c, 's>;
+    type SerializeSeq = SeqEncoder<'c, 's>;
     type SerializeTuple = CompoundEncoder<'c, 's>;
     type SerializeTupleStruct = CompoundEncoder<'c, 's>;
     type SerializeTupleVariant = CompoundEncoder<'c, 's>;
@@ -110,6 +114,10 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
     /// A newtype adds nothing, as in stored data. The types of parameters belong to the function, see
     /// `function_key.rs`.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<()> {
+        if is_unordered(name) {
+            self.end_run();
+            return encode_nested(value, self.buffer, &MapOrder::ignored(), self.depth);
+        }
         self.value(value)?;
         if let Some(kind) = ByDigest::named(name) {
             self.end_run();
@@ -131,8 +139,11 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         Ok(())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<CompoundEncoder<'c, 's>> {
-        CompoundEncoder::begin(self, Tag::Seq, None)
+    fn serialize_seq(self, _: Option<usize>) -> Result<SeqEncoder<'c, 's>> {
+        match self.order.of_container(self.container) {
+            ItemOrder::Arbitrary => SeqEncoder::unordered(self),
+            ItemOrder::Meant | ItemOrder::Unknown => SeqEncoder::ordered(self),
+        }
     }
 
     fn serialize_tuple(self, _: usize) -> Result<CompoundEncoder<'c, 's>> {
@@ -153,12 +164,15 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         CompoundEncoder::begin(self, Tag::TupleVariant, Some(variant))
     }
 
+    /// Without a length, the entries are those of a struct with `flatten`: its fields, and what is flattened into it.
     fn serialize_map(self, len: Option<usize>) -> Result<MapEncoder<'c, 's>> {
-        if self.order == MapOrder::Meant && len.is_some() {
-            return Ok(MapEncoder::Ordered(CompoundEncoder::begin(self, Tag::Map, None)?));
+        let known = if len.is_some() { self.order.of_container(self.container) } else { ItemOrder::Unknown };
+        match known {
+            ItemOrder::Arbitrary => MapEncoder::unordered(self),
+            ItemOrder::Meant if self.order.is_ignored() => MapEncoder::unordered(self),
+            ItemOrder::Meant => MapEncoder::ordered(self),
+            ItemOrder::Unknown => MapEncoder::unknown(self),
         }
-        self.enter()?;
-        Ok(MapEncoder::Unordered { canonical: self, pair: HashBuffer::new(), digests: Vec::new() })
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<CompoundEncoder<'c, 's>> {
@@ -180,13 +194,6 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         I: IntoIterator,
         I::Item: Serialize,
     {
-        if hash_containers::is_set::<I>() {
-            self.enter()?;
-            let digests = digests(iter, fetch, self.order, self.depth)?;
-            self.leave();
-            self.unordered(Tag::UnorderedSeq, &digests);
-            return Ok(());
-        }
         if let Some((number, bytes)) = containers::numbers(&iter)
             && !bytes.is_empty()
         {
@@ -194,6 +201,13 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         }
         if let Some(bools @ [_, ..]) = containers::slice::<I, bool>(&iter) {
             return self.numbers(&Numbers::bools(bools));
+        }
+        if self.order.of::<I>(self.container) == ItemOrder::Arbitrary {
+            self.enter()?;
+            let digests = digests(iter, fetch, self.order, self.depth)?;
+            self.leave();
+            self.unordered(Tag::UnorderedSeq, &digests);
+            return Ok(());
         }
         let mut items = CompoundEncoder::begin(self, Tag::Seq, None)?;
         for value in iter {
@@ -208,7 +222,13 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         V: Serialize,
         I: IntoIterator<Item = (K, V)>,
     {
-        if self.order == MapOrder::Ignored || hash_containers::is_map::<I>() {
+        let order = self.order.of::<I>(self.container);
+        if order == ItemOrder::Unknown {
+            let mut map = MapEncoder::unknown(self)?;
+            iter.into_iter().try_for_each(|(key, value)| map.serialize_entry(&key, &value))?;
+            return map.end();
+        }
+        if order == ItemOrder::Arbitrary || self.order.is_ignored() {
             self.enter()?;
             let fetch = |(key, value): &(K, V)| {
                 fetch(key);

@@ -8,12 +8,11 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::key::canonical::encode::encode_nested;
-use crate::key::canonical::encoder::MapOrder;
 use crate::key::canonical::hash_buffer::HashBuffer;
+use crate::key::canonical::map_order::MapOrder;
+use crate::key::digest::Digest;
 use crate::key::hashing::prefetch::Ahead;
 use crate::sys::workers::{threads, with_helpers};
-
-pub(crate) type Digest = [u8; 32];
 
 /// Size of the batches of encodings that are hashed at once, in bytes. While a processor encodes an item, it fetches
 /// the memory of the next ones; while it hashes one, it does not.
@@ -27,11 +26,12 @@ const MOST_EXPECTED: usize = 1 << 20;
 
 /// Returns the digest of each item's encoding, sorted. `depth` is the nesting depth of the items, and `fetch` prefetches
 /// the memory of an item.
-pub(crate) fn digests<I>(items: I, fetch: impl Fn(&I::Item), order: MapOrder, depth: u32) -> Result<Vec<Digest>>
+pub(crate) fn digests<I>(items: I, fetch: impl Fn(&I::Item), order: &MapOrder<'_>, depth: u32) -> Result<Vec<Digest>>
 where
     I: IntoIterator,
     I::Item: Serialize,
 {
+    order.enter_unordered();
     let items = items.into_iter();
     let mut digests = Vec::with_capacity(items.size_hint().0.min(MOST_EXPECTED));
     let mut items = Ahead::new(items, fetch);
@@ -48,13 +48,14 @@ where
         }
     }
     batch.hash(&mut digests);
+    order.leave_unordered();
     sort(&mut digests);
     Ok(digests)
 }
 
 /// Adds the digests of all items. This thread encodes them. Other threads hash the batches as long as they keep up;
 /// this thread hashes the rest.
-fn add_with_help<I>(items: &mut I, order: MapOrder, depth: u32, digests: &mut Vec<Digest>) -> Result<()>
+fn add_with_help<I>(items: &mut I, order: &MapOrder<'_>, depth: u32, digests: &mut Vec<Digest>) -> Result<()>
 where
     I: Iterator,
     I::Item: Serialize,
@@ -112,7 +113,7 @@ impl Batch {
         Batch { buffer: HashBuffer::new(), ends: Vec::new(), long: Vec::new() }
     }
 
-    fn add<T: Serialize>(&mut self, item: &T, order: MapOrder, depth: u32) -> Result<()> {
+    fn add<T: Serialize>(&mut self, item: &T, order: &MapOrder<'_>, depth: u32) -> Result<()> {
         encode_nested(item, &mut self.buffer, order, depth)?;
         match self.buffer.begin_next() {
             Ok(end) => self.ends.push(end),
