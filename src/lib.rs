@@ -52,7 +52,7 @@ pub use explain::comparison::Comparison;
 pub use explain::recent::Computation;
 pub use explain::{Explanation, Verdict};
 pub use files::mapped::{Mapped, map};
-pub use files::{dump, dump_into, dump_with, load, load_from};
+pub use files::{dump, dump_checked, dump_into, dump_with, load, load_from};
 pub use format::cbor::find::Element;
 pub use format::compress::compression::{BlockCodec, Compression};
 pub use format::compress::custom::{CompressionWriter, Compressor};
@@ -96,7 +96,7 @@ pub mod __private {
     pub use crate::call::run::{call, compute_fn, describe_fn};
     #[cfg(feature = "async")]
     pub use crate::call::run_async::call_async;
-    pub use crate::call::type_checks::{Part, key_part, wanted};
+    pub use crate::call::type_checks::{Part, key_part, stored, wanted};
     pub use crate::key::call_key::Describe;
     pub use crate::key::code_version::{Code, Items, Track};
     pub use crate::key::path::{path_in_trait, path_of_function, path_of_method, position_in_trait, position_of};
@@ -109,8 +109,9 @@ pub mod __private {
             FallibleShape as _, PlainShape as _, UnfitFallibleShape as _, UnfitShape as _,
         };
         pub use crate::call::type_checks::checks::{
-            Fit as _, KeyedArgument as _, LacksBoth as _, LacksDeserialize as _, LacksSerialize as _,
-            ReadableArgument as _, ReadableReference as _, ReadableSlice as _, UnfitArgument as _,
+            ComparableAndShown as _, Fit as _, KeyedArgument as _, LacksBoth as _, LacksDeserialize as _,
+            LacksSerialize as _, NotComparable as _, OnlyComparable as _, ReadableArgument as _,
+            ReadableReference as _, ReadableSlice as _, UnfitArgument as _,
         };
     }
 }

@@ -63,6 +63,7 @@ use quote::quote;
 /// | `max_age = "7d"` | results are used until they are this old: `w`, `d`, `h`, `m` or `min`, `s`, `ms`, also `"1h 30m"` | for ever |
 /// | `valid = path` | a stored result is used if this function returns `true` | always |
 /// | `store_if = \|r\| …` | a new result is stored if this function returns `true` | always |
+/// | `lossy` | store a result also if the value read back is not equal to it | it is not stored |
 /// | `in_impl` | the function is an associated function without `self` in an `impl` block | |
 /// | `in_trait` | the function is in a trait, or in the `impl` of one | |
 /// | `crate = path` | where larder is, if it is renamed or re-exported | `::larder` |
@@ -91,6 +92,26 @@ use quote::quote;
 /// #[memoize(store_if = |x| x.is_finite(), valid = |entry: &Entry| entry.took.as_millis() < 50)]
 /// fn ratio(a: f64, b: f64) -> f64 {
 ///     a / b
+/// }
+/// ```
+///
+/// *`lossy`.* Before a result is stored, it is read back. If its type has `PartialEq`, both are compared, because the
+/// `Serialize` of some types leaves something out: a field with `#[serde(skip)]`, the flag of an exhausted
+/// `RangeInclusive`. If they differ, the result is not stored, and a warning in the log says what differs. With `lossy`
+/// it is stored, and a hit returns the other value.
+///
+/// ```
+/// # use larder::memoize;
+/// #[derive(PartialEq, serde::Serialize, serde::Deserialize)]
+/// struct Report {
+///     total: u64,
+///     #[serde(skip)]
+///     seconds: f64, // 0.0 on a hit, which is fine
+/// }
+///
+/// #[memoize(lossy)]
+/// fn report(day: u32) -> Report {
+///     Report { total: u64::from(day) * 3, seconds: 1.5 }
 /// }
 /// ```
 ///

@@ -12,9 +12,9 @@ use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, parenthesized
 
 use crate::{duration, predicate};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "cache", "name", "version", "track", "depends", "ignore", "key", "compress", "max_age", "valid", "store_if",
-    "in_impl", "in_trait", "crate",
+    "lossy", "in_impl", "in_trait", "crate",
 ];
 
 /// How far a function's code is tracked.
@@ -61,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) max_age: Option<Duration>,
     pub(crate) valid: Option<Expr>,
     pub(crate) store_if: Option<Expr>,
+    /// Store a result also if it comes back as another value.
+    pub(crate) lossy: bool,
     pub(crate) in_impl: Option<Span>,
     pub(crate) in_trait: Option<Span>,
     pub(crate) krate: Option<Path>,
@@ -173,6 +175,7 @@ impl Options {
                 predicate::check_form("store_if", &expr)?;
                 self.store_if = Some(expr);
             }
+            "lossy" => self.lossy = true,
             "in_impl" => self.in_impl = Some(name.span()),
             "in_trait" => self.in_trait = Some(name.span()),
             "ignore" => self.ignore = list(name, "ignore(verbose)", input, argument)?,

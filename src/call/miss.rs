@@ -226,9 +226,9 @@ impl<R> Miss<R> {
                 let what = "a file that is an argument changed while the function ran".to_owned();
                 unkept(NotKept::Fault { what }, FlightOutcome::Failed)
             }
-            Some(stored) => match may_be_stored(rules, stored)
-                .and_then(|may| may.then(|| context.store(self.shown, self.reason.cause(), took, stored)).transpose())
-            {
+            Some(stored) => match may_be_stored(rules, stored).and_then(|may| {
+                may.then(|| context.store(self.shown, self.reason.cause(), took, stored, rules.compare)).transpose()
+            }) {
                 Ok(None) => unkept(NotKept::StoreIf, FlightOutcome::NotKept),
                 Ok(Some((size, back))) => (back, Some(size), FlightOutcome::Stored),
                 Err(error) => {

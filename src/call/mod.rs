@@ -9,7 +9,6 @@
 //! - `context`: one call of a function in a cache: looks up and stores its result, counts and logs the outcome.
 //! - `run`, `miss`: the steps of a call: look up, join calls that run already, compute, store.
 //! - `run_async`: the same steps for an `async fn`.
-//! - `roundtrip_check`: refuses values that their own encoding would change.
 //! - `outcome`: what a call did: hit, computed or bypassed.
 //! - `handle`, `async_handle`: the public `Call` and `AsyncCall`.
 //! - `stored_ref`: `Shelved`, a reference to a stored result.
@@ -30,7 +29,6 @@ pub(crate) mod predicate;
 #[cfg(test)]
 mod publishing_tests;
 pub(crate) mod result_shape;
-pub(crate) mod roundtrip_check;
 pub(crate) mod run;
 #[cfg(feature = "async")]
 pub(crate) mod run_async;

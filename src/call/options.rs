@@ -4,6 +4,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::call::result_shape::ResultShape;
+use crate::call::type_checks::Comparable;
+use crate::files::equality::Compare;
 use crate::store::entries::Entry;
 
 /// The rules of a function that returns `R`. `S` selects the part of the result that is stored.
@@ -11,6 +13,8 @@ pub struct Rules<R, S: ResultShape<R>> {
     pub(crate) max_age: Option<Duration>,
     pub(crate) valid: Option<Valid<S::Stored>>,
     pub(crate) store_if: Option<fn(&S::Stored) -> bool>,
+    /// Compares a result with what is read back from its encoding, before it is stored.
+    pub(crate) compare: Option<Compare<S::Stored>>,
     result: PhantomData<fn() -> R>,
 }
 
@@ -30,7 +34,7 @@ impl<R, S: ResultShape<R>> Rules<R, S> {
     /// Returns rules without conditions: every stored result may be used and every new one is stored.
     #[must_use]
     pub fn new(_: PhantomData<S>) -> Self {
-        Rules { max_age: None, valid: None, store_if: None, result: PhantomData }
+        Rules { max_age: None, valid: None, store_if: None, compare: None, result: PhantomData }
     }
 
     /// Returns the maximum age of a stored result.
@@ -49,6 +53,13 @@ impl<R, S: ResultShape<R>> Rules<R, S> {
     #[must_use]
     pub fn valid(mut self, valid: fn(&Entry, &S::Stored) -> bool) -> Self {
         self.valid = Some(valid);
+        self
+    }
+
+    /// Lets a new result be stored only if it equals what is read back from its encoding, if its type can be compared.
+    #[must_use]
+    pub fn compared(mut self, comparable: Comparable<S::Stored>) -> Self {
+        self.compare = comparable.0;
         self
     }
 

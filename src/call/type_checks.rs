@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::result_shape::{FallibleResult, PlainResult, Unfit};
+use crate::call::result_shape::{FallibleResult, Nothing, PlainResult, Unfit};
+use crate::files::equality::Compare;
 
 /// An argument that is a part of the key.
 #[diagnostic::on_unimplemented(
@@ -67,20 +68,26 @@ impl<T: DeserializeOwned> Readable for T {}
 
 /// Names the part of a result that is stored.
 pub trait Wants {
-    /// The type of the stored part.
+    /// The type of the part that should be stored.
     type Wanted;
+
+    /// The type that is stored: the same, if it can be stored.
+    type Stored;
 }
 
 impl<R> Wants for PlainResult<R> {
     type Wanted = R;
+    type Stored = R;
 }
 
 impl<T, E> Wants for FallibleResult<T, E> {
     type Wanted = T;
+    type Stored = T;
 }
 
 impl<W> Wants for Unfit<W> {
     type Wanted = W;
+    type Stored = Nothing;
 }
 
 /// Checks whether `W` can be stored: `(&&&&wanted(shape)).__larder_check()`, with the traits of `checks` in scope.
@@ -92,12 +99,24 @@ pub fn wanted<S: Wants>(_: PhantomData<S>) -> Wanted<S::Wanted> {
     Wanted(PhantomData)
 }
 
+/// Finds out how the stored part of a result of this shape is compared.
+#[must_use]
+pub fn stored<S: Wants>(_: PhantomData<S>) -> Wanted<S::Stored> {
+    Wanted(PhantomData)
+}
+
+/// How results of type `W` are compared, if they can be: `(&&&stored(shape)).__larder_comparable()`.
+pub struct Comparable<W>(pub(crate) Option<Compare<W>>);
+
 /// The traits that method resolution chooses from. The bounds of a method are checked only when it is chosen.
 pub(crate) mod checks {
+    use std::fmt::Debug;
+
     use serde::de::DeserializeOwned;
     use serde::{Deserialize, Serialize};
 
-    use super::{Part, Readable, Storable, Wanted, Writable};
+    use super::{Comparable, Part, Readable, Storable, Wanted, Writable};
+    use crate::files::equality::{compare, compare_and_show};
     use crate::key::call_key::Describe;
 
     /// `W` implements both traits.
@@ -157,6 +176,42 @@ pub(crate) mod checks {
 
     impl<W> LacksBoth for Wanted<W> {
         type Wanted = W;
+    }
+
+    /// `W` can be compared and shown.
+    pub trait ComparableAndShown<W> {
+        /// Returns the comparison.
+        fn __larder_comparable(&self) -> Comparable<W>;
+    }
+
+    impl<W: PartialEq + Debug> ComparableAndShown<W> for &&Wanted<W> {
+        fn __larder_comparable(&self) -> Comparable<W> {
+            Comparable(Some(compare_and_show))
+        }
+    }
+
+    /// `W` can be compared.
+    pub trait OnlyComparable<W> {
+        /// Returns the comparison.
+        fn __larder_comparable(&self) -> Comparable<W>;
+    }
+
+    impl<W: PartialEq> OnlyComparable<W> for &Wanted<W> {
+        fn __larder_comparable(&self) -> Comparable<W> {
+            Comparable(Some(compare))
+        }
+    }
+
+    /// `W` can't be compared.
+    pub trait NotComparable<W> {
+        /// Returns no comparison.
+        fn __larder_comparable(&self) -> Comparable<W>;
+    }
+
+    impl<W> NotComparable<W> for Wanted<W> {
+        fn __larder_comparable(&self) -> Comparable<W> {
+            Comparable(None)
+        }
     }
 
     macro_rules! readable {

@@ -1,8 +1,11 @@
 //! Reads and writes values in single files and streams: `dump` and `load`.
 //!
 //! `mapped` maps values from files without copying them: `map`. `stream_file` writes any content into a file.
+//! `roundtrip_check` refuses values that their own encoding would change, and `equality` compares values for it.
 
+pub(crate) mod equality;
 pub(crate) mod mapped;
+pub(crate) mod roundtrip_check;
 #[cfg(feature = "archive")]
 mod stream_file;
 
@@ -70,6 +73,38 @@ pub fn dump<T: Serialize + ?Sized>(value: &T, path: impl AsRef<Path>) -> Result<
 pub fn dump_with<T: Serialize + ?Sized>(value: &T, path: impl AsRef<Path>, compression: Compression) -> Result<()> {
     let path = path.as_ref();
     write_file(value, path, compression).map_err(|error| error.at(path))
+}
+
+/// Writes a value to a file as [`dump`] does, if what is read back is equal to the value.
+///
+/// The `Serialize` of some types leaves something out: a field with `#[serde(skip)]`, the flag of an exhausted
+/// `RangeInclusive`, the seconds of an offset in `chrono`. Untagged enums and `flatten` lose information as well. A value
+/// that holds NaN does not equal itself. Of it, only the encoding is compared with that of the value read back.
+///
+/// The encoding is in memory as a whole, and so is the value that is read back.
+///
+/// # Errors
+/// The errors of [`dump`]. [`NotRepresentable`](ErrorKind::NotRepresentable) if the value read back is another one, or
+/// can't be read.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("range");
+/// let mut range = 1..=3;
+/// larder::dump_checked(&range, &path)?;
+///
+/// range.by_ref().for_each(drop); // Now it is exhausted, and serde does not write that.
+/// let error = larder::dump_checked(&range, &path).unwrap_err();
+/// assert_eq!(error.kind(), larder::ErrorKind::NotRepresentable);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn dump_checked<T>(value: &T, path: impl AsRef<Path>) -> Result<()>
+where
+    T: Serialize + DeserializeOwned + PartialEq,
+{
+    let path = path.as_ref();
+    roundtrip_check::read_back(value, Some(equality::compare)).map_err(|error| error.at(path))?;
+    dump(value, path)
 }
 
 fn write_file<T: Serialize + ?Sized>(value: &T, path: &Path, compression: Compression) -> Result<()> {

@@ -44,6 +44,11 @@ pub(crate) fn digest_of_content<T: Serialize + ?Sized>(value: &T) -> Result<Key>
     digest(value, &MapOrder::ignored())
 }
 
+/// Returns a digest like [`key_of`], but ignores the order of every map and sequence.
+pub(crate) fn digest_of_items<T: Serialize + ?Sized>(value: &T) -> Result<Key> {
+    digest(value, &MapOrder::none())
+}
+
 fn digest<T: Serialize + ?Sized>(value: &T, order: &MapOrder<'_>) -> Result<Key> {
     let mut buffer = HashBuffer::new();
     guarded("its `Serialize`", || encode(value, order, &mut buffer))?;

@@ -25,6 +25,10 @@ mod values;
 #[cfg(feature = "macros")]
 mod map_order;
 
+/// Results whose encoding leaves something out.
+#[cfg(feature = "macros")]
+mod lossy;
+
 /// Values are read exactly as they were stored.
 mod roundtrip;
 

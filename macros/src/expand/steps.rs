@@ -81,13 +81,16 @@ impl Parts<'_> {
             .store_if
             .as_ref()
             .map(|store_if| quote_spanned!(mixed.located_at(store_if.span())=> .store_if(#store_if)));
+        let compared = (!options.lossy).then(
+            || quote_spanned!(mixed=> .compared((&&&#larder::__private::stored(__larder_shape)).__larder_comparable())),
+        );
         // Where the user wrote the type, for messages.
         let shape = quote_spanned! {mixed.located_at(output.span())=>
             (&&&&#larder::__private::Probe::<#output>::NEW).__larder_shape()
         };
         quote_spanned! {mixed=>
             let __larder_shape = #shape;
-            let __larder_rules = #larder::__private::Rules::<#output, _>::new(__larder_shape) #max_age #valid #store_if;
+            let __larder_rules = #larder::__private::Rules::<#output, _>::new(__larder_shape) #max_age #valid #store_if #compared;
         }
     }
 

@@ -18,7 +18,6 @@ use crate::call::function::{FunctionState, Memo};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::ResultShape;
-use crate::call::roundtrip_check;
 use crate::engine::cache_folder::CacheFolder;
 use crate::engine::eviction::policy;
 use crate::engine::memory_tier::memory_cache::LARGEST;
@@ -26,6 +25,8 @@ use crate::engine::memory_tier::memory_entry::MemoryEntry;
 use crate::engine::memory_tier::validity::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::Missing;
+use crate::files::equality::Compare;
+use crate::files::roundtrip_check;
 use crate::format::cbor::slice;
 use crate::key::call_key::{Argument, Describe, Encoded, encode};
 use crate::key::digest::Key;
@@ -275,6 +276,7 @@ impl<'a> CallContext<'a> {
         cause: Cause,
         took: Duration,
         value: &T,
+        compare: Option<Compare<T>>,
     ) -> Result<(u64, Option<T>)> {
         let CallContext { memo, cache, home, .. } = self;
         let (Some(there), Some((folder, key))) = (cache.place(), self.place()) else {
@@ -287,9 +289,9 @@ impl<'a> CallContext<'a> {
         let (checked, found) = references::writing(|| {
             guarded(|| {
                 if cache.verifies() {
-                    return roundtrip_check::read_back(value).map(|(back, len)| (Some(back), Some(len)));
+                    return roundtrip_check::read_back(value, compare).map(|(back, len)| (Some(back), Some(len)));
                 }
-                roundtrip_check::check(value).map(|len| (None, len))
+                roundtrip_check::check(value, compare).map(|len| (None, len))
             })
         });
         let (back, len) = checked?;

@@ -19,10 +19,13 @@ pub(crate) struct MapOrder<'r> {
     /// How many containers without an order the current value is in.
     unordered_around: Cell<u32>,
     seen: RefCell<Vec<SeenMap>>,
-    /// The container that was looked up last: address and length of its name, and what it says. In a list, it is the
-    /// next one as well.
-    looked_up: Cell<(usize, usize, ItemOrder)>,
+    /// The container and the iterator that were looked up last. In a list, they are the next ones as well.
+    container: Cell<LookedUp>,
+    iterator: Cell<LookedUp>,
 }
+
+/// Address and length of the name of a type, and what it says.
+type LookedUp = (usize, usize, ItemOrder);
 
 enum Rule<'r> {
     /// The order of a map counts, except for known hash maps.
@@ -33,6 +36,8 @@ enum Rule<'r> {
     Ignored,
     /// As `Ignored`. Unknown maps are recorded.
     Recorded,
+    /// As `Ignored`. The order of no sequence counts either.
+    None,
 }
 
 /// An unknown map that was recorded.
@@ -62,31 +67,29 @@ impl<'r> MapOrder<'r> {
         MapOrder::new(Rule::Ignored)
     }
 
+    /// Lets no order count, of maps or sequences.
+    pub(crate) fn none() -> Self {
+        MapOrder::new(Rule::None)
+    }
+
     pub(crate) fn recorded() -> Self {
         MapOrder::new(Rule::Recorded)
     }
 
     fn new(rule: Rule<'r>) -> Self {
         let (begun, doubtful, unordered_around) = (Cell::new(0), Cell::new(false), Cell::new(0));
-        let looked_up = Cell::new((0, 0, ItemOrder::Unknown));
-        MapOrder { rule, begun, doubtful, unordered_around, seen: RefCell::new(Vec::new()), looked_up }
+        let (container, iterator) = (Cell::new((0, 0, ItemOrder::Unknown)), Cell::new((0, 0, ItemOrder::Unknown)));
+        MapOrder { rule, begun, doubtful, unordered_around, seen: RefCell::new(Vec::new()), container, iterator }
     }
 
     /// Returns what the name of a container says about the order of its items.
     pub(super) fn of_container(&self, name: fn() -> &'static str) -> ItemOrder {
-        let name = name();
-        let (address, len, order) = self.looked_up.get();
-        if (address, len) == (name.as_ptr().addr(), name.len()) {
-            return order;
-        }
-        let order = order_by_name(name);
-        self.looked_up.set((name.as_ptr().addr(), name.len(), order));
-        order
+        look_up(name(), &self.container)
     }
 
     /// Returns what the names of an iterator and of the container that passes it on say about the order of the items.
     pub(super) fn of<I>(&self, container: fn() -> &'static str) -> ItemOrder {
-        match self.of_container(type_name::<I>) {
+        match look_up(type_name::<I>(), &self.iterator) {
             ItemOrder::Unknown => self.of_container(container),
             known => known,
         }
@@ -94,7 +97,12 @@ impl<'r> MapOrder<'r> {
 
     /// Returns whether the order of no map counts.
     pub(crate) fn is_ignored(&self) -> bool {
-        matches!(self.rule, Rule::Ignored | Rule::Recorded)
+        matches!(self.rule, Rule::Ignored | Rule::Recorded | Rule::None)
+    }
+
+    /// Returns whether the order of no sequence counts.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self.rule, Rule::None)
     }
 
     /// Begins an unknown map. Returns its number.
@@ -148,4 +156,14 @@ impl<'r> MapOrder<'r> {
     pub(crate) fn into_seen(self) -> Vec<SeenMap> {
         self.seen.into_inner()
     }
+}
+
+fn look_up(name: &'static str, last: &Cell<LookedUp>) -> ItemOrder {
+    let (address, len, order) = last.get();
+    if (address, len) == (name.as_ptr().addr(), name.len()) {
+        return order;
+    }
+    let order = order_by_name(name);
+    last.set((name.as_ptr().addr(), name.len(), order));
+    order
 }

@@ -141,6 +141,7 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
 
     fn serialize_seq(self, _: Option<usize>) -> Result<SeqEncoder<'c, 's>> {
         match self.order.of_container(self.container) {
+            _ if self.order.is_none() => SeqEncoder::unordered(self),
             ItemOrder::Arbitrary => SeqEncoder::unordered(self),
             ItemOrder::Meant | ItemOrder::Unknown => SeqEncoder::ordered(self),
         }
@@ -194,6 +195,9 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         I: IntoIterator,
         I::Item: Serialize,
     {
+        if self.order.is_none() {
+            return self.unordered_seq(iter);
+        }
         if let Some((number, bytes)) = containers::numbers(&iter)
             && !bytes.is_empty()
         {
@@ -203,11 +207,7 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
             return self.numbers(&Numbers::bools(bools));
         }
         if self.order.of::<I>(self.container) == ItemOrder::Arbitrary {
-            self.enter()?;
-            let digests = digests(iter, fetch, self.order, self.depth)?;
-            self.leave();
-            self.unordered(Tag::UnorderedSeq, &digests);
-            return Ok(());
+            return self.unordered_seq(iter);
         }
         let mut items = CompoundEncoder::begin(self, Tag::Seq, None)?;
         for value in iter {
@@ -245,5 +245,19 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
             items.canonical.value(&value)?;
         }
         items.finish()
+    }
+}
+
+impl CanonicalEncoder<'_> {
+    fn unordered_seq<I>(&mut self, iter: I) -> Result<()>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        self.enter()?;
+        let digests = digests(iter, fetch, self.order, self.depth)?;
+        self.leave();
+        self.unordered(Tag::UnorderedSeq, &digests);
+        Ok(())
     }
 }
