@@ -17,6 +17,7 @@ mod tokens;
 
 mod expand;
 mod rename_self;
+mod size;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -61,8 +62,10 @@ use quote::quote;
 /// | `key(a = EXPR)` | an expression that replaces the argument `a` in the key; `a` need not be serializable then | `a` itself |
 /// | `compress = "zstd:3"` | the compressor of this function's results | the cache's |
 /// | `max_age = "7d"` | results are used until they are this old: `w`, `d`, `h`, `m` or `min`, `s`, `ms`, also `"1h 30m"` | for ever |
+/// | `stale_on_error = "1d"` | if the function returns an `Err`, a result is used that has expired for no longer than this | the `Err` |
 /// | `valid = path` | a stored result is used if this function returns `true` | always |
 /// | `store_if = \|r\| …` | a new result is stored if this function returns `true` | always |
+/// | `max_bytes = "1 GB"`, `max_entries = 1000`, `max_idle = "30d"` | limits of this function's results, beside those of the cache | none |
 /// | `lossy` | store a result also if the value read back is not equal to it | it is not stored |
 /// | `in_impl` | the function is an associated function without `self` in an `impl` block | |
 /// | `in_trait` | the function is in a trait, or in the `impl` of one | |
@@ -94,6 +97,17 @@ use quote::quote;
 ///     a / b
 /// }
 /// ```
+///
+/// *Durations and numbers.* `max_age`, `stale_on_error` and `max_idle` take text or an expression of type
+/// [`Duration`](std::time::Duration), `max_bytes` text or a `u64`, `max_entries` a `u64`: `max_age = REFRESH_EVERY`. They
+/// don't see the arguments. `max_age` is evaluated for each call, the others once in a process.
+///
+/// *Limits.* `max_bytes`, `max_entries` and `max_idle` are enforced whenever this process stores a result of the function:
+/// the least recently used ones are evicted, an eighth of the limit at once from 16 entries on. A result that is
+/// larger than `max_bytes` is not stored.
+///
+/// *`Arc` results.* As long as this process has the result of a call, further hits return the same allocation of an
+/// `Arc<T>`. serde needs its feature `rc` for it.
 ///
 /// *`lossy`.* Before a result is stored, it is read back. If its type has `PartialEq`, both are compared, because the
 /// `Serialize` of some types leaves something out: a field with `#[serde(skip)]`, the flag of an exhausted

@@ -1,20 +1,35 @@
 //! The options of the attribute.
 
-use std::time::Duration;
-
-use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, parenthesized};
+use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Path, Result, Token, parenthesized};
 
-use crate::{duration, predicate};
+use crate::{duration, predicate, size};
 
-const NAMES: [&str; 15] = [
-    "cache", "name", "version", "track", "depends", "ignore", "key", "compress", "max_age", "valid", "store_if",
-    "lossy", "in_impl", "in_trait", "crate",
+const NAMES: [&str; 19] = [
+    "cache",
+    "name",
+    "version",
+    "track",
+    "depends",
+    "ignore",
+    "key",
+    "compress",
+    "max_age",
+    "stale_on_error",
+    "valid",
+    "store_if",
+    "max_bytes",
+    "max_entries",
+    "max_idle",
+    "lossy",
+    "in_impl",
+    "in_trait",
+    "crate",
 ];
 
 /// How far a function's code is tracked.
@@ -58,7 +73,13 @@ pub(crate) struct Options {
     /// Expressions that replace arguments in the key.
     pub(crate) key: Vec<KeyedBy>,
     pub(crate) compress: Option<LitStr>,
-    pub(crate) max_age: Option<Duration>,
+    /// Durations, as expressions of type `Duration`.
+    pub(crate) max_age: Option<TokenStream>,
+    pub(crate) stale_on_error: Option<TokenStream>,
+    pub(crate) max_idle: Option<TokenStream>,
+    /// Expressions of type `u64`.
+    pub(crate) max_bytes: Option<TokenStream>,
+    pub(crate) max_entries: Option<TokenStream>,
     pub(crate) valid: Option<Expr>,
     pub(crate) store_if: Option<Expr>,
     /// Store a result also if it comes back as another value.
@@ -160,10 +181,17 @@ impl Options {
             }
             "compress" => self.compress = Some(value(name, "compress = \"xz:6\"", input)?),
             "crate" => self.krate = Some(value(name, "crate = my::larder", input)?),
-            "max_age" => {
-                let text: LitStr = value(name, "max_age = \"7d\"", input)?;
-                self.max_age =
-                    Some(duration::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?);
+            "max_age" => self.max_age = Some(duration_of(name, "7d", input)?),
+            "stale_on_error" => self.stale_on_error = Some(duration_of(name, "1d", input)?),
+            "max_idle" => self.max_idle = Some(duration_of(name, "30d", input)?),
+            "max_bytes" => self.max_bytes = Some(bytes_of(name, input)?),
+            "max_entries" => {
+                let entries: Expr = value(name, "max_entries = 1000", input)?;
+                if matches!(&entries, Expr::Lit(literal) if matches!(&literal.lit, Lit::Int(int) if int.base10_digits() == "0"))
+                {
+                    return Err(Error::new(entries.span(), "with `max_entries = 0`, nothing could be stored"));
+                }
+                self.max_entries = Some(entries.to_token_stream());
             }
             "valid" => {
                 let expr = value(name, "valid = path::to::predicate", input)?;
@@ -183,6 +211,36 @@ impl Options {
             other => return Err(Error::new(name.span(), unknown(other))),
         }
         Ok(())
+    }
+}
+
+/// Parses the value of an option that is a duration: text such as `"7d"`, or any other expression.
+fn duration_of(name: &Ident, example: &str, input: ParseStream<'_>) -> Result<TokenStream> {
+    let expr: Expr = value(name, &format!("{name} = \"{example}\""), input)?;
+    let Some(text) = text_of(&expr) else { return Ok(expr.to_token_stream()) };
+    let duration = duration::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?;
+    let milliseconds = Literal::u64_suffixed(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    Ok(quote!(::std::time::Duration::from_millis(#milliseconds)))
+}
+
+/// Parses the value of an option that is a number of bytes: text such as `"1 GB"`, or any other expression.
+fn bytes_of(name: &Ident, input: ParseStream<'_>) -> Result<TokenStream> {
+    let expr: Expr = value(name, &format!("{name} = \"1 GB\""), input)?;
+    let Some(text) = text_of(&expr) else { return Ok(expr.to_token_stream()) };
+    let bytes = size::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?;
+    let bytes = Literal::u64_suffixed(bytes);
+    Ok(quote!(#bytes))
+}
+
+/// Returns the text of a string literal.
+fn text_of(expr: &Expr) -> Option<&LitStr> {
+    match expr {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Str(text) => Some(text),
+            _ => None,
+        },
+        Expr::Group(group) => text_of(&group.expr),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cache::summary;
 use crate::engine::cache_engine::Engine;
@@ -44,7 +45,7 @@ pub struct Cache(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) compression: Compression,
     /// Whether it is the global cache, which programs share that know nothing of each other.
-    pub(crate) is_global: bool,
+    pub(crate) is_global: AtomicBool,
     pub(crate) read_only: bool,
     pub(crate) durable: bool,
     /// Whether to compute every call and replace its stored result.
@@ -294,7 +295,12 @@ impl Cache {
 
     /// Returns whether this is the [`global`](Cache::global) cache, or a clone of it.
     pub(crate) fn is_global(&self) -> bool {
-        self.0.is_global
+        self.0.is_global.load(Ordering::Relaxed)
+    }
+
+    /// Makes this the global cache for the names of closures.
+    pub(super) fn become_global(&self) {
+        self.0.is_global.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Opens caches: in a folder, the global one, or none.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::cache::builder::CacheBuilder;
@@ -13,7 +14,7 @@ use crate::settings::run_mode::RunMode;
 use crate::single_flight::report_file;
 use crate::store::layout::Layout;
 use crate::store::orphaned_temps;
-use crate::sys::fork::once::Lazy;
+use crate::sys::fork::once::Once;
 use crate::sys::fork::per_process::PerProcess;
 
 /// Default time that a call waits for a leader that makes no progress.
@@ -21,6 +22,9 @@ const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Default limit of the global cache on the disk, in bytes.
 const GLOBAL_MAX_BYTES: u64 = 10 << 30;
+
+/// The global cache. It is opened at its first use.
+static GLOBAL: Once<Cache> = Once::new();
 
 impl Cache {
     /// Opens the cache in this folder, and creates the folder if it does not exist. If the disk is too full for that,
@@ -66,16 +70,42 @@ impl Cache {
     /// With an invalid `LARDER_DIR`, or one that leads to a folder with other files and no room for a cache, the cache is
     /// off until the process ends, which is logged. Other invalid values are logged and ignored. If the folder can't be
     /// created, that is logged and the cache is off; while calls arrive, creating it is tried again about once a second.
+    ///
+    /// [`set_global`](Cache::set_global) puts another cache in its place.
     #[must_use]
     pub fn global() -> &'static Cache {
-        static GLOBAL: Lazy<Cache> = Lazy::new(|| {
+        GLOBAL.get_or_init(|| {
             settings::check_once();
             Cache::global_path().and_then(CacheBuilder::from_environment).unwrap_or_else(|error| {
                 tracing::warn!(%error, "the global cache can't be opened: nothing is cached");
                 Cache::disabled()
             })
-        });
-        &GLOBAL
+        })
+    }
+
+    /// Makes `cache` the [`global`](Cache::global) cache of this process, for the libraries that it uses as well. The
+    /// variables `LARDER_DIR`, `LARDER_COMPRESSION` and `LARDER_MAX_…` are then not read; those that
+    /// [`open`](Cache::open) reads were.
+    ///
+    /// In a global cache, the name of a closure is scoped to its crate, see [`get_or_compute`](Cache::get_or_compute).
+    /// This holds for `cache` and its clones from now on.
+    ///
+    /// # Errors
+    /// Returns `cache` if there is a global cache already: because it was used, or was set. Call this first in `main`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::builder(folder.path()).max_bytes(50 << 30).open()?;
+    /// larder::Cache::set_global(cache).expect("nothing was cached before");
+    /// assert_eq!(larder::Cache::global().path(), folder.path());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_global(cache: Cache) -> Result<(), Cache> {
+        let set = GLOBAL.set(cache.clone());
+        if set.is_ok() {
+            cache.become_global();
+        }
+        set
     }
 
     /// Returns the folder in which [`global`](Cache::global) is opened, without opening it. Nothing is created.
@@ -104,7 +134,7 @@ impl Cache {
     pub fn disabled() -> Cache {
         Cache::new(Inner {
             compression: Compression::NONE,
-            is_global: false,
+            is_global: AtomicBool::new(false),
             read_only: false,
             durable: false,
             refresh: false,
@@ -193,7 +223,7 @@ impl CacheBuilder {
         let wait_limit = self.wait_limit.or_else(|| settings::WAIT.get()).unwrap_or(WAIT_LIMIT);
         Ok(Cache::new(Inner {
             compression,
-            is_global: self.is_global,
+            is_global: AtomicBool::new(self.is_global),
             read_only,
             durable: self.durable,
             refresh: run_mode == RunMode::Refresh,

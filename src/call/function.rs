@@ -4,9 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::cache::handle::Cache;
 use crate::cache::weak_handle::WeakCache;
+use crate::call::shared_results::SharedResults;
+use crate::engine::eviction::function_limits::FunctionLimits;
+use crate::engine::eviction::policy::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::key::code_version::{Code, CodeFile, Items, Track};
@@ -14,7 +18,7 @@ use crate::key::digest::Key;
 use crate::key::function_key::Function;
 use crate::observe::function_counters::FunctionCounters;
 use crate::observe::stats::Stats;
-use crate::store::entries::Entries;
+use crate::store::entries::{Entries, Entry};
 use crate::store::function_file::FunctionFile;
 use crate::store::history::brief_code;
 use crate::store::layout::Layout;
@@ -42,6 +46,10 @@ pub struct Definition {
     pub signature: &'static str,
     /// The option `compress`.
     pub compression: Option<Compression>,
+    /// The options `max_bytes`, `max_entries` and `max_idle`.
+    pub limits: Limits,
+    /// The option `stale_on_error`.
+    pub stale_on_error: Option<Duration>,
 }
 
 impl Definition {
@@ -61,6 +69,8 @@ impl Definition {
             },
             signature: "",
             compression: None,
+            limits: Limits::default(),
+            stale_on_error: None,
         }
     }
 }
@@ -72,6 +82,8 @@ pub struct Memo {
     code: Code,
     signature: &'static str,
     compression: Option<Compression>,
+    limits: Option<Limits>,
+    stale_on_error: Option<Duration>,
     /// State in the cache of the first call. Most functions use only this cache.
     home: Arc<FunctionState>,
     /// State in the cache of the last call that used another one.
@@ -95,13 +107,24 @@ pub(crate) struct FunctionState {
     tally: PerProcess<Arc<FunctionCounters>>,
     /// Whether this process has written or checked the file that describes the function.
     described: AtomicBool,
+    /// When the function's own limits are enforced next.
+    pub(crate) limits: FunctionLimits,
+    /// Results in an `Arc` that this process still has.
+    pub(crate) shared: SharedResults,
 }
 
 impl FunctionState {
     fn new(function: &Function, cache: Cache) -> Arc<Self> {
         let folder: Option<Arc<Path>> = cache.engine().layout().map(|layout| layout.function(function).into());
         let tally = cache.engine().accounting.counters(folder.as_deref(), &function.path).into();
-        Arc::new(FunctionState { cache: WeakCache::new(cache), folder, tally, described: AtomicBool::new(false) })
+        Arc::new(FunctionState {
+            cache: WeakCache::new(cache),
+            folder,
+            tally,
+            described: AtomicBool::new(false),
+            limits: FunctionLimits::default(),
+            shared: SharedResults::default(),
+        })
     }
 
     /// Returns the function's counters in the cache.
@@ -129,6 +152,7 @@ impl Memo {
             version: definition.version,
             code: definition.code.fingerprint(),
         };
+        let limits = checked(definition.limits, &function.path);
         Memo {
             key: function.key(),
             home: FunctionState::new(&function, cache),
@@ -140,6 +164,8 @@ impl Memo {
             code: definition.code,
             signature: definition.signature,
             compression: definition.compression,
+            limits,
+            stale_on_error: definition.stale_on_error,
         }
     }
 
@@ -198,10 +224,7 @@ impl Memo {
     /// because it would be chance which of them is cleared; use [`clear_in`](Memo::clear_in) instead.
     /// [`ReadOnly`](ErrorKind::ReadOnly) in a read-only cache, and errors of the file system.
     pub fn clear(&self) -> Result<()> {
-        if self.has_several.load(Ordering::Relaxed) {
-            let what = "this function was used with caches in several folders; use `clear_in` to say which is meant";
-            return Err(Error::new(ErrorKind::InvalidInput, what));
-        }
+        self.expect_one_folder("clear_in")?;
         self.clear_in(&self.cache())
     }
 
@@ -214,6 +237,66 @@ impl Memo {
             Some(place) => cache.clear_folder(&place.layout.function(&self.function)).map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Removes those stored results of this function, of all versions of its code, for which `is_meant` returns true.
+    /// Returns how many existed. Unreadable entries are not among them: [`clear`](Memo::clear) removes them as well.
+    ///
+    /// ```
+    /// # use larder::{Cache, memoize};
+    /// # use std::sync::LazyLock;
+    /// # static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+    /// # static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(FOLDER.path()).unwrap());
+    /// #[memoize(cache = &CACHE)]
+    /// fn forecast(city: &str, day: u32) -> f64 {
+    ///     f64::from(day) + city.len() as f64
+    /// }
+    ///
+    /// for day in 0..3 {
+    ///     forecast("Oslo", day);
+    ///     forecast("Rome", day);
+    /// }
+    /// let city = larder::key_of("Oslo")?;
+    /// let removed = forecast::memo().forget_where(|entry| entry.arguments[0].digest == city)?;
+    /// assert_eq!(removed, 3);
+    /// assert!(!forecast::call("Oslo", 0).is_cached() && forecast::call("Rome", 0).is_cached());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`clear`](Memo::clear), and an error if the entries can't be listed. Entries that can't be removed
+    /// do not end the search; the first such error is returned.
+    pub fn forget_where(&self, is_meant: impl FnMut(&Entry) -> bool) -> Result<u64> {
+        self.expect_one_folder("forget_where_in")?;
+        self.forget_where_in(&self.cache(), is_meant)
+    }
+
+    /// Removes stored results from `cache` as [`forget_where`](Memo::forget_where) does.
+    ///
+    /// # Errors
+    /// The errors of [`forget_where`](Memo::forget_where).
+    pub fn forget_where_in(&self, cache: &Cache, mut is_meant: impl FnMut(&Entry) -> bool) -> Result<u64> {
+        let Some(place) = cache.writable()? else { return Ok(0) };
+        let folder = place.layout.function(&self.function);
+        let (mut removed, mut failed) = (0, None);
+        for entry in self.entries_in(cache)?.filter(|entry| entry.fault.is_none()) {
+            if is_meant(&entry) {
+                match cache.forget_entry(&folder, &entry.key) {
+                    Ok(existed) => removed += u64::from(existed),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+        }
+        failed.map_or(Ok(removed), Err)
+    }
+
+    fn expect_one_folder(&self, instead: &str) -> Result<()> {
+        if self.has_several.load(Ordering::Relaxed) {
+            let what =
+                format!("this function was used with caches in several folders; use `{instead}` to say which is meant");
+            return Err(Error::new(ErrorKind::InvalidInput, what));
+        }
+        Ok(())
     }
 
     /// Returns what code tracking found out about the function.
@@ -234,6 +317,16 @@ impl Memo {
     /// Returns the compressor of this function's entries in `cache`.
     pub(crate) fn compression(&self, cache: &Cache) -> Compression {
         self.compression.unwrap_or_else(|| cache.compression())
+    }
+
+    /// Returns the function's own limits, if it has any.
+    pub(crate) fn limits(&self) -> Option<&Limits> {
+        self.limits.as_ref()
+    }
+
+    /// Returns how long an expired result is used if the function returns an `Err`.
+    pub(crate) fn stale_on_error(&self) -> Option<Duration> {
+        self.stale_on_error
     }
 
     /// Lists the parts of the function's code that the attribute could not track at compile time, one sentence each.
@@ -363,6 +456,15 @@ impl Memo {
             Track::None | Track::Type(_) => Ok(()),
         }
     }
+}
+
+/// Returns the limits, if there are any. Limits that would keep nothing are logged and ignored.
+fn checked(limits: Limits, function: &str) -> Option<Limits> {
+    if let Err(error) = limits.validate() {
+        tracing::warn!(function, %error, "the limits of a function can't be used: it has none");
+        return None;
+    }
+    Some(limits).filter(|limits| *limits != Limits::default())
 }
 
 impl fmt::Debug for Memo {

@@ -227,7 +227,10 @@ impl<R> Miss<R> {
                 unkept(NotKept::Fault { what }, FlightOutcome::Failed)
             }
             Some(stored) => match may_be_stored(rules, stored).and_then(|may| {
-                may.then(|| context.store(self.shown, self.reason.cause(), took, stored, rules.compare)).transpose()
+                may.then(|| {
+                    context.store(self.shown, self.reason.cause(), took, stored, (rules.compare, rules.sharing))
+                })
+                .transpose()
             }) {
                 Ok(None) => unkept(NotKept::StoreIf, FlightOutcome::NotKept),
                 Ok(Some((size, back))) => (back, Some(size), FlightOutcome::Stored),
@@ -237,7 +240,10 @@ impl<R> Miss<R> {
                 }
             },
         };
-        (back.map_or(value, S::restored), context.computed(took, size, self.reason), end)
+        let is_expired = matches!(self.reason, Reason::Expired { .. });
+        let stale = if is_expired && S::stored(&value).is_none() { context.load_stale(rules) } else { None };
+        let value = stale.unwrap_or_else(|| back.map_or(value, S::restored));
+        (value, context.computed(took, size, self.reason), end)
     }
 }
 

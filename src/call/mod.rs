@@ -32,6 +32,7 @@ pub(crate) mod result_shape;
 pub(crate) mod run;
 #[cfg(feature = "async")]
 pub(crate) mod run_async;
+pub(crate) mod shared_results;
 pub(crate) mod stored_ref;
 pub(crate) mod sweep;
 pub(crate) mod type_checks;

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::call::result_shape::ResultShape;
-use crate::call::type_checks::Comparable;
+use crate::call::shared_results::MakeSharing;
+use crate::call::type_checks::{Comparable, Shareable};
 use crate::files::equality::Compare;
 use crate::store::entries::Entry;
 
@@ -15,6 +16,8 @@ pub struct Rules<R, S: ResultShape<R>> {
     pub(crate) store_if: Option<fn(&S::Stored) -> bool>,
     /// Compares a result with what is read back from its encoding, before it is stored.
     pub(crate) compare: Option<Compare<S::Stored>>,
+    /// How a result in an `Arc` is shared by the hits of this process.
+    pub(crate) sharing: Option<MakeSharing<S::Stored>>,
     result: PhantomData<fn() -> R>,
 }
 
@@ -34,7 +37,7 @@ impl<R, S: ResultShape<R>> Rules<R, S> {
     /// Returns rules without conditions: every stored result may be used and every new one is stored.
     #[must_use]
     pub fn new(_: PhantomData<S>) -> Self {
-        Rules { max_age: None, valid: None, store_if: None, compare: None, result: PhantomData }
+        Rules { max_age: None, valid: None, store_if: None, compare: None, sharing: None, result: PhantomData }
     }
 
     /// Returns the maximum age of a stored result.
@@ -60,6 +63,19 @@ impl<R, S: ResultShape<R>> Rules<R, S> {
     #[must_use]
     pub fn compared(mut self, comparable: Comparable<S::Stored>) -> Self {
         self.compare = comparable.0;
+        self
+    }
+
+    /// Lets hits of this process share a result, if its type is an `Arc`.
+    #[must_use]
+    pub fn shared(mut self, shareable: Shareable<S::Stored>) -> Self {
+        self.sharing = shareable.0;
+        self
+    }
+
+    /// Returns rules for which a result may be older by this time.
+    pub(crate) fn older_by(mut self, time: Duration) -> Self {
+        self.max_age = self.max_age.map(|max_age| max_age.saturating_add(time));
         self
     }
 

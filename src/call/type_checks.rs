@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::result_shape::{FallibleResult, Nothing, PlainResult, Unfit};
+use crate::call::shared_results::MakeSharing;
 use crate::files::equality::Compare;
 
 /// An argument that is a part of the key.
@@ -108,14 +109,19 @@ pub fn stored<S: Wants>(_: PhantomData<S>) -> Wanted<S::Stored> {
 /// How results of type `W` are compared, if they can be: `(&&&stored(shape)).__larder_comparable()`.
 pub struct Comparable<W>(pub(crate) Option<Compare<W>>);
 
+/// How results of type `W` are shared, if they can be: `(&&stored(shape)).__larder_shareable()`.
+pub struct Shareable<W>(pub(crate) Option<MakeSharing<W>>);
+
 /// The traits that method resolution chooses from. The bounds of a method are checked only when it is chosen.
 pub(crate) mod checks {
     use std::fmt::Debug;
+    use std::sync::Arc;
 
     use serde::de::DeserializeOwned;
     use serde::{Deserialize, Serialize};
 
-    use super::{Comparable, Part, Readable, Storable, Wanted, Writable};
+    use super::{Comparable, Part, Readable, Shareable, Storable, Wanted, Writable};
+    use crate::call::shared_results::Sharing;
     use crate::files::equality::{compare, compare_and_show};
     use crate::key::call_key::Describe;
 
@@ -211,6 +217,30 @@ pub(crate) mod checks {
     impl<W> NotComparable<W> for Wanted<W> {
         fn __larder_comparable(&self) -> Comparable<W> {
             Comparable(None)
+        }
+    }
+
+    /// `W` is an `Arc` that threads can share.
+    pub trait SharedArc<W> {
+        /// Returns how it is shared.
+        fn __larder_shareable(&self) -> Shareable<W>;
+    }
+
+    impl<T: Send + Sync + 'static> SharedArc<Arc<T>> for &Wanted<Arc<T>> {
+        fn __larder_shareable(&self) -> Shareable<Arc<T>> {
+            Shareable(Some(Sharing::of_arc))
+        }
+    }
+
+    /// `W` is anything else.
+    pub trait NotShared<W> {
+        /// Returns that it is not shared.
+        fn __larder_shareable(&self) -> Shareable<W>;
+    }
+
+    impl<W> NotShared<W> for Wanted<W> {
+        fn __larder_shareable(&self) -> Shareable<W> {
+            Shareable(None)
         }
     }
 

@@ -52,7 +52,7 @@ impl Engine {
     }
 
     /// Evicts an entry. Returns whether it existed. A file that is only named like an entry stays.
-    fn evict(&self, folder: &Path, key: &Key) -> Result<bool> {
+    pub(super) fn evict(&self, folder: &Path, key: &Key) -> Result<bool> {
         match self.remove(folder, key) {
             Err(error) if error.kind() == ErrorKind::NotLarder => Ok(false),
             removed => removed,

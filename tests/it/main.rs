@@ -25,6 +25,10 @@ mod values;
 #[cfg(feature = "macros")]
 mod map_order;
 
+/// Options that limit results, let them expire, and share them.
+#[cfg(feature = "macros")]
+mod options;
+
 /// Results whose encoding leaves something out.
 #[cfg(feature = "macros")]
 mod lossy;

@@ -70,6 +70,21 @@ impl Parts<'_> {
             }
             None => quote!(::std::option::Option::None),
         };
+        let option = |option: Option<&TokenStream>| match option {
+            Some(value) => quote!(::std::option::Option::Some(#value)),
+            None => quote!(::std::option::Option::None),
+        };
+        let [stale_on_error, max_bytes, max_entries, max_idle] =
+            [&self.options.stale_on_error, &self.options.max_bytes, &self.options.max_entries, &self.options.max_idle]
+                .map(|value| option(value.as_ref()));
+        let limits = quote_spanned! {Span::mixed_site()=>
+            #larder::Limits {
+                max_bytes: #max_bytes,
+                max_entries: #max_entries,
+                max_idle: #max_idle,
+                ..::std::default::Default::default()
+            }
+        };
         // A cache that depends on the arguments is known after the first call.
         let cache = match &self.options.cache {
             Some(_) if self.cache_depends_on_arguments() => quote!(#larder::Cache::disabled()),
@@ -90,6 +105,8 @@ impl Parts<'_> {
                     code: #code,
                     signature: #signature,
                     compression: #compression,
+                    limits: #limits,
+                    stale_on_error: #stale_on_error,
                 };
                 #larder::Memo::new(definition, #cache)
             })

@@ -62,10 +62,7 @@ impl Parts<'_> {
     fn rules(&self) -> TokenStream {
         let (larder, output, options) = (&self.larder, &self.function.output, &self.options);
         let mixed = Span::mixed_site();
-        let max_age = options.max_age.map(|max_age| {
-            let milliseconds = Literal::u64_suffixed(u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX));
-            quote_spanned!(mixed=> .max_age(::std::time::Duration::from_millis(#milliseconds)))
-        });
+        let max_age = options.max_age.as_ref().map(|max_age| quote_spanned!(mixed=> .max_age(#max_age)));
         let valid = options.valid.as_ref().map(|valid| {
             let by = match predicate::takes_both(valid) {
                 true => quote!(valid_both),
@@ -84,13 +81,15 @@ impl Parts<'_> {
         let compared = (!options.lossy).then(
             || quote_spanned!(mixed=> .compared((&&&#larder::__private::stored(__larder_shape)).__larder_comparable())),
         );
+        let shared =
+            quote_spanned!(mixed=> .shared((&&#larder::__private::stored(__larder_shape)).__larder_shareable()));
         // Where the user wrote the type, for messages.
         let shape = quote_spanned! {mixed.located_at(output.span())=>
             (&&&&#larder::__private::Probe::<#output>::NEW).__larder_shape()
         };
         quote_spanned! {mixed=>
             let __larder_shape = #shape;
-            let __larder_rules = #larder::__private::Rules::<#output, _>::new(__larder_shape) #max_age #valid #store_if #compared;
+            let __larder_rules = #larder::__private::Rules::<#output, _>::new(__larder_shape) #max_age #valid #store_if #compared #shared;
         }
     }
 

@@ -18,6 +18,7 @@ use crate::call::function::{FunctionState, Memo};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::ResultShape;
+use crate::call::shared_results::MakeSharing;
 use crate::engine::cache_folder::CacheFolder;
 use crate::engine::eviction::policy;
 use crate::engine::memory_tier::memory_cache::LARGEST;
@@ -160,6 +161,15 @@ impl<'a> CallContext<'a> {
             read_only: self.cache.is_read_only(),
             secret: self.cache.secret().copied(),
         };
+        if let Some(sharing) = rules.sharing
+            && peeked.expect_type::<S::Stored>().is_ok()
+            && rules.valid.is_none()
+            && let Some(value) = self.home.shared.get(sharing, key, created)
+        {
+            let (saved, size) = (peeked.header.details.took(), peeked.header.size());
+            let hit = Outcome::Hit { age: created.elapsed().unwrap_or_default(), saved, size };
+            return Lookup::Hit(S::restored(value), hit);
+        }
         let (loaded, read) = references::reading(home, || {
             peeked.expect_type::<S::Stored>().and_then(|()| guarded(|| peeked.load::<S::Stored>()))
         });
@@ -191,6 +201,9 @@ impl<'a> CallContext<'a> {
             None if read.any => {}
             None => self.keep(snapshot, &value, &peeked.header),
         }
+        if let Some(sharing) = rules.sharing {
+            self.home.shared.insert(sharing, key, created, &value);
+        }
         Lookup::Hit(S::restored(value), hit)
     }
 
@@ -219,6 +232,17 @@ impl<'a> CallContext<'a> {
     /// Returns the reason if a result that was created at this time is too old.
     fn expired<R, S: ResultShape<R>>(&self, rules: Rules<R, S>, created: SystemTime) -> Option<Reason> {
         expired(&self.cache, rules, created)
+    }
+
+    /// Loads a result that has expired, because the function returned an `Err`, if the option `stale_on_error` allows it.
+    pub(crate) fn load_stale<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> Option<R> {
+        let rules = rules.older_by(self.memo.stale_on_error()?);
+        let Lookup::Hit(value, _) = self.load(rules) else { return None };
+        tracing::warn!(
+            function = self.memo.name(),
+            "the function returned an `Err`, so a result that has expired is used: `stale_on_error` allows it"
+        );
+        Some(value)
     }
 
     /// Records that the result was used without being loaded: a reference to it is passed on.
@@ -276,7 +300,7 @@ impl<'a> CallContext<'a> {
         cause: Cause,
         took: Duration,
         value: &T,
-        compare: Option<Compare<T>>,
+        (compare, sharing): (Option<Compare<T>>, Option<MakeSharing<T>>),
     ) -> Result<(u64, Option<T>)> {
         let CallContext { memo, cache, home, .. } = self;
         let (Some(there), Some((folder, key))) = (cache.place(), self.place()) else {
@@ -295,7 +319,8 @@ impl<'a> CallContext<'a> {
             })
         });
         let (back, len) = checked?;
-        let fits = Fits { most: there.largest(), document: len };
+        let own_limit = memo.limits().and_then(|limits| limits.max_bytes).unwrap_or(u64::MAX);
+        let fits = Fits { most: there.largest().min(own_limit), document: len };
         let compression = memo.compression(cache);
         let function = memo.function();
         let mut details = Details {
@@ -338,6 +363,14 @@ impl<'a> CallContext<'a> {
             result => result?,
         };
         cache.engine().stored(home.tally(), key, before, size);
+        if let Some(sharing) = sharing {
+            home.shared.insert(sharing, key, details.created(), value);
+        }
+        if let Some(limits) = memo.limits()
+            && let Err(error) = home.limits.enforce(cache.engine(), folder, limits, size)
+        {
+            self.fault("the limits of a function can't be enforced", &error);
+        }
         self.note(there, Event::Stored(cause), SystemTime::now(), details.arguments.iter().map(brief).collect());
         tracing::trace!(function = memo.name(), %key, size, took = ?since(started), "stored");
         Ok((size, back))
@@ -408,7 +441,16 @@ pub(crate) fn recall<R, S: ResultShape<R>>(
         if expired(cache, rules, entry.created).is_some() {
             return None;
         }
-        let value = guarded(|| slice::from_slice::<S::Stored>(&entry.document)).ok()?;
+        let shared = rules.sharing.and_then(|sharing| {
+            memo.with_home(cache, |home| home.shared.get(sharing, &entry.key, entry.created))
+        });
+        let value = match shared {
+            Some(value) => value,
+            None => guarded(|| slice::from_slice::<S::Stored>(&entry.document)).ok()?,
+        };
+        if let Some(sharing) = rules.sharing {
+            memo.with_home(cache, |home| home.shared.insert(sharing, &entry.key, entry.created, &value));
+        }
         memo.with_home(cache, |home| home.tally().hot_hit(entry.took));
         tracing::debug!(function = memo.name(), key = %entry.key, size = entry.size, saved = ?entry.took, hot = true, "hit");
         Some(S::restored(value))

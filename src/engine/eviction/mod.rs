@@ -6,6 +6,7 @@
 
 pub(crate) mod budget;
 pub(crate) mod evictor;
+pub(crate) mod function_limits;
 pub(crate) mod policy;
 pub(crate) mod scan;
 pub(crate) mod trim;

@@ -1,0 +1,250 @@
+//! Tests the options that limit a function's results, let them expire, and share them.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use larder::{Cache, memoize};
+use serde::{Deserialize, Serialize};
+
+fn open() -> (tempfile::TempDir, Cache) {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    (folder, cache)
+}
+
+/// Makes the entries of a function look as if they had been used `ago`.
+fn used_before(memo: &larder::Memo, cache: &Cache, ago: Duration) {
+    for entry in memo.entries_in(cache).unwrap() {
+        File::options().write(true).open(entry.path).unwrap().set_modified(SystemTime::now() - ago).unwrap();
+    }
+}
+
+#[memoize(cache = cache, ignore(cache), max_entries = 3)]
+fn few(cache: &Cache, n: u32) -> u32 {
+    n
+}
+
+#[memoize(cache = cache, ignore(cache), max_entries = 40 + 10)]
+fn some(cache: &Cache, n: u32) -> u32 {
+    n
+}
+
+#[memoize(cache = cache, ignore(cache), max_bytes = "100 kB")]
+fn small(cache: &Cache, n: usize) -> Vec<u8> {
+    (0..n).map(|n| (n * 7919 % 251) as u8).collect()
+}
+
+const SOON: Duration = Duration::from_millis(200);
+
+#[memoize(cache = cache, ignore(cache), max_idle = SOON)]
+fn idle(cache: &Cache, n: u32) -> u32 {
+    n
+}
+
+#[memoize(cache = cache, ignore(cache))]
+fn unlimited(cache: &Cache, n: u32) -> u32 {
+    n
+}
+
+#[test]
+fn a_function_has_limits_of_its_own() {
+    let (_folder, cache) = open();
+    (0..20).for_each(|n| _ = unlimited(&cache, n));
+    let count = |memo: &larder::Memo| memo.entries_in(&cache).unwrap().count();
+    for n in 0..10 {
+        few(&cache, n);
+        assert!(few::call(&cache, n).is_cached());
+        assert_eq!(count(few::memo()), (n as usize + 1).min(3));
+        // The times of files may be coarse.
+        thread::sleep(Duration::from_millis(5));
+    }
+    // The least recently used ones are gone.
+    assert!([7, 8, 9].iter().all(|n| few::call(&cache, *n).is_cached()));
+    for n in 0..200 {
+        some(&cache, n);
+        assert!(count(some::memo()) <= 50);
+    }
+    assert!(count(some::memo()) > 40);
+    assert_eq!(count(unlimited::memo()), 20);
+    assert_eq!(some::memo().stats_in(&cache).unwrap().entries, count(some::memo()) as u64);
+}
+
+#[test]
+fn the_bytes_of_a_function_are_limited() {
+    let (_folder, cache) = open();
+    for n in 0..30 {
+        small(&cache, 10_000 + n);
+        let bytes: u64 = small::memo().entries_in(&cache).unwrap().map(|entry| entry.size).sum();
+        assert!(bytes <= 100_000, "{bytes}");
+    }
+    // What is larger alone is not stored, and costs the others nothing.
+    let before = small::memo().entries_in(&cache).unwrap().count();
+    assert_eq!(small(&cache, 200_000).len(), 200_000);
+    assert!(!small::call(&cache, 200_000).is_cached());
+    assert_eq!(small::memo().entries_in(&cache).unwrap().count(), before);
+    assert_eq!(small::memo().stats_in(&cache).unwrap().too_large, 1);
+}
+
+#[test]
+fn idle_results_of_a_function_are_evicted() {
+    let (_folder, cache) = open();
+    (0..5).for_each(|n| _ = idle(&cache, n));
+    used_before(idle::memo(), &cache, Duration::from_secs(60));
+    thread::sleep(SOON);
+    idle(&cache, 100);
+    assert_eq!(idle::memo().entries_in(&cache).unwrap().count(), 1);
+    assert!(idle::call(&cache, 100).is_cached());
+}
+
+thread_local! {
+    static FAILS: Cell<bool> = const { Cell::new(false) };
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn shortly() -> Duration {
+    Duration::from_millis(1)
+}
+
+#[memoize(cache = cache, ignore(cache), max_age = shortly(), stale_on_error = HOUR)]
+fn rate(cache: &Cache, currency: &str) -> Result<f64, String> {
+    if FAILS.get() { Err("no network".to_owned()) } else { Ok(currency.len() as f64) }
+}
+
+#[memoize(cache = cache, ignore(cache), max_age = "1ms", stale_on_error = "1ms")]
+fn short_rate(cache: &Cache) -> Result<u8, String> {
+    if FAILS.get() { Err("no network".to_owned()) } else { Ok(7) }
+}
+
+#[cfg(feature = "async")]
+#[memoize(cache = cache, ignore(cache), max_age = "1ms", stale_on_error = "1h")]
+async fn later_rate(cache: &Cache) -> Result<u8, String> {
+    if FAILS.get() { Err("no network".to_owned()) } else { Ok(7) }
+}
+
+#[test]
+fn an_expired_result_replaces_an_error() {
+    let (_folder, cache) = open();
+    let wait = || thread::sleep(Duration::from_millis(20));
+    FAILS.set(true);
+    assert!(rate(&cache, "EUR").is_err());
+    FAILS.set(false);
+    assert_eq!(rate(&cache, "EUR"), Ok(3.0));
+    assert_eq!(short_rate(&cache), Ok(7));
+    wait();
+    FAILS.set(true);
+    let (value, outcome) = rate::call(&cache, "EUR").outcome();
+    assert_eq!(value, Ok(3.0));
+    assert!(matches!(outcome, larder::Outcome::Computed { size: None, .. }), "{outcome:?}");
+    // It is still expired, so the function runs each time.
+    assert_eq!(rate(&cache, "EUR"), Ok(3.0));
+    assert_eq!(rate::memo().stats_in(&cache).unwrap().misses, 4);
+    // Other arguments have nothing to use, and this result is too old.
+    assert!(rate(&cache, "US").is_err());
+    assert!(short_rate(&cache).is_err());
+    FAILS.set(false);
+    assert_eq!(rate(&cache, "EUR"), Ok(3.0));
+    #[cfg(feature = "async")]
+    smol::block_on(async {
+        assert_eq!(later_rate(&cache).await, Ok(7));
+        wait();
+        FAILS.set(true);
+        assert_eq!(later_rate(&cache).await, Ok(7));
+    });
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Table(Vec<f64>);
+
+static TABLES: AtomicU32 = AtomicU32::new(0);
+
+#[memoize(cache = cache, ignore(cache))]
+fn table(cache: &Cache, len: usize) -> Arc<Table> {
+    TABLES.fetch_add(1, Ordering::Relaxed);
+    Arc::new(Table(vec![1.5; len]))
+}
+
+#[memoize(cache = cache, ignore(cache))]
+fn checked_table(cache: &Cache, len: usize) -> Result<Arc<Table>, String> {
+    Ok(Arc::new(Table(vec![1.5; len])))
+}
+
+#[test]
+fn hits_share_an_arc() {
+    let (folder, cache) = open();
+    for len in [3, 100_000] {
+        let first = table(&cache, len);
+        let all: Vec<_> = (0..10).map(|_| table(&cache, len)).collect();
+        assert!(all.iter().all(|table| Arc::ptr_eq(table, &first)), "{len}");
+        // Another handle of the folder decodes it once.
+        let other = Cache::open(folder.path()).unwrap();
+        let there = table(&other, len);
+        assert!(!Arc::ptr_eq(&there, &first) && *there == *first);
+        assert!(Arc::ptr_eq(&there, &table(&other, len)));
+        let checked = checked_table(&cache, len).unwrap();
+        assert!(Arc::ptr_eq(&checked, &checked_table(&cache, len).unwrap()));
+    }
+    assert_eq!(TABLES.load(Ordering::Relaxed), 2);
+    // What was removed is not shared any more.
+    let first = table(&cache, 3);
+    assert!(table::call(&cache, 3).forget().unwrap());
+    assert!(!Arc::ptr_eq(&first, &table(&cache, 3)));
+    assert_eq!(TABLES.load(Ordering::Relaxed), 3);
+    // Nothing is kept: there is one owner.
+    let mut alone = table(&cache, 7);
+    assert!(Arc::get_mut(&mut alone).is_some_and(|table| table.0.len() == 7) || Arc::strong_count(&alone) == 1);
+}
+
+#[test]
+fn results_are_forgotten_by_their_arguments() {
+    let (_folder, cache) = open();
+    (0..6).for_each(|n| _ = unlimited(&cache, n));
+    let odd: HashSet<String> = [1, 3, 5].map(|n| n.to_string()).into();
+    let memo = unlimited::memo();
+    let is_odd = |entry: &larder::Entry| odd.contains(&entry.arguments[0].preview);
+    assert_eq!(memo.forget_where_in(&cache, is_odd).unwrap(), 3);
+    assert_eq!(memo.forget_where_in(&cache, is_odd).unwrap(), 0);
+    let cached: Vec<_> = (0..6).filter(|n| unlimited::call(&cache, *n).is_cached()).collect();
+    assert_eq!(cached, [0, 2, 4]);
+    assert!(unlimited::call(&cache, 1).explain().to_string().contains("forgotten"));
+}
+
+/// The child process of the test below.
+#[test]
+fn sets_the_global_cache() {
+    let Some(folder) = std::env::var_os("TEST_LARDER_GLOBAL") else { return };
+    let cache = Cache::open(&folder).unwrap();
+    Cache::set_global(cache.clone()).unwrap();
+    assert_eq!(Cache::global().path(), folder);
+    let again = Cache::set_global(Cache::disabled()).unwrap_err();
+    assert!(!again.is_enabled());
+    #[memoize]
+    fn library(n: u32) -> u32 {
+        n + 1
+    }
+    assert_eq!((library(1), library(1)), (2, 2));
+    assert_eq!(library::memo().cache().path(), folder);
+    // The name of a closure is scoped to its crate.
+    Cache::global().get_or_compute("load", &1, || 2);
+    assert!(cache.functions().unwrap().iter().any(|function| function.name.ends_with("::load")));
+}
+
+#[test]
+fn the_global_cache_can_be_set_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let unused = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "options::sets_the_global_cache"])
+        .env("TEST_LARDER_GLOBAL", folder.path())
+        .env("LARDER_DIR", unused.path())
+        .env_remove("LARDER")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(std::fs::read_dir(unused.path()).unwrap().count(), 0);
+}
