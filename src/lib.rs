@@ -90,6 +90,9 @@ pub mod __text {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::call::function::Definition;
+    pub use crate::call::memory_only::call_in_memory;
+    #[cfg(feature = "async")]
+    pub use crate::call::memory_only::call_in_memory_async;
     pub use crate::call::options::Rules;
     pub use crate::call::predicate::{valid_both, valid_one};
     pub use crate::call::result_shape::{Probe, ResultShape};
@@ -105,6 +108,7 @@ pub mod __private {
     /// What method resolution chooses from.
     pub mod shapes {
         // Without their names, which a type of the user's may have as well.
+        pub use crate::call::memory_only::probes::{FallibleMemoryShape as _, PlainMemoryShape as _};
         pub use crate::call::result_shape::probes::{
             FallibleShape as _, PlainShape as _, UnfitFallibleShape as _, UnfitShape as _,
         };

@@ -66,6 +66,7 @@ use quote::quote;
 /// | `valid = path` | a stored result is used if this function returns `true` | always |
 /// | `store_if = \|r\| …` | a new result is stored if this function returns `true` | always |
 /// | `max_bytes = "1 GB"`, `max_entries = 1000`, `max_idle = "30d"` | limits of this function's results, beside those of the cache | none |
+/// | `memory_only` | results stay in this process, as they are, and need no serde | they are stored |
 /// | `lossy` | store a result also if the value read back is not equal to it | it is not stored |
 /// | `in_impl` | the function is an associated function without `self` in an `impl` block | |
 /// | `in_trait` | the function is in a trait, or in the `impl` of one | |
@@ -108,6 +109,24 @@ use quote::quote;
 ///
 /// *`Arc` results.* As long as this process has the result of a call, further hits return the same allocation of an
 /// `Arc<T>`. serde needs its feature `rc` for it.
+///
+/// *`memory_only`.* For results that can't be stored, such as a connection or a compiled pattern in an `Arc`. They implement
+/// `Clone + Send + Sync + 'static`; of a `Result`, only the value of `Ok` does. A process keeps the `max_entries` results that
+/// were used last, 1000 by default, until they are `max_age` old. Threads that make the same call at the same time wait
+/// for one of them; async tasks do not. There is no `f::call(..)`. `f::memo().clear()` removes the results of this process.
+///
+/// ```
+/// # use larder::memoize;
+/// # use std::sync::Arc;
+/// struct Pattern(Vec<String>); // no serde, no Clone
+///
+/// #[memoize(memory_only, max_entries = 100)]
+/// fn compile(text: &str) -> Arc<Pattern> {
+///     Arc::new(Pattern(text.split('*').map(str::to_owned).collect()))
+/// }
+///
+/// assert!(Arc::ptr_eq(&compile("a*b"), &compile("a*b")));
+/// ```
 ///
 /// *`lossy`.* Before a result is stored, it is read back. If its type has `PartialEq`, both are compared, because the
 /// `Serialize` of some types leaves something out: a field with `#[serde(skip)]`, the flag of an exhausted

@@ -6,11 +6,11 @@ use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Path, Result, Token, parenthesized};
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Result, Token, parenthesized};
 
 use crate::{duration, predicate, size};
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "cache",
     "name",
     "version",
@@ -26,6 +26,7 @@ const NAMES: [&str; 19] = [
     "max_bytes",
     "max_entries",
     "max_idle",
+    "memory_only",
     "lossy",
     "in_impl",
     "in_trait",
@@ -84,6 +85,8 @@ pub(crate) struct Options {
     pub(crate) store_if: Option<Expr>,
     /// Store a result also if it comes back as another value.
     pub(crate) lossy: bool,
+    /// Keep results in memory, as they are.
+    pub(crate) memory_only: bool,
     pub(crate) in_impl: Option<Span>,
     pub(crate) in_trait: Option<Span>,
     pub(crate) krate: Option<Path>,
@@ -129,6 +132,14 @@ impl Options {
                 in_trait,
                 "a function stands either in a type's `impl` or in a trait's: write one of them",
             ));
+        }
+        let disk_only =
+            ["compress", "stale_on_error", "valid", "store_if", "max_bytes", "max_idle", "lossy", "in_trait"];
+        if options.memory_only
+            && let Some(option) = seen.iter().find(|name| disk_only.iter().any(|other| name == other))
+        {
+            let message = format!("with `memory_only`, nothing is stored: `{option}` has no meaning");
+            return Err(Error::new(option.span(), message));
         }
         if let (Track::None, Some(path)) = (options.track, options.depends.first()) {
             let message = "with `track = \"none\"` nothing counts but `version`: use `track = \"body\"` to track what \
@@ -187,8 +198,7 @@ impl Options {
             "max_bytes" => self.max_bytes = Some(bytes_of(name, input)?),
             "max_entries" => {
                 let entries: Expr = value(name, "max_entries = 1000", input)?;
-                if matches!(&entries, Expr::Lit(literal) if matches!(&literal.lit, Lit::Int(int) if int.base10_digits() == "0"))
-                {
+                if matches!(&entries, Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) if int.base10_digits() == "0") {
                     return Err(Error::new(entries.span(), "with `max_entries = 0`, nothing could be stored"));
                 }
                 self.max_entries = Some(entries.to_token_stream());
@@ -204,6 +214,7 @@ impl Options {
                 self.store_if = Some(expr);
             }
             "lossy" => self.lossy = true,
+            "memory_only" => self.memory_only = true,
             "in_impl" => self.in_impl = Some(name.span()),
             "in_trait" => self.in_trait = Some(name.span()),
             "ignore" => self.ignore = list(name, "ignore(verbose)", input, argument)?,
@@ -216,8 +227,9 @@ impl Options {
 
 /// Parses the value of an option that is a duration: text such as `"7d"`, or any other expression.
 fn duration_of(name: &Ident, example: &str, input: ParseStream<'_>) -> Result<TokenStream> {
-    let expr: Expr = value(name, &format!("{name} = \"{example}\""), input)?;
-    let Some(text) = text_of(&expr) else { return Ok(expr.to_token_stream()) };
+    let example = format!("{name} = \"{example}\"");
+    let expr: Expr = value(name, &example, input)?;
+    let Some(text) = text_of(&expr, &example)? else { return Ok(expr.to_token_stream()) };
     let duration = duration::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?;
     let milliseconds = Literal::u64_suffixed(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     Ok(quote!(::std::time::Duration::from_millis(#milliseconds)))
@@ -226,21 +238,23 @@ fn duration_of(name: &Ident, example: &str, input: ParseStream<'_>) -> Result<To
 /// Parses the value of an option that is a number of bytes: text such as `"1 GB"`, or any other expression.
 fn bytes_of(name: &Ident, input: ParseStream<'_>) -> Result<TokenStream> {
     let expr: Expr = value(name, &format!("{name} = \"1 GB\""), input)?;
-    let Some(text) = text_of(&expr) else { return Ok(expr.to_token_stream()) };
+    if let Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) = &expr {
+        return Ok(expr.to_token_stream());
+    }
+    let Some(text) = text_of(&expr, &format!("{name} = \"1 GB\""))? else { return Ok(expr.to_token_stream()) };
     let bytes = size::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?;
     let bytes = Literal::u64_suffixed(bytes);
     Ok(quote!(#bytes))
 }
 
-/// Returns the text of a string literal.
-fn text_of(expr: &Expr) -> Option<&LitStr> {
+/// Returns the text of a string literal; `None` for any expression that is not a literal.
+fn text_of<'e>(expr: &'e Expr, example: &str) -> Result<Option<&'e LitStr>> {
     match expr {
-        Expr::Lit(literal) => match &literal.lit {
-            Lit::Str(text) => Some(text),
-            _ => None,
-        },
-        Expr::Group(group) => text_of(&group.expr),
-        _ => None,
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(Some(text)),
+        Expr::Lit(literal) => {
+            Err(Error::new(literal.span(), format!("expected string literal; write it like this: `{example}`")))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::cache::handle::Cache;
 use crate::cache::weak_handle::WeakCache;
+use crate::call::memory_results::MemoryResults;
 use crate::call::shared_results::SharedResults;
 use crate::engine::eviction::function_limits::FunctionLimits;
 use crate::engine::eviction::policy::Limits;
@@ -84,6 +85,8 @@ pub struct Memo {
     compression: Option<Compression>,
     limits: Option<Limits>,
     stale_on_error: Option<Duration>,
+    /// The results of a function with the option `memory_only`.
+    in_memory: PerProcess<MemoryResults>,
     /// State in the cache of the first call. Most functions use only this cache.
     home: Arc<FunctionState>,
     /// State in the cache of the last call that used another one.
@@ -166,6 +169,7 @@ impl Memo {
             compression: definition.compression,
             limits,
             stale_on_error: definition.stale_on_error,
+            in_memory: PerProcess::new(),
         }
     }
 
@@ -233,6 +237,7 @@ impl Memo {
     /// # Errors
     /// [`ReadOnly`](ErrorKind::ReadOnly) in a read-only cache, and errors of the file system.
     pub fn clear_in(&self, cache: &Cache) -> Result<()> {
+        self.in_memory.get().clear();
         match cache.writable()? {
             Some(place) => cache.clear_folder(&place.layout.function(&self.function)).map(drop),
             None => Ok(()),
@@ -322,6 +327,11 @@ impl Memo {
     /// Returns the function's own limits, if it has any.
     pub(crate) fn limits(&self) -> Option<&Limits> {
         self.limits.as_ref()
+    }
+
+    /// Returns the results that stay in memory, with the option `memory_only`.
+    pub(crate) fn in_memory(&self) -> &MemoryResults {
+        self.in_memory.get()
     }
 
     /// Returns how long an expired result is used if the function returns an `Err`.

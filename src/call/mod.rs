@@ -11,6 +11,8 @@
 //! - `run_async`: the same steps for an `async fn`.
 //! - `outcome`: what a call did: hit, computed or bypassed.
 //! - `handle`, `async_handle`: the public `Call` and `AsyncCall`.
+//! - `shared_results`: results in an `Arc` that hits share.
+//! - `memory_only`, `memory_results`: functions whose results stay in memory.
 //! - `stored_ref`: `Shelved`, a reference to a stored result.
 //! - `closure`, `sweep`: memoized closures, and sets of calls.
 
@@ -22,6 +24,8 @@ pub(crate) mod context;
 mod faulty_store_tests;
 pub(crate) mod function;
 pub(crate) mod handle;
+pub(crate) mod memory_only;
+pub(crate) mod memory_results;
 pub(crate) mod miss;
 pub(crate) mod options;
 pub(crate) mod outcome;

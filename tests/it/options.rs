@@ -200,6 +200,108 @@ fn hits_share_an_arc() {
     assert!(Arc::get_mut(&mut alone).is_some_and(|table| table.0.len() == 7) || Arc::strong_count(&alone) == 1);
 }
 
+/// It has neither serde nor `Clone`.
+struct Handle(u32);
+
+/// Neither serde nor `Clone`.
+struct Failure;
+
+static HANDLES: AtomicU32 = AtomicU32::new(0);
+
+#[memoize(cache = cache, ignore(cache), memory_only, max_entries = 3)]
+fn handle(cache: &Cache, n: u32) -> Arc<Handle> {
+    HANDLES.fetch_add(1, Ordering::Relaxed);
+    thread::sleep(Duration::from_millis(20));
+    Arc::new(Handle(n))
+}
+
+#[memoize(cache = cache, ignore(cache), memory_only)]
+fn opened(cache: &Cache, n: u32) -> Result<Arc<Handle>, Failure> {
+    if FAILS.get() { Err(Failure) } else { Ok(Arc::new(Handle(n))) }
+}
+
+#[memoize(cache = cache, ignore(cache), memory_only, max_age = Duration::from_millis(1))]
+fn brief(cache: &Cache) -> Arc<Handle> {
+    Arc::new(Handle(0))
+}
+
+#[memoize(cache = cache, ignore(cache), memory_only)]
+fn depth(cache: &Cache, n: u32) -> u32 {
+    if n == 0 { 0 } else { depth(cache, n - 1) + 1 }
+}
+
+#[cfg(feature = "async")]
+#[memoize(cache = cache, ignore(cache), memory_only)]
+async fn later_handle(cache: &Cache, n: u32) -> Arc<Handle> {
+    Arc::new(Handle(n))
+}
+
+struct Pool;
+
+impl Pool {
+    #[memoize(cache = cache, ignore(cache, self), memory_only)]
+    fn take<T: Clone + Send + Sync + Serialize + 'static>(&self, cache: &Cache, value: T) -> Arc<(T, Handle)> {
+        Arc::new((value, Handle(0)))
+    }
+}
+
+#[test]
+fn results_that_cannot_be_stored_stay_in_memory() {
+    let (_folder, cache) = open();
+    let same = |a: &Arc<Handle>, b: &Arc<Handle>| Arc::ptr_eq(a, b);
+    // Threads that ask at the same time get one result.
+    let all: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| handle(&cache, 1))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(all.iter().all(|one| same(one, &all[0]) && one.0 == 1));
+    assert_eq!(HANDLES.load(Ordering::Relaxed), 1);
+    // The last three that were used are kept.
+    (2..5).for_each(|n| _ = handle(&cache, n));
+    assert!(!same(&handle(&cache, 1), &all[0]));
+    assert_eq!(HANDLES.load(Ordering::Relaxed), 5);
+    let stats = handle::memo().stats_in(&cache).unwrap();
+    assert_eq!((stats.hits, stats.misses, stats.entries), (7, 5, 0));
+    handle::memo().clear_in(&cache).unwrap();
+    handle(&cache, 1);
+    assert_eq!(HANDLES.load(Ordering::Relaxed), 6);
+    // An error is not kept.
+    FAILS.set(true);
+    assert!(opened(&cache, 1).is_err());
+    FAILS.set(false);
+    let first = opened(&cache, 1).ok().unwrap();
+    FAILS.set(true);
+    assert!(same(&opened(&cache, 1).ok().unwrap(), &first));
+    FAILS.set(false);
+    // Old results are not used.
+    let first = brief(&cache);
+    thread::sleep(Duration::from_millis(20));
+    assert!(!same(&first, &brief(&cache)));
+    assert_eq!(depth(&cache, 20), 20);
+    assert!(Arc::ptr_eq(&Pool.take(&cache, 1_u8), &Pool.take(&cache, 1_u8)));
+    assert_eq!(Pool.take(&cache, "text".to_owned()).0, "text");
+    #[cfg(feature = "async")]
+    smol::block_on(async { assert!(same(&later_handle(&cache, 1).await, &later_handle(&cache, 1).await)) });
+    // Without a cache, nothing is kept.
+    assert!(!same(&handle(&Cache::disabled(), 1), &handle(&Cache::disabled(), 1)));
+}
+
+#[memoize(cache = cache, ignore(cache), memory_only)]
+fn panics_once(cache: &Cache) -> u32 {
+    assert!(!FAILS.get(), "it fails once");
+    7
+}
+
+#[test]
+fn a_panic_leaves_nobody_waiting() {
+    let (_folder, cache) = open();
+    FAILS.set(true);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panics_once(&cache))).is_err());
+    FAILS.set(false);
+    assert_eq!(panics_once(&cache), 7);
+    assert_eq!(thread::scope(|scope| scope.spawn(|| panics_once(&cache)).join().unwrap()), 7);
+}
+
 #[test]
 fn results_are_forgotten_by_their_arguments() {
     let (_folder, cache) = open();

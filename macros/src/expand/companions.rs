@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
 use syn::{FnArg, ReceiverKind, parse_quote};
 
 use super::parts::{Parts, Report};
@@ -40,21 +41,50 @@ impl Parts<'_> {
     pub(super) fn wrapper(&self) -> TokenStream {
         let attributes = self.function.other_attributes();
         let lints = self.lints_as_allow();
-        let (vis, larder) = (&self.function.item.vis, &self.larder);
+        let vis = &self.function.item.vis;
         let sig = self.signature();
-        let (steps, check) = (self.steps(Report::Yes), self.check_result());
-        let (call, wait) = self.call_and_wait();
+        let (steps, run) = (self.steps(Report::Yes), self.run());
         quote_spanned! {Span::mixed_site()=>
             #(#attributes)*
             #(#lints)*
             #[allow(clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
+                #run
+            }
+        }
+    }
+
+    /// Returns the expression that runs the call.
+    fn run(&self) -> TokenStream {
+        let (larder, output) = (&self.larder, &self.function.output);
+        let (call, wait) = self.call_and_wait();
+        if !self.options.memory_only {
+            let check = self.check_result();
+            return quote_spanned! {Span::mixed_site()=>
                 #check
                 #larder::__private::#call(
                     __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_rules
                 ) #wait
-            }
+            };
+        }
+        let max_age = match &self.options.max_age {
+            Some(max_age) => quote!(::std::option::Option::Some(#max_age)),
+            None => quote!(::std::option::Option::None),
+        };
+        let call = match self.function.item.sig.asyncness {
+            Some(_) => quote!(call_in_memory_async),
+            None => quote!(call_in_memory),
+        };
+        // Where the user wrote the type, for messages.
+        let shape = quote_spanned! {Span::mixed_site().located_at(output.span())=>
+            (&&#larder::__private::Probe::<#output>::NEW).__larder_in_memory()
+        };
+        quote_spanned! {Span::mixed_site()=>
+            let _ = __larder_rules;
+            #larder::__private::#call(
+                __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, (#shape, #max_age)
+            ) #wait
         }
     }
 

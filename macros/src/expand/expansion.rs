@@ -14,7 +14,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
         return parts.method_alone();
     }
     let (body, wrapper) = (parts.body(), parts.wrapper());
-    let (call, memo) = (parts.call(), parts.memo());
+    let (call, memo) = ((!options.memory_only).then(|| parts.call()), parts.memo());
     if function.in_impl {
         return quote! { #wrapper #call #memo #body };
     }

@@ -51,6 +51,15 @@ impl CallContext<'_> {
         tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
     }
 
+    /// Counts and logs a hit of a function whose results stay in memory.
+    pub(crate) fn hit_in_memory(&self, saved: Duration) {
+        self.home.tally().hot_hit(saved);
+        self.cache.engine().note_counted();
+        if let Ok(key) = &self.key {
+            tracing::debug!(function = self.memo.name(), %key, ?saved, hot = true, "hit");
+        }
+    }
+
     /// Logs that no usable result was found.
     pub(crate) fn nothing(&self, reason: &Reason, started: Option<Instant>) {
         if let Ok(key) = &self.key {
