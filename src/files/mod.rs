@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::reader::{ByteReader, WINDOW};
 use crate::format::compress::compression::Compression;
-use crate::format::compress::decompressed::believed_content;
+use crate::format::compress::decompressed::{believed_content, more_than_one};
 use crate::format::document;
 use crate::format::target::{Plain, Target};
 use crate::sys::atomic_file::{FileKind, TempFile};
@@ -172,11 +172,6 @@ fn read_file<R>(path: &Path, read: impl FnOnce(&mut ByteReader<'_>) -> Result<R>
 fn regular_len(file: &File) -> io::Result<Option<u64>> {
     let metadata = file.metadata()?;
     Ok((metadata.is_file() && metadata.len() > 0).then_some(metadata.len()))
-}
-
-#[cold]
-fn more_than_one() -> Error {
-    Error::damaged("there are bytes after the value; `load_from` reads files that hold several values")
 }
 
 /// Writes a value into a stream: a file, a socket, a `Vec<u8>`. Several values may follow one another, each with its

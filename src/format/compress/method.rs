@@ -94,6 +94,11 @@ impl Method {
         !matches!(self, Method::None | Method::Lz4 | Method::BlocksLz4)
     }
 
+    /// Returns whether a value may have several members.
+    pub(super) const fn has_members(self) -> bool {
+        matches!(self, Method::Gzip | Method::Bz2 | Method::Xz | Method::Lz4 | Method::Zstd)
+    }
+
     /// Returns the error that names the features which the method needs.
     pub(super) fn disabled(self) -> Error {
         let (features, _) = self.features();
