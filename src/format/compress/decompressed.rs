@@ -63,12 +63,18 @@ impl Decompressed<Members<'_>> {
         while self.reader.get_mut().reader.anything_follows().map_err(failed)? {
             match self.reader.fill_buf() {
                 Ok([]) => {}
-                Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(failed(error)),
+                Err(error) if !is_damage(&error) => return Err(failed(error)),
+                // More content, or no member at all.
                 _ => return Err(more_than_one()),
             }
         }
         Ok(())
     }
+}
+
+/// Returns whether the compressed content is to blame.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
 /// Returns the error for a file that has other bytes after the value.
@@ -138,8 +144,7 @@ impl<R: Read> Read for Checked<R> {
             return Err(io::Error::new(kind, format!("{} can't read on after damaged content", self.name)));
         }
         let count = self.reader.read(target).map_err(|error| unified(self.name, error)).inspect_err(|error| {
-            let is_damage = matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof);
-            self.failed = is_damage.then_some(error.kind());
+            self.failed = is_damage(error).then_some(error.kind());
         })?;
         self.ended = count == 0 && !target.is_empty();
         Ok(count)
