@@ -212,7 +212,9 @@ pub(crate) fn open(input: &mut ByteReader<'_>) -> Result<String> {
 fn not_larder(mut head: Vec<u8>, input: &mut ByteReader<'_>) -> Error {
     let message = loop {
         match foreign::find(&head) {
-            Match::Known(Foreign { name, advice, .. }) => break format!("this is {name}, and no larder file; {advice}"),
+            Match::Known(Foreign { name, advice, .. }) => {
+                break format!("this is {name}, and no larder file; {advice}");
+            }
             Match::Later => match input.byte() {
                 Ok(byte) => head.push(byte),
                 Err(_) => break NOT_LARDER.to_owned(),

@@ -13,7 +13,11 @@ const PYTHON: &str = "load it in Python, and save it in a format that both read,
 
 const KNOWN: [Foreign; 17] = [
     Foreign { magic: b"LZIP", name: "an lzip file", advice: "decompress it with `lzip -dc`" },
-    Foreign { magic: b"\x02\x21\x4c\x18", name: "an LZ4 file in the legacy format", advice: "decompress it with `lz4 -dc`" },
+    Foreign {
+        magic: b"\x02\x21\x4c\x18",
+        name: "an LZ4 file in the legacy format",
+        advice: "decompress it with `lz4 -dc`",
+    },
     Foreign { magic: b"\x1f\x9d", name: "a file of `compress` (`.Z`)", advice: "decompress it with `gzip -dc`" },
     Foreign { magic: b"7z\xbc\xaf\x27\x1c", name: "a 7z archive", advice: UNPACK },
     Foreign { magic: b"PK\x03\x04", name: "a zip archive", advice: UNPACK },

@@ -42,6 +42,17 @@ fn dumped(value: &[u64], compression: Compression) -> Vec<u8> {
     bytes
 }
 
+/// Returns one stream of any content.
+fn compressed(content: &[u8], compression: Compression) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let write = |target: &mut dyn io::Write| {
+        target.write_all(content).unwrap();
+        Ok(())
+    };
+    compression.write_stream(&mut bytes, write).unwrap();
+    bytes
+}
+
 /// Loads a file with one thread and with several. Checks that both give the same.
 fn from_file<T: DeserializeOwned + PartialEq>(bytes: &[u8]) -> Result<T, Error> {
     let folder = tempdir().unwrap();
@@ -89,11 +100,6 @@ fn skippable(kind: u8, len: u32) -> Vec<u8> {
 /// The formats in which other tools may append something: the compressor, an empty member of it, and filler that its
 /// tool accepts after a member.
 fn formats() -> Vec<(Compression, Vec<u8>, Vec<Vec<u8>>)> {
-    let empty = |compression: Compression| {
-        let mut bytes = Vec::new();
-        compression.write_stream(&mut bytes, |_| Ok(())).unwrap();
-        bytes
-    };
     let zeros = |lengths: &[usize]| lengths.iter().map(|len| vec![0; *len]).collect::<Vec<_>>();
     let frames = || vec![skippable(0, 0), skippable(15, 5), [skippable(14, 300_000), skippable(1, 1)].concat()];
     let mut formats = vec![
@@ -105,7 +111,7 @@ fn formats() -> Vec<(Compression, Vec<u8>, Vec<Vec<u8>>)> {
     if cfg!(feature = "zstd") {
         formats.push((Compression::zstd(3), frames()));
     }
-    formats.into_iter().map(|(compression, filler)| (compression, empty(compression), filler)).collect()
+    formats.into_iter().map(|(compression, filler)| (compression, compressed(b"", compression), filler)).collect()
 }
 
 #[test]
@@ -135,7 +141,8 @@ fn anything_else_after_a_value_in_a_file_is_an_error() {
             let stream = dumped(&value, compression);
             let second = dumped(&[1], compression);
             for before in filler.iter().chain([&empty, &Vec::new()]) {
-                for more in [&b"x"[..], &second, &plain(&[1]), &[0x1f, 0x8b, 8, 9], &[0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3]] {
+                for more in [&b"x"[..], &second, &plain(&[1]), &[0x1f, 0x8b, 8, 9], &[0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3]]
+                {
                     let bytes = [&stream[..], before, more].concat();
                     let message = refused(&bytes, ErrorKind::Damaged, &compression.to_string());
                     assert!(message.contains("there are bytes after the value"), "{compression}: {message}");
@@ -168,11 +175,7 @@ fn filler_between_members_is_skipped() {
         let plain = plain(&value);
         let (first, second) = plain.split_at(plain.len() / 3);
         for (compression, empty, filler) in formats() {
-            let member = |content: &[u8]| {
-                let mut bytes = Vec::new();
-                compression.write_stream(&mut bytes, |target| Ok(target.write_all(content).unwrap())).unwrap();
-                bytes
-            };
+            let member = |content: &[u8]| compressed(content, compression);
             for filler in &filler {
                 let bytes = [&member(first)[..], filler, &empty, filler, &member(second)].concat();
                 loads(&bytes, &value, &compression.to_string());
@@ -242,7 +245,8 @@ impl Read for Socket<'_> {
 #[test]
 fn output_of_parallel_tools_is_read() {
     for value in values() {
-        for (program, arguments) in [("bgzip", &["-c"][..]), ("pzstd", &["-c", "-p", "3"]), ("zstd", &["-c", "-T2", "-B100000"])]
+        for (program, arguments) in
+            [("bgzip", &["-c"][..]), ("pzstd", &["-c", "-p", "3"]), ("zstd", &["-c", "-T2", "-B100000"])]
         {
             if !cfg!(feature = "zstd") && program != "bgzip" {
                 continue;
@@ -401,7 +405,9 @@ fn lzma_with_other_properties_is_read() {
         }
     }
     // Bytes that begin like a header.
-    for other in [&b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..], b"\x5e\0\0\x80\0", b"\x5e\0\0\x80\0 and so on and on", b"\x5e"] {
+    for other in
+        [&b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..], b"\x5e\0\0\x80\0", b"\x5e\0\0\x80\0 and so on and on", b"\x5e"]
+    {
         refused(other, ErrorKind::NotLarder, "no lzma");
     }
 }
@@ -413,8 +419,7 @@ fn several_values_in_one_member_are_read_one_by_one() {
     dump_into(&second, &mut plain, Compression::NONE).unwrap();
     let methods = ["none", "zlib", "gzip", "bz2", "xz", "lzma", "lz4", "zstd:1", "blocks-lz4"];
     for compression in methods.into_iter().filter_map(|name| name.parse::<Compression>().ok()) {
-        let mut bytes = Vec::new();
-        compression.write_stream(&mut bytes, |target| Ok(target.write_all(&plain).unwrap())).unwrap();
+        let bytes = compressed(&plain, compression);
         let both = Compression::read_stream(bytes.as_slice(), |content| {
             let first = load_from::<Vec<u64>>(&mut *content)?;
             Ok((first, load_from::<String>(&mut *content)?, load_from::<u8>(content).unwrap_err().kind()))
@@ -547,8 +552,7 @@ fn files_of_other_programs_are_named() {
     let path = folder.path().join("file");
     for (bytes, name) in files {
         // joblib compresses pickles.
-        let mut compressed = Vec::new();
-        Compression::zlib(3).write_stream(&mut compressed, |target| Ok(target.write_all(bytes).unwrap())).unwrap();
+        let compressed = compressed(bytes, Compression::zlib(3));
         fs::write(&path, bytes).unwrap();
         for error in [
             from_file::<u8>(bytes).unwrap_err(),

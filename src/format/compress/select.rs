@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::backend::{Backend, Backends};
 use crate::format::compress::method::{LONGEST_KNOWN_MAGIC, Method};
 use crate::format::compress::multi_member::filler;
-use crate::format::compress::{lzma_header, registry};
 use crate::format::compress::unread::{Unread, peek};
+use crate::format::compress::{lzma_header, registry};
 
 /// The implementations of all methods in this build.
 const BUILT_IN: &[Backends] = &[

@@ -6,8 +6,8 @@ use flate2::write::ZlibEncoder;
 use flate2::{Compression as Level, Decompress, DecompressError, FlushDecompress, Status};
 
 use crate::format::compress::backend::{Backend, Backends, Finish};
-use crate::format::compress::decompressed::needs_dictionary;
 use crate::format::compress::decoder_reader::{Progress, Step, Stepwise};
+use crate::format::compress::decompressed::needs_dictionary;
 use crate::format::compress::method::Method;
 use crate::format::target::Target;
 

@@ -21,7 +21,17 @@ pub(crate) fn new<'w>(
         let encoder = Some(format.encoder(level, None, target)?);
         return Ok(Box::new(Inline { format, level, size, encoder, filled: 0, alone: true }));
     }
-    Ok(Box::new(Collecting { format, level, size, threads, target, segment: Vec::new(), several: false, pool: None, spare: Vec::new() }))
+    Ok(Box::new(Collecting {
+        format,
+        level,
+        size,
+        threads,
+        target,
+        segment: Vec::new(),
+        several: false,
+        pool: None,
+        spare: Vec::new(),
+    }))
 }
 
 /// Writer that compresses on the calling thread, as bytes are written.
