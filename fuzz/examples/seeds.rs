@@ -78,6 +78,14 @@ fn main() {
         );
         put("blocks", &format!("{compressor}-u8"), &dumped(&1_u8, compression));
     }
+    // Two members and filler before, between and after them; padding; an empty member; a cut one.
+    for (name, kinds) in [("gzip", 1), ("bz2", 2), ("xz", 3), ("lz4", 5), ("zstd", 6)] {
+        let filler = if kinds < 5 { 8 } else { 9 };
+        put("streams", name, &[0, kinds, 40, filler, 4, kinds, 0, kinds, 255, filler, 8, kinds, 0]);
+    }
+    put("streams", "one-thing-after", &[0, 1, 255, 10, 7]);
+    put("streams", "frame-first", &[0, 9, 4, 6, 255]);
+    put("streams", "cut", &[0, 3, 255, 11, 5]);
     for compressor in ["none", "gzip", "lz4", "xz"] {
         let folder = tempfile::tempdir().expect("a folder");
         let cache = Cache::builder(folder.path()).compression(compressor.parse().expect("a compressor"));

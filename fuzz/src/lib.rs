@@ -169,3 +169,25 @@ pub fn decompress(magic: &[u8], data: &[u8]) {
     let _ = load_from::<Vec<f64>>(bytes.as_slice());
     let _ = load_from::<String>(std::io::BufReader::with_capacity(7, bytes.as_slice()));
 }
+
+/// Makes a file as other tools write it, of pieces. Two bytes select each piece: its kind, and a number. Together, the
+/// members hold at most one document.
+pub fn pieces(data: &[u8]) -> Vec<u8> {
+    let document = dumped("a text of fifty bytes, which several members contain", Compression::NONE);
+    let (mut rest, mut file) = (document.as_slice(), Vec::new());
+    for (kind, number) in data.chunks_exact(2).map(|piece| (usize::from(piece[0] & 15), usize::from(piece[1]))) {
+        let compressors = craft::compressors();
+        match kind {
+            8 => file.extend(vec![0; number]),
+            9 => file.extend([&[0x5a, 0x2a, 0x4d, 0x18, number as u8, 0, 0, 0][..], &vec![7; number]].concat()),
+            10 => file.push(number as u8),
+            11 => file.truncate(file.len().saturating_sub(number)),
+            _ => {
+                let member;
+                (member, rest) = rest.split_at(number.min(rest.len()));
+                file.extend(craft::compress(compressors[kind % compressors.len()], member));
+            }
+        }
+    }
+    file
+}

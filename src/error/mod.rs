@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::text::humanize::one_line;
 use crate::text::preview::shorten;
 
 /// The kind of an [`Error`], for programs to match on.
@@ -128,7 +129,7 @@ impl Error {
         // A larder error that passed through a `Read` or `Write` is returned unchanged.
         let source = match source.downcast::<Error>() {
             Ok(error) => return error,
-            Err(source) => without_path(source),
+            Err(source) => printable(without_path(source)),
         };
         let (kind, hint) = match source.kind() {
             io::ErrorKind::NotFound => (ErrorKind::NotFound, ""),
@@ -199,12 +200,14 @@ impl Error {
     }
 }
 
+/// Writes one line, in which control characters are escaped.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.path {
-            Some(path) => write!(f, "{}: {}", path.display(), self.0.message),
-            None => f.write_str(&self.0.message),
+        if let Some(path) = &self.0.path {
+            write!(f, "{}: ", one_line(&path.display().to_string()))?;
         }
+        // It may quote what a file contains.
+        f.write_str(&one_line(&self.0.message))
     }
 }
 
@@ -247,6 +250,12 @@ fn without_path(error: io::Error) -> io::Error {
     let text = error.to_string();
     let code = text.split_once(") at path \"").and_then(|(system, _)| system.rsplit_once("(os error "));
     code.and_then(|(_, code)| code.parse().ok()).map_or(error, io::Error::from_raw_os_error)
+}
+
+/// Escapes what an error quotes, because programs print the sources of an error too.
+fn printable(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    if text.contains(char::is_control) { io::Error::new(error.kind(), one_line(&text)) } else { error }
 }
 
 /// A `Serialize` implementation reported an error: the value is not representable.

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::reader::{ByteReader, WINDOW};
 use crate::format::compress::compression::Compression;
-use crate::format::compress::decompressed::believed_content;
+use crate::format::compress::decompressed::{believed_content, more_than_one};
 use crate::format::document;
 use crate::format::target::{Plain, Target};
 use crate::sys::atomic_file::{FileKind, TempFile};
@@ -155,8 +155,10 @@ fn folder_of(path: &Path) -> PathBuf {
 /// [`NotFound`](ErrorKind::NotFound), [`NotLarder`](ErrorKind::NotLarder), [`Truncated`](ErrorKind::Truncated),
 /// [`Damaged`](ErrorKind::Damaged), [`NewerFormat`](ErrorKind::NewerFormat), [`WrongType`](ErrorKind::WrongType) (the
 /// message names the stored type), [`CompressorDisabled`](ErrorKind::CompressorDisabled) (the message names the
-/// missing feature), and errors of the file system. A file that holds more than one value is
-/// [`Damaged`](ErrorKind::Damaged) here; [`load_from`] reads several values.
+/// missing feature), [`LimitExceeded`](ErrorKind::LimitExceeded) (decompressing it takes too much memory), and errors of
+/// the file system. A file that holds more than one value is [`Damaged`](ErrorKind::Damaged) here; [`load_from`] reads
+/// several values. After the value, a compressed file may have what other tools append: members without content,
+/// skippable frames of lz4 and zstd, padding of zeros in gzip, bzip2 and xz.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -209,11 +211,6 @@ fn regular_len(file: &File) -> io::Result<Option<u64>> {
     Ok((metadata.is_file() && metadata.len() > 0).then_some(metadata.len()))
 }
 
-#[cold]
-fn more_than_one() -> Error {
-    Error::damaged("there are bytes after the value; `load_from` reads files that hold several values")
-}
-
 /// Writes a value into a stream: a file, a socket, a `Vec<u8>`. Several values may follow one another, each with its
 /// own compressor.
 ///
@@ -239,6 +236,9 @@ pub fn dump_into<T: Serialize + ?Sized>(value: &T, writer: impl Write, compressi
 }
 
 /// Reads the next value of a stream, compressed or not, and leaves the stream exactly after it.
+///
+/// If one compressed stream holds several values (`cat a b | gzip`), it has no such place. This is an error;
+/// [`Compression::read_stream`] reads them one by one.
 ///
 /// # Errors
 /// The errors of [`load`]. At the end of the stream, [`Truncated`](ErrorKind::Truncated). After an error, part of the

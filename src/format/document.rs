@@ -19,6 +19,8 @@ use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::wire::Major;
 use crate::format::cbor::writer::ByteWriter;
 use crate::format::compress::decompressed::Content;
+use crate::format::foreign;
+use crate::format::foreign::{Foreign, Match};
 use crate::format::target::Target;
 use crate::text::preview::shorten;
 
@@ -194,12 +196,10 @@ pub(crate) fn explain<T>(error: Error, stored: &str) -> Error {
 
 /// Reads everything before the value. Returns the name of its type.
 pub(crate) fn open(input: &mut ByteReader<'_>) -> Result<String> {
-    for expected in *PREFIX {
-        if input.byte()? != expected {
-            return Err(Error::new(
-                ErrorKind::NotLarder,
-                "this is no larder file: it does not begin as a dump or a compressed dump does",
-            ));
+    for (index, expected) in PREFIX.iter().enumerate() {
+        let byte = input.byte()?;
+        if byte != *expected {
+            return Err(not_larder([&PREFIX[..index], &[byte]].concat(), input));
         }
     }
     let version = input.head(Major::Unsigned)?;
@@ -214,6 +214,26 @@ pub(crate) fn open(input: &mut ByteReader<'_>) -> Result<String> {
     expect_key(input, "value")?;
     Ok(type_name)
 }
+
+/// Returns the error for content that begins with `head`.
+#[cold]
+fn not_larder(mut head: Vec<u8>, input: &mut ByteReader<'_>) -> Error {
+    let message = loop {
+        match foreign::find(&head) {
+            Match::Known(Foreign { name, advice, .. }) => {
+                break format!("this is {name}, and no larder file; {advice}");
+            }
+            Match::Later => match input.byte() {
+                Ok(byte) => head.push(byte),
+                Err(_) => break NOT_LARDER.to_owned(),
+            },
+            Match::Unknown => break NOT_LARDER.to_owned(),
+        }
+    };
+    Error::new(ErrorKind::NotLarder, message)
+}
+
+const NOT_LARDER: &str = "this is no larder file: it does not begin as a dump or a compressed dump does";
 
 /// Returns the error for content that a later version of this crate wrote.
 pub(crate) fn newer(version: u64) -> Error {

@@ -191,6 +191,9 @@ mod keys;
 /// Other programs read larder's files.
 mod tools;
 
+/// Streams of other programs, with all that their formats allow.
+mod streams;
+
 /// Large values as several members, by several threads.
 mod compressors;
 

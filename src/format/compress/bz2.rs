@@ -8,6 +8,7 @@ use bzip2::write::BzEncoder;
 
 use crate::format::compress::backend::Backends;
 use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::filler::Filler;
 use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 
 struct Bz2;
@@ -34,12 +35,21 @@ impl MemberFormat for Bz2 {
         8 << 20
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
+    fn encoder<'w>(
+        &self,
+        level: i32,
+        _: Option<u64>,
+        target: Box<dyn Write + 'w>,
+    ) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         Ok(Box::new(BzEncoder::new(target, Level::new(level.unsigned_abs()))))
     }
 
     fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         Ok(Box::new(BzDecoder::new(source)))
+    }
+
+    fn filler(&self) -> Filler {
+        Filler::Zeros(1)
     }
 
     fn largest(&self) -> usize {

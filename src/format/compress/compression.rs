@@ -9,6 +9,7 @@ use crate::format::compress::custom::Custom;
 use crate::format::compress::decompressed::{Content, Decompressed, unified};
 use crate::format::compress::method::Method;
 use crate::format::compress::multi_member::whole::Whole;
+use crate::format::compress::multi_member::{filler, writer};
 use crate::format::compress::{registry, select};
 use crate::format::target::Target;
 use crate::sys::workers::threads;
@@ -27,13 +28,14 @@ use crate::sys::workers::threads;
 /// | [`lzma`](Compression::lzma) | 0–9 | `.lzma` | `xz` | readers that know only the old format |
 /// | [`blocks`](Compression::blocks) | with zstd 1–22 | | `blocks`, and `lz4` or `zstd` | large arrays of numbers, on several threads |
 ///
-/// As text it is `name` or `name:level`. The default level is 3, as in joblib: most of the gain, in a fraction of the
+/// As text it is `name` or `name:level`, and may end with `:single`. The default level is 3, as in joblib: most of the gain, in a fraction of the
 /// highest level's time. A level out of range is an error when the
 /// text is parsed, or when something is written. Other methods can be added with
 /// [`register_compressor`](crate::register_compressor).
 ///
 /// gzip, bz2, xz, lz4 and zstd use [several threads](crate::set_threads) for large values: such a value is written as
-/// several members, one after another, which every tool reads as one content.
+/// several members, one after another, which programs that read whole files read as one content. Some functions of other
+/// languages read only the first member; [`single_member`](Compression::single_member) writes one for them.
 ///
 /// ```
 /// use larder::Compression;
@@ -48,6 +50,8 @@ use crate::sys::workers::threads;
 pub struct Compression {
     pub(super) method: Method,
     pub(super) level: i32,
+    /// Only of methods with members, so that equal ones are equal.
+    pub(super) single_member: bool,
 }
 
 /// The codec for the blocks of [`Compression::blocks`].
@@ -63,11 +67,15 @@ pub enum BlockCodec {
 const DEFAULT_LEVEL: i32 = 3;
 
 impl Compression {
+    const fn new(method: Method, level: i32) -> Self {
+        Compression { method, level, single_member: false }
+    }
+
     /// No compression.
     ///
     /// Choose it where speed counts, and for arrays to [map](crate::map): reading runs at the speed of the system, and
     /// arrays have the same bytes in the file as in memory.
-    pub const NONE: Compression = Compression { method: Method::None, level: 0 };
+    pub const NONE: Compression = Compression::new(Method::None, 0);
 
     /// zlib streams (RFC 1950), level 0 to 9.
     ///
@@ -75,7 +83,7 @@ impl Compression {
     /// one thread writes and reads it; [`gzip`](Compression::gzip) uses several.
     #[must_use]
     pub const fn zlib(level: i32) -> Self {
-        Compression { method: Method::Zlib, level }
+        Compression::new(Method::Zlib, level)
     }
 
     /// gzip files (RFC 1952), level 0 to 9; `zcat` reads them.
@@ -83,7 +91,7 @@ impl Compression {
     /// Choose it for files that other people read with standard tools. Levels above 6 take much longer and save little.
     #[must_use]
     pub const fn gzip(level: i32) -> Self {
-        Compression { method: Method::Gzip, level }
+        Compression::new(Method::Gzip, level)
     }
 
     /// bzip2 files, level 1 to 9; `bzip2 -dc` reads them.
@@ -92,7 +100,7 @@ impl Compression {
     /// reading takes half as long as writing.
     #[must_use]
     pub const fn bz2(level: i32) -> Self {
-        Compression { method: Method::Bz2, level }
+        Compression::new(Method::Bz2, level)
     }
 
     /// xz files, level 0 to 9; `xz -dc` reads them.
@@ -101,7 +109,7 @@ impl Compression {
     /// memory: 94 MiB per thread at level 6, 674 MiB at level 9.
     #[must_use]
     pub const fn xz(level: i32) -> Self {
-        Compression { method: Method::Xz, level }
+        Compression::new(Method::Xz, level)
     }
 
     /// The older `.lzma` format, level 0 to 9; `xz -dc --format=lzma` reads them.
@@ -110,7 +118,7 @@ impl Compression {
     /// stream, so one thread writes and reads it.
     #[must_use]
     pub const fn lzma(level: i32) -> Self {
-        Compression { method: Method::Lzma, level }
+        Compression::new(Method::Lzma, level)
     }
 
     /// LZ4 frames, which have no levels; `lz4 -dc` reads them.
@@ -119,7 +127,7 @@ impl Compression {
     /// It does not make arrays of floats smaller; [`blocks`](Compression::blocks) does.
     #[must_use]
     pub const fn lz4() -> Self {
-        Compression { method: Method::Lz4, level: 0 }
+        Compression::new(Method::Lz4, 0)
     }
 
     /// Zstandard frames (RFC 8878), level 1 to 22; `zstd -dc` reads them. Needs feature `zstd`.
@@ -128,14 +136,14 @@ impl Compression {
     /// from 20 on take several hundred MiB per thread.
     #[must_use]
     pub const fn zstd(level: i32) -> Self {
-        Compression { method: Method::Zstd, level }
+        Compression::new(Method::Zstd, level)
     }
 
     /// A registered method, see [`register_compressor`](crate::register_compressor). Using it before it is registered,
     /// or with a level that it does not have, is an error.
     #[must_use]
     pub const fn custom(name: &'static str, level: i32) -> Self {
-        Compression { method: Method::Custom(name), level }
+        Compression::new(Method::Custom(name), level)
     }
 
     /// Arrays of numbers, shuffled and compressed block by block on several threads (see
@@ -156,7 +164,26 @@ impl Compression {
             BlockCodec::Lz4 => Method::BlocksLz4,
             BlockCodec::Zstd => Method::BlocksZstd,
         };
-        Compression { method, level }
+        Compression::new(method, level)
+    }
+
+    /// Writes each value as one member, whatever its size, for readers that read only the first one, such as Python's
+    /// `zlib.decompress(data, 31)` and `lz4.frame.decompress`. As text: `"gzip:3:single"`.
+    ///
+    /// One thread writes and reads the value. lz4 and zstd store the size of the content at the start of the member, so
+    /// they hold the content in memory until its end.
+    ///
+    /// ```
+    /// # use larder::Compression;
+    /// let compression = Compression::gzip(3).single_member();
+    /// assert_eq!("gzip:3:single".parse::<Compression>()?, compression);
+    /// // The others have one member in any case.
+    /// assert_eq!(Compression::zlib(3).single_member(), Compression::zlib(3));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn single_member(self) -> Self {
+        Compression { single_member: self.method.has_members(), ..self }
     }
 
     /// Returns the method's name, without the level.
@@ -190,7 +217,7 @@ impl Compression {
     }
 
     pub(super) const fn with_default_level(method: Method) -> Self {
-        Compression { method, level: if method.has_levels() { DEFAULT_LEVEL } else { 0 } }
+        Compression::new(method, if method.has_levels() { DEFAULT_LEVEL } else { 0 })
     }
 
     /// Returns an error if the method is not in this build, or does not have this level.
@@ -213,7 +240,11 @@ impl Compression {
             return write(target);
         };
         let failed = |error| Error::io(error, &format!("{} can't compress", self.name()));
-        let mut writer = backend.writer(self.level, target).map_err(failed)?;
+        let writer = match backend.member_format().filter(|_| self.single_member) {
+            Some(format) => writer::new(format, self.level, None, Box::new(target)),
+            None => backend.writer(self.level, target),
+        };
+        let mut writer = writer.map_err(failed)?;
         let result = write(&mut *writer)?;
         writer.finish().map_err(failed)?;
         Ok(result)
@@ -221,6 +252,10 @@ impl Compression {
 
     /// Returns the name of the method whose streams begin with `head`; `None` if it is not compressed.
     pub(crate) fn detected(head: &[u8]) -> Result<Option<&'static str>> {
+        if filler::is_frame(head) {
+            // What follows the frame decides, and may not be in `head`.
+            return Ok(Some("zstd or lz4"));
+        }
         let (method, _) = select::method_of_stream(&mut &*head)?;
         Ok((method != Method::None).then_some(method.facts().name))
     }
@@ -234,7 +269,7 @@ impl Compression {
     }
 
     /// Like [`decompress`](Compression::decompress), for a source that holds one value and nothing else. It may read
-    /// ahead, so that several threads decompress large values. If bytes follow the value, this is an error, or they are
+    /// ahead, so that several threads decompress large values. If other bytes follow the value, this is an error, or they are
     /// still in `source`.
     pub(crate) fn decompress_whole<R>(
         source: &mut dyn BufRead,
@@ -242,14 +277,12 @@ impl Compression {
     ) -> Result<R> {
         let (method, mut source) = select::method_of_stream(source)?;
         let Some(backend) = select::backend(method)? else { return read(Content::unverified(&mut source)) };
-        let (name, threads) = (method.facts().name, threads());
-        if let Some(format) = backend.member_format().filter(|_| threads > 1) {
-            let mut whole = Whole::new(format, name, threads, &mut source).map_err(|e| Error::io(e, "can't read"))?;
-            let result = read(Content::unverified(&mut whole))?;
-            whole.expect_end()?;
-            return Ok(result);
-        }
-        read_alone(method, backend, &mut source, read)
+        let Some(format) = backend.member_format() else { return read_alone(method, backend, &mut source, read) };
+        let whole = Whole::new(format, method.facts().name, threads(), &mut source);
+        let mut whole = whole.map_err(|e| Error::io(e, "can't read"))?;
+        let result = read(Content::unverified(&mut whole))?;
+        whole.expect_end()?;
+        Ok(result)
     }
 }
 

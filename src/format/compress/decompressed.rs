@@ -2,7 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::compress::multi_member::members::Members;
 
 /// Decompressed content, for the function that reads a value from it.
 pub(crate) struct Content<'r> {
@@ -36,10 +37,6 @@ impl<R: Read> Decompressed<R> {
         Decompressed { reader: BufReader::with_capacity(64 << 10, checked) }
     }
 
-    pub(crate) fn get_mut(&mut self) -> &mut R {
-        &mut self.reader.get_mut().reader
-    }
-
     /// Reads to the end of the stream, where most formats have a checksum, and nothing after it.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
         if self.reader.buffer().is_empty() && self.reader.get_ref().ended {
@@ -49,8 +46,50 @@ impl<R: Read> Decompressed<R> {
         if rest.is_empty() {
             return Ok(());
         }
-        Err(Error::damaged("there are bytes after the value, within the compressed stream"))
+        Err(more_in_stream())
     }
+}
+
+impl Decompressed<Members<'_>> {
+    /// Reads to the end of the source. After the value, it may have bytes and members without content.
+    pub(super) fn expect_end_of_source(&mut self) -> Result<()> {
+        if !self.reader.buffer().is_empty() {
+            return Err(more_in_stream());
+        }
+        if self.reader.get_ref().reader.is_within() {
+            self.expect_end()?;
+        }
+        let failed = |e| Error::io(e, "can't read to the end");
+        while self.reader.get_mut().reader.anything_follows().map_err(failed)? {
+            match self.reader.fill_buf() {
+                Ok([]) => {}
+                Err(error) if !is_damage(&error) => return Err(failed(error)),
+                // More content, or no member at all.
+                _ => return Err(more_than_one()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether the compressed content is to blame.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
+/// Returns the error for a file that has other bytes after the value.
+#[cold]
+pub(crate) fn more_than_one() -> Error {
+    Error::damaged("there are bytes after the value; `load_from` reads files that hold several values")
+}
+
+/// Returns the error for a compressed stream that has other bytes after the value.
+#[cold]
+pub(super) fn more_in_stream() -> Error {
+    Error::damaged(
+        "there are bytes after the value, within the compressed stream; `Compression::read_stream` reads several values \
+         of one stream",
+    )
 }
 
 impl<R: Read> Read for Decompressed<R> {
@@ -105,12 +144,25 @@ impl<R: Read> Read for Checked<R> {
             return Err(io::Error::new(kind, format!("{} can't read on after damaged content", self.name)));
         }
         let count = self.reader.read(target).map_err(|error| unified(self.name, error)).inspect_err(|error| {
-            let is_damage = matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof);
-            self.failed = is_damage.then_some(error.kind());
+            self.failed = is_damage(error).then_some(error.kind());
         })?;
         self.ended = count == 0 && !target.is_empty();
         Ok(count)
     }
+}
+
+/// Returns the error for a stream that was compressed with a dictionary of its own. `tool` can decompress it.
+#[cfg_attr(
+    not(any(feature = "zlib", feature = "lz4", feature = "zstd")),
+    expect(dead_code, reason = "such a build has no format with dictionaries")
+)]
+#[cold]
+pub(super) fn needs_dictionary(tool: &str) -> Error {
+    let message = format!(
+        "it needs a dictionary, with which it was compressed and which larder does not have; decompress it with {tool} \
+         before it is loaded"
+    );
+    Error::new(ErrorKind::NotLarder, message)
 }
 
 /// Returns the error of the compressor with this name as the same kind that all compressors have: a fault of the

@@ -16,6 +16,7 @@ use flate2::write::GzEncoder;
 
 use crate::format::compress::backend::Backends;
 use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::filler::Filler;
 use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 
 struct Gzip;
@@ -44,13 +45,22 @@ impl MemberFormat for Gzip {
         1 << 20
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
+    fn encoder<'w>(
+        &self,
+        level: i32,
+        _: Option<u64>,
+        target: Box<dyn Write + 'w>,
+    ) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         let encoder = GzEncoder::new(Vec::new(), super::zlib::deflate_level(level));
         Ok(Box::new(Labelling { encoder, piece: Vec::new(), target }))
     }
 
     fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         Ok(Box::new(GzDecoder::new(source)))
+    }
+
+    fn filler(&self) -> Filler {
+        Filler::Zeros(1)
     }
 
     fn largest(&self) -> usize {

@@ -2,10 +2,12 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+use lz4_flex::frame::{BlockSize, Error as FrameError, FrameDecoder, FrameEncoder, FrameInfo};
 
 use crate::format::compress::backend::Backends;
+use crate::format::compress::decompressed::needs_dictionary;
 use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::filler::Filler;
 use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 
 struct Lz4;
@@ -24,13 +26,26 @@ impl MemberFormat for Lz4 {
         1 << 20
     }
 
-    fn encoder<'w>(&self, _: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
-        let frame = FrameInfo::new().block_size(BlockSize::Max256KB).content_checksum(true);
+    fn stores_size(&self) -> bool {
+        true
+    }
+
+    fn encoder<'w>(
+        &self,
+        _: i32,
+        size: Option<u64>,
+        target: Box<dyn Write + 'w>,
+    ) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
+        let frame = FrameInfo::new().block_size(BlockSize::Max256KB).content_checksum(true).content_size(size);
         Ok(Box::new(FrameEncoder::with_frame_info(frame, target)))
     }
 
     fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         Ok(Box::new(WholeFrame(FrameDecoder::new(Watched { source, at_end: false }))))
+    }
+
+    fn filler(&self) -> Filler {
+        Filler::Frames
     }
 
     fn largest(&self) -> usize {
@@ -60,14 +75,16 @@ impl MemberFormat for Lz4 {
 }
 
 impl<'w> MemberEncoder<'w> for FrameEncoder<Box<dyn Write + 'w>> {
-    /// Reuses the encoder, because allocating its buffers takes as long as compressing several megabytes.
-    fn restart(&mut self) -> io::Result<bool> {
-        self.try_finish()?;
-        Ok(true)
-    }
-
     fn finish(self: Box<Self>, _: bool) -> io::Result<Box<dyn Write + 'w>> {
         (*self).finish().map_err(io::Error::from)
+    }
+}
+
+/// Returns the error of the decoder. That of a dictionary says what to do.
+fn failed(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(FrameError::DictionaryNotSupported) => needs_dictionary("`lz4 -dc -D DICTIONARY`").into(),
+        _ => error,
     }
 }
 
@@ -76,7 +93,7 @@ struct WholeFrame<'r>(FrameDecoder<Watched<'r>>);
 
 impl Read for WholeFrame<'_> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let count = self.0.read(target)?;
+        let count = self.0.read(target).map_err(failed)?;
         if count == 0 && !target.is_empty() && self.0.get_ref().at_end {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

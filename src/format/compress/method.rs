@@ -55,7 +55,8 @@ impl Method {
             Method::Gzip => ("gzip", "gz", &[0x1f, 0x8b], 0..=9),
             Method::Bz2 => ("bz2", "bz2", b"BZh", 1..=9),
             Method::Xz => ("xz", "xz", b"\xfd7zXZ\0", 0..=9),
-            // The format has no magic. These are the usual properties (lc = 3, lp = 0, pb = 2) and a dictionary of whole KiB.
+            // The format has no magic. These are the usual properties (lc = 3, lp = 0, pb = 2) and a dictionary of whole
+            // KiB; `lzma_header` recognises others.
             Method::Lzma => ("lzma", "lzma", &[0x5d, 0], 0..=9),
             Method::Lz4 => ("lz4", "lz4", &[0x04, 0x22, 0x4d, 0x18], 0..=0),
             Method::Zstd => ("zstd", "zst", &[0x28, 0xb5, 0x2f, 0xfd], 1..=22),
@@ -92,6 +93,11 @@ impl Method {
 
     pub(super) const fn has_levels(self) -> bool {
         !matches!(self, Method::None | Method::Lz4 | Method::BlocksLz4)
+    }
+
+    /// Returns whether a value may have several members.
+    pub(super) const fn has_members(self) -> bool {
+        matches!(self, Method::Gzip | Method::Bz2 | Method::Xz | Method::Lz4 | Method::Zstd)
     }
 
     /// Returns the error that names the features which the method needs.

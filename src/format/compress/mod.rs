@@ -2,9 +2,9 @@
 
 pub(crate) mod compression;
 pub(crate) mod parse;
-#[cfg(feature = "archive")]
 pub(crate) mod raw_stream;
 
+pub(crate) mod lzma_header;
 pub(crate) mod method;
 pub(crate) mod registry;
 pub(crate) mod select;

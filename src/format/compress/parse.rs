@@ -1,4 +1,4 @@
-//! Parses compressors from text: `name` or `name:level`.
+//! Parses compressors from text: `name` or `name:level`, and `:single` at the end.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,8 @@ use crate::format::compress::{registry, select};
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
-        if self.method.has_levels() { write!(f, "{name}:{}", self.level) } else { f.write_str(name) }
+        let single = if self.single_member { SINGLE } else { "" };
+        if self.method.has_levels() { write!(f, "{name}:{}{single}", self.level) } else { write!(f, "{name}{single}") }
     }
 }
 
@@ -21,6 +22,9 @@ impl fmt::Debug for Compression {
     }
 }
 
+/// What the text of a compressor ends with that writes a single member.
+const SINGLE: &str = ":single";
+
 /// The part of a compressor's text that is wrong.
 enum Misspelt {
     Name,
@@ -28,9 +32,21 @@ enum Misspelt {
 }
 
 impl Compression {
-    /// Parses `name` or `name:level`. This is a const function, so that the attribute can check its option when the
+    /// Parses `name` or `name:level`, and `:single` at the end. This is a const function, so that the attribute can check its option when the
     /// user's crate is compiled.
     const fn parse(text: &[u8]) -> Result<Self, Misspelt> {
+        let (start, end) = text.split_at(text.len().saturating_sub(SINGLE.len()));
+        if !equal(end, SINGLE.as_bytes()) {
+            return Compression::parse_method(text);
+        }
+        match Compression::parse_method(start) {
+            Ok(compression) => Ok(compression.single_member()),
+            misspelt => misspelt,
+        }
+    }
+
+    /// Parses `name` or `name:level`.
+    const fn parse_method(text: &[u8]) -> Result<Self, Misspelt> {
         let mut colon = 0;
         while colon < text.len() && text[colon] != b':' {
             colon += 1;
@@ -62,7 +78,7 @@ impl Compression {
         if !level.is_empty() || value < *levels.start() || value > *levels.end() {
             return Err(Misspelt::Level(method));
         }
-        Ok(Compression { method, level: value })
+        Ok(Compression { level: value, ..Compression::with_default_level(method) })
     }
 
     /// Parses the attribute's option `compress = "…"`, at compile time.

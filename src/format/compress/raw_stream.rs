@@ -1,6 +1,6 @@
 //! Compresses and decompresses streams of any content, such as archives.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::error::{Error, Result};
 use crate::format::compress::compression::Compression;
@@ -8,6 +8,8 @@ use crate::format::compress::decompressed::{Checked, unified};
 use crate::format::compress::multi_member::members::Members;
 use crate::format::compress::select;
 use crate::format::target::{Plain, Target};
+
+const BUFFER: usize = 64 << 10;
 
 impl Compression {
     /// Compresses what `write` writes, and writes it into `target` as one stream: any content, such as an archive of
@@ -25,8 +27,7 @@ impl Compression {
     ///     dump_into(&2, content, Compression::NONE)
     /// })?;
     /// let sum = Compression::read_stream(&*stream, |content| {
-    ///     let mut content = std::io::BufReader::new(content);
-    ///     Ok(load_from::<i32>(&mut content)? + load_from::<i32>(content)?)
+    ///     Ok(load_from::<i32>(&mut *content)? + load_from::<i32>(content)?)
     /// })?;
     /// assert_eq!(sum, 3);
     /// # Ok::<(), larder::Error>(())
@@ -41,7 +42,7 @@ impl Compression {
     /// # Errors
     /// Errors of `read`, of `source` and of the compressor, also about content that `read` left unread;
     /// [`CompressorDisabled`](crate::ErrorKind::CompressorDisabled) for a compressor that is not in this build.
-    pub fn read_stream<R>(mut source: impl BufRead, read: impl FnOnce(&mut dyn Read) -> Result<R>) -> Result<R> {
+    pub fn read_stream<R>(mut source: impl BufRead, read: impl FnOnce(&mut dyn BufRead) -> Result<R>) -> Result<R> {
         let (method, mut source) = select::method_of_stream(&mut source)?;
         let Some(backend) = select::backend(method)? else { return read(&mut source) };
         let name = method.facts().name;
@@ -52,7 +53,7 @@ impl Compression {
                 backend.reader(&mut source).map_err(failed)?
             }
         };
-        let mut content = Checked::new(name, content, false);
+        let mut content = BufReader::with_capacity(BUFFER, Checked::new(name, content, false));
         let result = read(&mut content)?;
         // Content that `read` left unread may be damaged as well.
         io::copy(&mut content, &mut io::sink()).map_err(|e| Error::io(e, "can't read to the end"))?;

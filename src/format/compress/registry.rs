@@ -5,6 +5,7 @@ use std::io::BufRead;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::custom::{Compressor, Custom};
 use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::filler;
 use crate::format::compress::unread::peek;
 use crate::format::document;
 use crate::sys::fork::once::Once;
@@ -113,6 +114,7 @@ fn check_magic(new: &Custom, registered: &[&Custom]) -> Result<()> {
         .filter(|(_, other)| other.starts_with(magic) || magic.starts_with(other))
         .map(|(other, _)| other)
         .chain(of_zlib.then_some("zlib"))
+        .chain(filler::may_be_frame(magic).then_some("a skippable frame of zstd and lz4"))
         .next();
     let Some(other) = other else { return Ok(()) };
     Err(taken(format!("the magic of the compressor {name}, {magic:02x?}, can't be told from that of {other}")))

@@ -3,12 +3,14 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use xz2::stream::{Action, Check, LzmaOptions, Status, Stream};
+use xz2::stream::{Action, Check, Error as XzError, LzmaOptions, Status, Stream};
 use xz2::write::XzEncoder;
 
+use crate::error::{Error, ErrorKind};
 use crate::format::compress::backend::{Backend, Backends, Finish};
 use crate::format::compress::decoder_reader::{Progress, Step, Stepwise};
 use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::filler::Filler;
 use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 use crate::format::target::Target;
 
@@ -46,7 +48,12 @@ impl MemberFormat for Xz {
         11 * dictionary(level) + (4 << 20)
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
+    fn encoder<'w>(
+        &self,
+        level: i32,
+        _: Option<u64>,
+        target: Box<dyn Write + 'w>,
+    ) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         let stream = Stream::new_easy_encoder(level.unsigned_abs(), Check::Crc64)?;
         Ok(Box::new(XzEncoder::new_stream(target, stream)))
     }
@@ -54,6 +61,10 @@ impl MemberFormat for Xz {
     fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         let stream = Stream::new_stream_decoder(DECODER_MEMORY.min(memory as u64), 0)?;
         Ok(Box::new(Stepwise::new(source, Steps(stream))))
+    }
+
+    fn filler(&self) -> Filler {
+        Filler::Zeros(4)
     }
 
     fn largest(&self) -> usize {
@@ -104,13 +115,28 @@ impl<'w> MemberEncoder<'w> for XzEncoder<Box<dyn Write + 'w>> {
     }
 }
 
+/// Returns the error of a decoder. That of the memory limit says what to do.
+fn failed(error: XzError) -> io::Error {
+    if error != XzError::MemLimit {
+        return error.into();
+    }
+    let message = format!(
+        "decompressing this takes more than {} MiB of memory, which is the limit, because it was compressed with a large \
+         dictionary; decompress it with `xz -dc` before it is loaded, or compress it again with a smaller dictionary, such \
+         as that of `xz -6`",
+        DECODER_MEMORY >> 20
+    );
+    Error::new(ErrorKind::LimitExceeded, message).into()
+}
+
 /// xz2's own reader reports an error when other data follows the stream.
 struct Steps(Stream);
 
 impl Step for Steps {
     fn step(&mut self, input: &[u8], target: &mut [u8], at_end: bool) -> io::Result<Progress> {
         let (used, made) = (self.0.total_in(), self.0.total_out());
-        let status = self.0.process(input, target, if at_end { Action::Finish } else { Action::Run })?;
+        let action = if at_end { Action::Finish } else { Action::Run };
+        let status = self.0.process(input, target, action).map_err(failed)?;
         Ok(Progress {
             // Both are bounded by the lengths of the slices.
             used: usize::try_from(self.0.total_in() - used).unwrap_or(usize::MAX),

@@ -3,10 +3,11 @@
 use std::io::{self, BufRead, Read, Write};
 
 use flate2::write::ZlibEncoder;
-use flate2::{Compression as Level, Decompress, FlushDecompress, Status};
+use flate2::{Compression as Level, Decompress, DecompressError, FlushDecompress, Status};
 
 use crate::format::compress::backend::{Backend, Backends, Finish};
 use crate::format::compress::decoder_reader::{Progress, Step, Stepwise};
+use crate::format::compress::decompressed::needs_dictionary;
 use crate::format::compress::method::Method;
 use crate::format::target::Target;
 
@@ -38,6 +39,14 @@ impl<W: Write> Finish for ZlibEncoder<W> {
     }
 }
 
+/// Returns the error of the decoder. That of a dictionary says what to do.
+fn failed(error: DecompressError) -> io::Error {
+    match error.needs_dictionary() {
+        Some(_) => needs_dictionary("`zdict` of Python's zlib.decompressobj").into(),
+        None => error.into(),
+    }
+}
+
 /// flate2's own reader asks for more input after the stream has ended.
 struct Inflate(Decompress);
 
@@ -45,7 +54,7 @@ impl Step for Inflate {
     fn step(&mut self, input: &[u8], target: &mut [u8], at_end: bool) -> io::Result<Progress> {
         let (used, made) = (self.0.total_in(), self.0.total_out());
         let flush = if at_end { FlushDecompress::Finish } else { FlushDecompress::None };
-        let status = self.0.decompress(input, target, flush)?;
+        let status = self.0.decompress(input, target, flush).map_err(failed)?;
         Ok(Progress {
             // Both are bounded by the lengths of the slices.
             used: usize::try_from(self.0.total_in() - used).unwrap_or(usize::MAX),

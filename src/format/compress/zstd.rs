@@ -1,13 +1,18 @@
 //! Zstandard, by the zstd crate, which contains the reference implementation in C.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 
+use zstd::Error as ZstdError;
 use zstd::bulk::Decompressor;
 use zstd::stream::read::Decoder as FrameDecoder;
 use zstd::stream::write::Encoder as FrameEncoder;
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
+use crate::error::{Error, ErrorKind};
 use crate::format::compress::backend::Backends;
+use crate::format::compress::decompressed::needs_dictionary;
 use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::filler::Filler;
 use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 
 struct Zstd;
@@ -42,8 +47,18 @@ impl MemberFormat for Zstd {
         }
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
+    fn stores_size(&self) -> bool {
+        true
+    }
+
+    fn encoder<'w>(
+        &self,
+        level: i32,
+        size: Option<u64>,
+        target: Box<dyn Write + 'w>,
+    ) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         let mut encoder = FrameEncoder::new(target, level)?;
+        encoder.set_pledged_src_size(size)?;
         encoder.include_checksum(true)?;
         Ok(Box::new(encoder))
     }
@@ -51,7 +66,7 @@ impl MemberFormat for Zstd {
     fn decoder<'r>(&self, source: Box<dyn BufRead + 'r>, memory: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         let mut decoder = FrameDecoder::with_buffer(source)?.single_frame();
         decoder.window_log_max(memory.ilog2().min(LARGEST_WINDOW_LOG))?;
-        Ok(Box::new(decoder))
+        Ok(Box::new(Frame(decoder)))
     }
 
     /// Decompresses the whole frame in one step, which needs no window besides the content.
@@ -61,6 +76,10 @@ impl MemberFormat for Zstd {
         Decompressor::new()?.decompress_to_buffer(member, content).map(drop)
     }
 
+    fn filler(&self) -> Filler {
+        Filler::Frames
+    }
+
     fn largest(&self) -> usize {
         16 << 20
     }
@@ -68,8 +87,10 @@ impl MemberFormat for Zstd {
     /// Follows the lengths of the blocks.
     fn find_end(&self, bytes: &[u8], from: &mut usize) -> MemberEnd {
         if *from == 0 {
-            match header_len(bytes) {
-                Some(len) => *from = len,
+            match Header::read(bytes) {
+                // The decoder of a whole frame has no limit, and no dictionary either.
+                Some(header) if header.window > 1 << LARGEST_WINDOW_LOG => return MemberEnd::Unknown,
+                Some(header) => *from = header.len,
                 None if MAGIC.starts_with(bytes) || bytes.starts_with(MAGIC) => return MemberEnd::Later,
                 None => return MemberEnd::Unknown,
             }
@@ -85,16 +106,34 @@ impl MemberFormat for Zstd {
     }
 }
 
-/// Returns the length of a frame before its first block (RFC 8878, section 3.1.1.1); `None` if `bytes` are too short.
-fn header_len(bytes: &[u8]) -> Option<usize> {
-    let descriptor = *bytes.strip_prefix(MAGIC)?.first()?;
-    let single_segment = descriptor >> 5 & 1;
-    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
-    let content_size = match descriptor >> 6 {
-        0 => usize::from(single_segment),
-        log => 1 << log,
-    };
-    Some(5 + usize::from(1 - single_segment) + dictionary + content_size)
+/// The part of a frame before its first block (RFC 8878, section 3.1.1.1).
+struct Header {
+    /// Its length, in bytes.
+    len: usize,
+    /// Size of the window, in bytes; 0 if the frame has none besides its content.
+    window: u64,
+}
+
+impl Header {
+    /// Returns `None` if `bytes` are too short.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let descriptor = *rest.first()?;
+        let single_segment = descriptor >> 5 & 1 == 1;
+        let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+        let content_size = match descriptor >> 6 {
+            0 => usize::from(single_segment),
+            log => 1 << log,
+        };
+        let window = if single_segment { 0 } else { window(*rest.get(1)?) };
+        Some(Header { len: 5 + usize::from(!single_segment) + dictionary + content_size, window })
+    }
+}
+
+/// Returns the size of a window from its byte (section 3.1.1.1.2).
+fn window(byte: u8) -> u64 {
+    let base = 1 << (10 + (byte >> 3));
+    base + base / 8 * u64::from(byte & 7)
 }
 
 /// Returns whether the block at this offset is the last one, and its length (section 3.1.1.2).
@@ -108,7 +147,7 @@ fn block(bytes: &[u8], at: usize) -> Option<(bool, usize)> {
 
 /// Returns an upper bound of the content of a whole frame, in bytes.
 fn content_bound(member: &[u8]) -> Option<usize> {
-    let mut at = header_len(member)?;
+    let mut at = Header::read(member)?.len;
     let mut blocks = 0;
     loop {
         let (last, len) = block(member, at)?;
@@ -126,8 +165,33 @@ impl<'w> MemberEncoder<'w> for FrameEncoder<'_, Box<dyn Write + 'w>> {
     }
 }
 
-impl<'r> MemberDecoder<'r> for FrameDecoder<'_, Box<dyn BufRead + 'r>> {
+/// Reader of one frame, whose errors say what to do.
+struct Frame<'r>(FrameDecoder<'static, Box<dyn BufRead + 'r>>);
+
+impl Read for Frame<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        self.0.read(target).map_err(failed)
+    }
+}
+
+fn failed(error: io::Error) -> io::Error {
+    let Some(known) = error.get_ref().and_then(|inner| inner.downcast_ref::<ZstdError>()) else { return error };
+    if known.is(ZSTD_ErrorCode::ZSTD_error_dictionary_wrong) {
+        return needs_dictionary("`zstd -dc -D DICTIONARY`").into();
+    }
+    if !known.is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge) {
+        return error;
+    }
+    let message = format!(
+        "its window is larger than {} MiB, which is the limit; decompress it with `zstd -dc --long=31` before it is loaded, \
+         or compress it again without `--long` and `--ultra`",
+        (1 << LARGEST_WINDOW_LOG) >> 20
+    );
+    Error::new(ErrorKind::LimitExceeded, message).into()
+}
+
+impl<'r> MemberDecoder<'r> for Frame<'r> {
     fn into_source(self: Box<Self>) -> Box<dyn BufRead + 'r> {
-        self.into_inner()
+        self.0.into_inner()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use larder::__text::one_line;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -13,7 +14,11 @@ pub(crate) fn write_json<T: Serialize + ?Sized>(out: &mut dyn Write, value: &T) 
     Ok(writeln!(out, "{json}")?)
 }
 
-/// Writes a line to stderr. A closed stderr is ignored, as no message could reach the user.
-pub(crate) fn print_message(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+/// Writes lines to stderr, with other control characters escaped. A closed stderr is ignored, as no message could reach
+/// the user.
+pub(crate) fn print_message(message: &str) {
+    let mut stderr = io::stderr().lock();
+    for line in message.split('\n') {
+        let _ = writeln!(stderr, "{}", one_line(line));
+    }
 }

@@ -289,3 +289,55 @@ fn a_truncated_or_damaged_archive_is_reported() {
     assert!(lines[1].starts_with("imported 2 entries ("), "{stderr}");
     assert_eq!(lines[2], "larder: 1 file was left out because it can't be used");
 }
+
+#[test]
+fn padding_after_an_archive_is_no_error() {
+    let (root, _) = stocked();
+    let folder = tempdir().unwrap();
+    let frame = [0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+    let padding: [(&str, &[u8]); 6] = [
+        ("tar", &[0; 10_240]),
+        ("tar.gz", &[0; 10_240]),
+        ("tar.bz2", &[0; 3]),
+        ("tar.xz", &[0; 512]),
+        ("tar.zst", &frame),
+        ("tar.lz4", &frame),
+    ];
+    for (extension, padding) in padding {
+        let file = folder.path().join(format!("all.{extension}"));
+        let path = file.to_str().unwrap();
+        assert_eq!(larder(root.path(), &["export", path]).2, 0);
+        fs::write(&file, [&fs::read(&file).unwrap(), padding].concat()).unwrap();
+        let there = tempdir().unwrap();
+        let (_, stderr, code) = larder(there.path(), &["import", path]);
+        assert!(code == 0 && stderr.starts_with("imported 3 entries ("), "{extension}: {stderr}");
+    }
+}
+
+#[test]
+fn control_characters_of_an_archive_do_not_reach_the_terminal() {
+    let folder = tempdir().unwrap();
+    let (root, file) = (folder.path().join("root"), folder.path().join("bad\x1b[31m.tar"));
+    let escape = b"\x1b]0;title\x07\x1b[2J\n";
+    // No header at all, a size that is no number, and a name.
+    let no_header: Vec<u8> = escape.repeat(100);
+    let mut header = vec![0; 1024];
+    header[..escape.len()].copy_from_slice(escape);
+    let mut wrong_size = header.clone();
+    wrong_size[124..124 + 11].copy_from_slice(&escape[..11]);
+    for header in [&mut header, &mut wrong_size] {
+        header[156] = b'0';
+        header[148..156].fill(b' ');
+        let sum: u32 = header[..512].iter().map(|byte| u32::from(*byte)).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    }
+    for bytes in [no_header, header, wrong_size] {
+        if fs::write(&file, bytes).is_err() {
+            // Windows has no such file names.
+            return;
+        }
+        let (stdout, stderr, code) = larder(&root, &["import", file.to_str().unwrap()]);
+        assert!(code == 1 && stdout.is_empty() && stderr.contains("larder: "), "{stderr}");
+        assert!(!stderr.contains(|c: char| c.is_control() && c != '\n'), "{stderr:?}");
+    }
+}

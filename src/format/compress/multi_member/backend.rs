@@ -14,7 +14,7 @@ const ENCODERS_MEMORY: usize = 1536 << 20;
 impl<S: MemberFormat> Backend for S {
     fn writer<'w>(&'static self, level: i32, target: &'w mut dyn Write) -> io::Result<Box<dyn Finish + 'w>> {
         let affordable = (ENCODERS_MEMORY / self.encoder_memory(level)).max(1);
-        writer::new(self, level, threads().min(affordable), Box::new(target))
+        writer::new(self, level, Some(threads().min(affordable)), Box::new(target))
     }
 
     fn reader<'r>(&'static self, source: &'r mut dyn BufRead) -> io::Result<Box<dyn Read + 'r>> {

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read, Write};
 
+use crate::format::compress::multi_member::filler::Filler;
+
 /// A format in which several members, one after another, form one content.
 pub(crate) trait MemberFormat: Sync {
     /// Returns the size of the content of each member except the last, in bytes.
@@ -10,8 +12,22 @@ pub(crate) trait MemberFormat: Sync {
     /// Returns the approximate memory of one encoder, in bytes.
     fn encoder_memory(&self, level: i32) -> usize;
 
-    /// Returns an encoder of one member. Its output must not depend on how the content is cut into writes.
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>>;
+    /// Returns whether a member begins with the size of its content.
+    fn stores_size(&self) -> bool {
+        false
+    }
+
+    /// Returns an encoder of one member. Its output must not depend on how the content is cut into writes. `size` is
+    /// the size of the content, if it is known; it is if the format [stores it](MemberFormat::stores_size).
+    fn encoder<'w>(
+        &self,
+        level: i32,
+        size: Option<u64>,
+        target: Box<dyn Write + 'w>,
+    ) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>>;
+
+    /// Returns what may be between members and after the last one, besides members without content.
+    fn filler(&self) -> Filler;
 
     /// Returns a decoder of one member. It reads no byte of `source` after the member. At the member's end it returns 0
     /// bytes; if the source ends first, `UnexpectedEof`. A member that needs more than about `memory` bytes is an
@@ -47,12 +63,6 @@ pub(crate) enum MemberEnd {
 
 /// Writes one member.
 pub(crate) trait MemberEncoder<'w>: Write {
-    /// Ends the member and begins the next one in the same target. Returns false, and does nothing, if the encoder
-    /// can't do that.
-    fn restart(&mut self) -> io::Result<bool> {
-        Ok(false)
-    }
-
     /// Writes the rest and the end of the member. Returns the target. `alone` says that the value has no other member.
     fn finish(self: Box<Self>, alone: bool) -> io::Result<Box<dyn Write + 'w>>;
 }

@@ -23,10 +23,18 @@ impl<'r> Members<'r> {
         Members { format, state: State::Between(source) }
     }
 
-    /// Returns whether the source has more bytes after the member that has ended.
+    /// Returns whether the end of a member was not read yet.
+    pub(crate) fn is_within(&self) -> bool {
+        matches!(self.state, State::Within(_))
+    }
+
+    /// Returns whether the current member has not ended, or another one follows.
     pub(crate) fn anything_follows(&mut self) -> io::Result<bool> {
         match &mut self.state {
-            State::Between(source) => Ok(!source.fill_buf()?.is_empty()),
+            State::Between(source) => {
+                self.format.filler().skip(source)?;
+                Ok(!source.fill_buf()?.is_empty())
+            }
             State::Within(_) | State::Failed => Ok(true),
         }
     }
@@ -37,8 +45,8 @@ impl Read for Members<'_> {
         if target.is_empty() {
             return Ok(0);
         }
-        if let State::Between(source) = &mut self.state {
-            if source.fill_buf()?.is_empty() {
+        if matches!(self.state, State::Between(_)) {
+            if !self.anything_follows()? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             if let State::Between(source) = std::mem::replace(&mut self.state, State::Failed) {

@@ -6,6 +6,7 @@
 //! that fits into one segment has one member.
 
 pub(crate) mod backend;
+pub(crate) mod filler;
 pub(crate) mod format;
 pub(crate) mod members;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::io::{self, BufRead, Read, Write};
 
 use crate::format::compress::method::Method;
+use crate::format::compress::multi_member::filler::Filler;
 use crate::format::compress::multi_member::format::{MemberDecoder, MemberEncoder, MemberEnd, MemberFormat};
 use crate::format::compress::multi_member::whole::Whole;
 use crate::format::compress::multi_member::writer;
@@ -20,7 +21,7 @@ fn noise(len: usize) -> Vec<u8> {
 
 fn write(format: &'static dyn MemberFormat, level: i32, threads: usize, content: &[u8]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut writer = writer::new(format, level, threads, Box::new(&mut bytes))?;
+    let mut writer = writer::new(format, level, Some(threads), Box::new(&mut bytes))?;
     for piece in content.chunks(100_001) {
         writer.write_all(piece)?;
     }
@@ -68,12 +69,21 @@ impl MemberFormat for Faulty {
         1
     }
 
-    fn encoder<'w>(&self, level: i32, target: Box<dyn Write + 'w>) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
+    fn encoder<'w>(
+        &self,
+        level: i32,
+        _: Option<u64>,
+        target: Box<dyn Write + 'w>,
+    ) -> io::Result<Box<dyn MemberEncoder<'w> + 'w>> {
         Ok(Box::new(FaultyEncoder { level, target }))
     }
 
     fn decoder<'r>(&self, _: Box<dyn BufRead + 'r>, _: usize) -> io::Result<Box<dyn MemberDecoder<'r> + 'r>> {
         Err(io::Error::other("no decoder"))
+    }
+
+    fn filler(&self) -> Filler {
+        Filler::Zeros(1)
     }
 
     fn largest(&self) -> usize {
@@ -117,7 +127,7 @@ fn a_failure_in_another_thread_is_an_error() {
         }
     }
     // Dropped without `finish`, while threads work.
-    let mut writer = writer::new(&Faulty, 0, 3, Box::new(Vec::new())).unwrap();
+    let mut writer = writer::new(&Faulty, 0, Some(3), Box::new(Vec::new())).unwrap();
     writer.write_all(&[0; 10_000]).unwrap();
     drop(writer);
 }

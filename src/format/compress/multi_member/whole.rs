@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::error::{Error, Result};
-use crate::format::compress::decompressed::Decompressed;
+use crate::error::Result;
+use crate::format::compress::decompressed::{Decompressed, more_in_stream};
 use crate::format::compress::multi_member::format::{MemberEnd, MemberFormat};
 use crate::format::compress::multi_member::members::Members;
 use crate::format::compress::unread::Unread;
@@ -48,7 +48,7 @@ impl<'r> Whole<'r> {
             name,
             source: Some(source),
             ahead: Vec::new(),
-            cutting: true,
+            cutting: threads > 1,
             pool,
             spare: Vec::new(),
             current: Job::default(),
@@ -149,24 +149,13 @@ impl<'r> Whole<'r> {
         }
     }
 
-    /// Returns an error if the source has bytes after the value.
+    /// Reads to the end of the source. After the value, it may have bytes and members without content.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
-        let failed = |e| Error::io(e, "can't read to the end");
-        let more = if let Some(rest) = &mut self.rest {
-            rest.expect_end()?;
-            rest.get_mut().anything_follows().map_err(failed)?
-        } else {
-            self.at < self.current.output.len()
-                || self.pool.next().is_some()
-                || !self.ahead.is_empty()
-                || self.read_ahead().map_err(failed)?
-        };
-        if more {
-            return Err(Error::damaged(
-                "there are bytes after the value; `load_from` reads files that hold several values",
-            ));
+        if self.at < self.current.output.len() {
+            return Err(more_in_stream());
         }
-        Ok(())
+        self.read_on_alone(Vec::new());
+        self.rest.as_mut().map_or(Ok(()), Decompressed::expect_end_of_source)
     }
 }
 

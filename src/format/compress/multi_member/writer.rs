@@ -7,19 +7,31 @@ use crate::format::compress::multi_member::format::{MemberEncoder, MemberFormat}
 use crate::format::target::Target;
 use crate::sys::worker_pool::{Job, Pool};
 
-/// Returns a writer that cuts content into segments, and compresses them with this number of threads.
-pub(super) fn new<'w>(
+/// Returns a writer that cuts content into segments, and compresses them with this number of threads. With `None`, the
+/// content is one segment.
+pub(crate) fn new<'w>(
     format: &'static dyn MemberFormat,
     level: i32,
-    threads: usize,
+    threads: Option<usize>,
     target: Box<dyn Write + 'w>,
 ) -> io::Result<Box<dyn Finish + 'w>> {
-    let size = format.segment(level);
-    if threads == 1 {
-        let encoder = Some(format.encoder(level, target)?);
+    let size = threads.map_or(usize::MAX, |_| format.segment(level));
+    let threads = threads.unwrap_or(1);
+    if threads == 1 && !format.stores_size() {
+        let encoder = Some(format.encoder(level, None, target)?);
         return Ok(Box::new(Inline { format, level, size, encoder, filled: 0, alone: true }));
     }
-    Ok(Box::new(Parallel { format, level, size, threads, target, segment: Vec::new(), pool: None, spare: Vec::new() }))
+    Ok(Box::new(Collecting {
+        format,
+        level,
+        size,
+        threads,
+        target,
+        segment: Vec::new(),
+        several: false,
+        pool: None,
+        spare: Vec::new(),
+    }))
 }
 
 /// Writer that compresses on the calling thread, as bytes are written.
@@ -42,11 +54,8 @@ fn broken() -> io::Error {
 impl Write for Inline<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.filled == self.size && !bytes.is_empty() {
-            let mut encoder = self.encoder.take().ok_or_else(broken)?;
-            if !encoder.restart()? {
-                encoder = self.format.encoder(self.level, encoder.finish(false)?)?;
-            }
-            self.encoder = Some(encoder);
+            let target = self.encoder.take().ok_or_else(broken)?.finish(false)?;
+            self.encoder = Some(self.format.encoder(self.level, None, target)?);
             (self.filled, self.alone) = (0, false);
         }
         let count = bytes.len().min(self.size - self.filled);
@@ -68,22 +77,38 @@ impl Finish for Inline<'_> {
     }
 }
 
-/// Writer that collects segments, which other threads compress, and writes the members.
-struct Parallel<'w> {
+/// Writer that collects segments, and writes the members. Other threads compress them, unless there is only one.
+struct Collecting<'w> {
     format: &'static dyn MemberFormat,
     level: i32,
     size: usize,
     threads: usize,
     target: Box<dyn Write + 'w>,
     segment: Vec<u8>,
+    /// Whether the calling thread has compressed a segment.
+    several: bool,
     /// Created when the second segment begins.
     pool: Option<Pool>,
     spare: Vec<Job>,
 }
 
-impl Parallel<'_> {
+impl Collecting<'_> {
+    /// Compresses the segment on the calling thread.
+    fn compress(&mut self, alone: bool) -> io::Result<()> {
+        let size = Some(self.segment.len() as u64);
+        let mut encoder = self.format.encoder(self.level, size, Box::new(&mut *self.target))?;
+        encoder.write_all(&self.segment)?;
+        encoder.finish(alone)?;
+        self.segment.clear();
+        Ok(())
+    }
+
     /// Submits the segment, and begins the next one.
     fn hand_over(&mut self) -> io::Result<()> {
+        if self.threads == 1 {
+            self.several = true;
+            return self.compress(false);
+        }
         if self.pool.as_ref().is_some_and(Pool::is_full) {
             self.write_oldest()?;
         }
@@ -93,7 +118,7 @@ impl Parallel<'_> {
                 member.clear();
                 // Reserve room for content that does not compress, but not twice the content.
                 member.reserve_exact(segment.len() + segment.len() / 16);
-                let mut encoder = format.encoder(level, Box::new(member))?;
+                let mut encoder = format.encoder(level, Some(segment.len() as u64), Box::new(member))?;
                 encoder.write_all(segment)?;
                 encoder.finish(false).map(drop)
             })
@@ -114,12 +139,13 @@ impl Parallel<'_> {
     }
 }
 
-impl Write for Parallel<'_> {
+impl Write for Collecting<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.segment.len() == self.size && !bytes.is_empty() {
             self.hand_over()?;
         }
         let count = bytes.len().min(self.size - self.segment.len());
+        // `Vec` doubles its room, which would exceed the segment.
         if self.segment.len() + count > self.size / 2 {
             self.segment.reserve_exact(self.size - self.segment.len());
         }
@@ -132,14 +158,12 @@ impl Write for Parallel<'_> {
     }
 }
 
-impl Target for Parallel<'_> {}
+impl Target for Collecting<'_> {}
 
-impl Finish for Parallel<'_> {
+impl Finish for Collecting<'_> {
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         if self.pool.is_none() {
-            let mut encoder = self.format.encoder(self.level, self.target)?;
-            encoder.write_all(&self.segment)?;
-            return encoder.finish(true).map(drop);
+            return self.compress(!self.several);
         }
         self.hand_over()?;
         while self.write_oldest()? {}
