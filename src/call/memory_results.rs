@@ -56,6 +56,7 @@ thread_local! {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
     Yes,
+    #[cfg(feature = "async")]
     No,
 }
 
@@ -76,7 +77,7 @@ impl MemoryResults {
     ) -> Lookup<T> {
         let until = match wait {
             Wait::Yes if COMPUTING.get() == 0 => Instant::now() + LONGEST_WAIT,
-            Wait::Yes | Wait::No => Instant::now(),
+            _ => Instant::now(),
         };
         let mut known = locked(&self.known);
         loop {
