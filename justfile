@@ -31,6 +31,10 @@ bench:
     python3 benches/peers/persist.py
     python3 benches/build.py
 
+# Try #[memoize] beside attributes of other crates
+attributes:
+    cargo test --manifest-path tests/attributes/Cargo.toml
+
 # Run each fuzz target for SECONDS seconds, from the committed corpus (needs cargo-fuzz)
 fuzz SECONDS="60":
     bash fuzz/run {{SECONDS}}

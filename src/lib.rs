@@ -102,7 +102,7 @@ pub mod __private {
     pub use crate::call::type_checks::{Part, key_part, stored, wanted};
     pub use crate::key::call_key::Describe;
     pub use crate::key::code_version::{Code, Items, Track};
-    pub use crate::key::path::{path_in_trait, path_of_function, path_of_method, position_in_trait, position_of};
+    pub use crate::key::path::{path_of_function, path_of_method, path_within, position_of, position_within};
     pub use crate::sys::fork::once::Once;
 
     /// What method resolution chooses from.

@@ -2,17 +2,20 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::format_ident;
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{
     Attribute, Block, Error, Expr, FnArg, GenericArgument, Ident, Pat, PathArguments, ReceiverKind, Result, ReturnType,
-    Signature, Type, TypeImplTrait, TypeReference,
+    Signature, Type, TypeImplTrait, TypeParamBound, TypeReference,
 };
 
-use crate::context::{self, Context};
+use crate::companion;
+use crate::context::{self, Context, Place};
 use crate::item::{Item, mentions};
 use crate::lifetimes::is_mutable_view;
 use crate::options::Options;
+use crate::other_attributes;
 use crate::predicate;
 
 /// A function that can be memoized.
@@ -21,8 +24,10 @@ pub(crate) struct Function {
     pub(crate) parameters: Vec<Parameter>,
     /// It stands in an `impl` block or a trait, and may name `Self`.
     pub(crate) in_impl: bool,
-    /// It has no companions, since only the trait's items may stand beside it.
+    /// It stands in a trait, or in the `impl` of one.
     pub(crate) in_trait: bool,
+    /// Companions stand beside it.
+    pub(crate) has_companions: bool,
     pub(crate) output: Type,
 }
 
@@ -45,13 +50,16 @@ pub(crate) struct Parameter {
 impl Function {
     pub(crate) fn parse(tokens: TokenStream, options: &Options) -> Result<Self> {
         let item: Item = syn::parse2(tokens)?;
+        let place = context::of(&item.sig.ident);
+        let in_trait = options.in_trait.is_some();
+        let in_impl = in_trait || options.in_impl.is_some() || item.sig.receiver().is_some();
+        let has_companions = !in_trait && options.companion.as_ref().is_none_or(|companion| companion.value);
+        other_attributes::check(&item, in_impl, has_companions, place.as_ref())?;
         check_form(&item)?;
         let output = output(&item.sig)?;
         let parameters = parameters(&item.sig, options)?;
         check_predicates(options, &parameters)?;
-        check_context(&item.sig, options)?;
-        let in_trait = options.in_trait.is_some();
-        let in_impl = in_trait || options.in_impl.is_some() || item.sig.receiver().is_some();
+        check_context(&item.sig, options, place.as_ref())?;
         if !in_impl && let Some(found) = find_self(&item) {
             return Err(Error::new(
                 found,
@@ -60,11 +68,19 @@ impl Function {
                  `impl` of a trait",
             ));
         }
-        Ok(Function { item, parameters, in_impl, in_trait, output })
+        if has_companions && !in_impl {
+            companion::check(&item, place.as_ref())?;
+        }
+        Ok(Function { item, parameters, in_impl, in_trait, has_companions, output })
     }
 
     pub(crate) fn name(&self) -> &Ident {
         &self.item.sig.ident
+    }
+
+    /// Returns the name without `r#`, as users see it.
+    pub(crate) fn plain_name(&self) -> Ident {
+        self.name().unraw()
     }
 
     /// Returns the attributes that set lint levels.
@@ -96,7 +112,8 @@ impl Function {
     }
 }
 
-fn is_lint(attribute: &Attribute) -> bool {
+/// Returns whether an attribute sets a lint level.
+pub(crate) fn is_lint(attribute: &Attribute) -> bool {
     ["allow", "expect", "warn", "deny", "forbid"].iter().any(|name| attribute.path().is_ident(name))
 }
 
@@ -149,14 +166,21 @@ fn output(sig: &Signature) -> Result<Type> {
     let ReturnType::Type(_, ty) = &sig.output else {
         return Ok(syn::parse_quote!(()));
     };
+    other_attributes::check_future(ty, sig.ident.span())?;
+    let kept = kept_of_result(ty);
     let mut finder = FindUnfit(None);
-    match kept_of_result(ty) {
-        Some(kept) => finder.visit_type(kept),
-        None => finder.visit_type(ty),
+    finder.visit_type(kept.unwrap_or(ty));
+    if let Some((span, message)) = finder.0 {
+        return Err(Error::new(span, message));
     }
+    let mut finder = FindLocalError(None);
+    finder.visit_type(ty);
     match finder.0 {
-        Some((span, message)) => Err(Error::new(span, message)),
-        None => Ok((**ty).clone()),
+        Some(span) if sig.asyncness.is_some() => Err(Error::new(
+            span,
+            "the result of an async function has to be `Send`: write `dyn Error + Send + Sync`, to which `?` converts as well",
+        )),
+        _ => Ok((**ty).clone()),
     }
 }
 
@@ -186,7 +210,7 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
             FnArg::Typed(typed) => {
                 let (ident, name) = match &*typed.pat {
                     Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() => {
-                        (pat.ident.clone(), pat.ident.to_string())
+                        (pat.ident.clone(), pat.ident.unraw().to_string())
                     }
                     _ => (format_ident!("__larder_argument_{index}"), format!("argument {index}")),
                 };
@@ -224,12 +248,12 @@ fn parameters(sig: &Signature, options: &Options) -> Result<Vec<Parameter>> {
 
 /// Returns the parameter of this name.
 fn named<'p>(parameters: &'p mut [Parameter], name: &Ident, purpose: &str) -> Result<&'p mut Parameter> {
-    if let Some(index) = parameters.iter().position(|parameter| *name == parameter.name) {
+    if let Some(index) = parameters.iter().position(|parameter| name.unraw() == parameter.name) {
         return Ok(&mut parameters[index]);
     }
     let names: Vec<_> = parameters
         .iter()
-        .filter(|parameter| parameter.ident == parameter.name)
+        .filter(|parameter| parameter.ident.unraw() == parameter.name)
         .map(|parameter| format!("`{}`", parameter.name))
         .collect();
     let message = match names.len() {
@@ -251,8 +275,8 @@ fn check_predicates(options: &Options, parameters: &[Parameter]) -> Result<()> {
 }
 
 /// Checks that `in_impl` and `in_trait` are given where they are needed, and only there.
-fn check_context(sig: &Signature, options: &Options) -> Result<()> {
-    let Some(context) = context::of(&sig.ident) else { return Ok(()) };
+fn check_context(sig: &Signature, options: &Options, place: Option<&Place>) -> Result<()> {
+    let Some(context) = place.and_then(|place| place.context) else { return Ok(()) };
     let has_self = sig.receiver().is_some();
     let attribute = Span::call_site();
     match (context, options.in_impl.or(options.in_trait)) {
@@ -320,6 +344,19 @@ impl<'ast> Visit<'ast> for FindUnfit {
 
     fn visit_type_never(&mut self, never: &'ast syn::TypeNever) {
         self.0.get_or_insert((never.span(), "a function that never returns has no result to keep"));
+    }
+}
+
+/// Finds a `dyn Error` that has to stay on its thread.
+struct FindLocalError(Option<Span>);
+
+impl<'ast> Visit<'ast> for FindLocalError {
+    fn visit_type_trait_object(&mut self, object: &'ast syn::TypeTraitObject) {
+        let is = |bound: &TypeParamBound, name: &str| matches!(bound, TypeParamBound::Trait(bound) if bound.path.segments.last().is_some_and(|last| last.ident == name));
+        let has = |name| object.bounds.iter().any(|bound| is(bound, name));
+        if has("Error") && !has("Send") {
+            self.0.get_or_insert(object.span());
+        }
     }
 }
 

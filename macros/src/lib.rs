@@ -7,10 +7,13 @@ mod duration;
 mod options;
 mod predicate;
 
+mod companion;
 mod context;
 mod function;
 mod item;
+mod library;
 mod lifetimes;
+mod other_attributes;
 
 mod code;
 mod tokens;
@@ -68,9 +71,10 @@ use quote::quote;
 /// | `max_bytes = "1 GB"`, `max_entries = 1000`, `max_idle = "30d"` | limits of this function's results, beside those of the cache | none |
 /// | `memory_only` | results stay in this process, as they are, and need no serde | they are stored |
 /// | `lossy` | store a result also if the value read back is not equal to it | it is not stored |
+/// | `companion = false` | nothing is put beside the function: no `f::call` and no `f::memo` | `true` |
 /// | `in_impl` | the function is an associated function without `self` in an `impl` block | |
 /// | `in_trait` | the function is in a trait, or in the `impl` of one | |
-/// | `crate = path` | where larder is, if it is renamed or re-exported | `::larder` |
+/// | `crate = path` | where larder is, if another crate re-exports it | the dependency, also if it is renamed |
 ///
 /// *`key`.* The expression may use all arguments. An argument whose type is a reference is passed as it is, any other by
 /// reference, so nothing is moved. It is evaluated for each call, and each time that a key is asked for. Its value
@@ -220,15 +224,16 @@ use quote::quote;
 /// - Two types of the same name in two blocks of one function count as the same type argument.
 /// - If a function returns a `Result`, an `Err` is never stored. Within another type, as in
 ///   `Option<Result<T, E>>`, it is part of the value and is stored.
-/// - The companion of a free function is a type of the same name. A module of that name can't
-///   exist in the same module: move the function into it, or rename one of them.
+/// - The companion of a free function is a type of the same name. If a module, a type or a crate that the function uses has
+///   that name, or another attribute such as `#[pyfunction]` or `#[fixture]` makes one, write `companion = false`.
+/// - Tests and `main` are refused.
 /// - An associated function without `self` needs `in_impl`, and a function in a trait's `impl` needs `in_trait`.
 ///   An attribute can't see its context, so it reads the source file to report this. Where it can't, as in
 ///   the expansion of a macro, the compiler reports "struct is not supported in `trait`s or `impl`s" for the
 ///   first, and "method `f_call` is not a member of trait" for the second.
 /// - A type that hides a lifetime, such as `View<f64>` for `View<'_, f64>`, needs an explicit `'_`, except
 ///   `ndarray`'s views and `Cow`.
-/// - An `async fn` must be `Send`, and so must its arguments.
+/// - An `async fn` must be `Send`, and so must its arguments and its result: `Box<dyn Error + Send + Sync>`.
 /// - `#[track_caller]` gives the function the location of the attribute, not that of its caller.
 /// - With `name`, a function may be renamed and moved; a method moves together with its type.
 #[proc_macro_attribute]

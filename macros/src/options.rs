@@ -1,16 +1,16 @@
 //! The options of the attribute.
 
 use proc_macro2::{Literal, Span, TokenStream};
-use quote::{ToTokens as _, quote};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Error, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Result, Token, parenthesized};
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, LitInt, LitStr, Path, Result, Token, parenthesized};
 
 use crate::{duration, predicate, size};
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "cache",
     "name",
     "version",
@@ -28,6 +28,7 @@ const NAMES: [&str; 20] = [
     "max_idle",
     "memory_only",
     "lossy",
+    "companion",
     "in_impl",
     "in_trait",
     "crate",
@@ -87,6 +88,8 @@ pub(crate) struct Options {
     pub(crate) lossy: bool,
     /// Keep results in memory, as they are.
     pub(crate) memory_only: bool,
+    /// With `companion = false`, nothing is put beside the function.
+    pub(crate) companion: Option<LitBool>,
     pub(crate) in_impl: Option<Span>,
     pub(crate) in_trait: Option<Span>,
     pub(crate) krate: Option<Path>,
@@ -161,7 +164,11 @@ impl Options {
 
     fn parse_one(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
         match name.to_string().as_str() {
-            "cache" => self.cache = Some(value(name, "cache = &CACHE", input)?),
+            "cache" => {
+                let expr = value(name, "cache = &CACHE", input)?;
+                check_cache(&expr)?;
+                self.cache = Some(expr);
+            }
             "name" => {
                 let text: LitStr = value(name, "name = \"forecast\"", input)?;
                 if text.value().is_empty() {
@@ -215,6 +222,7 @@ impl Options {
             }
             "lossy" => self.lossy = true,
             "memory_only" => self.memory_only = true,
+            "companion" => self.companion = Some(value(name, "companion = false", input)?),
             "in_impl" => self.in_impl = Some(name.span()),
             "in_trait" => self.in_trait = Some(name.span()),
             "ignore" => self.ignore = list(name, "ignore(verbose)", input, argument)?,
@@ -232,7 +240,7 @@ fn duration_of(name: &Ident, example: &str, input: ParseStream<'_>) -> Result<To
     let Some(text) = text_of(&expr, &example)? else { return Ok(expr.to_token_stream()) };
     let duration = duration::parse(&text.value()).map_err(|message| Error::new(text.span(), message))?;
     let milliseconds = Literal::u64_suffixed(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
-    Ok(quote!(::std::time::Duration::from_millis(#milliseconds)))
+    Ok(quote_spanned!(Span::mixed_site()=> ::core::time::Duration::from_millis(#milliseconds)))
 }
 
 /// Parses the value of an option that is a number of bytes: text such as `"1 GB"`, or any other expression.
@@ -255,6 +263,18 @@ fn text_of<'e>(expr: &'e Expr, example: &str) -> Result<Option<&'e LitStr>> {
             Err(Error::new(literal.span(), format!("expected string literal; write it like this: `{example}`")))
         }
         _ => Ok(None),
+    }
+}
+
+/// Refuses a path or a name where a cache is wanted.
+fn check_cache(expr: &Expr) -> Result<()> {
+    match expr {
+        Expr::Lit(literal) => Err(Error::new(
+            literal.span(),
+            "`cache` takes a cache, not its folder: write `cache = &CACHE`, where \
+             `static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::open(\"dir\").unwrap());`",
+        )),
+        _ => Ok(()),
     }
 }
 

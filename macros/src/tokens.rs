@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use larder_tracking::{Bracket, Position, Tokens};
-use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Spacing, Span, TokenStream, TokenTree};
 
 /// Converts the compiler's tokens. The invisible groups that macros put around their input are left out.
 pub(crate) fn convert(stream: TokenStream) -> Tokens {
@@ -43,6 +43,26 @@ fn append(stream: TokenStream, tokens: &mut Tokens) {
             }
         }
     }
+}
+
+/// Returns the pairs of names with `::` between them, where a path begins with the first.
+pub(crate) fn follow(stream: TokenStream) -> Vec<(Ident, Ident)> {
+    let mut found = Vec::new();
+    let tokens: Vec<TokenTree> = stream.into_iter().collect();
+    let is = |token: Option<&TokenTree>, sign: char| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+    for (index, token) in tokens.iter().enumerate() {
+        if let TokenTree::Group(group) = token {
+            found.extend(follow(group.stream()));
+        }
+        if let [TokenTree::Ident(first), colon, second, TokenTree::Ident(next), ..] = &tokens[index..]
+            && is(Some(colon), ':')
+            && is(Some(second), ':')
+            && !is(index.checked_sub(1).and_then(|before| tokens.get(before)), ':')
+        {
+            found.push((first.clone(), next.clone()));
+        }
+    }
+    found
 }
 
 /// Returns the position of a span. Returns `None` where there are no files, as in rust-analyzer.

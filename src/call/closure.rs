@@ -15,9 +15,24 @@ use crate::call::result_shape::{FallibleResult, PlainResult, ResultShape};
 use crate::call::run;
 use crate::key::caller::{full_name, origin_of};
 
+/// A type that implements `Serialize` and `DeserializeOwned`, with one compiler message if it does not.
+#[diagnostic::on_unimplemented(
+    message = "a result of type `{Self}` can't be stored: it does not implement both `serde::Serialize` and \
+               `serde::de::DeserializeOwned`",
+    label = "the closure's result can't be stored",
+    note = "if it is a `Result` whose error can't be stored, call `get_or_try_compute`, which stores only the value in `Ok`",
+    note = "or derive `serde::Serialize` and `serde::Deserialize` for it and for what it holds"
+)]
+pub trait StorableResult: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> StorableResult for T {}
+
 impl Cache {
     /// Loads the result of `compute`, or runs it and stores its result. This is for closures; for functions, use
     /// [`#[memoize]`](macro@crate::memoize).
+    ///
+    /// The result implements `Serialize` and `DeserializeOwned`.
     ///
     /// `name` stands for the code: closures that compute different things need different names, and a closure whose
     /// code changes needs a new one. `args` must hold everything that the result depends on. A result that is an `Err`
@@ -40,7 +55,7 @@ impl Cache {
     pub fn get_or_compute<A, T>(&self, name: &str, args: &A, compute: impl FnOnce() -> T) -> T
     where
         A: Serialize + ?Sized,
-        T: Serialize + DeserializeOwned,
+        T: StorableResult,
     {
         self.closure::<A, T, PlainResult<T>, _>(name, args, compute)
     }

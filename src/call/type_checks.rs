@@ -15,7 +15,8 @@ use crate::files::equality::Compare;
     message = "an argument of type `{Self}` can't be a part of the key: it does not implement `serde::Serialize`",
     label = "does not implement `serde::Serialize`",
     note = "derive `serde::Serialize` for it and for what it holds; a type parameter needs the bound `T: serde::Serialize`",
-    note = "or write `ignore(name)` if the result does not depend on it, or `key(name = ..)` with what stands for it"
+    note = "or write `ignore(name)` if the result does not depend on it, or `key(name = ..)` with what stands for it",
+    note = "an array `[T; N]` implements it only if `N` is a number up to 32: take a slice, or write `key(name = name.as_slice())`"
 )]
 pub trait KeyPart: Serialize {}
 
@@ -37,7 +38,8 @@ pub struct Part<'a, T: ?Sized>(pub &'a T);
                `serde::de::DeserializeOwned`",
     label = "implements neither `serde::Serialize` nor `serde::de::DeserializeOwned`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for it and for what it holds; a type parameter needs both \
-            as bounds"
+            as bounds",
+    note = "an array `[T; N]` implements them only if `N` is a number up to 32: return a `Vec<T>`"
 )]
 pub trait Storable {}
 

@@ -9,6 +9,7 @@
 //! | [`processes`] | several threads, processes and machines with one cache |
 //! | [`testing`] | tests of code that memoizes |
 //! | `async_functions` | `async fn`; the page needs feature `async` |
+//! | [`other_attributes`] | together with `#[pyfunction]`, `#[fixture]`, `#[instrument]` and others |
 //! | [`from_cached`] | for those who know the crate `cached` |
 //! | [`from_joblib`] | for those who know Python's joblib |
 //! | [`performance`] | what a call costs, and what to do about it |
@@ -35,6 +36,9 @@ pub mod testing {}
 #[cfg(feature = "async")]
 #[doc = include_str!("async_functions.md")]
 pub mod async_functions {}
+
+#[doc = include_str!("other_attributes.md")]
+pub mod other_attributes {}
 
 #[doc = include_str!("from_cached.md")]
 pub mod from_cached {}

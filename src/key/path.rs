@@ -29,6 +29,7 @@ pub fn path_of_method<Here>(name: &str, memo_name: &str) -> String {
 #[must_use]
 pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)) -> Option<(u32, u32)> {
     let path = without_generics(path);
+    let module = &without_raw(module);
     let in_module = path.strip_prefix(module).is_some_and(|rest| {
         let segments = rest.matches("::").count();
         segments == if in_impl { 2 } else { 1 } && !rest.contains("::_::")
@@ -37,11 +38,12 @@ pub fn position_of(path: &str, module: &str, in_impl: bool, position: (u32, u32)
     (!in_module).then_some(position)
 }
 
-/// Returns the path of the method that contains `Here`: `a::Shape::area` for a trait's own method, and `a::<impl
-/// a::Shape for a::Circle>::area` for a method of an `impl` in the module `a`.
+/// Returns the path of the function that contains `Here`: `a::fit` for a free function, `a::Shape::area` for a trait's own
+/// method, and `a::<impl a::Shape for a::Circle>::area` for a method of a trait's `impl` in the module `a`. A function with
+/// companions has the same path.
 #[must_use]
-pub fn path_in_trait<Here>(module: &str, name: &str) -> String {
-    let owner = owner::<Here>();
+pub fn path_within<Here>(module: &str, name: &str) -> String {
+    let (owner, module) = (owner::<Here>(), without_raw(module));
     match qualified(owner) {
         Some((ty, of)) => format!("{module}::<impl {of} for {ty}>::{name}"),
         None => format!("{owner}::{name}"),
@@ -50,8 +52,9 @@ pub fn path_in_trait<Here>(module: &str, name: &str) -> String {
 
 /// Returns the position of such a method; `None` if its path alone identifies it. See [`position_of`].
 #[must_use]
-pub fn position_in_trait<Here>(module: &str, position: (u32, u32)) -> Option<(u32, u32)> {
+pub fn position_within<Here>(module: &str, position: (u32, u32)) -> Option<(u32, u32)> {
     let owner = owner::<Here>();
+    let module = &*without_raw(module);
     let in_module = match qualified(owner) {
         // The compiler prints this form if the `impl` is next to the type or the trait. If one of them is directly in
         // this module, and the other is not deeper inside it, the `impl` is in this module.
@@ -84,11 +87,15 @@ pub(crate) fn plain(path: &str) -> Option<String> {
     Some(format!("{module}::{}::{}::{name}", last(ty), last(of)))
 }
 
-/// Returns the path around the method that contains `Here`.
+/// Returns the path around the function that contains `Here`.
 fn owner<Here>() -> &'static str {
-    // .. ::method::Here
+    // .. ::function::Here, or .. ::function::{{closure}}::Here if it is `async`
     let here = type_name::<Here>();
-    here.rsplitn(3, "::").nth(2).unwrap_or(here)
+    let mut function = here.rsplit_once("::").map_or(here, |(function, _)| function);
+    while let Some(outer) = function.strip_suffix("::{{closure}}") {
+        function = outer;
+    }
+    function.rsplit_once("::").map_or(here, |(owner, _)| owner)
 }
 
 /// Returns the type and the trait of `<Type as Trait>`.
@@ -113,6 +120,11 @@ fn split<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
         before = c;
     }
     None
+}
+
+/// Returns the path of a module without `r#`, which `module_path!` has and the names of types don't.
+fn without_raw(module: &str) -> String {
+    module.replace("r#", "")
 }
 
 /// Returns a path without anything in angle brackets.
@@ -160,7 +172,7 @@ mod tests {
             impl $of for $ty {
                 fn f() -> (String, Option<(u32, u32)>) {
                     struct Here;
-                    (path_in_trait::<Here>(module_path!(), "f"), position_in_trait::<Here>(module_path!(), (1, 2)))
+                    (path_within::<Here>(module_path!(), "f"), position_within::<Here>(module_path!(), (1, 2)))
                 }
             }
         };
@@ -171,6 +183,22 @@ mod tests {
     mod within {
         use super::*;
         implement!(Tr, Ty<u16>);
+    }
+
+    mod r#mod {
+        use super::*;
+        pub(super) struct Companion;
+        pub(super) const MODULE: &str = module_path!();
+        implement!(Tr, Ty<i8>);
+    }
+
+    #[test]
+    fn modules_may_have_raw_names() {
+        let path = path_of_function::<r#mod::Companion>();
+        assert!(path.ends_with("::mod::Companion"));
+        assert_eq!(position_of(&path, r#mod::MODULE, false, (1, 2)), None);
+        let (path, position) = Ty::<i8>::f();
+        assert!(path.contains("::mod::<impl ") && position.is_none(), "{path}");
     }
 
     #[test]

@@ -33,6 +33,12 @@ mod results;
 /// Forms of functions that the attribute preserves.
 mod forms;
 
+/// Functions without companions.
+mod alone;
+
+/// Raw identifiers.
+mod raw_names;
+
 /// Functions in `impl` blocks.
 mod methods;
 

@@ -48,6 +48,13 @@ pub fn lex(text: &str) -> Result<Tokens, String> {
     syntax::lexer::lex(text.to_owned(), &mut syntax::symbols::Symbols::new())
 }
 
+/// Returns the name by which the crate that this process compiles knows a library. To be called from a macro, which runs
+/// within the compiler. Returns `None` if the compiler was not told.
+#[must_use]
+pub fn name_of_library(library: &str) -> Option<String> {
+    compiled::rustc_args::name_of_library(library)
+}
+
 /// Returns the fingerprint of tokens. Comments and formatting are not part of it.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! The wrapper, the call and the body of a function that is no trait's.
+//! The wrapper, the call and the body of a function with companions.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -6,6 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{FnArg, ReceiverKind, parse_quote};
 
 use super::parts::{Parts, Report};
+use crate::function::is_lint;
 use crate::item::{Item, type_parameters};
 use crate::lifetimes::{self, name_elided};
 
@@ -15,10 +16,14 @@ impl Parts<'_> {
         let mut sig = self.function.item.sig.clone();
         sig.ident = self.body_name.clone();
         for (input, parameter) in sig.inputs.iter_mut().zip(&self.function.parameters) {
-            if let FnArg::Typed(typed) = input
-                && self.is_used_by_options(parameter)
-            {
-                typed.attrs.push(parse_quote!(#[allow(unused_variables)]));
+            match input {
+                FnArg::Typed(typed) => {
+                    typed.attrs.retain(is_lint);
+                    if self.is_used_by_options(parameter) {
+                        typed.attrs.push(parse_quote!(#[allow(unused_variables)]));
+                    }
+                }
+                FnArg::Receiver(receiver) => receiver.attrs.retain(is_lint),
             }
         }
         let Item { vis, body, .. } = &self.function.item;
@@ -56,7 +61,7 @@ impl Parts<'_> {
     }
 
     /// Returns the expression that runs the call.
-    fn run(&self) -> TokenStream {
+    pub(super) fn run(&self) -> TokenStream {
         let (larder, output) = (&self.larder, &self.function.output);
         let (call, wait) = self.call_and_wait();
         if !self.options.memory_only {
@@ -69,8 +74,8 @@ impl Parts<'_> {
             };
         }
         let max_age = match &self.options.max_age {
-            Some(max_age) => quote!(::std::option::Option::Some(#max_age)),
-            None => quote!(::std::option::Option::None),
+            Some(max_age) => quote_spanned!(Span::mixed_site()=> ::core::option::Option::Some(#max_age)),
+            None => quote_spanned!(Span::mixed_site()=> ::core::option::Option::None),
         };
         let call = match self.function.item.sig.asyncness {
             Some(_) => quote!(call_in_memory_async),
@@ -105,14 +110,20 @@ impl Parts<'_> {
         sig.ident = self.call_name.clone();
         for input in &mut sig.inputs {
             match input {
-                FnArg::Typed(typed) => *typed.ty = name_elided(&typed.ty),
-                FnArg::Receiver(receiver) => match &mut receiver.kind {
-                    ReceiverKind::Reference(_, name, _) => {
-                        name.get_or_insert(lifetime.clone());
+                FnArg::Typed(typed) => {
+                    typed.attrs.clear();
+                    *typed.ty = name_elided(&typed.ty);
+                }
+                FnArg::Receiver(receiver) => {
+                    receiver.attrs.clear();
+                    match &mut receiver.kind {
+                        ReceiverKind::Reference(_, name, _) => {
+                            name.get_or_insert(lifetime.clone());
+                        }
+                        ReceiverKind::Typed(_, ty) => **ty = name_elided(ty),
+                        _ => {}
                     }
-                    ReceiverKind::Typed(_, ty) => **ty = name_elided(ty),
-                    _ => {}
-                },
+                }
             }
         }
         // The call holds all of these.
@@ -134,8 +145,10 @@ impl Parts<'_> {
         sig.output = parse_quote!(-> #larder::#call<#lifetime, #output>);
         let deprecation = self.function.deprecation();
         let hiding = self.function.hiding().filter(|_| self.function.in_impl);
-        let doc =
-            format!("The call of [`{}`](Self) with these arguments, in hand: it has not run.", self.function.name());
+        let doc = format!(
+            "The call of [`{}`](Self) with these arguments, in hand: it has not run.",
+            self.function.plain_name()
+        );
         let steps = self.steps(Report::No);
         let conditions = self.function.conditions();
         quote_spanned! {Span::mixed_site()=>

@@ -10,8 +10,8 @@ use crate::options::Options;
 /// Returns the code that replaces the function.
 pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let parts = Parts::new(options, function);
-    if function.in_trait {
-        return parts.method_alone();
+    if !function.has_companions {
+        return parts.alone();
     }
     let (body, wrapper) = (parts.body(), parts.wrapper());
     let (call, memo) = ((!options.memory_only).then(|| parts.call()), parts.memo());
@@ -19,7 +19,8 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
         return quote! { #wrapper #call #memo #body };
     }
     let (vis, name) = (&function.item.vis, function.name());
-    let doc = format!("The memoized function [`{name}()`]: its calls and what is kept of them.");
+    let plain = function.plain_name();
+    let doc = format!("The memoized function [`{plain}()`](fn@{name}): its calls and what is kept of them.");
     let hiding = function.hiding();
     let conditions: Vec<_> = function.conditions().collect();
     quote! {

@@ -12,10 +12,10 @@ impl Parts<'_> {
     /// Returns `f::memo()`.
     pub(super) fn memo(&self) -> TokenStream {
         let Parts { larder, memo_name, .. } = self;
-        let (vis, name) = (&self.function.item.vis, self.function.name().to_string());
+        let (vis, name) = (&self.function.item.vis, self.function.plain_name().to_string());
         let memo_text = memo_name.to_string();
         let path = match (&self.options.name, self.function.in_impl) {
-            (Some(name), _) => quote!(::std::string::String::from(#name)),
+            (Some(name), _) => quote_spanned!(Span::mixed_site()=> ::core::convert::Into::into(#name)),
             (None, true) => quote!({
                 struct Here;
                 #larder::__private::path_of_method::<Here>(#name, #memo_text)
@@ -28,13 +28,13 @@ impl Parts<'_> {
         let in_impl = self.function.in_impl;
         // A function with the option `name` may move.
         let position = match &self.options.name {
-            Some(_) => quote!(::std::option::Option::None),
+            Some(_) => quote_spanned!(Span::mixed_site()=> ::core::option::Option::None),
             None => quote_spanned! {Span::mixed_site()=>
                 #larder::__private::position_of(
                     &path,
-                    ::std::module_path!(),
+                    ::core::module_path!(),
                     #in_impl,
-                    (::std::line!(), ::std::column!()),
+                    (::core::line!(), ::core::column!()),
                 )
             },
         };
@@ -65,14 +65,14 @@ impl Parts<'_> {
                 let larder = respanned(larder, text.span());
                 quote_spanned! {text.span()=> {
                     const COMPRESSION: #larder::Compression = #larder::Compression::checked(#text);
-                    ::std::option::Option::Some(COMPRESSION)
+                    ::core::option::Option::Some(COMPRESSION)
                 }}
             }
-            None => quote!(::std::option::Option::None),
+            None => quote_spanned!(Span::mixed_site()=> ::core::option::Option::None),
         };
         let option = |option: Option<&TokenStream>| match option {
-            Some(value) => quote!(::std::option::Option::Some(#value)),
-            None => quote!(::std::option::Option::None),
+            Some(value) => quote_spanned!(Span::mixed_site()=> ::core::option::Option::Some(#value)),
+            None => quote_spanned!(Span::mixed_site()=> ::core::option::Option::None),
         };
         let [stale_on_error, max_bytes, max_entries, max_idle] =
             [&self.options.stale_on_error, &self.options.max_bytes, &self.options.max_entries, &self.options.max_idle]
@@ -82,7 +82,7 @@ impl Parts<'_> {
                 max_bytes: #max_bytes,
                 max_entries: #max_entries,
                 max_idle: #max_idle,
-                ..::std::default::Default::default()
+                ..::core::default::Default::default()
             }
         };
         // A cache that depends on the arguments is known after the first call.
@@ -90,7 +90,7 @@ impl Parts<'_> {
             Some(_) if self.cache_depends_on_arguments() => quote!(#larder::Cache::disabled()),
             _ => {
                 let cache = self.cache();
-                quote_spanned!(Span::mixed_site()=> { #cache ::std::clone::Clone::clone(__larder_cache) })
+                quote_spanned!(Span::mixed_site()=> { #cache ::core::clone::Clone::clone(__larder_cache) })
             }
         };
         quote_spanned! {Span::mixed_site()=>
@@ -98,7 +98,7 @@ impl Parts<'_> {
             MEMO.get_or_init(|| {
                 let path = #path;
                 let definition = #larder::__private::Definition {
-                    package: ::std::env!("CARGO_PKG_NAME"),
+                    package: ::core::env!("CARGO_PKG_NAME"),
                     position: #position,
                     path,
                     version: #version,

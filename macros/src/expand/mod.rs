@@ -8,8 +8,8 @@
 
 pub(crate) mod expansion;
 
+mod alone;
 mod companions;
-mod in_trait;
 mod memo;
 mod steps;
 

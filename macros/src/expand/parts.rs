@@ -5,8 +5,9 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::{Attribute, FnArg, Pat, Signature, parse_quote};
 
 use crate::code::Code;
-use crate::function::{Function, Parameter};
+use crate::function::{Function, Parameter, is_lint};
 use crate::item::mentions;
+use crate::library;
 use crate::options::Options;
 
 /// Whether a piece reports what is wrong with an argument: one message is enough.
@@ -33,13 +34,14 @@ pub(super) struct Parts<'f> {
 
 impl<'f> Parts<'f> {
     pub(super) fn new(options: &'f Options, function: &'f Function) -> Self {
-        let name = function.name();
+        let (name, plain) = (function.name(), function.plain_name());
         let larder = match &options.krate {
             Some(path) => path.to_token_stream(),
-            None => quote!(::larder),
+            None => library::path(),
         };
         let (owner, [memo_name, call_name, body_name]) = if function.in_impl {
-            let names = [format_ident!("{name}_memo"), format_ident!("{name}_call"), format_ident!("__larder_{name}")];
+            let names =
+                [format_ident!("{plain}_memo"), format_ident!("{plain}_call"), format_ident!("__larder_{plain}")];
             (quote!(Self), names)
         } else {
             let names = ["memo", "call", "__larder_body"].map(|text| Ident::new(text, name.span()));
@@ -51,18 +53,19 @@ impl<'f> Parts<'f> {
         Parts { options, function, larder, memo, body, memo_name, call_name, body_name, code }
     }
 
-    /// Returns the signature with a name for every parameter instead of its pattern.
+    /// Returns the signature with a name for every parameter instead of its pattern. Attributes of the parameters are for
+    /// other attributes, below `#[memoize]`.
     pub(super) fn signature(&self) -> Signature {
         let mut sig = self.function.item.sig.clone();
         for (input, parameter) in sig.inputs.iter_mut().zip(&self.function.parameters) {
             match input {
                 FnArg::Typed(typed) => {
                     let ident = &parameter.ident;
-                    typed.attrs.clear();
+                    typed.attrs.retain(|attribute| !is_lint(attribute));
                     *typed.pat = Pat::Verbatim(quote!(#ident));
                 }
                 FnArg::Receiver(receiver) => {
-                    receiver.attrs.clear();
+                    receiver.attrs.retain(|attribute| !is_lint(attribute));
                     receiver.mutability = None;
                 }
             }

@@ -205,7 +205,7 @@ impl Parts<'_> {
             // It may borrow from an argument that moves next.
             Some(cache) if self.cache_depends_on_arguments() => quote_spanned! {Span::mixed_site()=>
                 let __larder_cache: &#larder::Cache = #cache;
-                let __larder_cache = &::std::clone::Clone::clone(__larder_cache);
+                let __larder_cache = &::core::clone::Clone::clone(__larder_cache);
             },
             Some(cache) => quote_spanned!(Span::mixed_site()=> let __larder_cache: &#larder::Cache = #cache;),
         }

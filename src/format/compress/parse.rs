@@ -89,6 +89,9 @@ impl Compression {
     #[must_use]
     pub const fn checked(text: &str) -> Self {
         match Compression::parse(text.as_bytes()) {
+            Err(Misspelt::Name) if starts_with_blocks(text.as_bytes()) => {
+                panic!("no such compressor: the two for blocks of numbers are blocks-lz4 and blocks-zstd")
+            }
             Err(Misspelt::Name) => {
                 panic!(
                     "no such compressor: there are none, zlib, gzip, bz2, xz, lzma, lz4, zstd, blocks-lz4 and \
@@ -107,6 +110,10 @@ impl Compression {
             ),
         }
     }
+}
+
+const fn starts_with_blocks(text: &[u8]) -> bool {
+    matches!(text, [b'b', b'l', b'o', b'c', b'k', b's', ..])
 }
 
 /// Compares slices, because `==` for slices is not const yet.

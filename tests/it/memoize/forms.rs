@@ -191,7 +191,7 @@ fn arguments_may_have_any_name() {
     assert_eq!((named(1, 1, 1, 1, 1, 1), named(1, 1, 1, 1, 1, 1)), (6, 6));
     assert_eq!(named::memo().stats().unwrap().hits, 1);
     let entry = named::memo().entries().unwrap().next().unwrap();
-    assert_eq!(entry.arguments[4].name, "r#type");
+    assert_eq!(entry.arguments[4].name, "type");
 }
 
 /// Tokens from a macro are in invisible groups.

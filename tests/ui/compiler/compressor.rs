@@ -12,6 +12,11 @@ fn unknown(n: u8) -> u8 {
     n
 }
 
+#[memoize(compress = "blocks")]
+fn family(n: u8) -> u8 {
+    n
+}
+
 fn main() {
-    level(1) + unknown(1);
+    level(1) + unknown(1) + family(1);
 }

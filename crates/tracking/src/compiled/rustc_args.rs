@@ -37,30 +37,13 @@ pub(crate) struct RustcArgs {
 
 impl RustcArgs {
     pub(crate) fn of_this_process() -> Result<Self, String> {
-        let mut arguments = Vec::new();
-        for argument in std::env::args_os().skip(1) {
-            // cargo writes a long command line to a file.
-            let file = argument.to_str().and_then(|argument| argument.strip_prefix('@'));
-            match file.map(std::fs::read_to_string) {
-                Some(Ok(text)) => arguments.extend(text.lines().map(OsString::from)),
-                _ => arguments.push(argument),
-            }
-        }
         let dir = std::env::current_dir().map_err(|error| format!("can't tell the current folder: {error}"))?;
-        Self::parse(&arguments, &dir)
+        Self::parse(&arguments_of_this_process(), &dir)
     }
 
     fn parse(arguments: &[OsString], dir: &Path) -> Result<Self, String> {
         let texts: Vec<String> = arguments.iter().map(|text| text.to_string_lossy().into_owned()).collect();
-        // Long options are `--name value` or `--name=value`; short ones are `-n value` or `-nvalue`.
-        let values = |name: &str| -> Vec<String> {
-            let value_of = |(index, text): (usize, &String)| match text.strip_prefix(name)? {
-                "" => texts.get(index + 1).cloned(),
-                rest if name.len() == 2 => Some(rest.to_owned()),
-                rest => rest.strip_prefix('=').map(str::to_owned),
-            };
-            texts.iter().enumerate().filter_map(value_of).collect()
-        };
+        let values = |name: &str| values(&texts, name);
         let takes_value = |argument: &str| {
             let long = ["--cfg", "--check-cfg", "--extern", "--out-dir", "--remap-path-prefix", "--target"];
             let short = ["-C", "-L", "-l", "-o", "-A", "-W", "-D", "-F", "-Z"];
@@ -72,12 +55,6 @@ impl RustcArgs {
             text.ends_with(".rs") && !text.starts_with('-') && !follows_option && is_file()
         });
         let (root, _) = root.ok_or("the compiler was not given a file, as for a documentation test")?;
-        let externs = values("--extern").into_iter().filter_map(|text| {
-            let (name, path) = text.split_once('=')?;
-            // There may be options in front, as in `priv:name`.
-            let name = name.rsplit(':').next()?;
-            Some((name.to_owned(), dir.join(path)))
-        });
         let folders = |kinds: &[&str]| -> Vec<PathBuf> {
             let searched = values("-L").into_iter().filter_map(|text| match text.split_once('=') {
                 Some((kind, path)) if ["dependency", "crate", "native", "framework", "all"].contains(&kind) => {
@@ -94,7 +71,7 @@ impl RustcArgs {
             named_root: dir.join(&arguments[root]),
             edition: values("--edition").pop().unwrap_or_else(|| "2015".to_owned()),
             out_dir: values("--out-dir").pop().map(|path| dir.join(path)),
-            externs: externs.collect(),
+            externs: externs(&texts, dir),
             dependency_dirs: folders(&["dependency", "crate"]),
             native_dirs: folders(&["native"]),
             native: values("-l").iter().map(|text| native_libraries::name_of_library(text)).collect(),
@@ -111,6 +88,59 @@ impl RustcArgs {
         let notes = CargoNotes::beside(self.out_dir.as_deref()?);
         BuildStart::of(&notes.build_start(self.hash.as_deref()?)?)
     }
+}
+
+/// Returns the name by which the crate that this process compiles knows a library. It differs if a dependency is renamed.
+pub(crate) fn name_of_library(library: &str) -> Option<String> {
+    let arguments = arguments_of_this_process();
+    let texts: Vec<String> = arguments.iter().map(|text| text.to_string_lossy().into_owned()).collect();
+    name_among(&externs(&texts, Path::new("")), library)
+}
+
+fn name_among(externs: &[(String, PathBuf)], library: &str) -> Option<String> {
+    let is_file = |file: &Path| {
+        let stem = file.file_stem().and_then(|stem| stem.to_str());
+        // A dynamic library has no prefix on Windows. cargo puts a hash behind the name.
+        let name = stem.map(|stem| stem.strip_prefix("lib").unwrap_or(stem));
+        name.is_some_and(|name| name == library || name.rsplit_once('-').is_some_and(|(name, _)| name == library))
+    };
+    let names: Vec<&String> = externs.iter().filter(|(_, file)| is_file(file)).map(|(name, _)| name).collect();
+    names.iter().find(|name| **name == library).or(names.first()).map(|name| (*name).clone())
+}
+
+fn arguments_of_this_process() -> Vec<OsString> {
+    let mut arguments = Vec::new();
+    for argument in std::env::args_os().skip(1) {
+        // cargo writes a long command line to a file.
+        let file = argument.to_str().and_then(|argument| argument.strip_prefix('@'));
+        match file.map(std::fs::read_to_string) {
+            Some(Ok(text)) => arguments.extend(text.lines().map(OsString::from)),
+            _ => arguments.push(argument),
+        }
+    }
+    arguments
+}
+
+/// Returns the values of an option. Long options are `--name value` or `--name=value`; short ones are `-n value` or
+/// `-nvalue`.
+fn values(arguments: &[String], name: &str) -> Vec<String> {
+    let value_of = |(index, text): (usize, &String)| match text.strip_prefix(name)? {
+        "" => arguments.get(index + 1).cloned(),
+        rest if name.len() == 2 => Some(rest.to_owned()),
+        rest => rest.strip_prefix('=').map(str::to_owned),
+    };
+    arguments.iter().enumerate().filter_map(value_of).collect()
+}
+
+/// Returns the crates that the compiler was given: their names in code, and the files.
+fn externs(arguments: &[String], dir: &Path) -> Vec<(String, PathBuf)> {
+    let externs = values(arguments, "--extern").into_iter().filter_map(|text| {
+        let (name, path) = text.split_once('=')?;
+        // There may be options in front, as in `priv:name`.
+        let name = name.rsplit(':').next()?;
+        Some((name.to_owned(), dir.join(path)))
+    });
+    externs.collect()
 }
 
 #[cfg(test)]
@@ -139,5 +169,17 @@ mod tests {
         assert_eq!(rustc_args.native, ["k"]);
         assert!(!rustc_args.other_digests);
         assert!(RustcArgs::parse(&["-".into()], dir).is_err());
+    }
+
+    #[test]
+    fn a_renamed_dependency_is_found() {
+        let renamed = |externs: &[&str], library: &str| {
+            let externs: Vec<String> = externs.iter().map(|text| format!("--extern={text}")).collect();
+            name_among(&super::externs(&externs, Path::new("")), library)
+        };
+        assert_eq!(renamed(&["x=d/liba-b1.rlib", "y=d/liba_c-b1.rmeta"], "a").as_deref(), Some("x"));
+        assert_eq!(renamed(&["x=d/liba-b1.rlib", "a=d/liba-b2.rlib"], "a").as_deref(), Some("a"));
+        assert_eq!(renamed(&["priv:x=d/liba.so"], "a").as_deref(), Some("x"));
+        assert_eq!(renamed(&["a=d/libb-b1.rlib", "b_a=d/libb_a-b1.rlib"], "a"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! A trait's method, with everything inside it: only the trait's items may stand beside it.
+//! A function without companions, with everything inside it: nothing may stand beside a trait's method.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -9,14 +9,13 @@ use crate::item::Item;
 use crate::rename_self::{self, SELF};
 
 impl Parts<'_> {
-    /// Returns the method, and nothing beside it.
-    pub(super) fn method_alone(&self) -> TokenStream {
-        let Parts { larder, function, .. } = self;
+    /// Returns the function, and nothing beside it.
+    pub(super) fn alone(&self) -> TokenStream {
+        let function = self.function;
         let Item { attrs, vis, .. } = &function.item;
         let sig = self.signature();
         let steps = self.steps_with(Report::Yes, &self.memo_within(), &self.compute_within());
-        let check = self.check_result();
-        let (call, wait) = self.call_and_wait();
+        let run = self.run();
         let (inner, _) = split_attributes(&function.item.body);
         quote_spanned! {Span::mixed_site()=>
             #(#attrs)*
@@ -24,10 +23,7 @@ impl Parts<'_> {
             #[allow(clippy::items_after_statements, clippy::used_underscore_binding)]
             #vis #sig {
                 #steps
-                #check
-                #larder::__private::#call(
-                    __larder_memo, __larder_cache, __larder_arguments, __larder_describe, __larder_compute, __larder_rules
-                ) #wait
+                #run
             }
         }
     }
@@ -35,19 +31,32 @@ impl Parts<'_> {
     /// Returns an expression for the memoized function, as `memo()` would return it.
     fn memo_within(&self) -> TokenStream {
         let Parts { larder, options, function, .. } = self;
-        let name = function.name().to_string();
-        let path = match &options.name {
-            Some(name) => quote!(::std::string::String::from(#name)),
-            None => quote!(#larder::__private::path_in_trait::<Here>(::std::module_path!(), #name)),
-        };
-        let position = match &options.name {
-            Some(_) => quote!(::std::option::Option::None),
-            None => quote_spanned! {Span::mixed_site()=>
-                #larder::__private::position_in_trait::<Here>(::std::module_path!(), (::std::line!(), ::std::column!()))
-            },
+        let name = function.plain_name().to_string();
+        let module = quote_spanned!(Span::mixed_site()=> ::core::module_path!());
+        let place = quote_spanned!(Span::mixed_site()=> (::core::line!(), ::core::column!()));
+        let (path, position) = match &options.name {
+            Some(name) => (
+                quote_spanned!(Span::mixed_site()=> ::core::convert::Into::into(#name)),
+                quote_spanned!(Span::mixed_site()=> ::core::option::Option::None),
+            ),
+            None => (
+                quote!(#larder::__private::path_within::<Here>(#module, #name)),
+                match function.in_impl {
+                    true => quote!(#larder::__private::position_within::<Here>(#module, #place)),
+                    false => {
+                        quote_spanned!(Span::mixed_site()=> #larder::__private::position_of(&path, #module, false, #place))
+                    }
+                },
+            ),
         };
         let memo = self.static_memo(&path, &position);
-        quote_spanned!(Span::mixed_site()=> { #[allow(dead_code)] struct Here; #memo })
+        quote_spanned! {Span::mixed_site()=> {
+            #[allow(dead_code)]
+            struct Here;
+            #[allow(unexpected_cfgs)]
+            let memo = { #memo };
+            memo
+        }}
     }
 
     /// Returns the body as a closure, in which `return` and `?` mean the same.
