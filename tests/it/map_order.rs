@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -91,7 +91,7 @@ fn numbers(count: usize) -> Vec<(String, u32)> {
     (0..count).map(|n| (format!("key {n}"), n as u32)).collect()
 }
 
-fn hash_map<S: BuildHasher + Default>(count: usize) -> HashMap<String, u32, S> {
+fn hash_map(count: usize) -> HashMap<String, u32> {
     numbers(count).into_iter().collect()
 }
 
@@ -119,7 +119,7 @@ fn computed<T: Serialize + for<'de> Deserialize<'de> + Debug>(build: impl Fn(usi
 fn a_hash_map_has_one_key_wherever_it_is() {
     for count in [0, 1, 2, 3, 5, 20, 300] {
         let of = |what: &str, computed: usize| assert_eq!(computed, 1, "{what} of {count}");
-        let map = || hash_map::<std::hash::RandomState>(count);
+        let map = || hash_map(count);
         of("by hand", computed(|_| Shuffled(map()), 20));
         of("flatten", computed(|_| Flat { id: 7, rest: map() }, 20));
         of("flatten by hand", computed(|_| Flat { id: 7, rest: Shuffled(map()) }, 20));
@@ -135,7 +135,7 @@ fn a_hash_map_has_one_key_wherever_it_is() {
         of("in a hash map", computed(|_| HashMap::from([(1, Shuffled(map())), (2, Shuffled(HashMap::new()))]), 20));
     }
     // The content still counts.
-    assert_eq!(computed(|n| Flat { id: 7, rest: hash_map::<std::hash::RandomState>(n) }, 10), 10);
+    assert_eq!(computed(|n| Flat { id: 7, rest: hash_map(n) }, 10), 10);
     assert_eq!(computed(|n| Shuffled(HashMap::from([(n % 5, 1), (50 + n % 2, 2)])), 40), 10);
 }
 
@@ -152,8 +152,7 @@ fn the_order_of_other_maps_counts() {
     assert_eq!(computed(|n| Flat { id: 7, rest: in_order(n) }, 20), 2);
     assert_eq!(computed(|n| vec![Flat { id: 7, rest: in_order(n) }, Flat { id: 7, rest: in_order(0) }], 20), 2);
     // Beside a hash map with the same content, and in one.
-    let beside =
-        |n| (Shuffled(hash_map::<std::hash::RandomState>(3)), in_order(n), Shuffled(numbers(3).into_iter().collect()));
+    let beside = |n| (Shuffled(hash_map(3)), in_order(n), Shuffled(numbers(3).into_iter().collect()));
     assert_eq!(computed(beside, 20), 2);
     assert_eq!(
         computed(
@@ -195,7 +194,7 @@ fn what_cannot_be_decoded_keeps_its_order() {
 
 #[test]
 fn unordered_values_have_no_order() {
-    let flat = || Flat { id: 1, rest: hash_map::<std::hash::RandomState>(20) };
+    let flat = || Flat { id: 1, rest: hash_map(20) };
     assert_eq!(key_of(&Unordered(flat())).unwrap(), key_of(&Unordered(&flat())).unwrap());
     assert_eq!(key_of(&[(1, Unordered(flat()))]).unwrap(), key_of(&[(1, Unordered(flat()))]).unwrap());
     assert_ne!(key_of(&Unordered(Flat { id: 2, ..flat() })).unwrap(), key_of(&Unordered(flat())).unwrap());
