@@ -31,6 +31,11 @@ bench:
     python3 benches/peers/persist.py
     python3 benches/build.py
 
+# Try types of other crates as arguments and results, and compare with the table
+zoo:
+    cargo run --quiet --manifest-path tests/zoo/Cargo.toml > target/zoo.md
+    diff -u tests/zoo/TABLE.md target/zoo.md
+
 # Try #[memoize] beside attributes of other crates
 attributes:
     cargo test --manifest-path tests/attributes/Cargo.toml

@@ -33,7 +33,7 @@ const CONTAINERS: &[&str] = &["map", "set", "bag", "table", "multimap", "multise
 const HASH_CONTAINERS: &[&str] = &["hashmap", "hashset", "dashmap", "dashset"];
 
 /// Words that a hash container's name may have besides.
-const BESIDE: &[&str] = &["trie", "multi", "bi", "fx", "fnv", "concurrent"];
+const BESIDE: &[&str] = &["trie", "multi", "bi", "fx", "fnv", "generic", "concurrent"];
 
 /// Words of names for which a container is not taken for a hash container.
 const ORDERED: &[&str] = &[
@@ -190,6 +190,7 @@ mod tests {
             "dashmap::set::DashSet<u8>",
             "im::hash::map::HashMap<u8, u8>",
             "imbl::hash::set::Iter<u8>",
+            "imbl::hash::set::GenericHashSet<u8, RandomState>",
             "rpds::map::hash_trie_map::HashTrieMap<u8, u8>",
             "rpds::set::hash_trie_set::HashTrieSet<u8>",
             "bimap::hash::BiHashMap<u8, u8>",
