@@ -83,6 +83,7 @@ pub use larder_macros::memoize;
 /// Text for people, as the program `larder` prints it. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __text {
+    pub use crate::text::cut::{cut, cut_fairly};
     pub use crate::text::humanize::{count, duration, number, one_line, size};
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -17,6 +16,7 @@ use crate::sys::exit_hook;
 use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::locked::locked;
+use crate::sys::stderr::print_line;
 use crate::text::humanize::{count, duration, number, size};
 
 /// What a cache did for this process. Returned by [`Cache::summary`](crate::Cache::summary), and printed when the
@@ -117,8 +117,7 @@ fn report() {
         let stats = own.stats();
         if stats.hits + stats.misses + stats.bypasses > 0 {
             let all = Accounting::totals_in(&root).unwrap_or_default();
-            // An error is ignored: stderr may be closed.
-            let _ = writeln!(io::stderr().lock(), "{}", Summary::new(own, all, &root));
+            print_line(&Summary::new(own, all, &root).to_string());
         }
     }
 }

@@ -134,6 +134,7 @@ impl<'a, T: Send + 'static> AsyncCall<'a, T> {
 
     /// Runs the function without the cache, as [`Call::uncached`](crate::Call::uncached) does.
     pub async fn uncached(self) -> T {
+        self.context.print_run(|| self.request.previews());
         let started = Instant::now();
         let value = self.request.uncached().await;
         self.context.uncached(started.elapsed());

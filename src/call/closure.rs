@@ -36,7 +36,8 @@ impl Cache {
     ///
     /// `name` stands for the code: closures that compute different things need different names, and a closure whose
     /// code changes needs a new one. `args` must hold everything that the result depends on. A result that is an `Err`
-    /// is not stored.
+    /// is not stored; if its error type can't be serialised, as `anyhow::Error`, call
+    /// [`get_or_try_compute`](Cache::get_or_try_compute).
     ///
     /// The scope of the name depends on the cache:
     ///
@@ -62,6 +63,15 @@ impl Cache {
 
     /// Does the same as [`get_or_compute`](Cache::get_or_compute) for a result whose error type need not be
     /// serialisable.
+    ///
+    /// ```
+    /// # let cache = larder::Cache::temporary()?;
+    /// let parse = |text: &str| cache.get_or_try_compute("parse", text, || text.parse::<u32>());
+    /// assert_eq!(parse("42"), Ok(42));
+    /// assert!(parse("forty-two").is_err());
+    /// assert_eq!(cache.stats()?.entries, 1);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The errors that `compute` returns.

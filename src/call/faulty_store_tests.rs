@@ -206,8 +206,9 @@ impl World {
         let mut computed = false;
         let cache = &self.caches[which];
         let rules = Rules::<u64, PlainResult<u64>>::new(PhantomData);
-        let call = encode(|description| description.argument("n", &n));
-        let value = match recall(&self.memo, cache, &call, rules).filter(|_| !refresh) {
+        let describe = |description: &mut Describe<'_>| description.argument("n", &n);
+        let call = encode(describe);
+        let value = match recall(&self.memo, cache, &call, &describe, rules).filter(|_| !refresh) {
             Some(value) => value,
             None => {
                 let context = CallContext::to_run(&self.memo, cache, call);

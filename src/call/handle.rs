@@ -16,7 +16,7 @@ use crate::call::stored_ref::{Place, Shelved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::{Explanation, Verdict};
 use crate::format::document;
-use crate::key::call_key::{Argument, Describe, encode};
+use crate::key::call_key::{Argument, Describe, encode, previews};
 use crate::key::digest::Key;
 use crate::observe::reason::Reason;
 
@@ -50,6 +50,8 @@ pub(crate) trait Ask<T> {
     fn is_stored(&self, context: &CallContext<'_>) -> bool;
     fn load(&self, context: &CallContext<'_>) -> Lookup<T>;
     fn shown(&self, context: &CallContext<'_>) -> Vec<Argument>;
+    /// Returns the arguments as text for people.
+    fn previews(&self) -> Vec<String>;
     /// Returns the function that makes a reference to the result.
     fn shelve(&self) -> Shelve<T>;
 }
@@ -76,6 +78,10 @@ impl<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>> Ask<R> for CallSpec<
 
     fn shown(&self, context: &CallContext<'_>) -> Vec<Argument> {
         CallSpec::shown(self, context)
+    }
+
+    fn previews(&self) -> Vec<String> {
+        previews(|description| self.describe(description))
     }
 
     fn shelve(&self) -> Shelve<R> {
@@ -113,6 +119,10 @@ impl<T, Q: Ask<T>, C> Ask<T> for CallRequest<Q, C> {
 
     fn shown(&self, context: &CallContext<'_>) -> Vec<Argument> {
         self.spec.shown(context)
+    }
+
+    fn previews(&self) -> Vec<String> {
+        self.spec.previews()
     }
 
     fn shelve(&self) -> Shelve<T> {
@@ -290,6 +300,7 @@ impl<'a, T: 'a> Call<'a, T> {
     /// Runs the function without the cache: loads nothing and stores nothing.
     #[expect(clippy::must_use_candidate, reason = "that the result is stored may be all that is wanted")]
     pub fn uncached(self) -> T {
+        self.context.print_run(|| self.request.previews());
         let started = Instant::now();
         let value = self.request.uncached();
         self.context.uncached(started.elapsed());

@@ -7,7 +7,7 @@ use crate::cache::handle::Cache;
 use crate::call::context::{CallContext, encode_for};
 use crate::call::function::Memo;
 use crate::call::memory_results::{Computing, Lookup, OnThisThread, Wait};
-use crate::key::call_key::Describe;
+use crate::key::call_key::{Describe, previews};
 use crate::observe::reason::Reason;
 
 /// Number of results of a function without `max_entries`.
@@ -110,7 +110,7 @@ pub fn call_in_memory<A, R, S: MemoryShape<R>>(
 ) -> R {
     let call = encode_for(cache, |description| describe(&arguments, description));
     let context = CallContext::to_run(memo, cache, call);
-    match begin::<R, S>(&context, max_age, Wait::Yes) {
+    match begin::<R, S>(&context, &|description| describe(&arguments, description), max_age, Wait::Yes) {
         Ok(Begun::Hit(value)) => value,
         Ok(Begun::Compute(computing)) => {
             let started = Instant::now();
@@ -141,7 +141,7 @@ pub async fn call_in_memory_async<A, R, S: MemoryShape<R>, F: Future<Output = R>
 ) -> R {
     let call = encode_for(cache, |description| describe(&arguments, description));
     let context = CallContext::to_run(memo, cache, call);
-    match begin::<R, S>(&context, max_age, Wait::No) {
+    match begin::<R, S>(&context, &|description| describe(&arguments, description), max_age, Wait::No) {
         Ok(Begun::Hit(value)) => value,
         Ok(Begun::Compute(computing)) => {
             let started = Instant::now();
@@ -166,6 +166,20 @@ enum Begun<'m, R, T: Send + Sync + 'static> {
 
 fn begin<'m, R, S: MemoryShape<R>>(
     context: &CallContext<'m>,
+    describe: &dyn Fn(&mut Describe<'_>),
+    max_age: Option<Duration>,
+    wait: Wait,
+) -> Result<Begun<'m, R, S::Kept>, Reason> {
+    let begun = look::<R, S>(context, describe, max_age, wait);
+    if !matches!(begun, Ok(Begun::Hit(_))) {
+        context.print_run(|| previews(describe));
+    }
+    begun
+}
+
+fn look<'m, R, S: MemoryShape<R>>(
+    context: &CallContext<'m>,
+    describe: &dyn Fn(&mut Describe<'_>),
     max_age: Option<Duration>,
     wait: Wait,
 ) -> Result<Begun<'m, R, S::Kept>, Reason> {
@@ -182,7 +196,7 @@ fn begin<'m, R, S: MemoryShape<R>>(
     let results = context.memo.in_memory();
     match results.begin::<S::Kept>(&key, max_age, context.cache.refreshes(), wait) {
         Lookup::Hit(value, took) => {
-            context.hit_in_memory(took);
+            context.hit_in_memory(took, describe);
             Ok(Begun::Hit(S::restored(value)))
         }
         Lookup::Compute => {

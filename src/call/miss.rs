@@ -7,6 +7,7 @@ use crate::call::context::{CallContext, Lookup};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::ResultShape;
+use crate::engine::verbose;
 use crate::error::{ErrorKind, Result};
 use crate::key::call_key::Argument;
 use crate::observe::reason::{NotKept, Reason};
@@ -143,15 +144,16 @@ impl<R> Miss<R> {
         Ok((value, hit))
     }
 
-    /// Describes the arguments, which are gone when the function has run, and finds the reason if the caller wants it.
+    /// Describes the arguments, which are gone when the function has run, and finds the reason if the caller or the user
+    /// wants it.
     pub(crate) fn about_to_run(
         mut self,
         context: &CallContext<'_>,
         options: CallOptions,
         shown: impl FnOnce() -> Vec<Argument>,
     ) -> Self {
-        let request = options.why && self.reason == Reason::Absent;
-        if request || !context.cache.is_read_only() {
+        let request = (options.why || verbose::is_on()) && self.reason == Reason::Absent;
+        if request || verbose::is_on() || !context.cache.is_read_only() {
             self.shown = shown();
         }
         // Someone whose calls never hit because of a map should be told.
@@ -165,6 +167,7 @@ impl<R> Miss<R> {
                 self.reason = reason;
             }
         }
+        context.print_run(|| self.shown.iter().map(Argument::text).collect());
         self
     }
 

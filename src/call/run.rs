@@ -10,7 +10,7 @@ use crate::call::miss::{CallOptions, LookupStep, Miss, RunOutcome, look};
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::ResultShape;
-use crate::key::call_key::{Argument, Describe};
+use crate::key::call_key::{Argument, Describe, previews};
 use crate::observe::reason::Reason;
 use crate::single_flight::flight::FlightOutcome;
 use crate::single_flight::table::Role;
@@ -26,7 +26,12 @@ pub(crate) struct CallSpec<A, D, R, S: ResultShape<R>> {
 impl<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>> CallSpec<A, D, R, S> {
     /// Returns the arguments as people are shown them.
     pub(crate) fn shown(&self, context: &CallContext<'_>) -> Vec<Argument> {
-        context.shown(|description| (self.describe)(&self.arguments, description))
+        context.shown(|description| self.describe(description))
+    }
+
+    /// Describes the arguments, one by one.
+    pub(crate) fn describe(&self, description: &mut Describe<'_>) {
+        (self.describe)(&self.arguments, description);
     }
 }
 
@@ -85,12 +90,13 @@ fn begin<'m, A, R, S: ResultShape<R>>(
     describe: &impl Fn(&A, &mut Describe<'_>),
     rules: Rules<R, S>,
 ) -> Begun<'m, R> {
-    let call = encode_for(cache, |description| describe(arguments, description));
+    let describe = |description: &mut Describe<'_>| describe(arguments, description);
+    let call = encode_for(cache, describe);
     // 0. Look in this process's memory.
-    if let Some(value) = recall(memo, cache, &call, rules) {
+    if let Some(value) = recall(memo, cache, &call, &describe, rules) {
         return Begun::Value(value);
     }
-    begin_at(CallContext::to_run(memo, cache, call), &|description| describe(arguments, description), rules)
+    begin_at(CallContext::to_run(memo, cache, call), &describe, rules)
 }
 
 #[inline(never)]
@@ -104,7 +110,10 @@ fn begin_at<'m, R, S: ResultShape<R>>(
         return Begun::Alone;
     }
     match prepare(&context, CallOptions::PLAIN, describe, rules) {
-        Prepared::Hit(value, _) => Begun::Value(value),
+        Prepared::Hit(value, hit) => {
+            context.print_hit(&hit, describe);
+            Begun::Value(value)
+        }
         Prepared::Run(pending) => Begun::Run(Box::new(Ready { context, pending })),
         Prepared::Busy => Begun::Alone,
     }
@@ -149,8 +158,12 @@ fn prepare_boxed<A, R, S: ResultShape<R>>(
     if context.has_little_stack() {
         return Ok(Box::new(Pending { work: Work::Bypass(Reason::LittleStack), started: Instant::now() }));
     }
-    match prepare(context, options, &|description| (spec.describe)(&spec.arguments, description), spec.rules) {
-        Prepared::Hit(value, hit) => Err(Some(Box::new((value, hit)))),
+    let describe = |description: &mut Describe<'_>| spec.describe(description);
+    match prepare(context, options, &describe, spec.rules) {
+        Prepared::Hit(value, hit) => {
+            context.print_hit(&hit, &describe);
+            Err(Some(Box::new((value, hit))))
+        }
         Prepared::Busy => Err(None),
         Prepared::Run(pending) => Ok(Box::new(pending)),
     }
@@ -187,7 +200,10 @@ fn prepare<R, S: ResultShape<R>>(
     let mut miss = match look(context, options, rules) {
         LookupStep::Hit(value, hit) => return Prepared::Hit(value, hit),
         LookupStep::Miss(miss) => miss,
-        LookupStep::Bypass(reason) => return run(Work::Bypass(reason)),
+        LookupStep::Bypass(reason) => {
+            context.print_run(|| previews(describe));
+            return run(Work::Bypass(reason));
+        }
     };
     // 2. Join the same call of other threads and processes: one computes, the others wait and look again.
     let join = || context.join(options.tries, || context.shown(describe));

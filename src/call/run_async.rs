@@ -17,7 +17,7 @@ use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::ResultShape;
 use crate::call::run::{CallRequest, CallSpec};
-use crate::key::call_key::{Argument, Describe};
+use crate::key::call_key::{Argument, Describe, previews};
 use crate::observe::reason::Reason;
 use crate::single_flight::flight::FlightOutcome;
 use crate::single_flight::join::WaitStep;
@@ -55,9 +55,10 @@ fn begin<A, R, S: ResultShape<R>>(
     describe: &impl Fn(&A, &mut Describe<'_>),
     rules: Rules<R, S>,
 ) -> Result<R, Arc<CallContext<'static>>> {
-    let call = encode_for(cache, |description| describe(arguments, description));
+    let describe = |description: &mut Describe<'_>| describe(arguments, description);
+    let call = encode_for(cache, describe);
     // 0. Look in this process's memory.
-    recall(memo, cache, &call, rules).ok_or_else(|| Arc::new(CallContext::to_run(memo, cache, call)))
+    recall(memo, cache, &call, &describe, rules).ok_or_else(|| Arc::new(CallContext::to_run(memo, cache, call)))
 }
 
 /// Puts a future on the heap, so that it is never on the stack of the task that polls it.
@@ -116,15 +117,23 @@ where
     })
 }
 
-/// Returns the arguments as people are shown them. The function consumes the arguments, so this happens before it
-/// runs.
+/// Returns the arguments as people are shown them, and prints what becomes of the call if that is wanted. The function
+/// consumes the arguments, so this happens before it runs.
 #[inline(never)]
 fn shown<A, D: Fn(&A, &mut Describe<'_>), R, S: ResultShape<R>>(
     context: &CallContext<'_>,
     found: &Lookup<R>,
     spec: &CallSpec<A, D, R, S>,
 ) -> Vec<Argument> {
-    if let Lookup::Run(_) = found { spec.shown(context) } else { Vec::new() }
+    match found {
+        Lookup::Run(_) => return spec.shown(context),
+        Lookup::Hit(hit) => context.print_hit(&hit.1, &|description| spec.describe(description)),
+        Lookup::Bypass(reason) if **reason != Reason::LittleStack => {
+            context.print_run(|| previews(|description| spec.describe(description)));
+        }
+        Lookup::Bypass(_) | Lookup::Busy => {}
+    }
+    Vec::new()
 }
 
 /// Computes and stores the result. Waiters can see the progress of the computation.

@@ -3,6 +3,7 @@
 
 use crate::engine::background::Task;
 use crate::engine::cache_engine::Engine;
+use crate::engine::verbose;
 use crate::error::Result;
 
 impl Engine {
@@ -38,6 +39,7 @@ impl Task for Engine {
         self.memory.check();
         let flights = self.folder.as_ref().and_then(|folder| folder.flights.as_ref());
         let is_computing = flights.is_some_and(|flights| flights.report());
+        let is_printing = verbose::print_running();
         if let Err(error) = self.try_flush() {
             tracing::debug!(%error, "can't write what was counted");
         }
@@ -53,7 +55,7 @@ impl Task for Engine {
         if self.idle_clock.is_touch_due() {
             self.touch_used();
         }
-        self.idle_clock.tick(self.accounting.own_totals(), is_computing || is_evicting)
+        self.idle_clock.tick(self.accounting.own_totals(), is_computing || is_printing || is_evicting)
     }
 
     fn rest(&self) {

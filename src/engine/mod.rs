@@ -20,4 +20,5 @@ pub(crate) mod memory_tier;
 pub(crate) mod roster;
 pub(crate) mod unstored;
 pub(crate) mod usage;
+pub(crate) mod verbose;
 pub(crate) mod version_table;

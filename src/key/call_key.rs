@@ -34,6 +34,8 @@ enum Mode<'s> {
     Key { call: &'s mut HashBuffer, known: Vec<Known>, failed: Option<(&'static str, Error)> },
     /// Collects digests and previews for the header of an entry.
     Show { arguments: &'s mut Vec<Argument>, known: &'s [Known] },
+    /// Collects previews only, which takes no longer for large arguments.
+    Preview(&'s mut Vec<String>),
 }
 
 /// The digest of an argument that took long to compute, so that it is computed only once.
@@ -59,6 +61,17 @@ pub struct Argument {
     /// order may have no meaning, but counts because that can't be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unordered: Option<Key>,
+}
+
+impl Argument {
+    /// Returns the argument as text for people: `alpha = 0.5`.
+    pub(crate) fn text(&self) -> String {
+        text(&self.name, &self.preview)
+    }
+}
+
+fn text(name: &str, preview: &str) -> String {
+    format!("{name} = {preview}")
 }
 
 impl Describe<'_> {
@@ -126,6 +139,7 @@ impl Describe<'_> {
                 let preview = shorten(type_name, 120).to_owned();
                 arguments.push(Argument { name: name.to_owned(), digest, preview, unordered: None });
             }
+            Mode::Preview(texts) => texts.push(text(name, shorten(type_name, 120))),
         }
     }
 
@@ -162,6 +176,7 @@ impl Describe<'_> {
                 let unordered = if doubtful { digest_of_content(value).ok() } else { None };
                 arguments.push(Argument { name: name.to_owned(), digest, preview: preview(value), unordered });
             }
+            Mode::Preview(texts) => texts.push(text(name, &preview(value))),
         }
     }
 }
@@ -226,7 +241,7 @@ pub(crate) fn encode(describe: impl FnOnce(&mut Describe<'_>)) -> Encoded {
         match description.mode {
             Mode::Key { known, failed, .. } => (known, failed.or(panic)),
             // Unreachable: the mode was set above.
-            Mode::Show { .. } => (Vec::new(), None),
+            Mode::Show { .. } | Mode::Preview(_) => (Vec::new(), None),
         }
     });
     let failed = failed.map(|(name, error)| error.context(&format!("the argument `{name}` has no key")));
@@ -268,14 +283,25 @@ impl Encoded {
 /// Returns the arguments as an entry records them. `known` has the digests that are known.
 fn show(known: &[Known], describe: impl FnOnce(&mut Describe<'_>)) -> Vec<Argument> {
     let mut arguments = Vec::new();
-    let mut description = Describe { mode: Mode::Show { arguments: &mut arguments, known }, count: 0, now: None };
+    describe_again(Mode::Show { arguments: &mut arguments, known }, describe);
+    arguments
+}
+
+/// Returns the arguments as text for people: `alpha = 0.5`.
+pub(crate) fn previews(describe: impl FnOnce(&mut Describe<'_>)) -> Vec<String> {
+    let mut texts = Vec::new();
+    describe_again(Mode::Preview(&mut texts), describe);
+    texts
+}
+
+fn describe_again(mode: Mode<'_>, describe: impl FnOnce(&mut Describe<'_>)) {
+    let mut description = Describe { mode, count: 0, now: None };
     // The same code succeeded when the key was computed, but it is the user's and may panic now.
     let shown = guarded("what names the arguments", || {
         describe(&mut description);
         Ok(())
     });
     if let Err(error) = shown {
-        tracing::debug!(%error, "an entry does not show all of its arguments");
+        tracing::debug!(%error, "an argument is not shown");
     }
-    arguments
 }

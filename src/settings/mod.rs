@@ -40,6 +40,7 @@ pub(crate) const HOT_BYTES: Setting<u64> =
 pub(crate) const SHARED: Setting<bool> = Setting { name: "LARDER_SHARED", parse: |text| text_of(text, yes_or_no) };
 pub(crate) const WAIT: Setting<Duration> = Setting { name: "LARDER_WAIT", parse: |text| text_of(text, wait) };
 pub(crate) const REPORT: Setting<bool> = Setting { name: "LARDER_REPORT", parse: |text| text_of(text, yes_or_no) };
+pub(crate) const VERBOSE: Setting<u8> = Setting { name: "LARDER_VERBOSE", parse: |text| text_of(text, verbosity) };
 
 /// A variable: its meaning, and the check of its value.
 pub(crate) struct Known {
@@ -58,7 +59,7 @@ const fn known(name: &'static str, meaning: &'static str, check: fn(&OsStr) -> R
 }
 
 /// All variables.
-pub(crate) const ALL: [Known; 12] = [
+pub(crate) const ALL: [Known; 13] = [
     known(MODE.name, "`off`, `refresh`, `readonly`, `verify` or `verify:0.5`", |text| MODE.check(text)),
     Known { late: true, ..known(FOLDER.name, "the folder of the global cache", |text| FOLDER.check(text)) },
     Known { late: true, ..known(COMPRESSION.name, "its compressor, such as `zstd:3`", |text| COMPRESSION.check(text)) },
@@ -75,6 +76,7 @@ pub(crate) const ALL: [Known; 12] = [
     ),
     known(THREADS_VARIABLE.name, "threads for one large value", |text| THREADS_VARIABLE.check(text)),
     known(REPORT.name, "`1`: a line at the end of the process", |text| REPORT.check(text)),
+    known(VERBOSE.name, "`1`: a line for each computed call; `2`: for each hit as well", |text| VERBOSE.check(text)),
 ];
 
 /// A variable with an error.
@@ -129,6 +131,15 @@ fn yes_or_no(text: &str) -> Result<bool> {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
         _ => Err(wrong(text, "it must be 1 or 0")),
+    }
+}
+
+fn verbosity(text: &str) -> Result<u8> {
+    match text {
+        "0" => Ok(0),
+        "1" => Ok(1),
+        "2" => Ok(2),
+        _ => Err(wrong(text, "it must be 0, 1 or 2")),
     }
 }
 
@@ -195,6 +206,7 @@ mod tests {
             ("LARDER_WAIT", &["30s", "0", "2min"], &["30", "-1s"]),
             ("LARDER_THREADS", &["1", "16"], &["0", "many", "-2"]),
             ("LARDER_REPORT", &["1", "0", "yes"], &["please"]),
+            ("LARDER_VERBOSE", &["0", "1", "2"], &["3", "yes"]),
         ] {
             good.iter().for_each(|text| assert!(is_good(name, text), "{name}={text}"));
             bad.iter().for_each(|text| assert!(!is_good(name, text), "{name}={text}"));

@@ -13,6 +13,7 @@
 //! | `stack`, `alloc`, `workers` | stack space, memory, worker threads |
 //! | `blocking_pool`, `timer` | threads and timers for async tasks |
 //! | `exit_hook`, `catch_panic`, `random` | end of the process, panics, random numbers |
+//! | `stderr` | printing |
 //! | `fault_injection` | faults for tests |
 
 pub(crate) mod alloc;
@@ -37,6 +38,7 @@ pub(crate) mod proc;
 pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod stack;
+pub(crate) mod stderr;
 pub(crate) mod temporary_folder;
 #[cfg(feature = "async")]
 pub(crate) mod timer;

@@ -17,9 +17,13 @@ const MOST_ELEMENTS: usize = 6;
 /// How many levels of nesting are shown.
 const DEEPEST: usize = 6;
 
-/// Returns the beginning of a value in the style of `Debug`: `[1.0, 2.0, …]`.
+/// How an `ndarray` array begins, before its shape.
+const ARRAY: &str = "Array{v: 1, dim: ";
+
+/// Returns the beginning of a value in the style of `Debug`: `[1.0, 2.0]`. Long lists of numbers begin with their type
+/// and length, arrays of `ndarray` with their type and shape: `f64 1797×64 [0.0, 0.0, 5.0, …]`.
 pub(crate) fn preview<T: Serialize + ?Sized>(value: &T) -> String {
-    let mut preview = Preview { text: String::new(), depth: 0 };
+    let mut preview = Preview { text: String::new(), depth: 0, number: None, shape: None };
     // A full preview is an error, so that the value's `Serialize` stops at once.
     let shown = catch_unwind(AssertUnwindSafe(|| value.serialize(&mut preview)));
     if !matches!(shown, Ok(Ok(()))) || preview.text.len() > LONGEST {
@@ -41,6 +45,10 @@ pub(crate) fn shorten(text: &str, limit: usize) -> &str {
 struct Preview {
     text: String,
     depth: usize,
+    /// The type of the last number, and its depth.
+    number: Option<(&'static str, usize)>,
+    /// The shape of the array whose elements follow.
+    shape: Option<String>,
 }
 
 /// The preview is full, or the value's own `Serialize` failed.
@@ -74,21 +82,32 @@ impl Preview {
         if start.len() < text.len() { Err(Stop) } else { Ok(()) }
     }
 
+    fn number(&mut self, type_name: &'static str, text: impl fmt::Display) -> Result<(), Stop> {
+        self.number = Some((type_name, self.depth));
+        self.put(text)
+    }
+
     fn open(&mut self, text: &str, bracket: char, close: char) -> Result<List<'_>, Stop> {
+        let start = self.text.len();
         self.put(format_args!("{text}{bracket}"))?;
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(Stop);
         }
-        Ok(List { preview: self, close, count: 0 })
+        Ok(List { preview: self, close: Some(close), count: 0, start, has_shape: false })
     }
 }
 
 /// A container whose elements follow.
 struct List<'p> {
     preview: &'p mut Preview,
-    close: char,
+    /// `None` if it is closed already.
+    close: Option<char>,
     count: usize,
+    /// Where its text begins.
+    start: usize,
+    /// Whether its text begins with a shape, and the type of its elements belongs before that.
+    has_shape: bool,
 }
 
 impl List<'_> {
@@ -103,13 +122,46 @@ impl List<'_> {
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
         self.next()?;
-        value.serialize(&mut *self.preview)
+        if !self.has_shape || self.count > 1 {
+            return value.serialize(&mut *self.preview);
+        }
+        self.preview.number = None;
+        value.serialize(&mut *self.preview)?;
+        // A number that is deeper is only a part of the element.
+        if let Some((type_name, depth)) = self.preview.number
+            && depth == self.preview.depth
+        {
+            self.preview.text.insert_str(self.start, &format!("{type_name} "));
+        }
+        Ok(())
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Stop> {
+        if name == "data"
+            && let Some(shape) = self.preview.text[self.start..].strip_prefix(ARRAY)
+        {
+            let shape = shape.trim_matches(['(', ')', '[', ']']).replace(", ", "×");
+            return self.array(shape, value);
+        }
         self.next()?;
         self.preview.put(format_args!("{name}: "))?;
         value.serialize(&mut *self.preview)
+    }
+
+    /// Replaces the fields of an `ndarray` array by its shape and the first elements.
+    fn array<T: Serialize + ?Sized>(&mut self, shape: String, elements: &T) -> Result<(), Stop> {
+        let preview = &mut *self.preview;
+        preview.text.truncate(self.start);
+        preview.shape = Some(if shape.contains('×') || shape.is_empty() { shape } else { format!("×{shape}") });
+        let depth = preview.depth;
+        let shown = elements.serialize(&mut *preview);
+        self.close = None;
+        // `ndarray` passes on that no more elements are shown. What follows the array may still fit.
+        if shown.is_err() && preview.text.len() <= LONGEST && preview.text.ends_with(", ") {
+            preview.depth = depth;
+            return preview.put("…]");
+        }
+        shown
     }
 
     fn finish(self) -> Result<(), Stop> {
@@ -122,14 +174,14 @@ impl List<'_> {
             self.preview.put(", …")?;
         }
         self.preview.depth -= 1;
-        self.preview.put(self.close)
+        self.close.map_or(Ok(()), |close| self.preview.put(close))
     }
 }
 
-macro_rules! display {
-    ($($method:ident $type:ty),*) => {$(
+macro_rules! integers {
+    ($($method:ident $type:ident),*) => {$(
         fn $method(self, value: $type) -> Result<(), Stop> {
-            self.put(value)
+            self.number(stringify!($type), value)
         }
     )*};
 }
@@ -145,18 +197,22 @@ impl<'p> Serializer for &'p mut Preview {
     type SerializeStruct = List<'p>;
     type SerializeStructVariant = List<'p>;
 
-    display! {
-        serialize_bool bool, serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64,
+    fn serialize_bool(self, value: bool) -> Result<(), Stop> {
+        self.put(value)
+    }
+
+    integers! {
+        serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64,
         serialize_u128 u128, serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64,
         serialize_i128 i128
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Stop> {
-        self.put(format_args!("{value:?}"))
+        self.number("f32", format_args!("{value:?}"))
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Stop> {
-        self.put(format_args!("{value:?}"))
+        self.number("f64", format_args!("{value:?}"))
     }
 
     fn serialize_char(self, value: char) -> Result<(), Stop> {
@@ -213,12 +269,11 @@ impl<'p> Serializer for &'p mut Preview {
 
     fn serialize_seq(self, len: Option<usize>) -> Result<List<'p>, Stop> {
         // Show the length of a container whose elements are cut.
-        if let Some(len) = len
-            && len > MOST_ELEMENTS
-        {
-            self.put(format_args!("{len} × "))?;
-        }
-        self.open("", '[', ']')
+        let shape = self.shape.take().or_else(|| len.filter(|len| *len > MOST_ELEMENTS).map(|len| format!("×{len}")));
+        let Some(shape) = shape else { return self.open("", '[', ']') };
+        let text = if shape.is_empty() { shape } else { shape + " " };
+        let list = self.open(&text, '[', ']')?;
+        Ok(List { has_shape: true, ..list })
     }
 
     fn serialize_tuple(self, _: usize) -> Result<List<'p>, Stop> {
@@ -320,7 +375,9 @@ mod tests {
     fn shows_the_beginning_of_a_value() {
         assert_eq!(preview(&(1, 2.5, "three")), r#"(1, 2.5, "three")"#);
         assert_eq!(preview(&vec![Some(1), None]), "[Some(1), None]");
-        assert_eq!(preview(&vec![0_u8; 1000]), "1000 × [0, 0, 0, 0, 0, 0, …]");
+        assert_eq!(preview(&vec![0_u8; 1000]), "u8 ×1000 [0, 0, 0, 0, 0, 0, …]");
+        assert_eq!(preview(&vec![true; 7]), "×7 [true, true, true, true, true, true, …]");
+        assert_eq!(preview(&vec![Some(1.5); 7]), format!("×7 [{}…]", "Some(1.5), ".repeat(6)));
         assert!(preview(&"long ".repeat(1000)).ends_with('…'));
         assert!(preview(&vec!["x".repeat(1000); 1000]).len() <= LONGEST + '…'.len_utf8());
     }
@@ -335,5 +392,45 @@ mod tests {
             }
         }
         assert_eq!(preview(&Endless), "[1, 1, 1, 1, 1, 1, …]");
+    }
+    #[cfg(feature = "ndarray")]
+    #[test]
+    fn an_array_is_shown_by_type_and_shape() {
+        use ndarray::{Array, Array0, Array1, Array2, ArrayD, IxDyn};
+
+        let images = Array2::<f64>::zeros((1797, 64));
+        assert_eq!(preview(&images), "f64 1797×64 [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, …]");
+        assert_eq!(preview(&images.view().t()), "f64 64×1797 [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, …]");
+        assert_eq!(preview(&Array::<u8, _>::ones((1, 2, 1))), "u8 1×2×1 [1, 1]");
+        assert_eq!(preview(&ArrayD::<i64>::zeros(IxDyn(&[2, 1]))), "i64 2×1 [0, 0]");
+        assert_eq!(preview(&Array1::from(vec![1.5_f32, 2.0])), "f32 ×2 [1.5, 2.0]");
+        assert_eq!(preview(&Array0::from_elem((), 7_u16)), "u16 [7]");
+        assert_eq!(preview(&Array2::<f64>::zeros((0, 3))), "0×3 []");
+        assert_eq!(preview(&Array1::from(vec!["a", "b"])), r#"×2 ["a", "b"]"#);
+        assert_eq!(preview(&Array1::from(vec![(1, 2.0)])), "×1 [(1, 2.0)]");
+    }
+
+    /// What follows an array is shown as well.
+    #[cfg(feature = "ndarray")]
+    #[test]
+    fn an_array_within_a_value_does_not_end_the_preview() {
+        use ndarray::Array2;
+
+        let many = "f64 9×9 [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, …]";
+        let value = (Some(Array2::<f64>::zeros((9, 9))), vec![Array2::<i8>::ones((1, 1))], "end");
+        assert_eq!(preview(&value), format!(r#"(Some({many}), [i8 1×1 [1]], "end")"#));
+        assert!(preview(&vec![Array2::<f64>::zeros((9, 9)); 1000]).starts_with(&format!("×1000 [{many}, {many}")));
+    }
+
+    /// A type that looks like an array only at first.
+    #[test]
+    fn a_struct_that_is_called_array_is_shown_with_its_fields() {
+        #[derive(Serialize)]
+        struct Array {
+            v: u8,
+            data: u8,
+            dim: [u8; 2],
+        }
+        assert_eq!(preview(&Array { v: 1, data: 2, dim: [3, 4] }), "Array{v: 1, data: 2, dim: (3, 4)}");
     }
 }

@@ -161,6 +161,9 @@ mod clocks;
 /// Environment variables.
 mod settings;
 
+/// `LARDER_VERBOSE`: a line for each computed call.
+mod verbose;
+
 /// Reasons why a result was not stored.
 mod reasons;
 

@@ -61,6 +61,7 @@ fn each_invalid_variable_gives_one_warning() {
         ("LARDER_MAX_IDLE", "soon", "duration"),
         ("LARDER_HOT_BYTES", "lots", "size"),
         ("LARDER_REPORT", "please", "1 or 0"),
+        ("LARDER_VERBOSE", "yes", "0, 1 or 2"),
         ("LARDER_SHARED", "us", "1 or 0"),
         ("LARDER_WAIT", "30", "unit"),
         ("LARDER", "refesh", "did you mean `refresh`?"),

@@ -64,13 +64,7 @@ pub(crate) enum Command {
     /// Remove the least recently used entries until the cache is within limits
     Trim(Trim),
     /// Remove the entries of one function, or all entries
-    Clear {
-        /// Only this function: its name, or the end of its name after a `::`; includes all functions of that name
-        function: Option<String>,
-        /// Remove without asking; required if stdin is no terminal
-        #[arg(long, short)]
-        yes: bool,
-    },
+    Clear(Clear),
     /// Compress stored entries with another compressor; safe while programs use them
     Recompress {
         /// The compressor, with its level if it has levels: `zstd:3`, `lz4`, `none`
@@ -115,6 +109,19 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// The options of `larder clear`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Clear {
+    /// Only this function: its name, or the end of its name after a `::`; includes all functions of that name
+    pub(crate) function: Option<String>,
+    /// Remove without asking; required if stdin is no terminal
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Only show what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// The options of `larder ls`.

@@ -47,7 +47,7 @@ fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Explain { key, other } => commands::explain::explain(&context, &key, other.as_ref(), out),
         Command::Verify { delete } => commands::verify::verify(&context, delete, out),
         Command::Trim(trim) => commands::trim::trim(&context, &trim, out),
-        Command::Clear { function, yes } => commands::clear::clear(&context, function.as_deref(), yes, out),
+        Command::Clear(clear) => commands::clear::clear(&context, &clear, out),
         Command::Recompress { compression, function } => {
             commands::recompress::recompress(&context, compression, function.as_deref(), out)
         }

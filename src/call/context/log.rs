@@ -1,5 +1,6 @@
-//! Counts and logs the outcome of a call.
+//! Counts, logs and prints the outcome of a call.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,17 @@ use serde::Serialize;
 
 use crate::call::context::{CallContext, guarded, since};
 use crate::call::outcome::Outcome;
+use crate::engine::verbose;
+use crate::engine::verbose::PrintedCall;
 use crate::error::{Error, ErrorKind};
+use crate::key::call_key::{Describe, previews};
 use crate::key::key_of::digest_of_content;
 use crate::observe::reason::Reason;
 use crate::observe::repeated_faults::Logged;
 use crate::observe::stats::Count;
+use crate::sys::locked::locked;
 use crate::sys::{permissions, stack};
+use crate::text::humanize;
 
 impl CallContext<'_> {
     /// Returns whether the function computed the stored result again, and reports it if not. `now` is `None` if it
@@ -51,12 +57,54 @@ impl CallContext<'_> {
         tracing::debug!(function = self.memo.name(), %key, size, ?saved, took = ?since(started), "hit");
     }
 
-    /// Counts and logs a hit of a function whose results stay in memory.
-    pub(crate) fn hit_in_memory(&self, saved: Duration) {
+    /// Counts, logs and prints a hit of a function whose results stay in memory.
+    pub(crate) fn hit_in_memory(&self, saved: Duration, describe: &dyn Fn(&mut Describe<'_>)) {
         self.home.tally().hot_hit(saved);
         self.cache.engine().note_counted();
         if let Ok(key) = &self.key {
             tracing::debug!(function = self.memo.name(), %key, ?saved, hot = true, "hit");
+        }
+        if verbose::prints_hits() {
+            verbose::print_hit(self.memo.name(), previews(describe), "memory", None, saved);
+        }
+    }
+
+    /// Prints a hit, if `LARDER_VERBOSE` asks for it.
+    pub(crate) fn print_hit(&self, hit: &Outcome, describe: &dyn Fn(&mut Describe<'_>)) {
+        if let Outcome::Hit { age, saved, size } = hit
+            && verbose::prints_hits()
+        {
+            verbose::print_hit(self.memo.name(), previews(describe), "the disk", Some((*size, *age)), *saved);
+        }
+    }
+
+    /// Records that the function begins to run, if `LARDER_VERBOSE` asks for it: its end is printed, and that it still
+    /// runs.
+    pub(crate) fn print_run(&self, arguments: impl FnOnce() -> Vec<String>) {
+        if verbose::is_on() {
+            let call = PrintedCall::begin(self.memo.name(), arguments());
+            // Wakes the background thread, which prints that the call still runs.
+            self.cache.engine().note_counted();
+            *locked(&self.printed) = Some(call);
+        }
+    }
+
+    fn print_end(&self, took: Duration, result: impl FnOnce() -> String, why: &dyn Display) {
+        if verbose::is_on()
+            && let Some(call) = locked(&self.printed).take()
+        {
+            call.computed(took, &result(), why);
+        }
+    }
+
+    /// Returns what became of a result, to continue a sentence.
+    fn fate(&self, size: Option<u64>, reason: &Reason) -> String {
+        match (size, reason, &self.key) {
+            (Some(bytes), ..) => format!(", {}", humanize::size(bytes)),
+            (None, Reason::Verified { .. }, _) | (None, _, Err(_)) => String::new(),
+            (None, _, Ok(key)) => {
+                self.cache.engine().unstored.of(key).map(|(_, why)| why.to_string()).unwrap_or_default()
+            }
         }
     }
 
@@ -74,6 +122,7 @@ impl CallContext<'_> {
         if let Ok(key) = &self.key {
             tracing::debug!(function = self.memo.name(), %key, %reason, ?size, ?took, "computed");
         }
+        self.print_end(took, || self.fate(size, &reason), &reason);
         Outcome::Computed { took, size, reason }
     }
 
@@ -82,6 +131,7 @@ impl CallContext<'_> {
         self.home.tally().bypass(took);
         self.cache.engine().note_counted();
         tracing::debug!(function = self.memo.name(), %reason, ?took, "bypassed");
+        self.print_end(took, || " without the cache".to_owned(), &reason);
         Outcome::Bypassed { took, reason }
     }
 
@@ -90,6 +140,7 @@ impl CallContext<'_> {
         self.home.tally().bypass(took);
         self.cache.engine().note_counted();
         tracing::debug!(function = self.memo.name(), ?took, "run past the cache");
+        self.print_end(took, || " without the cache".to_owned(), &"the program asked for it");
     }
 
     /// Returns whether so little stack is left that the function should have it all. Warns only once, because calls

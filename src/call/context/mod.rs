@@ -24,12 +24,14 @@ use crate::engine::eviction::policy;
 use crate::engine::memory_tier::memory_cache::LARGEST;
 use crate::engine::memory_tier::memory_entry::MemoryEntry;
 use crate::engine::memory_tier::validity::Snapshot;
+use crate::engine::verbose;
+use crate::engine::verbose::PrintedCall;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain::Missing;
 use crate::files::equality::Compare;
 use crate::files::roundtrip_check;
 use crate::format::cbor::slice;
-use crate::key::call_key::{Argument, Describe, Encoded, encode};
+use crate::key::call_key::{Argument, Describe, Encoded, encode, previews};
 use crate::key::digest::Key;
 use crate::key::file_digest::inputs::Used;
 use crate::observe::reason::{Cause, Reason};
@@ -55,6 +57,8 @@ pub(crate) struct CallContext<'a> {
     call: Encoded,
     /// What an earlier try observed of the leader.
     tried: Mutex<Option<Box<WaitProgress>>>,
+    /// The running call, if it is printed.
+    printed: Mutex<Option<PrintedCall>>,
 }
 
 /// Result of a lookup.
@@ -70,13 +74,18 @@ impl<'a> CallContext<'a> {
     /// Creates the context of a call whose key may be asked for.
     pub(crate) fn new(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
         let key = call.key(memo.key());
-        CallContext { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
+        CallContext::with_key(memo, cache, call, key)
     }
 
     /// Creates the context of a call that will only be run. Without a cache it needs no key.
     pub(crate) fn to_run(memo: &'a Memo, cache: &Cache, call: Encoded) -> Self {
         let key = if call.is_none() { Ok(Key::from_bytes([0; 32])) } else { call.key(memo.key()) };
-        CallContext { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried: Mutex::default() }
+        CallContext::with_key(memo, cache, call, key)
+    }
+
+    fn with_key(memo: &'a Memo, cache: &Cache, call: Encoded, key: Result<Key>) -> Self {
+        let (tried, printed) = (Mutex::default(), Mutex::default());
+        CallContext { memo, home: memo.home(cache), cache: cache.clone(), key, call, tried, printed }
     }
 
     /// Returns the arguments as people are shown them.
@@ -425,12 +434,13 @@ pub(crate) fn encode_for(cache: &Cache, describe: impl FnOnce(&mut Describe<'_>)
     if cache.is_enabled() { encode(describe) } else { Encoded::none() }
 }
 
-/// Returns the result of a call if it is in memory.
+/// Returns the result of a call if it is in memory. `describe` is only used to print it.
 #[inline]
 pub(crate) fn recall<R, S: ResultShape<R>>(
     memo: &Memo,
     cache: &Cache,
     call: &Encoded,
+    describe: &dyn Fn(&mut Describe<'_>),
     rules: Rules<R, S>,
 ) -> Option<R> {
     let memory = cache.memory()?;
@@ -453,11 +463,20 @@ pub(crate) fn recall<R, S: ResultShape<R>>(
         }
         memo.with_home(cache, |home| home.tally().hot_hit(entry.took));
         tracing::debug!(function = memo.name(), key = %entry.key, size = entry.size, saved = ?entry.took, hot = true, "hit");
+        if verbose::prints_hits() {
+            print_memory_hit(memo, entry, describe);
+        }
         Some(S::restored(value))
     });
     // The background thread may have gone to sleep in between.
     cache.engine().note_counted();
     value
+}
+
+#[cold]
+fn print_memory_hit(memo: &Memo, entry: &MemoryEntry, describe: &dyn Fn(&mut Describe<'_>)) {
+    let age = entry.created.elapsed().unwrap_or_default();
+    verbose::print_hit(memo.name(), previews(describe), "memory", Some((entry.size, age)), entry.took);
 }
 
 fn since(started: Option<Instant>) -> Duration {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::call::context::CallContext;
+use crate::engine::verbose;
 use crate::key::call_key::Argument;
 use crate::single_flight::holder::Holder;
 use crate::single_flight::join::{Join, WaitStep};
@@ -53,14 +54,17 @@ impl CallContext<'_> {
         (role, waited)
     }
 
-    /// Logs which leader this call waits for.
+    /// Logs and prints which leader this call waits for.
     pub(crate) fn waits(&self, holder: &Holder, waited: Duration, arguments: &[Argument]) {
         let Ok(key) = &self.key else { return };
-        let arguments: Vec<String> = arguments.iter().map(|a| format!("{} = {}", a.name, a.preview)).collect();
-        let arguments = arguments.join(", ");
+        let texts: Vec<String> = arguments.iter().map(Argument::text).collect();
+        let arguments = texts.join(", ");
         tracing::info!(
             function = self.memo.name(), arguments, %key, %holder, ?waited,
             "waits for a call that is computed already; it computes it itself if that makes no progress"
         );
+        if verbose::is_on() {
+            verbose::print_wait(self.memo.name(), texts, holder, waited);
+        }
     }
 }

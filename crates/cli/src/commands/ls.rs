@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::io::Write;
 use std::time::SystemTime;
 
-use larder::__text::{count, duration, number, one_line, size};
+use larder::__text::{count, cut, duration, number, one_line, size};
 use larder::{Cache, Entry, FunctionInfo};
 
 use crate::args::{Filter, Ls, Sort};
@@ -14,11 +14,8 @@ use crate::output::entry::{ago, arguments, short_key, without_path};
 use crate::output::progress::Bar;
 use crate::output::streams::{print_message, write_json};
 use crate::output::table;
-use crate::output::text::cut;
+use crate::output::table::Row;
 use crate::select;
-
-/// Characters of the arguments in a table.
-const ARGUMENTS_WIDTH: usize = 60;
 
 /// Rows that are listed by default.
 const PAGE: usize = 100;
@@ -104,17 +101,15 @@ fn entries(context: &Context, cache: &Cache, ls: &Ls, out: &mut dyn Write) -> Re
         return Ok(());
     }
     if function.is_some() {
-        let header = ["KEY", "AGE", "USED", "TOOK", "SIZE", "COMPRESSOR", "ARGUMENTS"];
-        table::write_marked(out, header, &[3, 4], entries.iter().map(|entry| (row(entry), entry.fault.is_some())))?;
+        let header = ["KEY", "AGE", "USED", "TOOK", "SIZE", "COMPRESSOR"];
+        table::write_with_texts(out, header, "ARGUMENTS", &[3, 4], entries.iter().map(row).collect())?;
     } else {
-        let header = ["KEY", "FUNCTION", "AGE", "USED", "TOOK", "SIZE", "COMPRESSOR", "ARGUMENTS"];
+        let header = ["KEY", "FUNCTION", "AGE", "USED", "TOOK", "SIZE", "COMPRESSOR"];
         let rows = entries.iter().map(|entry| {
-            let [key, rest @ ..] = row(entry);
-            let [age, used, took, size, compressor, arguments] = rest;
-            let row = [key, one_line(&entry.function), age, used, took, size, compressor, arguments];
-            (row, entry.fault.is_some())
+            let Row { cells: [key, age, used, took, size, compressor], text, is_fault } = row(entry);
+            Row { cells: [key, one_line(&entry.function), age, used, took, size, compressor], text, is_fault }
         });
-        table::write_marked(out, header, &[4, 5], rows)?;
+        table::write_with_texts(out, header, "ARGUMENTS", &[4, 5], rows.collect())?;
     }
     out.flush()?;
     if (entries.len() as u64) < all {
@@ -182,21 +177,17 @@ impl Filter {
     }
 }
 
-fn row(entry: &Entry) -> [String; 7] {
-    let (key, used) = (short_key(&entry.key), ago(entry.used));
-    if let Some(fault) = &entry.fault {
-        let fault = without_path(fault, &entry.path);
-        let unknown = || "?".to_owned();
-        let fault = cut(&one_line(&format!("can't be read: {fault}")), ARGUMENTS_WIDTH);
-        return [key, unknown(), used, unknown(), size(entry.size), unknown(), fault];
-    }
-    [
-        key,
-        ago(entry.created),
-        used,
-        duration(entry.took),
-        size(entry.size),
-        one_line(&entry.compressor),
-        arguments(&entry.arguments, ARGUMENTS_WIDTH),
-    ]
+fn row(entry: &Entry) -> Row<impl Fn(usize) -> String, 6> {
+    let unknown = || "?".to_owned();
+    let (key, used, size) = (short_key(&entry.key), ago(entry.used), size(entry.size));
+    let cells = if entry.fault.is_some() {
+        [key, unknown(), used, unknown(), size, unknown()]
+    } else {
+        [key, ago(entry.created), used, duration(entry.took), size, one_line(&entry.compressor)]
+    };
+    let text = move |limit| match &entry.fault {
+        Some(fault) => cut(&one_line(&format!("can't be read: {}", without_path(fault, &entry.path))), limit),
+        None => arguments(&entry.arguments, limit),
+    };
+    Row { cells, text, is_fault: entry.fault.is_some() }
 }

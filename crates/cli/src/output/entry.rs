@@ -4,13 +4,16 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::SystemTime;
 
-use larder::__text::one_line;
+use larder::__text::{cut_fairly, one_line};
 use larder::Argument;
 
-use crate::output::text::{age, cut_fairly};
+use crate::output::text::age;
 
 /// Digits of a key in a table, enough for `larder show`.
 const KEY_DIGITS: usize = 12;
+
+/// The least characters of a shortened value.
+const LEAST_VALUE: usize = 8;
 
 /// Returns the first digits of a key.
 pub(crate) fn short_key(key: &impl Display) -> String {
@@ -22,10 +25,17 @@ pub(crate) fn argument(argument: &Argument) -> String {
     format!("{} = {}", argument.name, argument.preview)
 }
 
-/// Formats arguments as one line of at most `limit` characters.
+/// Formats arguments as one line of at most `limit` characters. Shortens the longest values first. If no value would
+/// have room beside the names, leaves out the names.
 pub(crate) fn arguments(arguments: &[Argument], limit: usize) -> String {
-    let texts = arguments.iter().map(|each| one_line(&argument(each))).collect();
-    cut_fairly(texts, limit).join(", ")
+    let values: Vec<_> = arguments.iter().map(|each| one_line(&each.preview)).collect();
+    let names: Vec<_> = arguments.iter().map(|each| one_line(&each.name) + " = ").collect();
+    let taken: usize = names.iter().map(|name| name.chars().count()).sum();
+    let shortened = cut_fairly(values.clone(), limit.saturating_sub(taken));
+    if shortened.iter().zip(&values).any(|(short, value)| short != value && short.chars().count() < LEAST_VALUE) {
+        return cut_fairly(values, limit).join(", ");
+    }
+    names.into_iter().zip(shortened).map(|(name, value)| name + &value).collect::<Vec<_>>().join(", ")
 }
 
 /// Formats how long ago a time was. Times in the future count as now.

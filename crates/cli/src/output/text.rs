@@ -1,4 +1,4 @@
-//! Ages, shares and shortened lines as text for people. Text about sizes and times is the library's.
+//! Ages and shares as text for people. Text about sizes and times, and shortened lines, are the library's.
 
 use std::time::Duration;
 
@@ -11,28 +11,6 @@ pub(crate) fn age(age: Duration) -> String {
         seconds @ ..86_400 => format!("{} h ago", seconds / 3_600),
         seconds => format!("{} d ago", seconds / 86_400),
     }
-}
-
-/// Shortens a line to at most `limit` characters.
-pub(crate) fn cut(line: &str, limit: usize) -> String {
-    match line.char_indices().nth(limit) {
-        None => line.to_owned(),
-        Some(_) => line.chars().take(limit.saturating_sub(1)).chain(['…']).collect(),
-    }
-}
-
-/// Shortens texts to at most `limit` characters in all, with two between them. Long texts get the room that short texts
-/// leave.
-pub(crate) fn cut_fairly(mut texts: Vec<String>, limit: usize) -> Vec<String> {
-    let mut order: Vec<usize> = (0..texts.len()).collect();
-    order.sort_by_key(|index| texts[*index].chars().count());
-    let mut left = limit.saturating_sub(2 * texts.len().saturating_sub(1));
-    for (done, index) in order.into_iter().enumerate() {
-        let share = left / (texts.len() - done);
-        texts[index] = cut(&texts[index], share.max(1));
-        left = left.saturating_sub(texts[index].chars().count());
-    }
-    texts
 }
 
 /// Formats a share as a percentage. As it is rounded down, only all is 100 %.

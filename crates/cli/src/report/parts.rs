@@ -2,11 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use larder::__text::one_line;
+use larder::__text::{cut, one_line};
 use maud::{Markup, html};
 
 use super::treemap::segments;
-use crate::output::text::cut;
 
 /// The most characters of a name.
 const LONGEST_NAME: usize = 200;

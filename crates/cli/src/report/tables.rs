@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use larder::__text::{count, duration, number, one_line, size};
+use larder::__text::{count, cut, duration, number, one_line, size};
 use maud::{Markup, html};
 
 use super::bars::bar;
 use super::data::{Age, Compressor, Data, Function, Unreadable};
 use super::parts::{date_and_time, name, section};
 use crate::output::entry::{arguments, short_key};
-use crate::output::text::{age, cut, share};
+use crate::output::text::{age, share};
 
 /// The most rows of a table. The data in the page has all of them.
 const MOST_ROWS: usize = 1000;

@@ -177,3 +177,39 @@ fn clear_asks_about_what_it_lists_and_removes_nothing_else() {
     assert_eq!(left.iter().filter(|function| *function == "second").count(), 1, "{left:?}");
     assert_eq!(left.len(), 5, "{left:?}");
 }
+
+/// Nothing is asked, so no terminal and no `--yes` is needed.
+#[test]
+fn a_dry_run_of_clear_shows_what_would_be_removed() {
+    let (folder, cache) = stocked();
+    // The counters do not know that another program removed a file.
+    let [gone, left] = &entries_of(&cache, "demo::models::fit")[..] else { panic!() };
+    fs::remove_file(&gone.path).unwrap();
+    damage(left);
+    let functions = cache.functions().unwrap();
+    let sizes: Vec<u64> =
+        functions.iter().map(|function| function.entries().unwrap().map(|entry| entry.size).sum()).collect();
+    let line = |index: usize| {
+        let (function, size) = (&functions[index], text::size(sizes[index]));
+        format!("{}: 1 entry ({size}) in {}\n", function.name, function.path.display())
+    };
+    let run = larder(folder.path(), &["clear", "--dry-run"]);
+    assert_eq!((run.code, &*run.stdout), (Some(0), ""));
+    let all = text::size(sizes.iter().sum());
+    assert_eq!(run.stderr, format!("{}{}{}would remove 3 entries ({all}) of 3 functions\n", line(0), line(1), line(2)));
+
+    let run = larder(folder.path(), &["clear", "models::fit", "--dry-run", "--yes"]);
+    let one = format!("{}would remove 1 entry ({}) of demo::models::fit\n", line(1), text::size(left.size));
+    assert_eq!(run.stderr, one);
+    let json = larder(folder.path(), &["clear", "area", "--dry-run", "--json"]).json();
+    let area = serde_json::json!({"function": "area", "path": functions[0].path, "entries": 1, "bytes": sizes[0]});
+    let whole = serde_json::json!({"functions": ["area"], "entries": 1, "bytes": sizes[0], "would_remove": [area]});
+    assert_eq!(json, whole);
+
+    assert_eq!(cache.entries().unwrap().len(), 3);
+    assert!(larder(folder.path(), &["clear", "fit", "--dry-run"]).error(1).contains("ambiguous"));
+    let nothing = tempfile::tempdir().unwrap();
+    let run = larder(nothing.path(), &["clear", "--dry-run"]);
+    assert_eq!(run.stderr, format!("nothing is cached in {}\n", nothing.path().display()));
+    assert_eq!(fs::read_dir(nothing.path()).unwrap().count(), 0);
+}

@@ -132,10 +132,12 @@ fn sizes_and_times_are_formatted_for_people() {
     assert_eq!(larder::__text::count(1, "entry", "entries"), "1 entry");
     let shares = [(1, 3), (2999, 3000), (3, 3), (0, 0)].map(|(part, all)| text::share(part, all));
     assert_eq!(shares, ["33.3 %", "99.9 %", "100.0 %", "none"]);
-    assert_eq!(text::cut("jam", 3), "jam");
-    assert_eq!(text::cut("jams", 3), "ja…");
+    assert_eq!(larder::__text::cut("jam", 3), "jam");
+    assert_eq!(larder::__text::cut("jams", 3), "ja…");
 
-    let fairly = |texts: &[&str], limit| text::cut_fairly(texts.iter().map(|text| (*text).to_owned()).collect(), limit);
+    let fairly = |texts: &[&str], limit| {
+        larder::__text::cut_fairly(texts.iter().map(|text| (*text).to_owned()).collect(), limit)
+    };
     assert_eq!(fairly(&["a long text", "b", "c"], 100), ["a long text", "b", "c"]);
     assert_eq!(fairly(&["a long text", "b", "c"], 12), ["a lon…", "b", "c"]);
     assert_eq!(fairly(&["a long text", "b", "another one"], 13), ["a l…", "b", "ano…"]);

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder::__text as text;
 use larder::{Cache, Entry, memoize};
+use ndarray::Array2;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -95,11 +96,57 @@ fn memoized_functions_are_listed_with_their_arguments() {
     let run = larder(folder.path(), &["ls", "scale"]);
     let row = run.stdout.lines().nth(1).unwrap();
     let (_, arguments) = row.split_at(row.find("numbers = [1.0, 2.0], by = 0.5, note = \"long").unwrap());
-    assert!(arguments.chars().count() == 60 && arguments.ends_with('…'), "{arguments}");
+    assert!(arguments.chars().count() == 100 && arguments.ends_with('…'), "{arguments}");
     let key = one_entry(&cache, scale::memo().name()).key.to_string();
     let run = larder(folder.path(), &["show", &key]);
     assert!(run.stdout.contains("\narguments   numbers = [1.0, 2.0]  ("), "{run:?}");
     assert!(run.stdout.contains("\n            by = 0.5  ("), "{run:?}");
+}
+
+#[memoize(cache = cache, ignore(cache))]
+fn train(cache: &Cache, images: &Array2<f64>, labels: &[u8], rate: f64, epochs: u32, solver: &str, seed: u64) -> u64 {
+    let _ = (cache, images, labels, rate, epochs, solver);
+    seed
+}
+
+/// Returns a cache with one call of six arguments, two of which are large.
+fn of_six_arguments() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    train(&cache, &Array2::zeros((1797, 64)), &[7; 1797], 0.25, 1000, "saga", 42);
+    folder
+}
+
+/// The longest values are shortened first.
+#[test]
+fn the_values_of_six_arguments_are_listed() {
+    let run = larder(of_six_arguments().path(), &["ls", "train"]);
+    let row = run.stdout.lines().nth(1).unwrap();
+    for shown in ["images = f64 1797×", "labels = u8 ×", "rate = 0.25", "epochs = 1000", "\"saga\"", "seed = 42"] {
+        assert!(row.contains(shown), "{shown}: {row}");
+    }
+}
+
+/// With 80 columns, the arguments have a line of their own.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_values_of_six_arguments_are_listed_in_a_narrow_terminal() {
+    let folder = of_six_arguments();
+    let listed = |columns| {
+        let mut command = crate::program::program();
+        command.arg("--root").arg(folder.path()).args(["ls", "train"]);
+        let (code, screen, _) = crate::terminal::Terminal::run(command, (columns, 24)).end();
+        assert_eq!(code, Some(0));
+        screen.contents().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines = listed(80);
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert!(lines[1].trim() == "ARGUMENTS" && lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+    for shown in ["f64 1797", "u8 ×1", "0.25", "1000", "\"saga\"", "42"] {
+        assert!(lines[3].contains(shown), "{shown}: {lines:#?}");
+    }
+    let lines = listed(180);
+    assert!(lines.len() == 2 && lines[1].contains("seed = 42"), "{lines:#?}");
 }
 
 #[test]

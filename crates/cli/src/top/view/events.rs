@@ -2,14 +2,14 @@
 
 use std::time::SystemTime;
 
-use larder::__text::{count, number, one_line};
+use larder::__text::{count, cut, cut_fairly, number, one_line};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{List, ListItem, ListState};
 
-use crate::output::text::{age, cut, cut_fairly};
+use crate::output::text::age;
 use crate::top::events::{Event, EventKind};
 use crate::top::state::{Pane, State};
 use crate::top::view::palette::Palette;

@@ -1,13 +1,12 @@
 //! Boxes over the panes: a question, and the keys. Also the hint that replaces the panes of an empty cache.
 
-use larder::__text::{count, one_line, size};
+use larder::__text::{count, cut_fairly, one_line, size};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Rect};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, BorderType, Clear, Padding, Paragraph, Wrap};
 
 use crate::output::entry::short_key;
-use crate::output::text::cut_fairly;
 use crate::top::state::{Removal, State};
 use crate::top::view::palette::Palette;
 use crate::top::view::widgets::{end_of, rule};

@@ -1,6 +1,6 @@
 //! Pages that replace the panes: the entries of a function, and one entry.
 
-use larder::__text::{count, duration, number, one_line, size};
+use larder::__text::{count, cut, duration, number, one_line, size};
 use larder::Entry;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -9,7 +9,6 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState};
 
 use crate::output::entry::{ago, argument, arguments, short_key, without_path};
-use crate::output::text::cut;
 use crate::top::state::Cursor;
 use crate::top::view::palette::Palette;
 use crate::top::view::widgets::{rule, scroll, width};

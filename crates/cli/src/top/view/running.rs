@@ -2,14 +2,13 @@
 
 use std::time::SystemTime;
 
-use larder::__text::{count, duration, one_line};
+use larder::__text::{count, cut, duration, one_line};
 use larder::{Process, RunningCall};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::output::text::cut;
 use crate::top::state::State;
 use crate::top::view::palette::Palette;
 
