@@ -112,7 +112,8 @@ use quote::quote;
 /// larger than `max_bytes` is not stored.
 ///
 /// *`Arc` results.* As long as this process has the result of a call, further hits return the same allocation of an
-/// `Arc<T>`. serde needs its feature `rc` for it.
+/// `Arc<T>`, so don't change what is in it. `Arc::get_mut` gives `None` for such a result. An `Arc` of a `Mutex`, a
+/// `RwLock`, a cell or an atomic is not shared. serde needs its feature `rc` for `Arc`.
 ///
 /// *`memory_only`.* For results that can't be stored, such as a connection or a compiled pattern in an `Arc`. They implement
 /// `Clone + Send + Sync + 'static`; of a `Result`, only the value of `Ok` does. A process keeps the `max_entries` results that

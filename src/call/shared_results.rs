@@ -1,8 +1,9 @@
 //! Results in an `Arc`: as long as this process has one, a hit returns the same allocation.
 //!
-//! Whether a stored result may be used is decided as for any other one. Only its decoding is saved.
+//! Whether a stored result may be used is decided as for any other one. Only its decoding is saved. A result that can
+//! be changed through a shared reference, such as a `Mutex`, is not shared, as far as the name of its type shows that.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::SystemTime;
@@ -58,6 +59,10 @@ impl SharedResults {
         /// Number of results before any is removed.
         const FEW: usize = 64;
 
+        // After a change, a hit would return another value than was stored.
+        if ["Mutex<", "RwLock<", "Cell<", "OnceLock<", "::Atomic"].iter().any(|name| type_name::<T>().contains(name)) {
+            return;
+        }
         let shared = Shared { created, value: Arc::downgrade(&(sharing().share)(value)) };
         let mut known = locked(&self.0);
         if known.results.len() >= known.cleaned_at.max(FEW) {

@@ -174,6 +174,11 @@ fn checked_table(cache: &Cache, len: usize) -> Result<Arc<Table>, String> {
     Ok(Arc::new(Table(vec![1.5; len])))
 }
 
+#[memoize(cache = cache, ignore(cache))]
+fn counter(cache: &Cache) -> Arc<std::sync::Mutex<u32>> {
+    Arc::new(std::sync::Mutex::new(7))
+}
+
 #[test]
 fn hits_share_an_arc() {
     let (folder, cache) = open();
@@ -195,6 +200,10 @@ fn hits_share_an_arc() {
     assert!(table::call(&cache, 3).forget().unwrap());
     assert!(!Arc::ptr_eq(&first, &table(&cache, 3)));
     assert_eq!(TABLES.load(Ordering::Relaxed), 3);
+    // What can be changed in place is not shared.
+    let changed = counter(&cache);
+    *changed.lock().unwrap() += 1;
+    assert_eq!(*counter(&cache).lock().unwrap(), 7);
     // Nothing is kept: there is one owner.
     let mut alone = table(&cache, 7);
     assert!(Arc::get_mut(&mut alone).is_some_and(|table| table.0.len() == 7) || Arc::strong_count(&alone) == 1);

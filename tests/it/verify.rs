@@ -125,7 +125,7 @@ struct Lossy {
     filler: Vec<u8>,
 }
 
-#[memoize(cache = cache, ignore(cache))]
+#[memoize(cache = cache, ignore(cache), lossy)]
 fn lossy(filler: usize, cache: &Cache) -> Lossy {
     let _ = cache;
     Lossy { kept: 1, skipped: 2, filler: vec![3; filler] }
@@ -239,7 +239,7 @@ mod tasks {
         n
     }
 
-    #[memoize(cache = cache(), track = "none")]
+    #[memoize(cache = cache(), track = "none", lossy)]
     async fn lossy(n: u32) -> Lossy {
         tokio::task::yield_now().await;
         Lossy { kept: n, skipped: 2, filler: Vec::new() }
