@@ -111,9 +111,9 @@ pub(crate) struct FunctionState {
     /// Whether this process has written or checked the file that describes the function.
     described: AtomicBool,
     /// When the function's own limits are enforced next.
-    pub(crate) limits: FunctionLimits,
+    limits: PerProcess<FunctionLimits>,
     /// Results in an `Arc` that this process still has.
-    pub(crate) shared: SharedResults,
+    shared: PerProcess<SharedResults>,
 }
 
 impl FunctionState {
@@ -125,9 +125,19 @@ impl FunctionState {
             folder,
             tally,
             described: AtomicBool::new(false),
-            limits: FunctionLimits::default(),
-            shared: SharedResults::default(),
+            limits: PerProcess::new(),
+            shared: PerProcess::new(),
         })
+    }
+
+    /// Returns when the function's own limits are enforced next.
+    pub(crate) fn limits(&self) -> &FunctionLimits {
+        self.limits.get()
+    }
+
+    /// Returns the results in an `Arc` that this process still has.
+    pub(crate) fn shared(&self) -> &SharedResults {
+        self.shared.get()
     }
 
     /// Returns the function's counters in the cache.

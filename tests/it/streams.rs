@@ -494,7 +494,8 @@ fn a_single_member_is_one_member() {
         assert_eq!((cache.stats().unwrap().hits, cache.stats().unwrap().errors), (1, 0), "{single}");
     }
     for text in ["zlib", "lzma", "none", "blocks-lz4"] {
-        let compression: Compression = text.parse().unwrap();
+        // Not every build has all of them.
+        let Ok(compression) = text.parse::<Compression>() else { continue };
         assert_eq!(compression.single_member(), compression, "{text}");
     }
     for text in ["gzip:single:3", "gzip:3:single:single", "single", ":single", "gzip:3single", "gzip:single:"] {

@@ -173,7 +173,7 @@ impl<'a> CallContext<'a> {
         if let Some(sharing) = rules.sharing
             && peeked.expect_type::<S::Stored>().is_ok()
             && rules.valid.is_none()
-            && let Some(value) = self.home.shared.get(sharing, key, created)
+            && let Some(value) = self.home.shared().get(sharing, key, created)
         {
             let (saved, size) = (peeked.header.details.took(), peeked.header.size());
             let hit = Outcome::Hit { age: created.elapsed().unwrap_or_default(), saved, size };
@@ -211,7 +211,7 @@ impl<'a> CallContext<'a> {
             None => self.keep(snapshot, &value, &peeked.header),
         }
         if let Some(sharing) = rules.sharing {
-            self.home.shared.insert(sharing, key, created, &value);
+            self.home.shared().insert(sharing, key, created, &value);
         }
         Lookup::Hit(S::restored(value), hit)
     }
@@ -373,10 +373,10 @@ impl<'a> CallContext<'a> {
         };
         cache.engine().stored(home.tally(), key, before, size);
         if let Some(sharing) = sharing {
-            home.shared.insert(sharing, key, details.created(), value);
+            home.shared().insert(sharing, key, details.created(), value);
         }
         if let Some(limits) = memo.limits()
-            && let Err(error) = home.limits.enforce(cache.engine(), folder, limits, size)
+            && let Err(error) = home.limits().enforce(cache.engine(), folder, limits, size)
         {
             self.fault("the limits of a function can't be enforced", &error);
         }
@@ -452,14 +452,14 @@ pub(crate) fn recall<R, S: ResultShape<R>>(
             return None;
         }
         let shared = rules.sharing.and_then(|sharing| {
-            memo.with_home(cache, |home| home.shared.get(sharing, &entry.key, entry.created))
+            memo.with_home(cache, |home| home.shared().get(sharing, &entry.key, entry.created))
         });
         let value = match shared {
             Some(value) => value,
             None => guarded(|| slice::from_slice::<S::Stored>(&entry.document)).ok()?,
         };
         if let Some(sharing) = rules.sharing {
-            memo.with_home(cache, |home| home.shared.insert(sharing, &entry.key, entry.created, &value));
+            memo.with_home(cache, |home| home.shared().insert(sharing, &entry.key, entry.created, &value));
         }
         memo.with_home(cache, |home| home.tally().hot_hit(entry.took));
         tracing::debug!(function = memo.name(), key = %entry.key, size = entry.size, saved = ?entry.took, hot = true, "hit");
