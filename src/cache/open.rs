@@ -101,11 +101,13 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_global(cache: Cache) -> Result<(), Cache> {
-        let set = GLOBAL.set(cache.clone());
-        if set.is_ok() {
+        let mut cache = Some(cache);
+        GLOBAL.get_or_init(|| {
+            let cache = cache.take().unwrap_or_else(|| unreachable!("it is set once"));
             cache.become_global();
-        }
-        set
+            cache
+        });
+        cache.map_or(Ok(()), Err)
     }
 
     /// Returns the folder in which [`global`](Cache::global) is opened, without opening it. Nothing is created.

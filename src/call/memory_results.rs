@@ -67,7 +67,8 @@ pub(super) enum Lookup<T> {
 }
 
 impl MemoryResults {
-    /// Returns the result; otherwise this thread must compute it, and call [`ended`](MemoryResults::ended) then.
+    /// Returns the result; otherwise this thread must compute it, which a [`Computing`] ends. No code of the user runs under
+    /// the lock, because a `Clone` or `Drop` may call the function.
     pub(super) fn begin<T: Clone + 'static>(
         &self,
         key: &Key,
@@ -81,8 +82,12 @@ impl MemoryResults {
         };
         let mut known = locked(&self.known);
         loop {
-            if !refresh && let Some((value, took)) = known.get(key, max_age) {
-                return Lookup::Hit(value, took);
+            if !refresh && let Some((value, took)) = known.get::<T>(key, max_age) {
+                drop(known);
+                if let Some(value) = value.downcast_ref::<T>() {
+                    return Lookup::Hit(value.clone(), took);
+                }
+                known = locked(&self.known);
             }
             let rest = until.saturating_duration_since(Instant::now());
             if !known.running.contains(key) || rest.is_zero() {
@@ -97,14 +102,17 @@ impl MemoryResults {
     fn end<T: Send + Sync + 'static>(&self, key: &Key, result: Option<(T, Duration)>, most: u64) {
         let mut known = locked(&self.known);
         known.running.remove(key);
+        let mut removed = Vec::new();
         if let Some((value, took)) = result {
             known.clock += 1;
             let used = known.clock;
-            known.results.insert(*key, InMemory { value: Arc::new(value), created: SystemTime::now(), took, used });
-            known.limit(most);
+            let result = InMemory { value: Arc::new(value), created: SystemTime::now(), took, used };
+            removed.extend(known.results.insert(*key, result));
+            removed.append(&mut known.limit(most));
         }
         drop(known);
         self.ended.notify_all();
+        drop(removed);
     }
 
     /// Removes all results.
@@ -116,28 +124,28 @@ impl MemoryResults {
 }
 
 impl Known {
-    fn get<T: Clone + 'static>(&mut self, key: &Key, max_age: Option<Duration>) -> Option<(T, Duration)> {
+    /// Returns a result of type `T`. Two versions of a crate may have types of the same name, and so the same key.
+    fn get<T: 'static>(&mut self, key: &Key, max_age: Option<Duration>) -> Option<(Arc<Value>, Duration)> {
         self.clock += 1;
         let result = self.results.get_mut(key)?;
         if max_age.is_some_and(|max_age| age(result.created, max_age) > max_age) {
             return None;
         }
         result.used = self.clock;
-        // Another type under the same key: two versions of a crate have a type of the same name.
-        Some((result.value.downcast_ref::<T>()?.clone(), result.took))
+        result.value.is::<T>().then(|| (Arc::clone(&result.value), result.took))
     }
 
-    /// Removes the least recently used results if there are more than `most`.
-    fn limit(&mut self, most: u64) {
+    /// Removes the least recently used results if there are more than `most`, and returns them.
+    fn limit(&mut self, most: u64) -> Vec<InMemory> {
         if self.results.len() as u64 <= most {
-            return;
+            return Vec::new();
         }
         let kept = most - if most >= 2 * AT_ONCE { most / AT_ONCE } else { 0 };
         let mut used: Vec<u64> = self.results.values().map(|result| result.used).collect();
         used.sort_unstable();
         let surplus = self.results.len() - usize::try_from(kept).unwrap_or(usize::MAX);
         let oldest = used[surplus];
-        self.results.retain(|_, result| result.used >= oldest);
+        self.results.extract_if(|_, result| result.used < oldest).map(|(_, result)| result).collect()
     }
 }
 

@@ -103,7 +103,7 @@ where
     T: Serialize + DeserializeOwned + PartialEq,
 {
     let path = path.as_ref();
-    roundtrip_check::read_back(value, Some(equality::compare)).map_err(|error| error.at(path))?;
+    roundtrip_check::read_back(value, Some(equality::compare), "use `dump`").map_err(|error| error.at(path))?;
     dump(value, path)
 }
 

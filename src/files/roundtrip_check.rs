@@ -22,7 +22,8 @@ const LONGEST_TRIED: usize = 4 << 20;
 
 /// Returns an error if decoding would give another value, or fail. Returns the length of the encoding if all of it was
 /// checked. `compare` compares the values; without it, only their encodings are compared.
-pub(crate) fn check<T>(value: &T, compare: Option<Compare<T>>) -> Result<Option<u64>>
+/// `otherwise` says what to do if it does not matter that something is left out.
+pub(crate) fn check<T>(value: &T, compare: Option<Compare<T>>, otherwise: &str) -> Result<Option<u64>>
 where
     T: Serialize + DeserializeOwned,
 {
@@ -34,24 +35,24 @@ where
         if !document::guesses::<T>(trial.bytes()).map_err(|error| unreadable::<T>(&error))? {
             return Ok(None);
         }
-        return read_back(value, compare).map(|(_, len)| Some(len));
+        return read_back(value, compare, otherwise).map(|(_, len)| Some(len));
     }
-    back_from(value, trial.bytes(), compare).map(|_| Some(trial.bytes().len() as u64))
+    back_from(value, trial.bytes(), compare, otherwise).map(|_| Some(trial.bytes().len() as u64))
 }
 
 /// Encodes and decodes a value of any length. Returns the decoded value and the length of its encoding.
 ///
 /// # Errors
 /// The same as for [`check`].
-pub(crate) fn read_back<T>(value: &T, compare: Option<Compare<T>>) -> Result<(T, u64)>
+pub(crate) fn read_back<T>(value: &T, compare: Option<Compare<T>>, otherwise: &str) -> Result<(T, u64)>
 where
     T: Serialize + DeserializeOwned,
 {
     let encoding = document::to_vec(value)?;
-    Ok((back_from(value, &encoding, compare)?, encoding.len() as u64))
+    Ok((back_from(value, &encoding, compare, otherwise)?, encoding.len() as u64))
 }
 
-fn back_from<T>(value: &T, encoding: &[u8], compare: Option<Compare<T>>) -> Result<T>
+fn back_from<T>(value: &T, encoding: &[u8], compare: Option<Compare<T>>, otherwise: &str) -> Result<T>
 where
     T: Serialize + DeserializeOwned,
 {
@@ -63,7 +64,7 @@ where
             let what = what.map_or_else(String::new, |what| format!(": {what}"));
             Err(refused::<T>(&format!(
                 "comes back as another value, because its `Serialize` leaves something out{what}; if that does not \
-                 matter, write `lossy` in the attribute"
+                 matter, {otherwise}"
             )))
         }
         _ if is_same_encoding => Ok(back),

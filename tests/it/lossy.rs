@@ -173,6 +173,7 @@ fn a_checked_dump_is_read_back() {
     assert_eq!(load::<Report>(&path).unwrap(), good);
     let error = dump_checked(&report(), &path).unwrap_err();
     assert_eq!((error.kind(), error.path()), (ErrorKind::NotRepresentable, Some(&*path)));
+    assert!(error.to_string().contains("if that does not matter, use `dump`"), "{error}");
     // The good file is still there.
     assert_eq!(load::<Report>(&path).unwrap(), good);
     // Larger than what is read back of a result.

@@ -80,6 +80,18 @@ struct Flat<M> {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Wide {
+    a: u8,
+    b: u8,
+    c: u8,
+    d: u8,
+    e: u8,
+    f: u8,
+    #[serde(flatten)]
+    rest: HashMap<String, u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 enum Tagged {
     Map(HashMap<String, u32>),
@@ -134,6 +146,10 @@ fn a_hash_map_has_one_key_wherever_it_is() {
         );
         of("in a hash map", computed(|_| HashMap::from([(1, Shuffled(map())), (2, Shuffled(HashMap::new()))]), 20));
     }
+    // Many fields and few random entries.
+    let few =
+        || Wide { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, rest: HashMap::from([("x".to_owned(), 1), ("y".to_owned(), 2)]) };
+    assert_eq!(computed(|_| few(), 200), 1);
     // The content still counts.
     assert_eq!(computed(|n| Flat { id: 7, rest: hash_map(n) }, 10), 10);
     assert_eq!(computed(|n| Shuffled(HashMap::from([(n % 5, 1), (50 + n % 2, 2)])), 40), 10);

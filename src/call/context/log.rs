@@ -169,6 +169,17 @@ impl CallContext<'_> {
         }
     }
 
+    /// Logs that a result is used although it has expired.
+    pub(crate) fn stale(&self) {
+        const WHAT: &str =
+            "the function returned an `Err`, so a result that has expired is used: `stale_on_error` allows it";
+        let function = self.memo.name();
+        match self.cache.engine().repeats.came(WHAT, None, function) {
+            None => tracing::debug!(function, "{WHAT}"),
+            Some(Logged { unlogged }) => tracing::warn!(function, unlogged, "{WHAT}"),
+        }
+    }
+
     /// Counts and logs a fault of the cache. A fault never fails the call.
     #[cold]
     pub(crate) fn fault(&self, what: &'static str, error: &Error) {

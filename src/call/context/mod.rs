@@ -247,10 +247,7 @@ impl<'a> CallContext<'a> {
     pub(crate) fn load_stale<R, S: ResultShape<R>>(&self, rules: Rules<R, S>) -> Option<R> {
         let rules = rules.older_by(self.memo.stale_on_error()?);
         let Lookup::Hit(value, _) = self.load(rules) else { return None };
-        tracing::warn!(
-            function = self.memo.name(),
-            "the function returned an `Err`, so a result that has expired is used: `stale_on_error` allows it"
-        );
+        self.stale();
         Some(value)
     }
 
@@ -318,13 +315,15 @@ impl<'a> CallContext<'a> {
         let layout = &there.layout;
         there.expect_space()?;
         let started = self.clock();
+        const OTHERWISE: &str = "write `lossy` in the attribute";
         // Panics of the user's `Serialize` and `Deserialize` must not fail the call.
         let (checked, found) = references::writing(|| {
             guarded(|| {
                 if cache.verifies() {
-                    return roundtrip_check::read_back(value, compare).map(|(back, len)| (Some(back), Some(len)));
+                    return roundtrip_check::read_back(value, compare, OTHERWISE)
+                        .map(|(back, len)| (Some(back), Some(len)));
                 }
-                roundtrip_check::check(value, compare).map(|len| (None, len))
+                roundtrip_check::check(value, compare, OTHERWISE).map(|len| (None, len))
             })
         });
         let (back, len) = checked?;
@@ -456,11 +455,14 @@ pub(crate) fn recall<R, S: ResultShape<R>>(
         });
         let value = match shared {
             Some(value) => value,
-            None => guarded(|| slice::from_slice::<S::Stored>(&entry.document)).ok()?,
+            None => {
+                let value = guarded(|| slice::from_slice::<S::Stored>(&entry.document)).ok()?;
+                if let Some(sharing) = rules.sharing {
+                    memo.with_home(cache, |home| home.shared().insert(sharing, &entry.key, entry.created, &value));
+                }
+                value
+            }
         };
-        if let Some(sharing) = rules.sharing {
-            memo.with_home(cache, |home| home.shared().insert(sharing, &entry.key, entry.created, &value));
-        }
         memo.with_home(cache, |home| home.tally().hot_hit(entry.took));
         tracing::debug!(function = memo.name(), key = %entry.key, size = entry.size, saved = ?entry.took, hot = true, "hit");
         if verbose::prints_hits() {

@@ -41,10 +41,10 @@ impl<'c, 's> MapEncoder<'c, 's> {
         Ok(MapEncoder::Unordered { canonical, pair: HashBuffer::new(), digests: Vec::new(), number: None })
     }
 
-    /// Begins a map in a container that is not known.
-    pub(super) fn unknown(canonical: &'c mut CanonicalEncoder<'s>) -> Result<Self> {
+    /// Begins a map in a container that is not known, which may be a struct with `flatten`.
+    pub(super) fn unknown(canonical: &'c mut CanonicalEncoder<'s>, is_struct: bool) -> Result<Self> {
         let order = canonical.order;
-        let begun = order.begin_unknown();
+        let begun = order.begin_unknown(is_struct);
         if order.is_ignored() {
             let mut map = MapEncoder::unordered(canonical)?;
             if let MapEncoder::Unordered { number, .. } = &mut map {

@@ -49,6 +49,8 @@ pub(crate) struct SeenMap {
     pub(crate) arrival: Digest,
     /// Number of entries.
     pub(crate) len: usize,
+    /// Whether it is a struct with `flatten`, so that only some of its entries may come in a random order.
+    pub(crate) is_struct: bool,
     /// Whether it is in a container without an order, so that its number may be another one next time.
     pub(crate) moves: bool,
 }
@@ -106,12 +108,12 @@ impl<'r> MapOrder<'r> {
     }
 
     /// Begins an unknown map. Returns its number.
-    pub(super) fn begin_unknown(&self) -> usize {
+    pub(super) fn begin_unknown(&self, is_struct: bool) -> usize {
         let number = self.begun.get();
         self.begun.set(number + 1);
         if matches!(self.rule, Rule::Recorded) {
             let moves = self.unordered_around.get() > 0;
-            self.seen.borrow_mut().push(SeenMap { content: [0; 32], arrival: [0; 32], len: 0, moves });
+            self.seen.borrow_mut().push(SeenMap { content: [0; 32], arrival: [0; 32], len: 0, is_struct, moves });
         }
         number
     }

@@ -172,7 +172,7 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
             ItemOrder::Arbitrary => MapEncoder::unordered(self),
             ItemOrder::Meant if self.order.is_ignored() => MapEncoder::unordered(self),
             ItemOrder::Meant => MapEncoder::ordered(self),
-            ItemOrder::Unknown => MapEncoder::unknown(self),
+            ItemOrder::Unknown => MapEncoder::unknown(self, len.is_none()),
         }
     }
 
@@ -224,7 +224,7 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
     {
         let order = self.order.of::<I>(self.container);
         if order == ItemOrder::Unknown {
-            let mut map = MapEncoder::unknown(self)?;
+            let mut map = MapEncoder::unknown(self, false)?;
             iter.into_iter().try_for_each(|(key, value)| map.serialize_entry(&key, &value))?;
             return map.end();
         }

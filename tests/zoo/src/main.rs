@@ -1,6 +1,6 @@
 //! Tries types of other crates as arguments and as results of memoized functions, and prints a table.
 //!
-//! `just zoo` compares it with `TABLE.md`. Each value is built anew for each call, so hash containers come in other orders.
+//! `just zoo` compares it with `TABLE.md`. Each call builds its value again, so a hash map has another order each time.
 
 mod values;
 
