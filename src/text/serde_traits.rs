@@ -13,6 +13,7 @@ macro_rules! elements {
                 self.$own(value)
             }
 
+            #[inline]
             fn end(self) -> std::result::Result<(), $error> {
                 self.finish()
             }
@@ -31,6 +32,7 @@ macro_rules! fields {
             type Ok = ();
             type Error = $error;
 
+            #[inline]
             fn serialize_field<T: serde::Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
@@ -39,6 +41,7 @@ macro_rules! fields {
                 self.field(name, value)
             }
 
+            #[inline]
             fn end(self) -> std::result::Result<(), $error> {
                 self.finish()
             }

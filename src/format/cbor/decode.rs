@@ -21,21 +21,29 @@ const LONGEST_CHAR: u64 = 4;
 const LONGEST_VARIANT: u64 = 64 << 10;
 
 impl Decoder<'_, '_> {
+    #[inline]
     fn array<'de, V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
-        self.nested(|decoder| {
-            let mut items = Items { decoder, left: len };
-            let value = visitor.visit_seq(&mut items)?;
-            items.end()?;
-            Ok(value)
-        })
+        self.items(len, |items| visitor.visit_seq(items))
     }
 
+    #[inline]
     fn map<'de, V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
+        self.items(len, |items| visitor.visit_map(items))
+    }
+
+    /// Reads a container with `read`, which must use up its items. The result stays where it is: small ones would take
+    /// longer to be moved than to be read.
+    #[inline]
+    fn items<R>(&mut self, len: Option<u64>, read: impl FnOnce(&mut Items<'_, '_, '_>) -> Result<R>) -> Result<R> {
         self.nested(|decoder| {
             let mut items = Items { decoder, left: len };
-            let value = visitor.visit_map(&mut items)?;
-            items.end()?;
-            Ok(value)
+            let result = read(&mut items);
+            if result.is_ok()
+                && let Err(error) = items.end()
+            {
+                return Err(error);
+            }
+            result
         })
     }
 
@@ -54,11 +62,6 @@ impl Decoder<'_, '_> {
         }
         typed_array::close(self.input, padded)?;
         Ok(value)
-    }
-
-    #[inline]
-    fn negative<'de, V: Visitor<'de>>(&mut self, initial: u8, visitor: V) -> Result<V::Value> {
-        visit_negative(self.input.argument(initial)?, visitor)
     }
 
     fn text<'de, V: Visitor<'de>>(&mut self, len: u64, visitor: V) -> Result<V::Value> {
@@ -81,6 +84,45 @@ impl Decoder<'_, '_> {
         match (chars.next(), chars.next()) {
             (Some(char), None) => Ok(char),
             _ => Err(Error::damaged(format!("{text:?} is tagged as one character"))),
+        }
+    }
+
+    /// Reads a float that begins with `wanted`, at the end of what is buffered.
+    #[cold]
+    fn unbuffered_float<'de, const N: usize, V: Visitor<'de>>(
+        &mut self,
+        wanted: u8,
+        visit: impl FnOnce([u8; N], V) -> Result<V::Value>,
+        visitor: V,
+    ) -> Result<V::Value> {
+        match self.input.byte()? {
+            initial if initial == wanted => visit(self.input.array()?, visitor),
+            initial => Err(self.unexpected(initial, &visitor)),
+        }
+    }
+
+    /// Reads an integer of up to 64 bits at the end of what is buffered.
+    #[cold]
+    fn unbuffered_integer<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        let initial = self.input.byte()?;
+        match Major::of(initial) {
+            Major::Unsigned => visitor.visit_u64(self.input.argument(initial)?),
+            Major::Negative => visit_negative(self.input.argument(initial)?, visitor),
+            _ => Err(self.unexpected(initial, &visitor)),
+        }
+    }
+
+    #[cold]
+    fn other_option<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        match self.input.peek()? {
+            wire::NONE | wire::TAG_OF_TWO_BYTES => match self.head()? {
+                head @ (Head::None | Head::Tag(wire::TAG_SOME)) => self.visit(head, visitor),
+                Head::Tag(wire::TAG_CHAR) => visitor.visit_some(self.char()?.into_deserializer()),
+                head => Err(self.unexpected_head(head, &visitor)),
+            },
+            // Some `Deserialize` implementations map null to a default. They ask for an option, although their
+            // `Serialize` wrote the bare value.
+            _ => self.nested(|decoder| visitor.visit_some(decoder)),
         }
     }
 
@@ -177,12 +219,32 @@ macro_rules! only {
 /// that.
 macro_rules! integers {
     ($($method:ident),*) => {
-        only! {$(
-            $method => |decoder, initial, visitor|
-                (Major::Unsigned, _) => visitor.visit_u64(decoder.input.argument(initial)?),
-                (Major::Negative, _) => decoder.negative(initial, visitor);
-        )*}
+        $(
+            #[inline]
+            fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+                match self.input.buffered_integer() {
+                    Some((false, value)) => visitor.visit_u64(value),
+                    Some((true, value)) => visit_negative(value, visitor),
+                    None => self.unbuffered_integer(visitor),
+                }
+            }
+        )*
     };
+}
+
+/// Defines the methods for floats. A float is read only at the width it was stored with, and never from an integer: a
+/// conversion could change the value.
+macro_rules! floats {
+    ($($method:ident $visit:ident $type:ident::$from:ident $head:ident),*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+            // Nearly always all of its bytes are buffered.
+            if let Some(bytes) = self.input.array_after(wire::$head) {
+                return visitor.$visit($type::$from(bytes));
+            }
+            self.unbuffered_float(wire::$head, |bytes, visitor| visitor.$visit($type::$from(bytes)), visitor)
+        }
+    )*};
 }
 
 impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
@@ -203,16 +265,14 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
         deserialize_i32, deserialize_i64
     }
 
-    // A float is read only at the width it was stored with, and never from an integer: a conversion could change the
-    // value.
+    floats! {
+        deserialize_f32 visit_f32 f32::from_be_bytes F32, deserialize_f64 visit_f64 f64::from_be_bytes F64
+    }
+
     only! {
         deserialize_bool => |decoder, initial, visitor|
             (_, wire::FALSE) => visitor.visit_bool(false),
             (_, wire::TRUE) => visitor.visit_bool(true);
-        deserialize_f32 => |decoder, initial, visitor|
-            (_, wire::F32) => visitor.visit_f32(f32::from_be_bytes(decoder.input.array()?));
-        deserialize_f64 => |decoder, initial, visitor|
-            (_, wire::F64) => visitor.visit_f64(f64::from_be_bytes(decoder.input.array()?));
         deserialize_string => |decoder, initial, visitor|
             (Major::Text, _) => {
                 let len = decoder.input.argument(initial)?;
@@ -259,17 +319,16 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
         self.deserialize_byte_buf(visitor)
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.input.peek()? {
-            wire::NONE | wire::TAG_OF_TWO_BYTES => match self.head()? {
-                head @ (Head::None | Head::Tag(wire::TAG_SOME)) => self.visit(head, visitor),
-                Head::Tag(wire::TAG_CHAR) => visitor.visit_some(self.char()?.into_deserializer()),
-                head => Err(self.unexpected_head(head, &visitor)),
-            },
-            // Some `Deserialize` implementations map null to a default. They ask for an option, although their
-            // `Serialize` wrote the bare value.
-            _ => self.nested(|decoder| visitor.visit_some(decoder)),
+        // Nearly always it is one of these.
+        if self.input.skip_if(&[wire::NONE]) {
+            return visitor.visit_none();
         }
+        if self.input.skip_if(&wire::HEAD_OF_SOME) {
+            return self.nested(|decoder| visitor.visit_some(decoder));
+        }
+        self.other_option(visitor)
     }
 
     /// Accepts names and numbers, as derived code does, and keys of any type, which serde's `flatten` needs.
@@ -288,6 +347,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
         self.deserialize_unit(visitor)
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
         self.nested(|decoder| visitor.visit_newtype_struct(decoder))
     }
@@ -315,14 +375,20 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
         }
     }
 
+    #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value> {
-        self.deserialize_seq(visitor)
+        match self.input.short_array() {
+            Some(len) => self.array(Some(len), visitor),
+            None => self.deserialize_seq(visitor),
+        }
     }
 
+    #[inline]
     fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value> {
-        self.deserialize_seq(visitor)
+        self.deserialize_tuple(0, visitor)
     }
 
+    #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,

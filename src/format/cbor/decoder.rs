@@ -29,16 +29,19 @@ impl<'i, 'r> Decoder<'i, 'r> {
         self.input.head_after(initial)
     }
 
+    #[inline]
     pub(super) fn nested<R>(&mut self, read: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!("the content is nested more than {MAX_DEPTH} levels deep"),
-            ));
+            return Err(too_deep());
         }
         let result = read(self);
         self.depth -= 1;
         result
     }
+}
+
+#[cold]
+fn too_deep() -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("the content is nested more than {MAX_DEPTH} levels deep"))
 }

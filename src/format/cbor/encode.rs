@@ -43,26 +43,32 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         HUMAN_READABLE
     }
 
+    #[inline]
     fn serialize_bool(self, value: bool) -> Result<()> {
-        self.output.write(&[if value { wire::TRUE } else { wire::FALSE }])
+        self.output.write_byte(if value { wire::TRUE } else { wire::FALSE })
     }
 
+    #[inline]
     fn serialize_u8(self, value: u8) -> Result<()> {
         self.serialize_u64(value.into())
     }
 
+    #[inline]
     fn serialize_u16(self, value: u16) -> Result<()> {
         self.serialize_u64(value.into())
     }
 
+    #[inline]
     fn serialize_u32(self, value: u32) -> Result<()> {
         self.serialize_u64(value.into())
     }
 
+    #[inline]
     fn serialize_u64(self, value: u64) -> Result<()> {
         write_head(self.output, Major::Unsigned, value)
     }
 
+    #[inline]
     fn serialize_u128(self, value: u128) -> Result<()> {
         match u64::try_from(value) {
             Ok(value) => self.serialize_u64(value),
@@ -70,22 +76,27 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         }
     }
 
+    #[inline]
     fn serialize_i8(self, value: i8) -> Result<()> {
         self.signed(value.into())
     }
 
+    #[inline]
     fn serialize_i16(self, value: i16) -> Result<()> {
         self.signed(value.into())
     }
 
+    #[inline]
     fn serialize_i32(self, value: i32) -> Result<()> {
         self.signed(value.into())
     }
 
+    #[inline]
     fn serialize_i64(self, value: i64) -> Result<()> {
         self.signed(value)
     }
 
+    #[inline]
     fn serialize_i128(self, value: i128) -> Result<()> {
         if value >= 0 {
             return self.serialize_u128(value.cast_unsigned());
@@ -97,34 +108,40 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         }
     }
 
+    #[inline]
     fn serialize_f32(self, value: f32) -> Result<()> {
-        let [a, b, c, d] = value.to_be_bytes();
-        self.output.write(&[wire::F32, a, b, c, d])
+        self.output.write_after(wire::F32, value.to_be_bytes())
     }
 
+    #[inline]
     fn serialize_f64(self, value: f64) -> Result<()> {
-        let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
-        self.output.write(&[wire::F64, a, b, c, d, e, f, g, h])
+        self.output.write_after(wire::F64, value.to_be_bytes())
     }
 
+    #[inline]
     fn serialize_char(self, value: char) -> Result<()> {
         self.tag(wire::TAG_CHAR)?;
         self.text(value.encode_utf8(&mut [0; 4]))
     }
 
+    #[inline]
     fn serialize_str(self, value: &str) -> Result<()> {
         self.text(value)
     }
 
+    #[inline]
     fn serialize_bytes(self, value: &[u8]) -> Result<()> {
         write_head(self.output, Major::Bytes, value.len() as u64)?;
+        self.output.array_ahead(1, value.len() as u64);
         self.output.write(value)
     }
 
+    #[inline]
     fn serialize_none(self) -> Result<()> {
-        self.output.write(&[wire::NONE])
+        self.output.write_byte(wire::NONE)
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
         self.enter()?;
         self.tag(wire::TAG_SOME)?;
@@ -133,18 +150,22 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_unit(self) -> Result<()> {
-        self.output.write(&[wire::UNIT])
+        self.output.write_byte(wire::UNIT)
     }
 
+    #[inline]
     fn serialize_unit_struct(self, _: &'static str) -> Result<()> {
         self.serialize_unit()
     }
 
+    #[inline]
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<()> {
         self.text(variant)
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<()> {
         // A newtype writes no byte, but it counts as a level: the reader's stack grows by one frame here as well.
         self.enter()?;
@@ -153,6 +174,7 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         _: &'static str,
@@ -167,10 +189,12 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq> {
         Ok(SequenceSlot(Some(Sequence::begin(self, len)?)))
     }
 
+    #[inline]
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple> {
         let sequence = if len > LONGEST_TUPLE {
             Sequence::begin(self, Some(len))?
@@ -180,10 +204,12 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         Ok(SequenceSlot(Some(sequence)))
     }
 
+    #[inline]
     fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Self::SerializeTupleStruct> {
         self.container(Major::Array, Some(len))
     }
 
+    #[inline]
     fn serialize_tuple_variant(
         self,
         _: &'static str,
@@ -195,14 +221,17 @@ impl<'e, 'o, 'w> Serializer for &'e mut Encoder<'o, 'w> {
         self.container(Major::Array, Some(len))
     }
 
+    #[inline]
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap> {
         self.container(Major::Map, len)
     }
 
+    #[inline]
     fn serialize_struct(self, _: &'static str, len: usize) -> Result<Self::SerializeStruct> {
         self.container(Major::Map, Some(len))
     }
 
+    #[inline]
     fn serialize_struct_variant(
         self,
         _: &'static str,

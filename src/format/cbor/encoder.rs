@@ -21,26 +21,27 @@ impl<'o, 'w> Encoder<'o, 'w> {
         Encoder { output, depth: 0 }
     }
 
+    #[inline]
     pub(super) fn enter(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!("the value is nested more than {MAX_DEPTH} levels deep; store a flatter form of it"),
-            ));
+            return Err(too_deep());
         }
         Ok(())
     }
 
+    #[inline]
     pub(super) fn text(&mut self, text: &str) -> Result<()> {
         write_head(self.output, Major::Text, text.len() as u64)?;
         self.output.write(text.as_bytes())
     }
 
+    #[inline]
     pub(super) fn tag(&mut self, tag: u64) -> Result<()> {
         write_head(self.output, Major::Tag, tag)
     }
 
+    #[inline]
     pub(super) fn signed(&mut self, value: i64) -> Result<()> {
         match u64::try_from(value) {
             Ok(value) => write_head(self.output, Major::Unsigned, value),
@@ -78,37 +79,41 @@ impl<'o, 'w> Encoder<'o, 'w> {
     }
 
     /// Begins an array or a map of `len` elements or pairs; `None` if the length is unknown.
+    #[inline]
     pub(super) fn container<'e>(&'e mut self, major: Major, len: Option<usize>) -> Result<Container<'e, 'o, 'w>> {
         self.enter()?;
         match len {
             Some(len) => write_head(self.output, major, len as u64)?,
             None => self.output.write(&[(major as u8) << 5 | wire::INDEFINITE])?,
         }
-        let missing = len.map(|len| len as u64);
-        Ok(Container { encoder: self, missing, begun: 0 })
+        Ok(Container { encoder: self, len: len.map(|len| len as u64), begun: 0 })
     }
 }
 
 /// An array or map that is being written.
 pub(crate) struct Container<'e, 'o, 'w> {
     encoder: &'e mut Encoder<'o, 'w>,
-    /// Elements still to come, if their number was declared.
-    missing: Option<u64>,
+    /// Number of elements or pairs, if it was declared.
+    len: Option<u64>,
+    /// Number of elements or pairs that have begun.
     begun: u64,
 }
 
 impl<'o, 'w> Container<'_, 'o, 'w> {
+    #[inline]
     pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.count()?;
         self.encoder.value(value)
     }
 
+    #[inline]
     pub(super) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
         self.name(name)?;
         self.encoder.value(value)
     }
 
     /// Writes the name of a field. Its value must follow.
+    #[inline]
     pub(super) fn name(&mut self, name: &str) -> Result<()> {
         self.count()?;
         self.encoder.text(name)
@@ -119,27 +124,33 @@ impl<'o, 'w> Container<'_, 'o, 'w> {
         self.encoder
     }
 
+    #[inline]
     pub(super) fn count(&mut self) -> Result<()> {
         self.begun += 1;
-        match &mut self.missing {
-            Some(0) => Err(wrong_length(self.begun)),
-            Some(missing) => {
-                *missing -= 1;
-                Ok(())
-            }
-            None => Ok(()),
+        match self.len {
+            Some(len) if self.begun > len => Err(wrong_length(self.begun)),
+            _ => Ok(()),
         }
     }
 
+    #[inline]
     pub(super) fn finish(self) -> Result<()> {
-        match self.missing {
-            Some(0) => {}
+        match self.len {
+            Some(len) if self.begun == len => {}
             Some(_) => return Err(wrong_length(self.begun)),
             None => self.encoder.output.write(&[wire::BREAK])?,
         }
         self.encoder.depth -= 1;
         Ok(())
     }
+}
+
+#[cold]
+fn too_deep() -> Error {
+    Error::new(
+        ErrorKind::LimitExceeded,
+        format!("the value is nested more than {MAX_DEPTH} levels deep; store a flatter form of it"),
+    )
 }
 
 #[cold]

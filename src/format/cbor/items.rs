@@ -8,7 +8,6 @@ use serde::de::{
 use crate::error::{Error, Result};
 use crate::format::cbor::decoder::Decoder;
 use crate::format::cbor::limits::LARGEST_HINT;
-use crate::format::cbor::wire;
 
 /// [`LARGEST_HINT`] for deeper levels, where many containers can be incomplete at the same time.
 const LARGEST_DEEP_HINT: usize = 256;
@@ -25,6 +24,7 @@ pub(super) struct Items<'d, 'i, 'r> {
 
 impl Items<'_, '_, '_> {
     /// Returns whether another element follows, and counts it.
+    #[inline]
     fn more(&mut self) -> Result<bool> {
         match &mut self.left {
             Some(0) => Ok(false),
@@ -32,22 +32,31 @@ impl Items<'_, '_, '_> {
                 *left -= 1;
                 Ok(true)
             }
-            None if self.decoder.input.peek()? == wire::BREAK => {
-                self.decoder.input.byte()?;
-                self.left = Some(0);
-                Ok(false)
-            }
-            None => Ok(true),
+            None => self.before_break(),
         }
     }
 
-    pub(super) fn end(mut self) -> Result<()> {
-        if self.more()? {
-            return Err(Error::custom("the stored sequence or map has more elements than wanted"));
+    /// Returns whether no break comes next. Consumes a break.
+    #[cold]
+    fn before_break(&mut self) -> Result<bool> {
+        let ends = self.decoder.input.take_break()?;
+        if ends {
+            self.left = Some(0);
         }
-        Ok(())
+        Ok(!ends)
     }
 
+    #[inline]
+    pub(super) fn end(&mut self) -> Result<()> {
+        #[cold]
+        fn too_many() -> Error {
+            Error::custom("the stored sequence or map has more elements than wanted")
+        }
+
+        if self.more()? { Err(too_many()) } else { Ok(()) }
+    }
+
+    #[inline]
     fn hint(&self) -> Option<usize> {
         let most = if self.decoder.depth <= SHALLOW { LARGEST_HINT } else { LARGEST_DEEP_HINT };
         self.left.map(|left| usize::try_from(left).unwrap_or(most).min(most))
@@ -57,6 +66,7 @@ impl Items<'_, '_, '_> {
 impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
     type Error = Error;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
         if !self.more()? {
             return Ok(None);
@@ -72,6 +82,7 @@ impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
 impl<'de> MapAccess<'de> for Items<'_, '_, '_> {
     type Error = Error;
 
+    #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
         if !self.more()? {
             return Ok(None);
@@ -79,6 +90,7 @@ impl<'de> MapAccess<'de> for Items<'_, '_, '_> {
         seed.deserialize(&mut *self.decoder).map(Some)
     }
 
+    #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
         seed.deserialize(&mut *self.decoder)
     }

@@ -85,7 +85,7 @@ impl<'r> ByteReader<'r> {
     /// Returns the bytes that are buffered and not used yet.
     #[inline]
     pub(super) fn rest(&self) -> &[u8] {
-        &self.window()[self.at..]
+        self.window().get(self.at..).unwrap_or_default()
     }
 
     /// Returns the number of bytes used so far.
@@ -223,6 +223,62 @@ impl<'r> ByteReader<'r> {
         Ok(bytes)
     }
 
+    /// Reads `initial` and the `N` bytes after it, and returns the latter. Reads nothing, and returns `None`, if another
+    /// byte comes first or if not all of them are buffered.
+    #[inline]
+    pub(crate) fn array_after<const N: usize>(&mut self, initial: u8) -> Option<[u8; N]> {
+        let (first, after) = self.rest().split_first()?;
+        let bytes = *after.first_chunk::<N>()?;
+        if *first != initial {
+            return None;
+        }
+        self.at += 1 + N;
+        Some(bytes)
+    }
+
+    /// Reads an integer: whether it is negative, and the argument of its head. Reads nothing if something else comes next,
+    /// or if it is so near to the end of what is buffered that this function would have to look closer.
+    #[inline]
+    pub(crate) fn buffered_integer(&mut self) -> Option<(bool, u64)> {
+        let (initial, after) = self.rest().split_first()?;
+        let negative = match Major::of(*initial) {
+            Major::Unsigned => false,
+            Major::Negative => true,
+            _ => return None,
+        };
+        let (argument, width) = match initial & 31 {
+            small @ 0..=23 => (small.into(), 0),
+            info @ 24..=27 => {
+                let width = 1 << (info - 24);
+                (u64::from_be_bytes(*after.first_chunk()?) >> (64 - 8 * width), width)
+            }
+            _ => return None,
+        };
+        self.at += 1 + width;
+        Some((negative, argument))
+    }
+
+    /// Skips `bytes` if they come next and are buffered. Returns whether it did.
+    #[inline]
+    pub(crate) fn skip_if<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
+        let found = self.rest().first_chunk() == Some(bytes);
+        self.at += if found { N } else { 0 };
+        found
+    }
+
+    /// Reads the head of an array of less than 24 elements, and returns their number. Reads nothing if something else
+    /// comes next, or if it is not buffered.
+    #[inline]
+    pub(crate) fn short_array(&mut self) -> Option<u64> {
+        let initial = *self.rest().first()?;
+        let len = initial.wrapping_sub((Major::Array as u8) << 5);
+        if len >= 24 {
+            return None;
+        }
+        self.at += 1;
+        Some(len.into())
+    }
+
     /// Fills `target`: first from the window. A large rest is read directly from the source.
     pub(super) fn read_exact(&mut self, mut target: &mut [u8]) -> Result<()> {
         while !target.is_empty() {
@@ -279,6 +335,13 @@ impl<'r> ByteReader<'r> {
     /// Fills `target`.
     pub(crate) fn fill(&mut self, target: &mut [u8]) -> Result<()> {
         self.read_exact(target)
+    }
+
+    /// Skips up to `most` buffered bytes as long as they are `byte`. Returns how many it skipped.
+    pub(crate) fn skip_all(&mut self, byte: u8, most: usize) -> usize {
+        let count = self.rest().iter().take(most).take_while(|next| **next == byte).count();
+        self.at += count;
+        count
     }
 
     /// Skips a break if one comes next. Returns whether it did.

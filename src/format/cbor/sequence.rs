@@ -156,12 +156,23 @@ pub(crate) struct SequenceSlot<'e, 'o, 'w>(pub(super) Option<Sequence<'e, 'o, 'w
 impl SequenceSlot<'_, '_, '_> {
     #[inline]
     pub(super) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        // The common case is separate, so that it is inlined into the caller's loop.
-        if let Some(Sequence::Numbers(numbers)) = &mut self.0
-            && numeric::containers::number::<T>() == Some(numbers.number)
-        {
-            return numbers.push(value);
+        // The common cases are separate, so that they are inlined into the caller's loop.
+        match &mut self.0 {
+            Some(Sequence::Numbers(numbers)) if numeric::containers::number::<T>() == Some(numbers.number) => {
+                numbers.push(value)
+            }
+            Some(Sequence::Plain(container)) => {
+                let pushed = container.element(value);
+                if pushed.is_err() {
+                    self.0 = None;
+                }
+                pushed
+            }
+            _ => self.push_next(value),
         }
+    }
+
+    fn push_next<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         let Some(sequence) = self.0.take() else {
             return Err(Error::new(ErrorKind::NotRepresentable, "an element was given after a failed one"));
         };
@@ -169,8 +180,10 @@ impl SequenceSlot<'_, '_, '_> {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn finish(self) -> Result<()> {
         match self.0 {
+            Some(Sequence::Plain(container)) => container.finish(),
             Some(sequence) => sequence.finish(),
             None => Err(Error::new(ErrorKind::NotRepresentable, "a sequence was ended after a failed element")),
         }

@@ -25,6 +25,9 @@ const TAGGED: [Number; 10] = [
     Number::F64,
 ];
 
+/// The longest padding.
+const EMPTY_CHUNKS: [u8; 64] = [wire::EMPTY_CHUNK; 64];
+
 /// Returns the tag of a little-endian array of these numbers (RFC 8746, section 2.1).
 fn tag_of(number: Number) -> u64 {
     match number.part() {
@@ -73,14 +76,13 @@ pub(crate) fn begin(output: &mut ByteWriter<'_>, number: Number, count: u64) -> 
     let (head, head_len) = wire::head(Major::Bytes, bytes);
     let head = &head[..head_len];
     let align = alignment(bytes);
-    let is_aligned = |output: &ByteWriter<'_>| (output.position() + head_len as u64) & (align - 1) == 0;
     let mut tail = Tail::Nothing;
-    if !is_aligned(output) {
+    if (output.position() + head_len as u64) & (align - 1) != 0 {
         tail = Tail::Break;
         output.write(&[wire::BYTES_INDEFINITE])?;
-        while !is_aligned(output) {
-            output.write(&[wire::EMPTY_CHUNK])?;
-        }
+        let unaligned = (output.position() + head_len as u64) & (align - 1);
+        let padding = (align - unaligned) & (align - 1);
+        output.write(&EMPTY_CHUNKS[..usize::try_from(padding).unwrap_or_default()])?;
     }
     output.write(head)?;
     output.array_ahead(number.part().width(), bytes);
@@ -119,8 +121,8 @@ pub(crate) fn open(input: &mut ByteReader<'_>, number: Number) -> Result<(u64, b
         initial = input.byte()?;
         let mut padding = 0;
         while initial == wire::EMPTY_CHUNK {
-            padding += 1;
-            if padding > 64 {
+            padding += 1 + input.skip_all(wire::EMPTY_CHUNK, EMPTY_CHUNKS.len());
+            if padding > EMPTY_CHUNKS.len() {
                 return Err(Error::damaged("a typed array is padded by more than 64 bytes"));
             }
             initial = input.byte()?;

@@ -18,6 +18,7 @@ pub(crate) enum Major {
 }
 
 impl Major {
+    #[inline]
     pub(crate) fn of(initial: u8) -> Major {
         match initial >> 5 {
             0 => Major::Unsigned,
@@ -38,6 +39,8 @@ pub(crate) const TAG_BIG_POSITIVE: u64 = 2;
 pub(crate) const TAG_BIG_NEGATIVE: u64 = 3;
 /// Tag of `Some(x)`: "LS" in ASCII. Larder's own choice, not a tag registered under RFC 8949 section 9.2.
 pub(crate) const TAG_SOME: u64 = 0x4c53;
+/// The tag [`TAG_SOME`] as bytes.
+pub(crate) const HEAD_OF_SOME: [u8; 3] = [TAG_OF_TWO_BYTES, 0x4c, 0x53];
 /// Tag of a `char`: "LC" in ASCII. It precedes a text of one character, so that a `String` has a different encoding.
 pub(crate) const TAG_CHAR: u64 = 0x4c43;
 
@@ -82,7 +85,19 @@ pub(crate) fn head(major: Major, argument: u64) -> ([u8; 9], usize) {
 }
 
 /// Writes a head in its shortest form.
+#[inline]
 pub(crate) fn write_head(output: &mut ByteWriter<'_>, major: Major, argument: u64) -> Result<()> {
-    let (bytes, len) = head(major, argument);
-    output.write(&bytes[..len])
+    let initial = (major as u8) << 5;
+    // Each case writes a number of bytes that the compiler knows.
+    if let Ok(small @ 0..=23) = u8::try_from(argument) {
+        output.write_byte(initial | small)
+    } else if let Ok(byte) = u8::try_from(argument) {
+        output.write_after(initial | 24, [byte])
+    } else if let Ok(two) = u16::try_from(argument) {
+        output.write_after(initial | 25, two.to_be_bytes())
+    } else if let Ok(four) = u32::try_from(argument) {
+        output.write_after(initial | 26, four.to_be_bytes())
+    } else {
+        output.write_after(initial | 27, argument.to_be_bytes())
+    }
 }

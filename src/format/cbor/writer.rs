@@ -11,13 +11,19 @@ use crate::sys::workers::{threads, with_helpers};
 /// Minimum size, in bytes, of arrays that are announced to the writer.
 const SMALLEST_ARRAY_AHEAD: u64 = 16 << 10;
 
+/// Length of the buffer at first, in bytes.
+const SMALLEST_BUFFER: usize = 1 << 10;
+
 /// Minimum size, in bytes, of data that is worth a second thread for the checksum.
 const SUMMED_ASIDE: usize = 4 << 20;
 
 /// A buffered writer that knows its position and the checksum of all bytes written.
 pub(crate) struct ByteWriter<'w> {
     writer: &'w mut dyn Target,
+    /// Buffered bytes, and room for more.
     buffer: Vec<u8>,
+    /// Bytes in the buffer.
+    filled: usize,
     /// Maximum length of the buffer, in bytes. A piece of the checksum ends there, so that each piece is hashed as a
     /// whole.
     limit: usize,
@@ -40,37 +46,89 @@ struct ArrayAhead {
 
 impl<'w> ByteWriter<'w> {
     pub(crate) fn new(writer: &'w mut dyn Target) -> Self {
-        let buffer = Vec::with_capacity(1 << 10);
-        ByteWriter { writer, buffer, limit: PIECE, flushed: 0, summed: 0, checksum: None, arrays: Vec::new() }
+        ByteWriter {
+            writer,
+            buffer: vec![0; SMALLEST_BUFFER],
+            filled: 0,
+            limit: PIECE,
+            flushed: 0,
+            summed: 0,
+            checksum: None,
+            arrays: Vec::new(),
+        }
     }
 
     #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.buffer.len() + bytes.len() > self.limit {
-            return self.write_slowly(bytes);
+        match self.buffer.get_mut(self.filled..self.filled + bytes.len()) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => return self.write_slowly(bytes),
         }
-        self.buffer.extend_from_slice(bytes);
+        self.filled += bytes.len();
         Ok(())
     }
 
-    /// Writes bytes that exceed the buffer. Whole pieces go to the writer without a copy; only the rest is buffered.
+    #[inline]
+    pub(crate) fn write_byte(&mut self, byte: u8) -> Result<()> {
+        match self.buffer.get_mut(self.filled) {
+            Some(room) => *room = byte,
+            None => return self.write_slowly(&[byte]),
+        }
+        self.filled += 1;
+        Ok(())
+    }
+
+    /// Writes the first byte of an item and the bytes after it. They are not put together first: the processor could not
+    /// load bytes at once that it has just stored one by one.
+    #[inline]
+    pub(crate) fn write_after<const N: usize>(&mut self, initial: u8, bytes: [u8; N]) -> Result<()> {
+        match self.buffer.get_mut(self.filled..self.filled + 1 + N) {
+            Some([first, room @ ..]) => {
+                *first = initial;
+                room.copy_from_slice(&bytes);
+            }
+            _ => return self.write_slowly(&[initial]).and_then(|()| self.write(&bytes)),
+        }
+        self.filled += 1 + N;
+        Ok(())
+    }
+
+    /// Writes bytes for which the buffer has no room yet. Whole pieces go to the writer without a copy; only the rest is
+    /// buffered.
     #[cold]
     fn write_slowly(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while self.buffer.len() + bytes.len() > self.limit {
-            if self.buffer.is_empty() {
+        while self.filled + bytes.len() > self.limit {
+            if self.filled == 0 {
                 let whole = self.limit + (bytes.len() - self.limit) / PIECE * PIECE;
                 let (now, rest) = bytes.split_at(whole);
                 self.write_straight(now)?;
                 bytes = rest;
             } else {
-                let (now, rest) = bytes.split_at(self.limit - self.buffer.len());
-                self.buffer.extend_from_slice(now);
+                let (now, rest) = bytes.split_at(self.limit - self.filled);
+                self.append(now);
                 self.flush()?;
                 bytes = rest;
             }
         }
-        self.buffer.extend_from_slice(bytes);
+        self.append(bytes);
         Ok(())
+    }
+
+    /// Appends bytes to the buffer, which is made longer if necessary. The limit must allow them.
+    fn append(&mut self, bytes: &[u8]) {
+        let end = self.filled + bytes.len();
+        if end > self.buffer.len() {
+            let longer = end.max(2 * self.buffer.len()).min(self.limit);
+            self.buffer.resize(longer, 0);
+        }
+        self.buffer[self.filled..end].copy_from_slice(bytes);
+        self.filled = end;
+    }
+
+    /// Sets the maximum length of the buffer, which must not hold more.
+    fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.buffer.truncate(limit);
     }
 
     /// Passes bytes that end at a piece boundary to the writer without a copy, while another thread hashes them.
@@ -90,7 +148,7 @@ impl<'w> ByteWriter<'w> {
                 self.hand_over(piece)?;
             }
         }
-        self.limit = PIECE;
+        self.set_limit(PIECE);
         self.checksum = Some(checksum);
         Ok(())
     }
@@ -104,17 +162,17 @@ impl<'w> ByteWriter<'w> {
 
     /// Returns the number of bytes written so far: the offset of the next one.
     pub(crate) fn position(&self) -> u64 {
-        self.flushed + self.buffer.len() as u64
+        self.flushed + self.filled as u64
     }
 
     /// Returns the checksum of all bytes written so far.
     pub(crate) fn checksum(&mut self) -> u64 {
         match &mut self.checksum {
-            None if self.buffer.len() <= PIECE => of_short(&self.buffer),
+            None if self.filled <= PIECE => of_short(&self.buffer[..self.filled]),
             checksum => {
                 let checksum = checksum.get_or_insert_default();
-                checksum.update(&self.buffer[self.summed..]);
-                self.summed = self.buffer.len();
+                checksum.update(&self.buffer[self.summed..self.filled]);
+                self.summed = self.filled;
                 checksum.digest()
             }
         }
@@ -122,7 +180,7 @@ impl<'w> ByteWriter<'w> {
 
     /// Remembers the current position, and makes room so that the next `PIECE / 2` bytes can still be taken back.
     pub(crate) fn mark(&mut self) -> Result<Mark> {
-        if self.buffer.len() + PIECE / 2 > self.limit {
+        if self.filled + PIECE / 2 > self.limit {
             self.flush()?;
         }
         Ok(Mark { position: self.position() })
@@ -135,24 +193,27 @@ impl<'w> ByteWriter<'w> {
             return None;
         }
         self.arrays.retain(|array| array.position < mark.position);
-        Some(self.buffer.split_off(start))
+        let taken = self.buffer[start..self.filled].to_vec();
+        self.filled = start;
+        Some(taken)
     }
 
     /// Passes the buffer to the writer.
     fn flush(&mut self) -> Result<()> {
         let checksum = self.checksum.get_or_insert_default();
-        checksum.update(&self.buffer[self.summed..]);
+        checksum.update(&self.buffer[self.summed..self.filled]);
         self.summed = 0;
         // Up to the end of the current piece, or of the next one if that is too little.
-        self.limit = checksum.to_boundary();
-        if self.limit < PIECE / 2 {
-            self.limit += PIECE;
+        let mut limit = checksum.to_boundary();
+        if limit < PIECE / 2 {
+            limit += PIECE;
         }
-        let mut buffer = std::mem::take(&mut self.buffer);
-        self.hand_over(&buffer)?;
-        buffer.clear();
+        let buffer = std::mem::take(&mut self.buffer);
+        let filled = std::mem::take(&mut self.filled);
+        let handed_over = self.hand_over(&buffer[..filled]);
         self.buffer = buffer;
-        Ok(())
+        self.set_limit(limit);
+        handed_over
     }
 
     /// Passes bytes to the writer, and announces the arrays that begin among them.
@@ -176,7 +237,8 @@ impl<'w> ByteWriter<'w> {
     pub(crate) fn finish(mut self) -> Result<u64> {
         // The checksum is not needed any more, so the rest is not hashed.
         let rest = std::mem::take(&mut self.buffer);
-        self.hand_over(&rest)?;
+        let filled = std::mem::take(&mut self.filled);
+        self.hand_over(&rest[..filled])?;
         Ok(self.flushed)
     }
 }

@@ -55,6 +55,7 @@ impl CanonicalEncoder<'_> {
         self.run = Some((tag, count));
     }
 
+    #[inline]
     pub(super) fn end_run(&mut self) {
         if let Some((tag, count)) = self.run.take() {
             self.buffer.end(count, tag);
@@ -62,32 +63,31 @@ impl CanonicalEncoder<'_> {
     }
 
     /// Encodes an item without content.
+    #[inline]
     pub(super) fn empty(&mut self, tag: Tag) {
         self.end_run();
         self.buffer.tag(tag);
     }
 
+    #[inline]
     pub(super) fn bytes(&mut self, tag: Tag, bytes: &[u8]) {
         self.end_run();
         self.buffer.write(bytes);
         self.buffer.end(bytes.len() as u64, tag);
     }
 
+    #[inline]
     pub(super) fn enter(&mut self) -> Result<()> {
         // A run must not continue from outside into the item.
         self.end_run();
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!(
-                    "the value is nested more than {MAX_DEPTH} levels deep; make a flatter form of it the argument"
-                ),
-            ));
+            return Err(too_deep());
         }
         Ok(())
     }
 
+    #[inline]
     pub(super) fn leave(&mut self) {
         self.end_run();
         self.depth -= 1;
@@ -98,4 +98,12 @@ impl CanonicalEncoder<'_> {
         self.buffer.write(digests.as_flattened());
         self.buffer.end(digests.len() as u64, tag);
     }
+}
+
+#[cold]
+fn too_deep() -> Error {
+    Error::new(
+        ErrorKind::LimitExceeded,
+        format!("the value is nested more than {MAX_DEPTH} levels deep; make a flatter form of it the argument"),
+    )
 }
