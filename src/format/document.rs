@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::cbor::copy::copy_value;
 use crate::format::cbor::decoder::Decoder;
 use crate::format::cbor::encoder::Encoder;
+use crate::format::cbor::lent::Lent;
 use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::wire::Major;
@@ -111,7 +112,8 @@ pub(crate) fn checked_from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T
 pub(crate) fn guesses<T: DeserializeOwned>(beginning: &[u8]) -> Result<bool> {
     let mut input = ByteReader::from_slice(beginning);
     open(&mut input)?;
-    let mut decoder = Decoder::new(&mut input);
+    let lent = Lent::default();
+    let mut decoder = Decoder::lending(&mut input, &lent);
     match T::deserialize(&mut decoder) {
         Err(error) if error.kind() != ErrorKind::Truncated => Err(error),
         _ => Ok(decoder.guessed()),
@@ -181,7 +183,7 @@ pub(crate) fn read_with<R>(
 
 /// Reads the value itself; `stored` is the type name that [`open`] returned.
 pub(crate) fn read_value<T: DeserializeOwned>(input: &mut ByteReader<'_>, stored: &str) -> Result<T> {
-    T::deserialize(&mut Decoder::new(input)).map_err(|error| explain::<T>(error, stored))
+    T::deserialize(&mut Decoder::lending(input, &Lent::default())).map_err(|error| explain::<T>(error, stored))
 }
 
 /// Adds the stored and the requested type to an error about a wrong type.

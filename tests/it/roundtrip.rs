@@ -7,16 +7,21 @@ use std::sync::Arc;
 
 use larder::{Cache, Compression, memoize};
 use proptest::prelude::*;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize};
 
 use crate::persist::block_methods;
 use crate::values::{self, Value};
 
-fn through_dump<T: Serialize + DeserializeOwned>(value: &T) -> T {
+fn dumped<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     larder::dump_into(value, &mut bytes, Compression::NONE).unwrap();
-    larder::load_from(bytes.as_slice()).unwrap()
+    bytes
+}
+
+fn through_dump<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    larder::load_from(dumped(value).as_slice()).unwrap()
 }
 
 fn through_cache<T: Serialize + DeserializeOwned>(cache: &Cache, value: T) -> T {
@@ -229,6 +234,77 @@ fn values_changed_by_serde_are_not_stored() {
     // The second and third values are stored. The first and fourth are computed each time.
     let stats = cache.stats().unwrap();
     assert_eq!((stats.hits, stats.misses, stats.errors), (2, 6, 4));
+}
+
+/// Written as a struct with a private name, and read as a newtype of that name whose visitor accepts a map: what
+/// `RawValue` of serde_json does.
+#[derive(Debug, PartialEq)]
+struct Raw(String);
+
+const PRIVATE: &str = "$raw::private::Raw";
+
+impl Serialize for Raw {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct(PRIVATE, 1)?;
+        fields.serialize_field(PRIVATE, &self.0)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Content;
+
+        impl<'de> Visitor<'de> for Content {
+            type Value = Raw;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("raw content")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+                let (name, content): (String, String) = map.next_entry()?.unwrap();
+                assert_eq!(name, PRIVATE);
+                Ok(Raw(content))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(PRIVATE, Content)
+    }
+}
+
+/// Reads borrowed text and borrowed bytes, but owns its content: as fixedbitset does.
+#[derive(Debug, PartialEq)]
+struct Owned(String);
+
+impl Serialize for Owned {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Owned {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&str>::deserialize(deserializer).map(|text| Owned(text.to_owned()))
+    }
+}
+
+#[test]
+fn types_that_borrow_or_use_a_private_name_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    let raw = || vec![Raw("[1, 2]".into()), Raw(String::new())];
+    assert_eq!(through_dump(&raw()), raw());
+    assert_eq!(through_cache(&cache, raw()), raw());
+    // Longer than what is buffered of a file.
+    let owned = || vec![Owned("short".into()), Owned("long".repeat(100_000)), Owned(String::new())];
+    assert_eq!(through_dump(&owned()), owned());
+    assert_eq!(through_cache(&cache, owned()), owned());
+    let path = folder.path().join("owned.gz");
+    larder::dump(&owned(), &path).unwrap();
+    assert_eq!(larder::load::<Vec<Owned>>(&path).unwrap(), owned());
+    let error = larder::load_from::<Owned>(dumped(&7).as_slice()).unwrap_err();
+    assert_eq!(error.kind(), larder::ErrorKind::WrongType);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::format::cbor::number_items::Numbers;
 use crate::format::cbor::skip::{MAX_SKIPPED_DEPTH, skip_value};
 use crate::format::cbor::strings::{Taken, text};
 use crate::format::cbor::wire::Major;
-use crate::format::cbor::{number_slices, typed_array, wire};
+use crate::format::cbor::{lent, number_slices, typed_array, wire};
 use crate::format::numeric::number::Number;
 
 /// Bytes of the longest character in UTF-8.
@@ -20,21 +20,25 @@ const LONGEST_CHAR: u64 = 4;
 /// Upper limit for the name of a variant, in bytes. Names are part of a program, so they are short.
 const LONGEST_VARIANT: u64 = 64 << 10;
 
-impl Decoder<'_, '_> {
+/// First character of names that no type can have. serde_json writes a `RawValue` as a struct with such a name, and asks
+/// for it as a newtype, whose visitor accepts the map that a struct is here.
+const PRIVATE_NAME: char = '$';
+
+impl<'de> Decoder<'_, '_, 'de> {
     #[inline]
-    fn array<'de, V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
+    fn array<V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
         self.items(len, |items| visitor.visit_seq(items))
     }
 
     #[inline]
-    fn map<'de, V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
+    fn map<V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
         self.items(len, |items| visitor.visit_map(items))
     }
 
     /// Reads a container with `read`, which must use up its items. The result stays where it is: small ones would take
     /// longer to be moved than to be read.
     #[inline]
-    fn items<R>(&mut self, len: Option<u64>, read: impl FnOnce(&mut Items<'_, '_, '_>) -> Result<R>) -> Result<R> {
+    fn items<R>(&mut self, len: Option<u64>, read: impl FnOnce(&mut Items<'_, '_, '_, 'de>) -> Result<R>) -> Result<R> {
         self.nested(|decoder| {
             let mut items = Items { decoder, left: len };
             let result = read(&mut items);
@@ -47,7 +51,7 @@ impl Decoder<'_, '_> {
         })
     }
 
-    fn numbers<'de, V: Visitor<'de>>(&mut self, number: Number, visitor: V) -> Result<V::Value> {
+    fn numbers<V: Visitor<'de>>(&mut self, number: Number, visitor: V) -> Result<V::Value> {
         let (left, padded) = typed_array::open(self.input, number)?;
         if let Some(vector) = number_slices::read::<V>(number, left, self.input) {
             let vector = vector?;
@@ -64,14 +68,14 @@ impl Decoder<'_, '_> {
         Ok(value)
     }
 
-    fn text<'de, V: Visitor<'de>>(&mut self, len: u64, visitor: V) -> Result<V::Value> {
+    fn text<V: Visitor<'de>>(&mut self, len: u64, visitor: V) -> Result<V::Value> {
         self.input.take(len, |bytes| match bytes {
             Taken::Borrowed(bytes) => visitor.visit_str(text(bytes)?),
             owned @ Taken::Owned(_) => visitor.visit_string(owned.into_string()?),
         })
     }
 
-    fn bytes<'de, V: Visitor<'de>>(&mut self, len: u64, visitor: V) -> Result<V::Value> {
+    fn bytes<V: Visitor<'de>>(&mut self, len: u64, visitor: V) -> Result<V::Value> {
         self.input.take(len, |bytes| match bytes {
             Taken::Borrowed(bytes) => visitor.visit_bytes(bytes),
             Taken::Owned(bytes) => visitor.visit_byte_buf(bytes),
@@ -89,7 +93,7 @@ impl Decoder<'_, '_> {
 
     /// Reads a float that begins with `wanted`, at the end of what is buffered.
     #[cold]
-    fn unbuffered_float<'de, const N: usize, V: Visitor<'de>>(
+    fn unbuffered_float<const N: usize, V: Visitor<'de>>(
         &mut self,
         wanted: u8,
         visit: impl FnOnce([u8; N], V) -> Result<V::Value>,
@@ -103,7 +107,7 @@ impl Decoder<'_, '_> {
 
     /// Reads an integer of up to 64 bits at the end of what is buffered.
     #[cold]
-    fn unbuffered_integer<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+    fn unbuffered_integer<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         let initial = self.input.byte()?;
         match Major::of(initial) {
             Major::Unsigned => visitor.visit_u64(self.input.argument(initial)?),
@@ -113,7 +117,7 @@ impl Decoder<'_, '_> {
     }
 
     #[cold]
-    fn other_option<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+    fn other_option<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         match self.input.peek()? {
             wire::NONE | wire::TAG_OF_TWO_BYTES => match self.head()? {
                 head @ (Head::None | Head::Tag(wire::TAG_SOME)) => self.visit(head, visitor),
@@ -127,7 +131,7 @@ impl Decoder<'_, '_> {
     }
 
     /// Reads an integer above 64 bits. Negative ones are stored as −1 − n.
-    fn big<'de, V: Visitor<'de>>(&mut self, negative: bool, visitor: V) -> Result<V::Value> {
+    fn big<V: Visitor<'de>>(&mut self, negative: bool, visitor: V) -> Result<V::Value> {
         let len = self.input.head(Major::Bytes)?;
         if len > 16 {
             return Err(Error::custom(format!("the stored integer has {len} bytes, more than any of Rust's")));
@@ -145,7 +149,7 @@ impl Decoder<'_, '_> {
     }
 
     /// Passes the item that `head` announces to the visitor.
-    fn visit<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: V) -> Result<V::Value> {
+    fn visit<V: Visitor<'de>>(&mut self, head: Head, visitor: V) -> Result<V::Value> {
         match head {
             Head::Unsigned(value) => visitor.visit_u64(value),
             Head::Negative(value) => visit_negative(value, visitor),
@@ -175,9 +179,18 @@ impl Decoder<'_, '_> {
         if initial & 31 == wire::INDEFINITE { Ok(None) } else { self.input.argument(initial).map(Some) }
     }
 
+    /// Reads the head of a string with a known length, and returns the length. Reads nothing if something else comes next.
+    fn begins(&mut self, major: Major) -> Result<Option<u64>> {
+        let initial = self.input.peek()?;
+        if Major::of(initial) != major || initial & 31 == wire::INDEFINITE {
+            return Ok(None);
+        }
+        self.input.head(major).map(Some)
+    }
+
     /// Returns the error for an item that begins with `initial` where another type was wanted.
     #[cold]
-    fn unexpected<'de, V: Visitor<'de>>(&mut self, initial: u8, visitor: &V) -> Error {
+    fn unexpected<V: Visitor<'de>>(&mut self, initial: u8, visitor: &V) -> Error {
         match self.input.head_after(initial) {
             Ok(head) => self.unexpected_head(head, visitor),
             Err(error) => error,
@@ -185,7 +198,7 @@ impl Decoder<'_, '_> {
     }
 
     #[cold]
-    fn unexpected_head<'de, V: Visitor<'de>>(&mut self, head: Head, visitor: &V) -> Error {
+    fn unexpected_head<V: Visitor<'de>>(&mut self, head: Head, visitor: &V) -> Error {
         Error::invalid_type(head.unexpected(self.input), visitor)
     }
 }
@@ -247,7 +260,7 @@ macro_rules! floats {
     )*};
 }
 
-impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
+impl<'de> Deserializer<'de> for &mut Decoder<'_, '_, 'de> {
     type Error = Error;
 
     fn is_human_readable(&self) -> bool {
@@ -312,10 +325,22 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if lent::borrows_text::<V>()
+            && let Some(len) = self.begins(Major::Text)?
+            && let Some(bytes) = self.lend(len)?
+        {
+            return visitor.visit_borrowed_str(text(bytes)?);
+        }
         self.deserialize_string(visitor)
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if lent::borrows_bytes::<V>()
+            && let Some(len) = self.begins(Major::Bytes)?
+            && let Some(bytes) = self.lend(len)?
+        {
+            return visitor.visit_borrowed_bytes(bytes);
+        }
         self.deserialize_byte_buf(visitor)
     }
 
@@ -348,7 +373,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
     }
 
     #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
+        if name.starts_with(PRIVATE_NAME) && Major::of(self.input.peek()?) == Major::Map {
+            return self.deserialize_map(visitor);
+        }
         self.nested(|decoder| visitor.visit_newtype_struct(decoder))
     }
 

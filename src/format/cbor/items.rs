@@ -16,13 +16,13 @@ const LARGEST_DEEP_HINT: usize = 256;
 const SHALLOW: u32 = 4;
 
 /// The elements of an array, or the pairs of a map.
-pub(super) struct Items<'d, 'i, 'r> {
-    pub(super) decoder: &'d mut Decoder<'i, 'r>,
+pub(super) struct Items<'d, 'i, 'r, 'de> {
+    pub(super) decoder: &'d mut Decoder<'i, 'r, 'de>,
     /// Number of elements left; `None` if a break ends them.
     pub(super) left: Option<u64>,
 }
 
-impl Items<'_, '_, '_> {
+impl Items<'_, '_, '_, '_> {
     /// Returns whether another element follows, and counts it.
     #[inline]
     fn more(&mut self) -> Result<bool> {
@@ -63,7 +63,7 @@ impl Items<'_, '_, '_> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
+impl<'de> SeqAccess<'de> for Items<'_, '_, '_, 'de> {
     type Error = Error;
 
     #[inline]
@@ -79,7 +79,7 @@ impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
     }
 }
 
-impl<'de> MapAccess<'de> for Items<'_, '_, '_> {
+impl<'de> MapAccess<'de> for Items<'_, '_, '_, 'de> {
     type Error = Error;
 
     #[inline]
@@ -101,11 +101,11 @@ impl<'de> MapAccess<'de> for Items<'_, '_, '_> {
 }
 
 /// An enum variant with a payload: the only pair of a map.
-pub(super) struct Variant<'d, 'i, 'r> {
-    pub(super) decoder: &'d mut Decoder<'i, 'r>,
+pub(super) struct Variant<'d, 'i, 'r, 'de> {
+    pub(super) decoder: &'d mut Decoder<'i, 'r, 'de>,
 }
 
-impl<'de> EnumAccess<'de> for Variant<'_, '_, '_> {
+impl<'de> EnumAccess<'de> for Variant<'_, '_, '_, 'de> {
     type Error = Error;
     type Variant = Self;
 
@@ -115,7 +115,7 @@ impl<'de> EnumAccess<'de> for Variant<'_, '_, '_> {
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant<'_, '_, '_> {
+impl<'de> VariantAccess<'de> for Variant<'_, '_, '_, 'de> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<()> {
@@ -135,9 +135,9 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, '_> {
     }
 }
 
-impl<'i, 'r> Variant<'_, 'i, 'r> {
+impl<'i, 'r, 'de> Variant<'_, 'i, 'r, 'de> {
     /// Undoes one level of depth: a variant and its fields are two levels of the encoding, but one level of the value.
-    fn fields_of<R>(self, read: impl FnOnce(&mut Decoder<'i, 'r>) -> Result<R>) -> Result<R> {
+    fn fields_of<R>(self, read: impl FnOnce(&mut Decoder<'i, 'r, 'de>) -> Result<R>) -> Result<R> {
         self.decoder.depth -= 1;
         let result = read(self.decoder);
         self.decoder.depth += 1;

@@ -11,7 +11,7 @@
 //! | `wire`, `head`, `limits` | bytes of heads, tags, and limits |
 //! | `writer`, `reader`, `strings`, `checksum` | byte streams with a checksum |
 //! | `encoder`, `encode`, `sequence` | serde's `Serializer` |
-//! | `decoder`, `decode`, `items`, `number_items` | serde's `Deserializer` |
+//! | `decoder`, `decode`, `items`, `number_items`, `lent` | serde's `Deserializer` |
 //! | `typed_array`, `number_slices`, `read_vec`, `parallel_read`, `array_view` | fast paths for arrays of numbers |
 //! | `find`, `array_shape`, `located` | arrays in place, for memory maps |
 //! | `skip`, `copy` | values without their types |
@@ -33,6 +33,7 @@ pub(crate) mod encoder;
 pub(crate) mod find;
 pub(crate) mod head;
 pub(crate) mod items;
+pub(crate) mod lent;
 pub(crate) mod limits;
 pub(crate) mod located;
 pub(crate) mod number_items;

@@ -117,10 +117,14 @@ fn known<T: 'static, U>(value: Vec<T>) -> U {
 
 /// Returns the type of serde's visitor for `Vec<T>`.
 fn visitor_of_vector<'de, T: Deserialize<'de> + 'static>() -> TypeId {
-    match Vec::<T>::deserialize(Probe) {
+    visitor_of::<Vec<T>>()
+}
+
+/// Returns the type of the visitor with which `T` asks for a sequence, a string or bytes.
+pub(super) fn visitor_of<'de, T: Deserialize<'de>>() -> TypeId {
+    match T::deserialize(Probe) {
         Err(Found(Some(visitor))) => visitor,
-        // serde no longer calls `deserialize_seq` for vectors. No visitor has this type, so numbers are read one by
-        // one.
+        // It asks for something else. No visitor has this type, so there is no fast path.
         _ => TypeId::of::<Probe>(),
     }
 }
@@ -157,8 +161,16 @@ impl<'de> Deserializer<'de> for Probe {
         Err(Found(Some(typeid::of::<V>())))
     }
 
+    fn deserialize_str<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Found> {
+        Err(Found(Some(typeid::of::<V>())))
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Found> {
+        Err(Found(Some(typeid::of::<V>())))
+    }
+
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char string byte_buf option unit unit_struct
         newtype_struct tuple tuple_struct map struct enum identifier ignored_any
     }
 }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Result;
 use crate::format::cbor::decoder::Decoder;
 use crate::format::cbor::encoder::Encoder;
+use crate::format::cbor::lent::Lent;
 use crate::format::cbor::reader::ByteReader;
 use crate::format::cbor::writer::ByteWriter;
 
@@ -21,7 +22,7 @@ pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
 /// Decodes a value that [`to_vec`] encoded. The slice must hold nothing else.
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut input = ByteReader::from_slice(bytes);
-    let value = T::deserialize(&mut Decoder::new(&mut input))?;
+    let value = T::deserialize(&mut Decoder::lending(&mut input, &Lent::default()))?;
     input.expect_end()?;
     Ok(value)
 }
