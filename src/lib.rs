@@ -65,7 +65,7 @@ pub use key::file_digest::digest::FileDigest;
 pub use key::key_of::key_of;
 pub use observe::clear_report::ClearReport;
 pub use observe::progress::Progress;
-pub use observe::reason::{Change, ChangeKind, Difference, NotKept, Reason};
+pub use observe::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
 pub use observe::stats::Stats;
 pub use settings::units::{parse_bytes, parse_duration};
 pub use single_flight::running_calls::{Process, RunningCall};

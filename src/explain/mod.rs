@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::key::call_key::Argument;
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
-use crate::observe::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
+use crate::observe::reason::{Change, ChangeKind, Difference, NotKept, Reason, RecordedCause};
 use crate::store::entries::{Entries, Entry};
 use crate::store::history::{Event, HistoryRecord, brief, brief_code};
 use crate::store::interface::Store;
@@ -266,7 +266,7 @@ pub(crate) fn record_of(entry: &Entry) -> HistoryRecord {
     let digits = |at: usize| entry.code.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let code: Vec<u8> = (0..16).map_while(digits).collect();
     HistoryRecord {
-        event: Event::Stored(Cause::Absent),
+        event: Event::Stored(RecordedCause::Missing),
         key: entry.key,
         version: entry.version,
         code: brief_code(&code),

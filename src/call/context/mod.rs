@@ -34,7 +34,7 @@ use crate::format::cbor::slice;
 use crate::key::call_key::{Argument, Describe, Encoded, encode, previews};
 use crate::key::digest::Key;
 use crate::key::file_digest::inputs::Used;
-use crate::observe::reason::{Cause, Reason};
+use crate::observe::reason::{Reason, RecordedCause};
 use crate::observe::stats::nanoseconds;
 use crate::single_flight::join::WaitProgress;
 use crate::store::entries::Entry;
@@ -303,7 +303,7 @@ impl<'a> CallContext<'a> {
     pub(crate) fn store<T: Serialize + DeserializeOwned>(
         &self,
         arguments: Vec<Argument>,
-        cause: Cause,
+        cause: RecordedCause,
         took: Duration,
         value: &T,
         (compare, sharing): (Option<Compare<T>>, Option<MakeSharing<T>>),
