@@ -153,7 +153,8 @@ impl Entry {
 /// the iterator reaches it, so memory use does not depend on the number of entries.
 ///
 /// Entries that are stored or removed during the iteration may or may not be returned. An entry that can't be read has
-/// a [`fault`](Entry::fault).
+/// a [`fault`](Entry::fault), and a folder that can't be listed is logged; [`results`](Entries::results) returns both as
+/// errors.
 #[derive(Debug)]
 pub struct Entries {
     listing: Option<Started>,
@@ -207,6 +208,47 @@ impl Entries {
         self.len() == 0
     }
 
+    /// Returns an iterator that gives an error for each entry that can't be read, and for each folder that can't be
+    /// listed. All its entries have a header, so none has a [`fault`](Entry::fault).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// cache.get_or_compute("square", &3, || 9);
+    /// for entry in cache.entries()?.results() {
+    ///     match entry {
+    ///         Ok(entry) => println!("{} has {} bytes", entry.function, entry.size),
+    ///         Err(error) => println!("{error}"),
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn results(mut self) -> impl Iterator<Item = Result<Entry>> {
+        std::iter::from_fn(move || Some(self.advance()?.map_err(|(_, error)| error)))
+    }
+
+    /// Goes on to the next entry. An error has the key of an entry that can't be read, or none if it is of a folder that
+    /// can't be listed.
+    fn advance(&mut self) -> Option<Result<Entry, (Option<Key>, Error)>> {
+        loop {
+            let store = &*self.listing.as_ref()?.store;
+            if let Some(ListedEntry { key, .. }) = self.listed.next() {
+                self.given += 1;
+                match Entry::read(store, &self.function, key) {
+                    Ok(Some(entry)) => return Some(Ok(entry)),
+                    // It was removed since it was listed.
+                    Ok(None) => continue,
+                    Err(error) => return Some(Err((Some(key), error))),
+                }
+            }
+            match self.list_more() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err((None, error))),
+            }
+        }
+    }
+
     /// Lists more entries, which may be none. Returns whether the listing continues.
     fn list_more(&mut self) -> Result<bool> {
         let Some(started) = &mut self.listing else { return Ok(false) };
@@ -221,18 +263,12 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<Entry> {
         loop {
-            let store = &*self.listing.as_ref()?.store;
-            if let Some(listed) = self.listed.next() {
-                self.given += 1;
-                if let Some(entry) = Entry::look(store, &self.function, listed.key) {
-                    return Some(entry);
+            match self.advance()? {
+                Ok(entry) => return Some(entry),
+                Err((Some(key), error)) => {
+                    return Some(Entry::faulty(Layout::locate(&self.function, &key), key, &error));
                 }
-                continue;
-            }
-            match self.list_more() {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => tracing::warn!(%error, "a folder can't be listed"),
+                Err((None, error)) => tracing::warn!(%error, "a folder can't be listed"),
             }
         }
     }
