@@ -16,7 +16,7 @@ use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
 use crate::observe::reason::{Cause, Reason, RecordedCause};
 use crate::store::directory::Directory;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::history::{Event, HistoryRecord, brief};
 use crate::store::interface::Store;
 use crate::store::layout::Layout;

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::key::digest::Key;
 use crate::observe::stats::UsageDelta;
 use crate::store::counters::name_of_folder;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::stored_entry::EntryStat;
