@@ -256,8 +256,11 @@ fn compare<V: PartialEq>(
         None => Some((key, ChangeKind::Added)),
         Some(before) => (before != value).then_some((key, ChangeKind::Changed)),
     });
-    let mut changes: Vec<_> = rest.chain(gone).map(|(key, kind)| Change { item: name(key), kind }).collect();
-    // Put changed items first: they are a more likely cause than items that were added or removed.
+    changed_first(rest.chain(gone).map(|(key, kind)| Change { item: name(key), kind }).collect())
+}
+
+/// Puts changed items first: they are a more likely cause than items that were added or removed.
+fn changed_first(mut changes: Vec<Change>) -> Vec<Change> {
     changes.sort_by_key(|change| change.kind != ChangeKind::Changed);
     changes
 }

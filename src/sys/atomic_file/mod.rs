@@ -5,7 +5,7 @@
 
 mod publish;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -130,7 +130,7 @@ impl TempFile {
 
     /// Writes everything to the file, and opens it for reading.
     #[cfg(feature = "archive")]
-    pub(crate) fn reopen(&mut self) -> Result<File> {
+    pub(crate) fn reopen(&mut self) -> Result<fs::File> {
         let mut file = match self.file.take() {
             Some(file) => file,
             None => self.create()?,
