@@ -91,8 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         rows.push((limit, hits, misses, stats.saved - before.saved, start.elapsed(), stats));
         // What a lower limit would remove. Nothing is removed here.
         if limit == "none" {
-            let lower = Limits { max_bytes: Some(1_000_000), dry_run: true, ..Limits::default() };
-            let report = cache.trim_to(&lower)?;
+            let report = cache.trim_dry_run(&Limits::default().max_bytes(1_000_000))?;
             bar.finish_and_clear();
             println!("of {} tiles, a limit of 1 MB would keep {}", report.removed + report.kept, report.kept);
         }

@@ -65,11 +65,13 @@ pub use key::file_digest::digest::FileDigest;
 pub use key::key_of::key_of;
 pub use observe::clear_report::ClearReport;
 pub use observe::progress::Progress;
-pub use observe::reason::{Change, ChangeKind, Difference, NotKept, Reason};
+pub use observe::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
 pub use observe::stats::Stats;
 pub use settings::units::{parse_bytes, parse_duration};
 pub use single_flight::running_calls::{Process, RunningCall};
-pub use store::entries::{Entries, Entry, FunctionInfo};
+pub use store::entries::Entries;
+pub use store::entry::Entry;
+pub use store::function_info::FunctionInfo;
 pub use store::hourly_stats::Activity;
 pub use store::trim_report::TrimReport;
 pub use store::verify_report::VerifyReport;
@@ -90,7 +92,7 @@ pub mod __text {
 /// What the attribute's expansion uses. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::call::function::Definition;
+    pub use crate::call::definition::Definition;
     pub use crate::call::memory_only::call_in_memory;
     #[cfg(feature = "async")]
     pub use crate::call::memory_only::call_in_memory_async;

@@ -19,7 +19,8 @@ use crate::store::interface::{Listing, Store};
 use crate::store::layout::Layout;
 use crate::store::listed_entry::ListedEntry;
 use crate::store::stored_entry::{EntryStat, StoredEntry};
-use crate::sys::atomic_file::{TempFile, create_private_folder};
+use crate::sys::atomic_file::TempFile;
+use crate::sys::private_folder::create_private_folder;
 
 /// Store that counts what one thread does in it.
 #[derive(Debug, Default)]

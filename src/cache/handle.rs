@@ -9,6 +9,7 @@ use crate::cache::summary;
 use crate::engine::cache_engine::Engine;
 use crate::engine::cache_folder::{CacheFolder, Plan};
 use crate::engine::eviction::policy::Limits;
+use crate::engine::eviction::trim::Removal;
 use crate::engine::memory_tier::tier::MemoryTier;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
@@ -16,7 +17,8 @@ use crate::key::caller;
 use crate::key::digest::Key;
 use crate::observe::clear_report::ClearReport;
 use crate::single_flight::table::InFlightTable;
-use crate::store::entries::{Entry, FunctionInfo};
+use crate::store::entry::Entry;
+use crate::store::function_info::FunctionInfo;
 use crate::store::history::{HistoryRecord, note};
 use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
@@ -147,13 +149,13 @@ impl Cache {
     /// Errors of [`trim_to`](Cache::trim_to).
     pub fn trim(&self) -> Result<TrimReport> {
         match self.writable()? {
-            Some(place) => self.trim_to(&place.limits),
+            Some(place) => self.engine().trim(place, &place.limits, Removal::Real),
             None => Ok(TrimReport::default()),
         }
     }
 
-    /// Removes stored results, the least recently used first, until the cache is within these limits. With `dry_run`,
-    /// only reports what would be removed.
+    /// Removes stored results, the least recently used first, until the cache is within these limits.
+    /// [`trim_dry_run`](Cache::trim_dry_run) tells what that would remove.
     ///
     /// The time of an entry's last use is known to within a minute.
     ///
@@ -167,13 +169,38 @@ impl Cache {
     /// for n in 0..10 {
     ///     cache.get_or_compute("square", &n, || n * n);
     /// }
-    /// let trimmed = cache.trim_to(&Limits { max_entries: Some(4), ..Limits::default() })?;
+    /// let trimmed = cache.trim_to(&Limits::default().max_entries(4))?;
     /// assert_eq!((trimmed.removed, trimmed.kept), (6, 4));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn trim_to(&self, limits: &Limits) -> Result<TrimReport> {
-        let place = if limits.dry_run { self.place() } else { self.writable()? };
-        place.map_or_else(|| Ok(TrimReport::default()), |place| self.engine().trim(place, limits))
+        match self.writable()? {
+            Some(place) => self.engine().trim(place, limits, Removal::Real),
+            None => Ok(TrimReport::default()),
+        }
+    }
+
+    /// Returns what [`trim_to`](Cache::trim_to) would remove. Removes nothing, and works with a read-only cache as well.
+    ///
+    /// # Errors
+    /// If a folder can't be listed.
+    ///
+    /// ```
+    /// # use larder::Limits;
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::open(folder.path())?;
+    /// for n in 0..10 {
+    ///     cache.get_or_compute("square", &n, || n * n);
+    /// }
+    /// assert_eq!(cache.trim_dry_run(&Limits::default().max_entries(4))?.removed, 6);
+    /// assert_eq!(cache.entries()?.len(), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trim_dry_run(&self, limits: &Limits) -> Result<TrimReport> {
+        match self.place() {
+            Some(place) => self.engine().trim(place, limits, Removal::DryRun),
+            None => Ok(TrimReport::default()),
+        }
     }
 
     /// Removes the stored results of the functions that [`functions`](Cache::functions) lists under this name. Returns

@@ -9,7 +9,9 @@ use crate::key::digest::Key;
 use crate::observe::stats::Stats;
 use crate::single_flight::running_calls::Process;
 use crate::store::entries;
-use crate::store::entries::{Entries, Entry, FunctionInfo};
+use crate::store::entries::Entries;
+use crate::store::entry::Entry;
+use crate::store::function_info::FunctionInfo;
 use crate::store::hourly_stats::Activity;
 use crate::store::verify_report::VerifyReport;
 

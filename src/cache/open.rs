@@ -16,6 +16,7 @@ use crate::store::layout::Layout;
 use crate::store::orphaned_temps;
 use crate::sys::fork::once::Once;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::user_folders;
 
 /// Default time that a call waits for a leader that makes no progress.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
@@ -118,7 +119,7 @@ impl Cache {
     pub fn global_path() -> Result<PathBuf> {
         match settings::FOLDER.try_get()? {
             Some(folder) => Ok(folder),
-            None => dirs::cache_dir().map(|folder| folder.join("larder")).ok_or_else(|| {
+            None => user_folders::cache().map(|folder| folder.join("larder")).ok_or_else(|| {
                 Error::new(ErrorKind::NotFound, "this user has no cache folder; set LARDER_DIR to choose one")
             }),
         }

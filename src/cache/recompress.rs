@@ -7,7 +7,7 @@ use crate::error::too_large::TooLarge;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
 use crate::format::document;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::read::EntryReader;
 use crate::store::write::{Fits, write_with};
 

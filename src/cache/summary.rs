@@ -17,6 +17,7 @@ use crate::sys::fork::once::Lazy;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::locked::locked;
 use crate::sys::stderr::print_line;
+use crate::sys::user_folders;
 use crate::text::humanize::{count, duration, number, size};
 
 /// What a cache did for this process. Returned by [`Cache::summary`](crate::Cache::summary), and printed when the
@@ -61,7 +62,7 @@ impl fmt::Display for Summary {
 
 /// Displays a path, with `~` for the user's home folder.
 fn short(path: &Path) -> String {
-    let home = dirs::home_dir();
+    let home = user_folders::home();
     match home.as_deref().filter(|home| home.parent().is_some()).and_then(|home| path.strip_prefix(home).ok()) {
         Some(rest) => Path::new("~").join(rest).display().to_string(),
         None => path.display().to_string(),
@@ -139,7 +140,7 @@ mod tests {
         assert!(summary.to_string().contains("3 computed, 1 call went past it, 2 faults, saved"));
         summary.path = PathBuf::new();
         assert_eq!(summary.to_string(), "larder: off, 1 call computed in 0 ns");
-        if let Some(home) = dirs::home_dir().filter(|home| home.parent().is_some()) {
+        if let Some(home) = user_folders::home().filter(|home| home.parent().is_some()) {
             assert_eq!(short(&home.join("x")), Path::new("~").join("x").display().to_string());
         }
     }

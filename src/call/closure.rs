@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::handle::Cache;
-use crate::call::function::{Definition, Memo};
+use crate::call::definition::Definition;
+use crate::call::function::Memo;
 use crate::call::options::Rules;
 use crate::call::result_shape::{FallibleResult, PlainResult, ResultShape};
 use crate::call::run;

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 
 use crate::cache::handle::Cache;
-use crate::call::context::{CallContext, recall};
-use crate::call::function::{Definition, Memo};
+use crate::call::context::CallContext;
+use crate::call::context::lookup::recall;
+use crate::call::definition::Definition;
+use crate::call::function::Memo;
 use crate::call::miss::{CallOptions, done};
 use crate::call::options::Rules;
 use crate::call::result_shape::PlainResult;

@@ -1,80 +1,36 @@
-//! A memoized function: its identity, and its state in each cache it is used with.
+//! `Memo`: a memoized function.
+//!
+//! A `definition` makes it. `function_homes` finds its `function_state` in the cache of a call.
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::cache::handle::Cache;
-use crate::cache::weak_handle::WeakCache;
+use crate::call::definition::Definition;
+use crate::call::function_homes::FunctionHomes;
+use crate::call::function_state::FunctionState;
 use crate::call::memory_results::MemoryResults;
-use crate::call::shared_results::SharedResults;
-use crate::engine::eviction::function_limits::FunctionLimits;
 use crate::engine::eviction::policy::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::compress::compression::Compression;
-use crate::key::code_version::{Code, CodeFile, Items, Track};
+use crate::key::code_version::{Code, CodeFile, Track};
 use crate::key::digest::Key;
 use crate::key::function_key::Function;
-use crate::observe::function_counters::FunctionCounters;
 use crate::observe::stats::Stats;
-use crate::store::entries::{Entries, Entry};
+use crate::store::entries::Entries;
+use crate::store::entry::Entry;
 use crate::store::function_file::FunctionFile;
 use crate::store::history::brief_code;
 use crate::store::layout::Layout;
 use crate::store::owned_files;
 use crate::store::owned_files::Role;
-use crate::sys::atomic_file::create_private_folder;
 use crate::sys::file::read_now;
 use crate::sys::fork::per_process::PerProcess;
+use crate::sys::private_folder::create_private_folder;
 use crate::sys::{atomic_file, fault_injection};
-
-/// Everything that the attribute knows about a function.
-#[derive(Clone, Debug)]
-pub struct Definition {
-    /// `CARGO_PKG_NAME`.
-    pub package: &'static str,
-    /// The function's path, or the name that the user chose.
-    pub path: String,
-    /// The position in the source, if several functions may have the same path.
-    pub position: Option<(u32, u32)>,
-    /// The option `version`.
-    pub version: u64,
-    /// The function's code.
-    pub code: Code,
-    /// The function's signature, to show to people.
-    pub signature: &'static str,
-    /// The option `compress`.
-    pub compression: Option<Compression>,
-    /// The options `max_bytes`, `max_entries` and `max_idle`.
-    pub limits: Limits,
-    /// The option `stale_on_error`.
-    pub stale_on_error: Option<Duration>,
-}
-
-impl Definition {
-    /// Returns the definition of a closure, from its name and the type of its result.
-    pub(crate) fn of_closure(name: &str, stored: &'static str) -> Self {
-        Definition {
-            package: "",
-            path: name.to_owned(),
-            position: None,
-            version: 0,
-            code: Code {
-                track: Track::Type(stored),
-                unseen: &[],
-                items: Items::new(""),
-                predicates: &[],
-                environment: &[],
-            },
-            signature: "",
-            compression: None,
-            limits: Limits::default(),
-            stale_on_error: None,
-        }
-    }
-}
 
 /// One memoized function: `fit::memo()` for a function `fit`.
 pub struct Memo {
@@ -87,70 +43,7 @@ pub struct Memo {
     stale_on_error: Option<Duration>,
     /// The results of a function with the option `memory_only`.
     in_memory: PerProcess<MemoryResults>,
-    /// State in the cache of the first call. Most functions use only this cache.
-    home: Arc<FunctionState>,
-    /// State in the cache of the last call that used another one.
-    other: PerProcess<Other>,
-    /// Whether the last call used the cache of `other`.
-    is_elsewhere: AtomicBool,
-    /// Whether a call had the first cache.
-    is_home_used: AtomicBool,
-    /// Whether this process used the function with caches in several folders.
-    has_several: AtomicBool,
-}
-
-type Other = RwLock<Option<Arc<FunctionState>>>;
-
-/// State of a function in one cache.
-pub(crate) struct FunctionState {
-    cache: WeakCache,
-    /// The function's folder in the cache; `None` if the cache is off.
-    pub(crate) folder: Option<Arc<Path>>,
-    /// The function's counters in the cache.
-    tally: PerProcess<Arc<FunctionCounters>>,
-    /// Whether this process has written or checked the file that describes the function.
-    described: AtomicBool,
-    /// When the function's own limits are enforced next.
-    limits: PerProcess<FunctionLimits>,
-    /// Results in an `Arc` that this process still has.
-    shared: PerProcess<SharedResults>,
-}
-
-impl FunctionState {
-    fn new(function: &Function, cache: Cache) -> Arc<Self> {
-        let folder: Option<Arc<Path>> = cache.engine().layout().map(|layout| layout.function(function).into());
-        let tally = cache.engine().accounting.counters(folder.as_deref(), &function.path).into();
-        Arc::new(FunctionState {
-            cache: WeakCache::new(cache),
-            folder,
-            tally,
-            described: AtomicBool::new(false),
-            limits: PerProcess::new(),
-            shared: PerProcess::new(),
-        })
-    }
-
-    /// Returns when the function's own limits are enforced next.
-    pub(crate) fn limits(&self) -> &FunctionLimits {
-        self.limits.get()
-    }
-
-    /// Returns the results in an `Arc` that this process still has.
-    pub(crate) fn shared(&self) -> &SharedResults {
-        self.shared.get()
-    }
-
-    /// Returns the function's counters in the cache.
-    #[inline]
-    pub(crate) fn tally(&self) -> &Arc<FunctionCounters> {
-        self.tally.get_or(|parents| {
-            self.cache
-                .get()
-                .engine()
-                .accounting
-                .counters_named(parents.map_or_else(String::new, |tally| tally.name().to_owned()))
-        })
-    }
+    homes: FunctionHomes,
 }
 
 impl Memo {
@@ -168,11 +61,7 @@ impl Memo {
         let limits = checked(definition.limits, &function.path);
         Memo {
             key: function.key(),
-            home: FunctionState::new(&function, cache),
-            other: PerProcess::new(),
-            is_elsewhere: AtomicBool::new(false),
-            is_home_used: AtomicBool::new(false),
-            has_several: AtomicBool::new(false),
+            homes: FunctionHomes::new(FunctionState::new(&function, cache)),
             function,
             code: definition.code,
             signature: definition.signature,
@@ -191,7 +80,7 @@ impl Memo {
     /// Returns the cache that holds the results. If the attribute's `cache` depends on the arguments, this is the
     /// cache of the last call in this process.
     pub fn cache(&self) -> Cache {
-        self.last_home().cache.get()
+        self.homes.last().cache.get()
     }
 
     /// Returns the counters of this function in its [`cache`](Memo::cache), summed over all processes.
@@ -199,7 +88,7 @@ impl Memo {
     /// # Errors
     /// Returns an error if the counter file can't be read.
     pub fn stats(&self) -> Result<Stats> {
-        let home = self.last_home();
+        let home = self.homes.last();
         Ok(home.cache.get().engine().accounting.totals_of(home.folder.as_deref(), home.tally()).stats())
     }
 
@@ -306,7 +195,7 @@ impl Memo {
     }
 
     fn expect_one_folder(&self, instead: &str) -> Result<()> {
-        if self.has_several.load(Ordering::Relaxed) {
+        if self.homes.are_several() {
             let what =
                 format!("this function was used with caches in several folders; use `{instead}` to say which is meant");
             return Err(Error::new(ErrorKind::InvalidInput, what));
@@ -375,65 +264,10 @@ impl Memo {
         self.with_home(cache, Arc::clone)
     }
 
+    /// Calls `work` with the function's state in `cache`, and remembers `cache` as the last one used.
     #[inline]
     pub(crate) fn with_home<T>(&self, cache: &Cache, work: impl FnOnce(&Arc<FunctionState>) -> T) -> T {
-        let is_elsewhere = !self.home.cache.is(cache);
-        if self.is_elsewhere.load(Ordering::Relaxed) != is_elsewhere {
-            self.is_elsewhere.store(is_elsewhere, Ordering::Relaxed);
-        }
-        if is_elsewhere {
-            return work(&self.other_home(cache));
-        }
-        if !self.is_home_used.load(Ordering::Relaxed) {
-            self.use_home(cache);
-        }
-        work(&self.home)
-    }
-
-    /// Remembers that a call had the first cache.
-    #[cold]
-    fn use_home(&self, cache: &Cache) {
-        self.is_home_used.store(true, Ordering::Relaxed);
-        let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
-        self.compare_folders(other.as_ref().map(|other| other.cache.get()), cache);
-    }
-
-    /// Remembers whether two caches that calls had are in different folders.
-    fn compare_folders(&self, one: Option<Cache>, other: &Cache) {
-        let differs = |one: Cache| one.is_enabled() && other.is_enabled() && one.path() != other.path();
-        if one.is_some_and(differs) {
-            self.has_several.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn other_home(&self, cache: &Cache) -> Arc<FunctionState> {
-        let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(home) = other.as_ref().filter(|home| home.cache.is(cache)) {
-            return home.clone();
-        }
-        self.compare_folders(other.as_ref().map(|home| home.cache.get()), cache);
-        drop(other);
-        if self.is_home_used.load(Ordering::Relaxed) {
-            self.compare_folders(Some(self.home.cache.get()), cache);
-        }
-        let home = FunctionState::new(&self.function, cache.clone());
-        *self.other().write().unwrap_or_else(PoisonError::into_inner) = Some(home.clone());
-        home
-    }
-
-    fn other(&self) -> &Other {
-        self.other.get_or(|parents| {
-            let known = parents.and_then(|parents| parents.try_read().ok()?.clone());
-            RwLock::new(known)
-        })
-    }
-
-    fn last_home(&self) -> Arc<FunctionState> {
-        let other = self.other().read().unwrap_or_else(PoisonError::into_inner);
-        match &*other {
-            Some(other) if self.is_elsewhere.load(Ordering::Relaxed) => other.clone(),
-            _ => self.home.clone(),
-        }
+        self.homes.with(&self.function, cache, work)
     }
 
     /// Creates the function's folder and the file in it that describes the function.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::cache::handle::Cache;
-use crate::call::context::{CallContext, Lookup};
+use crate::call::context::CallContext;
+use crate::call::context::lookup::Lookup;
 use crate::call::function::Memo;
 use crate::call::miss::{CallOptions, done};
 use crate::call::options::Rules;

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::call::context::{CallContext, Lookup};
+use crate::call::context::CallContext;
+use crate::call::context::lookup::Lookup;
 use crate::call::options::Rules;
 use crate::call::outcome::Outcome;
 use crate::call::result_shape::ResultShape;

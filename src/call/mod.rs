@@ -2,7 +2,8 @@
 //!
 //! Read the files in this order:
 //!
-//! - `function`: a memoized function, and its state in each cache it is used with.
+//! - `definition`, `function`: a memoized function; `function_state`, `function_homes`: its state in each cache that it is
+//!   used with.
 //! - `options`, `predicate`: when a stored result may be used and a new one stored (`max_age`, `valid`, `store_if`).
 //! - `result_shape`, `type_checks`: which part of the return value is stored, and the compiler messages if it can't
 //!   be.
@@ -20,9 +21,12 @@
 pub(crate) mod async_handle;
 pub(crate) mod closure;
 pub(crate) mod context;
+pub(crate) mod definition;
 #[cfg(test)]
 mod faulty_store_tests;
 pub(crate) mod function;
+mod function_homes;
+pub(crate) mod function_state;
 pub(crate) mod handle;
 pub(crate) mod memory_only;
 pub(crate) mod memory_results;

@@ -7,7 +7,7 @@ use crate::call::result_shape::ResultShape;
 use crate::call::shared_results::MakeSharing;
 use crate::call::type_checks::{Comparable, Shareable};
 use crate::files::equality::Compare;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 
 /// The rules of a function that returns `R`. `S` selects the part of the result that is stored.
 pub struct Rules<R, S: ResultShape<R>> {

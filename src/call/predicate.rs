@@ -1,6 +1,6 @@
 //! The kinds of predicates that the option `valid` accepts.
 
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 
 /// A function that decides whether a stored value of type `T` may be used. `By` names its parameters.
 #[diagnostic::on_unimplemented(

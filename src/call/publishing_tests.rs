@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use crate::cache::handle::Cache;
-use crate::call::function::{Definition, Memo};
+use crate::call::definition::Definition;
+use crate::call::function::Memo;
 use crate::call::options::Rules;
 use crate::call::result_shape::PlainResult;
 use crate::call::run;

@@ -10,7 +10,8 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::cache::handle::Cache;
-use crate::call::context::{CallContext, encode_for, recall};
+use crate::call::context::lookup::recall;
+use crate::call::context::{CallContext, encode_for};
 use crate::call::function::Memo;
 use crate::call::miss::{CallOptions, LookupStep, Miss, RunOutcome, done, look};
 use crate::call::options::Rules;

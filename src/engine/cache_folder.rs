@@ -14,7 +14,7 @@ use crate::observe::progress::Watcher;
 use crate::observe::stats::UsageDelta;
 use crate::single_flight::table::InFlightTable;
 use crate::store::counters::name_of_folder;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::sys::lock::key_locks::KeyLocks;

@@ -8,7 +8,7 @@ use crate::engine::cache_engine::Engine;
 use crate::engine::cache_folder::CacheFolder;
 use crate::engine::eviction::evictor::EvictionContext;
 use crate::engine::eviction::policy::Limits;
-use crate::engine::eviction::trim::trim;
+use crate::engine::eviction::trim::{Removal, trim};
 use crate::engine::failures::Failures;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::digest::Key;
@@ -118,9 +118,9 @@ impl Engine {
         ClearReport::of(removed + late, result.and(cleared).and(counted.map(drop)))
     }
 
-    /// Removes entries until these limits hold, and corrects the counters.
-    pub(crate) fn trim(&self, place: &CacheFolder, limits: &Limits) -> Result<TrimReport> {
-        trim(self.eviction_context(place, &|folder, key| self.evict(folder, key)), limits)
+    /// Removes entries until these limits hold, and corrects the counters; a dry run only reports.
+    pub(crate) fn trim(&self, place: &CacheFolder, limits: &Limits, removal: Removal) -> Result<TrimReport> {
+        trim(self.eviction_context(place, &|folder, key| self.evict(folder, key)), limits, removal)
     }
 
     /// Enforces the limits in the background. Returns whether there is more to do.

@@ -8,7 +8,7 @@ use crate::explain::{changes, history, record_of};
 use crate::key::code_version::CodeFile;
 use crate::observe::reason::{Change, Difference};
 use crate::store::directory::Directory;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::history::{Event, brief};
 use crate::store::layout::Layout;
 

@@ -17,8 +17,9 @@ use serde::Serialize;
 use crate::key::call_key::Argument;
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
-use crate::observe::reason::{Cause, Change, ChangeKind, Difference, NotKept, Reason};
-use crate::store::entries::{Entries, Entry};
+use crate::observe::reason::{Change, ChangeKind, Difference, NotKept, Reason, RecordedCause};
+use crate::store::entries::Entries;
+use crate::store::entry::Entry;
 use crate::store::history::{Event, HistoryRecord, brief, brief_code};
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
@@ -255,8 +256,11 @@ fn compare<V: PartialEq>(
         None => Some((key, ChangeKind::Added)),
         Some(before) => (before != value).then_some((key, ChangeKind::Changed)),
     });
-    let mut changes: Vec<_> = rest.chain(gone).map(|(key, kind)| Change { item: name(key), kind }).collect();
-    // Put changed items first: they are a more likely cause than items that were added or removed.
+    changed_first(rest.chain(gone).map(|(key, kind)| Change { item: name(key), kind }).collect())
+}
+
+/// Puts changed items first: they are a more likely cause than items that were added or removed.
+fn changed_first(mut changes: Vec<Change>) -> Vec<Change> {
     changes.sort_by_key(|change| change.kind != ChangeKind::Changed);
     changes
 }
@@ -266,7 +270,7 @@ pub(crate) fn record_of(entry: &Entry) -> HistoryRecord {
     let digits = |at: usize| entry.code.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let code: Vec<u8> = (0..16).map_while(digits).collect();
     HistoryRecord {
-        event: Event::Stored(Cause::Absent),
+        event: Event::Stored(RecordedCause::Missing),
         key: entry.key,
         version: entry.version,
         code: brief_code(&code),

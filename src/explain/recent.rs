@@ -14,9 +14,9 @@ use crate::explain::Missing;
 use crate::key::call_key::Argument;
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
-use crate::observe::reason::Cause;
+use crate::observe::reason::{Cause, Reason, RecordedCause};
 use crate::store::directory::Directory;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::history::{Event, HistoryRecord, brief};
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
@@ -35,8 +35,8 @@ pub struct Computation {
     pub key: Key,
     /// The arguments of the call; empty if its entry is gone.
     pub arguments: Vec<Argument>,
-    /// Why the call was computed, as a sentence without a subject; `None` if its result was removed on request.
-    pub why: Option<String>,
+    /// Why the call was computed; `None` if its result was removed on request. As JSON: a sentence without a subject.
+    pub why: Option<Cause>,
 }
 
 impl Cache {
@@ -54,7 +54,8 @@ impl Cache {
     ///
     /// let recent = cache.recent(10)?;
     /// assert_eq!(recent.len(), 2);
-    /// assert!(recent[0].why.as_ref().unwrap().starts_with("never computed with these arguments: "));
+    /// let why = recent[0].why.as_ref().unwrap().to_string();
+    /// assert!(why.starts_with("never computed with these arguments: "));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn recent(&self, most: usize) -> Result<Vec<Computation>> {
@@ -104,20 +105,19 @@ fn recent(
     let arguments = entry.map_or_else(Vec::new, |entry| entry.arguments);
     let why = match record.event {
         Event::Forgotten | Event::NotKept(_) => None,
-        Event::Stored(Cause::Absent) => Some(reason(store, folder, &arguments, before, record)),
-        Event::Stored(cause) => Some(sentence(cause).to_owned()),
+        Event::Stored(recorded) => Some(cause(recorded, || missing_reason(store, folder, &arguments, before, record))),
     };
     Computation { at: record.time, function: function.to_owned(), key: record.key, arguments, why }
 }
 
 /// Returns why no result was stored, judging by the calls before.
-fn reason(
+fn missing_reason(
     store: &Arc<dyn Store>,
     folder: &Path,
     arguments: &[Argument],
     before: &[HistoryRecord],
     record: &HistoryRecord,
-) -> String {
+) -> Reason {
     let parts = CodeFile::read(folder, &record.code).unwrap_or_default();
     // The entry may have been replaced since by one with other arguments.
     let shown = if arguments.iter().map(brief).eq(record.arguments.iter().copied()) { arguments } else { &[] };
@@ -132,18 +132,18 @@ fn reason(
         digests: record.arguments.clone(),
         unkept: None,
     };
-    missing.reason_after(before).to_string()
+    missing.reason_after(before)
 }
 
-fn sentence(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Absent => "nothing was stored",
-        Cause::Refreshed => "refreshed on request",
-        Cause::Expired => "what was stored had expired",
-        Cause::Damaged => "what was stored was damaged",
-        Cause::Unreadable => "what was stored was unreadable",
-        Cause::Rejected => "what was stored was rejected by `valid`",
-        Cause::PartGone => "what was stored referred to a result that is gone",
-        Cause::Verified => "what was stored was not the same when it was verified",
+fn cause(recorded: RecordedCause, missing: impl FnOnce() -> Reason) -> Cause {
+    match recorded {
+        RecordedCause::Missing => Cause::Missing(missing()),
+        RecordedCause::Refreshed => Cause::Refreshed,
+        RecordedCause::Expired => Cause::Expired,
+        RecordedCause::Damaged => Cause::Damaged,
+        RecordedCause::Unreadable => Cause::Unreadable,
+        RecordedCause::Rejected => Cause::Rejected,
+        RecordedCause::Verified => Cause::Verified,
+        RecordedCause::PartGone => Cause::PartGone,
     }
 }

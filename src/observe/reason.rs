@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::too_large::TooLarge;
 use crate::text::humanize::duration;
@@ -146,11 +146,57 @@ impl fmt::Display for NotKept {
     }
 }
 
-/// Why a stored result had been computed.
+/// Why a stored result had been computed, as far as the history records it: less than the [`Reason`] that the call itself
+/// got. Displayed as a sentence without a subject, which is also its JSON.
+///
+/// [`Computation::why`](crate::Computation::why) has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// No result was stored, for this reason, judging by the calls before.
+    Missing(Reason),
+    /// The caller asked for it with `refresh`, or the user with `LARDER=refresh`.
+    Refreshed,
+    /// The stored result was older than the option `max_age` allowed.
+    Expired,
+    /// The stored result was corrupt.
+    Damaged,
+    /// There was a stored result, but it couldn't be read.
+    Unreadable,
+    /// The option `valid` rejected the stored result.
+    Rejected,
+    /// The function returned another result when `LARDER=verify` ran it again.
+    Verified,
+    /// The stored result held a reference to a result that was gone.
+    PartGone,
+}
+
+impl Serialize for Cause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cause::Missing(reason) => return reason.fmt(f),
+            Cause::Refreshed => "refreshed on request",
+            Cause::Expired => "what was stored had expired",
+            Cause::Damaged => "what was stored was damaged",
+            Cause::Unreadable => "what was stored was unreadable",
+            Cause::Rejected => "what was stored was rejected by `valid`",
+            Cause::Verified => "what was stored was not the same when it was verified",
+            Cause::PartGone => "what was stored referred to a result that is gone",
+        })
+    }
+}
+
+/// What the history records of a [`Cause`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// No result was stored.
-    Absent,
+pub(crate) enum RecordedCause {
+    /// No result was stored. The calls before show why.
+    Missing,
     Refreshed,
     Expired,
     Damaged,
@@ -162,16 +208,16 @@ pub(crate) enum Cause {
 
 impl Reason {
     /// Returns the cause that is recorded with the entry.
-    pub(crate) fn cause(&self) -> Cause {
+    pub(crate) fn cause(&self) -> RecordedCause {
         match self {
-            Reason::Refreshed => Cause::Refreshed,
-            Reason::Expired { .. } => Cause::Expired,
-            Reason::Damaged { .. } => Cause::Damaged,
-            Reason::Unreadable { .. } => Cause::Unreadable,
-            Reason::Rejected => Cause::Rejected,
-            Reason::Verified { .. } => Cause::Verified,
-            Reason::PartGone { .. } => Cause::PartGone,
-            _ => Cause::Absent,
+            Reason::Refreshed => RecordedCause::Refreshed,
+            Reason::Expired { .. } => RecordedCause::Expired,
+            Reason::Damaged { .. } => RecordedCause::Damaged,
+            Reason::Unreadable { .. } => RecordedCause::Unreadable,
+            Reason::Rejected => RecordedCause::Rejected,
+            Reason::Verified { .. } => RecordedCause::Verified,
+            Reason::PartGone { .. } => RecordedCause::PartGone,
+            _ => RecordedCause::Missing,
         }
     }
 

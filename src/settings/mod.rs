@@ -18,6 +18,7 @@ use crate::settings::run_mode::RunMode;
 use crate::settings::units::{parse_bytes, parse_duration};
 use crate::sys::env::{Setting, number, text_of, warn_once, wrong};
 use crate::sys::fork::once::Once;
+use crate::sys::user_folders;
 use crate::sys::workers::THREADS_VARIABLE;
 use crate::text::nearest::nearest;
 
@@ -156,7 +157,7 @@ fn folder(text: &OsStr) -> Result<PathBuf> {
     else {
         return Ok(path.to_owned());
     };
-    let home = dirs::home_dir().filter(|_| first.as_os_str() == "~");
+    let home = user_folders::home().filter(|_| first.as_os_str() == "~");
     let home = home.ok_or_else(|| no_home(path))?;
     // Joining an empty path would add a slash at the end.
     let rest: PathBuf = path.components().skip(1).collect();
@@ -215,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_tilde_is_the_home_folder() {
-        let Some(home) = dirs::home_dir() else { return };
+        let Some(home) = user_folders::home() else { return };
         let of = |text: &str| folder(OsStr::new(text)).unwrap();
         assert_eq!((of("~"), of("~/"), of("~/a/b")), (home.clone(), home.clone(), home.join("a").join("b")));
         assert_eq!((of("/a/~/b"), of("./~/b")), ("/a/~/b".into(), "./~/b".into()));

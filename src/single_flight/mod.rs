@@ -21,6 +21,8 @@
 pub(crate) mod flight;
 pub(crate) mod holder;
 pub(crate) mod join;
+#[cfg(test)]
+mod order_tests;
 pub(crate) mod other_process;
 pub(crate) mod progress_probe;
 pub(crate) mod report_file;

@@ -15,13 +15,13 @@ use crate::error::{Error, Result};
 use crate::key::digest::Key;
 use crate::observe::stats::nanoseconds;
 use crate::single_flight::progress_probe::ProcessWatch;
-use crate::sys::atomic_file::create_private_folder;
 use crate::sys::file;
 use crate::sys::file::{open_to_change, read_now, write_all_at};
 use crate::sys::file_id::TrackedFile;
 use crate::sys::fork::lock_file::LockFile;
 use crate::sys::fork::once::Once;
 use crate::sys::lock::whole_file;
+use crate::sys::private_folder::create_private_folder;
 
 const SUFFIX: &str = ".json";
 

@@ -7,7 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::layout::Layout;
 use crate::store::names::{CACHEDIR_TAG, GITIGNORE, GITIGNORE_FILE, TAG_FILE, VERSION_FOLDER};
 use crate::store::{orphaned_temps, owned_files, root};
-use crate::sys::atomic_file::{FileKind, create_private_folder};
+use crate::sys::atomic_file::FileKind;
+use crate::sys::private_folder::create_private_folder;
 use crate::sys::{atomic_file, cross_device, permissions};
 
 impl Layout {

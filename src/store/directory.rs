@@ -21,12 +21,13 @@ use crate::store::layout::Layout;
 use crate::store::owned_files;
 use crate::store::stored_entry::{EntryStat, StoredEntry};
 use crate::store::walk::Walk;
-use crate::sys::atomic_file::{TempFile, create_private_folder};
+use crate::sys::atomic_file::TempFile;
 use crate::sys::file::open_entry;
 use crate::sys::file_id::FileId;
 use crate::sys::file_system::is_folder_full;
 use crate::sys::fork::per_process::PerProcess;
 use crate::sys::locked::locked;
+use crate::sys::private_folder::create_private_folder;
 
 /// How long the store relies on having seen no spread folder for a function.
 const SPREAD_CHECK_INTERVAL: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::format::value::read;
 use crate::format::value::tree::Value;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::read::EntryReader;
 use crate::store::stored_entry::StoredEntry;
 

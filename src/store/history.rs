@@ -19,7 +19,7 @@ use twox_hash::XxHash3_64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::call_key::Argument;
 use crate::key::digest::Key;
-use crate::observe::reason::{Cause, NotKept};
+use crate::observe::reason::{NotKept, RecordedCause};
 use crate::observe::stats::{kind_of, nanoseconds};
 use crate::store::layout::Layout;
 use crate::sys::atomic_file::FileKind;
@@ -38,7 +38,7 @@ const LONGEST: u64 = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// Its result was stored.
-    Stored(Cause),
+    Stored(RecordedCause),
     /// The entry was removed on request.
     Forgotten,
     /// The result was computed, but not stored.
@@ -59,20 +59,20 @@ pub(crate) enum Kind {
 
 /// Events in the order of their numbers in the file. New ones may only be appended.
 const EVENTS: [Event; 14] = [
-    Event::Stored(Cause::Absent),
+    Event::Stored(RecordedCause::Missing),
     Event::Forgotten,
-    Event::Stored(Cause::Refreshed),
-    Event::Stored(Cause::Expired),
-    Event::Stored(Cause::Damaged),
-    Event::Stored(Cause::Unreadable),
-    Event::Stored(Cause::Rejected),
-    Event::Stored(Cause::Verified),
+    Event::Stored(RecordedCause::Refreshed),
+    Event::Stored(RecordedCause::Expired),
+    Event::Stored(RecordedCause::Damaged),
+    Event::Stored(RecordedCause::Unreadable),
+    Event::Stored(RecordedCause::Rejected),
+    Event::Stored(RecordedCause::Verified),
     Event::NotKept(Kind::Err),
     Event::NotKept(Kind::Panic),
     Event::NotKept(Kind::StoreIf),
     Event::NotKept(Kind::TooLarge),
     Event::NotKept(Kind::Fault),
-    Event::Stored(Cause::PartGone),
+    Event::Stored(RecordedCause::PartGone),
 ];
 
 /// One record of the history.

@@ -192,7 +192,7 @@ mod tests {
         let functions = root.path().join("v1");
         let entry = format!("{}.larder", "0123456789abcdef".repeat(4));
         let folder = functions.join("a").join("v1").join("f");
-        crate::sys::atomic_file::create_private_folder(&folder).unwrap();
+        crate::sys::private_folder::create_private_folder(&folder).unwrap();
         let here = folder.join(&entry);
         assert_eq!(find(&functions, &here), None);
         std::io::Write::write_all(&mut fs::File::create(&here).unwrap(), b"x").unwrap();

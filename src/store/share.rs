@@ -2,8 +2,8 @@
 
 use crate::store::layout::Layout;
 use crate::store::owned_files;
-use crate::sys::atomic_file::create_private_folder;
 use crate::sys::permissions;
+use crate::sys::private_folder::create_private_folder;
 
 impl Layout {
     /// Records who may use the cache, whose root must exist. If it is or becomes shared, gives the group access to what

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-/// What [`Cache::trim_to`](crate::Cache::trim_to) did, or would do.
+/// What [`Cache::trim_to`](crate::Cache::trim_to) did, or what [`Cache::trim_dry_run`](crate::Cache::trim_dry_run) says
+/// that it would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TrimReport {

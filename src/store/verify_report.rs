@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use crate::error::Result;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::interface::Store;
 use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;

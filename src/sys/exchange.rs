@@ -1,4 +1,4 @@
-//! Exchanges two files in one step. Only `atomic_file.rs` uses this.
+//! Exchanges two files in one step. Only `atomic_file` uses this.
 
 use std::io;
 use std::path::Path;

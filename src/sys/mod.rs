@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `file`, `file_id`, `open_files` | opening files, their identity, files that stay open |
 //! | `atomic_file`, `exchange`, `cross_device` | atomic publication |
-//! | `permissions`, `file_system` | access rights, properties of file systems |
+//! | `permissions`, `private_folder`, `user_folders`, `file_system` | access rights, properties of file systems |
 //! | `lock` | locks between processes |
 //! | `fork` | state that a forked child must not share |
 //! | `proc`, `program`, `env` | processes, the running program, environment variables |
@@ -34,6 +34,7 @@ pub(crate) mod lock;
 pub(crate) mod locked;
 pub(crate) mod open_files;
 pub(crate) mod permissions;
+pub(crate) mod private_folder;
 pub(crate) mod proc;
 pub(crate) mod program;
 pub(crate) mod random;
@@ -42,5 +43,6 @@ pub(crate) mod stderr;
 pub(crate) mod temporary_folder;
 #[cfg(feature = "async")]
 pub(crate) mod timer;
+pub(crate) mod user_folders;
 pub(crate) mod worker_pool;
 pub(crate) mod workers;

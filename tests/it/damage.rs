@@ -219,6 +219,8 @@ fn an_entry_of_a_newer_format_is_a_miss_and_is_reported() {
     bytes[8] = 2;
     fs::write(entry.file(), &bytes).unwrap();
     assert!(entry.cache.entries().unwrap().next().unwrap().fault.unwrap().contains("version 2"));
+    let error = entry.cache.entries().unwrap().results().next().unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::NewerFormat, Some(&*entry.file())));
     entry.call();
     assert_eq!(entry.runs.get(), 2);
 }

@@ -89,6 +89,10 @@ fn environment_variables_set_the_global_cache() {
     let text = child::run("process::calls_global", root.path(), &default);
     if cfg!(target_os = "linux") {
         assert!(text.contains(&format!("in {home}/larder")), "{text}");
+        // A relative path is no cache folder.
+        let relative = [("HOME", home), ("XDG_CACHE_HOME", "relative")];
+        let text = child::run("process::calls_global", root.path(), &relative);
+        assert!(text.contains(&format!("in {home}/.cache/larder")), "{text}");
     }
     // A folder or compressor that can't be used is logged, and calls still compute.
     let text = child::run("process::calls_global", root.path(), &[("LARDER_DIR", "/dev/null/x")]);

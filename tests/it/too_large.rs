@@ -93,8 +93,8 @@ fn an_entry_larger_than_a_lowered_limit_is_evicted_first() {
     (0..5).for_each(|n| _ = bytes(1000, n, &large));
     // The large entry is the newest.
     bytes(2 << 20, 1, &large);
-    let limits = Limits { max_bytes: Some(1 << 20), dry_run: true, ..Limits::default() };
-    assert_eq!(large.trim_to(&limits).unwrap().removed, 1);
+    let limits = Limits { max_bytes: Some(1 << 20), ..Limits::default() };
+    assert_eq!(large.trim_dry_run(&limits).unwrap().removed, 1);
     let cache = Cache::builder(folder.path()).max_bytes(1 << 20).open().unwrap();
     bytes(1000, 5, &cache);
     assert!((0..6).all(|n| bytes::call(1000, n, &cache).is_cached()));

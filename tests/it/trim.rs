@@ -87,14 +87,13 @@ fn idle_and_old_entries_are_removed() {
 #[test]
 fn a_dry_run_removes_nothing() {
     let (folder, cache) = cache();
-    let limits = Limits { max_entries: Some(4), dry_run: true, ..none() };
-    let told = cache.trim_to(&limits).unwrap();
+    let limits = Limits { max_entries: Some(4), ..none() };
+    let told = cache.trim_dry_run(&limits).unwrap();
     assert_eq!((told.removed, told.kept), (6, 4));
     assert_eq!(left(&cache).len(), 10);
     // A read-only cache allows a dry run.
     let read_only = Cache::builder(folder.path()).read_only(true).open().unwrap();
-    assert_eq!(read_only.trim_to(&limits).unwrap(), told);
-    let limits = Limits { dry_run: false, ..limits };
+    assert_eq!(read_only.trim_dry_run(&limits).unwrap(), told);
     assert_eq!(read_only.trim_to(&limits).unwrap_err().kind(), larder::ErrorKind::ReadOnly);
     assert_eq!(cache.trim_to(&limits).unwrap(), told);
     assert_eq!(left(&cache), [6, 7, 8, 9]);

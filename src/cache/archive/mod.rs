@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 use crate::cache::archive::report::ArchiveReport;
 use crate::cache::handle::Cache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 
 impl Cache {
     /// Writes entries to an archive, an uncompressed tar file, which [`import`](Cache::import) reads. Entries that

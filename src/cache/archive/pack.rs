@@ -13,7 +13,7 @@ use crate::cache::archive::report::ArchiveReport;
 use crate::engine::cache_folder::CacheFolder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::code_version::CodeFile;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::function_file::FunctionFile;
 use crate::store::layout::Layout;
 use crate::store::names::is_code_file;

@@ -27,7 +27,8 @@ use crate::store::layout::Layout;
 use crate::store::read::EntryReader;
 use crate::store::stored_entry::StoredEntry;
 use crate::sys::atomic_file;
-use crate::sys::atomic_file::{FileKind, TempFile, create_private_folder};
+use crate::sys::atomic_file::{FileKind, TempFile};
+use crate::sys::private_folder::create_private_folder;
 use crate::text::humanize::{count, one_line};
 
 /// Size in bytes of the blocks of a tar file.

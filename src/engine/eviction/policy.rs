@@ -12,8 +12,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// # use std::time::Duration;
 /// use larder::Limits;
 ///
-/// let limits = Limits { max_bytes: Some(10 << 30), max_age: Some(Duration::from_secs(90 * 86_400)), ..Limits::default() };
+/// let limits = Limits::default().max_bytes(10 << 30).max_age(Duration::from_secs(90 * 86_400));
+/// assert_eq!((limits.max_bytes, limits.max_entries), (Some(10 << 30), None));
 /// ```
+///
+/// `Limits { max_entries: Some(1000), ..Limits::default() }` works as well. A later version may add fields, so a literal
+/// ends with `..Limits::default()`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// Maximum total size of the entries' files, in bytes.
@@ -24,11 +28,37 @@ pub struct Limits {
     pub max_age: Option<Duration>,
     /// Maximum time since an entry was used.
     pub max_idle: Option<Duration>,
-    /// Only report what would be removed.
-    pub dry_run: bool,
 }
 
 impl Limits {
+    /// Limits the total size of the entries' files, in bytes.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Limits the number of entries.
+    #[must_use]
+    pub fn max_entries(mut self, entries: u64) -> Self {
+        self.max_entries = Some(entries);
+        self
+    }
+
+    /// Limits the time since an entry was written.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Limits the time since an entry was used.
+    #[must_use]
+    pub fn max_idle(mut self, idle: Duration) -> Self {
+        self.max_idle = Some(idle);
+        self
+    }
+
     /// Returns an error if these limits would keep no entry at all.
     pub(crate) fn validate(&self) -> Result<()> {
         let nothing = |what: &str| {

@@ -13,7 +13,7 @@ use crate::engine::eviction::victim::{Unremovable, Victim};
 use crate::error::Error;
 use crate::observe::stats::UsageDelta;
 use crate::store::counters::name_of_folder;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::interface::Listing;
 use crate::store::stored_entry::EntryStat;
 

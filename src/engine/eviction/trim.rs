@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::key::digest::Key;
 use crate::observe::stats::UsageDelta;
 use crate::store::counters::name_of_folder;
-use crate::store::entries::Entry;
+use crate::store::entry::Entry;
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::stored_entry::EntryStat;
@@ -27,21 +27,29 @@ struct FoundEntry {
     candidate: Candidate,
 }
 
-/// Removes entries until the limits hold, and corrects the counters. With `dry_run`, only reports what would be
-/// removed.
+/// Whether a trim removes entries, or only reports what it would remove.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    Real,
+    DryRun,
+}
+
+/// Removes entries until the limits hold, and corrects the counters. A dry run only reports what would be removed, and
+/// corrects nothing.
 ///
 /// An entry that can't be removed does not stop the removal of others.
 ///
 /// # Errors
 /// If a folder can't be listed, an entry can't be removed, or the counters can't be corrected. Everything else is done
 /// first.
-pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<TrimReport> {
+pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits, removal: Removal) -> Result<TrimReport> {
+    let is_dry = removal == Removal::DryRun;
     let mut tries = 0;
     let (found, listed, corrected) = loop {
         let baseline = context.accounting.baseline();
         let (found, listed) = list(&*context.folder.store, &context.folder.layout, limits.max_age.is_some());
         tries += 1;
-        if limits.dry_run || listed.is_err() {
+        if is_dry || listed.is_err() {
             break (found, listed, Ok(()));
         }
         match context.accounting.reconcile(&baseline, &count(&found, &context.folder.layout), false) {
@@ -49,7 +57,7 @@ pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<Trim
             corrected => break (found, listed, corrected.map(drop)),
         }
     };
-    if !limits.dry_run {
+    if !is_dry {
         context.accounting.refresh();
     }
     let candidates: Vec<Candidate> = found.iter().map(|found| found.candidate).collect();
@@ -59,7 +67,7 @@ pub(crate) fn trim(context: EvictionContext<'_>, limits: &Limits) -> Result<Trim
     let mut failures = Failures::default();
     for (done, index) in (1..).zip(&victims) {
         let found = &found[*index];
-        let removed = if limits.dry_run { Ok(true) } else { (context.remove)(&found.folder, &found.key) };
+        let removed = if is_dry { Ok(true) } else { (context.remove)(&found.folder, &found.key) };
         context.folder.progress.tell(done, victims.len() as u64);
         match removed {
             Ok(true) => {}

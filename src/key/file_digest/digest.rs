@@ -143,7 +143,7 @@ mod tests {
     fn only_changed_files_of_an_old_folder_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree");
-        crate::sys::atomic_file::create_private_folder(&path).unwrap();
+        crate::sys::private_folder::create_private_folder(&path).unwrap();
         fs::write(path.join("large"), vec![1_u8; 2 << 20]).unwrap();
         fs::write(path.join("small"), "1").unwrap();
         let of = || FileDigest::of(&path).digest().unwrap();
@@ -187,7 +187,7 @@ mod tests {
     fn the_content_is_compared_if_the_state_is_not_reliable() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree");
-        crate::sys::atomic_file::create_private_folder(&path).unwrap();
+        crate::sys::private_folder::create_private_folder(&path).unwrap();
         fs::write(path.join("data"), "1").unwrap();
         for path in [path.join("data"), path] {
             let used = |tells, other: bool| {

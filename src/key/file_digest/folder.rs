@@ -193,7 +193,7 @@ mod tests {
         let path = folder.path().join("tree");
         let write = |name: &str, content: &[u8]| {
             let path = path.join(name);
-            crate::sys::atomic_file::create_private_folder(path.parent().unwrap()).unwrap();
+            crate::sys::private_folder::create_private_folder(path.parent().unwrap()).unwrap();
             crate::sys::atomic_file::write(folder.path(), &path, crate::sys::atomic_file::FileKind::CacheFile, content)
                 .unwrap();
         };

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::sys::atomic_file::create_private_folder;
 use crate::sys::fork::lock_file::LockFile;
 use crate::sys::lock::try_lock::{RETRY_INTERVAL, TryLock};
 use crate::sys::lock::whole_file::try_exclusive;
+use crate::sys::private_folder::create_private_folder;
 
 /// A folder with one file for each locked key.
 pub(super) struct FileLocks {

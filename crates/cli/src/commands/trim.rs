@@ -19,9 +19,9 @@ pub(crate) fn trim(context: &Context, trim: &Trim, out: &mut dyn Write) -> Resul
         max_entries: trim.max_entries,
         max_age: trim.max_age,
         max_idle: trim.max_idle,
-        dry_run,
     };
-    let trimmed = context.open_with_progress(dry_run, "removing")?.trim_to(&limits)?;
+    let cache = context.open_with_progress(dry_run, "removing")?;
+    let trimmed = if dry_run { cache.trim_dry_run(&limits)? } else { cache.trim_to(&limits)? };
     if context.json {
         return write_json(out, &trimmed);
     }

@@ -36,7 +36,7 @@ impl Event {
         let kind = match why {
             Some(why) => {
                 let arguments = arguments.iter().map(argument).collect();
-                EventKind::Computed { key, arguments, why }
+                EventKind::Computed { key, arguments, why: why.to_string() }
             }
             None => EventKind::Removed { key },
         };
