@@ -117,8 +117,8 @@ pub mod __private {
         };
         pub use crate::call::type_checks::checks::{
             ComparableAndShown as _, Fit as _, KeyedArgument as _, LacksBoth as _, LacksDeserialize as _,
-            LacksSerialize as _, NotComparable as _, NotShared as _, OnlyComparable as _, ReadableArgument as _,
-            ReadableReference as _, ReadableSlice as _, SharedArc as _, UnfitArgument as _,
+            LacksSerialize as _, NotComparable as _, NotShared as _, OnlyComparable as _, OnlyShown as _,
+            ReadableArgument as _, ReadableReference as _, ReadableSlice as _, SharedArc as _, UnfitArgument as _,
         };
     }
 }

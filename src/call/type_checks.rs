@@ -108,7 +108,7 @@ pub fn stored<S: Wants>(_: PhantomData<S>) -> Wanted<S::Stored> {
     Wanted(PhantomData)
 }
 
-/// How results of type `W` are compared, if they can be: `(&&&stored(shape)).__larder_comparable()`.
+/// How results of type `W` are compared, if they can be: `(&&&&stored(shape)).__larder_comparable()`.
 pub struct Comparable<W>(pub(crate) Option<Compare<W>>);
 
 /// How results of type `W` are shared, if they can be: `(&&stored(shape)).__larder_shareable()`.
@@ -124,7 +124,7 @@ pub(crate) mod checks {
 
     use super::{Comparable, Part, Readable, Shareable, Storable, Wanted, Writable};
     use crate::call::shared_results::Sharing;
-    use crate::files::equality::{compare, compare_and_show};
+    use crate::files::equality::{compare, compare_and_show, compare_shown};
     use crate::key::call_key::Describe;
 
     /// `W` implements both traits.
@@ -192,7 +192,7 @@ pub(crate) mod checks {
         fn __larder_comparable(&self) -> Comparable<W>;
     }
 
-    impl<W: PartialEq + Debug> ComparableAndShown<W> for &&Wanted<W> {
+    impl<W: PartialEq + Debug> ComparableAndShown<W> for &&&Wanted<W> {
         fn __larder_comparable(&self) -> Comparable<W> {
             Comparable(Some(compare_and_show))
         }
@@ -204,13 +204,25 @@ pub(crate) mod checks {
         fn __larder_comparable(&self) -> Comparable<W>;
     }
 
-    impl<W: PartialEq> OnlyComparable<W> for &Wanted<W> {
+    impl<W: PartialEq> OnlyComparable<W> for &&Wanted<W> {
         fn __larder_comparable(&self) -> Comparable<W> {
             Comparable(Some(compare))
         }
     }
 
-    /// `W` can't be compared.
+    /// `W` can be shown.
+    pub trait OnlyShown<W> {
+        /// Returns the comparison.
+        fn __larder_comparable(&self) -> Comparable<W>;
+    }
+
+    impl<W: Debug> OnlyShown<W> for &Wanted<W> {
+        fn __larder_comparable(&self) -> Comparable<W> {
+            Comparable(Some(compare_shown))
+        }
+    }
+
+    /// `W` can neither be compared nor shown.
     pub trait NotComparable<W> {
         /// Returns no comparison.
         fn __larder_comparable(&self) -> Comparable<W>;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::roundtrip_check::Comparison;
 use crate::format::cbor::reader::{ByteReader, WINDOW};
 use crate::format::compress::compression::Compression;
 use crate::format::compress::decompressed::{believed_content, more_than_one};
@@ -103,7 +104,8 @@ where
     T: Serialize + DeserializeOwned + PartialEq,
 {
     let path = path.as_ref();
-    roundtrip_check::read_back(value, Some(equality::compare), "use `dump`").map_err(|error| error.at(path))?;
+    let comparison = Comparison { compare: Some(equality::compare), otherwise: "use `dump`", doubted: &|_| {} };
+    roundtrip_check::read_back(value, &comparison).map_err(|error| error.at(path))?;
     dump(value, path)
 }
 

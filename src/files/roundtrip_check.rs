@@ -20,10 +20,19 @@ use crate::key::key_of::{digest_of_content, digest_of_items};
 /// decode reliably.
 const LONGEST_TRIED: usize = 4 << 20;
 
+/// How a value is compared with what is read back.
+pub(crate) struct Comparison<'a, T> {
+    /// Compares the values; without it, only their encodings are compared.
+    pub(crate) compare: Option<Compare<T>>,
+    /// Says what to do if it does not matter that something is left out.
+    pub(crate) otherwise: &'a str,
+    /// Receives a difference that is shown by values that can't be compared. They are not refused.
+    pub(crate) doubted: &'a dyn Fn(&str),
+}
+
 /// Returns an error if decoding would give another value, or fail. Returns the length of the encoding if all of it was
-/// checked. `compare` compares the values; without it, only their encodings are compared.
-/// `otherwise` says what to do if it does not matter that something is left out.
-pub(crate) fn check<T>(value: &T, compare: Option<Compare<T>>, otherwise: &str) -> Result<Option<u64>>
+/// checked.
+pub(crate) fn check<T>(value: &T, comparison: &Comparison<'_, T>) -> Result<Option<u64>>
 where
     T: Serialize + DeserializeOwned,
 {
@@ -35,28 +44,29 @@ where
         if !document::guesses::<T>(trial.bytes()).map_err(|error| unreadable::<T>(&error))? {
             return Ok(None);
         }
-        return read_back(value, compare, otherwise).map(|(_, len)| Some(len));
+        return read_back(value, comparison).map(|(_, len)| Some(len));
     }
-    back_from(value, trial.bytes(), compare, otherwise).map(|_| Some(trial.bytes().len() as u64))
+    back_from(value, trial.bytes(), comparison).map(|_| Some(trial.bytes().len() as u64))
 }
 
 /// Encodes and decodes a value of any length. Returns the decoded value and the length of its encoding.
 ///
 /// # Errors
 /// The same as for [`check`].
-pub(crate) fn read_back<T>(value: &T, compare: Option<Compare<T>>, otherwise: &str) -> Result<(T, u64)>
+pub(crate) fn read_back<T>(value: &T, comparison: &Comparison<'_, T>) -> Result<(T, u64)>
 where
     T: Serialize + DeserializeOwned,
 {
     let encoding = document::to_vec(value)?;
-    Ok((back_from(value, &encoding, compare, otherwise)?, encoding.len() as u64))
+    Ok((back_from(value, &encoding, comparison)?, encoding.len() as u64))
 }
 
-fn back_from<T>(value: &T, encoding: &[u8], compare: Option<Compare<T>>, otherwise: &str) -> Result<T>
+fn back_from<T>(value: &T, encoding: &[u8], comparison: &Comparison<'_, T>) -> Result<T>
 where
     T: Serialize + DeserializeOwned,
 {
     let back: T = document::from_slice(encoding).map_err(|error| unreadable::<T>(&error))?;
+    let Comparison { compare, otherwise, doubted } = comparison;
     let equality = compare.map_or(Equality::Unknown, |compare| compare(value, &back));
     let is_same_encoding = digest_of_content(value)? == digest_of_content(&back)?;
     match equality {
@@ -66,6 +76,10 @@ where
                 "comes back as another value, because its `Serialize` leaves something out{what}; if that does not \
                  matter, {otherwise}"
             )))
+        }
+        Equality::Doubtful(what) if is_same_encoding => {
+            doubted(&what);
+            Ok(back)
         }
         _ if is_same_encoding => Ok(back),
         // A set of a type that is not known as a hash set comes back in another order.

@@ -52,6 +52,39 @@ struct Opaque {
     left_out: u8,
 }
 
+/// With `Debug` only, such as `Span` of jiff.
+#[derive(Debug, Serialize, Deserialize)]
+struct Shown {
+    #[serde(skip)]
+    left_out: u8,
+    members: HashSet<u8>,
+}
+
+#[memoize(cache = cache, ignore(cache))]
+fn shown(cache: &Cache, left_out: u8) -> Shown {
+    count(Shown { left_out, members: (0..50).collect() })
+}
+
+#[memoize(cache = cache, ignore(cache), lossy)]
+fn shown_lossy(cache: &Cache) -> Shown {
+    count(Shown { left_out: 1, members: HashSet::new() })
+}
+
+#[test]
+fn a_difference_that_is_only_shown_is_logged() {
+    let (count, warnings) = computed(|cache| assert_eq!(shown(cache, 7).members.len(), 50));
+    assert_eq!(count, 1, "it is stored");
+    if cfg!(target_os = "linux") {
+        assert_eq!(warnings.matches("may come back from the cache as another value").count(), 1, "{warnings}");
+        assert!(warnings.contains("`Shown { left_out: 7, ") && warnings.contains("` becomes `"), "{warnings}");
+    }
+    // The set is in another order, which is no difference.
+    let (count, warnings) = computed(|cache| assert_eq!(shown(cache, 0).left_out, 0));
+    assert_eq!((count, warnings.as_str()), (1, ""));
+    let (count, warnings) = computed(|cache| drop(shown_lossy(cache)));
+    assert_eq!((count, warnings.as_str()), (1, ""));
+}
+
 fn report() -> Report {
     Report { total: 3, note: "by hand".to_owned() }
 }

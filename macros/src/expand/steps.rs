@@ -79,7 +79,7 @@ impl Parts<'_> {
             .as_ref()
             .map(|store_if| quote_spanned!(mixed.located_at(store_if.span())=> .store_if(#store_if)));
         let compared = (!options.lossy).then(
-            || quote_spanned!(mixed=> .compared((&&&#larder::__private::stored(__larder_shape)).__larder_comparable())),
+            || quote_spanned!(mixed=> .compared((&&&&#larder::__private::stored(__larder_shape)).__larder_comparable())),
         );
         let shared =
             quote_spanned!(mixed=> .shared((&&#larder::__private::stored(__larder_shape)).__larder_shareable()));

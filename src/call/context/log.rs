@@ -49,6 +49,19 @@ impl CallContext<'_> {
         same
     }
 
+    /// Logs that a result shows a difference to what is read back of it.
+    pub(super) fn doubt(&self, what: &str) {
+        if let Some(Logged { unlogged }) = self.cache.engine().repeats.came("doubtful", None, self.memo.name()) {
+            tracing::warn!(
+                function = self.memo.name(),
+                what,
+                unlogged,
+                "a result may come back from the cache as another value: its `Debug` text differs; implement `PartialEq` \
+                 to have such results refused, or write `lossy` in the attribute if the difference does not matter"
+            );
+        }
+    }
+
     /// Counts and logs a hit.
     pub(crate) fn hit(&self, hit: &Outcome, started: Option<Instant>) {
         let (Outcome::Hit { saved, size, .. }, Ok(key)) = (hit, &self.key) else { return };

@@ -12,6 +12,7 @@ use crate::engine::cache_folder::CacheFolder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::equality::Compare;
 use crate::files::roundtrip_check;
+use crate::files::roundtrip_check::Comparison;
 use crate::key::call_key::Argument;
 use crate::observe::reason::RecordedCause;
 use crate::observe::stats::nanoseconds;
@@ -38,15 +39,15 @@ impl CallContext<'_> {
         let layout = &there.layout;
         there.expect_space()?;
         let started = self.clock();
-        const OTHERWISE: &str = "write `lossy` in the attribute";
+        let comparison =
+            Comparison { compare, otherwise: "write `lossy` in the attribute", doubted: &|what| self.doubt(what) };
         // Panics of the user's `Serialize` and `Deserialize` must not fail the call.
         let (checked, found) = references::writing(|| {
             guarded(|| {
                 if cache.verifies() {
-                    return roundtrip_check::read_back(value, compare, OTHERWISE)
-                        .map(|(back, len)| (Some(back), Some(len)));
+                    return roundtrip_check::read_back(value, &comparison).map(|(back, len)| (Some(back), Some(len)));
                 }
-                roundtrip_check::check(value, compare, OTHERWISE).map(|len| (None, len))
+                roundtrip_check::check(value, &comparison).map(|len| (None, len))
             })
         });
         let (back, len) = checked?;
