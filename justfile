@@ -40,6 +40,12 @@ zoo:
 attributes:
     cargo test --manifest-path tests/attributes/Cargo.toml
 
+# Try values of polars, arrow and candle, and time them beside their own writers (takes minutes to build)
+neighbours:
+    cargo run --quiet --release --manifest-path tests/neighbours/Cargo.toml -p with-arrow
+    cargo run --quiet --release --manifest-path tests/neighbours/Cargo.toml -p with-candle
+    cargo run --quiet --release --manifest-path tests/neighbours/Cargo.toml -p with-polars
+
 # Run each fuzz target for SECONDS seconds, from the committed corpus (needs cargo-fuzz)
 fuzz SECONDS="60":
     bash fuzz/run {{SECONDS}}
