@@ -83,7 +83,10 @@ fn table<'a>(rows: impl Iterator<Item = (&'a Row, &'a Seen)>) -> String {
             (false, false) if first.warned => "not stored, with a warning",
             (false, false) => "NOT STORED",
             (true, false) => "NOT FOUND",
-            (_, true) if first.equal == Some(false) || second.equal == Some(false) => "ANOTHER VALUE",
+            (_, true) if first.equal == Some(false) || second.equal == Some(false) => match first.warned {
+                true => "another value, with a warning",
+                false => "ANOTHER VALUE",
+            },
             (_, true) if first.warned => "stored, with a warning",
             (_, true) if second.equal == Some(true) => "equal",
             (_, true) => "stored",
