@@ -27,27 +27,19 @@ const PRIVATE_NAME: char = '$';
 impl<'de> Decoder<'_, '_, 'de> {
     #[inline]
     fn array<V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
-        self.items(len, |items| visitor.visit_seq(items))
+        self.nested(|decoder| {
+            let mut items = Items { decoder, left: len };
+            let result = visitor.visit_seq(&mut items);
+            items.ended(result)
+        })
     }
 
     #[inline]
     fn map<V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value> {
-        self.items(len, |items| visitor.visit_map(items))
-    }
-
-    /// Reads a container with `read`, which must use up its items. The result stays where it is: small ones would take
-    /// longer to be moved than to be read.
-    #[inline]
-    fn items<R>(&mut self, len: Option<u64>, read: impl FnOnce(&mut Items<'_, '_, '_, 'de>) -> Result<R>) -> Result<R> {
         self.nested(|decoder| {
             let mut items = Items { decoder, left: len };
-            let result = read(&mut items);
-            if result.is_ok()
-                && let Err(error) = items.end()
-            {
-                return Err(error);
-            }
-            result
+            let result = visitor.visit_map(&mut items);
+            items.ended(result)
         })
     }
 

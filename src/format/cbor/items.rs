@@ -46,14 +46,23 @@ impl Items<'_, '_, '_, '_> {
         Ok(!ends)
     }
 
+    /// Returns the result of reading the items, or an error if some are left. The result is not taken apart: a small one
+    /// would take longer to be moved than to be read.
     #[inline]
-    pub(super) fn end(&mut self) -> Result<()> {
+    pub(super) fn ended<R>(&mut self, result: Result<R>) -> Result<R> {
         #[cold]
         fn too_many() -> Error {
             Error::custom("the stored sequence or map has more elements than wanted")
         }
 
-        if self.more()? { Err(too_many()) } else { Ok(()) }
+        if result.is_ok() {
+            match self.more() {
+                Ok(false) => {}
+                Ok(true) => return Err(too_many()),
+                Err(error) => return Err(error),
+            }
+        }
+        result
     }
 
     #[inline]
