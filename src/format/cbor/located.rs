@@ -110,9 +110,13 @@ mod arrays {
     }
 
     fn locate_array<E: Element, D: Dimension>(document: &[u8], cursor: &mut Cursor<'_>) -> Result<Located> {
+        locate_axes::<E>(document, cursor, D::NDIM)
+    }
+
+    fn locate_axes<E: Element>(document: &[u8], cursor: &mut Cursor<'_>, wanted: Option<usize>) -> Result<Located> {
         let shaped = cursor.shaped::<E>()?;
         let axes = shaped.shape.len();
-        if D::NDIM.is_some_and(|wanted| wanted != axes) {
+        if wanted.is_some_and(|wanted| wanted != axes) {
             return Err(Error::new(
                 ErrorKind::WrongType,
                 format!("an array of {axes} axes is stored, but another number of axes was requested"),
@@ -121,8 +125,14 @@ mod arrays {
         Ok(Located::new(document, shaped.elements, shaped.shape))
     }
 
+    /// Copies the numbers as a list, so that the code that copies exists once for each type of number, and not for each
+    /// number of axes as well.
     fn copy_array<E: Element, D: Dimension + 'static>(document: &[u8], located: &Located) -> Box<dyn Any> {
-        Box::new(located.view::<E, D>(document).to_owned())
+        let shape = located.shape();
+        let mut axes = D::zeros(shape.len());
+        axes.slice_mut().copy_from_slice(shape);
+        let array = Array::from_shape_vec(axes, located.numbers::<E>(document).to_vec());
+        Box::new(array.expect("the shape was compared with the number of elements when the array was found"))
     }
 
     impl Located {

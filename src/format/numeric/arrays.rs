@@ -100,7 +100,11 @@ where
     D: Dimension + 'static,
 {
     // SAFETY: the caller guarantees that the value is an `L` that is borrowed for `'a`.
-    let array = unsafe { &*value.0.cast::<L>() }.array();
+    take_array_apart(unsafe { &*value.0.cast::<L>() }.array())
+}
+
+/// Takes an array apart. It is a function of its own, so that it does not exist once for each pointer that leads to one.
+fn take_array_apart<A: Pod, S: Data<Elem = A>, D: Dimension>(array: &ArrayBase<S, D>) -> Option<Array<'_>> {
     if array.is_empty() {
         return None;
     }
