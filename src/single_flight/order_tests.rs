@@ -221,7 +221,7 @@ fn each_removal_costs_one_computation_at_most() {
     }
 }
 
-/// The next result would not be stored either, so nobody waits for it.
+/// If one result is not stored, the next one would not be stored either. So no call waits for it.
 #[test]
 fn a_result_that_is_not_kept_ends_all_waits() {
     let scenario = Scenario { processes: &[0, 0], is_not_kept: true, ..Scenario::default() };

@@ -90,8 +90,8 @@ impl Entries {
         std::iter::from_fn(move || Some(self.advance()?.map_err(|(_, error)| error)))
     }
 
-    /// Goes on to the next entry. An error has the key of an entry that can't be read, or none if it is of a folder that
-    /// can't be listed.
+    /// Returns the next entry. If it can't be read, the error comes with its key. If a folder can't be listed, the error
+    /// has no key.
     fn advance(&mut self) -> Option<Result<Entry, (Option<Key>, Error)>> {
         loop {
             let store = &*self.listing.as_ref()?.store;

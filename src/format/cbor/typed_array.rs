@@ -73,18 +73,17 @@ pub(crate) fn begin(output: &mut ByteWriter<'_>, number: Number, count: u64) -> 
         wire::write_head(output, Major::Tag, wire::TAG_COMPLEX)?;
     }
     wire::write_head(output, Major::Tag, tag_of(number))?;
-    let (head, head_len) = wire::head(Major::Bytes, bytes);
-    let head = &head[..head_len];
+    let head_len = wire::head_len(bytes);
     let align = alignment(bytes);
+    let past_boundary = |output: &ByteWriter<'_>| (output.position() + head_len) & (align - 1);
     let mut tail = Tail::Nothing;
-    if (output.position() + head_len as u64) & (align - 1) != 0 {
+    if past_boundary(output) != 0 {
         tail = Tail::Break;
-        output.write(&[wire::BYTES_INDEFINITE])?;
-        let unaligned = (output.position() + head_len as u64) & (align - 1);
-        let padding = (align - unaligned) & (align - 1);
+        output.write_byte(wire::BYTES_INDEFINITE)?;
+        let padding = (align - past_boundary(output)) & (align - 1);
         output.write(&EMPTY_CHUNKS[..usize::try_from(padding).unwrap_or_default()])?;
     }
-    output.write(head)?;
+    wire::write_head(output, Major::Bytes, bytes)?;
     output.array_ahead(number.part().width(), bytes);
     Ok(tail)
 }

@@ -67,24 +67,18 @@ pub(crate) const BYTES_INDEFINITE: u8 = (Major::Bytes as u8) << 5 | INDEFINITE;
 /// A chunk of no bytes: padding inside such a byte string.
 pub(crate) const EMPTY_CHUNK: u8 = (Major::Bytes as u8) << 5;
 
-/// Returns a head in its shortest form, which RFC 8949 section 4.2.1 prefers: its bytes, and how many of them are used.
-pub(crate) fn head(major: Major, argument: u64) -> ([u8; 9], usize) {
-    let mut bytes = [0; 9];
-    let initial = (major as u8) << 5;
-    let be = argument.to_be_bytes();
-    let (info, width) = match argument {
-        0..=23 => (be[7], 0),
-        24..=0xff => (24, 1),
-        0x100..=0xffff => (25, 2),
-        0x1_0000..=0xffff_ffff => (26, 4),
-        _ => (27, 8),
-    };
-    bytes[0] = initial | info;
-    bytes[1..=width].copy_from_slice(&be[8 - width..]);
-    (bytes, width + 1)
+/// Returns the number of bytes of a head with this argument, as [`write_head`] writes it.
+pub(crate) fn head_len(argument: u64) -> u64 {
+    match argument {
+        0..=23 => 1,
+        24..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
+    }
 }
 
-/// Writes a head in its shortest form.
+/// Writes a head in its shortest form, which RFC 8949 section 4.2.1 prefers.
 #[inline]
 pub(crate) fn write_head(output: &mut ByteWriter<'_>, major: Major, argument: u64) -> Result<()> {
     let initial = (major as u8) << 5;

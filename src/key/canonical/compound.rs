@@ -17,7 +17,6 @@ pub(crate) struct CompoundEncoder<'c, 's> {
 }
 
 impl<'c, 's> CompoundEncoder<'c, 's> {
-    #[inline]
     pub(crate) fn begin(
         canonical: &'c mut CanonicalEncoder<'s>,
         tag: Tag,
@@ -50,7 +49,6 @@ impl<'c, 's> CompoundEncoder<'c, 's> {
         self.canonical.encoded(value);
     }
 
-    #[inline]
     pub(crate) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
         self.named(name, |canonical| canonical.value(value))
     }
@@ -67,7 +65,6 @@ impl<'c, 's> CompoundEncoder<'c, 's> {
         Ok(())
     }
 
-    #[inline]
     pub(crate) fn finish(self) -> Result<()> {
         self.canonical.leave();
         let buffer = &mut self.canonical.buffer;

@@ -55,7 +55,6 @@ impl CanonicalEncoder<'_> {
         self.run = Some((tag, count));
     }
 
-    #[inline]
     pub(super) fn end_run(&mut self) {
         if let Some((tag, count)) = self.run.take() {
             self.buffer.end(count, tag);
@@ -63,31 +62,32 @@ impl CanonicalEncoder<'_> {
     }
 
     /// Encodes an item without content.
-    #[inline]
     pub(super) fn empty(&mut self, tag: Tag) {
         self.end_run();
         self.buffer.tag(tag);
     }
 
-    #[inline]
     pub(super) fn bytes(&mut self, tag: Tag, bytes: &[u8]) {
         self.end_run();
         self.buffer.write(bytes);
         self.buffer.end(bytes.len() as u64, tag);
     }
 
-    #[inline]
     pub(super) fn enter(&mut self) -> Result<()> {
         // A run must not continue from outside into the item.
         self.end_run();
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(too_deep());
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!(
+                    "the value is nested more than {MAX_DEPTH} levels deep; make a flatter form of it the argument"
+                ),
+            ));
         }
         Ok(())
     }
 
-    #[inline]
     pub(super) fn leave(&mut self) {
         self.end_run();
         self.depth -= 1;
@@ -98,12 +98,4 @@ impl CanonicalEncoder<'_> {
         self.buffer.write(digests.as_flattened());
         self.buffer.end(digests.len() as u64, tag);
     }
-}
-
-#[cold]
-fn too_deep() -> Error {
-    Error::new(
-        ErrorKind::LimitExceeded,
-        format!("the value is nested more than {MAX_DEPTH} levels deep; make a flatter form of it the argument"),
-    )
 }

@@ -169,11 +169,6 @@ impl HashBuffer {
         if let Ok(byte @ 1..) = u8::try_from(length) {
             return self.write_few([byte, 1, tag as u8]);
         }
-        self.end_long(length, tag);
-    }
-
-    #[cold]
-    fn end_long(&mut self, length: u64, tag: Tag) {
         let (mut bytes, count) = length_bytes(length);
         bytes[count + 1] = tag as u8;
         if self.rest().len() + bytes.len() > self.limit {

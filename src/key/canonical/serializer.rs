@@ -74,7 +74,6 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         Ok(())
     }
 
-    #[inline]
     fn serialize_str(self, value: &str) -> Result<()> {
         self.bytes(Tag::Str, value.as_bytes());
         Ok(())
@@ -85,13 +84,11 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         Ok(())
     }
 
-    #[inline]
     fn serialize_none(self) -> Result<()> {
         self.empty(Tag::None);
         Ok(())
     }
 
-    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
         self.nested(value)?;
         self.buffer.tag(Tag::Some);
@@ -116,7 +113,6 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
 
     /// A newtype adds nothing, as in stored data. The types of parameters belong to the function, see
     /// `function_key.rs`.
-    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<()> {
         if is_unordered(name) {
             self.end_run();
@@ -151,12 +147,10 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         }
     }
 
-    #[inline]
     fn serialize_tuple(self, _: usize) -> Result<CompoundEncoder<'c, 's>> {
         CompoundEncoder::begin(self, Tag::Tuple, None)
     }
 
-    #[inline]
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<CompoundEncoder<'c, 's>> {
         CompoundEncoder::begin(self, Tag::Tuple, None)
     }
@@ -182,7 +176,6 @@ impl<'c, 's> Serializer for &'c mut CanonicalEncoder<'s> {
         }
     }
 
-    #[inline]
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<CompoundEncoder<'c, 's>> {
         CompoundEncoder::begin(self, Tag::Struct, None)
     }
