@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::eviction::policy::{EvictionOrder, Limits};
 use crate::format::compress::compression::Compression;
 use crate::observe::progress::{Progress, Watcher};
-use crate::store::directory::Directory;
+use crate::store::tiered::Tiered;
 use crate::store::interface::Store;
 use crate::store::mac::MacKey;
 
@@ -49,7 +49,7 @@ impl CacheBuilder {
             secret: None,
             wait_limit: None,
             shared: None,
-            store: Arc::new(Directory::default()),
+            store: Arc::new(Tiered::default()),
             progress: Watcher::default(),
             reads_env: true,
             is_global: false,

@@ -1,7 +1,6 @@
 //! `Shelved`: a reference to a stored result.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,14 +14,13 @@ use crate::files::mapped::Mapped;
 use crate::format::document;
 use crate::key::canonical::keyed_by_digest::ByDigest;
 use crate::key::digest::Key;
-use crate::store::directory::Directory;
+use crate::store::tiered::Tiered;
 use crate::store::interface::Store as _;
 use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;
 use crate::store::references;
 use crate::store::stored_entry::StoredEntry;
-use crate::sys::file::FileRange;
 
 /// A reference to a stored result, which is not loaded. [`Call::shelve`](crate::Call::shelve) returns it.
 ///
@@ -135,9 +133,9 @@ impl<T> Shelved<T> {
         let map = || {
             let entry = peek::<T>(path, &self.key, None)?;
             if !read_only {
-                Directory::default().touch(entry.stored());
+                Tiered::default().touch(entry.stored());
             }
-            let range = FileRange::new(entry.stored().file(), entry.header.payload_at, entry.header.size());
+            let range = entry.stored().range(entry.header.payload_at, entry.header.size());
             if !entry.is_complete()? {
                 return Err(Error::truncated());
             }
@@ -189,7 +187,7 @@ fn load<T: DeserializeOwned>(place: &Place, key: &Key) -> Result<T> {
             let load = || {
                 let mut entry = peek::<T>(path, key, secret.as_ref())?;
                 if !read_only {
-                    Directory::default().touch(entry.stored());
+                    Tiered::default().touch(entry.stored());
                 }
                 let Some(root) = path.parent().and_then(Layout::root_of) else { return entry.load() };
                 // References within the value are resolved in the cache that holds the value.
@@ -219,21 +217,15 @@ fn forget(path: &Path, key: &Key) -> Result<bool> {
         let what = "the reference does not lead into a cache, so nothing is removed";
         return Err(Error::new(ErrorKind::InvalidInput, what).at(path));
     };
-    if !path.exists() {
-        return Ok(false);
-    }
     let cache = Cache::builder(root).ignore_run_mode(true).hot_bytes(0).open()?;
     cache.forget_entry(&Layout::function_of(folder), key)
 }
 
 /// Opens the entry and checks that it belongs to this call and type.
 fn peek<T>(path: &Path, key: &Key, secret: Option<&MacKey>) -> Result<EntryReader> {
-    let stored = StoredEntry::open(path.to_owned()).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::new(
-            ErrorKind::NotFound,
-            "the shelved result is gone: it was evicted or removed; call the function again",
-        ),
-        _ => Error::io(error, "can't open"),
+    let stored = StoredEntry::open(path.to_owned(), key)?.ok_or_else(|| {
+        let what = "the shelved result is gone: it was evicted or removed; call the function again";
+        Error::new(ErrorKind::NotFound, what)
     })?;
     let entry = EntryReader::read(stored, key)?.expect_seal(secret)?;
     entry.expect_type::<T>()?;

@@ -136,5 +136,6 @@ impl CacheFolder {
     pub(super) fn close_files(&self) {
         self.locks.rest();
         open_files::close_under(self.layout.root());
+        self.store.rest(&self.layout.functions());
     }
 }

@@ -1,6 +1,6 @@
 //! Storing and removing entries: updates all components of the engine. Nothing else stores or removes entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::observe::function_counters::FunctionCounters;
 use crate::observe::repeated_faults::Logged;
 use crate::observe::stats::{Count, CounterTotals, UsageDelta};
 use crate::store::layout::Layout;
+use crate::store::listed_entry::ListedEntry;
 use crate::store::trim_report::TrimReport;
 use crate::sys::open_files;
 
@@ -34,7 +35,7 @@ impl Engine {
         counters.add(Count::BytesWritten, size);
         folder.written(size);
         self.accounting.stored(counters, before, size);
-        self.accounting.flush_one(counters);
+        self.accounting.flush_stored(counters);
         self.note_counted();
         self.evictor.enforce(self.eviction_context(folder, &|folder, key| self.evict(folder, key)));
     }
@@ -63,8 +64,11 @@ impl Engine {
     /// and the first failure.
     fn remove_all(&self, place: &CacheFolder, folder: &Path, deep: bool) -> (UsageDelta, Result<()>) {
         let mut all = BTreeMap::<PathBuf, Vec<Key>>::new();
+        let mut packed = BTreeSet::<PathBuf>::new();
         let listed = place.store.list(folder, deep).each(&mut |folder, listed| {
-            if !listed.is_empty() {
+            if listed.iter().any(ListedEntry::is_in_segment) {
+                packed.insert(folder.to_owned());
+            } else if !listed.is_empty() {
                 all.entry(folder.to_owned()).or_default().extend(listed.iter().map(|entry| entry.key));
             }
         });
@@ -72,6 +76,15 @@ impl Engine {
         let (mut removed, mut looked_at) = (UsageDelta::default(), 0);
         let total = all.values().map(|keys| keys.len() as u64).sum();
         let mut failures = Failures::default();
+        for folder in &packed {
+            match place.store.remove_segments(folder) {
+                Ok(usage) => {
+                    removed += usage;
+                    self.count_removed(folder, usage);
+                }
+                Err(error) => failures.add(error),
+            }
+        }
         for (folder, keys) in &all {
             let mut usage = UsageDelta::default();
             for key in keys {

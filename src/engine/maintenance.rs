@@ -26,6 +26,14 @@ impl Engine {
         }
     }
 
+    /// Merges segments, a piece at a time.
+    fn tidy(&self) {
+        let Some(folder) = self.folder.as_ref().filter(|folder| folder.is_writable()) else { return };
+        if let Err(error) = folder.store.tidy(&folder.layout.functions()) {
+            tracing::debug!(%error, "segments can't be tidied");
+        }
+    }
+
     /// Touches the files of entries that were used in memory.
     fn touch_used(&self) {
         if let Some(folder) = self.folder.as_ref().filter(|folder| folder.is_writable()) {
@@ -52,6 +60,7 @@ impl Task for Engine {
             }
             None => false,
         };
+        self.tidy();
         if self.idle_clock.is_touch_due() {
             self.touch_used();
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::explain::{changes, history, record_of};
 use crate::key::code_version::CodeFile;
 use crate::observe::reason::{Change, Difference};
-use crate::store::directory::Directory;
+use crate::store::tiered::Tiered;
 use crate::store::entry::Entry;
 use crate::store::history::{Event, brief};
 use crate::store::layout::Layout;
@@ -81,7 +81,7 @@ impl Entry {
         /// How many entries are tried.
         const MOST_TRIED: usize = 64;
 
-        let (store, folder) = (Directory::without_cache(), &*Layout::function_of(self.path.parent()?));
+        let (store, folder) = (Tiered::without_cache(), &*Layout::function_of(self.path.parent()?));
         let mine = record_of(self);
         let mut others = history(&store, folder);
         others.retain(|record| record.key != self.key && matches!(record.event, Event::Stored(_)));

@@ -15,7 +15,7 @@ use crate::key::call_key::Argument;
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
 use crate::observe::reason::{Cause, Reason, RecordedCause};
-use crate::store::directory::Directory;
+use crate::store::tiered::Tiered;
 use crate::store::entry::Entry;
 use crate::store::history::{Event, HistoryRecord, brief};
 use crate::store::interface::Store;
@@ -82,7 +82,7 @@ impl Entry {
     /// covers it.
     pub fn history(&self) -> Vec<Computation> {
         let Some(folder) = self.path.parent().map(Layout::function_of) else { return Vec::new() };
-        let (store, folder) = (Directory::without_cache(), &*folder);
+        let (store, folder) = (Tiered::without_cache(), &*folder);
         let history = Layout::recall(folder);
         let of_this = history.iter().enumerate().filter(|(_, record)| record.key == self.key && is_told(record));
         of_this.map(|(index, record)| recent(&store, &self.function, folder, &history[..index], record)).collect()

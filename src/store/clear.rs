@@ -13,6 +13,7 @@ use crate::observe::stats::UsageDelta;
 use crate::store::layout::Layout;
 use crate::store::names::DEEPEST;
 use crate::store::owned_files::Role;
+use crate::store::segments::segment::entries_in_segment;
 use crate::store::{orphaned_temps, owned_files};
 
 /// Limit on the names that are read to find out whether a link leads to results.
@@ -49,6 +50,7 @@ impl Layout {
     pub(crate) fn clear_function(&self, folder: &Path) -> (UsageDelta, Result<()>) {
         let mut removal = Removal::default();
         removal.down(&Layout::spread_folder(folder), 0);
+        removal.down(&Layout::packed_folder(folder), 0);
         let mut any = false;
         removal.list(folder, &mut |removal, item, kind| {
             if kind.is_file() {
@@ -71,7 +73,9 @@ impl Removal {
     /// Removes larder's files in a folder and in the folders within it. Returns whether there were any.
     fn down(&mut self, folder: &Path, depth: usize) -> bool {
         // Only larder gives folders the names of spread folders.
-        let mut any = folder.file_name().is_some_and(|name| Layout::spread_of(name).is_some())
+        let mut any = folder
+            .file_name()
+            .is_some_and(|name| Layout::spread_of(name).is_some() || Layout::packed_of(name).is_some())
             || matches!(Layout::function_of(folder), Cow::Owned(_));
         self.list(folder, &mut |removal, item, kind| {
             let path = item.path();
@@ -125,13 +129,14 @@ impl Removal {
                 return false;
             }
         }
-        let is_entry = matches!(role, Role::Entry(_));
-        let size = if is_entry { fs::symlink_metadata(path).map_or(0, |metadata| metadata.len()) } else { 0 };
+        let held = match role {
+            Role::Entry(_) => UsageDelta::one(fs::symlink_metadata(path).map_or(0, |metadata| metadata.len())),
+            Role::Segment => entries_in_segment(path),
+            _ => UsageDelta::default(),
+        };
         match fs::remove_file(path) {
             Ok(()) => {
-                if is_entry {
-                    self.removed += UsageDelta::one(size);
-                }
+                self.removed += held;
                 true
             }
             Err(error) if is_gone(&error) => true,

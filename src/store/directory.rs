@@ -1,4 +1,4 @@
-//! Store that keeps each entry in a file: the only implementation of `Store` besides those of tests.
+//! Store that keeps each entry in a file. `Tiered` uses it, together with segments.
 //!
 //! Entries are in the folder of their function. A folder may be full although the disk is not: ext4 takes 180,000 to 11
 //! million names in one folder, depending on its block size. Further entries then go into 256 folders beside the
@@ -11,7 +11,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -61,8 +61,7 @@ impl fmt::Debug for Directory {
 impl Store for Directory {
     fn get(&self, folder: &Path, key: &Key) -> Result<Option<StoredEntry>> {
         match open(Layout::entry(folder, key))? {
-            None if self.is_not_spread(folder) => Ok(None),
-            None => open(Layout::spread_entry(folder, key)),
+            None => self.get_spread(folder, key),
             found => Ok(found),
         }
     }
@@ -121,7 +120,7 @@ impl Store for Directory {
     /// entries that were touched recently, because a touch takes as long as reading the entry.
     fn touch(&self, opened: &StoredEntry) {
         if opened.stat().is_ok_and(|stat| stat.used.elapsed().map_or(true, |idle| idle > TOUCH_AFTER)) {
-            let file = opened.file();
+            let Some(file) = opened.file() else { return };
             // A failure is harmless: then the entry only looks older than it is. Another user may own the file.
             let _ = file.set_modified(SystemTime::now()).or_else(|_| touch_to_now(file));
         }
@@ -133,9 +132,14 @@ impl Store for Directory {
 }
 
 impl Directory {
-    /// Returns a store for entries that are looked at without their cache.
-    pub(crate) fn without_cache() -> Arc<dyn Store> {
-        Arc::new(Directory::default())
+    /// Opens an entry that is not in the function's folder.
+    pub(super) fn get_spread(&self, folder: &Path, key: &Key) -> Result<Option<StoredEntry>> {
+        if self.is_not_spread(folder) { Ok(None) } else { open(Layout::spread_entry(folder, key)) }
+    }
+
+    /// Returns whether the function has entries beside its folder.
+    pub(super) fn has_spread(&self, folder: &Path) -> bool {
+        !self.is_not_spread(folder)
     }
 
     fn known(&self) -> MutexGuard<'_, KnownState> {

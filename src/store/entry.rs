@@ -41,7 +41,7 @@ pub struct Entry {
     /// How long the function ran. As JSON: seconds.
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
-    /// Size of the file, in bytes.
+    /// Size of the entry, in bytes. This is the size of its file, unless it is in a segment.
     pub size: u64,
     /// Size of the encoded value before compression, in bytes.
     pub document_size: u64,
@@ -51,15 +51,15 @@ pub struct Entry {
     pub compressor: String,
     /// The name of the value's type.
     pub type_name: String,
-    /// The path of the file.
+    /// The path of the file: `<key>.larder`, or `<id>.segment` for a segment, which holds many entries of one function.
     pub path: PathBuf,
     /// Why the header can't be read; the fields that come from the header are empty then. `None` if it can be read.
     pub fault: Option<String>,
 }
 
 impl Entry {
-    /// Returns the folder of the entry's function. This is the folder of the file, unless the function's folder is full
-    /// and the entry is in a folder beside it.
+    /// Returns the folder of the entry's function. The file of the entry is in this folder; or in a folder beside it, if
+    /// the function's folder is full or the entry is in a segment.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.path.parent().map(|folder| Layout::function_of(folder).into_owned()).unwrap_or_default()
@@ -88,11 +88,11 @@ impl Entry {
             return Err(at_path(Error::truncated()));
         }
         let header = peeked.whole_header().map_err(at_path)?;
-        Ok(Entry::new(peeked.stored().path().to_owned(), header, stat))
+        Ok(Entry::new(peeked.stored(), header, stat))
     }
 
     /// Makes an entry from its header and what the store knows of it.
-    pub(crate) fn new(path: PathBuf, header: Header, stat: Option<EntryStat>) -> Entry {
+    pub(crate) fn new(stored: &StoredEntry, header: Header, stat: Option<EntryStat>) -> Entry {
         let (created, took) = (header.details.created(), header.details.took());
         let details = header.details;
         Entry {
@@ -107,10 +107,10 @@ impl Entry {
             took,
             size: stat.map_or(0, |stat| stat.size),
             document_size: header.payload.document_len,
-            payload_at: header.payload_at,
+            payload_at: stored.start() + header.payload_at,
             compressor: details.compressor,
             type_name: details.type_name,
-            path,
+            path: stored.path().to_owned(),
             fault: None,
         }
     }

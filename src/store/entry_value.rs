@@ -1,5 +1,7 @@
 //! `Entry::value`: reads a stored value without its type.
 
+use std::io;
+
 use crate::error::{Error, Result};
 use crate::format::value::read;
 use crate::format::value::tree::Value;
@@ -29,7 +31,8 @@ impl Entry {
     /// ```
     pub fn value(&self, most: usize) -> Result<Value> {
         let read = || {
-            let stored = StoredEntry::open(self.path.clone()).map_err(|e| Error::io(e, "can't open"))?;
+            let stored = StoredEntry::open(self.path.clone(), &self.key)?;
+            let stored = stored.ok_or_else(|| Error::io(io::ErrorKind::NotFound.into(), "can't open"))?;
             EntryReader::read(stored, &self.key)?.look(|input| read::value(input, most))
         };
         read().map_err(|error| error.at(&self.path))

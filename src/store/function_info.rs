@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::observe::stats::{CounterTotals, Stats};
 use crate::store::counters::name_of_folder;
-use crate::store::directory::Directory;
+use crate::store::tiered::Tiered;
 use crate::store::entries::{Entries, recently_used};
 use crate::store::entry::Entry;
 use crate::store::function_file::FunctionFile;
@@ -46,7 +46,7 @@ impl FunctionInfo {
     /// # Errors
     /// If the folder can't be listed.
     pub fn entries(&self) -> Result<Entries> {
-        Entries::under(Directory::without_cache(), &self.path, false)
+        Entries::under(Tiered::without_cache(), &self.path, false)
     }
 
     /// Returns the `most` results that were used last, the latest first. Reads only the file times of the others.
@@ -54,7 +54,7 @@ impl FunctionInfo {
     /// # Errors
     /// If the folder can't be listed.
     pub fn recently_used(&self, most: usize) -> Result<Vec<Entry>> {
-        recently_used(&*Directory::without_cache(), &self.path, false, most)
+        recently_used(&*Tiered::without_cache(), &self.path, false, most)
     }
 
     /// Returns the functions with these counters, sorted by name.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::key::digest::Key;
+use crate::observe::stats::UsageDelta;
 use crate::store::listed_entry::ListedEntry;
 use crate::store::stored_entry::{EntryStat, StoredEntry};
 use crate::sys::atomic_file::TempFile;
@@ -60,6 +61,14 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     /// If it can't be removed.
     fn remove(&self, function: &Path, key: &Key) -> Result<Option<u64>>;
 
+    /// Removes the segments of a function, with all entries in them. Returns which entries these were.
+    ///
+    /// # Errors
+    /// If they can't be removed.
+    fn remove_segments(&self, _function: &Path) -> Result<UsageDelta> {
+        Ok(UsageDelta::default())
+    }
+
     /// Records that an entry was used now, so that entries that were not used for longer are evicted before it. An accuracy
     /// of a minute is enough.
     fn touch(&self, opened: &StoredEntry);
@@ -67,6 +76,18 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     /// Lists the entries of a function, and of the functions in the folders within its folder if `deep`. Entries that
     /// are stored or removed during the listing may or may not be found.
     fn list(&self, function: &Path, deep: bool) -> Box<dyn Listing>;
+
+    /// Does one piece of the work that makes later calls faster, for the functions under this folder. Returns whether
+    /// there was any.
+    ///
+    /// # Errors
+    /// If it can't be done. It is then done later.
+    fn tidy(&self, _functions: &Path) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Closes the files under this folder that are open only to avoid opening them again.
+    fn rest(&self, _functions: &Path) {}
 }
 
 /// A listing in progress.

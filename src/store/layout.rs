@@ -14,6 +14,7 @@
 //!     history                  which calls were computed, see `history.rs`
 //!     <key>.larder             one entry
 //! <root>/v1/<crate>/…/<function>.spread/<2 digits>/<key>.larder    an entry of a full folder, see `directory.rs`
+//! <root>/v1/<crate>/…/<function>.packed/<id>.segment    many small entries, see `segments`
 //! ```
 
 use std::borrow::Cow;
@@ -24,8 +25,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::digest::Key;
 use crate::key::function_key::Function;
 use crate::store::names::{
-    ACTIVITY_FILE, COUNTERS_FILE, ENTRY_SUFFIX, FUNCTION_FILE, HISTORY_FILE, MARKS_FILE, SPREAD_SUFFIX, TEMPS_FOLDER,
-    VERSION_FOLDER, safe_name,
+    ACTIVITY_FILE, COUNTERS_FILE, ENTRY_SUFFIX, FUNCTION_FILE, HISTORY_FILE, MARKS_FILE, PACKED_SUFFIX, SEGMENT_SUFFIX,
+    SPREAD_SUFFIX, TEMPS_FOLDER, VERSION_FOLDER, safe_name,
 };
 
 /// The paths under one root.
@@ -138,8 +139,36 @@ impl Layout {
         name.to_str()?.strip_suffix(SPREAD_SUFFIX)
     }
 
+    /// Returns the folder for the segments of a function.
+    pub(crate) fn packed_folder(function: &Path) -> PathBuf {
+        let mut path = function.as_os_str().to_owned();
+        path.push(PACKED_SUFFIX);
+        path.into()
+    }
+
+    /// Returns the name of the function's folder that a folder for segments with this name belongs to; `None` for other
+    /// names.
+    pub(crate) fn packed_of(name: &std::ffi::OsStr) -> Option<&str> {
+        name.to_str()?.strip_suffix(PACKED_SUFFIX)
+    }
+
+    /// Returns the path of the segment with this id in a folder for segments.
+    pub(crate) fn segment(folder: &Path, id: &[u8; 16]) -> PathBuf {
+        folder.join(format!("{:032x}{SEGMENT_SUFFIX}", u128::from_be_bytes(*id)))
+    }
+
+    /// Parses the id from the name of a segment's file; `None` for other files.
+    pub(crate) fn id_of_segment(name: &std::ffi::OsStr) -> Option<[u8; 16]> {
+        let digits = name.to_str()?.strip_suffix(SEGMENT_SUFFIX)?;
+        let is_id = digits.len() == 32 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_id.then(|| u128::from_str_radix(digits, 16).ok()).flatten().map(u128::to_be_bytes)
+    }
+
     /// Returns the folder of the function that the entries in this folder belong to.
     pub(crate) fn function_of(folder: &Path) -> Cow<'_, Path> {
+        if let Some(function) = folder.file_name().and_then(Layout::packed_of) {
+            return Cow::Owned(folder.with_file_name(function));
+        }
         let spread = folder.parent().filter(|_| folder.file_name().is_some_and(|name| name.len() == 2));
         let function = spread.and_then(|spread| Some(spread.with_file_name(Layout::spread_of(spread.file_name()?)?)));
         function.map_or(Cow::Borrowed(folder), Cow::Owned)

@@ -22,6 +22,10 @@ pub(super) const ENTRY_SUFFIX: &str = ".larder";
 /// suffix, as their names have no dots.
 pub(super) const SPREAD_SUFFIX: &str = ".spread";
 
+/// Suffix of the folder beside a function's folder that holds its segments.
+pub(super) const PACKED_SUFFIX: &str = ".packed";
+pub(super) const SEGMENT_SUFFIX: &str = ".segment";
+
 /// Content of the tag by which backup programs recognize a cache, see <https://bford.info/cachedir/>.
 pub(super) const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a cache of larder, a library that memoizes functions.\n\

@@ -16,6 +16,7 @@ use crate::store::names::{
     ACTIVITY_FILE, CACHEDIR_TAG, COUNTERS_FILE, DEEPEST, FUNCTION_FILE, HISTORY_FILE, LOCKS, MARKS_FILE, TAG_FILE,
     VERSION_FOLDER, is_code_file,
 };
+use crate::store::segments::segment::begins_as_segment;
 use crate::sys::atomic_file::TEMP_SUFFIX;
 use crate::sys::file::{begins, open_entry, read_now};
 
@@ -34,6 +35,8 @@ pub(crate) enum Role {
     Code,
     History,
     TempFile,
+    /// A segment, in its own folder.
+    Segment,
     /// Not larder's.
     Foreign,
 }
@@ -42,6 +45,9 @@ pub(crate) enum Role {
 pub(crate) fn role(name: &std::ffi::OsStr) -> Role {
     if let Some(key) = Layout::key_of_entry(name) {
         return Role::Entry(key);
+    }
+    if Layout::id_of_segment(name).is_some() {
+        return Role::Segment;
     }
     match name.to_str() {
         Some(FUNCTION_FILE) => Role::Function,
@@ -70,6 +76,7 @@ pub(crate) fn is_ours(path: &Path, role: Role) -> io::Result<bool> {
         Role::Function => json(FunctionFile::LONGEST).map(|json| is_function(&json)),
         Role::Code => json(CodeFile::LONGEST)
             .map(|json| begins(&json, b"{\n  \"items\"") || serde_json::from_slice::<CodeFile>(&json).is_ok()),
+        Role::Segment => open_entry(path).and_then(|file| begins_as_segment(&file)),
         Role::History => json(64).map(|start| begins(&start, &history::MARK)),
     }
 }

@@ -21,7 +21,6 @@ use crate::store::entry_format::{FIXED, Header, HeaderInfo};
 use crate::store::interface::Store;
 use crate::store::mac::{MacKey, MacWriter, NO_MAC, is_same};
 use crate::store::stored_entry::StoredEntry;
-use crate::sys::file::FileRange;
 
 /// Entries up to this size, in bytes, are read by one system call.
 const FIRST_READ: usize = 16 << 10;
@@ -74,14 +73,29 @@ impl EntryReader {
     }
 
     /// Reads and verifies the header of the entry with this key. Errors have its path.
-    pub(crate) fn read(stored: StoredEntry, key: &Key) -> Result<Self> {
-        match EntryReader::read_header(stored.file(), key) {
-            Ok((header, bytes, len)) => {
+    pub(crate) fn read(mut stored: StoredEntry, key: &Key) -> Result<Self> {
+        let read = match (stored.take_bytes(), stored.file()) {
+            (Some(bytes), _) => EntryReader::header_of(&bytes, key).map(|header| (header, bytes.len(), bytes, true)),
+            (None, Some(file)) => EntryReader::read_header(file, key).map(|(header, bytes, len)| {
                 let complete = len < bytes.len();
-                Ok(EntryReader { stored, header, bytes, len, complete })
-            }
+                (header, len, bytes, complete)
+            }),
+            (None, None) => Err(Error::truncated()),
+        };
+        match read {
+            Ok((header, len, bytes, complete)) => Ok(EntryReader { stored, header, bytes, len, complete }),
             Err(error) => Err(error.at(stored.path())),
         }
+    }
+
+    /// Decodes the header at the beginning of an entry's bytes.
+    fn header_of(bytes: &[u8], key: &Key) -> Result<Header<HeaderInfo>> {
+        let len = entry_format::header_len(&bytes[..bytes.len().min(FIXED)])?;
+        let header: Header<HeaderInfo> = entry_format::decode(bytes.get(..len).ok_or_else(Error::truncated)?)?;
+        if header.details.key != *key {
+            return Err(Error::damaged("the entry is of another call: its file was renamed"));
+        }
+        Ok(header)
     }
 
     /// Returns the header, and a buffer with the number of bytes in it that were read.
@@ -100,10 +114,7 @@ impl EntryReader {
         if len < header_len {
             return Err(Error::truncated());
         }
-        let header: Header<HeaderInfo> = entry_format::decode(&bytes[..header_len])?;
-        if header.details.key != *key {
-            return Err(Error::damaged("the entry is of another call: its file was renamed"));
-        }
+        let header = EntryReader::header_of(&bytes[..header_len], key)?;
         // A read may return less than there is. One that ends where the header says is the last one.
         let rest = bytes.len().min(index(header.size()));
         len = read_until(file, &mut bytes, len, rest).map_err(failed)?;
@@ -134,7 +145,7 @@ impl EntryReader {
                 return Err(Error::truncated());
             }
             self.bytes.truncate(self.len);
-            self.stored.file().read_to_end(&mut self.bytes).map_err(|e| Error::io(e, "can't read to the end"))?;
+            self.stored.rest().read_to_end(&mut self.bytes).map_err(|e| Error::io(e, "can't read to the end"))?;
             self.len = self.bytes.len();
             self.complete = true;
         }
@@ -157,7 +168,7 @@ impl EntryReader {
         let actual = if self.complete {
             self.header.payload_at + self.rest().len() as u64
         } else {
-            self.stored.file().metadata().map_err(|e| Error::io(e, "can't read the length"))?.len()
+            self.stored.stat().map_err(|e| Error::io(e, "can't read the length"))?.size
         };
         Ok(actual == self.header.size())
     }
@@ -201,11 +212,11 @@ impl EntryReader {
             return self.stream(None, read);
         }
         // A large uncompressed document is read directly from the file, part by part.
-        let actual = self.stored.file().metadata().map_err(|e| Error::io(e, "can't read the length"))?.len();
+        let actual = self.stored.stat().map_err(|e| Error::io(e, "can't read the length"))?.size;
         if actual != self.header.size() {
             return Err(wrong_length(actual.saturating_sub(self.header.payload_at), payload.len));
         }
-        let range = FileRange::new(self.stored.file(), self.header.payload_at, actual);
+        let range = self.stored.range(self.header.payload_at, actual);
         let mut input = ByteReader::from_file(range, self.rest().to_vec());
         let (value, checksum) = read(&mut input)?;
         input.expect_end()?;
@@ -241,7 +252,7 @@ impl EntryReader {
         let rest = &self.bytes[index(self.header.payload_at)..self.len];
         // A small entry that is already in memory needs no larger buffer.
         let capacity = if self.complete { rest.len().max(1) } else { READ_BUFFER };
-        let source = BufReader::with_capacity(capacity, rest.chain(self.stored.file()));
+        let source = BufReader::with_capacity(capacity, rest.chain(self.stored.rest()));
         let mut source = Summed { source, len: 0, checksum: XxHash3_64::new(), sealing: secret.map(MacKey::begin) };
         let result = if compressed {
             let expected = believed_content(payload.len);

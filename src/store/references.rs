@@ -17,6 +17,7 @@ use crate::store::interface::Store;
 use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;
+use crate::store::segments::registry::segments_of;
 use crate::store::stored_entry::StoredEntry;
 
 /// Limit on the references that are checked before a result is used. Missing ones beyond it are found when they are
@@ -154,14 +155,20 @@ pub(crate) fn first_gone(functions: &Path, listed: &[String], touched: Option<&d
 /// Opens the entry in this file; `None` if it is not a complete entry.
 fn open_part(path: &Path) -> Option<EntryReader> {
     let key = path.file_name().and_then(Layout::key_of_entry)?;
-    let entry = EntryReader::read(StoredEntry::open(path.to_owned()).ok()?, &key).ok()?;
+    let entry = EntryReader::read(StoredEntry::open(path.to_owned(), &key).ok()??, &key).ok()?;
     entry.is_complete().ok()?.then_some(entry)
 }
 
 /// Returns the current path of a referenced file: in this cache if it is there, even if the cache was elsewhere when
 /// the path was written; otherwise the stored path.
 fn find(functions: &Path, path: &Path) -> Option<PathBuf> {
-    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok_and(|file| file.is_file());
+    let is_there = |path: &Path| {
+        fs::symlink_metadata(path).is_ok_and(|file| file.is_file())
+            || path.file_name().and_then(Layout::key_of_entry).is_some_and(|key| {
+                let function = path.parent().map(Layout::function_of);
+                function.is_some_and(|function| segments_of(&function).get(&key).is_ok_and(|found| found.is_some()))
+            })
+    };
     if path.starts_with(functions) {
         return is_there(path).then(|| path.to_owned());
     }

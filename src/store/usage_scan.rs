@@ -10,6 +10,7 @@ use crate::store::layout::Layout;
 use crate::store::names::{DEEPEST, is_about_function, is_of_root, is_version};
 use crate::store::owned_files;
 use crate::store::owned_files::Role;
+use crate::store::segments::segment::entries_in_segment;
 use crate::sys::file::open_entry;
 use crate::sys::permissions;
 
@@ -72,6 +73,9 @@ impl UsageScan {
                     self.closed +=
                         u64::from(opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied));
                 }
+            } else if kind.is_file() && owned_files::role(&name) == Role::Segment {
+                let held = entries_in_segment(&item.path());
+                self.entries += u64::try_from(held.entries).unwrap_or(0);
             } else if !(is_about_function(&name) || owned_files::role(&name) == Role::TempFile) {
                 self.foreign.push(item.path());
             }

@@ -11,6 +11,9 @@ use crate::store::interface::Listing;
 use crate::store::layout::Layout;
 use crate::store::listed_entry::ListedEntry;
 use crate::store::names::DEEPEST;
+use crate::store::segments::registry::segments_of;
+use crate::store::segments::segment::Listed;
+use crate::store::stored_entry::EntryStat;
 
 /// Walk through a folder and the folders within it, some entries at a time.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Walk {
     deep: bool,
     folders: Vec<Waiting>,
     listing: Option<(Waiting, fs::ReadDir)>,
+    /// Records of a function that were not returned yet.
+    records: Option<(Arc<Path>, std::vec::IntoIter<ListedEntry>)>,
     /// Why the listing of a folder ended early, after entries of it were returned.
     failed: Option<Error>,
     /// Files that are named like entries, but are not larder's. They are skipped.
@@ -41,6 +46,8 @@ enum Kind {
     /// Its folders hold the entries for which the function's folder had no room.
     Spread,
     PartOfSpread,
+    /// It holds the segments of a function.
+    Packed,
 }
 
 impl Waiting {
@@ -53,10 +60,15 @@ impl Waiting {
                 Some(function) => {
                     Waiting { function: path.with_file_name(function).into(), path, kind: Kind::Spread, depth }
                 }
-                None => Waiting { function: path.as_path().into(), path, kind: Kind::Function, depth },
+                None => match path.file_name().and_then(Layout::packed_of) {
+                    Some(function) => {
+                        Waiting { function: path.with_file_name(function).into(), path, kind: Kind::Packed, depth }
+                    }
+                    None => Waiting { function: path.as_path().into(), path, kind: Kind::Function, depth },
+                },
             }),
             Kind::Spread => Some(Waiting { path, function: self.function.clone(), kind: Kind::PartOfSpread, depth }),
-            Kind::PartOfSpread => None,
+            Kind::PartOfSpread | Kind::Packed => None,
         }
     }
 }
@@ -67,9 +79,13 @@ impl Walk {
     pub(super) fn through(folder: &Path, deep: bool, foreign: HashSet<PathBuf>) -> Self {
         let function: Arc<Path> = folder.into();
         let first = Waiting { path: folder.to_owned(), function: function.clone(), kind: Kind::Function, depth: 0 };
-        let path = Layout::spread_folder(folder);
-        let spread = (!deep).then_some(Waiting { path, function, kind: Kind::Spread, depth: 0 });
-        Walk { deep, folders: spread.into_iter().chain([first]).collect(), listing: None, failed: None, foreign }
+        let beside = |path, kind| Waiting { path, function: function.clone(), kind, depth: 0 };
+        let beside = [
+            beside(Layout::spread_folder(folder), Kind::Spread),
+            beside(Layout::packed_folder(folder), Kind::Packed),
+        ];
+        let folders = beside.into_iter().filter(|_| !deep).chain([first]).collect();
+        Walk { deep, folders, listing: None, failed: None, foreign, records: None }
     }
 }
 
@@ -77,6 +93,13 @@ impl Listing for Walk {
     fn next(&mut self, most: usize) -> Result<Option<(Arc<Path>, Vec<ListedEntry>)>> {
         if let Some(error) = self.failed.take() {
             return Err(error);
+        }
+        if let Some((function, records)) = &mut self.records {
+            let some: Vec<_> = records.take(most).collect();
+            if !some.is_empty() {
+                return Ok(Some((function.clone(), some)));
+            }
+            self.records = None;
         }
         let (folder, mut listing) = match self.listing.take() {
             Some(listing) => listing,
@@ -86,6 +109,16 @@ impl Listing for Walk {
                 if folder.depth == 0 && folder.path.is_symlink() {
                     let what = "this is a link, which is not followed: nothing beyond it is listed or removed";
                     return Err(Error::new(ErrorKind::InvalidInput, what).at(folder.path));
+                }
+                if let Kind::Packed = folder.kind {
+                    let listed = segments_of(&folder.function).entries()?;
+                    let record = |listed: Listed| {
+                        let stat = EntryStat { size: listed.place.len as u64, used: listed.used, identity: None };
+                        ListedEntry::in_segment(listed.key, stat)
+                    };
+                    let records: Vec<_> = listed.into_iter().map(record).collect();
+                    self.records = Some((folder.function.clone(), records.into_iter()));
+                    return Ok(Some((folder.function, Vec::new())));
                 }
                 match fs::read_dir(&folder.path) {
                     Ok(listing) => (folder, listing),

@@ -70,6 +70,22 @@ pub(crate) fn open_to_change(path: &Path) -> io::Result<File> {
     open_or_make(path, File::options().read(true).write(true))
 }
 
+/// Opens one of larder's own files for reading and writing. Does not follow a link, and does not wait for a pipe.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_existing(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW).bits().cast_signed();
+    File::options().read(true).write(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn open_existing(path: &Path) -> io::Result<File> {
+    if std::fs::symlink_metadata(path)?.file_type().is_symlink() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a link"));
+    }
+    File::options().read(true).write(true).open(path)
+}
+
 /// Reads a small file, at most `limit` bytes.
 pub(crate) fn read_now(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -94,6 +110,12 @@ impl<'f> FileRange<'f> {
         self.end - self.start
     }
 
+    /// Returns a reader of the range, from its beginning.
+    #[cfg(feature = "archive")]
+    pub(crate) fn reader(&self) -> impl io::Read + use<'f> {
+        RangeReader { range: *self, at: 0 }
+    }
+
     /// Fills `target` with the bytes at offset `at` of the range.
     ///
     /// # Errors
@@ -102,19 +124,28 @@ impl<'f> FileRange<'f> {
         if self.len().saturating_sub(at) < target.len() as u64 {
             return Err(Error::truncated());
         }
-        let (mut offset, mut target) = (self.start + at, target);
-        while !target.is_empty() {
-            match read_at(self.file, target, offset) {
-                Ok(0) => return Err(Error::truncated()),
-                Ok(count) => {
-                    offset += count as u64;
-                    target = &mut target[count..];
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io(error, "can't read")),
-            }
-        }
-        Ok(())
+        read_exact_at(self.file, target, self.start + at).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::truncated(),
+            _ => Error::io(error, "can't read"),
+        })
+    }
+}
+
+/// Reads a range from its beginning to its end.
+#[cfg(feature = "archive")]
+struct RangeReader<'f> {
+    range: FileRange<'f>,
+    at: u64,
+}
+
+#[cfg(feature = "archive")]
+impl io::Read for RangeReader<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.range.len() - self.at).unwrap_or(usize::MAX);
+        let len = target.len().min(left);
+        let count = read_at(self.range.file, &mut target[..len], self.range.start + self.at)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 
@@ -163,6 +194,32 @@ pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io
         offset += count as u64;
     }
     Ok(())
+}
+
+/// Fills `target` with the bytes at an offset, independent of the file's position. Returns how many there are before the
+/// file ends.
+pub(crate) fn read_up_to_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut len = 0;
+    while len < target.len() {
+        match read_at(file, &mut target[len..], offset + len as u64) {
+            Ok(0) => break,
+            Ok(count) => len += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(len)
+}
+
+/// Fills `target` with the bytes at an offset.
+///
+/// # Errors
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the file ends before.
+pub(crate) fn read_exact_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<()> {
+    match read_up_to_at(file, target, offset)? {
+        len if len == target.len() => Ok(()),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 /// Reads at an offset, independent of the file's position.

@@ -29,6 +29,7 @@ pub(crate) mod fault_injection;
 pub(crate) mod file;
 pub(crate) mod file_id;
 pub(crate) mod file_system;
+pub(crate) mod folder_watch;
 pub(crate) mod fork;
 pub(crate) mod lock;
 pub(crate) mod locked;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read, Seek as _, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -62,10 +62,8 @@ impl<'w> Packer<'w> {
             self.described.insert(folder.to_owned());
         }
         let size = peeked.header.size();
-        let mut file = peeked.stored().file();
-        file.rewind().map_err(|e| Error::io(e, "can't read").at(&path))?;
-        let used = file.metadata().and_then(|metadata| metadata.modified()).unwrap_or(UNIX_EPOCH);
-        self.append(&name, used, size, file)?;
+        let used = peeked.stored().stat().map_or(UNIX_EPOCH, |stat| stat.used);
+        self.append(&name, used, size, peeked.stored().range(0, size).reader())?;
         self.carried.entries += 1;
         self.carried.bytes += size;
         Ok(())

@@ -117,7 +117,7 @@ impl CallContext<'_> {
                     Ok(header) => header,
                     Err(error) => return fault(error),
                 };
-                let entry = Entry::new(peeked.stored().path().to_owned(), header, peeked.stored().stat().ok());
+                let entry = Entry::new(peeked.stored(), header, peeked.stored().stat().ok());
                 match catch_panic::guarded("`valid`", || Ok(valid(&entry, &value))) {
                     Ok(true) => {}
                     Ok(false) => return Lookup::Miss(Reason::Rejected),

@@ -76,6 +76,16 @@ impl TempFile {
         self.root = Some(root.to_owned());
     }
 
+    /// Returns the folder in which the file is created.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the whole content if it has at most `most` bytes, and no file was created for it.
+    pub(crate) fn in_memory(&self, most: usize) -> Option<&[u8]> {
+        (self.file.is_none() && self.buffer.len() <= most).then_some(&self.buffer)
+    }
+
     fn expect_room(&self, more: u64, is_all: bool) -> io::Result<()> {
         let len = self.len.saturating_add(more);
         if len <= self.most {
