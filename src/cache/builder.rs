@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::engine::eviction::policy::{EvictionOrder, Limits};
 use crate::format::compress::compression::Compression;
 use crate::observe::progress::{Progress, Watcher};
-use crate::store::tiered::Tiered;
 use crate::store::interface::Store;
 use crate::store::mac::MacKey;
+use crate::store::tiered::Tiered;
 
 /// Default limit of the results in memory, in bytes.
 const HOT_BYTES: u64 = 32 << 20;
@@ -49,7 +49,7 @@ impl CacheBuilder {
             secret: None,
             wait_limit: None,
             shared: None,
-            store: Arc::new(Tiered::default()),
+            store: Arc::new(Tiered::new(false)),
             progress: Watcher::default(),
             reads_env: true,
             is_global: false,
@@ -133,6 +133,27 @@ impl CacheBuilder {
     /// other means than larder is noticed within a second.
     pub fn hot_bytes(mut self, bytes: u64) -> Self {
         self.hot_bytes = bytes;
+        self
+    }
+
+    /// Appends many small results of a function to a few files, its segments, instead of storing each in a file of its
+    /// own. Each process stores the first 64 small results of a function in files, as always. Results of more than 16 KiB
+    /// are always files. Segments that exist are read by every cache. Default: false.
+    ///
+    /// **Experimental**: results may be computed again although they are stored, if several processes remove and
+    /// recompress them at the same time. The format may change.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let cache = larder::Cache::builder(folder.path()).segments(true).open()?;
+    /// for n in 0..1000 {
+    ///     cache.get_or_compute("square", &n, || n * n);
+    /// }
+    /// assert_eq!(cache.stats()?.entries, 1000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn segments(mut self, segments: bool) -> Self {
+        self.store = Arc::new(Tiered::new(segments));
         self
     }
 

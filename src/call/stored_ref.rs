@@ -14,13 +14,13 @@ use crate::files::mapped::Mapped;
 use crate::format::document;
 use crate::key::canonical::keyed_by_digest::ByDigest;
 use crate::key::digest::Key;
-use crate::store::tiered::Tiered;
 use crate::store::interface::Store as _;
 use crate::store::layout::Layout;
 use crate::store::mac::MacKey;
 use crate::store::read::EntryReader;
 use crate::store::references;
 use crate::store::stored_entry::StoredEntry;
+use crate::store::tiered::Tiered;
 
 /// A reference to a stored result, which is not loaded. [`Call::shelve`](crate::Call::shelve) returns it.
 ///

@@ -35,7 +35,7 @@ impl Engine {
         counters.add(Count::BytesWritten, size);
         folder.written(size);
         self.accounting.stored(counters, before, size);
-        self.accounting.flush_stored(counters);
+        self.accounting.flush_one(counters);
         self.note_counted();
         self.evictor.enforce(self.eviction_context(folder, &|folder, key| self.evict(folder, key)));
     }

@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::explain::{changes, history, record_of};
 use crate::key::code_version::CodeFile;
 use crate::observe::reason::{Change, Difference};
-use crate::store::tiered::Tiered;
 use crate::store::entry::Entry;
 use crate::store::history::{Event, brief};
 use crate::store::layout::Layout;
+use crate::store::tiered::Tiered;
 
 /// The differences between two entries, as far as their headers and the recorded code show them. [`Entry::compare`]
 /// returns it.

@@ -15,11 +15,11 @@ use crate::key::call_key::Argument;
 use crate::key::code_version::CodeFile;
 use crate::key::digest::Key;
 use crate::observe::reason::{Cause, Reason, RecordedCause};
-use crate::store::tiered::Tiered;
 use crate::store::entry::Entry;
 use crate::store::history::{Event, HistoryRecord, brief};
 use crate::store::interface::Store;
 use crate::store::layout::Layout;
+use crate::store::tiered::Tiered;
 use crate::text::json::seconds_since_1970;
 
 /// One call whose result was stored, or removed on request. [`Cache::recent`] returns it.

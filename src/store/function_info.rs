@@ -8,11 +8,11 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::observe::stats::{CounterTotals, Stats};
 use crate::store::counters::name_of_folder;
-use crate::store::tiered::Tiered;
 use crate::store::entries::{Entries, recently_used};
 use crate::store::entry::Entry;
 use crate::store::function_file::FunctionFile;
 use crate::store::layout::Layout;
+use crate::store::tiered::Tiered;
 use crate::sys::file::read_now;
 
 /// A function that has, or had, entries.

@@ -131,9 +131,7 @@ impl StoredEntry {
     pub(crate) fn stat(&self) -> io::Result<EntryStat> {
         match &self.source {
             Source::File(file) => file.metadata().map(|metadata| EntryStat::of(&metadata)),
-            Source::Record(record, _) => {
-                Ok(EntryStat { size: record.len(), used: record.used(), identity: None })
-            }
+            Source::Record(record, _) => Ok(EntryStat { size: record.len(), used: record.used(), identity: None }),
         }
     }
 }

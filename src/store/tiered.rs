@@ -28,6 +28,8 @@ const FILES_FIRST: u32 = 64;
 #[derive(Default)]
 pub(crate) struct Tiered {
     files: Directory,
+    /// Whether many small results of a function are appended to segments. Those that exist are always read.
+    appends: bool,
 }
 
 impl fmt::Debug for Tiered {
@@ -37,6 +39,11 @@ impl fmt::Debug for Tiered {
 }
 
 impl Tiered {
+    /// Makes a store, which appends many small results of a function to segments if `appends`.
+    pub(crate) fn new(appends: bool) -> Self {
+        Tiered { files: Directory::default(), appends }
+    }
+
     /// Returns a store for entries that are looked at without their cache.
     pub(crate) fn without_cache() -> Arc<dyn Store> {
         Arc::new(Tiered::default())
@@ -46,33 +53,41 @@ impl Tiered {
 impl Store for Tiered {
     fn get(&self, function: &Path, key: &Key) -> Result<Option<StoredEntry>> {
         let segments = segments_of(function);
-        match segments.get(key)? {
-            Some((record, bytes)) => Ok(Some(StoredEntry::in_segment(record, bytes))),
-            None if segments.may_be_in_file(function, key) => self.files.get(function, key),
-            None => self.files.get_spread(function, key),
+        let in_file = if segments.may_be_in_file(function, key) {
+            self.files.get(function, key)?
+        } else {
+            self.files.get_spread(function, key)?
+        };
+        match in_file {
+            Some(found) => Ok(Some(found)),
+            None => Ok(segments.get(key)?.map(|(record, bytes)| StoredEntry::in_segment(record, bytes))),
         }
     }
 
     fn stat(&self, function: &Path, key: &Key) -> Option<EntryStat> {
-        let record = segments_of(function).get(key).ok().flatten();
-        match record {
-            Some((record, _)) => Some(EntryStat { size: record.len(), used: record.used(), identity: None }),
-            None => self.files.stat(function, key),
-        }
+        self.files.stat(function, key).or_else(|| {
+            let (record, _) = segments_of(function).get(key).ok()??;
+            Some(EntryStat { size: record.len(), used: record.used(), identity: None })
+        })
     }
 
     fn put(&self, function: &Path, key: &Key, temp: TempFile, durable: bool) -> Result<Option<u64>> {
         let segments = segments_of(function);
-        if let Some(bytes) = temp.in_memory(LARGEST)
-            && segments.counts_small(FILES_FIRST)
+        let small = temp.in_memory(LARGEST).filter(|_| self.appends);
+        if let Some(bytes) = small
+            && segments.has_stored(FILES_FIRST)
             && segments.is_suitable(function)
+            // What is in a file stays in a file.
+            && !(segments.may_be_in_file(function, key) && self.files.stat(function, key).is_some())
+            && !self.files.has_spread(function)
         {
-            let in_segment = segments.put(key, bytes, temp.folder(), durable)?;
-            let may_be_in_file = segments.may_be_in_file(function, key) || self.files.has_spread(function);
-            let in_file = if may_be_in_file { self.files.remove(function, key)? } else { None };
-            return Ok(in_segment.or(in_file));
+            return segments.put(key, bytes, temp.folder(), durable);
         }
+        let is_small = small.is_some();
         let in_file = self.files.put(function, key, temp, durable)?;
+        if is_small && in_file.is_none() {
+            segments.note_small();
+        }
         let in_segment = segments.remove(key)?;
         Ok(in_file.or(in_segment))
     }

@@ -80,10 +80,8 @@ impl Walk {
         let function: Arc<Path> = folder.into();
         let first = Waiting { path: folder.to_owned(), function: function.clone(), kind: Kind::Function, depth: 0 };
         let beside = |path, kind| Waiting { path, function: function.clone(), kind, depth: 0 };
-        let beside = [
-            beside(Layout::spread_folder(folder), Kind::Spread),
-            beside(Layout::packed_folder(folder), Kind::Packed),
-        ];
+        let beside =
+            [beside(Layout::spread_folder(folder), Kind::Spread), beside(Layout::packed_folder(folder), Kind::Packed)];
         let folders = beside.into_iter().filter(|_| !deep).chain([first]).collect();
         Walk { deep, folders, listing: None, failed: None, foreign, records: None }
     }

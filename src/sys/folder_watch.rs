@@ -104,6 +104,7 @@ fn resolution(modified: SystemTime) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::private_folder::create_private_folder;
 
     #[test]
     fn a_listing_counts_once_the_folder_is_settled() {
@@ -111,7 +112,7 @@ mod tests {
         let folder = root.path().join("f");
         let mut watch = FolderWatch::default();
         assert_eq!(watch.look(&folder).unwrap(), Look::Missing);
-        fs::create_dir(&folder).unwrap();
+        create_private_folder(&folder).unwrap();
         assert_eq!(watch.look(&folder).unwrap(), Look::Unsettled);
         watch.lists();
         // Right after the change, a listing may miss another change that has the same time.
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(watch.look(&folder).unwrap(), Look::Unsettled);
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(watch.look(&folder).unwrap(), Look::Missing);
-        fs::create_dir(&folder).unwrap();
+        create_private_folder(&folder).unwrap();
         assert_eq!(watch.look(&folder).unwrap(), Look::Unsettled);
     }
 }

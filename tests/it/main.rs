@@ -142,6 +142,9 @@ mod explain;
 /// The memory tier.
 mod hot;
 
+/// Segments of many small results.
+mod segments;
+
 /// Counts over processes and functions.
 mod counted;
 

@@ -20,10 +20,9 @@ pub(crate) mod correction;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::usage::Usage;
 use crate::error::{Error, Result};
@@ -46,11 +45,6 @@ const TRIES_AT_ONCE: u32 = 4;
 pub(super) const TRIES_AT_END: u32 = 10;
 pub(super) const PAUSE_AT_END: Duration = Duration::from_millis(5);
 
-/// The first results of a process are added to the file one by one. After these, at most once in `FLUSH_INTERVAL`: a
-/// function that takes microseconds must not wait for a file each time.
-const FLUSHED_ONE_BY_ONE: u64 = 64;
-const FLUSH_INTERVAL: Duration = Duration::from_millis(1);
-
 /// The entries of each function, counted by a scan.
 pub(crate) type Scanned = BTreeMap<String, UsageDelta>;
 
@@ -65,10 +59,6 @@ pub(crate) struct Accounting {
     files: Option<Files>,
     /// The counts that the hourly log already has.
     logged: Mutex<CounterTotals>,
-    /// Number of results that this process has stored.
-    stored: AtomicU64,
-    /// When the counts of stored results were last added to the file.
-    flushed: Mutex<Option<Instant>>,
 }
 
 struct Files {
@@ -93,14 +83,7 @@ impl Accounting {
 
     /// Makes the counters of a cache that is off.
     pub(crate) fn in_memory() -> Self {
-        Accounting {
-            functions: Mutex::default(),
-            usage: Usage::default(),
-            files: None,
-            logged: Mutex::default(),
-            stored: AtomicU64::new(0),
-            flushed: Mutex::default(),
-        }
+        Accounting { functions: Mutex::default(), usage: Usage::default(), files: None, logged: Mutex::default() }
     }
 
     /// Returns the counters of the function with this folder; for a cache that is off, with this name.
@@ -212,19 +195,6 @@ impl Accounting {
     fn change(&self, counters: &FunctionCounters, change: UsageDelta) {
         counters.usage(change);
         self.usage.change(change);
-    }
-
-    /// Adds the counts of a function to the file after a result was stored, like [`flush_one`](Self::flush_one). If many
-    /// results are stored, most of them leave this to the next one, or to the background thread.
-    pub(crate) fn flush_stored(&self, counters: &FunctionCounters) {
-        if self.stored.fetch_add(1, Ordering::Relaxed) >= FLUSHED_ONE_BY_ONE {
-            let mut flushed = locked(&self.flushed);
-            if flushed.is_some_and(|at| at.elapsed() < FLUSH_INTERVAL) {
-                return;
-            }
-            *flushed = Some(Instant::now());
-        }
-        self.flush_one(counters);
     }
 
     /// Adds the counts of one function to the file at once, so that other processes see which entries were stored or

@@ -38,6 +38,7 @@
 //! appended a record changes "wait" to "live", and whoever removes the record only writes "gone".
 
 use std::hash::Hasher as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
@@ -149,6 +150,12 @@ impl RecordHeader {
     /// Returns whether calls may use the record.
     pub(super) fn is_usable(&self) -> bool {
         self.is_live && !self.is_gone
+    }
+
+    /// Returns when the entry was last used.
+    pub(super) fn used(&self) -> SystemTime {
+        // What is damaged may be too far in the future.
+        UNIX_EPOCH.checked_add(Duration::from_secs(self.used)).unwrap_or(UNIX_EPOCH)
     }
 
     /// Returns the size of the record in bytes, with its header and the zeros at its end.

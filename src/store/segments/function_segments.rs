@@ -4,12 +4,13 @@
 //!
 //! docs/design/storage.md has the rules by which an entry that was removed never comes back.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::key::digest::Key;
@@ -17,7 +18,7 @@ use crate::observe::stats::UsageDelta;
 use crate::store::file_names::FileNames;
 use crate::store::layout::Layout;
 use crate::store::segments::format::{SegmentHeader, SegmentId, UNIT};
-use crate::store::segments::segment::{Listed, Place, Segment};
+use crate::store::segments::segment::{Listed, Place, Removed, Segment};
 use crate::sys::atomic_file::{FileKind, TempFile};
 use crate::sys::file_id::FileId;
 use crate::sys::file_system::maps_are_coherent;
@@ -32,6 +33,12 @@ const LARGEST_SEGMENT: u64 = 128 << 20;
 /// A segment of at least this size gets its index if most of its records are removed.
 const SMALLEST_SPARSE: u64 = 1 << 20;
 
+/// Maximum number of looks at records that other threads or processes are replacing.
+const LOOKS: u32 = 1000;
+
+/// Maximum attempts to append a record.
+const TRIES: u32 = 8;
+
 /// All segments of one function.
 pub(crate) struct FunctionSegments {
     /// The folder of the segments, which need not exist.
@@ -39,7 +46,7 @@ pub(crate) struct FunctionSegments {
     known: Mutex<Known>,
     /// The entries that are in files.
     files: Mutex<FileNames>,
-    /// Number of small results that this process has stored, until segments are used.
+    /// Number of small results that this process has stored in files.
     small: AtomicU32,
 }
 
@@ -117,7 +124,12 @@ impl OpenRecord {
 
 impl FunctionSegments {
     pub(super) fn of(function: &Path) -> Self {
-        FunctionSegments { folder: Layout::packed_folder(function), known: Mutex::default(), files: Mutex::default(), small: AtomicU32::new(0) }
+        FunctionSegments {
+            folder: Layout::packed_folder(function),
+            known: Mutex::default(),
+            files: Mutex::default(),
+            small: AtomicU32::new(0),
+        }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -147,7 +159,7 @@ impl FunctionSegments {
         known.watch.lists();
         let segments = self.list(&known).map_err(self.failed("can't list the folder"))?;
         let own = known.own.take();
-        known.own = own.filter(|own| segments.live.iter().any(|segment| Arc::ptr_eq(segment, own)));
+        known.own = own.filter(|own| segments.live.iter().any(|segment| segment.id == own.id));
         known.segments = Arc::new(segments);
         Ok(known.segments.clone())
     }
@@ -156,7 +168,12 @@ impl FunctionSegments {
     fn list(&self, known: &Known) -> io::Result<Segments> {
         let before = &known.segments;
         let (mut all, mut failed) = (Vec::new(), None);
-        for item in fs::read_dir(&self.folder)? {
+        let listing = match fs::read_dir(&self.folder) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Segments::default()),
+            Err(error) => return Err(error),
+        };
+        for item in listing {
             let item = item?;
             let Some(id) = Layout::id_of_segment(&item.file_name()) else { continue };
             if !item.file_type()?.is_file() {
@@ -166,7 +183,8 @@ impl FunctionSegments {
             let same = |segment: &&Arc<Segment>| {
                 segment.id == id && FileId::of_file(&segment.file) == FileId::of(&segment.path)
             };
-            match before.all().find(same) {
+            // The own one first: another thread may have opened it as well, before it was known.
+            match known.own.iter().chain(before.all()).find(same) {
                 Some(segment) => all.push(segment.clone()),
                 None => match Segment::open(item.path()) {
                     Ok(Some(segment)) if segment.id == id => all.push(Arc::new(segment)),
@@ -194,17 +212,26 @@ impl FunctionSegments {
 
     /// Opens the entry with this key: returns its record and its bytes; `None` if there is none.
     pub(crate) fn get(&self, key: &Key) -> Result<Option<(OpenRecord, Vec<u8>)>> {
-        let segments = self.current()?;
-        for segment in segments.live.iter().rev() {
-            let read = || -> io::Result<_> {
-                let Some(place) = segment.find(key)? else { return Ok(None) };
-                Ok(segment.read(place)?.filter(|(record, _)| record.key == *key).map(|found| (place, found)))
+        for _ in 0..LOOKS {
+            let segments = self.current()?;
+            let mut places: Vec<(&Arc<Segment>, Place)> = Vec::new();
+            for segment in segments.live.iter().rev() {
+                let failed = |error| Error::io(error, "can't read").at(&segment.path);
+                for place in segment.find(key).map_err(failed)? {
+                    let found = segment.read(place).map_err(failed)?.filter(|(record, _)| record.key == *key);
+                    if let Some((record, bytes)) = found {
+                        let used = record.used();
+                        return Ok(Some((OpenRecord { segment: segment.clone(), place, used }, bytes)));
+                    }
+                    places.push((segment, place));
+                }
+            }
+            // While a record is replaced, a look may find the new one too early, and the old one too late.
+            let is_there = |(segment, place): &(&Arc<Segment>, Place)| {
+                segment.record_at(place.offset).is_ok_and(|record| record.is_some_and(|record| !record.is_gone))
             };
-            if let Some((place, (record, bytes))) =
-                read().map_err(|error| Error::io(error, "can't read").at(&segment.path))?
-            {
-                let used = SystemTime::UNIX_EPOCH + Duration::from_secs(record.used.min(u64::from(u32::MAX) * 4));
-                return Ok(Some((OpenRecord { segment: segment.clone(), place, used }, bytes)));
+            if !places.iter().any(is_there) {
+                break;
             }
         }
         Ok(None)
@@ -215,45 +242,46 @@ impl FunctionSegments {
         self.remove_except(key, None)
     }
 
-    /// Removes all records with this key, but not those in the segment `kept`.
-    fn remove_except(&self, key: &Key, kept: Option<&Arc<Segment>>) -> Result<Option<u64>> {
-        let mut removed = None;
-        let mut seen: Vec<Arc<Segment>> = Vec::new();
+    /// Removes all records with this key, but not the one at `kept`.
+    fn remove_except(&self, key: &Key, kept: Option<(&Arc<Segment>, Place)>) -> Result<Option<u64>> {
+        let mut removed = Removed::default();
         loop {
             let segments = self.current()?;
-            let mut any = false;
-            for segment in segments.all().filter(|segment| !seen.iter().any(|seen| Arc::ptr_eq(seen, segment))) {
-                if kept.is_some_and(|own| Arc::ptr_eq(own, segment)) {
-                    continue;
-                }
-                let size = segment.remove(key).map_err(|e| Error::io(e, "can't remove").at(&segment.path))?;
-                any |= size.is_some();
-                removed = removed.or(size);
+            let mut round = Removed::default();
+            for segment in segments.all() {
+                let kept = kept.filter(|(own, _)| own.id == segment.id).map(|(_, place)| place);
+                round.add(segment.remove(key, kept).map_err(|e| Error::io(e, "can't remove").at(&segment.path))?);
             }
-            if !any {
-                return segments.failed.clone().map_or(Ok(removed), Err);
+            removed.add(round);
+            // If a record was removed, a copy of it may have been added just before. Whoever adds one from now on sees
+            // that the record is removed.
+            if !round.any {
+                return segments.failed.clone().map_or(Ok(removed.size), Err);
             }
-            // A segment may have been added since, with a copy of a record that was not removed then.
-            seen.extend(segments.all().cloned());
         }
     }
 
     /// Appends an entry, and removes older records with its key. Returns the size of the entry that it replaced.
     pub(crate) fn put(&self, key: &Key, entry: &[u8], temps: &Path, durable: bool) -> Result<Option<u64>> {
-        let (segment, before, _) = self.append(key, entry, true, temps, durable)?;
-        let older = before.map(|before| segment.remove_at(before)).transpose();
-        let older = older.map_err(|error| Error::io(error, "can't remove").at(&segment.path))?.flatten();
-        let elsewhere = self.remove_except(key, Some(&segment))?;
+        let (segment, place) = self.append(key, entry, true, temps, durable)?;
+        let before = self.remove_except(key, Some((&segment, place)))?;
         self.complete_if_full(&segment);
-        Ok(elsewhere.or(older))
+        Ok(before)
     }
 
     /// Replaces a record, unless it was removed since it was opened. Returns whether it was replaced.
-    pub(crate) fn replace(&self, old: &OpenRecord, key: &Key, entry: &[u8], temps: &Path, durable: bool) -> Result<bool> {
+    pub(crate) fn replace(
+        &self,
+        old: &OpenRecord,
+        key: &Key,
+        entry: &[u8],
+        temps: &Path,
+        durable: bool,
+    ) -> Result<bool> {
         // The new record can be found, and so removed, before the old one is looked at; and it can't be used until then.
-        let (segment, _, place) = self.append(key, entry, false, temps, durable)?;
+        let (segment, place) = self.append(key, entry, false, temps, durable)?;
         // A segment that was replaced no longer shows what is removed.
-        let is_current = self.current()?.live.iter().any(|segment| Arc::ptr_eq(segment, &old.segment));
+        let is_current = self.current()?.live.iter().any(|segment| segment.id == old.segment.id);
         let replace = || -> io::Result<bool> {
             let is_there =
                 is_current && old.segment.record_at(old.place.offset)?.is_some_and(|record| record.is_usable());
@@ -271,7 +299,7 @@ impl FunctionSegments {
         replaced
     }
 
-    /// Appends a record. Returns its segment, the record in this segment that has the same key, and the new one.
+    /// Appends a record. Returns its segment and place.
     fn append(
         &self,
         key: &Key,
@@ -279,30 +307,23 @@ impl FunctionSegments {
         is_live: bool,
         temps: &Path,
         durable: bool,
-    ) -> Result<(Arc<Segment>, Option<Place>, Place)> {
-        let mut is_new = false;
-        loop {
-            let segment = match self.own()? {
-                Some(own) => own,
-                None => {
-                    is_new = true;
-                    self.create(temps, durable)?
-                }
+    ) -> Result<(Arc<Segment>, Place)> {
+        for _ in 0..TRIES {
+            let Some(segment) = self.own()?.map_or_else(|| self.create(temps, durable), |own| Ok(Some(own)))? else {
+                continue;
             };
-            let appended = segment.find(key).and_then(|before| {
-                let place = segment.append(key, entry, is_live, durable)?;
-                Ok((before, place))
-            });
-            match appended {
-                Ok((before, place)) => return Ok((segment, before, place)),
+            match segment.append(key, entry, is_live, durable) {
+                Ok(place) => return Ok((segment, place)),
                 Err(error) => {
                     self.abandon(&segment);
-                    if is_new || error.kind() == io::ErrorKind::StorageFull {
+                    if error.kind() == io::ErrorKind::StorageFull {
                         return Err(Error::io(error, "can't write").at(&segment.path));
                     }
                 }
             }
         }
+        let what = "other processes took each new segment at once, or it could not be written";
+        Err(Error::io(io::Error::other(what), "can't write").at(&self.folder))
     }
 
     fn own(&self) -> Result<Option<Arc<Segment>>> {
@@ -312,13 +333,13 @@ impl FunctionSegments {
 
     fn abandon(&self, segment: &Arc<Segment>) {
         let mut known = locked(&self.known);
-        if known.own.as_ref().is_some_and(|own| Arc::ptr_eq(own, segment)) {
+        if known.own.as_ref().is_some_and(|own| own.id == segment.id) {
             known.own = None;
         }
     }
 
-    /// Creates a segment for this process.
-    fn create(&self, temps: &Path, durable: bool) -> Result<Arc<Segment>> {
+    /// Creates a segment for this process; `None` if another process took it at once.
+    fn create(&self, temps: &Path, durable: bool) -> Result<Option<Arc<Segment>>> {
         let id = new_id();
         let path = Layout::segment(&self.folder, &id);
         let header = SegmentHeader { id, sources: Vec::new(), is_live: true, index: 0, removed: 0 };
@@ -329,11 +350,18 @@ impl FunctionSegments {
         }
         temp.publish(&path, durable)?;
         let failed = |e| Error::io(e, "can't open").at(&path);
-        let segment = Segment::open(path.clone()).map_err(failed)?;
-        let segment = Arc::new(segment.ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))?);
-        // Without the lock, another process would take it for the segment of a process that has ended.
-        if !matches!(whole_file::try_exclusive(&segment.file), Ok(true)) {
-            return Err(failed(io::Error::other("can't lock the file")));
+        let segment = match Segment::open(path.clone()) {
+            Ok(Some(segment)) => Arc::new(segment),
+            Ok(None) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        // Without the lock, another process would take it for the segment of a process that has ended. If one already
+        // did, the segment may have an index, or be gone.
+        let is_locked = whole_file::try_exclusive(&segment.file).map_err(failed)?;
+        let is_linked = FileId::of_file(&segment.file) == FileId::of(&path);
+        if !is_locked || !is_linked || segment.is_complete().map_err(failed)? {
+            return Ok(None);
         }
         segment.take_over();
         let mut known = locked(&self.known);
@@ -342,16 +370,17 @@ impl FunctionSegments {
             let own = own.clone();
             drop(known);
             let _ = fs::remove_file(&path);
-            return Ok(own);
+            return Ok(Some(own));
         }
         let mut live = known.segments.live.clone();
+        live.retain(|other| other.id != id);
         live.push(segment.clone());
         let (pending, replaced) = (known.segments.pending.clone(), known.segments.replaced.clone());
         let failed = known.segments.failed.clone();
         known.segments = Arc::new(Segments { live, pending, replaced, failed });
         known.own = Some(segment.clone());
         known.watch.forget();
-        Ok(segment)
+        Ok(Some(segment))
     }
 
     /// Returns whether this function may have segments: the file system shows each process at once what another one
@@ -377,21 +406,53 @@ impl FunctionSegments {
 
     /// Lists the entries that calls may use.
     pub(crate) fn entries(&self) -> Result<Vec<Listed>> {
-        let mut listed = Vec::new();
-        for segment in &self.current()?.live {
-            listed.extend(segment.list().map_err(|error| Error::io(error, "can't list").at(&segment.path))?);
+        let mut listed: Vec<Listed> = Vec::new();
+        let mut segments: Vec<(Arc<Segment>, u64)> = Vec::new();
+        // An entry that is replaced while the records are listed is appended behind them, so they are listed until there
+        // are no more.
+        for _ in 0..LOOKS {
+            let known = listed.len();
+            let mut grew = false;
+            for segment in &self.current()?.live {
+                if !segments.iter().any(|(known, _)| known.id == segment.id) {
+                    segments.push((segment.clone(), segment.first_record()));
+                }
+            }
+            for (segment, next) in &mut segments {
+                let before = *next;
+                *next = segment
+                    .list_from(*next, &mut listed)
+                    .map_err(|error| Error::io(error, "can't list").at(&segment.path))?;
+                grew |= *next > before;
+            }
+            if !grew {
+                break;
+            }
+            if known > 0 && listed.len() > known {
+                let later: HashSet<Key> = listed[known..].iter().map(|listed| listed.key).collect();
+                let mut at = 0;
+                listed.retain(|listed| {
+                    at += 1;
+                    at > known || !later.contains(&listed.key)
+                });
+            }
         }
         Ok(listed)
     }
 
     /// Returns whether this process appends to the segment.
     pub(super) fn is_own(&self, segment: &Arc<Segment>) -> bool {
-        locked(&self.known).own.as_ref().is_some_and(|own| Arc::ptr_eq(own, segment))
+        locked(&self.known).own.as_ref().is_some_and(|own| own.id == segment.id)
     }
 
-    /// Counts another small result. Returns whether there were more than `most`.
-    pub(crate) fn counts_small(&self, most: u32) -> bool {
-        self.small.load(Ordering::Relaxed) >= most || self.small.fetch_add(1, Ordering::Relaxed) >= most
+    /// Returns whether this process has stored at least `most` small results in files.
+    pub(crate) fn has_stored(&self, most: u32) -> bool {
+        self.small.load(Ordering::Relaxed) >= most
+    }
+
+    /// Counts another small result that was stored in a file.
+    pub(crate) fn note_small(&self) {
+        self.small.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Removes all segments, and then the folder. Returns what calls could use.
@@ -400,7 +461,7 @@ impl FunctionSegments {
         let mut removed = UsageDelta::default();
         for segment in segments.all() {
             let failed = |e| Error::io(e, "can't remove").at(&segment.path);
-            if segments.live.iter().any(|live| Arc::ptr_eq(live, segment)) {
+            if segments.live.iter().any(|live| live.id == segment.id) {
                 for listed in segment.list().map_err(failed)? {
                     removed += UsageDelta::one(listed.place.len as u64);
                 }

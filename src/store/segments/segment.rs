@@ -10,14 +10,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::key::digest::Key;
 use crate::observe::stats::UsageDelta;
 use crate::store::segments::format;
 use crate::store::segments::format::{
-    GONE, GONE_AT, HEADER, INDEX_AT, LIVE, LIVE_AT, REMOVED_AT, RecordHeader, STATE_AT, SegmentHeader,
-    SegmentId, UNIT, USED_AT,
+    GONE, GONE_AT, HEADER, INDEX_AT, LIVE, LIVE_AT, REMOVED_AT, RecordHeader, STATE_AT, SegmentHeader, SegmentId, UNIT,
+    USED_AT,
 };
 use crate::sys::file::{open_entry, open_existing, read_exact_at, read_up_to_at, write_all_at};
 use crate::sys::locked::locked;
@@ -25,7 +25,7 @@ use crate::sys::locked::locked;
 /// Bytes that are read at once when a segment is followed or listed.
 const PIECE: usize = 1 << 20;
 
-/// Number of slots that a search reads at once.
+/// Number of slots that a search reads at once: as many as fit into `HEADER` bytes.
 const SLOTS_AT_ONCE: u64 = 16;
 
 /// An open segment.
@@ -46,9 +46,44 @@ pub(super) struct Segment {
 #[derive(Debug)]
 enum Found {
     /// Records may still be appended. All before `next` are known.
-    Growing { next: u64, records: HashMap<u64, Place> },
+    Growing { next: u64, records: Records },
     /// The segment has an index.
     Indexed { index: u64, slots: u64 },
+}
+
+/// The records of a segment without an index.
+#[derive(Debug, Default)]
+struct Records {
+    last: HashMap<u64, Place>,
+    /// Older records with the same key.
+    older: HashMap<u64, Vec<Place>>,
+}
+
+impl Records {
+    fn add(&mut self, key: &Key, place: Place) {
+        let key = short(key);
+        if let Some(before) = self.last.insert(key, place) {
+            self.older.entry(key).or_default().push(before);
+        }
+    }
+
+    /// Returns the places of all records with this key, the last one first.
+    fn of(&self, key: &Key) -> Vec<Place> {
+        let key = short(key);
+        let older = self.older.get(&key).into_iter().flatten().rev();
+        self.last.get(&key).into_iter().chain(older).copied().collect()
+    }
+
+    /// Forgets these records, which were removed, unless one of them is the last one with the key.
+    fn forget_older(&mut self, key: &Key, removed: &[Place]) {
+        let key = short(key);
+        if let Some(older) = self.older.get_mut(&key) {
+            older.retain(|place| !removed.contains(place));
+            if older.is_empty() {
+                self.older.remove(&key);
+            }
+        }
+    }
 }
 
 /// Where a record is.
@@ -57,6 +92,22 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
     /// Length of the entry.
     pub(crate) len: usize,
+}
+
+/// What a removal did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Removed {
+    /// Whether it removed a record.
+    pub(super) any: bool,
+    /// The size of the entry; `None` if calls could use none of the records.
+    pub(super) size: Option<u64>,
+}
+
+impl Removed {
+    pub(super) fn add(&mut self, more: Removed) {
+        self.any |= more.any;
+        self.size = self.size.or(more.size);
+    }
 }
 
 /// A record that a listing found.
@@ -85,7 +136,7 @@ impl Segment {
             id: header.id,
             found: Mutex::new(Found::Growing {
                 next: format::first_record(header.sources.len()),
-                records: HashMap::new(),
+                records: Records::default(),
             }),
             sources: header.sources,
             file,
@@ -142,12 +193,12 @@ impl Segment {
         Ok(())
     }
 
-    /// Returns the place of the last record with this key, even a removed one.
-    pub(super) fn find(&self, key: &Key) -> io::Result<Option<Place>> {
+    /// Returns the places of all records with this key, removed ones among them, the last one first.
+    pub(super) fn find(&self, key: &Key) -> io::Result<Vec<Place>> {
         let mut found = locked(&self.found);
         self.follow(&mut found)?;
         match &*found {
-            Found::Growing { records, .. } => Ok(records.get(&short(key)).copied()),
+            Found::Growing { records, .. } => Ok(records.of(key)),
             Found::Indexed { index, slots } => {
                 let (index, slots) = (*index, *slots);
                 drop(found);
@@ -156,28 +207,30 @@ impl Segment {
         }
     }
 
-    fn find_in_index(&self, key: &Key, index: u64, slots: u64) -> io::Result<Option<Place>> {
+    fn find_in_index(&self, key: &Key, index: u64, slots: u64) -> io::Result<Vec<Place>> {
+        let mut places = Vec::new();
         let mut slot = format::first_slot(key, slots) as u64;
         let mut looked_at = 0;
         while looked_at < slots {
             let count = SLOTS_AT_ONCE.min(slots - slot).min(slots - looked_at);
-            let mut bytes = [0; 4 * SLOTS_AT_ONCE as usize];
-            let bytes = &mut bytes[..4 * count as usize];
+            let mut bytes = [0; HEADER];
+            let bytes = &mut bytes[..usize::try_from(4 * count).map_or(HEADER, |len| len.min(HEADER))];
             read_exact_at(&self.file, bytes, index + UNIT + 4 * slot)?;
             for unit in bytes.as_chunks::<4>().0 {
                 let offset = u64::from(u32::from_le_bytes(*unit)) * UNIT;
                 if offset == 0 {
-                    return Ok(None);
+                    places.sort_unstable_by_key(|place: &Place| std::cmp::Reverse(place.offset));
+                    return Ok(places);
                 }
                 // A wrong offset leads to no record, or to one of another key.
                 if let Some(record) = self.record_at(offset)?.filter(|record| record.key == *key) {
-                    return Ok(Some(Place { offset, len: record.len }));
+                    places.push(Place { offset, len: record.len });
                 }
             }
             looked_at += count;
             slot = (slot + count) % slots;
         }
-        Ok(None)
+        Ok(places)
     }
 
     /// Returns the header of the record at this offset; `None` if there is none.
@@ -218,7 +271,7 @@ impl Segment {
         }
         let before = *next;
         *next = self.scan(before, len, |record, offset| {
-            records.insert(short(&record.key), Place { offset, len: record.len });
+            records.add(&record.key, Place { offset, len: record.len });
         })?;
         if *next < len || len - before > PIECE as u64 {
             self.note_index(found)?;
@@ -256,17 +309,26 @@ impl Segment {
         Ok(at)
     }
 
-    /// Lists all records that calls may use. If a key has several, the last one counts.
+    /// Lists all records that calls may use.
     pub(super) fn list(&self) -> io::Result<Vec<Listed>> {
-        let mut listed: Vec<Listed> = Vec::new();
-        let end = self.end_of_records()?;
-        self.scan(format::first_record(self.sources.len()), end, |record, offset| {
-            if record.is_usable() {
-                let used = UNIX_EPOCH + Duration::from_secs(record.used.min(u64::from(u32::MAX) * 4));
-                listed.push(Listed { key: record.key, place: Place { offset, len: record.len }, used });
-            }
-        })?;
+        let mut listed = Vec::new();
+        self.list_from(self.first_record(), &mut listed)?;
         Ok(listed)
+    }
+
+    /// Lists the records from this offset on that calls may use. Returns where the next listing should begin, to find
+    /// what is appended until then.
+    pub(super) fn list_from(&self, start: u64, listed: &mut Vec<Listed>) -> io::Result<u64> {
+        self.scan(start, self.end_of_records()?, |record, offset| {
+            if record.is_usable() {
+                listed.push(Listed { key: record.key, place: Place { offset, len: record.len }, used: record.used() });
+            }
+        })
+    }
+
+    /// Returns the offset of the first record.
+    pub(super) fn first_record(&self) -> u64 {
+        format::first_record(self.sources.len())
     }
 
     /// Returns where the records end: at the index, or at the end of the file.
@@ -301,7 +363,7 @@ impl Segment {
             self.file.sync_data()?;
         }
         let place = Place { offset, len: entry.len() };
-        records.insert(short(key), place);
+        records.add(key, place);
         *next = offset + record.size();
         Ok(place)
     }
@@ -319,16 +381,24 @@ impl Segment {
         write_all_at(&self.file, &LIVE, place.offset + LIVE_AT)
     }
 
-    /// Removes the record with this key. Returns the size of its entry; `None` if calls could not use it any more.
-    pub(super) fn remove(&self, key: &Key) -> io::Result<Option<u64>> {
-        match self.find(key)? {
-            Some(place) => self.remove_at(place),
-            None => Ok(None),
+    /// Removes the records with this key, but not the one at `kept`.
+    pub(super) fn remove(&self, key: &Key, kept: Option<Place>) -> io::Result<Removed> {
+        let (mut removed, mut places) = (Removed::default(), self.find(key)?);
+        places.retain(|place| Some(*place) != kept);
+        for place in &places {
+            removed.add(self.remove_at(*place)?);
         }
+        if let Found::Growing { records, .. } = &mut *locked(&self.found) {
+            records.forget_older(key, &places);
+        }
+        Ok(removed)
     }
 
-    pub(super) fn remove_at(&self, place: Place) -> io::Result<Option<u64>> {
-        let Some(record) = self.record_at(place.offset)?.filter(|record| !record.is_gone) else { return Ok(None) };
+    /// Removes the record at this place.
+    pub(super) fn remove_at(&self, place: Place) -> io::Result<Removed> {
+        let Some(record) = self.record_at(place.offset)?.filter(|record| !record.is_gone) else {
+            return Ok(Removed::default());
+        };
         if !self.is_writable {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -338,7 +408,7 @@ impl Segment {
         read_exact_at(&self.file, &mut removed, REMOVED_AT)?;
         let removed = u64::from_le_bytes(removed).saturating_add(record.size());
         write_all_at(&self.file, &removed.to_le_bytes(), REMOVED_AT)?;
-        Ok(record.is_live.then_some(record.len as u64))
+        Ok(Removed { any: true, size: record.is_live.then_some(record.len as u64) })
     }
 
     /// Records that a record was used at this time.
@@ -358,13 +428,12 @@ impl Segment {
             return Ok(());
         }
         let len = self.file.metadata()?.len();
-        let mut records = HashMap::new();
-        self.scan(format::first_record(self.sources.len()), len, |record, offset| {
+        let mut records = Vec::new();
+        self.scan(self.first_record(), len, |record, offset| {
             if !record.is_gone {
-                records.insert(record.key, offset);
+                records.push((record.key, offset));
             }
         })?;
-        let records: Vec<_> = records.into_iter().collect();
         let index = len.next_multiple_of(UNIT);
         write_all_at(&self.file, &format::encode_index(&records), index)?;
         // The index is on the disk before the header refers to it.

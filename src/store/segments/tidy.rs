@@ -136,7 +136,7 @@ impl FunctionSegments {
                 let at = |error| Error::io(error, "can't tidy").at(&source.0.path);
                 let still: HashSet<Key> = source.0.list().map_err(at)?.iter().map(|listed| listed.key).collect();
                 for gone in copied.iter().filter(|listed| !still.contains(&listed.key)) {
-                    merged.0.remove(&gone.key).map_err(at)?;
+                    merged.0.remove(&gone.key, None).map_err(at)?;
                 }
             }
             // 4.
