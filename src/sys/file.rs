@@ -165,7 +165,8 @@ impl FileRange<'_> {
         let mut options = MmapOptions::new();
         options.offset(self.start).len(len);
         // SAFETY: the file must not change while it is mapped. The documentation of `larder::map` asks the user for
-        // this. larder itself never writes to a published file.
+        // this. larder itself never writes to a published file, except to headers of segments and of their records,
+        // which no range contains.
         let map = unsafe { options.map(self.file) }.map_err(|e| Error::io(e, "can't map"))?;
         Ok(Map(Some(map)))
     }

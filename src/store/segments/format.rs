@@ -35,7 +35,7 @@
 //! key, modulo the number of slots.
 //!
 //! Integers are little-endian. Two writers never change the same bytes to different values: only the process that
-//! appended a record changes "wait" to "live", and whoever removes the record only writes "gone".
+//! appended a record changes "wait" to "live", and a removal only writes "gone".
 
 use std::hash::Hasher as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -66,7 +66,7 @@ struct Known {
 pub(super) struct Segments {
     /// Those that calls may use.
     pub(super) live: Vec<Arc<Segment>>,
-    /// Those that will replace others, once all removals are known. Whoever removes a record also removes it there.
+    /// Those that will replace others, once all removals are known. A removal also removes the copies in them.
     pub(super) pending: Vec<Arc<Segment>>,
     /// Those that others have replaced. They are about to be removed.
     pub(super) replaced: Vec<Arc<Segment>>,
@@ -253,8 +253,8 @@ impl FunctionSegments {
                 round.add(segment.remove(key, kept).map_err(|e| Error::io(e, "can't remove").at(&segment.path))?);
             }
             removed.add(round);
-            // If a record was removed, a copy of it may have been added just before. Whoever adds one from now on sees
-            // that the record is removed.
+            // If a record was removed, a copy of it may have been added just before. A process that adds one later
+            // finds the record removed, and does not use the copy.
             if !round.any {
                 return segments.failed.clone().map_or(Ok(removed.size), Err);
             }

@@ -4,7 +4,7 @@
 //! A merge has these steps, and may end after each of them without harm:
 //!
 //! 1. Lock the sources, which are complete. Copy their usable records into a new segment, which is pending.
-//! 2. Publish it. From now on, whoever removes a record also removes its copy.
+//! 2. Publish it. From now on, a removal of a record also removes its copy.
 //! 3. Look at the sources again, and remove the copies of records that were removed in the meantime.
 //! 4. Make the new segment live, by one write. From now on, it replaces the sources, which it lists.
 //! 5. Remove the sources.
